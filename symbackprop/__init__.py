@@ -1,0 +1,87 @@
+"""symbackprop proofreads backpropagation.
+
+Say a network and its cost; get ∂J/∂W for every parameter as steps by the sum and chain rules, as LaTeX, as
+fast NumPy functions, and checked against finite differences.
+
+>>> import symbackprop as sb
+>>> d = sb.derive(sb.mlp([2, 3, 1]))
+>>> print(d.gradients["W2"])
+a2.T*delta3
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from symbackprop.builders import COSTS as COSTS
+    from symbackprop.builders import mlp as mlp
+    from symbackprop.check.gradients import GradientCheck as GradientCheck
+    from symbackprop.check.gradients import Verdict as Verdict
+    from symbackprop.check.gradients import assert_gradients as assert_gradients
+    from symbackprop.check.gradients import check_gradients as check_gradients
+    from symbackprop.check.numerical import numerical_gradient as numerical_gradient
+    from symbackprop.check.points import random_values as random_values
+    from symbackprop.derivation import Derivation as Derivation
+    from symbackprop.derivation import derive as derive
+    from symbackprop.descent import Descent as Descent
+    from symbackprop.descent import gradient_descent as gradient_descent
+    from symbackprop.errors import ArgumentError as ArgumentError
+    from symbackprop.errors import DerivationError as DerivationError
+    from symbackprop.errors import NameInUseError as NameInUseError
+    from symbackprop.errors import NetworkError as NetworkError
+    from symbackprop.errors import ShapeError as ShapeError
+    from symbackprop.errors import SymbackpropError as SymbackpropError
+    from symbackprop.functions import absolute as absolute
+    from symbackprop.functions import exp as exp
+    from symbackprop.functions import identity as identity
+    from symbackprop.functions import leaky_relu as leaky_relu
+    from symbackprop.functions import log as log
+    from symbackprop.functions import relu as relu
+    from symbackprop.functions import sigmoid as sigmoid
+    from symbackprop.functions import softplus as softplus
+    from symbackprop.functions import tanh as tanh
+    from symbackprop.generate.function import GradientFunction as GradientFunction
+    from symbackprop.home import home_data as home_data
+    from symbackprop.home import home_network as home_network
+    from symbackprop.home import home_weights as home_weights
+    from symbackprop.maps import broadcast as broadcast
+    from symbackprop.maps import logsumexp as logsumexp
+    from symbackprop.maps import softmax as softmax
+    from symbackprop.maps import sums as sums
+    from symbackprop.maps import total as total
+    from symbackprop.network import Equation as Equation
+    from symbackprop.network import Network as Network
+    from symbackprop.nodes import hadamard as hadamard
+    from symbackprop.nodes import ones as ones
+    from symbackprop.nodes import power as power
+
+# Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
+_HOMES = {
+    "builders": ("COSTS", "mlp"),
+    "check.gradients": ("GradientCheck", "Verdict", "assert_gradients", "check_gradients"),
+    "check.numerical": ("numerical_gradient",),
+    "check.points": ("random_values",),
+    "derivation": ("Derivation", "derive"),
+    "descent": ("Descent", "gradient_descent"),
+    "errors": ("ArgumentError", "DerivationError", "NameInUseError", "NetworkError", "ShapeError", "SymbackpropError"),
+    "functions": ("absolute", "exp", "identity", "leaky_relu", "log", "relu", "sigmoid", "softplus", "tanh"),
+    "generate.function": ("GradientFunction",),
+    "home": ("home_data", "home_network", "home_weights"),
+    "maps": ("broadcast", "logsumexp", "softmax", "sums", "total"),
+    "network": ("Equation", "Network"),
+    "nodes": ("hadamard", "ones", "power"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+    return getattr(import_module(f"symbackprop.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,329 @@
+"""backpropagate(): walk the network backwards once, by the rule table, and write the tape.
+
+The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
+What is printed, proved, generated and checked all comes from it.
+
+Every named quantity and every part of its equation gets its adjoint ∂J/∂(…) once, from the adjoints of
+the places that use it. An adjoint that is used more than once, or in a matrix product, gets a name, so that
+the whole stays linear in the size of the network.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from typing import Any
+
+from sympy import Add, Basic, Mul, Pow, S, Symbol, exp, log, preorder_traversal
+
+from symbackprop.errors import DerivationError, listed, nearest
+from symbackprop.maps import Elementwise, LogSumExp, Total
+from symbackprop.network import INPUT, PARAMETER, Equation, Network, postorder, quantities
+from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, NamedMatrix, Ones, Scaled, Zeros, add
+from symbackprop.printing.text import text, typed
+from symbackprop.rules import rule_for
+from symbackprop.shapes import is_matrix, shape_of
+
+SEVERAL_USES = "sum over all uses"
+NO_DEPENDENCE = "constant rule"
+
+
+class Partial(Basic):
+    """∂J/∂v as it stands before it is worked out; `through` is the use of v that is looked at, if one is."""
+
+    def __new__(cls, cost: Basic, of: Basic, through: Basic | None = None) -> "Partial":
+        return Basic.__new__(cls, *([cost, of] if through is None else [cost, of, through]))
+
+    @property
+    def cost(self) -> Any:
+        return self.args[0]
+
+    @property
+    def of(self) -> Any:
+        return self.args[1]
+
+    @property
+    def through(self) -> Any:
+        return self.args[2] if len(self.args) > 2 else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of one rule: `before` (a ∂J/∂…) equals `after`, which has `shape`.
+
+    `constants` are what the rule took as constant, `symbol` is the name that the result gets, if it gets
+    one, and `needs` are the positions of the steps it builds on.
+    """
+
+    rule: str
+    before: Partial
+    after: Any
+    shape: tuple[Any, ...]
+    constants: tuple[Any, ...] = ()
+    symbol: Any = None
+    needs: tuple[int, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The side condition in words: `y is constant`."""
+        return constants_in_words(self.rule, [text(c) for c in self.constants], text(self.before.of))
+
+
+def constants_in_words(rule: str, constants: list[str], of: str) -> str:
+    """The side condition of a step, from its constants as they are printed."""
+    if rule == NO_DEPENDENCE:
+        return f"{listed(constants)} does not depend on {of}"
+    return f"{listed(constants)} {'is' if len(constants) == 1 else 'are'} constant" if constants else ""
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A network and its derivation."""
+
+    network: Network
+    wrt: tuple[Any, ...]
+    equations: tuple[Equation, ...]  # those that the cost needs, the cost last
+    adjoints: tuple[Equation, ...]  # the named ones: δ3 = …, in order of computation
+    gradients: dict[str, Any]  # by parameter name, in declared order
+    steps: tuple[Step, ...]
+
+    @property
+    def cost(self) -> Equation:
+        return self.equations[-1]
+
+    def gradient_name(self, parameter: str) -> str:
+        """`dJdW1` for W1."""
+        return f"d{self.cost.name}d{parameter}"
+
+    def route(self, parameter: str, known: Iterable[int] = ()) -> list[int]:
+        """The positions of the steps that lead to a parameter's gradient, without those in `known`."""
+        found, pending = set(known), [i for i, s in enumerate(self.steps) if str(s.before.of) == parameter]
+        route = set()
+        while pending:
+            position = pending.pop()
+            if position not in found:
+                found.add(position)
+                route.add(position)
+                pending += self.steps[position].needs
+        return sorted(route)
+
+
+def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
+    """The parameters named in `wrt`, all by default, in declared order."""
+    names = {str(p.name): p for p in network.parameters}
+    if not names:
+        raise DerivationError("this network has no parameters to derive by; declare some with net.parameter(…)")
+    if wrt is None:
+        return network.parameters
+    chosen = [str(getattr(name, "name", name)) for name in ([wrt] if isinstance(wrt, str | Basic) else wrt)]
+    for name in chosen:
+        if name in names:
+            continue
+        role = network.roles.get(name)
+        if role is not None and role != PARAMETER:
+            article = "an" if role == INPUT else "a"
+            raise DerivationError(
+                f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
+                f"(declare {name} with net.parameter to derive by it)"
+            )
+        if name in network.symbols:
+            raise DerivationError(f"{name} is an intermediate quantity; gradients are by parameters: {listed(names)}")
+        raise DerivationError(f"unknown parameter {name!r}: {nearest(name, names)}")
+    if not chosen:
+        raise DerivationError(f"nothing to derive by was named; the parameters are {listed(names)}")
+    return tuple(symbol for name, symbol in names.items() if name in chosen)
+
+
+def backpropagate(network: Network, wrt: Iterable[str] | str | None = None) -> Tape:
+    """Derive the cost by every parameter, or by those named in `wrt`.
+
+    >>> import symbackprop as sb
+    >>> tape = backpropagate(sb.mlp([2, 3, 1]))
+    >>> [str(adjoint.symbol) for adjoint in tape.adjoints]
+    ['delta3', 'delta2']
+    """
+    return _Walk(network, parameters_to_derive_by(network, wrt)).run()
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one use of a quantity contributes to its adjoint, and the step that says so."""
+
+    value: Any
+    step: int | None = None
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        return () if self.step is None else (self.step,)
+
+
+class _Walk:
+    """The state of one walk: the adjoints found so far, and the steps written so far."""
+
+    def __init__(self, network: Network, wrt: tuple[Any, ...]):
+        self.network = network
+        self.wrt = wrt
+        self.cost = network.cost.symbol
+        self.equations = _needed(network)
+        self.active = _dependent(self.equations, wrt)
+        self.parts = {e.symbol: [p for p in postorder(e.expression) if self._varies(p)] for e in self.equations}
+        self.uses = Counter(v for e in self.equations for v in self._uses(e) if _is_name(v))
+        self.shares: dict[Any, list[_Share]] = defaultdict(list)
+        self.steps: list[Step] = []
+        self.adjoints: list[Equation] = []
+        self.taken = {str(symbol) for symbol in (*network.symbols, *network.dimensions)}
+        self.names = {e.expression: e.symbol for e in self.equations[:-1] if e.expression.args}
+
+    def run(self) -> Tape:
+        self.shares[self.cost].append(_Share(S.One))
+        for equation in reversed(self.equations):
+            if equation.symbol in self.active:
+                self._through(equation)
+        gradients = {str(p.name): self._gradient(p) for p in self.wrt}
+        return Tape(self.network, self.wrt, tuple(self.equations), tuple(self.adjoints), gradients, tuple(self.steps))
+
+    def _varies(self, expression: Any) -> bool:
+        return bool(expression.free_symbols & self.active)
+
+    def _uses(self, equation: Equation) -> list[Any]:
+        """What each node of an equation works on, once for each node."""
+        if _is_name(equation.expression):
+            return [equation.expression]
+        nodes = [part for part in self.parts[equation.symbol] if not _is_name(part)]
+        return [argument for node in nodes for argument in self._varying(node)]
+
+    def _varying(self, node: Any) -> list[Any]:
+        return [argument for argument in dict.fromkeys(quantities(node)) if self._varies(argument)]
+
+    def _through(self, equation: Equation) -> None:
+        """Carry the adjoint of a named quantity to everything that its equation is made of."""
+        upstream = self._settled(equation.symbol, self.shares.pop(equation.symbol))
+        if equation.symbol != self.cost and self._deserves_name(equation, upstream.value):
+            upstream = self._give_name(self._adjoint_name(equation), upstream)
+        if _is_name(equation.expression):
+            before = self._before(equation.expression, equation.symbol, self.uses)
+            step = Step("same quantity", before, upstream.value, shape_of(equation.symbol), needs=upstream.needs)
+            self.shares[equation.expression].append(self._write(step))
+            return
+        local: dict[Any, list[_Share]] = defaultdict(list, {equation.expression: [upstream]})
+        uses = Counter(self._uses(equation))
+        for node in reversed(self.parts[equation.symbol]):
+            if not _is_name(node):
+                self._apply_rule(equation, node, local, uses)
+
+    def _apply_rule(self, equation: Equation, node: Any, local: dict[Any, list[_Share]], uses: Counter[Any]) -> None:
+        """One rule at one node: the share of each of its varying arguments."""
+        rule = rule_for(node)
+        if rule is None:
+            raise DerivationError(f"{equation.name}: there is no derivative rule for {typed(node)}")
+        upstream = self._settled(node, local.pop(node))
+        varying = self._varying(node)
+        if len(varying) > 1 and node != equation.expression and not _is_simple(upstream.value):
+            upstream = self._give_name(self._free_name("G"), upstream)
+        adjoints = rule.adjoints(upstream.value, node, *node.args)
+        sizes = set(self.network.dimensions)
+        constants = tuple(a for a in quantities(node) if a not in varying and a.free_symbols - sizes)
+        name = rule.named(sum(argument in varying for argument in node.args))
+        for argument in varying:
+            shares = [g for g, a in zip(adjoints, node.args, strict=True) if a == argument]
+            if any(share is None for share in shares):
+                raise DerivationError(f"{equation.name}: there is no rule to derive {typed(node)} by {typed(argument)}")
+            value = _sum(shares).xreplace(self.names)  # a2 rather than f(z2)
+            found, counts = (self.shares, self.uses) if _is_name(argument) else (local, uses)
+            before = self._before(argument, equation.symbol if node == equation.expression else node, counts)
+            step = Step(name, before, value, shape_of(argument), constants, needs=upstream.needs)
+            found[argument].append(self._write(step))
+
+    def _before(self, of: Any, use: Any, uses: Counter[Any]) -> Partial:
+        """∂J/∂…; where there are several uses, through which one."""
+        return Partial(self.cost, of, use if uses[of] > 1 else None)
+
+    def _write(self, step: Step) -> _Share:
+        self.steps.append(step)
+        return _Share(step.after, len(self.steps) - 1)
+
+    def _settled(self, of: Any, shares: list[_Share]) -> _Share:
+        """The adjoint, now that every use of the quantity has contributed."""
+        if len(shares) == 1:
+            return shares[0]
+        needs = tuple(position for share in shares for position in share.needs)
+        value = _sum([share.value for share in shares])
+        return self._write(Step(SEVERAL_USES, Partial(self.cost, of), value, shape_of(of), needs=needs))
+
+    def _gradient(self, parameter: Any) -> Any:
+        if parameter in self.shares:
+            return self._settled(parameter, self.shares[parameter]).value
+        zeros = Zeros(*parameter.shape)
+        self._write(Step(NO_DEPENDENCE, Partial(self.cost, parameter), zeros, parameter.shape, (self.cost,)))
+        return zeros
+
+    # names for adjoints
+
+    def _deserves_name(self, equation: Equation, upstream: Any) -> bool:
+        """Named is what would otherwise be written twice, or inside a matrix product."""
+        if _is_simple(upstream):
+            return False
+        nodes = [part for part in self.parts[equation.symbol] if not _is_name(part)]
+        once = len([v for v in self._uses(equation) if _is_name(v)]) == 1
+        return not (once and all(type(n) in _ENTRYWISE for n in nodes) and _size(upstream) <= _READABLE)
+
+    def _adjoint_name(self, equation: Equation) -> str:
+        """δ3 for z3, δ_h for h."""
+        layer = re.fullmatch(r"z(\w*)", equation.name)
+        return self._free_name(f"delta{layer[1]}" if layer else f"delta_{equation.name}", numbered=False)
+
+    def _free_name(self, stem: str, numbered: bool = True) -> str:
+        candidates = chain([] if numbered else [stem], (f"{stem}{'' if numbered else '_'}{i}" for i in count(1)))
+        name = next(name for name in candidates if name not in self.taken)
+        self.taken.add(name)
+        return name
+
+    def _give_name(self, name: str, adjoint: _Share) -> _Share:
+        (position,) = adjoint.needs
+        step = self.steps[position]
+        symbol = NamedMatrix(name, *step.shape) if step.shape else Symbol(name, real=True)
+        self.adjoints.append(Equation(symbol, adjoint.value))
+        self.steps[position] = replace(step, symbol=symbol)
+        return _Share(symbol, position)
+
+
+_ENTRYWISE = {Add, Mul, Pow, exp, log, Total, MatAdd, Scaled, HadamardProduct, HadamardPower, Elementwise, LogSumExp}
+_READABLE = 40  # nodes: a longer adjoint gets a name
+
+
+def _size(expression: Any) -> int:
+    return sum(1 for _ in preorder_traversal(expression))
+
+
+def _is_simple(adjoint: Any) -> bool:
+    """A name, perhaps with a factor, or a constant: not worth a name of its own."""
+    core = adjoint.args[1] if isinstance(adjoint, Scaled) else adjoint
+    return bool(core.is_symbol) or isinstance(core, Ones) or not (is_matrix(core) or core.has(Total))
+
+
+def _is_name(expression: Any) -> bool:
+    return bool(expression.is_symbol)
+
+
+def _sum(terms: list[Any]) -> Any:
+    return add(*terms) if is_matrix(terms[0]) else Add(*terms)
+
+
+def _needed(network: Network) -> list[Equation]:
+    """The equations that the cost depends on, in order, the cost last."""
+    needed, kept = set(network.cost.expression.free_symbols), [network.cost]
+    for equation in reversed(network.equations):
+        if equation.symbol in needed:
+            needed |= equation.expression.free_symbols
+            kept.append(equation)
+    return kept[::-1]
+
+
+def _dependent(equations: list[Equation], wrt: tuple[Any, ...]) -> set[Any]:
+    """The names whose values change with what is derived by."""
+    dependent = set(wrt)
+    for equation in equations:
+        if equation.expression.free_symbols & dependent:
+            dependent.add(equation.symbol)
+    return dependent

@@ -1,0 +1,129 @@
+"""Slopes by finite differences, each with an error bar."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symbackprop.check.parameters import Parameters, scalar_value
+from symbackprop.errors import ArgumentError
+
+_FIRST_STEP = 2e-2  # relative to the size of what is moved
+_SHRINK = 2.0
+_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A derivative and how far it can be off."""
+
+    value: float
+    error: float
+    evaluations: int
+
+
+def slope(f: Callable[[float], float], first_step: float, epsilon: float = float(np.finfo(float).eps)) -> Slope:
+    """f′(0) by central differences, extrapolated to step 0.
+
+    C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4 (1982):
+    halve the step, extrapolate polynomially, and keep the value whose neighbours in the tableau agree best.
+    Their disagreement, and the rounding error of f over the step, are the error bar.
+
+    >>> import math
+    >>> found = slope(math.exp, 0.1)
+    >>> abs(found.value - 1) < found.error < 1e-10
+    True
+    """
+    best = Slope(float("nan"), float("inf"), 0)
+    previous: list[float] = []
+    step = first_step
+    evaluations = 0
+    for _ in range(_ROWS):
+        evaluations += 2
+        high, low = f(step), f(-step)
+        rounding = epsilon * (abs(high) + abs(low)) / step
+        current = [(high - low) / (2 * step)]
+        for k, older in enumerate(previous, start=1):
+            weight = _SHRINK ** (2 * k)
+            current.append((weight * current[k - 1] - older) / (weight - 1))
+            error = max(abs(current[k] - current[k - 1]), abs(current[k] - older)) + rounding
+            if error < best.error:
+                best = Slope(current[k], error, 0)
+        if previous and not abs(current[-1] - previous[-1]) < 2 * best.error:
+            break
+        previous = current
+        step /= _SHRINK
+    return Slope(best.value, best.error, evaluations)
+
+
+def step_for(values: np.ndarray) -> float:
+    """A first step for moving entries of this size."""
+    return _FIRST_STEP * max(1.0, float(np.max(np.abs(values), initial=0.0)))
+
+
+class Numerics:
+    """A cost around one point: its slopes along any direction, and how often it was called."""
+
+    def __init__(self, cost: Callable[..., Any], params: Parameters):
+        self._cost = cost
+        self._params = params
+        self.evaluations = 0
+
+    def at(self, block: int, direction: np.ndarray, t: float) -> float:
+        """The cost with one parameter moved by t along a direction."""
+        arrays = self._params.copies()
+        arrays[block] = arrays[block] + arrays[block].dtype.type(t) * direction.astype(arrays[block].dtype)
+        self.evaluations += 1
+        return scalar_value(self._params.call(self._cost, arrays))
+
+    def slope(self, block: int, direction: np.ndarray) -> Slope:
+        moved = self._params.arrays[block][direction != 0]
+        epsilon = float(np.finfo(self._params.arrays[block].dtype).eps)
+        return slope(lambda t: self.at(block, direction, t), step_for(moved), epsilon)
+
+    def one_sided(self, block: int, direction: np.ndarray, t: float) -> tuple[float, float]:
+        """The slopes to the left and to the right over a step t."""
+        left, here, right = (self.at(block, direction, s) for s in (-t, 0.0, t))
+        return (here - left) / t, (right - here) / t
+
+
+def unit(shape: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:
+    """The direction of one entry."""
+    direction = np.zeros(shape)
+    direction[index] = 1.0
+    return direction
+
+
+def numerical_gradient(
+    cost: Callable[..., Any], params: Any, *, data: Mapping[str, Any] | None = None, step: float | None = None
+) -> Any:
+    """The gradient of a cost by central differences, in the structure of the parameters.
+
+    Args:
+        cost: called as f(x), f(*arrays) or f(**arrays), as `params` is an array, a sequence or a mapping.
+        params: where to differentiate; it is not changed.
+        data: fixed keyword arguments of every call.
+        step: one fixed step for plain central differences (cost(x + step) − cost(x − step)) / (2 step); without it
+            the step is halved and the differences are extrapolated (Ridders 1982).
+
+    >>> import numpy as np
+    >>> numerical_gradient(lambda x: float(np.sum(x**2)), np.array([1.0, -2.0])).round(9)
+    array([ 2., -4.])
+    """
+    if step is not None and not 0 < step < float("inf"):
+        raise ArgumentError(f"step must be a positive number, not {step!r}")
+    taken = Parameters.of(params, data)
+    numerics = Numerics(cost, taken)
+    results = []
+    for block, array in enumerate(taken.arrays):
+        gradient = np.empty(array.shape)
+        for index in np.ndindex(array.shape):
+            direction = unit(array.shape, index)
+            if step is None:
+                gradient[index] = numerics.slope(block, direction).value
+            else:
+                high, low = (numerics.at(block, direction, t) for t in (step, -step))
+                gradient[index] = (high - low) / (2 * step)
+        results.append(gradient)
+    return taken.rebuild(results)

@@ -1,0 +1,81 @@
+"""Parameters as people keep them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import ArgumentError, listed
+
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The labels and arrays of parameters, and how they are put back together for a call."""
+
+    labels: tuple[str, ...]
+    arrays: Arrays
+    rebuild: Callable[[Arrays], Any]  # the structure that was given
+    call: Callable[[Callable[..., Any], Arrays], Any]
+
+    @classmethod
+    def of(cls, params: Any, data: Mapping[str, Any] | None = None) -> "Parameters":
+        """Take parameters in; `data` are keyword arguments of every call."""
+        fixed = dict(data or {})
+        if isinstance(params, Mapping):
+            names = tuple(str(name) for name in params)
+            arrays = [_floats(name, value) for name, value in params.items()]
+            return cls(
+                names,
+                arrays,
+                lambda a: dict(zip(names, a, strict=True)),
+                lambda f, a: f(**dict(zip(names, a, strict=True)), **fixed),
+            )
+        if isinstance(params, tuple | list):
+            kind = list if isinstance(params, list) else tuple
+            names = tuple(f"[{i}]" for i in range(len(params)))
+            arrays = [_floats(f"params{name}", value) for name, value in zip(names, params, strict=True)]
+            return cls(names, arrays, kind, lambda f, a: f(*a, **fixed))
+        return cls(("x",), [_floats("params", params)], lambda a: a[0], lambda f, a: f(a[0], **fixed))
+
+    def copies(self) -> Arrays:
+        return [array.copy() for array in self.arrays]
+
+    def aligned(self, gradients: Any) -> Arrays:
+        """Gradients in the same structure as the parameters, as a list of arrays."""
+        values: Any
+        if isinstance(gradients, Mapping):
+            missing = [label for label in self.labels if label not in gradients]
+            if missing:
+                raise ArgumentError(f"the gradients lack {listed(missing)}; they have {listed(gradients)}")
+            values = [gradients[label] for label in self.labels]
+        elif isinstance(gradients, Sequence) and not isinstance(gradients, str):
+            values = list(gradients)
+        else:
+            values = [gradients]
+        if len(values) != len(self.arrays):
+            raise ArgumentError(
+                f"{len(values)} gradients were returned for {len(self.arrays)} parameters ({listed(self.labels)})"
+            )
+        return [_floats(f"the gradient by {label}", value) for label, value in zip(self.labels, values, strict=True)]
+
+
+def _floats(name: object, value: Any) -> np.ndarray:
+    """An array of floats, as it is or converted from integers."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"{name} is no array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
+    return array if array.dtype.kind == "f" else array.astype(float)
+
+
+def scalar_value(value: Any) -> float:
+    """A cost as one float; a shape of (1,) or (1, 1) counts as one."""
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
+    return float(array.reshape(()))

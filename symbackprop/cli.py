@@ -1,0 +1,212 @@
+"""The command line. Only what a command needs is imported, and only when it runs: --help knows no SymPy."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import symbackprop as sb
+from symbackprop.errors import SymbackpropError
+
+AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
+
+_EPILOG = """\
+exit status: 0 the gradients agree (or there was nothing to compare), 1 they do not, 2 bad usage or input
+
+examples:
+  symbackprop demo
+  symbackprop derive --format latex -o derivation.tex --standalone
+  symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
+  symbackprop generate -o grads.py --tests
+  symbackprop check --sizes D-H-K --activation relu --l2 lam
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit status."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without δ gets a ?
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except BrokenPipeError:  # the reader, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+        return AGREES
+    except (SymbackpropError, OSError) as error:
+        print(f"symbackprop {args.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="symbackprop",
+        description="Derive the gradients of a network, print the steps, generate NumPy code, and check it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"symbackprop {sb.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    _command(commands, "demo", _demo, "show everything on the home network, which predicts a test score")
+
+    derive = _command(commands, "derive", _derive, "derive the gradients, as steps with the names of their rules")
+    _network_options(derive)
+    derive.add_argument(
+        "--wrt", action="append", metavar="NAME", help="derive by this parameter only (may be repeated)"
+    )
+    form = derive.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=["text", "latex", "markdown"], default="text", help="default: text")
+    form.add_argument("--json", action="store_true", help="the derivation as data")
+    derive.add_argument("--standalone", action="store_true", help="with --format latex: a whole document")
+    _output_option(derive)
+
+    generate = _command(
+        commands, "generate", _generate, "write a module with cost and cost_and_gradients in NumPy alone"
+    )
+    _network_options(generate)
+    generate.add_argument(
+        "--tests", action="store_true", help="also write test_FILE beside it, which gradient-checks it"
+    )
+    _output_option(generate)
+
+    check = _command(commands, "check", _check, "check the generated gradients against finite differences")
+    _network_options(check)
+    check.add_argument("--data", metavar="FILE.npz", help="arrays by name; arguments it lacks are drawn at random")
+    check.add_argument("--seed", type=int, default=0, help="for what is drawn at random (default: 0)")
+    check.add_argument("--json", action="store_true", help="the report as data")
+    _output_option(check)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[Any], int], what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _network_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("network", "without these, the home network: 2-3-1, sigmoid, half_squared_error")
+    group.add_argument(
+        "--sizes", default="2-3-1", metavar="D-H-K", help="width of each layer, numbers or names (default: 2-3-1)"
+    )
+    group.add_argument("--activation", default="sigmoid", metavar="NAME", help="f of every layer (default: sigmoid)")
+    group.add_argument("--output-activation", metavar="NAME", help="f of the last layer, where it differs")
+    group.add_argument("--cost", default="half_squared_error", metavar="NAME", help="default: half_squared_error")
+    group.add_argument("--bias", action="store_true", help="add a row b to every layer")
+    group.add_argument(
+        "--l2", default="0", metavar="LAMBDA", help="weight of the penalty λ/2 Σ W²: a number, or a name such as lam"
+    )
+
+
+def _output_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file rather than to the terminal")
+
+
+def _network(args: argparse.Namespace) -> Any:
+    sizes = [int(size) if size.lstrip("+").isdigit() else size for size in args.sizes.split("-")]
+    return sb.mlp(
+        sizes,
+        args.activation,
+        args.cost,
+        output_activation=args.output_activation,
+        bias=args.bias,
+        l2=_number_or_name(args.l2),
+    )
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _write(args: argparse.Namespace, text: str) -> None:
+    if args.output is None:
+        print(text.rstrip("\n"), flush=True)
+    else:
+        Path(args.output).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        print(f"wrote {args.output}", file=sys.stderr)
+
+
+def _derive(args: argparse.Namespace) -> int:
+    derivation = sb.derive(_network(args), args.wrt)
+    if args.standalone and args.format != "latex":
+        raise SymbackpropError("--standalone goes with --format latex")
+    documents: dict[str, Callable[[], str]] = {
+        "text": derivation.to_text,
+        "latex": lambda: derivation.to_latex(standalone=args.standalone),
+        "markdown": derivation.to_markdown,
+    }
+    _write(args, _as_json(derivation.to_dict()) if args.json else documents[args.format]())
+    return AGREES
+
+
+def _generate(args: argparse.Namespace) -> int:
+    if args.tests and args.output is None:
+        raise SymbackpropError("--tests writes beside the module: say where with -o grads.py")
+    module = Path(args.output or "grads.py")
+    if args.tests and not (module.stem.isidentifier() and module.suffix == ".py"):
+        raise SymbackpropError(f"{module.name} cannot be imported by tests; name it like grads.py")
+    derivation = sb.derive(_network(args))
+    _write(args, derivation.to_source())
+    if args.tests:
+        tests = module.with_name(f"test_{module.name}")
+        tests.write_text(derivation.to_tests(module.stem), encoding="utf-8")
+        print(f"wrote {tests}; run it with: pytest {tests}", file=sys.stderr)
+    return AGREES
+
+
+def _check(args: argparse.Namespace) -> int:
+    derivation = sb.derive(_network(args))
+    values, origin = _values(args, derivation.network)
+    report = derivation.check(values, seed=args.seed)
+    _write(args, _as_json(report.to_dict() | {"point": origin}) if args.json else f"{report}\npoint: {origin}")
+    return AGREES if report.verdict == sb.Verdict.RIGHT else DISAGREES
+
+
+def _values(args: argparse.Namespace, network: Any) -> tuple[dict[str, Any], str]:
+    """A value for every argument, and where they come from."""
+    given = {} if args.data is None else _loaded(args.data, network)
+    sizes: dict[str, int] = {}
+    for name, array in given.items():
+        sizes |= {
+            str(s): n for s, n in zip(getattr(network[name], "shape", ()), array.shape, strict=False) if s.is_Symbol
+        }
+    drawn = [str(s.name) for s in network.arguments if s.name not in given]
+    values = sb.random_values(network, sizes, seed=args.seed) | given
+    parts = [f"{', '.join(given)} from {args.data}"] if given else []
+    parts += [f"{', '.join(drawn)} drawn at random with seed {args.seed}"] if drawn else []
+    return values, "; ".join(parts)
+
+
+def _loaded(path: str, network: Any) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, AttributeError, EOFError) as error:
+        raise SymbackpropError(f"{path} is no .npz file of plain arrays: {error}") from None
+    names = [str(s.name) for s in network.arguments]
+    unknown = [name for name in arrays if name not in names]
+    if unknown:
+        raise SymbackpropError(f"{path} has {', '.join(unknown)}; this network takes {', '.join(names)}")
+    return arrays
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from symbackprop.demo import run
+
+    return AGREES if run() else DISAGREES
+
+
+if __name__ == "__main__":
+    sys.exit(main())

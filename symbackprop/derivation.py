@@ -1,0 +1,175 @@
+"""Derivation: what a user holds. It joins what is printed, generated and checked; all of it comes from one tape."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from symbackprop.backprop import Step, Tape, backpropagate
+from symbackprop.check.gradients import GradientCheck, check_gradients
+from symbackprop.check.points import distinct_sizes
+from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
+from symbackprop.generate.function import GradientFunction
+from symbackprop.generate.numpy_source import module_source
+from symbackprop.generate.tests_source import tests_source
+from symbackprop.network import Equation, Network
+from symbackprop.printing.latex import latex
+from symbackprop.printing.text import text
+from symbackprop.render.latex import to_latex
+from symbackprop.render.markdown import to_markdown
+from symbackprop.render.outline import Outline, outline
+from symbackprop.render.text import to_text
+
+
+class Derivation:
+    """The gradients of a network's cost, with the steps that lead to them.
+
+    >>> import symbackprop as sb
+    >>> d = sb.derive(sb.mlp([2, 3, 1]))
+    >>> print(d.gradients["W1"], d.gradients["W1"].shape)
+    X.T*delta2 (2, 3)
+    >>> [step.rule for step in d.steps][-2:]
+    ['chain rule', 'matrix product rule']
+    """
+
+    def __init__(self, tape: Tape):
+        self.tape = tape
+
+    @property
+    def network(self) -> Network:
+        return self.tape.network
+
+    @property
+    def gradients(self) -> dict[str, Any]:
+        """∂J/∂W by parameter name, as SymPy expressions in the named symbols."""
+        return dict(self.tape.gradients)
+
+    @property
+    def adjoints(self) -> tuple[Equation, ...]:
+        """The named δ's, in the order of computation."""
+        return self.tape.adjoints
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every application of a rule, from the cost back to the parameters."""
+        return self.tape.steps
+
+    @cached_property
+    def _outline(self) -> Outline:
+        return outline(self.tape)
+
+    def to_text(self) -> str:
+        """The derivation for a terminal."""
+        return to_text(self._outline)
+
+    def to_latex(self, *, standalone: bool = False) -> str:
+        """An `align*` with the rule beside each line (it needs amsmath), or a whole document."""
+        return to_latex(self._outline, standalone=standalone)
+
+    def to_markdown(self) -> str:
+        """Headings, and formulas between `$$`."""
+        return to_markdown(self._outline)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        gradients = ", ".join(self.tape.gradient_name(name) for name in self.tape.gradients)
+        return f"<Derivation of {gradients} in {len(self.steps)} steps>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.to_text(), "text/markdown": self.to_markdown()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The derivation as plain data: every formula as text and as LaTeX."""
+        names = self._outline.function_names
+
+        def formula(expression: Any) -> dict[str, str]:
+            return {"text": text(expression, names), "latex": latex(expression, names)}
+
+        return {
+            "network": self.network.to_text(),
+            "steps": [
+                {
+                    "rule": step.rule,
+                    "note": step.note,
+                    "name": None if step.symbol is None else str(step.symbol.name),
+                    "before": formula(step.before),
+                    "after": formula(step.after),
+                    "shape": [str(size) for size in step.shape],
+                }
+                for step in self.steps
+            ],
+            "adjoints": {adjoint.name: formula(adjoint.expression) for adjoint in self.adjoints},
+            "gradients": {
+                self.tape.gradient_name(name): formula(gradient) | {"shape": [str(size) for size in gradient.shape]}
+                for name, gradient in self.tape.gradients.items()
+            },
+        }
+
+    @cached_property
+    def _source(self) -> str:
+        return module_source(self.tape, self._outline.function_names)
+
+    def to_source(self) -> str:
+        """A Python module with `cost` and `cost_and_gradients` that imports NumPy alone."""
+        return self._source
+
+    def to_tests(self, module: str = "grads") -> str:
+        """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""
+        return tests_source(self.tape, module, distinct_sizes(self.network))
+
+    def to_numpy(self) -> GradientFunction:
+        """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`."""
+        arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
+        results = (self.tape.cost.name, *(self.tape.gradient_name(name) for name in self.tape.gradients))
+        return GradientFunction(self._source, arguments, tuple(self.tape.gradients), results)
+
+    def check(self, values: Mapping[str, Any], *, seed: int | None = None) -> GradientCheck:
+        """Check the generated gradients against finite differences of the generated cost.
+
+        Args:
+            values: an array for every argument, by name.
+            seed: see `check_gradients`.
+
+        >>> import numpy as np, symbackprop as sb
+        >>> d = sb.derive(sb.mlp([2, 3, 1]))
+        >>> rng = np.random.default_rng(0)
+        >>> values = {"X": rng.random((5, 2)), "y": rng.random((5, 1))}
+        >>> values |= {"W1": rng.normal(size=(2, 3)), "W2": rng.normal(size=(3, 1))}
+        >>> d.check(values).verdict
+        <Verdict.RIGHT: 'right'>
+        """
+        f = self.to_numpy()
+        _require_names(values, f.arguments)
+        params = {name: values[name] for name in f.parameters}
+        data = {name: values[name] for name in f.arguments if name not in params}
+
+        def gradients(**arguments: Any) -> dict[str, Any]:
+            return dict(zip(f.parameters, f(**arguments)[1:], strict=True))
+
+        return check_gradients(f.cost, gradients, params, data=data, seed=seed)
+
+
+def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> None:
+    if not isinstance(values, Mapping):
+        raise ArgumentError(f"give an array for each argument by name: {listed(arguments)}")
+    unknown = [name for name in values if name not in arguments]
+    if unknown:
+        raise ArgumentError(f"{listed(unknown)} is no argument of this network: {nearest(unknown[0], arguments)}")
+    missing = [name for name in arguments if name not in values]
+    if missing:
+        raise ArgumentError(f"values for {listed(missing)} are missing; the arguments are {listed(arguments)}")
+
+
+def derive(network: Network, wrt: Iterable[str] | str | None = None) -> Derivation:
+    """Derive the cost by every parameter, or by those named in `wrt`, by the sum and chain rules.
+
+    Raises `DerivationError` for a name that is no parameter, `NetworkError` for a network without a cost.
+
+    >>> import symbackprop as sb
+    >>> list(sb.derive(sb.mlp([2, 3, 1]), wrt=["W2"]).gradients)
+    ['W2']
+    """
+    if not isinstance(network, Network):
+        raise NetworkError(f"derive takes a Network, not {type(network).__name__}")
+    return Derivation(backpropagate(network, wrt))

@@ -1,0 +1,56 @@
+"""The errors a user can meet, and the words they share."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SymbackpropError(ValueError):
+    """Something given to symbackprop does not fit; the message says what, where and what to try."""
+
+
+class NameInUseError(SymbackpropError):
+    """A name is not usable: taken, reserved, or not an identifier."""
+
+
+class ShapeError(SymbackpropError):
+    """Shapes that do not fit together."""
+
+
+class NetworkError(SymbackpropError):
+    """A network that is incomplete, or an expression that cannot be part of one."""
+
+
+class DerivationError(SymbackpropError):
+    """A derivation that cannot be made: an unknown or unsuitable quantity to derive by."""
+
+
+class ArgumentError(SymbackpropError):
+    """An argument of a generated function, a check or a descent that cannot be used."""
+
+
+def listed(names: Iterable[object], last: str = "and") -> str:
+    """The names as a person would list them.
+
+    >>> listed(["X", "y", "W1"])
+    'X, y and W1'
+    """
+    words = [str(name) for name in names]
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """A sentence that suggests the nearest known name, or else lists them all.
+
+    >>> nearest("sigmod", ["sigmoid", "tanh"])
+    'did you mean sigmoid?'
+    >>> nearest("gauss", ["sigmoid", "tanh"])
+    'there are sigmoid and tanh'
+    """
+    names = list(known)
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    close = get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {by_lower[close[0]]}?"
+    return f"there are {listed(names)}" if names else "there are none yet"

@@ -1,0 +1,1 @@
+"""Fast functions from a tape."""

@@ -1,0 +1,62 @@
+"""A generated module as a function: the text is compiled once, and runs as it can be read."""
+
+import linecache
+from collections import namedtuple
+from itertools import count
+from typing import Any
+
+from symbackprop.errors import ArgumentError, listed
+
+_numbers = count(1)
+
+
+class GradientFunction:
+    """`J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
+
+    Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
+    floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs.
+
+    Raises:
+        ArgumentError: a missing or unknown argument, a shape or a type that does not fit, or a number that is
+            not finite (found where a result is not finite, so that good data costs no extra pass).
+    """
+
+    def __init__(self, source: str, arguments: tuple[str, ...], parameters: tuple[str, ...], results: tuple[str, ...]):
+        self.source = source
+        self.arguments = arguments
+        self.parameters = parameters
+        self._result = _result_type(results)
+        namespace = _run(source)
+        self._cost, self._both = namespace["cost"], namespace["cost_and_gradients"]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._result._make(self._guarded(self._both, args, kwargs))
+
+    def cost(self, *args: Any, **kwargs: Any) -> Any:
+        """The cost alone."""
+        return self._guarded(self._cost, args, kwargs)
+
+    def _guarded(self, function: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            reason = str(error).replace(f"{function.__name__}() ", "")
+            raise ArgumentError(f"{reason}; the arguments are {listed(self.arguments)}") from None
+        except ValueError as error:
+            raise ArgumentError(str(error)) from None
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self._result._fields)} = f({', '.join(self.arguments)})>"
+
+
+def _result_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("CostAndGradients", names)
+
+
+def _run(source: str) -> dict[str, Any]:
+    """The namespace of a module text of ours; tracebacks show its lines."""
+    filename = f"<symbackprop {next(_numbers)}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    namespace: dict[str, Any] = {"__name__": "generated_gradients"}
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 — the text is ours, its names are identifiers
+    return namespace

@@ -1,0 +1,190 @@
+"""A schedule → the text of a Python module that imports NumPy alone."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+from sympy import Symbol
+from sympy.printing.numpy import NumPyPrinter
+
+from symbackprop.backprop import Tape
+from symbackprop.functions import a, z
+from symbackprop.generate import runtime
+from symbackprop.generate.schedule import COST, FORWARD, Schedule, Statement, schedule
+from symbackprop.maps import Elementwise
+from symbackprop.printing.notation import POWER, Notation, level
+from symbackprop.printing.text import Text
+from symbackprop.shapes import shape_of, shape_text
+
+
+class NumPySource(Notation, NumPyPrinter):
+    """Expressions as NumPy source; it notes which sizes and helpers the text uses."""
+
+    times = " * "
+    product = " @ "
+    entrywise = " * "
+
+    def __init__(self, outputs: Mapping[Elementwise, str]):
+        super().__init__()
+        self._outputs = outputs
+        self.sizes: set[str] = set()
+        self.helpers: set[str] = set()
+
+    def _module_format(self, fqn: str, register: bool = True) -> str:
+        return fqn.replace("numpy.", "np.")
+
+    def level(self, expression: Any) -> int:
+        return level(self._scalar_form(expression)) if isinstance(expression, Elementwise) else level(expression)
+
+    def _scalar_form(self, node: Elementwise) -> Any:
+        """The map as a scalar expression in a symbol that is printed as the argument."""
+        function, argument = node.function, node.argument
+        if function.order == 1 and function.row.prime_of_output is not None:
+            stored = self._outputs[Elementwise(function.undifferentiated, argument)]
+            return function.row.prime_of_output.xreplace({a: Symbol(stored)})
+        inner = argument.name if argument.is_symbol else f"({self._print(argument)})"
+        return function.code_expression.xreplace({z: Symbol(inner)})
+
+    def _print_Elementwise(self, expr: Any) -> str:
+        return self._print(self._scalar_form(expr))
+
+    def helper_call(self, name: str, argument: Any, axis: int) -> str:
+        self.helpers.add(name)
+        return f"_{name}({self._print(argument)}, {axis})"
+
+    def shape_code(self, shape: Any) -> str:
+        return f"({', '.join(self._print(size) for size in shape)})"
+
+    def _print_Symbol(self, expr: Any) -> str:
+        if expr.is_integer:
+            self.sizes.add(expr.name)
+        return str(expr.name)
+
+    def _print_MatrixSymbol(self, expr: Any) -> str:
+        return str(expr.name)
+
+    def _print_Transpose(self, expr: Any) -> str:
+        return f"{self.bracket(expr.args[0], POWER + 1)}.T"
+
+    def _print_HadamardPower(self, expr: Any) -> str:
+        return "**".join(self.bracket(part, POWER + 1) for part in expr.args)
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        if expr.exp == -1:
+            return f"1/{self.bracket(expr.base, POWER + 1)}"
+        return str(super()._print_Pow(expr, rational=rational))
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return f"np.ones({self.shape_code(expr.shape)}, dtype)"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return f"np.zeros({self.shape_code(expr.shape)}, dtype)"
+
+    def _print_Heaviside(self, expr: Any) -> str:
+        return f"np.heaviside({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
+    def _print_Abs(self, expr: Any) -> str:
+        return f"np.abs({self._print(expr.args[0])})"
+
+    def _print_Piecewise(self, expr: Any) -> str:
+        """Two constant pieces that meet at 0 as one step, which keeps the type of its argument, and NaN."""
+        (low, condition), (high, _) = expr.args[0], expr.args[-1]
+        if len(expr.args) == 2 and low.is_number and high.is_number and condition.rhs == 0:
+            at_zero = 0 if isinstance(condition, sympy.Le) else 1
+            return self._print(low + (high - low) * sympy.Heaviside(condition.lhs, at_zero))
+        return str(super()._print_Piecewise(expr))
+
+    def _print_Max(self, expr: Any) -> str:
+        first, second = sorted(expr.args, key=lambda arg: arg.is_number)
+        return f"np.maximum({self._print(first)}, {self._print(second)})"
+
+
+_LINE = 95  # characters of a statement and the comment beside it
+
+
+class _ModuleWriter:
+    """The text of one module."""
+
+    def __init__(self, tape: Tape, function_names: Mapping[str, str]):
+        self.tape = tape
+        self.plan: Schedule = schedule(tape)
+        self.text = Text(function_names)
+        self.arguments = tape.network.arguments
+        self.names = [symbol.name for symbol in self.arguments]
+        self.results = [tape.cost.name, *(tape.gradient_name(name) for name in tape.gradients)]
+        self.helpers: set[str] = set()
+
+    def module(self) -> str:
+        functions = [self.function("cost", self.plan.forward(), self.results[:1], "The cost")]
+        both = "The cost and its gradients, by one forward and one backward pass"
+        functions.append(self.function("cost_and_gradients", self.plan.statements, self.results, both))
+        carried: list[Any] = [*(runtime.HELPERS[name] for name in sorted(self.helpers)), *runtime.CHECKS]
+        parts = [self.header(), "import numpy as np", *functions, *(inspect.getsource(f).rstrip() for f in carried)]
+        return "\n\n\n".join(parts).replace("\n\n\nimport", "\n\nimport") + "\n"
+
+    def header(self) -> str:
+        lines = [f"{e.name} = {self.text.doprint(e.expression)}" for e in self.tape.equations]
+        formulas = textwrap.indent("\n".join(lines), "    ")
+        return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
+
+    def function(self, name: str, statements: tuple[Statement, ...], results: list[str], summary: str) -> str:
+        printer = NumPySource(self.plan.outputs)
+        body = [self.line(statement, printer) for statement in statements]
+        self.helpers |= printer.helpers
+        returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
+        given = ", ".join(f"{n}={n}" for n in self.names)
+        sound = f"_sound(({results[0]},), {given})[0]" if len(results) == 1 else f"_sound({returned}, {given})"
+        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer, body), *body, f"return {sound}"]
+        # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, _sound finds in the results
+        head = f'@np.errstate(all="ignore")\ndef {name}({", ".join(self.names)}):'
+        return head + "\n" + textwrap.indent("\n".join(lines), "    ")
+
+    def docstring(self, summary: str) -> str:
+        rows = [f"{s.name}: {shape_text(shape_of(s)) if shape_of(s) else 'a number'}" for s in self.arguments]
+        return "\n".join([f'"""{summary}.', "", *rows, '"""'])
+
+    def checks(self) -> list[str]:
+        rows = [f"    ({s.name!r}, {s.name}, {_literal(shape_of(s))}),".replace("'", '"') for s in self.arguments]
+        comma = "," if len(self.names) == 1 else ""
+        return [f"{', '.join(self.names)}{comma} = _checked(", *rows, ")"]
+
+    def sizes(self, printer: NumPySource, body: list[str]) -> list[str]:
+        lines = [self.size(name) for name in sorted(printer.sizes)]
+        if any(re.search(r"\bdtype\)", line) for line in body):
+            matrices = [s.name for s in self.arguments if shape_of(s)]
+            lines.append(f"dtype = np.result_type({', '.join(matrices)})")
+        return lines
+
+    def size(self, name: str) -> str:
+        places = ((s.name, k) for s in self.arguments for k, size in enumerate(shape_of(s)) if str(size) == name)
+        array, axis = next(places)
+        return f"{name} = {array}.shape[{axis}]"
+
+    def line(self, statement: Statement, printer: NumPySource) -> str:
+        code = f"{statement.name} = {printer.doprint(statement.expression)}"
+        comment = f"# {self.comment(statement)}"
+        beside = f"{code}  {comment}"
+        return beside if len(beside) <= _LINE else f"{comment}\n{code}"
+
+    def comment(self, statement: Statement) -> str:
+        expression = self.text.doprint(statement.derived)
+        if statement.part in (FORWARD, COST):
+            return f"{self.text.doprint(Symbol(statement.name))} = {expression}"
+        steps = [s for s in self.tape.steps if s.before.through is None]
+        for step in steps:
+            name = step.symbol.name if step.symbol is not None else self.tape.gradient_name(str(step.before.of))
+            if name == statement.name:
+                return f"{self.text.doprint(step.before)} = {expression}"
+        return f"for f′: {expression}"
+
+
+def _literal(shape: tuple[Any, ...]) -> str:
+    return repr(tuple(int(size) if size.is_Integer else str(size) for size in shape))
+
+
+def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
+    """The text of a module with `cost` and `cost_and_gradients` of the tape's network."""
+    return _ModuleWriter(tape, function_names).module()

@@ -1,0 +1,293 @@
+"""SymPy's matrix nodes, made strict, and the constructors that keep formulas in textbook form.
+
+The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is
+rewritten behind the reader's back: SymPy's operators turn -(y - yhat) into yhat - y. And nothing is
+refused before the whole equation is known: `check` tells what does not fit, so that the message can
+show the equation it stands in.
+"""
+
+from typing import Any
+
+import sympy
+from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
+from sympy.core.sympify import _sympify
+from sympy.matrices import expressions as matrices
+
+from symbackprop.errors import NetworkError
+from symbackprop.shapes import Mismatch, dimension, is_matrix, require_inner, require_matrices, require_same_shape
+
+
+def _operand(value: Any) -> Any:
+    try:
+        return adopt(_sympify(value))
+    except SympifyError:
+        return None
+
+
+class Operators:
+    """`+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
+
+    _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
+    __array_ufunc__ = None  # numpy scalars leave the operation to us
+
+    def _combine(self, other: object, build: Any) -> Any:
+        operand = _operand(other)
+        return NotImplemented if operand is None else build(operand)
+
+    def __add__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(o)))
+
+    def __radd__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*_terms(o), *_terms(self)))
+
+    def __sub__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(-o)))
+
+    def __rsub__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*_terms(o), *_terms(-self)))
+
+    def __neg__(self) -> Any:
+        return scaled(S.NegativeOne, self)
+
+    def __mul__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(self, o))
+
+    def __rmul__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(o, self))
+
+    __matmul__ = __mul__
+    __rmatmul__ = __rmul__
+
+    def __truediv__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(self, MatPow(o, -1) if is_matrix(o) else 1 / o))
+
+    def __rtruediv__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(o, MatPow(self, -1)))
+
+    def __pow__(self, exponent: object) -> Any:
+        return self._combine(exponent, lambda e: MatPow(self, e))
+
+    def __abs__(self) -> Any:
+        raise NetworkError(f"abs({self}): for the absolute value of each entry, write sb.absolute({self})")
+
+    @property
+    def T(self) -> Any:  # noqa: N802 — SymPy's and NumPy's name
+        """The transpose."""
+        return self.args[0] if isinstance(self, Transpose) else Transpose(self)
+
+    def transpose(self) -> Any:
+        return self.T
+
+
+class _Unevaluated(Operators):
+    def __new__(cls, *args: object, **_: object) -> Any:
+        return Basic.__new__(cls, *map(_sympify, args))
+
+    def check(self) -> None:
+        """Raise `Mismatch` where the shapes of the parts do not fit."""
+
+
+class NamedMatrix(Operators, sympy.MatrixSymbol):
+    """A named matrix."""
+
+    def check(self) -> None:
+        """A name always fits itself."""
+
+
+class MatAdd(_Unevaluated, sympy.MatAdd):
+    def check(self) -> None:
+        require_same_shape(self, self.args)
+
+
+class MatMul(_Unevaluated, sympy.MatMul):
+    """A product of two or more matrices."""
+
+    def check(self) -> None:
+        require_inner(self, self.args)
+
+
+class Scaled(_Unevaluated, sympy.MatMul):
+    """A scalar times a matrix."""
+
+    def check(self) -> None:
+        require_matrices(self, self.args[1:])
+
+
+class Transpose(_Unevaluated, sympy.Transpose):
+    pass
+
+
+class HadamardProduct(_Unevaluated, sympy.HadamardProduct):
+    def check(self) -> None:
+        require_same_shape(self, self.args)
+
+
+class HadamardPower(_Unevaluated, sympy.HadamardPower):
+    """Each entry to the power of one scalar."""
+
+    def check(self) -> None:
+        require_matrices(self, self.args[:1])
+        if is_matrix(self.args[1]):
+            raise Mismatch(self, lambda show: f"the exponent {show(self.args[1])} is a matrix; a scalar is needed")
+
+
+class MatPow(_Unevaluated, sympy.MatPow):
+    """A matrix power, which people mostly write where they mean the power of each entry."""
+
+    def check(self) -> None:
+        base, exponent = self.args
+        raise Mismatch(
+            self,
+            lambda show: (
+                f"a power of the whole matrix {show(base)} (or a division by it) is not available; "
+                f"for the power of each entry, write sb.power({show(base)}, {exponent})"
+            ),
+        )
+
+
+class Ones(Operators, sympy.OneMatrix):
+    """A matrix of ones."""
+
+
+class Zeros(Operators, sympy.ZeroMatrix):
+    """A matrix of zeros."""
+
+
+def _terms(expression: Any) -> Any:
+    return expression.args if isinstance(expression, MatAdd) else (expression,)
+
+
+def split(expression: Any) -> tuple[Expr, Any]:
+    """(coefficient, matrix) of a matrix expression."""
+    return expression.args if isinstance(expression, Scaled) else (S.One, expression)
+
+
+def _product(left: Any, right: Any) -> Any:
+    """The product with all scalars in front, as one factor."""
+    coefficient: Expr = S.One
+    factors: list[Any] = []
+    for part in (left, right):
+        if not is_matrix(part):
+            coefficient *= part
+            continue
+        scalar, matrix = split(part)
+        coefficient *= scalar
+        factors += matrix.args if isinstance(matrix, MatMul) else (matrix,)
+    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
+
+
+# Constructors for derivations: the shapes are known to fit, signs and factors go out once, no 1·, no (Mᵀ)ᵀ.
+
+
+def scaled(coefficient: Any, matrix: Any) -> Any:
+    """coefficient · matrix, with the coefficients merged."""
+    inner, matrix = split(matrix)
+    coefficient = sympy.sympify(coefficient, strict=True) * inner
+    if coefficient == 1 or isinstance(matrix, Zeros):
+        return matrix
+    return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
+
+
+def add(*terms: Any) -> Any:
+    """The sum, with equal terms collected in the order of their first appearance."""
+    collected: dict[Any, Expr] = {}
+    for term in (t for whole in terms for t in _terms(whole)):
+        coefficient, matrix = split(term)
+        collected[matrix] = collected.get(matrix, S.Zero) + coefficient
+    kept = [scaled(c, m) for m, c in collected.items() if c != 0 and not isinstance(m, Zeros)]
+    if not kept:
+        return Zeros(*terms[0].shape)
+    return kept[0] if len(kept) == 1 else MatAdd(*kept)
+
+
+def matmul(*factors: Any) -> Any:
+    """The matrix product, flat, with the scalars in front."""
+    coefficient, flat = _gathered(factors, MatMul)
+    if any(isinstance(factor, Zeros) for factor in flat):
+        return Zeros(flat[0].shape[0], flat[-1].shape[1])
+    return scaled(coefficient, flat[0] if len(flat) == 1 else MatMul(*flat))
+
+
+def hadamard(*factors: Any) -> Any:
+    """The product entry by entry, flat, with the scalars in front and without factors of ones.
+
+    Raises nothing here: shapes are checked when the network takes the equation.
+    """
+    coefficient, flat = _gathered([adopt(_sympify(factor)) for factor in factors], HadamardProduct)
+    zeros = [factor for factor in flat if isinstance(factor, Zeros)]
+    if zeros:
+        return zeros[0]
+    kept = [f for f in flat if not (isinstance(f, Ones) and all(f.shape == g.shape for g in flat))] or flat[:1]
+    return scaled(coefficient, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
+
+
+def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
+    coefficient: Expr = S.One
+    flat: list[Any] = []
+    for factor in factors:
+        scalar, matrix = split(factor)
+        coefficient *= scalar
+        flat += matrix.args if isinstance(matrix, kind) else (matrix,)
+    return coefficient, flat
+
+
+def transposed(matrix: Any) -> Any:
+    """The transpose, moved inward to the factors of a product."""
+    coefficient, matrix = split(matrix)
+    if isinstance(matrix, MatMul):
+        return scaled(coefficient, MatMul(*[factor.T for factor in reversed(matrix.args)]))
+    if isinstance(matrix, Ones | Zeros):
+        return scaled(coefficient, matrix.func(*reversed(matrix.shape)))
+    return scaled(coefficient, matrix.T)
+
+
+def power(matrix: Any, exponent: Any) -> Any:
+    """Each entry of a matrix, or a scalar, to the power of a scalar.
+
+    >>> from symbackprop.nodes import NamedMatrix
+    >>> power(NamedMatrix("A", 3, 2), 2).shape
+    (3, 2)
+    """
+    base, exponent = adopt(_sympify(matrix)), adopt(_sympify(exponent))
+    if not is_matrix(base) and not is_matrix(exponent):
+        return base**exponent
+    if exponent == 1:
+        return base
+    return Ones(*base.shape) if exponent == 0 else HadamardPower(base, exponent)
+
+
+# What SymPy's own constructors make is taken in by rebuilding it from the classes above.
+_OURS: dict[type, Any] = {
+    matrices.MatAdd: MatAdd,
+    matrices.HadamardProduct: HadamardProduct,
+    matrices.HadamardPower: HadamardPower,
+    matrices.Transpose: Transpose,
+    matrices.MatPow: MatPow,
+    matrices.Inverse: MatPow,
+    matrices.OneMatrix: Ones,
+    matrices.ZeroMatrix: Zeros,
+}
+
+
+def adopt(expression: Any) -> Any:
+    """The same expression made of this module's nodes."""
+    if not getattr(expression, "args", None) or isinstance(expression, Operators | Symbol | matrices.MatrixSymbol):
+        return expression
+    args = [adopt(arg) for arg in expression.args]
+    if type(expression) is matrices.MatMul:
+        scalars = [arg for arg in args if not is_matrix(arg)]
+        factors = [arg for arg in args if is_matrix(arg)]
+        return scaled(Mul(*scalars), factors[0] if len(factors) == 1 else MatMul(*factors))
+    build = _OURS.get(type(expression))
+    if build is not None:
+        return build(*args)
+    return expression if tuple(args) == expression.args else expression.func(*args)
+
+
+def ones(rows: Any, columns: Any) -> Any:
+    """A matrix of ones.
+
+    >>> ones("N", 2).shape
+    (N, 2)
+    """
+    return Ones(dimension(rows), dimension(columns))

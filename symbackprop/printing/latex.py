@@ -1,0 +1,94 @@
+"""One expression → LaTeX."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sympy import Basic
+from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
+
+from symbackprop.printing.naming import read_name
+from symbackprop.printing.notation import Notation
+
+
+@cache
+def latex_name(name: str) -> str:
+    r"""A name of the network as LaTeX.
+
+    >>> latex_name("W1"), latex_name("yhat"), latex_name("delta3")
+    ('W^{(1)}', '\\hat{y}', '\\delta^{(3)}')
+    """
+    parts = read_name(name)
+    base = parts.base
+    if parts.greek:
+        base = tex_greek_dictionary.get(parts.greek, "\\" + parts.greek)
+    elif len(base) > 1:
+        base = rf"\mathit{{{base}}}"
+    if parts.modifier:
+        base = modifier_dict[parts.modifier](base)
+    if parts.subscript:
+        word = len(parts.subscript) > 2 and "_" not in parts.subscript
+        base += rf"_{{\mathrm{{{parts.subscript}}}}}" if word else f"_{{{latex_name(parts.subscript)}}}"
+    return f"{base}^{{({parts.index})}}" if parts.index else base
+
+
+class Latex(Notation, LatexPrinter):
+    """Backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
+
+    entrywise = r" \odot "
+
+    def __init__(self, function_names: Mapping[str, str] | None = None):
+        super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})
+        self._function_names = dict(function_names or {})
+
+    def function_name(self, function: Any) -> str:
+        return self._function_names.get(function.name, function.row.latex) + "'" * function.order
+
+    def wrap(self, inner: str) -> str:
+        return rf"\left({inner}\right)"
+
+    def coefficient(self, scalar: Any) -> str:
+        return self._print(scalar) if not scalar.is_Add else self.wrap(self._print(scalar))
+
+    def _print_Symbol(self, expr: Any, **_: Any) -> str:
+        return latex_name(expr.name)
+
+    _print_MatrixSymbol = _print_Symbol
+
+    def _print_HadamardPower(self, expr: Any) -> str:
+        base, exponent = expr.args
+        # a square matrix has a power of its own: say that this is the one of each entry
+        sign = r"\odot " if base.shape[0] == base.shape[1] != 1 else ""
+        return f"{self._base(base)}^{{{sign}{self._print(exponent)}}}"
+
+    def _print_Transpose(self, expr: Any) -> str:
+        return rf"{self._base(expr.args[0])}^{{\top}}"
+
+    def _base(self, base: Any) -> str:
+        """What an exponent can be set on: a layer number is an exponent already."""
+        inner = self._print(base)
+        return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return rf"\mathbf{{1}}_{{{self.shape(expr.shape)}}}"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return rf"\mathbf{{0}}_{{{self.shape(expr.shape)}}}"
+
+    def shape(self, shape: Any) -> str:
+        return r" \times ".join(self._print(size) for size in shape)
+
+    def _print_Partial(self, expr: Any) -> str:
+        below = self._print(expr.of) if expr.of.is_symbol else self.wrap(self._print(expr.of))
+        fraction = rf"\frac{{\partial {self._print(expr.cost)}}}{{\partial {below}}}"
+        return fraction if expr.through is None else rf"\left.{fraction}\right|_{{{self._print(expr.through)}}}"
+
+
+def latex(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:
+    r"""An expression as LaTeX.
+
+    >>> from symbackprop.nodes import NamedMatrix
+    >>> latex(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    '\\left(a^{(2)}\\right)^{\\top} \\delta^{(3)}'
+    """
+    return Latex(function_names).doprint(expression)

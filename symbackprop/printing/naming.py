@@ -1,0 +1,46 @@
+"""How a name of the network is read: `W1` is W with index 1, `yhat` is y with a hat, `dJdW1` is ∂J/∂W1."""
+
+import re
+from dataclasses import dataclass
+
+from sympy.printing.latex import greek_letters_set, modifier_dict
+
+_MODIFIERS = sorted((m for m in modifier_dict if m in {"hat", "bar", "tilde", "prime", "dot"}), key=len, reverse=True)
+_SHORT_GREEK = {"lam": "lambda"}
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name in parts: `ahat_out2` is base a, modifier hat, subscript out, index 2."""
+
+    base: str
+    modifier: str = ""
+    subscript: str = ""
+    index: str = ""
+
+    @property
+    def greek(self) -> str:
+        """The Greek letter's English name, or nothing."""
+        letter = _SHORT_GREEK.get(self.base, self.base)
+        return letter if letter in greek_letters_set or letter.lower() in greek_letters_set else ""
+
+
+def read_name(name: str) -> Name:
+    """The parts of a name.
+
+    >>> read_name("yhat")
+    Name(base='y', modifier='hat', subscript='', index='')
+    >>> read_name("W1").index, read_name("W_xh").subscript
+    ('1', 'xh')
+    """
+    stem, _, subscript = name.partition("_")
+    stem, index = _index_off(stem)
+    if subscript and not index and "_" not in subscript:
+        subscript, index = _index_off(subscript)
+    modifier = next((m for m in _MODIFIERS if stem.endswith(m) and len(stem) > len(m)), "")
+    return Name(stem.removesuffix(modifier), modifier, subscript, index)
+
+
+def _index_off(stem: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(.*?[^\d])(\d+)", stem)
+    return (match[1], match[2]) if match else (stem, "")

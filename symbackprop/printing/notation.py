@@ -1,0 +1,155 @@
+"""What all notations share: where signs, scalar factors and brackets go."""
+
+from typing import Any
+
+import sympy
+from sympy import Expr, S
+
+from symbackprop import nodes
+from symbackprop.maps import ROWS, Broadcast, Sums, Total
+from symbackprop.shapes import is_matrix
+
+SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
+
+_LEVELS: dict[type, int] = {
+    nodes.MatAdd: SUM,
+    nodes.HadamardProduct: ENTRYWISE,
+    nodes.MatMul: PRODUCT,
+    nodes.HadamardPower: POWER,
+    nodes.MatPow: POWER,
+    nodes.Transpose: POWER,
+    Broadcast: PRODUCT,
+    Total: PRODUCT,
+    Sums: PRODUCT,
+    sympy.Add: SUM,
+    sympy.Mul: PRODUCT,
+    sympy.Rational: PRODUCT,
+    sympy.Integer: ATOM,
+    sympy.Pow: POWER,
+}
+
+
+def level(expression: Any) -> int:
+    if is_negative(expression):
+        return SUM
+    if isinstance(expression, nodes.Scaled):
+        return ENTRYWISE if level(expression.args[1]) == ENTRYWISE else PRODUCT
+    return next((_LEVELS[kind] for kind in type(expression).__mro__ if kind in _LEVELS), ATOM)
+
+
+def is_negative(expression: Any) -> bool:
+    """Whether a minus sign stands in front of it."""
+    if isinstance(expression, nodes.Scaled):
+        return is_negative(expression.args[0])
+    coefficient = S.One if is_matrix(expression) or expression.is_Add else expression.as_coeff_Mul()[0]
+    return bool(coefficient.is_negative)
+
+
+def negated(expression: Any) -> Any:
+    return nodes.scaled(-1, expression) if is_matrix(expression) else -expression
+
+
+def split_scalar(expression: Expr) -> tuple[Expr, Expr]:
+    """A scalar product as (plain coefficient, the factors that hold sums of matrices)."""
+    plain, sums = sympy.sift(expression.args, lambda factor: factor.has(Total), binary=True)[::-1]
+    return sympy.Mul(*plain), sympy.Mul(*sums)
+
+
+def ordered_terms(expression: Expr) -> list[Expr]:
+    """The terms of a scalar sum: the penalties (those with a hyperparameter, or of little weight) last."""
+
+    def key(term: Expr) -> tuple[Any, ...]:
+        coefficient = term.as_coeff_Mul()[0]
+        hyperparameters = [s for s in term.free_symbols if s.is_Symbol and not s.is_integer]
+        return len(hyperparameters), -abs(coefficient), is_negative(term), str(term)
+
+    return sorted(expression.args, key=key)
+
+
+def implied(operands: Any) -> list[Any]:
+    """The operands of an entry by entry operation, a repeated row or column as the row or column alone.
+
+    As in NumPy, the repetition goes without saying where another operand has the full shape.
+    """
+    split = [nodes.split(operand) if is_matrix(operand) else (S.One, operand) for operand in operands]
+    if all(isinstance(core, Broadcast) for _, core in split):
+        return list(operands)
+    return [
+        nodes.scaled(coefficient, core.argument) if isinstance(core, Broadcast) else operand
+        for operand, (coefficient, core) in zip(operands, split, strict=True)
+    ]
+
+
+class Notation:
+    """Mixed into a SymPy printer: `minus`, and the signs between factors, are the subclass's."""
+
+    minus = "-"
+    times = " "  # scalar · matrix
+    product = " "  # matrix · matrix
+    entrywise = " ⊙ "
+
+    def wrap(self, inner: str) -> str:
+        return f"({inner})"
+
+    def _print(self, expr: Any, **kwargs: Any) -> str:
+        return super()._print(expr, **kwargs)  # type: ignore[misc]
+
+    def level(self, expression: Any) -> int:
+        return level(expression)
+
+    def bracket(self, expression: Any, at_least: int) -> str:
+        inner = self._print(expression)
+        return self.wrap(inner) if self.level(expression) < at_least else inner
+
+    def summand(self, expression: Any) -> str:
+        """What may follow a Σ without brackets."""
+        return self.bracket(expression, PRODUCT)
+
+    def signed_sum(self, terms: Any) -> str:
+        pieces: list[str] = []
+        for rank, term in enumerate(terms):
+            negative = is_negative(term)
+            body = self.bracket(negated(term) if negative else term, ENTRYWISE)
+            if rank:
+                pieces.append(f" {self.minus if negative else '+'} {body}")
+            else:
+                pieces.append(self.minus + body if negative else body)
+        return "".join(pieces)
+
+    def _print_MatAdd(self, expr: Any) -> str:
+        return self.signed_sum(implied(expr.args))
+
+    def _print_Scaled(self, expr: Any) -> str:
+        coefficient, matrix = expr.args
+        if is_negative(coefficient):
+            return self.minus + self.bracket(nodes.scaled(-coefficient, matrix), ENTRYWISE)
+        return self.coefficient(coefficient) + self.times + self.bracket(matrix, ENTRYWISE)
+
+    def coefficient(self, scalar: Expr) -> str:
+        return self.bracket(scalar, POWER)
+
+    def _print_MatMul(self, expr: Any) -> str:
+        return self.product.join(self.bracket(factor, POWER) for factor in expr.args)
+
+    def _print_HadamardProduct(self, expr: Any) -> str:
+        return self.entrywise.join(self.bracket(factor, POWER) for factor in implied(expr.args))
+
+    def _print_Broadcast(self, expr: Any) -> str:
+        rows, columns = expr.shape
+        if expr.axis == ROWS:
+            return self._print(nodes.MatMul(nodes.Ones(rows, 1), expr.argument))
+        return self._print(nodes.MatMul(expr.argument, nodes.Ones(1, columns)))
+
+    def _print_Add(self, expr: Any, **kwargs: Any) -> str:
+        if not expr.has(Total):
+            return super()._print_Add(expr, **kwargs)  # type: ignore[misc]
+        return self.signed_sum(ordered_terms(expr))
+
+    def _print_Mul(self, expr: Any) -> str:
+        if not expr.has(Total):
+            return super()._print_Mul(expr)  # type: ignore[misc]
+        if is_negative(expr):
+            return self.minus + self.bracket(-expr, ENTRYWISE)
+        coefficient, rest = split_scalar(expr)
+        rest_text = super()._print_Mul(rest) if rest.is_Mul else self.bracket(rest, ENTRYWISE)  # type: ignore[misc]
+        return rest_text if coefficient == 1 else self.coefficient(coefficient) + self.times + rest_text

@@ -1,0 +1,140 @@
+"""One expression → Unicode text, or → the NumPy syntax that people type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sympy import Basic
+from sympy.printing.pretty.pretty_symbology import greek_unicode
+from sympy.printing.str import StrPrinter
+
+from symbackprop.printing.naming import read_name
+from symbackprop.printing.notation import ATOM, Notation
+from symbackprop.shapes import shape_text
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
+_RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠"}
+
+
+def text_name(name: str) -> str:
+    """A name as Unicode text: Greek letters as themselves, hats as people type them.
+
+    >>> text_name("delta3"), text_name("yhat"), text_name("lam")
+    ('δ3', 'yhat', 'λ')
+    """
+    parts = read_name(name)
+    if not parts.greek or parts.modifier:
+        return name
+    subscript = f"_{parts.subscript}" if parts.subscript else ""
+    return f"{greek_unicode[parts.greek]}{subscript}{parts.index}"
+
+
+class Text(Notation, StrPrinter):
+    """Unicode: `δ2 = (δ3 W2ᵀ) ⊙ f′(z2)`."""
+
+    printmethod = "_text"
+    minus = "−"
+
+    def __init__(self, function_names: Mapping[str, str] | None = None):
+        super().__init__()
+        self._function_names = dict(function_names or {})
+
+    def function_name(self, function: Any) -> str:
+        return self._function_names.get(function.name, function.name) + "′" * function.order
+
+    def doprint(self, expr: Any) -> str:
+        return super().doprint(expr).replace("-", self.minus)
+
+    def _print_Symbol(self, expr: Any) -> str:
+        return text_name(expr.name)
+
+    _print_MatrixSymbol = _print_Symbol
+
+    def _print_Rational(self, expr: Any) -> str:
+        return _FRACTIONS.get(str(expr), str(expr))
+
+    def coefficient(self, scalar: Any) -> str:
+        inner = self._print(scalar)
+        return self.wrap(inner) if "/" in inner or scalar.is_Add else inner
+
+    def _print_HadamardPower(self, expr: Any) -> str:
+        base, exponent = expr.args
+        # a square matrix has a power of its own: say that this is the one of each entry
+        sign = "⊙" if base.shape[0] == base.shape[1] != 1 else ""
+        return self.bracket(base, ATOM) + sign + self._superscript(exponent)
+
+    def _superscript(self, exponent: Any) -> str:
+        return str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^{self.bracket(exponent, ATOM)}"
+
+    def _print_Transpose(self, expr: Any) -> str:
+        return f"{self.bracket(expr.args[0], ATOM)}ᵀ"
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return f"ones({shape_text(expr.shape)})"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return f"zeros({shape_text(expr.shape)})"
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        if expr.exp.is_Integer and expr.exp > 1:
+            return self.bracket(expr.base, ATOM) + self._superscript(expr.exp)
+        return super()._print_Pow(expr, rational)
+
+    def _print_Piecewise(self, expr: Any) -> str:
+        return ", ".join(
+            f"{self._print(value)} " + ("otherwise" if condition == True else f"for {self._print(condition)}")  # noqa: E712
+            for value, condition in expr.args
+        )
+
+    def _print_Relational(self, expr: Any) -> str:
+        return f"{self._print(expr.lhs)} {_RELATIONS.get(expr.rel_op, expr.rel_op)} {self._print(expr.rhs)}"
+
+    def _print_Partial(self, expr: Any) -> str:
+        ratio = f"∂{self._print(expr.cost)}/∂{self.bracket(expr.of, ATOM)}"
+        return ratio if expr.through is None else f"{ratio} through {self._print(expr.through)}"
+
+
+class Typed(Notation, StrPrinter):
+    """NumPy syntax: `z3 = a2 @ W1`, as people type networks and as errors quote them."""
+
+    printmethod = "_typed"
+    times = " * "
+    product = " @ "
+    entrywise = " * "
+
+    def _print_MatrixSymbol(self, expr: Any) -> str:
+        return expr.name
+
+    def _print_HadamardPower(self, expr: Any) -> str:
+        return "**".join(self.bracket(part, ATOM) for part in expr.args)
+
+    _print_MatPow = _print_HadamardPower
+
+    def _print_Transpose(self, expr: Any) -> str:
+        return f"{self.bracket(expr.args[0], ATOM)}.T"
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return f"ones(({expr.shape[0]}, {expr.shape[1]}))"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return f"zeros(({expr.shape[0]}, {expr.shape[1]}))"
+
+
+def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:
+    """An expression as Unicode text.
+
+    >>> from symbackprop.nodes import NamedMatrix
+    >>> text(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    'a2ᵀ δ3'
+    """
+    return Text(function_names).doprint(expression)
+
+
+def typed(expression: Basic) -> str:
+    """An expression in the NumPy syntax that people type.
+
+    >>> from symbackprop.nodes import NamedMatrix
+    >>> typed(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    'a2.T @ delta3'
+    """
+    return Typed().doprint(expression)

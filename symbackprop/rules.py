@@ -1,0 +1,95 @@
+"""THE derivative rules, one table.
+
+A rule takes the adjoint G of a node (the gradient of the cost by that node, in the node's shape), the
+node and its arguments, and gives the adjoint of each argument; None for an argument that is no quantity
+to differentiate by (an axis, a size, an exponent).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+from sympy import Add, Basic, Mul, Pow
+
+from symbackprop import nodes
+from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total, broadcast, sums
+from symbackprop.nodes import Ones, add, hadamard, matmul, power, scaled, split, transposed
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`adjoints(G, node, *node.args)` under the name that a textbook gives it."""
+
+    name: str
+    adjoints: Callable[..., list[Any]]
+    with_one_variable: str = ""  # its name where all factors but one are constant
+
+    def named(self, variables: int) -> str:
+        return self.with_one_variable if variables == 1 and self.with_one_variable else self.name
+
+
+def _others(combine: Callable[..., Any], factors: tuple[Any, ...]) -> list[Any]:
+    """For each factor, the product of the other ones."""
+    return [combine(*factors[:i], *factors[i + 1 :]) for i in range(len(factors))]
+
+
+def _matmul(G: Any, _: Any, *factors: Any) -> list[Any]:
+    """A₁ … Aᵢ … Aₙ: (A₁ … Aᵢ₋₁)ᵀ G (Aᵢ₊₁ … Aₙ)ᵀ."""
+    turned = [transposed(factor) for factor in factors]
+    return [matmul(*turned[:i][::-1], G, *turned[i + 1 :][::-1]) for i in range(len(factors))]
+
+
+def _elementwise(G: Any, _: Any, f: Any, Z: Any) -> list[Any]:
+    slope = f.prime.expression
+    return [None, scaled(slope, G) if slope.is_number else hadamard(G, f.prime(Z))]
+
+
+def _spread(line: Any, like: Any) -> Any:
+    """A row or a column repeated to the shape of a matrix, with the scalar factor in front."""
+    coefficient, line = split(line)
+    whole = Ones(*like.shape) if isinstance(line, Ones) else broadcast(line, *like.shape)
+    return scaled(coefficient, whole)
+
+
+def _softmax(G: Any, S: Any, Z: Any, axis: Any) -> list[Any]:
+    """The full Jacobian: S ⊙ (G − Σ G ⊙ S), the sum along the axis."""
+    return [hadamard(S, add(G, -_spread(sums(hadamard(G, S), axis), Z))), None]
+
+
+def _scalar_function(G: Any, node: Any, *xs: Any) -> list[Any]:
+    return [G * node.fdiff(i + 1) for i in range(len(xs))]
+
+
+# fmt: off
+RULES: dict[type[Basic], Rule] = {
+    # node                 name                        adjoint G of the node, node, arguments -> one adjoint an argument
+    # scalars
+    Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs]),
+    Mul:                   Rule("product rule",         lambda G, _, *xs: [G * x for x in _others(Mul, xs)],
+                                with_one_variable="constant factor rule"),
+    Pow:                   Rule("power rule",           lambda G, _, x, n: [G * n * x**(n - 1), None]),
+    sympy.exp:             Rule("chain rule",           _scalar_function),
+    sympy.log:             Rule("chain rule",           _scalar_function),
+    Total:                 Rule("sum rule",             lambda G, _, M: [scaled(G, Ones(*M.shape))]),
+    # matrices
+    nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms]),
+    nodes.Scaled:          Rule("product rule",         lambda G, _, c, M: [Total(hadamard(G, M)), scaled(c, G)],
+                                with_one_variable="constant factor rule"),
+    nodes.MatMul:          Rule("matrix product rule",  _matmul),
+    nodes.Transpose:       Rule("transpose rule",       lambda G, _, M: [transposed(G)]),
+    nodes.HadamardProduct: Rule("product rule",         lambda G, _, *Ms: [hadamard(G, M) for M in _others(hadamard, Ms)],
+                                with_one_variable="constant factor rule"),
+    nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None]),
+    Elementwise:           Rule("chain rule",           _elementwise),
+    Sums:                  Rule("sum rule",             lambda G, _, M, axis: [_spread(G, M), None]),
+    Broadcast:             Rule("repetition rule",      lambda G, node, M, *size: [sums(G, node.axis), None, None]),
+    Softmax:               Rule("softmax rule",         _softmax),
+    LogSumExp:             Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), Softmax(Z, axis)), None]),
+}
+# fmt: on
+
+
+def rule_for(node: Basic) -> Rule | None:
+    """The rule of a node's class, or of the nearest class it derives from."""
+    return next((RULES[kind] for kind in type(node).__mro__ if kind in RULES), None)

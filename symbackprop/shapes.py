@@ -1,0 +1,109 @@
+"""Dimensions, shapes, and the strictness about them that SymPy lacks for symbolic sizes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+
+from sympy import Basic, Expr, Integer, Symbol
+
+from symbackprop.errors import ShapeError
+
+Shape = tuple[Expr, Expr]
+Show = Callable[[Basic], str]
+
+
+class Mismatch(Exception):  # noqa: N818 — it says what is the case, the network makes the error of it
+    """A piece of an expression whose parts do not fit; `message` takes the way to show an expression."""
+
+    def __init__(self, piece: Basic, message: Callable[[Show], str]):
+        super().__init__(piece)
+        self.piece = piece
+        self.message = message
+
+
+def dimension(size: object) -> Expr:
+    """A dimension from its name or from a positive whole number.
+
+    >>> dimension("N"), dimension(3)
+    (N, 3)
+    """
+    if isinstance(size, str) and size.isidentifier():
+        return Symbol(size, integer=True, positive=True)
+    if isinstance(size, Symbol) and size.is_integer and size.is_positive:
+        return size
+    if isinstance(size, int | Integer) and not isinstance(size, bool) and size >= 1:
+        return Integer(size)
+    raise ShapeError(f"a dimension is a name or a whole number of at least 1, not {size!r}")
+
+
+def shape_text(shape: Sequence[object]) -> str:
+    """A shape as people write it: `N×H`; a scalar's is said in words."""
+    return "×".join(str(size) for size in shape) if shape else "a scalar"
+
+
+def is_matrix(expression: object) -> bool:
+    return bool(getattr(expression, "is_Matrix", False))
+
+
+def shape_of(expression: Basic) -> tuple[Expr, ...]:
+    """(rows, columns) of a matrix, () of a scalar."""
+    return expression.shape if is_matrix(expression) else ()
+
+
+def require_matrices(piece: Basic, parts: Sequence[Basic]) -> None:
+    """Every part must be a matrix: a scalar is never silently spread over one."""
+    for part in parts:
+        if not is_matrix(part):
+            other = next((p for p in parts if is_matrix(p)), None)
+            raise Mismatch(piece, partial(_scalar_where_matrix, scalar=part, matrix=other))
+
+
+def _scalar_where_matrix(show: Show, scalar: Basic, matrix: Basic | None) -> str:
+    if matrix is None:
+        return f"{show(scalar)} is a scalar, a matrix is needed"
+    rows, columns = shape_of(matrix)
+    return (
+        f"{show(matrix)} is {rows}×{columns} but {show(scalar)} is a scalar, which has no rows or columns; "
+        f"to add it to every entry, write {show(scalar)}*sb.ones({rows!s}, {columns!s})"
+    )
+
+
+def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
+    """Entry by entry operations need equal shapes, symbol for symbol."""
+    require_matrices(piece, parts)
+    for other in parts[1:]:
+        if shape_of(other) != shape_of(parts[0]):
+            raise Mismatch(piece, partial(_different, first=parts[0], other=other))
+
+
+def _different(show: Show, first: Basic, other: Basic) -> str:
+    pairs = zip(("row", "column"), shape_of(first), shape_of(other), strict=True)
+    what, a, b = next((what, a, b) for what, a, b in pairs if a != b)
+    message = (
+        f"{show(first)} is {shape_text(shape_of(first))} but {show(other)} is {shape_text(shape_of(other))}; "
+        f"the {what} dimensions {a} and {b} differ"
+    )
+    for small, large in ((first, other), (other, first)):
+        (n, k), (rows, columns) = shape_of(small), shape_of(large)
+        if (n, k) in ((1, columns), (rows, 1)):
+            repeated = "row" if n == 1 else "column"
+            return f"{message}; sb.broadcast({show(small)}, {rows}, {columns}) repeats the {repeated}"
+    return message
+
+
+def require_inner(piece: Basic, factors: Sequence[Basic]) -> None:
+    """A matrix product needs each inner pair of dimensions equal, symbol for symbol."""
+    require_matrices(piece, factors)
+    for left, right in pairwise(factors):
+        if shape_of(left)[1] != shape_of(right)[0]:
+            raise Mismatch(piece, partial(_inner, left=left, right=right))
+
+
+def _inner(show: Show, left: Basic, right: Basic) -> str:
+    hint = ""
+    if shape_of(left) == shape_of(right):
+        hint = f"; for the product entry by entry, write sb.hadamard({show(left)}, {show(right)})"
+    return (
+        f"{show(left)} is {shape_text(shape_of(left))} but {show(right)} is {shape_text(shape_of(right))}; "
+        f"the inner dimensions {shape_of(left)[1]} and {shape_of(right)[0]} differ{hint}"
+    )

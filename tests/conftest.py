@@ -1,0 +1,26 @@
+"""What all tests share: a fresh seed each run (printed, and set with --seed), and the blocks of the documents."""
+
+import numpy as np
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=None, help="seed of all random numbers (default: a fresh one)")
+
+
+def pytest_configure(config):
+    chosen = config.getoption("--seed")
+    config.fresh_seed = np.random.SeedSequence().entropy % 10**9 if chosen is None else chosen
+
+
+def pytest_report_header(config):
+    return f"random numbers: --seed {config.fresh_seed}"
+
+
+@pytest.fixture
+def rng(request):
+    """A generator that differs from run to run and from test to test; --seed repeats a run."""
+    test = np.frombuffer(request.node.nodeid.encode(), dtype=np.uint8)
+    return np.random.default_rng([request.config.fresh_seed, *(int(byte) for byte in test)])

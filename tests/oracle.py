@@ -1,0 +1,68 @@
+"""Oracles that share nothing with symbackprop: hand-written forward passes for autograd and for complex steps."""
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+
+ACTIVATIONS = {
+    "identity": lambda np_, z: z,
+    "sigmoid": lambda np_, z: 1 / (1 + np_.exp(-z)),
+    "tanh": lambda np_, z: np_.tanh(z),
+    "relu": lambda np_, z: z * (z.real > 0),
+    "leaky_relu": lambda np_, z: z * (z.real > 0) + z * (z.real <= 0) / 100,
+    "softplus": lambda np_, z: np_.log(1 + np_.exp(z)),
+    "exp": lambda np_, z: np_.exp(z),
+    "absolute": lambda np_, z: z * np.sign(z.real if isinstance(z, np.ndarray) else z._value),
+}
+
+
+def _softmax_cross_entropy(np_, y, z):
+    return np_.sum(np_.log(np_.sum(np_.exp(z), axis=1))) - np_.sum(y * z)
+
+
+def _binary_cross_entropy(np_, y, z):
+    p = 1 / (1 + np_.exp(-z))
+    return -np_.sum(y * np_.log(p) + (1 - y) * np_.log(1 - p))
+
+
+COSTS = {
+    "half_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / 2,
+    "mean_half_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / 2 / len(y),
+    "mean_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / y.size,
+    "binary_cross_entropy": _binary_cross_entropy,
+    "softmax_cross_entropy": _softmax_cross_entropy,
+}
+ON_LOGITS = {"binary_cross_entropy", "softmax_cross_entropy"}
+
+
+def mlp_cost(np_, values, layers, activation, cost, l2=0.0):
+    """The cost of a multilayer network; `np_` is numpy, or autograd's numpy."""
+    f = ACTIVATIONS[activation]
+    a = values["X"]
+    for k in range(1, layers + 1):
+        z = np_.dot(a, values[f"W{k}"])
+        if f"b{k}" in values:
+            z = z + values[f"b{k}"]
+        a = z if k == layers and cost in ON_LOGITS else f(np_, z)
+    penalty = sum(np_.sum(values[f"W{k}"] ** 2) for k in range(1, layers + 1)) * l2 / 2
+    return COSTS[cost](np_, values["y"], a) + penalty
+
+
+def autograd_gradients(values, names, layers, activation, cost, l2=0.0):
+    def of(parameters):
+        return mlp_cost(anp, values | dict(zip(names, parameters, strict=True)), layers, activation, cost, l2)
+
+    gradients = autograd.grad(of)([values[name] for name in names])
+    return dict(zip(names, gradients, strict=True))
+
+
+def complex_step_gradients(function, values, names, step=1e-30):
+    """Im f(x + ih) / h, entry by entry: no cancellation, so h can be tiny."""
+    gradients = {}
+    for name in names:
+        gradients[name] = np.empty(values[name].shape)
+        for index in np.ndindex(values[name].shape):
+            moved = values[name].astype(complex)
+            moved[index] += 1j * step
+            gradients[name][index] = function(values | {name: moved}).imag / step
+    return gradients
