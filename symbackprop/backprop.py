@@ -96,18 +96,6 @@ class Tape:
         """`dJdW1` for W1."""
         return f"d{self.cost.name}d{parameter}"
 
-    def route(self, parameter: str, known: Iterable[int] = ()) -> list[int]:
-        """The positions of the steps that lead to a parameter's gradient, without those in `known`."""
-        found, pending = set(known), [i for i, s in enumerate(self.steps) if str(s.before.of) == parameter]
-        route = set()
-        while pending:
-            position = pending.pop()
-            if position not in found:
-                found.add(position)
-                route.add(position)
-                pending += self.steps[position].needs
-        return sorted(route)
-
 
 def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
     """The parameters named in `wrt`, all by default, in declared order."""

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 
 def pytest_addoption(parser):

@@ -8,11 +8,12 @@ ACTIVATIONS = {
     "identity": lambda np_, z: z,
     "sigmoid": lambda np_, z: 1 / (1 + np_.exp(-z)),
     "tanh": lambda np_, z: np_.tanh(z),
-    "relu": lambda np_, z: z * (z.real > 0),
-    "leaky_relu": lambda np_, z: z * (z.real > 0) + z * (z.real <= 0) / 100,
+    "relu": lambda np_, z: z * (np_.real(z) > 0),
+    "leaky_relu": lambda np_, z: z * (np_.real(z) > 0) + z * (np_.real(z) <= 0) / 100,
     "softplus": lambda np_, z: np_.log(1 + np_.exp(z)),
+    "log": lambda np_, z: np_.log(z),
     "exp": lambda np_, z: np_.exp(z),
-    "absolute": lambda np_, z: z * np.sign(z.real if isinstance(z, np.ndarray) else z._value),
+    "absolute": lambda np_, z: z * np_.sign(np_.real(z)),
 }
 
 

@@ -43,7 +43,9 @@ def test_prime_of_output_equals_what_sympy_derives(name):
 
 
 def test_a_wrong_prime_of_output_is_noticed(monkeypatch):
-    monkeypatch.setitem(FUNCTIONS, "sigmoid", Row("sigmoid", FUNCTIONS["sigmoid"].f, r"\sigma", prime_of_output=a * (1 + a)))
+    monkeypatch.setitem(
+        FUNCTIONS, "sigmoid", Row("sigmoid", FUNCTIONS["sigmoid"].f, r"\sigma", prime_of_output=a * (1 + a))
+    )
     with pytest.raises(AssertionError):
         test_prime_of_output_equals_what_sympy_derives("sigmoid")
 

@@ -85,7 +85,9 @@ def test_rule_against_the_derivative_of_each_entry(kind, rng):
 
 
 def planted(rule, change):
-    return replace(rule, adjoints=lambda G, node, *args: [g if g is None else change(g) for g in rule.adjoints(G, node, *args)])
+    return replace(
+        rule, adjoints=lambda G, node, *args: [g if g is None else change(g) for g in rule.adjoints(G, node, *args)]
+    )
 
 
 CHANGES = {"sign": lambda g: -g, "factor": lambda g: 2 * g}
@@ -99,7 +101,6 @@ def test_planted_error_in_each_rule_is_caught(kind, change, rng, monkeypatch):
     assert sb.derive(net).check(values).verdict == "right"
     monkeypatch.setitem(rules.RULES, kind, planted(RULES[kind], CHANGES[change]))
     assert sb.derive(net).check(values).verdict == "wrong"
-
 
 
 def forget_slope(G, _, f, Z):

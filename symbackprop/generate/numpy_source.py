@@ -46,7 +46,7 @@ class NumPySource(Notation, NumPyPrinter):
             stored = self._outputs[Elementwise(function.undifferentiated, argument)]
             return function.row.prime_of_output.xreplace({a: Symbol(stored)})
         inner = argument.name if argument.is_symbol else f"({self._print(argument)})"
-        return function.code_expression.xreplace({z: Symbol(inner)})
+        return _as_step(function.code_expression).xreplace({z: Symbol(inner)})
 
     def _print_Elementwise(self, expr: Any) -> str:
         return self._print(self._scalar_form(expr))
@@ -89,17 +89,20 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Abs(self, expr: Any) -> str:
         return f"np.abs({self._print(expr.args[0])})"
 
-    def _print_Piecewise(self, expr: Any) -> str:
-        """Two constant pieces that meet at 0 as one step, which keeps the type of its argument, and NaN."""
-        (low, condition), (high, _) = expr.args[0], expr.args[-1]
-        if len(expr.args) == 2 and low.is_number and high.is_number and condition.rhs == 0:
-            at_zero = 0 if isinstance(condition, sympy.Le) else 1
-            return self._print(low + (high - low) * sympy.Heaviside(condition.lhs, at_zero))
-        return str(super()._print_Piecewise(expr))
-
     def _print_Max(self, expr: Any) -> str:
         first, second = sorted(expr.args, key=lambda arg: arg.is_number)
         return f"np.maximum({self._print(first)}, {self._print(second)})"
+
+
+def _as_step(expression: Any) -> Any:
+    """Two constant pieces that meet at 0 as one step, which keeps the type of its argument, and NaN."""
+    if not isinstance(expression, sympy.Piecewise) or len(expression.args) != 2:
+        return expression
+    (low, condition), (high, _) = expression.args
+    if not (low.is_number and high.is_number and condition.rhs == 0):
+        return expression
+    at_zero = 0 if isinstance(condition, sympy.Le) else 1
+    return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
 
 
 _LINE = 95  # characters of a statement and the comment beside it
@@ -115,6 +118,7 @@ class _ModuleWriter:
         self.arguments = tape.network.arguments
         self.names = [symbol.name for symbol in self.arguments]
         self.results = [tape.cost.name, *(tape.gradient_name(name) for name in tape.gradients)]
+        self.partials = _partials(tape)
         self.helpers: set[str] = set()
 
     def module(self) -> str:
@@ -173,12 +177,15 @@ class _ModuleWriter:
         expression = self.text.doprint(statement.derived)
         if statement.part in (FORWARD, COST):
             return f"{self.text.doprint(Symbol(statement.name))} = {expression}"
-        steps = [s for s in self.tape.steps if s.before.through is None]
-        for step in steps:
-            name = step.symbol.name if step.symbol is not None else self.tape.gradient_name(str(step.before.of))
-            if name == statement.name:
-                return f"{self.text.doprint(step.before)} = {expression}"
-        return f"for f′: {expression}"
+        before = self.partials.get(statement.name)
+        return f"for f′: {expression}" if before is None else f"{self.text.doprint(before)} = {expression}"
+
+
+def _partials(tape: Tape) -> dict[str, Any]:
+    """The ∂J/∂… that each adjoint's and gradient's name stands for."""
+    whole = [step for step in tape.steps if step.before.through is None]
+    adjoints = {step.symbol.name: step.before for step in whole if step.symbol is not None}
+    return adjoints | {tape.gradient_name(s.before.of.name): s.before for s in whole if s.before.of in tape.wrt}
 
 
 def _literal(shape: tuple[Any, ...]) -> str:

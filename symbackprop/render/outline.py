@@ -34,24 +34,30 @@ class Outline:
 
 def outline(tape: Tape) -> Outline:
     """Arrange a tape for reading."""
-    gradients = {parameter: _final_step(tape, parameter) for parameter in tape.wrt}
-    ends = {i for i, step in enumerate(tape.steps) if step.symbol is not None} | set(gradients.values())
-    sections, known = [], set[int]()
-    for parameter in sorted(tape.wrt, key=lambda p: _arrival(tape, gradients[p])):
-        route = tape.route(parameter.name, known)
-        known.update(route)
-        sections.append(Section(parameter, tuple(tape.steps[i] for i in route)))
-    by_arrival = sorted(ends, key=lambda i: _arrival(tape, i))
-    return Outline(tape, _functions(tape), tuple(sections), tuple(tape.steps[i] for i in by_arrival))
+    whole = {step.before.of: i for i, step in enumerate(tape.steps) if step.before.through is None}
+    parameters = sorted(tape.wrt, key=lambda p: _arrival(tape, whole[p]))
+    known: set[int] = set()
+    sections = [Section(parameter, _route(tape, whole[parameter], known)) for parameter in parameters]
+    ends = {i for i, step in enumerate(tape.steps) if step.symbol is not None} | {whole[p] for p in tape.wrt}
+    result = [tape.steps[i] for i in sorted(ends, key=lambda i: _arrival(tape, i))]
+    return Outline(tape, _functions(tape), tuple(sections), tuple(result))
+
+
+def _route(tape: Tape, end: int, known: set[int]) -> tuple[Step, ...]:
+    """The steps that lead to one, without those already known; they are known from then on."""
+    route, pending = [], [end]
+    while pending:
+        position = pending.pop()
+        if position not in known:
+            known.add(position)
+            route.append(position)
+            pending += tape.steps[position].needs
+    return tuple(tape.steps[i] for i in sorted(route))
 
 
 def _functions(tape: Tape) -> tuple[ElementwiseFunction, ...]:
     nodes = (node for equation in tape.equations for node in postorder(equation.expression))
     return tuple(dict.fromkeys(node.function.undifferentiated for node in nodes if isinstance(node, Elementwise)))
-
-
-def _final_step(tape: Tape, parameter: Any) -> int:
-    return max(i for i, s in enumerate(tape.steps) if s.before.of == parameter and s.before.through is None)
 
 
 def _arrival(tape: Tape, position: int) -> tuple[int, int]:

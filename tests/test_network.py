@@ -1,0 +1,231 @@
+"""Saying a network: names, strict shapes, and the messages for what does not fit."""
+
+import numpy as np
+import pytest
+import sympy
+
+import symbackprop as sb
+
+
+class Small:
+    """X N×D, y N×K, W1 D×H, A 3×H, B 2×K, lam, z2 = X W1."""
+
+    def __init__(self):
+        self.net = sb.Network()
+        self.X, self.y = self.net.input("X", "N", "D"), self.net.target("y", "N", "K")
+        self.W1, self.A, self.B = (self.net.parameter(*p) for p in [("W1", "D", "H"), ("A", 3, "H"), ("B", 2, "K")])
+        self.lam = self.net.scalar("lam")
+        self.z2 = self.net.define("z2", self.X * self.W1)
+
+
+def test_home_network_has_the_names_of_the_lesson():
+    net = sb.mlp([2, 3, 1])
+    assert list(net.symbols) == ["X", "y", "W1", "W2", "z2", "a2", "z3", "yhat", "J"]
+    assert str(net) == (
+        "X:  input(N, 2)\ny:  target(N, 1)\nW1: parameter(2, 3)\nW2: parameter(3, 1)\n"
+        "z2 = X @ W1\na2 = sigmoid(z2)\nz3 = a2 @ W2\nyhat = sigmoid(z3)\nJ = (1/2) * sum((y - yhat)**2)"
+    )
+
+
+def test_home_network_said_by_hand_is_the_same_as_mlp():
+    net = sb.Network()
+    X, y = net.input("X", "N", 2), net.target("y", "N", 1)
+    W1, W2 = net.parameter("W1", 2, 3), net.parameter("W2", 3, 1)
+    z2 = net.define("z2", X * W1)
+    a2 = net.define("a2", sb.sigmoid(z2))
+    z3 = net.define("z3", a2 @ W2)
+    yhat = net.define("yhat", sb.sigmoid(z3))
+    net.minimize("J", sb.total(sb.power(y - yhat, 2)) / 2)
+    assert str(net) == str(sb.mlp([2, 3, 1]))
+    assert sb.derive(net).to_latex() == sb.derive(sb.mlp([2, 3, 1])).to_latex()
+
+
+# fmt: off
+MISFITS = [  # what a user writes, and what the message must say
+    (lambda p: p.X * p.X,                     ["q = X @ X", "X is N×D", "inner dimensions D and N differ", "sb.hadamard(X, X)"]),
+    (lambda p: p.X + 1,                       ["q = X + 1", "X is N×D", "1 is a scalar"]),
+    (lambda p: 1 - p.X * p.W1,                ["q = 1 - X @ W1", "X @ W1 is N×H", "1 is a scalar"]),
+    (lambda p: (p.X * p.W1) * (p.A * p.B),    ["q = X @ W1 @ A @ B", "W1 is D×H but A is 3×H", "H and 3 differ"]),
+    (lambda p: p.A * p.B,                     ["A is 3×H but B is 2×K", "H and 2 differ"]),
+    (lambda p: p.A + p.B,                     ["A is 3×H but B is 2×K", "row dimensions 3 and 2 differ"]),
+    (lambda p: p.X - p.y,                     ["q = X - y", "column dimensions D and K differ"]),
+    (lambda p: sympy.HadamardProduct(p.X, p.y), ["q = X * y", "X is N×D but y is N×K", "D and K differ"]),
+    (lambda p: sb.hadamard(p.X, p.y),         ["q = X * y", "D and K differ"]),
+    (lambda p: sympy.MatMul(p.X, p.X),        ["q = X @ X", "D and N differ"]),
+    (lambda p: sb.tanh(p.X * p.W1) + p.W1,    ["row dimensions N and D differ"]),
+    (lambda p: p.X**2,                        ["q = X**2", "sb.power(X, 2)"]),
+    (lambda p: p.y / p.X,                     ["X**(-1)", "sb.power(X, -1)"]),
+    (lambda p: sb.power(p.X, p.y),            ["exponent y is a matrix"]),
+    (lambda p: sb.broadcast(p.X, "N", 7),     ["X is N×D", "cannot be repeated to N×7"]),
+    (lambda p: sb.softmax(p.lam),             ["lam is a scalar", "matrix is needed"]),
+    (lambda p: p.z2 + sb.sums(p.W1, 0),       ["row dimensions N and 1 differ", "sb.broadcast("]),
+]
+FOREIGN = [
+    (lambda p: sympy.exp(p.X),                ["exp of SymPy is for scalars", "sb.exp"]),
+    (lambda p: sympy.Trace(p.X * p.X.T),      ["no derivative rule for Trace"]),
+    (lambda p: p.X[0, 0],                     ["no derivative rule for MatrixElement"]),
+    (lambda p: sympy.Symbol("lamda") * p.X,   ["lamda is not of this network", "did you mean lam?"]),
+    (lambda p: sympy.MatrixSymbol("X", 2, 3), ["there is another X here"]),
+    (lambda p: "X @ W1",                      ["not from text"]),
+    (lambda p: None,                          ["no SymPy expression"]),
+    (lambda p: np.ones((2, 2)),               ["no SymPy expression"]),
+    (lambda p: abs(p.X),                      ["sb.absolute(X)"]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("write", "said"), MISFITS)
+def test_shapes_that_do_not_fit_are_refused_with_the_equation(write, said):
+    parts = Small()
+    with pytest.raises(sb.ShapeError) as caught:
+        parts.net.define("q", write(parts))
+    assert [piece for piece in said if piece not in str(caught.value)] == [], str(caught.value)
+    assert "q" not in parts.net.symbols
+
+
+@pytest.mark.parametrize(("write", "said"), FOREIGN)
+def test_what_is_not_of_the_network_is_refused(write, said):
+    parts = Small()
+    with pytest.raises(sb.NetworkError) as caught:
+        parts.net.define("q", write(parts))
+    assert [piece for piece in said if piece not in str(caught.value)] == [], str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("X", "already an input"),
+        ("lam", "already a scalar"),
+        ("z2", "already defined as X @ W1"),
+        ("N", "already a dimension"),
+        ("np", "use themselves"),
+        ("sum", "use themselves"),
+        ("exp", "use themselves"),
+        ("sigmoid", "use themselves"),
+        ("lambda", "word of Python"),
+        ("None", "word of Python"),
+        ("match", "word of Python"),
+        ("J", "kept for the cost"),
+        ("dJdW1", "kept for a gradient"),
+        ("", "no identifier"),
+        ("2z", "no identifier"),
+        ("z 2", "no identifier"),
+        ("_z", "underscore"),
+        ("Х", "CYRILLIC CAPITAL LETTER HA"),
+        ("W１", "FULLWIDTH DIGIT ONE"),
+        ("λ", "GREEK SMALL LETTER LAMDA"),
+        (3, "a name is text"),
+    ],
+)
+def test_unusable_names_are_refused(name, said):
+    parts = Small()
+    for declare in (lambda: parts.net.input(name, "N", "D"), lambda: parts.net.define(name, parts.X)):
+        with pytest.raises(sb.NameInUseError, match=said):
+            declare()
+
+
+def test_names_that_would_look_the_same_are_refused():
+    parts = Small()
+    parts.net.define("z2_out", parts.X)
+    with pytest.raises(sb.NameInUseError, match="z_out2 would look the same as z2_out"):
+        parts.net.define("z_out2", parts.X)
+
+
+def test_a_dimension_needs_a_free_name_too():
+    parts = Small()
+    with pytest.raises(sb.NameInUseError, match="X is already an input"):
+        parts.net.input("V", "X", 2)
+    with pytest.raises(sb.NameInUseError, match="V is already the matrix"):
+        parts.net.input("V", "V", 2)
+    assert "V" not in parts.net.symbols
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "two words", "", None, sympy.Symbol("n")])
+def test_impossible_sizes_are_refused(size):
+    with pytest.raises(sb.ShapeError, match="V: a dimension is a name or a whole number"):
+        sb.Network().input("V", size, 2)
+
+
+def test_gradient_names_of_any_cost_are_kept_free():
+    parts = Small()
+    parts.net.input("dLdW1", "N", "D")
+    with pytest.raises(sb.NameInUseError, match="dLdW1 is what the gradient of L by W1 is called"):
+        parts.net.minimize("L", sb.total(parts.W1))
+
+
+def test_the_cost_is_a_scalar_and_a_1x1_matrix_counts_as_one():
+    parts = Small()
+    with pytest.raises(sb.ShapeError, match=r"J = z2: the cost must be a scalar, this is N×H; .*sb.total\(z2\)"):
+        parts.net.minimize("J", parts.z2)
+    net = sb.Network()
+    a, w = net.input("a", "n", 1), net.parameter("w", "n", 1)
+    net.minimize("J", w.T * a)
+    result = sb.derive(net).to_numpy()([[2], [3]], [[5], [7]])
+    assert result.J == 31
+    assert result.dJdw.tolist() == [[2], [3]]
+
+
+def test_there_is_one_cost_and_nothing_after_it():
+    net = sb.mlp([2, 3, 1])
+    with pytest.raises(sb.NetworkError, match="the cost is already J ="):
+        net.minimize("J2", sb.total(net["W1"]))
+    with pytest.raises(sb.NetworkError, match="q comes after the cost J"):
+        net.define("q", net["W1"])
+    with pytest.raises(sb.NetworkError, match="has no cost yet"):
+        sb.derive(Small().net)
+    with pytest.raises(sb.NetworkError, match="derive takes a Network, not str"):
+        sb.derive("2-3-1")
+
+
+def test_operators_leave_what_was_written():
+    """SymPy itself turns -(y - yhat) into yhat - y."""
+    parts = Small()
+    X, W1 = parts.X, parts.W1
+    assert sb.Network is not None
+    for written, shown in [
+        (-(X - 2 * X), "-(X - 2 * X)"),
+        (3 * (X * W1) / 2, "(3/2) * X @ W1"),
+        ((X.T).T * W1, "X @ W1"),
+        (np.float64(2) * X, "2.0 * X"),
+        (1.5 * X - X, "1.5 * X - X"),
+    ]:
+        parts.net.define(f"q{len(parts.net.symbols)}", written)
+        assert parts.net.to_text().endswith(shown)
+
+
+def test_nodes_rebuild_from_their_arguments():
+    parts = Small()
+    X, W1 = parts.X, parts.W1
+    row = sb.sums(X, 0)
+    for node in [
+        X, X * W1, X + X, 2 * X, X.T, sb.hadamard(X, X), sb.power(X, 2), sb.sigmoid(X), sb.sigmoid.prime(X), row,
+        sb.softmax(X), sb.logsumexp(X), sb.broadcast(row, "N", "D"), sb.total(X), sb.ones(2, 3),
+    ]:  # fmt: skip
+        assert node.func(*node.args) == node
+        assert type(node.func(*node.args)) is type(node)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (([2],), "at least two layers"),
+        (("2-3-1",), "at least two layers"),
+        (([2, 0, 1],), "whole number of at least 1"),
+        (([2, 3, 1], "sigmod"), "did you mean sigmoid"),
+        (([2, 3, 1], "tanh", "cross_entropy"), "did you mean binary_cross_entropy|did you mean softmax_cross_entropy"),
+    ],
+)
+def test_mlp_refuses_what_it_does_not_know(arguments, said):
+    with pytest.raises(sb.SymbackpropError, match=said):
+        sb.mlp(*arguments)
+
+
+@pytest.mark.parametrize("l2", [-1, float("nan"), float("inf"), None, []])
+def test_mlp_refuses_an_impossible_penalty(l2):
+    with pytest.raises(sb.SymbackpropError, match="l2 is a number of at least 0"):
+        sb.mlp([2, 3, 1], l2=l2)
+
+
+def test_mlp_takes_a_cost_of_the_users_own():
+    net = sb.mlp([2, 3, 1], cost=lambda y, yhat: sb.total(sb.power(y - yhat, 4)))
+    assert str(net).endswith("J = sum((y - yhat)**4)")
