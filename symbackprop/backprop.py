@@ -147,67 +147,73 @@ class _Share:
 
 
 class _Walk:
-    """The state of one walk: the adjoints found so far, and the steps written so far."""
+    """The state of one walk: the shares found so far, and the steps written so far."""
 
     def __init__(self, network: Network, wrt: tuple[Any, ...]):
         self.network = network
         self.wrt = wrt
         self.cost = network.cost.symbol
         self.equations = _needed(network)
+        self.by_symbol = {equation.symbol: equation for equation in self.equations}
+        self.names = {e.expression: e.symbol for e in self.equations if e.expression.args}
         self.active = _dependent(self.equations, wrt)
-        self.parts = {e.symbol: [p for p in postorder(e.expression) if self._varies(p)] for e in self.equations}
-        self.uses = Counter(v for e in self.equations for v in self._uses(e) if _is_name(v))
+        self.order = self._in_order_of_computation()
+        self.uses = Counter(part for node in self.order for part in self._made_of(node))
         self.shares: dict[Any, list[_Share]] = defaultdict(list)
         self.steps: list[Step] = []
         self.adjoints: list[Equation] = []
         self.taken = {str(symbol) for symbol in (*network.symbols, *network.dimensions)}
-        self.names = {e.expression: e.symbol for e in self.equations[:-1] if e.expression.args}
 
     def run(self) -> Tape:
         self.shares[self.cost].append(_Share(S.One))
-        for equation in reversed(self.equations):
-            if equation.symbol in self.active:
-                self._through(equation)
+        for node in reversed(self.order):
+            if node in self.by_symbol:
+                self._to_definition(self.by_symbol[node])
+            elif not _is_name(node):
+                self._apply_rule(node)
         gradients = {str(p.name): self._gradient(p) for p in self.wrt}
         return Tape(self.network, self.wrt, tuple(self.equations), tuple(self.adjoints), gradients, tuple(self.steps))
+
+    # the network as a graph of quantities: names, and the parts of their equations
 
     def _varies(self, expression: Any) -> bool:
         return bool(expression.free_symbols & self.active)
 
-    def _uses(self, equation: Equation) -> list[Any]:
-        """What each node of an equation works on, once for each node."""
-        if _is_name(equation.expression):
-            return [equation.expression]
-        nodes = [part for part in self.parts[equation.symbol] if not _is_name(part)]
-        return [argument for node in nodes for argument in self._varying(node)]
+    def _in_order_of_computation(self) -> list[Any]:
+        """Every varying quantity once, after all that it is made of."""
+        order: dict[Any, None] = {}
+        for equation in self.equations:
+            if equation.symbol in self.active:
+                order.update(dict.fromkeys(p for p in postorder(equation.expression) if self._varies(p)))
+                order[equation.symbol] = None
+        return list(order)
 
-    def _varying(self, node: Any) -> list[Any]:
-        return [argument for argument in dict.fromkeys(quantities(node)) if self._varies(argument)]
+    def _made_of(self, node: Any) -> list[Any]:
+        """The varying quantities that a name or a part is made of."""
+        if node in self.by_symbol:
+            return [self.by_symbol[node].expression]
+        return [] if _is_name(node) else [a for a in dict.fromkeys(quantities(node)) if self._varies(a)]
 
-    def _through(self, equation: Equation) -> None:
-        """Carry the adjoint of a named quantity to everything that its equation is made of."""
-        upstream = self._settled(equation.symbol, self.shares.pop(equation.symbol))
+    # the walk
+
+    def _to_definition(self, equation: Equation) -> None:
+        """Carry the adjoint of a name to the expression that defines it."""
+        upstream = self._settled(equation.symbol)
         if equation.symbol != self.cost and self._deserves_name(equation, upstream.value):
             upstream = self._give_name(self._adjoint_name(equation), upstream)
-        if _is_name(equation.expression):
-            before = self._before(equation.expression, equation.symbol, self.uses)
-            step = Step("same quantity", before, upstream.value, shape_of(equation.symbol), needs=upstream.needs)
-            self.shares[equation.expression].append(self._write(step))
-            return
-        local: dict[Any, list[_Share]] = defaultdict(list, {equation.expression: [upstream]})
-        uses = Counter(self._uses(equation))
-        for node in reversed(self.parts[equation.symbol]):
-            if not _is_name(node):
-                self._apply_rule(equation, node, local, uses)
+        rest = equation.expression
+        if _is_name(rest) or self.uses[rest] > 1:  # a quantity that is used elsewhere too
+            before = self._before(rest, equation.symbol)
+            upstream = self._write(Step("same quantity", before, upstream.value, shape_of(rest), needs=upstream.needs))
+        self.shares[rest].append(upstream)
 
-    def _apply_rule(self, equation: Equation, node: Any, local: dict[Any, list[_Share]], uses: Counter[Any]) -> None:
+    def _apply_rule(self, node: Any) -> None:
         """One rule at one node: the share of each of its varying arguments."""
         rule = rule_for(node)
         if rule is None:
-            raise DerivationError(f"{equation.name}: there is no derivative rule for {typed(node)}")
-        upstream = self._settled(node, local.pop(node))
-        varying = self._varying(node)
-        if len(varying) > 1 and node != equation.expression and not _is_simple(upstream.value):
+            raise DerivationError(f"there is no derivative rule for {typed(node)}")
+        upstream, varying = self._settled(node), self._made_of(node)
+        if len(varying) > 1 and node not in self.names and not _is_simple(upstream.value):
             upstream = self._give_name(self._free_name("G"), upstream)
         adjoints = rule.adjoints(upstream.value, node, *node.args)
         sizes = set(self.network.dimensions)
@@ -216,23 +222,23 @@ class _Walk:
         for argument in varying:
             shares = [g for g, a in zip(adjoints, node.args, strict=True) if a == argument]
             if any(share is None for share in shares):
-                raise DerivationError(f"{equation.name}: there is no rule to derive {typed(node)} by {typed(argument)}")
+                raise DerivationError(f"there is no rule to derive {typed(node)} by {typed(argument)}")
             value = _sum(shares).xreplace(self.names)  # a2 rather than f(z2)
-            found, counts = (self.shares, self.uses) if _is_name(argument) else (local, uses)
-            before = self._before(argument, equation.symbol if node == equation.expression else node, counts)
+            before = self._before(argument, self.names.get(node, node))
             step = Step(name, before, value, shape_of(argument), constants, needs=upstream.needs)
-            found[argument].append(self._write(step))
+            self.shares[argument].append(self._write(step))
 
-    def _before(self, of: Any, use: Any, uses: Counter[Any]) -> Partial:
+    def _before(self, of: Any, use: Any) -> Partial:
         """∂J/∂…; where there are several uses, through which one."""
-        return Partial(self.cost, of, use if uses[of] > 1 else None)
+        return Partial(self.cost, of, use if self.uses[of] > 1 else None)
 
     def _write(self, step: Step) -> _Share:
         self.steps.append(step)
         return _Share(step.after, len(self.steps) - 1)
 
-    def _settled(self, of: Any, shares: list[_Share]) -> _Share:
-        """The adjoint, now that every use of the quantity has contributed."""
+    def _settled(self, of: Any) -> _Share:
+        """The adjoint, now that every use of the quantity has contributed its share."""
+        shares = self.shares.pop(of)
         if len(shares) == 1:
             return shares[0]
         needs = tuple(position for share in shares for position in share.needs)
@@ -241,7 +247,7 @@ class _Walk:
 
     def _gradient(self, parameter: Any) -> Any:
         if parameter in self.shares:
-            return self._settled(parameter, self.shares[parameter]).value
+            return self._settled(parameter).value
         zeros = Zeros(*parameter.shape)
         self._write(Step(NO_DEPENDENCE, Partial(self.cost, parameter), zeros, parameter.shape, (self.cost,)))
         return zeros
@@ -252,9 +258,11 @@ class _Walk:
         """Named is what would otherwise be written twice, or inside a matrix product."""
         if _is_simple(upstream):
             return False
-        nodes = [part for part in self.parts[equation.symbol] if not _is_name(part)]
-        once = len([v for v in self._uses(equation) if _is_name(v)]) == 1
-        return not (once and all(type(n) in _ENTRYWISE for n in nodes) and _size(upstream) <= _READABLE)
+        parts = [part for part in postorder(equation.expression) if self._varies(part)]
+        nodes = [part for part in parts if not _is_name(part)]
+        once = sum(_is_name(part) for node in nodes for part in self._made_of(node)) == 1
+        shared = any(self.uses[node] > 1 for node in nodes)
+        return not (once and not shared and all(type(n) in _ENTRYWISE for n in nodes) and _size(upstream) <= _READABLE)
 
     def _adjoint_name(self, equation: Equation) -> str:
         """δ3 for z3, δ_h for h."""

@@ -15,7 +15,8 @@ from symbackprop.shapes import shape_text
 _EVERY_ENTRY = 400  # larger parameters are checked by directions that see every entry, and by samples
 _SAMPLES = 40
 _DIRECTIONS = 2
-_SAFETY = 8.0  # how many error bars ours may be away
+_RIGHT = 8.0  # error bars that a right gradient may be away
+_WRONG = 50.0  # error bars from which on it is called wrong
 _POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
 
 
@@ -174,7 +175,7 @@ def _evaluated(cost: Callable[..., Any], gradients: Callable[..., Any] | None, t
     return scalar_value(result[0]), taken.aligned(result[1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Look:
     """One slope, ours and numeric: of an entry, or along a direction."""
 
@@ -190,7 +191,11 @@ class _Look:
     @property
     def tolerance(self) -> float:
         rounding = 8 * float(np.finfo(float).eps) * max(abs(self.ours), abs(self.numeric.value))
-        return _SAFETY * self.numeric.error + rounding
+        return _RIGHT * self.numeric.error + rounding
+
+    @property
+    def accused(self) -> bool:
+        return not self.difference <= self.tolerance * (_WRONG / _RIGHT)
 
 
 def _check_block(numerics: Numerics, taken: Parameters, k: int, ours: np.ndarray, rng: np.random.Generator) -> Block:
@@ -219,9 +224,9 @@ def _directions(array: np.ndarray, rng: np.random.Generator) -> list[tuple[tuple
 def _judged(name: str, array: np.ndarray, numerics: Numerics, k: int, looks: list[_Look]) -> Block:
     differing = [look for look in looks if not look.difference <= look.tolerance]
     kinks = [look for look in differing if _within_kink(numerics, k, look)]
-    wrong = [look for look in differing if look not in kinks]
+    wrong = [look for look in differing if look not in kinks and look.accused]
     size = max(max(abs(look.ours), abs(look.numeric.value)) for look in looks)
-    blind = [look for look in looks if look not in kinks and look.tolerance > _POWER * size and size > look.tolerance]
+    blind = [look for look in looks if look not in kinks and (_is_blind(look, size) or look in differing)]
     verdict = Verdict.WRONG if wrong else Verdict.UNDECIDED if blind else Verdict.RIGHT
     shown = max(wrong or blind or looks, key=lambda look: np.nan_to_num(look.difference, nan=np.inf))
     larger = max(abs(shown.ours), abs(shown.numeric.value))
@@ -241,6 +246,11 @@ def _judged(name: str, array: np.ndarray, numerics: Numerics, k: int, looks: lis
         len(looks),
         _note(array, looks, kinks, wrong, blind),
     )
+
+
+def _is_blind(look: _Look, size: float) -> bool:
+    """Whether the error bar is too large to tell right from wrong; where all is 0 within it, it is not."""
+    return size > look.tolerance > _POWER * size
 
 
 def _note(array: np.ndarray, looks: list[_Look], kinks: list[_Look], wrong: list[_Look], blind: list[_Look]) -> str:

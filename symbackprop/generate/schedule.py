@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from symbackprop.backprop import Tape
+from symbackprop.functions import z
 from symbackprop.maps import Elementwise
 from symbackprop.network import Equation, postorder
 from symbackprop.nodes import NamedMatrix
@@ -38,35 +39,50 @@ class Schedule:
 def schedule(tape: Tape) -> Schedule:
     """Put a tape's equations, adjoints and gradients into the order in which they can be computed.
 
-    Where f′ is computed from the value of f, that value is computed once: by the equation that has it, or
-    else by a statement of its own before its first use.
+    What is needed more than once inside one function's code is computed once, by the equation that has it, or
+    else by a statement of its own before its first use: the value of f where f′ is computed from it, and an
+    argument that is an expression where the code names it repeatedly.
     """
     order = _in_order(tape)
-    named = {e.expression: e.name for _, e in order if isinstance(e.expression, Elementwise)}
-    slopes = [node for _, e in order for node in postorder(e.expression) if _reuses_output(node)]
-    wanted = {_undifferentiated(node) for node in slopes} - set(named)
+    named = {e.expression for part, e in order if part == FORWARD}
+    nodes = [node for _, e in order for node in postorder(e.expression)]
+    wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _needed_once(node)} - named
     fresh = _fresh_names(tape)
     stored: dict[Any, Any] = {}
+    outputs: dict[Any, str] = {}
     statements: list[Statement] = []
+
+    def state(part: str, name: str, derived: Any) -> None:
+        expression = derived.xreplace(stored)
+        statements.append(Statement(part, name, expression, derived))
+        if isinstance(expression, Elementwise):
+            outputs.setdefault(expression, name)
+
     for part, equation in order:
         for node in postorder(equation.expression):
-            f = _undifferentiated(node) if _reuses_output(node) else node
-            if f in wanted and f not in stored:
-                named[f] = fresh()
-                statements.append(Statement(part, named[f], f, f))
-                stored[f] = NamedMatrix(named[f], *f.shape)
-        expression = equation.expression.xreplace(stored)
-        statements.append(Statement(part, equation.name, expression, equation.expression))
-    return Schedule(tuple(statements), named)
+            needed = [n for n in (node, *_needed_once(node)) if n in wanted and n not in stored]
+            for expression in sorted(needed, key=_is_map):  # an argument before the map of it
+                name = fresh()
+                state(part, name, expression)
+                stored[expression] = NamedMatrix(name, *expression.shape)
+        state(part, equation.name, equation.expression)
+    return Schedule(tuple(statements), outputs)
 
 
-def _undifferentiated(node: Any) -> Elementwise:
-    """f(Z) of f′(Z)."""
-    return Elementwise(node.function.undifferentiated, node.argument)
+def _is_map(node: Any) -> bool:
+    return isinstance(node, Elementwise)
 
 
-def _reuses_output(node: Any) -> bool:
-    return isinstance(node, Elementwise) and node.function.order == 1 and node.function.row.prime_of_output is not None
+def _needed_once(node: Any) -> list[Any]:
+    """What the code of a map names, that deserves a name of its own."""
+    if not _is_map(node):
+        return []
+    function, argument = node.function, node.argument
+    if function.order == 1 and function.row.prime_of_output is not None:
+        f = Elementwise(function.undifferentiated, argument)
+        return [f, *_needed_once(f)]
+    repeated = function.code_expression.count(z) > 1 and not argument.is_symbol
+    return [argument] if repeated else []
 
 
 def _in_order(tape: Tape) -> list[tuple[str, Equation]]:

@@ -1,5 +1,6 @@
 """What all notations share: where signs, scalar factors and brackets go."""
 
+import re
 from typing import Any
 
 import sympy
@@ -61,9 +62,14 @@ def ordered_terms(expression: Expr) -> list[Expr]:
     def key(term: Expr) -> tuple[Any, ...]:
         coefficient = term.as_coeff_Mul()[0]
         hyperparameters = [s for s in term.free_symbols if s.is_Symbol and not s.is_integer]
-        return len(hyperparameters), -abs(coefficient), is_negative(term), str(term)
+        return len(hyperparameters), -abs(coefficient), is_negative(term), natural(str(term))
 
     return sorted(expression.args, key=key)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key that sorts W2 before W10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
 def implied(operands: Any) -> list[Any]:

@@ -1,16 +1,20 @@
 """A derivation as LaTeX: one `align*` with the rule beside each line, or a whole document."""
 
+import re
+
 from symbackprop.backprop import Step, constants_in_words
 from symbackprop.printing.latex import Latex
 from symbackprop.render.outline import Outline
 from symbackprop.shapes import shape_of
 
-_PREAMBLE = r"""\documentclass{article}
+_DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}
-\usepackage[margin=2cm]{geometry}
+\usepackage[paperwidth=%.1fcm,paperheight=29.7cm,margin=2cm]{geometry}
 \allowdisplaybreaks
 \begin{document}
+%s\end{document}
 """
+_A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
 
 Row = tuple[str, str, str]  # left side, right side, reason
 
@@ -18,10 +22,24 @@ Row = tuple[str, str, str]  # left side, right side, reason
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:
     """An `align*` (it needs amsmath), or with `standalone` a document that compiles as it is."""
     writer = LatexWriter(outline)
-    parts = [aligned_rows(writer.network())]
-    parts += [f"\\intertext{{${title}$}}\n{aligned_rows(rows)}" for title, rows in writer.sections()]
+    network, sections = writer.network(), writer.sections()
+    parts = [aligned_rows(network), *(f"\\intertext{{${title}$}}\n{aligned_rows(rows)}" for title, rows in sections)]
     body = "\\begin{align*}\n" + " \\\\\n".join(parts) + "\n\\end{align*}\n"
-    return f"{_PREAMBLE}{body}\\end{{document}}\n" if standalone else body
+    if not standalone:
+        return body
+    return _DOCUMENT % (_paper_width([*network, *(row for _, rows in sections for row in rows)]), body)
+
+
+def _paper_width(rows: list[Row]) -> float:
+    """Wide enough, in cm, for the widest left side beside the widest right side beside the widest reason."""
+    widest = sum(max(_symbols(row[column]) for row in rows) for column in range(3))
+    return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
+
+
+def _symbols(latex: str) -> int:
+    """About how many symbols wide a formula is: a command counts as one."""
+    plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
+    return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain)))
 
 
 def aligned_rows(rows: list[Row]) -> str:
@@ -45,12 +63,10 @@ class LatexWriter:
             (self.show(e.symbol), self.show(e.expression), self.shape(shape_of(e.symbol)))
             for e in self.outline.tape.equations
         ]
-        for function in self.outline.functions:
-            for f in (function, function.prime):
-                name = rf"{self.printer.function_name(f)}\!\left(z\right)"
-                rows.append(
-                    (name, self.show(f.expression), rf"\text{{{f.syntax.replace('_', ' ')}}}" if f.order == 0 else "")
-                )
+        for f in self.outline.definitions:
+            name = rf"{self.printer.function_name(f)}\!\left(z\right)"
+            said = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
+            rows.append((name, self.show(f.expression), said))
         return rows
 
     def sections(self) -> list[tuple[str, list[Row]]]:

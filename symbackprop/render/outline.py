@@ -27,6 +27,16 @@ class Outline:
     result: tuple[Step, ...]  # the backpropagation equations: the steps that end in a δ or in a gradient
 
     @property
+    def definitions(self) -> list[ElementwiseFunction]:
+        """f and f′ for each function, but for the f that its own name says: tanh(z) = tanh(z)."""
+        return [
+            f
+            for function in self.functions
+            for f in (function, function.prime)
+            if f.order or f.name in self.function_names or type(f.expression).__name__ != f.name
+        ]
+
+    @property
     def function_names(self) -> dict[str, str]:
         """A network with one activation calls it f; with several, each keeps its own name."""
         return {self.functions[0].name: "f"} if len(self.functions) == 1 else {}

@@ -35,11 +35,10 @@ class _TextDocument:
 
     def functions(self) -> list[str]:
         lines = []
-        for function in self.outline.functions:
-            name = self.printer.function_name(function)
-            said = f" ({function.name})" if name != function.name else ""
-            lines.append(f"  {name}(z) = {self.show(function.expression)}{said}")
-            lines.append(f"  {name}′(z) = {self.show(function.prime.expression)}")
+        for f in self.outline.definitions:
+            name = self.printer.function_name(f)
+            said = f" ({f.name})" if f.order == 0 and name != f.name else ""
+            lines.append(f"  {name}(z) = {self.show(f.expression)}{said}")
         return lines
 
     def section(self, rank: int) -> str:

@@ -1,0 +1,178 @@
+"""The command line, as a process and in process: output, exit status, messages."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import symbackprop as sb
+from symbackprop import cli, rules
+from symbackprop.maps import Elementwise
+
+
+def run(*args, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "symbackprop", *args], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_help_imports_neither_sympy_nor_numpy():
+    program = (
+        "import sys\nfrom symbackprop.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "assert not {'sympy', 'numpy'} & set(sys.modules), 'heavy'"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("demo", "derive", "generate", "check"):
+        assert command in done.stdout
+
+
+def test_demo_shows_everything():
+    done = run("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    for piece in [
+        "X    input       N×2",
+        "∂J/∂W2   3×1, the shape of W2",
+        "∂J/∂W1   2×3, the shape of W1",
+        "matrix product rule",
+        r"\begin{align*}",
+        "def cost_and_gradients(X, y, W1, W2):",
+        "gradient check: right",
+        "lower",
+        "higher",
+    ]:
+        assert piece in done.stdout, piece
+    assert "NOT" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "derive", "generate", "check"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "--help"])
+    assert end.value.code == 0
+    assert "usage: symbackprop" in capsys.readouterr().out
+
+
+def test_derive_in_every_format(capsys):
+    d = sb.derive(sb.home_network())
+    for option, text in [("text", d.to_text()), ("latex", d.to_latex()), ("markdown", d.to_markdown())]:
+        assert cli.main(["derive", "--format", option]) == 0
+        assert capsys.readouterr().out == text.rstrip("\n") + "\n"
+    assert cli.main(["derive", "--format", "latex", "--standalone"]) == 0
+    assert capsys.readouterr().out.startswith(r"\documentclass")
+
+
+def test_derive_as_data(capsys):
+    assert cli.main(["derive", "--json", "--wrt", "W2"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["gradients"] == {
+        "dJdW2": {"text": "a2ᵀ δ3", "latex": r"\left(a^{(2)}\right)^{\top} \delta^{(3)}", "shape": ["3", "1"]}
+    }
+    assert data["steps"][-1]["rule"] == "matrix product rule"
+
+
+def test_derive_a_network_of_the_users_sizes(capsys):
+    options = [
+        "--sizes",
+        "784-128-10",
+        "--activation",
+        "tanh",
+        "--cost",
+        "softmax_cross_entropy",
+        "--bias",
+        "--l2",
+        "lam",
+    ]
+    assert cli.main(["derive", *options]) == 0
+    out = capsys.readouterr().out
+    assert "W1   parameter   784×128" in out
+    assert "δ3     = softmax(z3) − y" in out
+
+
+def test_generate_writes_a_module_and_its_tests(tmp_path, capsys):
+    target = tmp_path / "grads.py"
+    assert cli.main(["generate", "-o", str(target), "--tests", "--sizes", "4-3-2"]) == 0
+    assert "run it with: pytest" in capsys.readouterr().err
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_grads.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "5 passed" in done.stdout
+
+
+def test_check_agrees_with_data_of_the_users_own(tmp_path, capsys):
+    np.savez(tmp_path / "home.npz", **sb.home_data())
+    assert cli.main(["check", "--data", str(tmp_path / "home.npz"), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["verdict"] == "right"
+    assert data["point"].startswith("X, y from")
+    assert "W1, W2 drawn at random" in data["point"]
+
+
+def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
+    wrong = rules.Rule("chain rule", lambda G, _, f, Z: [None, G])
+    monkeypatch.setitem(rules.RULES, Elementwise, wrong)
+    assert cli.main(["check"]) == 1
+    assert "gradient check: wrong" in capsys.readouterr().out
+    assert cli.main(["demo"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["derive", "--activation", "sigmod"], "did you mean sigmoid"),
+        (["derive", "--cost", "mse"], "unknown cost 'mse'"),
+        (["derive", "--sizes", "2"], "at least two layers"),
+        (["derive", "--sizes", ""], "at least two layers"),
+        (["derive", "--sizes", "2-0-1"], "at least 1"),
+        (["derive", "--sizes", "2-np-1"], "np is a name"),
+        (["derive", "--wrt", "X"], "X is an input"),
+        (["derive", "--wrt", "W9"], "there are W1 and W2"),
+        (["derive", "--l2", "-1"], "l2 is a number of at least 0"),
+        (["derive", "--standalone"], "goes with --format latex"),
+        (["derive", "-o", "/nowhere/at/all.txt"], "No such file"),
+        (["generate", "--tests"], "say where with -o"),
+        (["generate", "--tests", "-o", "my-grads.py"], "cannot be imported"),
+        (["check", "--data", "/nowhere.npz"], "No such file"),
+    ],
+)
+def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
+    assert cli.main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert err.startswith(f"symbackprop {args[0]}: ")
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["fly"], ["derive", "--format", "pdf"], ["derive", "--json", "--format", "latex"]]
+)
+def test_bad_usage_exits_with_2(args, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(args)
+    assert end.value.code == 2
+    assert "usage: symbackprop" in capsys.readouterr().err
+
+
+def test_data_that_is_no_npz_or_does_not_fit(tmp_path, capsys):
+    for name, content in [("text.npz", b"not a zip"), ("empty.npz", b"")]:
+        (tmp_path / name).write_bytes(content)
+        assert cli.main(["check", "--data", str(tmp_path / name)]) == 2
+        assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.savez(tmp_path / "objects.npz", X=np.array([None, "a"]))
+    assert cli.main(["check", "--data", str(tmp_path / "objects.npz")]) == 2
+    assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.savez(tmp_path / "other.npz", Q=np.ones(2))
+    assert cli.main(["check", "--data", str(tmp_path / "other.npz")]) == 2
+    assert "has Q; this network takes X, y, W1, W2" in capsys.readouterr().err
+    np.savez(tmp_path / "shape.npz", X=np.ones((3, 4)))
+    assert cli.main(["check", "--data", str(tmp_path / "shape.npz")]) == 2
+    assert "X has shape (3, 4)" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    program = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'symbackprop', 'derive', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode()); sys.exit(p.wait())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "")
