@@ -18,7 +18,7 @@ from typing import Any
 from sympy import Add, Basic, Mul, Pow, S, Symbol, exp, log, preorder_traversal
 
 from symbackprop.errors import DerivationError, listed, nearest
-from symbackprop.maps import Elementwise, LogSumExp, Total
+from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Total
 from symbackprop.network import INPUT, PARAMETER, Equation, Network, postorder, quantities
 from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, NamedMatrix, Ones, Scaled, Zeros, add
 from symbackprop.printing.text import text, typed
@@ -217,7 +217,8 @@ class _Walk:
             upstream = self._give_name(self._free_name("G"), upstream)
         adjoints = rule.adjoints(upstream.value, node, *node.args)
         sizes = set(self.network.dimensions)
-        constants = tuple(a for a in quantities(node) if a not in varying and a.free_symbols - sizes)
+        still = (a for a in quantities(node) if a not in varying and a.free_symbols - sizes)
+        constants = tuple(a.argument if isinstance(a, Broadcast) else a for a in still)
         name = rule.named(sum(argument in varying for argument in node.args))
         for argument in varying:
             shares = [g for g, a in zip(adjoints, node.args, strict=True) if a == argument]

@@ -47,9 +47,9 @@ class Network:
     >>> yhat = net.define("yhat", sb.sigmoid(X * W1))
     >>> J = net.minimize("J", sb.total(sb.power(y - yhat, 2)) / 2)
     >>> print(net)
-    X:    input(N, D)
-    y:    target(N, K)
-    W1:   parameter(D, K)
+    X:  input(N, D)
+    y:  target(N, K)
+    W1: parameter(D, K)
     yhat = sigmoid(X @ W1)
     J = (1/2) * sum((y - yhat)**2)
     """

@@ -88,7 +88,7 @@ def latex(expression: Basic, function_names: Mapping[str, str] | None = None) ->
     r"""An expression as LaTeX.
 
     >>> from symbackprop.nodes import NamedMatrix
-    >>> latex(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    >>> latex(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     '\\left(a^{(2)}\\right)^{\\top} \\delta^{(3)}'
     """
     return Latex(function_names).doprint(expression)

@@ -124,7 +124,7 @@ def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> 
     """An expression as Unicode text.
 
     >>> from symbackprop.nodes import NamedMatrix
-    >>> text(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    >>> text(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     'a2ᵀ δ3'
     """
     return Text(function_names).doprint(expression)
@@ -134,7 +134,7 @@ def typed(expression: Basic) -> str:
     """An expression in the NumPy syntax that people type.
 
     >>> from symbackprop.nodes import NamedMatrix
-    >>> typed(NamedMatrix("a2", "N", "H").T * NamedMatrix("delta3", "N", "K"))
+    >>> typed(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     'a2.T @ delta3'
     """
     return Typed().doprint(expression)

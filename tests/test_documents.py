@@ -1,0 +1,109 @@
+"""README and docs: every Python block and every console block runs, and prints what stands there.
+
+`python -m tests.test_documents` writes the real output into them.
+"""
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def sybil():
+    return Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS)])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_python_blocks(path):
+    document = sybil().parse(path)
+    examples = list(document.examples())
+    assert bool(examples) == bool(_PYTHON.search(path.read_text(encoding="utf-8")))
+    for example in examples:
+        example.evaluate()
+
+
+def consoles():
+    return [(path, block) for path in DOCUMENTS for block in _CONSOLE.findall(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("path", "block"), consoles(), ids=lambda part: getattr(part, "name", None))
+def test_console_blocks(path, block, tmp_path):
+    assert played(block, tmp_path) == block
+
+
+def played(block, folder):
+    """The block with the real output of its commands."""
+    lines = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            command = line[2:].replace("symbackprop ", f"'{sys.executable}' -m symbackprop ", 1)
+            run = subprocess.run(  # noqa: S602 — the commands are the documents' own
+                command,
+                shell=True,
+                cwd=folder,
+                text=True,
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            lines += [line, *run.stdout.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def test_documents_are_really_run(tmp_path):
+    """A planted wrong output, in either kind of block, is noticed."""
+    planted = tmp_path / "planted.md"
+    planted.write_text("```python\n>>> 1 + 1\n3\n\n```\n", encoding="utf-8")
+    with pytest.raises(Exception, match="Expected:\n    3"):
+        next(iter(sybil().parse(planted).examples())).evaluate()
+    assert played("$ symbackprop --version\nsymbackprop 9\n", tmp_path) != "$ symbackprop --version\nsymbackprop 9\n"
+
+
+def rewritten(text, folder):
+    """A document with the real output in all its blocks."""
+    namespace = {}
+    text = _CONSOLE.sub(lambda match: f"```console\n{played(match[1], folder)}```", text)
+    return _PYTHON.sub(lambda match: f"```python\n{_executed(match[1], namespace)}\n```", text)
+
+
+def _executed(block, namespace):
+    said = []
+
+    class Recorder(doctest.DocTestRunner):
+        def record(self, example, got):
+            source = example.source.splitlines()
+            code = "\n".join([f">>> {source[0]}", *(f"... {line}" for line in source[1:])])
+            raised = f"Traceback (most recent call last):\n...\n{example.exc_msg}"
+            said.extend([code, "\n", got if example.exc_msg is None else raised])
+
+        def report_success(self, out, test, example, got):
+            self.record(example, got)
+
+        def report_failure(self, out, test, example, got):
+            self.record(example, got)
+
+        def report_unexpected_exception(self, out, test, example, exc_info):
+            raise exc_info[1]
+
+    test = doctest.DocTestParser().get_doctest(block, namespace, "block", None, 0)
+    test.globs = namespace
+    Recorder(optionflags=doctest.ELLIPSIS).run(test, clear_globs=False, out=lambda _: None)
+    return "".join(said)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    for document in DOCUMENTS:
+        with tempfile.TemporaryDirectory() as folder:
+            document.write_text(rewritten(document.read_text(encoding="utf-8"), folder), encoding="utf-8")
