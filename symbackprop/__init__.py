@@ -17,12 +17,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from symbackprop.builders import COSTS as COSTS
     from symbackprop.builders import mlp as mlp
-    from symbackprop.check.gradients import GradientCheck as GradientCheck
-    from symbackprop.check.gradients import Verdict as Verdict
     from symbackprop.check.gradients import assert_gradients as assert_gradients
     from symbackprop.check.gradients import check_gradients as check_gradients
     from symbackprop.check.numerical import numerical_gradient as numerical_gradient
     from symbackprop.check.points import random_values as random_values
+    from symbackprop.check.report import GradientCheck as GradientCheck
+    from symbackprop.check.report import Verdict as Verdict
     from symbackprop.derivation import Derivation as Derivation
     from symbackprop.derivation import derive as derive
     from symbackprop.descent import Descent as Descent
@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
 _HOMES = {
     "builders": ("COSTS", "mlp"),
-    "check.gradients": ("GradientCheck", "Verdict", "assert_gradients", "check_gradients"),
+    "check.gradients": ("assert_gradients", "check_gradients"),
+    "check.report": ("GradientCheck", "Verdict"),
     "check.numerical": ("numerical_gradient",),
     "check.points": ("random_values",),
     "derivation": ("Derivation", "derive"),

@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from symbackprop.backprop import Step, Tape, backpropagate
-from symbackprop.check.gradients import GradientCheck, check_gradients
+from symbackprop.check.gradients import check_gradients
 from symbackprop.check.points import distinct_sizes
+from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.generate.function import GradientFunction
 from symbackprop.generate.numpy_source import module_source

@@ -1,14 +1,14 @@
-"""Gradients against finite differences: verdicts, and a report for each parameter."""
+"""Gradients against finite differences of the cost."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from symbackprop.check.numerical import Numerics, Slope, unit
-from symbackprop.check.parameters import Parameters, scalar_value
+from symbackprop.check.parameters import Arrays, Parameters
+from symbackprop.check.report import Block, GradientCheck, Verdict
 from symbackprop.errors import ArgumentError
 from symbackprop.shapes import shape_text
 
@@ -18,92 +18,7 @@ _DIRECTIONS = 2
 _RIGHT = 8.0  # error bars that a right gradient may be away
 _WRONG = 50.0  # error bars from which on it is called wrong
 _POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
-
-
-class Verdict(StrEnum):
-    RIGHT = "right"
-    WRONG = "wrong"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Block:
-    """One parameter: the largest difference and where it is, over the entries that were looked at."""
-
-    name: str
-    shape: tuple[int, ...]
-    verdict: Verdict
-    difference: float = float("nan")  # largest |ours − numeric|
-    index: tuple[int, ...] = ()  # where; () is along a direction through all entries
-    ours: float = float("nan")
-    numeric: float = float("nan")
-    uncertainty: float = float("nan")  # of numeric
-    relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
-    norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
-    looked_at: int = 0
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class GradientCheck:
-    """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
-
-    verdict: Verdict
-    blocks: tuple[Block, ...]
-    evaluations: int
-    cost: float
-    reason: str = ""
-
-    @property
-    def worst(self) -> Block | None:
-        """The parameter that is off by most, measured in what its own numbers allow."""
-        order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
-        return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a check has three verdicts; compare .verdict, as in check.verdict == 'right', or print it")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return {
-            "verdict": str(self.verdict),
-            "cost": self.cost,
-            "evaluations": self.evaluations,
-            "reason": self.reason,
-            "parameters": [asdict(block) | {"verdict": str(block.verdict)} for block in self.blocks],
-        }
-
-    def __str__(self) -> str:
-        lines = [f"gradient check: {self.verdict}" + (f" ({self.reason})" if self.reason else "")]
-        lines += _table(self.blocks)
-        lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
-        lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
-        return "\n".join(lines)
-
-
-_HEADINGS = ("parameter", "shape", "verdict", "largest difference", "at", "ours", "numeric", "relative", "norm ratio")
-
-
-def _table(blocks: tuple[Block, ...]) -> list[str]:
-    rows = [_HEADINGS, *(_row(block) for block in blocks)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADINGS))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-
-
-def _row(block: Block) -> tuple[str, ...]:
-    numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
-    where = str(list(block.index)) if block.index else "all"
-    figures = (
-        f"{block.difference:.1e}",
-        where,
-        f"{block.ours:.9g}",
-        numeric,
-        f"{block.relative:.1e}",
-        f"{block.norm_ratio:.1e}",
-    )
-    return (block.name, shape_text(block.shape), str(block.verdict), *(figures if block.looked_at else ("-",) * 6))
+_NOTHING = 1e-5  # nor does one above this part of all gradients, where this one is 0 within it
 
 
 def check_gradients(
@@ -138,17 +53,22 @@ def check_gradients(
     <Verdict.WRONG: 'wrong'>
     """
     taken = Parameters.of(params, data)
-    value, ours = _evaluated(cost, gradients, taken)
-    if not np.isfinite(value):
-        undecided = tuple(Block(n, a.shape, Verdict.UNDECIDED) for n, a in zip(taken.labels, taken.arrays, strict=True))
-        return GradientCheck(Verdict.UNDECIDED, undecided, 1, value, f"the cost is {value} at this point")
-    alone = cost if gradients is not None else (lambda *a, **k: cost(*a, **k)[0])
+    alone = cost if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[0])
     numerics = Numerics(alone, taken)
+    ours = _gradients(cost, gradients, taken)
+    if not np.isfinite(numerics.cost):
+        undecided = tuple(Block(n, a.shape, Verdict.UNDECIDED) for n, a in zip(taken.labels, taken.arrays, strict=True))
+        reason = f"the cost is {numerics.cost} at this point"
+        return GradientCheck(Verdict.UNDECIDED, undecided, numerics.evaluations, numerics.cost, reason)
     rng = np.random.default_rng(seed)
-    blocks = tuple(_check_block(numerics, taken, k, ours[k], rng) for k in range(len(ours)))
+    subjects = [_Subject(k, *both) for k, both in enumerate(zip(taken.labels, taken.arrays, ours, strict=True))]
+    looks = [_looks(numerics, subject, rng) for subject in subjects]
+    scale = max([_NOTHING * abs(numerics.cost), *(look.size for block in looks for look in block)])
+    blocks = tuple(_judged(numerics, *both, scale) for both in zip(subjects, looks, strict=True))
     verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
-    return GradientCheck(verdict, blocks, numerics.evaluations + 1, value)
+    reason = f"calls of the cost at one point differ by {numerics.noise:.1e}" if numerics.noise else ""
+    return GradientCheck(verdict, blocks, numerics.evaluations, numerics.cost, reason)
 
 
 def assert_gradients(
@@ -166,13 +86,26 @@ def assert_gradients(
         raise AssertionError(str(report))
 
 
-def _evaluated(cost: Callable[..., Any], gradients: Callable[..., Any] | None, taken: Parameters) -> tuple[float, Any]:
-    result = taken.call(cost, taken.copies())
-    if gradients is not None:
-        return scalar_value(result), taken.aligned(taken.call(gradients, taken.copies()))
+def _gradients(cost: Callable[..., Any], gradients: Callable[..., Any] | None, taken: Parameters) -> Arrays:
+    if gradients is None:
+        return taken.aligned(_pair(taken.call(cost, taken.copies()))[1])
+    return taken.aligned(taken.call(gradients, taken.copies()))
+
+
+def _pair(result: Any) -> Any:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ArgumentError("without a gradients function the cost must return (J, gradients)")
-    return scalar_value(result[0]), taken.aligned(result[1])
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """One parameter, its position among them, and the gradient that is to be judged."""
+
+    position: int
+    name: str
+    array: np.ndarray
+    gradient: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,27 +122,25 @@ class _Look:
         return abs(self.ours - self.numeric.value)
 
     @property
+    def size(self) -> float:
+        return float(np.nan_to_num(max(abs(self.ours), abs(self.numeric.value)), nan=0.0))
+
+    @property
     def tolerance(self) -> float:
-        rounding = 8 * float(np.finfo(float).eps) * max(abs(self.ours), abs(self.numeric.value))
+        rounding = 8 * float(np.finfo(float).eps) * self.size
         return _RIGHT * self.numeric.error + rounding
 
     @property
     def accused(self) -> bool:
-        return not self.difference <= self.tolerance * (_WRONG / _RIGHT)
+        return self.difference > self.tolerance * (_WRONG / _RIGHT)
 
 
-def _check_block(numerics: Numerics, taken: Parameters, k: int, ours: np.ndarray, rng: np.random.Generator) -> Block:
-    name, array = taken.labels[k], taken.arrays[k]
-    if ours.shape != array.shape:
-        note = f"the gradient has shape {shape_text(ours.shape)}, the parameter {shape_text(array.shape)}"
-        return Block(name, array.shape, Verdict.WRONG, note=note)
-    if not np.all(np.isfinite(ours)):
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(ours))[0])
-        return Block(name, array.shape, Verdict.WRONG, note=f"the gradient is {ours[index]} at {list(index)}")
-    looks = [_Look(index, d, float(np.sum(ours * d)), numerics.slope(k, d)) for index, d in _directions(array, rng)]
-    if not looks:
-        return Block(name, array.shape, Verdict.RIGHT, note="it has no entries")
-    return _judged(name, array, numerics, k, looks)
+def _looks(numerics: Numerics, subject: _Subject, rng: np.random.Generator) -> list[_Look]:
+    ours, k = subject.gradient, subject.position
+    if ours.shape != subject.array.shape or not np.all(np.isfinite(ours)):
+        return []
+    directions = _directions(subject.array, rng)
+    return [_Look(index, d, float(np.sum(ours * d)), numerics.slope(k, d)) for index, d in directions]
 
 
 def _directions(array: np.ndarray, rng: np.random.Generator) -> list[tuple[tuple[int, ...], np.ndarray]]:
@@ -221,17 +152,17 @@ def _directions(array: np.ndarray, rng: np.random.Generator) -> list[tuple[tuple
     return [*signs, *((index, unit(array.shape, index)) for index in indices)]
 
 
-def _judged(name: str, array: np.ndarray, numerics: Numerics, k: int, looks: list[_Look]) -> Block:
+def _judged(numerics: Numerics, subject: _Subject, looks: list[_Look], scale: float) -> Block:
+    name, array = subject.name, subject.array
+    if not looks:
+        return _without_looks(subject)
     differing = [look for look in looks if not look.difference <= look.tolerance]
-    kinks = [look for look in differing if _within_kink(numerics, k, look)]
+    kinks = [look for look in differing if _within_kink(numerics, subject.position, look)]
     wrong = [look for look in differing if look not in kinks and look.accused]
-    size = max(max(abs(look.ours), abs(look.numeric.value)) for look in looks)
-    blind = [look for look in looks if look not in kinks and (_is_blind(look, size) or look in differing)]
+    size = max(look.size for look in looks)
+    blind = [look for look in looks if look not in kinks and (look in differing or _is_blind(look, size, scale))]
     verdict = Verdict.WRONG if wrong else Verdict.UNDECIDED if blind else Verdict.RIGHT
     shown = max(wrong or blind or looks, key=lambda look: np.nan_to_num(look.difference, nan=np.inf))
-    larger = max(abs(shown.ours), abs(shown.numeric.value))
-    mine, theirs = np.array([look.ours for look in looks]), np.array([look.numeric.value for look in looks])
-    sum_norm = float(np.linalg.norm(mine + theirs))
     return Block(
         name,
         array.shape,
@@ -241,16 +172,41 @@ def _judged(name: str, array: np.ndarray, numerics: Numerics, k: int, looks: lis
         shown.ours,
         shown.numeric.value,
         shown.numeric.error,
-        shown.difference / larger if larger else 0.0,
-        float(np.linalg.norm(mine - theirs)) / sum_norm if sum_norm else (0.0 if not larger else float("inf")),
+        shown.difference / shown.size if shown.size else 0.0,
+        _norm_ratio(looks),
         len(looks),
         _note(array, looks, kinks, wrong, blind),
     )
 
 
-def _is_blind(look: _Look, size: float) -> bool:
-    """Whether the error bar is too large to tell right from wrong; where all is 0 within it, it is not."""
-    return size > look.tolerance > _POWER * size
+def _without_looks(subject: _Subject) -> Block:
+    """What can be said without a single slope: the shape is wrong, a number is not finite, or there is none."""
+    ours, shape = subject.gradient, subject.array.shape
+    if ours.shape != shape:
+        note = f"the gradient has shape {shape_text(ours.shape)}, the parameter {shape_text(shape)}"
+        return Block(subject.name, shape, Verdict.WRONG, note=note)
+    if not ours.size:
+        return Block(subject.name, shape, Verdict.RIGHT, note="it has no entries")
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(ours))[0])
+    return Block(subject.name, shape, Verdict.WRONG, note=f"the gradient is {ours[index]} at {list(index)}")
+
+
+def _norm_ratio(looks: list[_Look]) -> float:
+    """‖ours − numeric‖ / ‖ours + numeric‖."""
+    ours, numeric = (np.array(values) for values in zip(*((x.ours, x.numeric.value) for x in looks), strict=True))
+    difference, total = float(np.linalg.norm(ours - numeric)), float(np.linalg.norm(ours + numeric))
+    return difference / total if total else (float("inf") if difference else 0.0)
+
+
+def _is_blind(look: _Look, size: float, scale: float) -> bool:
+    """Whether the error bar is too large to tell right from wrong.
+
+    It is compared with the size of this parameter's gradient; or, where that is 0 within the error bars, with
+    the scale of all gradients.
+    """
+    if size > look.tolerance:
+        return look.tolerance > _POWER * size
+    return look.tolerance > _NOTHING * scale
 
 
 def _note(array: np.ndarray, looks: list[_Look], kinks: list[_Look], wrong: list[_Look], blind: list[_Look]) -> str:

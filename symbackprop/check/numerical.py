@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.check.parameters import Parameters, scalar_value
+from symbackprop.check.parameters import Arrays, Parameters, scalar_value
 from symbackprop.errors import ArgumentError
 
 _FIRST_STEP = 2e-2  # relative to the size of what is moved
@@ -14,6 +14,7 @@ _SHRINK = 2.0
 _ROWS = 18  # the last step is a hundred-thousandth of the first: nearer kinks than that are looked for apart
 _COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger ones are forgotten
 _ENOUGH = 1e-10  # relative error
+_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Slope:
     error: float
 
 
-def slope(f: Callable[[float], float], first_step: float, epsilon: float = float(np.finfo(float).eps)) -> Slope:
+def slope(
+    f: Callable[[float], float], first_step: float, epsilon: float = float(np.finfo(float).eps), noise: float = 0.0
+) -> Slope:
     """f′(0) by central differences, extrapolated to step 0.
 
     After C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4
     (1982): halve the step, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
-    best. Their disagreement, and the rounding error of f over the step, are the error bar. Unlike there, an
+    best. Their disagreement, and the rounding error and noise of f over the step, are the error bar. Unlike there, an
     extrapolation spans a few steps only, so that steps that reach over a kink do no harm once they are smaller.
 
     >>> import math
@@ -42,7 +45,7 @@ def slope(f: Callable[[float], float], first_step: float, epsilon: float = float
     step = first_step
     for _ in range(_ROWS):
         high, low = f(step), f(-step)
-        rounding = epsilon * (abs(high) + abs(low)) / step
+        rounding = (epsilon * (abs(high) + abs(low)) + noise) / step
         current = [(high - low) / (2 * step)]
         for k, older in enumerate(previous[: _COLUMNS - 1], start=1):
             weight = _SHRINK ** (2 * k)
@@ -69,18 +72,24 @@ class Numerics:
         self._cost = cost
         self._params = params
         self.evaluations = 0
+        values = [self._value(params.copies()) for _ in range(_REPEATS)]
+        self.cost = values[0]
+        self.noise = max(values) - min(values)  # of calls at one and the same point
 
     def at(self, block: int, direction: np.ndarray, t: float) -> float:
         """The cost with one parameter moved by t along a direction."""
         arrays = self._params.copies()
         arrays[block] = arrays[block] + arrays[block].dtype.type(t) * direction.astype(arrays[block].dtype)
+        return self._value(arrays)
+
+    def _value(self, arrays: Arrays) -> float:
         self.evaluations += 1
         return scalar_value(self._params.call(self._cost, arrays))
 
     def slope(self, block: int, direction: np.ndarray) -> Slope:
         moved = self._params.arrays[block][direction != 0]
         epsilon = float(np.finfo(self._params.arrays[block].dtype).eps)
-        return slope(lambda t: self.at(block, direction, t), step_for(moved), epsilon)
+        return slope(lambda t: self.at(block, direction, t), step_for(moved), epsilon, self.noise)
 
     def one_sided(self, block: int, direction: np.ndarray, t: float) -> tuple[float, float]:
         """The slopes to the left and to the right over a step t."""

@@ -1,0 +1,95 @@
+"""What a gradient check says: a verdict, a line for each parameter, and the table of them."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import numpy as np
+
+from symbackprop.shapes import shape_text
+
+
+class Verdict(StrEnum):
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One parameter: the largest difference and where it is, over the entries that were looked at."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    difference: float = float("nan")  # largest |ours − numeric|
+    index: tuple[int, ...] = ()  # where; () is along a direction through all entries
+    ours: float = float("nan")
+    numeric: float = float("nan")
+    uncertainty: float = float("nan")  # of numeric
+    relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
+    norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
+    looked_at: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
+
+    verdict: Verdict
+    blocks: tuple[Block, ...]
+    evaluations: int
+    cost: float
+    reason: str = ""
+
+    @property
+    def worst(self) -> Block | None:
+        """The parameter that is off by most, measured in what its own numbers allow."""
+        order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
+        return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a check has three verdicts; compare .verdict, as in check.verdict == 'right', or print it")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "verdict": str(self.verdict),
+            "cost": self.cost,
+            "evaluations": self.evaluations,
+            "reason": self.reason,
+            "parameters": [asdict(block) | {"verdict": str(block.verdict)} for block in self.blocks],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"gradient check: {self.verdict}" + (f" ({self.reason})" if self.reason else "")]
+        lines += _table(self.blocks)
+        lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
+        lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
+        return "\n".join(lines)
+
+
+_HEADINGS = ("parameter", "shape", "verdict", "largest difference", "at", "ours", "numeric", "relative", "norm ratio")
+
+
+def _table(blocks: tuple[Block, ...]) -> list[str]:
+    rows = [_HEADINGS, *(_row(block) for block in blocks)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADINGS))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _row(block: Block) -> tuple[str, ...]:
+    numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
+    where = str(list(block.index)) if block.index else "all"
+    figures = (
+        f"{block.difference:.1e}",
+        where,
+        f"{block.ours:.9g}",
+        numeric,
+        f"{block.relative:.1e}",
+        f"{block.norm_ratio:.1e}",
+    )
+    return (block.name, shape_text(block.shape), str(block.verdict), *(figures if block.looked_at else ("-",) * 6))
