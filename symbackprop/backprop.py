@@ -21,6 +21,7 @@ from symbackprop.errors import DerivationError, listed, nearest
 from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Total
 from symbackprop.network import INPUT, PARAMETER, Equation, Network, postorder, quantities
 from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, NamedMatrix, Ones, Scaled, Zeros, add
+from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import text, typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import is_matrix, shape_of
@@ -104,6 +105,8 @@ def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -
         raise DerivationError("this network has no parameters to derive by; declare some with net.parameter(…)")
     if wrt is None:
         return network.parameters
+    if not isinstance(wrt, Iterable | Basic):
+        raise DerivationError(f"wrt is a list of parameter names, such as {list(names)}, not {wrt!r}")
     chosen = [str(getattr(name, "name", name)) for name in ([wrt] if isinstance(wrt, str | Basic) else wrt)]
     for name in chosen:
         if name in names:
@@ -162,7 +165,7 @@ class _Walk:
         self.shares: dict[Any, list[_Share]] = defaultdict(list)
         self.steps: list[Step] = []
         self.adjoints: list[Equation] = []
-        self.taken = {str(symbol) for symbol in (*network.symbols, *network.dimensions)}
+        self.taken = {latex_name(str(symbol)) for symbol in (*network.symbols, *network.dimensions)}
 
     def run(self) -> Tape:
         self.shares[self.cost].append(_Share(S.One))
@@ -272,8 +275,8 @@ class _Walk:
 
     def _free_name(self, stem: str, numbered: bool = True) -> str:
         candidates = chain([] if numbered else [stem], (f"{stem}{'' if numbered else '_'}{i}" for i in count(1)))
-        name = next(name for name in candidates if name not in self.taken)
-        self.taken.add(name)
+        name = next(name for name in candidates if latex_name(name) not in self.taken)
+        self.taken.add(latex_name(name))
         return name
 
     def _give_name(self, name: str, adjoint: _Share) -> _Share:

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import keyword
 import os
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         return AGREES
     except (SymbackpropError, OSError) as error:
-        print(f"symbackprop {args.command}: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(args, str(error))
+    except MemoryError:
+        return _refused(args, "not enough memory for arrays of these sizes")
+
+
+def _refused(args: argparse.Namespace, reason: str) -> int:
+    print(f"symbackprop {args.command}: {reason}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", _check, "check the generated gradients against finite differences")
     _network_options(check)
     check.add_argument("--data", metavar="FILE.npz", help="arrays by name; arguments it lacks are drawn at random")
-    check.add_argument("--seed", type=int, default=0, help="for what is drawn at random (default: 0)")
+    check.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
     check.add_argument("--json", action="store_true", help="the report as data")
     _output_option(check)
     return parser
@@ -106,7 +114,7 @@ def _output_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _network(args: argparse.Namespace) -> Any:
-    sizes = [int(size) if size.lstrip("+").isdigit() else size for size in args.sizes.split("-")]
+    sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in args.sizes.split("-")]
     return sb.mlp(
         sizes,
         args.activation,
@@ -115,6 +123,12 @@ def _network(args: argparse.Namespace) -> Any:
         bias=args.bias,
         l2=_number_or_name(args.l2),
     )
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is expected, not {text!r}")
+    return int(text)
 
 
 def _number_or_name(text: str) -> float | str:
@@ -149,8 +163,8 @@ def _generate(args: argparse.Namespace) -> int:
     if args.tests and args.output is None:
         raise SymbackpropError("--tests writes beside the module: say where with -o grads.py")
     module = Path(args.output or "grads.py")
-    if args.tests and not (module.stem.isidentifier() and module.suffix == ".py"):
-        raise SymbackpropError(f"{module.name} cannot be imported by tests; name it like grads.py")
+    if module.stem in _SHADOWING or (args.tests and not _is_importable(module)):
+        raise SymbackpropError(f"{module.name} cannot be imported, or hides another module; name it like grads.py")
     derivation = sb.derive(_network(args))
     _write(args, derivation.to_source())
     if args.tests:
@@ -158,6 +172,16 @@ def _generate(args: argparse.Namespace) -> int:
         tests.write_text(derivation.to_tests(module.stem), encoding="utf-8")
         print(f"wrote {tests}; run it with: pytest {tests}", file=sys.stderr)
     return AGREES
+
+
+# What generated modules and tests import themselves, and the names they give it.
+_SHADOWING = {"numpy", "np", "pytest", "symbackprop", "sb", "rng", "values", "params", "gradients"}
+
+
+def _is_importable(module: Path) -> bool:
+    name = module.stem
+    usable = name.isidentifier() and not keyword.iskeyword(name) and name not in sys.stdlib_module_names
+    return usable and module.suffix == ".py"
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -187,9 +211,9 @@ def _loaded(path: str, network: Any) -> dict[str, Any]:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, AttributeError, EOFError) as error:
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise SymbackpropError(f"{path} is no .npz file of plain arrays: {error}") from None
     names = [str(s.name) for s in network.arguments]
     unknown = [name for name in arrays if name not in names]

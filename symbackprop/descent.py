@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.check.parameters import Parameters, scalar_value
 from symbackprop.errors import ArgumentError, listed
 
 
@@ -50,30 +51,51 @@ def gradient_descent(
     >>> bool(costs[0] > costs[1] > costs[2] > costs[3])
     True
     """
-    if not isinstance(rate, int | float | np.number) or not np.isfinite(rate):
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not np.isfinite(rate):
         raise ArgumentError(f"rate must be a finite number, not {rate!r}")
-    if not isinstance(steps, int) or steps < 0:
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ArgumentError(f"steps must be a whole number of at least 0, not {steps!r}")
-    names = list(getattr(f, "parameters", parameters))
-    missing = [name for name in names if name not in parameters]
+    taken, fixed = Parameters.of(_mapping("parameters", parameters)), _mapping("data", data or {})
+    current = dict(zip(taken.labels, taken.copies(), strict=True))
+    names = list(getattr(f, "parameters", current))
+    missing = [name for name in names if name not in current]
     if missing:
-        raise ArgumentError(f"parameters lacks {listed(missing)}; it has {listed(parameters)}")
-    report = _reporter(progress, steps)
-    current = {
-        name: np.array(value, dtype=float) if np.asarray(value).dtype.kind != "f" else np.array(value)
-        for name, value in parameters.items()
-    }
-    costs = []
-    for step in range(steps + 1):
-        cost, *gradients = f(**(data or {}), **current)
-        costs.append(float(cost))
-        report(step, costs[-1])
-        if not np.isfinite(costs[-1]):
-            raise ArgumentError(f"the cost is {costs[-1]} after {step} steps; try a rate below {rate}")
+        raise ArgumentError(f"parameters lacks {listed(missing)}; it has {listed(current)}")
+    report = _reporter(progress, int(steps))
+    costs: list[float] = []
+    for step in range(int(steps) + 1):
+        cost, gradients = _evaluated(f, fixed, current, names)
+        costs.append(cost)
+        report(step, cost)
+        if not np.isfinite(cost):
+            raise ArgumentError(f"the cost is {cost} after {step} steps; try a rate below {rate}")
         if step < steps:
-            for name, gradient in zip(names, gradients, strict=True):
-                current[name] = current[name] - rate * gradient
+            current |= {name: current[name] - rate * gradient for name, gradient in gradients.items()}
     return Descent(current, tuple(costs))
+
+
+def _mapping(what: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ArgumentError(f"{what} is a mapping of names to arrays, not {type(value).__name__}")
+    return value
+
+
+def _evaluated(
+    f: Any, data: Mapping[str, Any], current: dict[str, Any], names: list[str]
+) -> tuple[float, dict[str, Any]]:
+    """The cost, and a gradient of the right shape for each name."""
+    twice = [name for name in data if name in current]
+    if twice:
+        raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
+    result = f(**data, **current)
+    if not isinstance(result, tuple | list) or len(result) != 1 + len(names):
+        raise ArgumentError(f"f must return J and then a gradient for each of {listed(names)}")
+    gradients = {name: np.asarray(gradient) for name, gradient in zip(names, result[1:], strict=True)}
+    for name, gradient in gradients.items():
+        if gradient.shape != current[name].shape:
+            shapes = f"{gradient.shape} but the parameter has {current[name].shape}"
+            raise ArgumentError(f"the gradient by {name} has shape {shapes}")
+    return scalar_value(result[0]), gradients
 
 
 def _reporter(progress: bool | Callable[[int, float], None], steps: int) -> Callable[[int, float], None]:

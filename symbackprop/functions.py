@@ -18,11 +18,10 @@ import sympy
 from sympy import Basic, Expr, Integer, Interval, Piecewise, S, Symbol
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.symbol import Str
-from sympy.core.sympify import _sympify
 
-from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.errors import NetworkError, SymbackpropError, nearest
 from symbackprop.maps import Elementwise
-from symbackprop.nodes import adopt
+from symbackprop.nodes import operand
 from symbackprop.shapes import is_matrix
 
 z = Symbol("z", real=True)
@@ -120,8 +119,12 @@ class ElementwiseFunction(Basic):
         return self.expression.xreplace({z: argument})
 
     def __call__(self, argument: Any) -> Any:
-        operand = adopt(_sympify(argument))
-        return Elementwise(self, operand) if is_matrix(operand) else self.at(operand)
+        given = operand(argument)
+        if is_matrix(given):
+            return Elementwise(self, given)
+        if given.is_number or self.syntax in ("exp", "log"):
+            return self.at(given)
+        raise NetworkError(f"sb.{self.syntax} works on each entry of a matrix, but {given} is a scalar")
 
 
 @cache

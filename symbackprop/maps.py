@@ -12,7 +12,8 @@ from sympy.core.sympify import _sympify
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.precedence import PRECEDENCE
 
-from symbackprop.nodes import Operators, adopt
+from symbackprop.errors import ShapeError
+from symbackprop.nodes import Operators, operand
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, require_matrices, shape_text
 
 ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
@@ -120,6 +121,19 @@ class Sums(_Reduction):
         return f"np.sum({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
 
 
+# Over the columns, each row for itself, goes without saying; over the rows is said as in Σ_rows.
+
+
+def _text_along(node: Any, printer: Any) -> str:
+    over = f"_{_AXIS_WORDS[ROWS]}" if node.axis == ROWS else ""
+    return f"{node.syntax}{over}({printer._print(node.argument)})"
+
+
+def _latex_along(node: Any, printer: Any) -> str:
+    over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if node.axis == ROWS else ""
+    return rf"\operatorname{{{node.syntax}}}{over}\!\left({printer._print(node.argument)}\right)"
+
+
 class LogSumExp(_Reduction):
     """log Σ exp over the rows (axis 0) or over the columns (axis 1)."""
 
@@ -130,10 +144,10 @@ class LogSumExp(_Reduction):
         return sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
 
     def _text(self, printer: Any) -> str:
-        return f"logsumexp({printer._print(self.argument)})"
+        return _text_along(self, printer)
 
     def _latex(self, printer: Any) -> str:
-        return rf"\operatorname{{logsumexp}}\!\left({printer._print(self.argument)}\right)"
+        return _latex_along(self, printer)
 
     def _numpycode(self, printer: Any) -> str:
         return printer.helper_call("logsumexp", self.argument, self.axis)
@@ -163,8 +177,11 @@ class Softmax(MapNode):
     def _typed(self, printer: Any) -> str:
         return f"softmax({printer._print(self.argument)}, axis={self.axis})"
 
+    def _text(self, printer: Any) -> str:
+        return _text_along(self, printer)
+
     def _latex(self, printer: Any) -> str:
-        return rf"\operatorname{{softmax}}\!\left({printer._print(self.argument)}\right)"
+        return _latex_along(self, printer)
 
     def _numpycode(self, printer: Any) -> str:
         return printer.helper_call("softmax", self.argument, self.axis)
@@ -180,12 +197,12 @@ class Broadcast(MapNode):
     @property
     def axis(self) -> int:
         """The axis along which it repeats."""
-        return ROWS if self.argument.shape[0] == 1 else COLUMNS
+        return ROWS if self.argument.shape[0] != self.shape[0] else COLUMNS
 
     def check(self) -> None:
         super().check()
         (rows, columns), target = self.argument.shape, self.shape
-        if (rows, columns) not in ((1, target[1]), (target[0], 1), target):
+        if (rows, columns) not in ((1, target[1]), (target[0], 1)):
             message = f"is {shape_text((rows, columns))}, which cannot be repeated to {shape_text(target)}"
             raise Mismatch(self, lambda show: f"{show(self.argument)} {message}")
 
@@ -248,8 +265,11 @@ class Total(Expr):
 # What a user writes
 
 
-def _matrix(value: Any) -> Any:
-    return adopt(_sympify(value))
+def _axis(axis: Any) -> int:
+    """NumPy's axis of a matrix: 0 or 1, or counted from the end."""
+    if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
+        raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
+    return int(axis) % 2
 
 
 def total(matrix: Any) -> Any:
@@ -259,23 +279,23 @@ def total(matrix: Any) -> Any:
     >>> total(NamedMatrix("A", 3, 2)).as_sum().free_symbols
     {A}
     """
-    matrix = _matrix(matrix)
+    matrix = operand(matrix)
     return Total(matrix) if is_matrix(matrix) else matrix
 
 
 def sums(matrix: Any, axis: int) -> Any:
     """The sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
-    return Sums(_matrix(matrix), axis)
+    return Sums(operand(matrix), _axis(axis))
 
 
 def softmax(matrix: Any, axis: int = COLUMNS) -> Any:
     """exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
-    return Softmax(_matrix(matrix), axis)
+    return Softmax(operand(matrix), _axis(axis))
 
 
 def logsumexp(matrix: Any, axis: int = COLUMNS) -> Any:
     """log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
-    return LogSumExp(_matrix(matrix), axis)
+    return LogSumExp(operand(matrix), _axis(axis))
 
 
 def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
@@ -285,4 +305,11 @@ def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
     >>> broadcast(NamedMatrix("b1", 1, 4), "N", 4).shape
     (N, 4)
     """
-    return Broadcast(_matrix(matrix), dimension(rows), dimension(columns))
+    matrix, target = operand(matrix), (dimension(rows), dimension(columns))
+    if not is_matrix(matrix):
+        raise ShapeError(f"broadcast repeats a row or a column, but {matrix} is a scalar")
+    if matrix.shape == target:
+        return matrix
+    if matrix.shape == (1, 1) and 1 not in target:
+        matrix = Broadcast(matrix, 1, target[1])
+    return Broadcast(matrix, *target)

@@ -216,12 +216,16 @@ class Network:
     def _understood(self, name: str, expression: object) -> Any:
         """The expression, of nodes that are known, over names that are declared, of shapes that fit."""
         value = _as_expression(name, expression)
+        _require_readable(name, value)
         known = set(self._symbols.values()) | set(self._dimensions.values())
         for piece in postorder(value):
             if isinstance(piece, MatrixSymbol) or piece.is_Symbol:
                 if piece not in known:
                     raise NetworkError(f"{name} = {typed(value)}: {piece} is not of this network{self._hint(piece)}")
-            elif not piece.is_number and not isinstance(piece, Ones | Zeros):
+            elif piece.is_number:
+                if not (piece.is_real and piece.is_finite):
+                    raise NetworkError(f"{name} = {typed(value)}: {piece} is not a finite real number")
+            elif not isinstance(piece, Ones | Zeros):
                 self._check_piece(name, value, piece)
         return value
 
@@ -260,6 +264,24 @@ def _as_expression(name: str, expression: object) -> Any:
     if not isinstance(value, Expr):
         raise NetworkError(f"{name}: {type(expression).__name__} is no SymPy expression: {expression!r:.80}")
     return value
+
+
+_PARTS, _DEPTH = 3000, 40  # of one equation, written out
+
+
+def _require_readable(name: str, value: Any) -> None:
+    """An equation must be one that can be written out: one that repeats itself grows without bounds."""
+    sizes: dict[Basic, tuple[int, int]] = {}
+    unique = 0
+    for node in postorder(value):
+        parts = [sizes[part] for part in quantities(node) if part in sizes]
+        sizes[node] = 1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0)
+        unique += 1
+    size, depth = sizes[value]
+    if depth > _DEPTH or (size > _PARTS and size > 4 * unique):
+        raise NetworkError(
+            f"the equation of {name} has {size} parts, nested {depth} deep; name some of them with net.define first"
+        )
 
 
 def postorder(expression: Any) -> list[Any]:

@@ -17,11 +17,12 @@ from symbackprop.errors import NetworkError
 from symbackprop.shapes import Mismatch, dimension, is_matrix, require_inner, require_matrices, require_same_shape
 
 
-def _operand(value: Any) -> Any:
+def operand(value: Any) -> Any:
+    """What a user gives as a part of an expression, made of this module's nodes."""
     try:
         return adopt(_sympify(value))
     except SympifyError:
-        return None
+        raise NetworkError(f"{value!r:.80} is no SymPy expression and no number") from None
 
 
 class Operators:
@@ -31,8 +32,10 @@ class Operators:
     __array_ufunc__ = None  # numpy scalars leave the operation to us
 
     def _combine(self, other: object, build: Any) -> Any:
-        operand = _operand(other)
-        return NotImplemented if operand is None else build(operand)
+        try:
+            return build(adopt(_sympify(other)))
+        except SympifyError:
+            return NotImplemented
 
     def __add__(self, other: object) -> Any:
         return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(o)))
@@ -213,7 +216,9 @@ def hadamard(*factors: Any) -> Any:
 
     Raises nothing here: shapes are checked when the network takes the equation.
     """
-    coefficient, flat = _gathered([adopt(_sympify(factor)) for factor in factors], HadamardProduct)
+    if not factors:
+        raise NetworkError("hadamard() needs at least one matrix")
+    coefficient, flat = _gathered([operand(factor) for factor in factors], HadamardProduct)
     zeros = [factor for factor in flat if isinstance(factor, Zeros)]
     if zeros:
         return zeros[0]
@@ -235,7 +240,7 @@ def transposed(matrix: Any) -> Any:
     """The transpose, moved inward to the factors of a product."""
     coefficient, matrix = split(matrix)
     if isinstance(matrix, MatMul):
-        return scaled(coefficient, MatMul(*[factor.T for factor in reversed(matrix.args)]))
+        return scaled(coefficient, MatMul(*[transposed(factor) for factor in reversed(matrix.args)]))
     if isinstance(matrix, Ones | Zeros):
         return scaled(coefficient, matrix.func(*reversed(matrix.shape)))
     return scaled(coefficient, matrix.T)
@@ -248,7 +253,7 @@ def power(matrix: Any, exponent: Any) -> Any:
     >>> power(NamedMatrix("A", 3, 2), 2).shape
     (3, 2)
     """
-    base, exponent = adopt(_sympify(matrix)), adopt(_sympify(exponent))
+    base, exponent = operand(matrix), operand(exponent)
     if not is_matrix(base) and not is_matrix(exponent):
         return base**exponent
     if exponent == 1:

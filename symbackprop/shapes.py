@@ -41,6 +41,11 @@ def shape_text(shape: Sequence[object]) -> str:
     return "×".join(str(size) for size in shape) if shape else "a scalar"
 
 
+def _typed(size: Expr) -> str:
+    """A size as it is typed in Python: 3, or "N"."""
+    return str(size) if size.is_Integer else f'"{size}"'
+
+
 def is_matrix(expression: object) -> bool:
     return bool(getattr(expression, "is_Matrix", False))
 
@@ -61,10 +66,10 @@ def require_matrices(piece: Basic, parts: Sequence[Basic]) -> None:
 def _scalar_where_matrix(show: Show, scalar: Basic, matrix: Basic | None) -> str:
     if matrix is None:
         return f"{show(scalar)} is a scalar, a matrix is needed"
-    rows, columns = shape_of(matrix)
+    rows, columns = map(_typed, shape_of(matrix))
     return (
-        f"{show(matrix)} is {rows}×{columns} but {show(scalar)} is a scalar, which has no rows or columns; "
-        f"to add it to every entry, write {show(scalar)}*sb.ones({rows!s}, {columns!s})"
+        f"{show(matrix)} is {shape_text(shape_of(matrix))} but {show(scalar)} is a scalar, which has no rows or "
+        f"columns; as a matrix it is {show(scalar)}*sb.ones({rows}, {columns})"
     )
 
 
@@ -87,7 +92,7 @@ def _different(show: Show, first: Basic, other: Basic) -> str:
         (n, k), (rows, columns) = shape_of(small), shape_of(large)
         if (n, k) in ((1, columns), (rows, 1)):
             repeated = "row" if n == 1 else "column"
-            return f"{message}; sb.broadcast({show(small)}, {rows}, {columns}) repeats the {repeated}"
+            return f"{message}; sb.broadcast({show(small)}, {_typed(rows)}, {_typed(columns)}) repeats the {repeated}"
     return message
 
 

@@ -1,5 +1,7 @@
 """The gradient checker: planted mistakes first, right gradients second."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -209,11 +211,26 @@ def test_a_cost_that_is_nan_all_around_is_undecided():
         (lambda a, b: 1.0, lambda a, b: (a,), (np.ones(3), np.ones(2)), r"1 gradients were returned for 2 parameters"),
         (lambda a: 1.0, lambda a: {"b": a}, {"a": np.ones(3)}, "the gradients lack a; they have b"),
         (lambda x: 1.0, None, np.ones(3), r"must return \(J, gradients\)"),
+        (1.0, lambda x: x, np.ones(3), "cost must be a function, not float"),
+        (lambda x: 1.0, "g", np.ones(3), "gradients must be a function, not str"),
+        (lambda x: 1.0, lambda x: x, np.ma.masked_less(np.ones(3), 2), "params is a masked array"),
     ],
 )
 def test_bad_input_is_named(cost, gradients, params, said):
     with pytest.raises(sb.ArgumentError, match=said):
         sb.check_gradients(cost, gradients, params)
+
+
+def test_data_must_be_a_mapping_of_other_names():
+    with pytest.raises(sb.ArgumentError, match="x cannot be both a parameter and data"):
+        sb.check_gradients(np.sum, lambda x: {"x": x}, {"x": np.ones(2)}, data={"x": 1})
+    with pytest.raises(sb.ArgumentError, match="data is a mapping"):
+        sb.check_gradients(np.sum, lambda x: x, np.ones(2), data=[1])
+
+
+def test_a_cost_that_raises_at_the_border_of_its_domain_is_not_wrong():
+    report = sb.check_gradients(lambda x: math.log(x[0]), lambda x: 1 / x, np.array([0.01]))
+    assert report.verdict != "wrong"
 
 
 def test_derivation_check_wants_every_argument():
@@ -248,6 +265,71 @@ def test_parameters_are_not_changed(rng):
 
     sb.numerical_gradient(cost, x)
     np.testing.assert_array_equal(x, before)
+
+
+def noisy_costs(rng):
+    """Costs whose noise is above the rounding of their value, with their right gradients."""
+    X = rng.normal(size=(6, 4))
+
+    def single(W):
+        return float(np.sum(np.tanh(X.astype(np.float32) @ W.astype(np.float32))))
+
+    return {
+        "log(1 + small)": (
+            lambda x: np.sum(np.log(1 + np.exp(x - 12))),
+            lambda x: 1 / (1 + np.exp(12 - x)),
+            rng.normal(size=4),
+        ),
+        "single precision inside": (single, lambda W: X.T @ (1 - np.tanh(X @ W) ** 2), rng.normal(size=(4, 3))),
+        "difference of large means": (
+            lambda x: np.mean(x**2) - np.mean(x) ** 2,
+            lambda x: 2 * (x - np.mean(x)) / x.size,
+            100 + rng.normal(size=5),
+        ),
+        "1 - cos": (lambda x: np.sum(1 - np.cos(1e-3 * x)), lambda x: 1e-3 * np.sin(1e-3 * x), rng.normal(size=4)),
+        "offset": (lambda x: 1e8 + np.sum(x**2), lambda x: 2 * x, rng.normal(size=4)),
+    }
+
+
+@pytest.mark.parametrize("name", noisy_costs(np.random.default_rng(0)))
+def test_noise_of_the_cost_is_no_mistake_of_the_gradient(name, rng):
+    for _ in range(10):
+        cost, gradient, x = noisy_costs(rng)[name]
+        assert sb.check_gradients(cost, gradient, x).verdict != "wrong"
+        assert sb.check_gradients(cost, lambda x, g=gradient: -g(x), x).verdict != "right"
+
+
+def test_noise_is_no_kink(rng):
+    x = np.array([1.0, 2.0])
+    assert sb.check_gradients(lambda x: 1e8 + 1e-3 * x.sum(), lambda x: 0 * x, x).verdict != "right"
+    for _ in range(20):
+        cost = lambda x: np.sum(x**3) * (1 + 1e-7 * rng.normal())  # noqa: E731
+        assert sb.check_gradients(cost, lambda x: 3.3 * x**2, x).verdict != "right"
+
+
+def test_badly_scaled_points(rng):
+    d = sb.derive(sb.mlp([4, 6, 3], "tanh"))
+    for scale in (1e3, 1e5, 1e6):
+        values = sb.random_values(d.network, seed=int(rng.integers(2**31)))
+        values["X"] *= scale
+        values["W1"] /= scale
+        assert d.check(values).verdict != "wrong"
+
+
+def test_a_periodic_cost():
+    x = np.array([0.0])
+    cost = lambda x: 1 + np.sum(np.sin(200 * np.pi * x))  # noqa: E731
+    assert sb.check_gradients(cost, lambda x: 200 * np.pi * np.cos(200 * np.pi * x), x).verdict == "right"
+    assert sb.check_gradients(cost, lambda x: 0 * x, x).verdict == "wrong"
+
+
+def test_a_jump_is_not_right():
+    assert sb.check_gradients(lambda x: np.sum(np.sign(x)), lambda x: 0 * x, np.zeros(2)).verdict != "right"
+
+
+def test_parameters_of_single_precision_are_checked_in_double(rng):
+    x = rng.normal(size=(3, 4)).astype(np.float32)
+    assert sb.check_gradients(lambda x: np.sum(np.tanh(x)), lambda x: 1 - np.tanh(x) ** 2, x).verdict == "right"
 
 
 def test_few_false_alarms_on_random_networks(rng):

@@ -135,6 +135,11 @@ def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
         (["generate", "--tests"], "say where with -o"),
         (["generate", "--tests", "-o", "my-grads.py"], "cannot be imported"),
         (["check", "--data", "/nowhere.npz"], "No such file"),
+        (["check", "--sizes", "²-1"], "a dimension is a name or a whole number"),
+        (["check", "--sizes", "99999999999999-1"], "not enough memory"),
+        (["generate", "--tests", "-o", "class.py"], "cannot be imported"),
+        (["generate", "--tests", "-o", "sb.py"], "hides another module"),
+        (["generate", "-o", "numpy.py"], "hides another module"),
     ],
 )
 def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
@@ -147,7 +152,8 @@ def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["fly"], ["derive", "--format", "pdf"], ["derive", "--json", "--format", "latex"]]
+    "args",
+    [[], ["fly"], ["derive", "--format", "pdf"], ["derive", "--json", "--format", "latex"], ["check", "--seed", "-1"]],
 )
 def test_bad_usage_exits_with_2(args, capsys):
     with pytest.raises(SystemExit) as end:
@@ -157,10 +163,13 @@ def test_bad_usage_exits_with_2(args, capsys):
 
 
 def test_data_that_is_no_npz_or_does_not_fit(tmp_path, capsys):
-    for name, content in [("text.npz", b"not a zip"), ("empty.npz", b"")]:
+    for name, content in [("text.npz", b"not a zip"), ("empty.npz", b""), ("broken.npz", b"PK\x03\x04 and no more")]:
         (tmp_path / name).write_bytes(content)
         assert cli.main(["check", "--data", str(tmp_path / name)]) == 2
         assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.save(tmp_path / "one.npy", np.ones(2))
+    assert cli.main(["check", "--data", str(tmp_path / "one.npy")]) == 2
+    assert "is no .npz file of plain arrays" in capsys.readouterr().err
     np.savez(tmp_path / "objects.npz", X=np.array([None, "a"]))
     assert cli.main(["check", "--data", str(tmp_path / "objects.npz")]) == 2
     assert "is no .npz file of plain arrays" in capsys.readouterr().err

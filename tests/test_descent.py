@@ -59,6 +59,7 @@ def test_progress_is_shown_or_handed_over(home, capsys):
         ({"rate": np.nan}, "rate must be a finite number"),
         ({"rate": "fast"}, "rate must be a finite number"),
         ({"steps": -1}, "steps must be a whole number"),
+        ({"steps": True}, "steps must be a whole number"),
         ({"steps": 2.5}, "steps must be a whole number"),
     ],
 )
@@ -71,6 +72,28 @@ def test_missing_parameters_are_named(home):
     f, weights, data = home
     with pytest.raises(sb.ArgumentError, match="parameters lacks W2; it has W1"):
         sb.gradient_descent(f, {"W1": weights["W1"]}, data)
+
+
+@pytest.mark.parametrize(
+    ("f", "parameters", "data", "said"),
+    [
+        (
+            lambda x: (np.sum(x**2), np.ones((2, 2))),
+            {"x": np.ones(2)},
+            None,
+            r"the gradient by x has shape \(2, 2\) but",
+        ),
+        (lambda x: (np.sum(x**2),), {"x": np.ones(2)}, None, "f must return J and then a gradient for each of x"),
+        (lambda x: np.sum(x**2), {"x": np.ones(2)}, None, "f must return J"),
+        (lambda x: (x, x), {"x": np.ones(2)}, None, "the cost must be one real number"),
+        (lambda x: (np.sum(x), x), [np.ones(2)], None, "parameters is a mapping of names to arrays, not list"),
+        (lambda x: (np.sum(x), x), {"x": np.ones(2)}, [1], "data is a mapping"),
+        (lambda x: (np.sum(x), x), {"x": np.ones(2)}, {"x": 1}, "x cannot be both a parameter and data"),
+    ],
+)
+def test_functions_and_arguments_that_do_not_fit_are_named(f, parameters, data, said):
+    with pytest.raises(sb.ArgumentError, match=said):
+        sb.gradient_descent(f, parameters, data, 0.1, 2)
 
 
 def test_a_descent_that_diverges_says_so():

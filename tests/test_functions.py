@@ -101,6 +101,8 @@ def test_public_function_maps_matrices_and_scalars(name):
     function = getattr(sb, name)
     assert function(X).shape == X.shape
     assert function(sympy.Rational(1, 2)) == FUNCTIONS[name].f.subs(z, S.Half)
+    if name in ("exp", "log"):
+        assert function(net.scalar("lam")) == getattr(sympy, name)(net["lam"])
 
 
 def test_unknown_activation_names_the_near_one():

@@ -227,6 +227,49 @@ def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
         sb.derive(net).to_numpy()([[1.0, -1.0]])
 
 
+def test_results_belong_to_the_caller():
+    """Gradients that are an argument, its transpose or a repeated row are copies of it."""
+    net = sb.Network()
+    X, W, V, r = net.input("X", "N", 2), net.parameter("W", "N", 2), net.parameter("V", 2, "N"), net.input("r", 1, 2)
+    U, S = net.parameter("U", "N", 2), net.parameter("S", 3, 3)
+    linear = sb.hadamard(X, W + V.T) + sb.hadamard(U, sb.broadcast(r, "N", 2))
+    net.minimize("J", sb.total(linear) + sb.total(sb.power(S, 2)) / 2)
+    values = sb.random_values(net, seed=5)
+    result = sb.derive(net).to_numpy()(**values)
+    for gradient in result[1:]:
+        assert gradient.flags.writeable
+        assert not any(np.shares_memory(gradient, value) for value in values.values())
+        gradient[:] = 0
+
+
+def test_a_product_with_a_quotient_is_bracketed():
+    net = sb.Network()
+    X, W = net.input("X", "N", "D"), net.parameter("W", "D", "H")
+    net.minimize("J", sb.total(W.T * sb.sigmoid(X.T)))
+    values = sb.random_values(net, seed=2)
+    np.testing.assert_allclose(
+        sb.derive(net).to_numpy()(**values).J, np.sum(values["W"].T @ (1 / (1 + np.exp(-values["X"].T))))
+    )
+
+
+def test_no_examples_at_all():
+    values = {"X": np.ones((0, 2)), "y": np.ones((0, 1)), "W1": np.ones((2, 3)), "W2": np.ones((3, 1))}
+    result = sb.derive(sb.home_network()).to_numpy()(**values)
+    assert (result.J, np.abs(result.dJdW1).sum()) == (0, 0)
+    with pytest.raises(sb.ArgumentError, match="has no rows or columns, and the cost divides"):
+        sb.derive(sb.mlp([2, 3, 1], cost="mean_squared_error")).to_numpy()(**values)
+
+
+def test_any_argument_name_works():
+    net = sb.Network()
+    whole, W = net.input("self", "N", "results"), net.parameter("args", "results", 2)
+    net.minimize("J", sb.total(sb.tanh(whole * W)))
+    net_values = sb.random_values(net, seed=4)
+    f = sb.derive(net).to_numpy()
+    assert f(**net_values).J == f.cost(**net_values)
+    assert sb.derive(net).check(net_values).verdict == "right"
+
+
 def test_generated_tests_pass_and_notice_a_planted_mistake(tmp_path):
     d = sb.derive(sb.mlp([4, "H", 2], "tanh", "softmax_cross_entropy", bias=True, l2="lam"))
     (tmp_path / "test_grads.py").write_text(d.to_tests("grads"), encoding="utf-8")

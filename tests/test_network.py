@@ -43,7 +43,7 @@ def test_home_network_said_by_hand_is_the_same_as_mlp():
 # fmt: off
 MISFITS = [  # what a user writes, and what the message must say
     (lambda p: p.X * p.X,                     ["q = X @ X", "X is N×D", "inner dimensions D and N differ", "sb.hadamard(X, X)"]),
-    (lambda p: p.X + 1,                       ["q = X + 1", "X is N×D", "1 is a scalar"]),
+    (lambda p: p.X + 1,                       ["q = X + 1", "X is N×D", "1 is a scalar", 'sb.ones("N", "D")']),
     (lambda p: 1 - p.X * p.W1,                ["q = 1 - X @ W1", "X @ W1 is N×H", "1 is a scalar"]),
     (lambda p: (p.X * p.W1) * (p.A * p.B),    ["q = X @ W1 @ A @ B", "W1 is D×H but A is 3×H", "H and 3 differ"]),
     (lambda p: p.A * p.B,                     ["A is 3×H but B is 2×K", "H and 2 differ"]),
@@ -70,8 +70,39 @@ FOREIGN = [
     (lambda p: None,                          ["no SymPy expression"]),
     (lambda p: np.ones((2, 2)),               ["no SymPy expression"]),
     (lambda p: abs(p.X),                      ["sb.absolute(X)"]),
+    (lambda p: p.X / 0,                       ["zoo is not a finite real number"]),
+    (lambda p: sympy.I * p.X,                 ["I is not a finite real number"]),
+    (lambda p: sympy.oo * p.X,                ["oo is not a finite real number"]),
+    (lambda p: sb.hadamard(),                 ["at least one matrix"]),
+    (lambda p: sb.total("X"),                 ["'X' is no SymPy expression"]),
+    (lambda p: sb.power(p.X, "2"),            ["'2' is no SymPy expression"]),
+    (lambda p: sb.sigmoid(sb.total(p.X)),     ["sb.sigmoid works on each entry of a matrix"]),
+    (lambda p: nested(sb.tanh, p.X, 200),     ["nested 201 deep", "net.define"]),
+    (lambda p: nested(lambda e: sb.tanh(e) + sb.sigmoid(e), p.X, 14), ["net.define"]),
 ]
 # fmt: on
+
+
+def nested(function, argument, times):
+    for _ in range(times):
+        argument = function(argument)
+    return argument
+
+
+@pytest.mark.parametrize("axis", [2, -3, 0.5, None, "a", True])
+def test_an_axis_is_0_or_1(axis):
+    for reduce in (sb.sums, sb.softmax, sb.logsumexp):
+        with pytest.raises(sb.ShapeError, match="axis is 0"):
+            reduce(Small().X, axis)
+
+
+def test_broadcasting_to_the_same_shape_is_nothing_and_a_scalar_matrix_goes_both_ways():
+    parts = Small()
+    assert sb.broadcast(parts.X, "N", "D") is parts.X
+    one = parts.net.parameter("one", 1, 1)
+    assert sb.broadcast(one, "N", "D").shape == parts.X.shape
+    with pytest.raises(sb.ShapeError, match="lam is a scalar"):
+        sb.broadcast(parts.lam, "N", "D")
 
 
 @pytest.mark.parametrize(("write", "said"), MISFITS)

@@ -58,8 +58,20 @@ EXPRESSIONS = [  # expression, Unicode text, NumPy syntax, LaTeX
     (lambda s: sb.total(s.X) / 2 + s.lam / 2 * (sb.total(s.W1) + sb.total(s.W2)), "½ Σ X + (λ/2) (Σ W1 + Σ W2)",
      "(1/2) * sum(X) + (lam/2) * (sum(W1) + sum(W2))",
      r"\frac{1}{2} \sum X + \frac{\lambda}{2} \left(\sum W^{(1)} + \sum W^{(2)}\right)"),
-    (lambda s: -sb.total(s.X) / s.N, "−(1/N) Σ X", "-1/N * sum(X)", r"-\frac{1}{N} \sum X"),
+    (lambda s: -sb.total(s.X) / s.N, "−(1/N) Σ X", "-(1/N) * sum(X)", r"-\frac{1}{N} \sum X"),
     (lambda s: sb.softmax(s.X), "softmax(X)", "softmax(X, axis=1)", r"\operatorname{softmax}\!\left(X\right)"),
+    (lambda s: sb.logsumexp(s.X, axis=0), "logsumexp_rows(X)", "logsumexp(X, axis=0, keepdims=True)",
+     r"\operatorname{logsumexp}_{\text{rows}}\!\left(X\right)"),
+    (lambda s: sb.softmax(s.X, axis=-2), "softmax_rows(X)", "softmax(X, axis=0)", r"\operatorname{softmax}_{\text{rows}}\!\left(X\right)"),
+    (lambda s: sb.total(s.S * s.W1), "Σ S W1", "sum(S @ W1)", r"\sum S W^{(1)}"),
+    (lambda s: sb.total(s.S) * s.W1, "(Σ S) W1", "sum(S) * W1", r"\left(\sum S\right) W^{(1)}"),
+    (lambda s: sb.sums(sb.total(s.X) * s.W1, 0), "Σ_rows (Σ X) W1", "sum(sum(X) * W1, axis=0, keepdims=True)",
+     r"\sum_{\text{rows}} \left(\sum X\right) W^{(1)}"),
+    (lambda s: sb.total(s.X) * sb.total(s.S), "(Σ S) (Σ X)", "sum(S) * sum(X)", r"\left(\sum S\right) \left(\sum X\right)"),
+    (lambda s: 1 / sb.total(s.X), "1/(Σ X)", "1/(sum(X))", r"\frac{1}{\sum X}"),
+    (lambda s: -3 / sb.total(s.X) ** 2, "−3/(Σ X)²", "-3/(sum(X))**2", r"-\frac{3}{\left(\sum X\right)^{2}}"),
+    (lambda s: 2 / (1 + sb.total(s.X)) * s.W1, "(2/(1 + Σ X)) W1", "(2/(1 + sum(X))) * W1", r"\left(\frac{2}{1 + \sum X}\right) W^{(1)}"),
+    (lambda s: sympy.exp(-1 / sb.total(s.X)), "exp(−1/(Σ X))", "exp(-1/(sum(X)))", r"e^{-\frac{1}{\sum X}}"),
 ]
 # fmt: on
 
@@ -80,6 +92,9 @@ def test_expressions(case):
         ("delta3", "δ3", r"\delta^{(3)}"),
         ("delta_h_1", "δ_h_1", r"\delta_{h_{1}}"),
         ("lam", "λ", r"\lambda"),
+        ("Sigma", "Sigma", r"\Sigma"),
+        ("PI", "PI", r"\mathit{PI}"),
+        ("DELTA2", "DELTA2", r"\mathit{DELTA}^{(2)}"),
         ("Gamma1", "Γ1", r"\Gamma^{(1)}"),
         ("W_xh", "W_xh", r"W_{\mathit{xh}}"),
         ("h_1", "h_1", "h_{1}"),
@@ -95,6 +110,24 @@ def test_two_activations_keep_their_names_and_one_is_called_f():
     assert r"f'\!\left(z^{(2)}\right)" in one.to_latex()
     assert r"\tanh'\!\left(z^{(2)}\right)" in two.to_latex()
     assert r"\sigma'\!\left(z^{(3)}\right)" in two.to_latex()
+
+
+def test_a_quantity_called_f_keeps_its_name():
+    net = sb.Network()
+    f, W = net.input("f", "N", 2), net.parameter("W", 2, 3)
+    net.minimize("J", sb.total(sb.tanh(f * W)))
+    assert "tanh(f W)" in sb.derive(net).to_text()
+
+
+def test_adjoints_never_share_a_printed_name_with_a_quantity():
+    net = sb.Network()
+    X, W, mine = net.input("X", "N", 2), net.parameter("W", 2, 3), net.input("delta1_h", "N", 3)
+    h1 = net.define("h1", X * W)
+    net.minimize("J", sb.total(sb.hadamard(sb.tanh(h1), h1, mine)) + sb.total(sb.power(h1, 2)))
+    d = sb.derive(net)
+    shown = [latex_name(str(s)) for s in (*net.symbols, *(a.symbol for a in d.adjoints))]
+    assert d.adjoints
+    assert len(shown) == len(set(shown))
 
 
 def test_latex_is_an_align_with_the_rule_beside_each_line():

@@ -44,7 +44,8 @@ CASES = {
     nodes.HadamardPower:   lambda p: p.weighed(sb.power(p.A, 3)) + p.weighed(sb.power(sb.exp(p.B), sympy.Rational(-1, 2))),
     Elementwise:           lambda p: p.weighed(sb.tanh(p.A)) + p.weighed(sb.sigmoid(p.A * p.M)),
     Sums:                  lambda p: p.weighed(sb.sums(p.A, 0)) + p.weighed(sb.sums(p.B, 1)),
-    Broadcast:             lambda p: p.weighed(p.A + sb.broadcast(p.r, 2, 3)) + p.weighed(sb.broadcast(p.c, 2, 3)),
+    Broadcast:             lambda p: p.weighed(p.A + sb.broadcast(p.r, 2, 3)) + p.weighed(sb.broadcast(p.c, 2, 3))
+                                     + sum(p.weighed(sb.broadcast(p.net.parameter(f"s{n}{m}", 1, 1), n, m)) for n, m in [(1, 3), (2, 1), (2, 3)]),
     Softmax:               lambda p: p.weighed(sb.softmax(p.A)) + p.weighed(sb.softmax(p.B, axis=0)),
     LogSumExp:             lambda p: p.weighed(sb.logsumexp(p.A)) + p.weighed(sb.logsumexp(p.B, axis=0)),
 }

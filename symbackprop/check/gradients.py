@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.check.numerical import Numerics, Slope, unit
-from symbackprop.check.parameters import Arrays, Parameters
+from symbackprop.check.parameters import Arrays, Parameters, require_callable
 from symbackprop.check.report import Block, GradientCheck, Verdict
 from symbackprop.errors import ArgumentError
 from symbackprop.shapes import shape_text
@@ -18,6 +18,7 @@ _DIRECTIONS = 2
 _RIGHT = 8.0  # error bars that a right gradient may be away
 _WRONG = 50.0  # error bars from which on it is called wrong
 _POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
+_KINK_STEPS = (1e-5, 1e-4)
 _NOTHING = 1e-5  # nor does one above this part of all gradients, where this one is 0 within it
 
 
@@ -52,6 +53,9 @@ def check_gradients(
     >>> check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x).verdict
     <Verdict.WRONG: 'wrong'>
     """
+    require_callable("cost", cost)
+    if gradients is not None:
+        require_callable("gradients", gradients)
     taken = Parameters.of(params, data)
     alone = cost if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[0])
     numerics = Numerics(alone, taken)
@@ -67,7 +71,7 @@ def check_gradients(
     blocks = tuple(_judged(numerics, *both, scale) for both in zip(subjects, looks, strict=True))
     verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
-    reason = f"calls of the cost at one point differ by {numerics.noise:.1e}" if numerics.noise else ""
+    reason = f"calls of the cost at one point differ by {numerics.spread:.1e}" if numerics.spread else ""
     return GradientCheck(verdict, blocks, numerics.evaluations, numerics.cost, reason)
 
 
@@ -223,11 +227,11 @@ def _note(array: np.ndarray, looks: list[_Look], kinks: list[_Look], wrong: list
 
 
 def _within_kink(numerics: Numerics, k: int, look: _Look) -> bool:
-    """Whether the slope jumps here, and ours lies between the two sides."""
-    jumps = []
-    for t in (1e-4, 1e-5):
-        left, right = numerics.one_sided(k, look.direction, t)
-        jumps.append(abs(right - left))
-    slack = 1e-3 * max(abs(left), abs(right), jumps[-1])
-    is_kink = jumps[1] > 0.5 * jumps[0] and jumps[1] > 1e-3 * max(abs(left), abs(right))
-    return bool(is_kink and min(left, right) - slack <= look.ours <= max(left, right) + slack)
+    """Whether the slope jumps here, by the same amount over two steps and beyond all noise, and ours lies within."""
+    near, far = (numerics.one_sided(k, look.direction, t) for t in _KINK_STEPS)
+    jump, noise = abs(near[1] - near[0]), numerics.rounding(k, _KINK_STEPS[0])
+    drift = max(abs(a - b) for a, b in zip(near, far, strict=True))
+    if not (jump > 20 * noise and drift < 0.1 * jump):
+        return False
+    slack = noise + drift
+    return bool(min(near) - slack <= look.ours <= max(near) + slack)

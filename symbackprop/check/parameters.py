@@ -23,9 +23,14 @@ class Parameters:
     @classmethod
     def of(cls, params: Any, data: Mapping[str, Any] | None = None) -> "Parameters":
         """Take parameters in; `data` are keyword arguments of every call."""
+        if data is not None and not isinstance(data, Mapping):
+            raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")
         fixed = dict(data or {})
         if isinstance(params, Mapping):
             names = tuple(str(name) for name in params)
+            twice = [name for name in names if name in fixed]
+            if twice:
+                raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
             arrays = [_floats(name, value) for name, value in params.items()]
             return cls(
                 names,
@@ -38,7 +43,7 @@ class Parameters:
             names = tuple(f"[{i}]" for i in range(len(params)))
             arrays = [_floats(f"params{name}", value) for name, value in zip(names, params, strict=True)]
             return cls(names, arrays, kind, lambda f, a: f(*a, **fixed))
-        return cls(("x",), [_floats("params", params)], lambda a: a[0], lambda f, a: f(a[0], **fixed))
+        return cls(("x",), [_floats("params", params)], _only, lambda f, a: f(a[0], **fixed))
 
     def copies(self) -> Arrays:
         return [array.copy() for array in self.arrays]
@@ -51,7 +56,7 @@ class Parameters:
             if missing:
                 raise ArgumentError(f"the gradients lack {listed(missing)}; they have {listed(gradients)}")
             values = [gradients[label] for label in self.labels]
-        elif isinstance(gradients, Sequence) and not isinstance(gradients, str):
+        elif isinstance(gradients, Sequence) and not isinstance(gradients, str) and self.rebuild is not _only:
             values = list(gradients)
         else:
             values = [gradients]
@@ -62,15 +67,21 @@ class Parameters:
         return [_floats(f"the gradient by {label}", value) for label, value in zip(self.labels, values, strict=True)]
 
 
+def _only(arrays: Arrays) -> np.ndarray:
+    return arrays[0]
+
+
 def _floats(name: object, value: Any) -> np.ndarray:
-    """An array of floats, as it is or converted from integers."""
+    """An array of floats of at least double precision: a check is about the formula, not about rounding."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ArgumentError(f"{name} is no array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
-    return array if array.dtype.kind == "f" else array.astype(float)
+    return array if array.dtype.char in "dg" else array.astype(float)
 
 
 def scalar_value(value: Any) -> float:
@@ -79,3 +90,8 @@ def scalar_value(value: Any) -> float:
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
     return float(array.reshape(()))
+
+
+def require_callable(what: str, value: Any) -> None:
+    if not callable(value):
+        raise ArgumentError(f"{what} must be a function, not {type(value).__name__}")

@@ -29,10 +29,10 @@ class GradientFunction:
         namespace = _run(source)
         self._cost, self._both = namespace["cost"], namespace["cost_and_gradients"]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._result._make(self._guarded(self._both, args, kwargs))
 
-    def cost(self, *args: Any, **kwargs: Any) -> Any:
+    def cost(self, /, *args: Any, **kwargs: Any) -> Any:
         """The cost alone."""
         return self._guarded(self._cost, args, kwargs)
 
@@ -42,6 +42,8 @@ class GradientFunction:
         except TypeError as error:
             reason = str(error).replace(f"{function.__name__}() ", "")
             raise ArgumentError(f"{reason}; the arguments are {listed(self.arguments)}") from None
+        except ZeroDivisionError:
+            raise ArgumentError("an array has no rows or columns, and the cost divides by their number") from None
         except ValueError as error:
             raise ArgumentError(str(error)) from None
 

@@ -13,9 +13,10 @@ from sympy.printing.numpy import NumPyPrinter
 from symbackprop.backprop import Tape
 from symbackprop.functions import a, z
 from symbackprop.generate import runtime
-from symbackprop.generate.schedule import COST, FORWARD, Schedule, Statement, schedule
-from symbackprop.maps import Elementwise
-from symbackprop.printing.notation import POWER, Notation, level
+from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
+from symbackprop.maps import Broadcast, Elementwise
+from symbackprop.nodes import NamedMatrix, Transpose
+from symbackprop.printing.notation import POWER, Notation
 from symbackprop.printing.text import Text
 from symbackprop.shapes import shape_of, shape_text
 
@@ -26,6 +27,7 @@ class NumPySource(Notation, NumPyPrinter):
     times = " * "
     product = " @ "
     entrywise = " * "
+    sums_are_calls = True
 
     def __init__(self, outputs: Mapping[Elementwise, str]):
         super().__init__()
@@ -37,7 +39,7 @@ class NumPySource(Notation, NumPyPrinter):
         return fqn.replace("numpy.", "np.")
 
     def level(self, expression: Any) -> int:
-        return level(self._scalar_form(expression)) if isinstance(expression, Elementwise) else level(expression)
+        return super().level(self._scalar_form(expression) if isinstance(expression, Elementwise) else expression)
 
     def _scalar_form(self, node: Elementwise) -> Any:
         """The map as a scalar expression in a symbol that is printed as the argument."""
@@ -105,6 +107,7 @@ def _as_step(expression: Any) -> Any:
     return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
 
 
+_VIEWS = (NamedMatrix, Transpose, Broadcast)  # what prints as an array of somebody else's memory
 _LINE = 95  # characters of a statement and the comment beside it
 
 
@@ -168,7 +171,8 @@ class _ModuleWriter:
         return f"{name} = {array}.shape[{axis}]"
 
     def line(self, statement: Statement, printer: NumPySource) -> str:
-        code = f"{statement.name} = {printer.doprint(statement.expression)}"
+        own = ".copy()" if statement.part == GRADIENT and isinstance(statement.expression, _VIEWS) else ""
+        code = f"{statement.name} = {printer.doprint(statement.expression)}{own}"
         comment = f"# {self.comment(statement)}"
         beside = f"{code}  {comment}"
         return beside if len(beside) <= _LINE else f"{comment}\n{code}"

@@ -16,7 +16,7 @@ def _as_array(name, value, shape, sizes):
     if not (type(value) is np.ndarray and value.dtype.char in "fdg"):
         value = _as_floats(name, value)
     if value.ndim != len(shape):
-        hint = f"; {name}.reshape(-1, 1) makes it a column" if value.ndim == 1 and len(shape) == 2 else ""
+        hint = f"; {name}.reshape(-1, 1) makes it a column" if value.ndim == 1 and shape[1:] == (1,) else ""
         raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected{hint}")
     for size, given in zip(shape, value.shape):
         if given != (sizes.setdefault(size, given) if isinstance(size, str) else size):
@@ -44,7 +44,7 @@ def _expected(shape, sizes) -> str:
     return f"({named})" if named == known else f"({named}) = ({known})"
 
 
-def _sound(results, **arguments):
+def _sound(results, /, **arguments):
     """The results; where one is not finite, the reason is found and named. A cost that overflows is inf."""
     if all(np.vdot(result, result) < np.inf for result in results):
         return results

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sympy import Basic
+from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
+from symbackprop.maps import Total
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import Notation
 
@@ -48,7 +49,16 @@ class Latex(Notation, LatexPrinter):
         return rf"\left({inner}\right)"
 
     def coefficient(self, scalar: Any) -> str:
-        return self._print(scalar) if not scalar.is_Add else self.wrap(self._print(scalar))
+        inner = self._print(scalar)
+        return self.wrap(inner) if scalar.is_Add or scalar.has(Total) else inner
+
+    def quotient(self, above: Any, below: Any) -> str:
+        return rf"\frac{{{self._print(above)}}}{{{self._print(below)}}}"
+
+    def _print_Pow(self, expr: Any) -> str:
+        if expr.has(Total) and expr.exp.is_negative:
+            return self.quotient(S.One, 1 / expr)
+        return super()._print_Pow(expr)
 
     def _print_Symbol(self, expr: Any, **_: Any) -> str:
         return latex_name(expr.name)

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from sympy.printing.latex import greek_letters_set, modifier_dict
+from sympy.printing.latex import modifier_dict
+from sympy.printing.pretty.pretty_symbology import greek_unicode
 
 _MODIFIERS = sorted((m for m in modifier_dict if m in {"hat", "bar", "tilde", "prime", "dot"}), key=len, reverse=True)
 _SHORT_GREEK = {"lam": "lambda"}
@@ -22,7 +23,7 @@ class Name:
     def greek(self) -> str:
         """The Greek letter's English name, or nothing."""
         letter = _SHORT_GREEK.get(self.base, self.base)
-        return letter if letter in greek_letters_set or letter.lower() in greek_letters_set else ""
+        return letter if letter in greek_unicode else ""
 
 
 def read_name(name: str) -> Name:

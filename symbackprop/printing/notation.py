@@ -33,6 +33,8 @@ _LEVELS: dict[type, int] = {
 def level(expression: Any) -> int:
     if is_negative(expression):
         return SUM
+    if isinstance(expression, sympy.Pow) and expression.exp.is_negative:
+        return PRODUCT  # it is printed as a quotient
     if isinstance(expression, nodes.Scaled):
         return ENTRYWISE if level(expression.args[1]) == ENTRYWISE else PRODUCT
     return next((_LEVELS[kind] for kind in type(expression).__mro__ if kind in _LEVELS), ATOM)
@@ -48,12 +50,6 @@ def is_negative(expression: Any) -> bool:
 
 def negated(expression: Any) -> Any:
     return nodes.scaled(-1, expression) if is_matrix(expression) else -expression
-
-
-def split_scalar(expression: Expr) -> tuple[Expr, Expr]:
-    """A scalar product as (plain coefficient, the factors that hold sums of matrices)."""
-    plain, sums = sympy.sift(expression.args, lambda factor: factor.has(Total), binary=True)[::-1]
-    return sympy.Mul(*plain), sympy.Mul(*sums)
 
 
 def ordered_terms(expression: Expr) -> list[Expr]:
@@ -93,6 +89,7 @@ class Notation:
     times = " "  # scalar · matrix
     product = " "  # matrix · matrix
     entrywise = " ⊙ "
+    sums_are_calls = False  # sum(X) rather than Σ X
 
     def wrap(self, inner: str) -> str:
         return f"({inner})"
@@ -101,6 +98,8 @@ class Notation:
         return super()._print(expr, **kwargs)  # type: ignore[misc]
 
     def level(self, expression: Any) -> int:
+        if self.sums_are_calls and isinstance(expression, Total | Sums):
+            return ATOM
         return level(expression)
 
     def bracket(self, expression: Any, at_least: int) -> str:
@@ -152,10 +151,18 @@ class Notation:
         return self.signed_sum(ordered_terms(expr))
 
     def _print_Mul(self, expr: Any) -> str:
-        if not expr.has(Total):
+        if not expr.is_Mul or not expr.has(Total):
             return super()._print_Mul(expr)  # type: ignore[misc]
         if is_negative(expr):
             return self.minus + self.bracket(-expr, ENTRYWISE)
-        coefficient, rest = split_scalar(expr)
-        rest_text = super()._print_Mul(rest) if rest.is_Mul else self.bracket(rest, ENTRYWISE)  # type: ignore[misc]
-        return rest_text if coefficient == 1 else self.coefficient(coefficient) + self.times + rest_text
+        below = [f for f in expr.args if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(Total)]
+        if below:
+            return self.quotient(sympy.Mul(*[f for f in expr.args if f not in below]), 1 / sympy.Mul(*below))
+        plain = sympy.Mul(*[factor for factor in expr.args if not factor.has(Total)])
+        sums = [factor for factor in expr.args if factor.has(Total)]
+        least = ENTRYWISE if len(sums) == 1 else POWER  # ½ Σ A, but (Σ A) (Σ B)
+        factors = [self.bracket(factor, least) for factor in sums]
+        return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
+
+    def quotient(self, above: Expr, below: Expr) -> str:
+        return f"{self.bracket(above, PRODUCT + 1)}/{self.bracket(below, PRODUCT + 1)}"

@@ -7,6 +7,7 @@ from sympy import Basic
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
+from symbackprop.maps import Total
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import ATOM, Notation
 from symbackprop.shapes import shape_text
@@ -23,7 +24,7 @@ def text_name(name: str) -> str:
     ('δ3', 'yhat', 'λ')
     """
     parts = read_name(name)
-    if not parts.greek or parts.modifier:
+    if not parts.greek or parts.modifier or parts.greek == "Sigma":  # Σ is the sum
         return name
     subscript = f"_{parts.subscript}" if parts.subscript else ""
     return f"{greek_unicode[parts.greek]}{subscript}{parts.index}"
@@ -55,7 +56,7 @@ class Text(Notation, StrPrinter):
 
     def coefficient(self, scalar: Any) -> str:
         inner = self._print(scalar)
-        return self.wrap(inner) if "/" in inner or scalar.is_Add else inner
+        return self.wrap(inner) if "/" in inner or scalar.is_Add or scalar.has(Total) else inner
 
     def _print_HadamardPower(self, expr: Any) -> str:
         base, exponent = expr.args
@@ -76,6 +77,8 @@ class Text(Notation, StrPrinter):
         return f"zeros({shape_text(expr.shape)})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        if expr.exp.is_Integer and expr.exp < -1:
+            return f"1/{self._print(1 / expr)}"
         if expr.exp.is_Integer and expr.exp > 1:
             return self.bracket(expr.base, ATOM) + self._superscript(expr.exp)
         return super()._print_Pow(expr, rational)
@@ -101,6 +104,7 @@ class Typed(Notation, StrPrinter):
     times = " * "
     product = " @ "
     entrywise = " * "
+    sums_are_calls = True
 
     def _print_MatrixSymbol(self, expr: Any) -> str:
         return expr.name

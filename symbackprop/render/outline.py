@@ -39,7 +39,8 @@ class Outline:
     @property
     def function_names(self) -> dict[str, str]:
         """A network with one activation calls it f; with several, each keeps its own name."""
-        return {self.functions[0].name: "f"} if len(self.functions) == 1 else {}
+        taken = "f" in self.tape.network.symbols or "f" in map(str, self.tape.network.dimensions)
+        return {self.functions[0].name: "f"} if len(self.functions) == 1 and not taken else {}
 
 
 def outline(tape: Tape) -> Outline:
