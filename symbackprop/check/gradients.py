@@ -17,6 +17,7 @@ _SAMPLES = 40
 _DIRECTIONS = 2
 _RIGHT = 8.0  # error bars that a right gradient may be away
 _WRONG = 50.0  # error bars from which on it is called wrong
+_SURE, _SURER = 1e-2, 1e-5  # the error bar by which wrong is called must be below these parts of numeric, of ours
 _POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
 _KINK_STEPS = (1e-5, 1e-4)
 _NOTHING = 1e-5  # nor does one above this part of all gradients, where this one is 0 within it
@@ -136,7 +137,10 @@ class _Look:
 
     @property
     def accused(self) -> bool:
-        return self.difference > self.tolerance * (_WRONG / _RIGHT)
+        """Far beyond the error bar, and by figures that are sure enough to accuse anybody."""
+        error = self.numeric.error
+        sure = error <= max(_SURE * abs(self.numeric.value), _SURER * abs(self.ours))
+        return sure and self.difference > self.tolerance * (_WRONG / _RIGHT)
 
 
 def _looks(numerics: Numerics, subject: _Subject, rng: np.random.Generator) -> list[_Look]:

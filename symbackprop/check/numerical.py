@@ -44,24 +44,35 @@ def slope(
     >>> abs(found.value - 1) < found.error < 1e-10
     True
     """
-    best = Slope(float("nan"), float("inf"))
+    rows: list[Slope] = []  # the best of each row of the tableau
     previous: list[float] = []
-    step = first_step
+    step, settled = first_step, False
     for _ in range(_ROWS):
         high, low = f(step), f(-step)
         rounding = (epsilon * (abs(high) + abs(low)) + 2 * noise) / step
         current = [(high - low) / (2 * step)]
+        best = Slope(float("nan"), float("inf"))
         for k, older in enumerate(previous[: _COLUMNS - 1], start=1):
             weight = _SHRINK ** (2 * k)
             current.append((weight * current[k - 1] - older) / (weight - 1))
             error = max(abs(current[k] - current[k - 1]), abs(current[k] - older)) + rounding
             if error < best.error:
                 best = Slope(current[k], error)
-        if best.error <= max(2 * rounding, _ENOUGH * abs(best.value)):
+        rows.append(best)
+        if settled:  # and one more row to confirm it
             break
+        settled = best.error <= max(2 * rounding, _ENOUGH * abs(best.value))
         previous = current
         step /= _SHRINK
-    return best
+    return _confirmed(rows)
+
+
+def _confirmed(rows: list[Slope]) -> Slope:
+    """The row of least error, whose error is at least its distance from the better one of its neighbours."""
+    place = min(range(len(rows)), key=lambda row: rows[row].error)
+    neighbours = [rows[row] for row in (place - 1, place + 1) if 0 <= row < len(rows)]
+    best, nearest = rows[place], min(neighbours, key=lambda row: row.error)
+    return Slope(best.value, max(best.error, abs(best.value - nearest.value))) if best.error < math.inf else best
 
 
 def step_for(values: np.ndarray) -> float:
