@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from symbackprop.check.gradients import assert_gradients as assert_gradients
     from symbackprop.check.gradients import check_gradients as check_gradients
     from symbackprop.check.numerical import numerical_gradient as numerical_gradient
-    from symbackprop.check.points import random_values as random_values
     from symbackprop.check.report import GradientCheck as GradientCheck
     from symbackprop.check.report import Verdict as Verdict
     from symbackprop.derivation import Derivation as Derivation
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from symbackprop.nodes import hadamard as hadamard
     from symbackprop.nodes import ones as ones
     from symbackprop.nodes import power as power
+    from symbackprop.points import random_values as random_values
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
 _HOMES = {
@@ -63,7 +63,6 @@ _HOMES = {
     "check.gradients": ("assert_gradients", "check_gradients"),
     "check.report": ("GradientCheck", "Verdict"),
     "check.numerical": ("numerical_gradient",),
-    "check.points": ("random_values",),
     "derivation": ("Derivation", "derive"),
     "descent": ("Descent", "gradient_descent"),
     "errors": ("ArgumentError", "DerivationError", "NameInUseError", "NetworkError", "ShapeError", "SymbackpropError"),
@@ -72,6 +71,7 @@ _HOMES = {
     "home": ("home_data", "home_network", "home_weights"),
     "maps": ("broadcast", "logsumexp", "softmax", "sums", "total"),
     "network": ("Equation", "Network"),
+    "points": ("random_values",),
     "nodes": ("hadamard", "ones", "power"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -15,87 +15,17 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
-from sympy import Add, Basic, Mul, Pow, S, Symbol, exp, log, preorder_traversal
+from sympy import Add, Basic, S, Symbol, preorder_traversal
 
 from symbackprop.errors import DerivationError, listed, nearest
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Total
-from symbackprop.network import INPUT, PARAMETER, Equation, Network, postorder, quantities
-from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, NamedMatrix, Ones, Scaled, Zeros, add
+from symbackprop.maps import Broadcast, Total
+from symbackprop.network import INPUT, PARAMETER, Equation, Network
+from symbackprop.nodes import NamedMatrix, Ones, Scaled, Zeros, add, postorder, quantities
 from symbackprop.printing.latex import latex_name
-from symbackprop.printing.text import text, typed
+from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import is_matrix, shape_of
-
-SEVERAL_USES = "sum over all uses"
-NO_DEPENDENCE = "constant rule"
-
-
-class Partial(Basic):
-    """∂J/∂v as it stands before it is worked out; `through` is the use of v that is looked at, if one is."""
-
-    def __new__(cls, cost: Basic, of: Basic, through: Basic | None = None) -> "Partial":
-        return Basic.__new__(cls, *([cost, of] if through is None else [cost, of, through]))
-
-    @property
-    def cost(self) -> Any:
-        return self.args[0]
-
-    @property
-    def of(self) -> Any:
-        return self.args[1]
-
-    @property
-    def through(self) -> Any:
-        return self.args[2] if len(self.args) > 2 else None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One application of one rule: `before` (a ∂J/∂…) equals `after`, which has `shape`.
-
-    `constants` are what the rule took as constant, `symbol` is the name that the result gets, if it gets
-    one, and `needs` are the positions of the steps it builds on.
-    """
-
-    rule: str
-    before: Partial
-    after: Any
-    shape: tuple[Any, ...]
-    constants: tuple[Any, ...] = ()
-    symbol: Any = None
-    needs: tuple[int, ...] = ()
-
-    @property
-    def note(self) -> str:
-        """The side condition in words: `y is constant`."""
-        return constants_in_words(self.rule, [text(c) for c in self.constants], text(self.before.of))
-
-
-def constants_in_words(rule: str, constants: list[str], of: str) -> str:
-    """The side condition of a step, from its constants as they are printed."""
-    if rule == NO_DEPENDENCE:
-        return f"{listed(constants)} does not depend on {of}"
-    return f"{listed(constants)} {'is' if len(constants) == 1 else 'are'} constant" if constants else ""
-
-
-@dataclass(frozen=True)
-class Tape:
-    """A network and its derivation."""
-
-    network: Network
-    wrt: tuple[Any, ...]
-    equations: tuple[Equation, ...]  # those that the cost needs, the cost last
-    adjoints: tuple[Equation, ...]  # the named ones: δ3 = …, in order of computation
-    gradients: dict[str, Any]  # by parameter name, in declared order
-    steps: tuple[Step, ...]
-
-    @property
-    def cost(self) -> Equation:
-        return self.equations[-1]
-
-    def gradient_name(self, parameter: str) -> str:
-        """`dJdW1` for W1."""
-        return f"d{self.cost.name}d{parameter}"
+from symbackprop.tape import NO_DEPENDENCE, SEVERAL_USES, Partial, Step, Tape
 
 
 def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
@@ -266,7 +196,7 @@ class _Walk:
         nodes = [part for part in parts if not _is_name(part)]
         once = sum(_is_name(part) for node in nodes for part in self._made_of(node)) == 1
         shared = any(self.uses[node] > 1 for node in nodes)
-        return not (once and not shared and all(type(n) in _ENTRYWISE for n in nodes) and _size(upstream) <= _READABLE)
+        return not (once and not shared and all(_is_entrywise(node) for node in nodes) and _size(upstream) <= _READABLE)
 
     def _adjoint_name(self, equation: Equation) -> str:
         """δ3 for z3, δ_h for h."""
@@ -288,8 +218,12 @@ class _Walk:
         return _Share(symbol, position)
 
 
-_ENTRYWISE = {Add, Mul, Pow, exp, log, Total, MatAdd, Scaled, HadamardProduct, HadamardPower, Elementwise, LogSumExp}
 _READABLE = 40  # nodes: a longer adjoint gets a name
+
+
+def _is_entrywise(node: Any) -> bool:
+    rule = rule_for(node)
+    return rule is not None and rule.entrywise
 
 
 def _size(expression: Any) -> int:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from symbackprop.backprop import Step, Tape, backpropagate
+from symbackprop.backprop import backpropagate
 from symbackprop.check.gradients import check_gradients
-from symbackprop.check.points import distinct_sizes
 from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.generate.function import GradientFunction
@@ -19,6 +18,7 @@ from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.outline import Outline, outline
 from symbackprop.render.text import to_text
+from symbackprop.tape import Step, Tape
 
 
 class Derivation:
@@ -117,13 +117,12 @@ class Derivation:
 
     def to_tests(self, module: str = "grads") -> str:
         """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""
-        return tests_source(self.tape, module, distinct_sizes(self.network))
+        return tests_source(self.tape, module)
 
     def to_numpy(self) -> GradientFunction:
         """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`."""
         arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
-        results = (self.tape.cost.name, *(self.tape.gradient_name(name) for name in self.tape.gradients))
-        return GradientFunction(self._source, arguments, tuple(self.tape.gradients), results)
+        return GradientFunction(self._source, arguments, tuple(self.tape.gradients), self.tape.result_names)
 
     def check(self, values: Mapping[str, Any], *, seed: int | None = None) -> GradientCheck:
         """Check the generated gradients against finite differences of the generated cost.

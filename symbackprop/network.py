@@ -13,7 +13,7 @@ from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, neare
 from symbackprop.functions import FUNCTIONS
 from symbackprop.maps import Total
 from symbackprop.names import check_gradient_names, check_name
-from symbackprop.nodes import NamedMatrix, Ones, Zeros, adopt
+from symbackprop.nodes import NamedMatrix, Ones, Zeros, adopt, postorder, quantities
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, shape_of, shape_text
@@ -282,24 +282,3 @@ def _require_readable(name: str, value: Any) -> None:
         raise NetworkError(
             f"the equation of {name} has {size} parts, nested {depth} deep; name some of them with net.define first"
         )
-
-
-def postorder(expression: Any) -> list[Any]:
-    """The distinct quantities in an expression, parts before wholes; axes, sizes and functions are none."""
-    seen: dict[Basic, None] = {}
-    stack = [(expression, False)]
-    while stack:
-        node, expanded = stack.pop()
-        if node in seen:
-            continue
-        if expanded or not node.args or isinstance(node, MatrixSymbol):
-            seen[node] = None
-        else:
-            stack.append((node, True))
-            stack += [(part, False) for part in reversed(quantities(node))]
-    return list(seen)
-
-
-def quantities(node: Any) -> list[Any]:
-    """The arguments of a node that are quantities themselves."""
-    return [argument for argument in node.args if isinstance(argument, Expr)]

@@ -296,3 +296,27 @@ def ones(rows: Any, columns: Any) -> Any:
     (N, 2)
     """
     return Ones(dimension(rows), dimension(columns))
+
+
+# What an expression is made of
+
+
+def postorder(expression: Any) -> list[Any]:
+    """The distinct quantities in an expression, parts before wholes; axes, sizes and functions are none."""
+    seen: dict[Basic, None] = {}
+    stack = [(expression, False)]
+    while stack:
+        node, expanded = stack.pop()
+        if node in seen:
+            continue
+        if expanded or not node.args or isinstance(node, matrices.MatrixSymbol):
+            seen[node] = None
+        else:
+            stack.append((node, True))
+            stack += [(part, False) for part in reversed(quantities(node))]
+    return list(seen)
+
+
+def quantities(node: Any) -> list[Any]:
+    """The arguments of a node that are quantities themselves."""
+    return [argument for argument in node.args if isinstance(argument, Expr)]

@@ -24,6 +24,7 @@ class Rule:
     name: str
     adjoints: Callable[..., list[Any]]
     with_one_variable: str = ""  # its name where all factors but one are constant
+    entrywise: bool = False  # G is used once, and entry by entry: it may stand there as an expression
 
     def named(self, variables: int) -> str:
         return self.with_one_variable if variables == 1 and self.with_one_variable else self.name
@@ -65,27 +66,27 @@ def _scalar_function(G: Any, node: Any, *xs: Any) -> list[Any]:
 RULES: dict[type[Basic], Rule] = {
     # node                 name                        adjoint G of the node, node, arguments -> one adjoint an argument
     # scalars
-    Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs]),
+    Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs], entrywise=True),
     Mul:                   Rule("product rule",         lambda G, _, *xs: [G * x for x in _others(Mul, xs)],
-                                with_one_variable="constant factor rule"),
-    Pow:                   Rule("power rule",           lambda G, _, x, n: [G * n * x**(n - 1), None]),
-    sympy.exp:             Rule("chain rule",           _scalar_function),
-    sympy.log:             Rule("chain rule",           _scalar_function),
-    Total:                 Rule("sum rule",             lambda G, _, M: [scaled(G, Ones(*M.shape))]),
+                                with_one_variable="constant factor rule", entrywise=True),
+    Pow:                   Rule("power rule",           lambda G, _, x, n: [G * n * x**(n - 1), None], entrywise=True),
+    sympy.exp:             Rule("chain rule",           _scalar_function, entrywise=True),
+    sympy.log:             Rule("chain rule",           _scalar_function, entrywise=True),
+    Total:                 Rule("sum rule",             lambda G, _, M: [scaled(G, Ones(*M.shape))], entrywise=True),
     # matrices
-    nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms]),
+    nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms], entrywise=True),
     nodes.Scaled:          Rule("product rule",         lambda G, _, c, M: [Total(hadamard(G, M)), scaled(c, G)],
-                                with_one_variable="constant factor rule"),
+                                with_one_variable="constant factor rule", entrywise=True),
     nodes.MatMul:          Rule("matrix product rule",  _matmul),
     nodes.Transpose:       Rule("transpose rule",       lambda G, _, M: [transposed(G)]),
     nodes.HadamardProduct: Rule("product rule",         lambda G, _, *Ms: [hadamard(G, M) for M in _others(hadamard, Ms)],
-                                with_one_variable="constant factor rule"),
-    nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None]),
-    Elementwise:           Rule("chain rule",           _elementwise),
+                                with_one_variable="constant factor rule", entrywise=True),
+    nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
+    Elementwise:           Rule("chain rule",           _elementwise, entrywise=True),
     Sums:                  Rule("sum rule",             lambda G, _, M, axis: [_spread(G, M), None]),
     Broadcast:             Rule("repetition rule",      lambda G, node, M, *size: [sums(G, node.axis), None, None]),
     Softmax:               Rule("softmax rule",         _softmax),
-    LogSumExp:             Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), Softmax(Z, axis)), None]),
+    LogSumExp:             Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), Softmax(Z, axis)), None], entrywise=True),
 }
 # fmt: on
 

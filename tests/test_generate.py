@@ -12,7 +12,7 @@ from symbackprop.builders import COSTS
 from symbackprop.functions import FUNCTIONS
 from symbackprop.generate.schedule import schedule
 from symbackprop.maps import Elementwise
-from symbackprop.network import postorder
+from symbackprop.nodes import postorder
 
 
 def home():

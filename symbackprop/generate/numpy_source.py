@@ -10,7 +10,6 @@ import sympy
 from sympy import Symbol
 from sympy.printing.numpy import NumPyPrinter
 
-from symbackprop.backprop import Tape
 from symbackprop.functions import a, z
 from symbackprop.generate import runtime
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
@@ -19,6 +18,7 @@ from symbackprop.nodes import NamedMatrix, Transpose
 from symbackprop.printing.notation import POWER, Notation
 from symbackprop.printing.text import Text
 from symbackprop.shapes import shape_of, shape_text
+from symbackprop.tape import Tape
 
 
 class NumPySource(Notation, NumPyPrinter):
@@ -120,7 +120,7 @@ class _ModuleWriter:
         self.text = Text(function_names)
         self.arguments = tape.network.arguments
         self.names = [symbol.name for symbol in self.arguments]
-        self.results = [tape.cost.name, *(tape.gradient_name(name) for name in tape.gradients)]
+        self.results = list(tape.result_names)
         self.partials = _partials(tape)
         self.helpers: set[str] = set()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from symbackprop.backprop import Tape
 from symbackprop.functions import z
 from symbackprop.maps import Elementwise
-from symbackprop.network import Equation, postorder
-from symbackprop.nodes import NamedMatrix
+from symbackprop.network import Equation
+from symbackprop.nodes import NamedMatrix, postorder
+from symbackprop.tape import Tape
 
 FORWARD, COST, BACKWARD, GRADIENT = "forward", "cost", "backward", "gradient"
 

@@ -2,10 +2,10 @@
 
 import re
 
-from symbackprop.backprop import Step, constants_in_words
 from symbackprop.printing.latex import Latex
 from symbackprop.render.outline import Outline
 from symbackprop.shapes import shape_of
+from symbackprop.tape import Step, constants_in_words
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}

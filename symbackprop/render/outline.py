@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from symbackprop.backprop import SEVERAL_USES, Step, Tape
 from symbackprop.functions import ElementwiseFunction
 from symbackprop.maps import Elementwise
-from symbackprop.network import postorder
+from symbackprop.nodes import postorder
+from symbackprop.tape import SEVERAL_USES, Step, Tape
 
 
 @dataclass(frozen=True)

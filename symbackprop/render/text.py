@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from symbackprop.backprop import Step
 from symbackprop.printing.text import Text, text_name
 from symbackprop.render.outline import Outline
 from symbackprop.shapes import shape_of, shape_text
+from symbackprop.tape import Step
 
 
 def to_text(outline: Outline) -> str:
