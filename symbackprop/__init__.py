@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from symbackprop.errors import DerivationError as DerivationError
     from symbackprop.errors import NameInUseError as NameInUseError
     from symbackprop.errors import NetworkError as NetworkError
+    from symbackprop.errors import NotNumericError as NotNumericError
     from symbackprop.errors import ShapeError as ShapeError
     from symbackprop.errors import SymbackpropError as SymbackpropError
     from symbackprop.functions import absolute as absolute
@@ -65,8 +66,15 @@ _HOMES = {
     "check.numerical": ("numerical_gradient",),
     "derivation": ("Derivation", "derive"),
     "descent": ("Descent", "gradient_descent"),
-    "errors": ("ArgumentError", "DerivationError", "NameInUseError", "NetworkError", "ShapeError", "SymbackpropError"),
-    "functions": ("absolute", "exp", "identity", "leaky_relu", "log", "relu", "sigmoid", "softplus", "tanh"),
+    "errors": (
+        "ArgumentError",
+        "DerivationError",
+        "NameInUseError",
+        "NetworkError",
+        "NotNumericError",
+        "ShapeError",
+        "SymbackpropError",
+    ),
     "generate.function": ("GradientFunction",),
     "home": ("home_data", "home_network", "home_weights"),
     "maps": ("broadcast", "logsumexp", "softmax", "sums", "total"),
@@ -79,9 +87,12 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
-    return getattr(import_module(f"symbackprop.{_HOME[name]}"), name)
+    if name in _HOME:
+        return getattr(import_module(f"symbackprop.{_HOME[name]}"), name)
+    if not name.startswith("_") and name in (table := import_module("symbackprop.functions")).FUNCTION:
+        return table.FUNCTION[name]  # every row of the table is public
+    instead = "" if name.startswith("_") else import_module("symbackprop.nodes").INSTEAD_OF_NUMPY.get(name, "")
+    raise AttributeError(f"module 'symbackprop' has no attribute {name!r}" + (f"; write {instead}" if instead else ""))
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,7 @@ from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import is_matrix, shape_of
-from symbackprop.tape import NO_DEPENDENCE, SEVERAL_USES, Partial, Step, Tape
+from symbackprop.tape import NO_DEPENDENCE, SAME_QUANTITY, SEVERAL_USES, Partial, Step, Tape
 
 
 def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
@@ -48,6 +48,8 @@ def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -
                 f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
                 f"(declare {name} with net.parameter to derive by it)"
             )
+        if name == network.cost.name:
+            raise DerivationError(f"{name} is the cost itself; gradients are by parameters: {listed(names)}")
         if name in network.symbols:
             raise DerivationError(f"{name} is an intermediate quantity; gradients are by parameters: {listed(names)}")
         raise DerivationError(f"unknown parameter {name!r}: {nearest(name, names)}")
@@ -137,7 +139,7 @@ class _Walk:
         rest = equation.expression
         if _is_name(rest) or self.uses[rest] > 1:  # a quantity that is used elsewhere too
             before = self._before(rest, equation.symbol)
-            upstream = self._write(Step("same quantity", before, upstream.value, shape_of(rest), needs=upstream.needs))
+            upstream = self._write(Step(SAME_QUANTITY, before, upstream.value, shape_of(rest), needs=upstream.needs))
         self.shares[rest].append(upstream)
 
     def _apply_rule(self, node: Any) -> None:

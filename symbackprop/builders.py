@@ -1,7 +1,8 @@
 """Builders of well-known networks, said through `Network` like any other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import sympy
@@ -10,7 +11,7 @@ from symbackprop.errors import NetworkError, nearest
 from symbackprop.functions import FUNCTION, ElementwiseFunction, function_named
 from symbackprop.maps import broadcast, logsumexp, total
 from symbackprop.network import Network
-from symbackprop.nodes import hadamard, power
+from symbackprop.nodes import hadamard, operand, power
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def mlp(
     yhat = sigmoid(z3)
     J = (1/2) * sum((y - yhat)**2)
     """
-    widths = _widths(sizes)
+    widths = _widths(sizes, examples)
     chosen = _cost_named(cost)
     f = function_named(activation)
     last = function_named(f if output_activation is None else output_activation)
@@ -91,23 +92,27 @@ def mlp(
         a = net.define(f"a{k}", f(z)) if k <= len(layers) else z
     if not chosen.on_logits:
         a = net.define("yhat", last(a))
-    data_cost = chosen.formula(y, a)
-    weight = _l2_weight(net, l2)
+    data_cost, weight = chosen.formula(y, a), _l2_weight(net, l2)
     penalty = weight / 2 * sympy.Add(*[total(power(W, 2)) for W, _ in layers])
-    net.minimize("J", data_cost + penalty)
+    net.minimize("J", data_cost if weight == 0 else operand(data_cost) + penalty)
     return net
 
 
-def _widths(sizes: Sequence[int | str]) -> list[int | str]:
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence) or len(sizes) < 2:
+def _widths(sizes: Sequence[int | str], examples: str | int) -> list[int | str]:
+    widths = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
+    if len(widths) < 2:
         raise NetworkError(f"sizes are the widths of at least two layers, such as [2, 3, 1], not {sizes!r}")
-    return list(sizes)
+    if isinstance(examples, str) and examples in widths:
+        raise NetworkError(
+            f"{examples} is the number of examples; a layer of that width would hide a missing transpose"
+        )
+    return widths
 
 
 def _cost_named(cost: str | Callable[[Any, Any], Any]) -> Cost:
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), cost)
-    if cost not in COSTS:
+    if not isinstance(cost, str) or cost not in COSTS:
         raise NetworkError(f"unknown cost {cost!r}: {nearest(cost, COSTS)}")
     return COSTS[cost]
 
@@ -120,6 +125,6 @@ def _layer_parameters(net: Network, k: int, rows: int | str, columns: int | str,
 def _l2_weight(net: Network, l2: float | str | bool) -> Any:
     if isinstance(l2, str) or l2 is True:
         return net.scalar(l2 if isinstance(l2, str) else "lam")
-    if not isinstance(l2, int | float) or not 0 <= l2 < float("inf"):
+    if not isinstance(l2, Real) or not 0 <= l2 < float("inf"):
         raise NetworkError(f"l2 is a number of at least 0 or the name of a hyperparameter, not {l2!r}")
-    return sympy.nsimplify(l2, rational=True)
+    return sympy.nsimplify(float(l2), rational=True)

@@ -3,7 +3,9 @@
 import argparse
 import json
 import keyword
+import math
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
@@ -62,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     derive = _command(commands, "derive", _derive, "derive the gradients, as steps with the names of their rules")
     _network_options(derive)
-    derive.add_argument(
-        "--wrt", action="append", metavar="NAME", help="derive by this parameter only (may be repeated)"
-    )
+    derive.add_argument("--wrt", action="append", metavar="NAME", help="derive by this parameter only (or W1,W2)")
     form = derive.add_mutually_exclusive_group()
     form.add_argument("--format", choices=["text", "latex", "markdown"], default="text", help="default: text")
     form.add_argument("--json", action="store_true", help="the derivation as data")
@@ -114,7 +114,7 @@ def _output_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _network(args: argparse.Namespace) -> Any:
-    sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in args.sizes.split("-")]
+    sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", args.sizes)]
     return sb.mlp(
         sizes,
         args.activation,
@@ -147,7 +147,8 @@ def _write(args: argparse.Namespace, text: str) -> None:
 
 
 def _derive(args: argparse.Namespace) -> int:
-    derivation = sb.derive(_network(args), args.wrt)
+    wrt = None if args.wrt is None else [name for names in args.wrt for name in names.split(",")]
+    derivation = sb.derive(_network(args), wrt)
     if args.standalone and args.format != "latex":
         raise SymbackpropError("--standalone goes with --format latex")
     documents: dict[str, Callable[[], str]] = {
@@ -214,7 +215,8 @@ def _loaded(path: str, network: Any) -> dict[str, Any]:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise SymbackpropError(f"{path} is no .npz file of plain arrays: {error}") from None
+        reason = "" if "pickle" in str(error) else f": {error}"
+        raise SymbackpropError(f"{path} is no .npz file of plain arrays, as numpy.savez writes them{reason}") from None
     names = [str(s.name) for s in network.arguments]
     unknown = [name for name in arrays if name not in names]
     if unknown:
@@ -223,7 +225,16 @@ def _loaded(path: str, network: Any) -> dict[str, Any]:
 
 
 def _as_json(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2)
+    return json.dumps(_finite(data), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN: null stands for them."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.check.parameters import Parameters, scalar_value
+from symbackprop.check.parameters import Parameters, require_callable, scalar_value
 from symbackprop.errors import ArgumentError, listed
 
 
@@ -55,6 +55,7 @@ def gradient_descent(
         raise ArgumentError(f"rate must be a finite number, not {rate!r}")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ArgumentError(f"steps must be a whole number of at least 0, not {steps!r}")
+    require_callable("f", f)
     taken, fixed = Parameters.of(_mapping("parameters", parameters)), _mapping("data", data or {})
     current = dict(zip(taken.labels, taken.copies(), strict=True))
     names = list(getattr(f, "parameters", current))

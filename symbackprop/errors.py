@@ -20,6 +20,10 @@ class NetworkError(SymbackpropError):
     """A network that is incomplete, or an expression that cannot be part of one."""
 
 
+class NotNumericError(SymbackpropError, TypeError):
+    """A symbolic matrix where numbers are needed: in a NumPy function, a loop, or Python's sum()."""
+
+
 class DerivationError(SymbackpropError):
     """A derivation that cannot be made: an unknown or unsuitable quantity to derive by."""
 

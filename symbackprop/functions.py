@@ -139,7 +139,11 @@ def function_named(name: object) -> ElementwiseFunction:
     """The elementwise function of that name; an unknown one is refused with the nearest known."""
     if isinstance(name, ElementwiseFunction):
         return name
-    if name not in FUNCTION:
+    if not isinstance(name, str) or name not in FUNCTION:
+        if name == "softmax":
+            raise SymbackpropError(
+                "softmax mixes the entries of a row; use cost='softmax_cross_entropy', or sb.softmax"
+            )
         raise SymbackpropError(f"unknown activation {name!r}: {nearest(name, FUNCTION)}")
     return FUNCTION[str(name)]
 

@@ -80,19 +80,17 @@ class Elementwise(MapNode):
         return rf"{printer.function_name(self.function)}\!\left({printer._print(self.argument)}\right)"
 
 
-class _Reduction(MapNode):
-    """A node with an axis: Sums, LogSumExp."""
+class _Along(MapNode):
+    """A node with an axis.
+
+    Over the columns, each row for itself, goes without saying; over the rows is said as in Σ_rows.
+    """
+
+    keepdims = ", keepdims=True"
 
     @property
     def axis(self) -> int:
         return int(self.args[1])
-
-    @property
-    def shape(self) -> Shape:
-        return _reduced(self.argument.shape, self.axis)
-
-    def _typed(self, printer: Any) -> str:
-        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
 
     def _line(self, i: Any, j: Any) -> tuple[Any, Expr]:
         """The entries that the (i, j) entry is made of, as a function of one index, and how many."""
@@ -101,12 +99,30 @@ class _Reduction(MapNode):
             return (lambda k: matrix._entry(k, j)), matrix.shape[0]
         return (lambda k: matrix._entry(i, k)), matrix.shape[1]
 
+    def _typed(self, printer: Any) -> str:
+        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{self.keepdims})"
 
-class Sums(_Reduction):
+    def _text(self, printer: Any) -> str:
+        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
+        return f"{self.syntax}{over}({printer._print(self.argument)})"
+
+    def _latex(self, printer: Any) -> str:
+        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
+        return rf"\operatorname{{{self.syntax}}}{over}\!\left({printer._print(self.argument)}\right)"
+
+    def _numpycode(self, printer: Any) -> str:
+        return printer.helper_call(self.syntax, self.argument, self.axis)
+
+
+class Sums(_Along):
     """The sum over the rows (axis 0, a row is left) or over the columns (axis 1, a column is left)."""
 
     syntax = "sum"
     precedence = PRECEDENCE["Mul"]
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
         return _sum_over(*self._line(i, j))
@@ -121,70 +137,33 @@ class Sums(_Reduction):
         return f"np.sum({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
 
 
-# Over the columns, each row for itself, goes without saying; over the rows is said as in Σ_rows.
-
-
-def _text_along(node: Any, printer: Any) -> str:
-    over = f"_{_AXIS_WORDS[ROWS]}" if node.axis == ROWS else ""
-    return f"{node.syntax}{over}({printer._print(node.argument)})"
-
-
-def _latex_along(node: Any, printer: Any) -> str:
-    over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if node.axis == ROWS else ""
-    return rf"\operatorname{{{node.syntax}}}{over}\!\left({printer._print(node.argument)}\right)"
-
-
-class LogSumExp(_Reduction):
+class LogSumExp(_Along):
     """log Σ exp over the rows (axis 0) or over the columns (axis 1)."""
 
     syntax = "logsumexp"
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
         entry, size = self._line(i, j)
         return sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
 
-    def _text(self, printer: Any) -> str:
-        return _text_along(self, printer)
 
-    def _latex(self, printer: Any) -> str:
-        return _latex_along(self, printer)
-
-    def _numpycode(self, printer: Any) -> str:
-        return printer.helper_call("logsumexp", self.argument, self.axis)
-
-
-class Softmax(MapNode):
+class Softmax(_Along):
     """exp(Z) divided by its sum over the columns (axis 1: each row adds up to 1) or the rows (axis 0)."""
 
     syntax = "softmax"
-
-    @property
-    def axis(self) -> int:
-        return int(self.args[1])
+    keepdims = ""
 
     @property
     def shape(self) -> Shape:
         return self.argument.shape
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
-        matrix, (rows, columns) = self.argument, self.argument.shape
-        if self.axis == ROWS:
-            total = _sum_over(lambda k: sympy.exp(matrix._entry(k, j)), rows)
-        else:
-            total = _sum_over(lambda k: sympy.exp(matrix._entry(i, k)), columns)
-        return sympy.exp(matrix._entry(i, j)) / total
-
-    def _typed(self, printer: Any) -> str:
-        return f"softmax({printer._print(self.argument)}, axis={self.axis})"
-
-    def _text(self, printer: Any) -> str:
-        return _text_along(self, printer)
-
-    def _latex(self, printer: Any) -> str:
-        return _latex_along(self, printer)
-
-    def _numpycode(self, printer: Any) -> str:
-        return printer.helper_call("softmax", self.argument, self.axis)
+        entry, size = self._line(i, j)
+        return sympy.exp(self.argument._entry(i, j)) / _sum_over(lambda k: sympy.exp(entry(k)), size)
 
 
 class Broadcast(MapNode):

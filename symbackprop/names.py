@@ -56,19 +56,19 @@ def check_name(
     return name
 
 
-def check_gradient_names(cost: str, names: Iterable[str]) -> None:
-    """No name may be that of a gradient of this cost."""
+def check_gradient_names(cost: str, names: Iterable[str], dimensions: Iterable[str]) -> None:
+    """No name, of a quantity or of a dimension, may be that of a gradient of this cost."""
     names = set(names)
     for other in names:
-        if f"d{cost}d{other}" in names:
+        if f"d{cost}d{other}" in names.union(dimensions):
             raise NameInUseError(f"d{cost}d{other} is what the gradient of {cost} by {other} is called; rename one")
 
 
 def _require_identifier(name: str) -> None:
     for position, character in enumerate(name):
         if not character.isascii():
-            plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-            hint = f"; write {plain}" if plain.isidentifier() else "; write it in ASCII, for example lam or delta"
+            plain = "".join(map(_in_ascii, name))
+            hint = f"; write {plain}" if plain.isidentifier() else "; write it in ASCII"
             raise NameInUseError(
                 f"the name {name!r} has {character!r} ({unicodedata.name(character, 'an unnamed character')}) "
                 f"at position {position + 1}, which can be mistaken for another letter{hint}"
@@ -77,3 +77,17 @@ def _require_identifier(name: str) -> None:
         raise NameInUseError(f"{name!r} is no identifier: a name begins with a letter and has letters, digits and _")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise NameInUseError(f"{name} is a word of Python itself; choose another name, for example {name}_1")
+
+
+def _in_ascii(character: str) -> str:
+    """θ as theta, ŷ as yhat, １ as 1."""
+    if character.isascii():
+        return character
+    words = unicodedata.name(character, "").split()
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    if words[-2:] == ["WITH", "CIRCUMFLEX"]:
+        return plain + "hat"
+    if words[:1] == ["GREEK"] and words[2:3] == ["LETTER"] and len(words) == 4:
+        letter = {"LAMDA": "lam"}.get(words[3], words[3].lower())
+        return letter.capitalize() if words[1] == "CAPITAL" else letter
+    return plain

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sympy import Basic, Expr, Symbol
+from sympy import Basic, Expr, Pow, Symbol
 from sympy.core.sympify import _sympify
 from sympy.matrices.expressions import MatrixSymbol
 
@@ -13,7 +13,7 @@ from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, neare
 from symbackprop.functions import FUNCTIONS
 from symbackprop.maps import Total
 from symbackprop.names import check_gradient_names, check_name
-from symbackprop.nodes import NamedMatrix, Ones, Zeros, adopt, postorder, quantities
+from symbackprop.nodes import HadamardPower, NamedMatrix, Ones, Zeros, adopt, postorder, quantities
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, shape_of, shape_text
@@ -88,8 +88,6 @@ class Network:
         Raises `ShapeError` where shapes do not fit, `NetworkError` for what has no derivative rule or is
         not of this network, `NameInUseError` for an unusable name.
         """
-        if self._cost is not None:
-            raise NetworkError(f"{name} comes after the cost {self._cost.name}; define it before minimize")
         name = self._new_name(name)
         value = self._understood(name, expression)
         shape = shape_of(value)
@@ -110,10 +108,23 @@ class Network:
                 f"{name} = {quoted}: the cost must be a scalar, this is {shape_text(shape)}; "
                 f"sum its entries with sb.total({quoted})"
             )
-        check_gradient_names(name, self._symbols)
+        self._require_dependence(name, value)
+        check_gradient_names(name, self._symbols, self._dimensions)
         self._symbols[name] = Symbol(name, real=True)
         self._cost = Equation(self._symbols[name], Total(value) if shape else value)
         return self._symbols[name]
+
+    def _require_dependence(self, name: str, cost: Any) -> None:
+        """A cost that no parameter changes is a slip."""
+        depends = set(self.parameters)
+        for equation in self._equations:
+            if equation.expression.free_symbols & depends:
+                depends.add(equation.symbol)
+        if self.parameters and not cost.free_symbols & depends:
+            raise NetworkError(
+                f"{name} = {typed(cost)} depends on no parameter; was it summed with Python's sum()? "
+                "write sb.total(…) for the sum of a matrix's entries"
+            )
 
     def dimension(self, name: str) -> Any:
         """The size called `name`, to be used as a number in formulas, as in `/ net.dimension("N")`."""
@@ -185,11 +196,13 @@ class Network:
     # taking in what is said
 
     def _new_name(self, name: object, *, cost: bool = False) -> str:
+        if self._cost is not None and not cost:
+            raise NetworkError(f"{name} comes after the cost {self._cost.name}; say it before minimize")
         return check_name(name, [*self._symbols, *self._dimensions], self._describe, cost=cost)
 
     def _describe(self, name: str) -> str:
         if name in self._dimensions:
-            return f"a dimension, {name}"
+            return "a dimension"
         if name in self._roles:
             return _ARTICLE[self._roles[name]]
         return next(f"defined as {typed(e.expression)}" for e in self._equations if e.name == name)
@@ -250,6 +263,11 @@ class Network:
             raise NetworkError(
                 f"{equation}: {kind} of SymPy is for scalars, but {inner} is a matrix; sb.{kind} works on each entry"
             )
+        if isinstance(piece, Pow | HadamardPower):
+            varying = piece.args[1].free_symbols - set(self._dimensions.values()) - set(self.of_role(SCALAR))
+            if varying:
+                exponent = typed(piece.args[1])
+                raise NetworkError(f"{equation}: the exponent {exponent} is computed; it must be a constant here")
         if scalar_of_matrix or rule_for(piece) is None:
             raise NetworkError(f"{equation}: there is no derivative rule for {kind} ({typed(piece)})")
 

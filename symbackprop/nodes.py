@@ -6,6 +6,8 @@ refused before the whole equation is known: `check` tells what does not fit, so 
 show the equation it stands in.
 """
 
+from operator import add as add_
+from operator import mul, sub, truediv
 from typing import Any
 
 import sympy
@@ -13,7 +15,7 @@ from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
 from sympy.core.sympify import _sympify
 from sympy.matrices import expressions as matrices
 
-from symbackprop.errors import NetworkError
+from symbackprop.errors import NetworkError, NotNumericError
 from symbackprop.shapes import Mismatch, dimension, is_matrix, require_inner, require_matrices, require_same_shape
 
 
@@ -22,20 +24,61 @@ def operand(value: Any) -> Any:
     try:
         return adopt(_sympify(value))
     except SympifyError:
-        raise NetworkError(f"{value!r:.80} is no SymPy expression and no number") from None
+        kind = type(value).__name__
+        hint = "; declare arrays with net.input and give them to the function" if kind == "ndarray" else ""
+        raise NetworkError(
+            f"a {kind} cannot be part of a formula ({value!r:.60} is no SymPy expression){hint}"
+        ) from None
+
+
+_OF_NUMPY_SCALARS = {"add": add_, "subtract": sub, "multiply": mul, "divide": truediv}
+INSTEAD_OF_NUMPY = {
+    "sum": "sb.total(…), or sb.sums(…, axis)",
+    "mean": "sb.total(…) divided by the number of entries",
+    "dot": "X * W",
+    "matmul": "X * W",
+    "multiply": "sb.hadamard(…, …)",
+    "square": "sb.power(…, 2)",
+    "power": "sb.power(…, exponent)",
+    "sqrt": "sb.power(…, sympy.Rational(1, 2))",
+    "maximum": "sb.relu(…)",
+    "absolute": "sb.absolute(…)",
+    "exp": "sb.exp(…)",
+    "log": "sb.log(…)",
+    "tanh": "sb.tanh(…)",
+    "transpose": "X.T",
+}
 
 
 class Operators:
     """`+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
 
     _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
-    __array_ufunc__ = None  # numpy scalars leave the operation to us
+
+    def __iter__(self) -> Any:
+        raise NotNumericError(
+            f"{self} is symbolic and cannot be looped over; the sum of its entries is sb.total({self})"
+        )
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+        """An operation of a NumPy scalar with this; any other NumPy function is refused."""
+        numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
+        if method == "__call__" and numbers and ufunc.__name__ in _OF_NUMPY_SCALARS:
+            left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)
+            return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
+        return self.__array_function__(ufunc, (), inputs, {})
+
+    def __array_function__(self, function: Any, _: Any, __: Any, ___: Any) -> Any:
+        name = function.__name__
+        instead = INSTEAD_OF_NUMPY.get(name)
+        hint = f"; write {instead}" if instead else "; declare arrays with net.input and give them to the function"
+        raise NotNumericError(f"np.{name} works on numbers, but {self} is symbolic{hint}")
 
     def _combine(self, other: object, build: Any) -> Any:
-        try:
-            return build(adopt(_sympify(other)))
-        except SympifyError:
-            return NotImplemented
+        return build(operand(other))
 
     def __add__(self, other: object) -> Any:
         return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(o)))

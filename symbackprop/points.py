@@ -56,6 +56,8 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
     activations are not saturated), hyperparameters lie in (0, 1). Where a function is defined for some numbers
     only, such as log, everything lies in (1, 2).
     """
+    if not isinstance(network, Network):
+        raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
     known = distinct_sizes(network) | dict(sizes or {})
     unknown = [name for name in known if name not in map(str, network.dimensions)]
     if unknown:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 
 from sympy import Basic, Expr, Integer, Symbol
 
@@ -31,8 +32,8 @@ def dimension(size: object) -> Expr:
         return Symbol(size, integer=True, positive=True)
     if isinstance(size, Symbol) and size.is_integer and size.is_positive:
         return size
-    if isinstance(size, int | Integer) and not isinstance(size, bool) and size >= 1:
-        return Integer(size)
+    if isinstance(size, Integral | Integer) and not isinstance(size, bool) and int(size) >= 1:
+        return Integer(int(size))
     raise ShapeError(f"a dimension is a name or a whole number of at least 1, not {size!r}")
 
 

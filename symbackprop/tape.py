@@ -10,6 +10,7 @@ from symbackprop.network import Equation, Network
 from symbackprop.printing.text import text
 
 SEVERAL_USES = "sum over all uses"
+SAME_QUANTITY = "same quantity"
 NO_DEPENDENCE = "constant rule"
 
 

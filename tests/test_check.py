@@ -66,6 +66,53 @@ def test_the_right_gradients_are_right(rng):
         assert block.norm_ratio < 1e-8
 
 
+def test_a_transposed_factor_is_caught_also_where_the_shapes_hide_it(rng):
+    """δ₂ = δ₃ W₂ rather than δ₃ W₂ᵀ, which a square W₂ lets pass."""
+    X, W1, W2 = rng.normal(size=(5, 2)), rng.normal(size=(2, 3)), rng.normal(size=(3, 3))
+
+    def cost(W1, W2):
+        return np.sum(np.tanh(np.tanh(X @ W1) @ W2))
+
+    def gradients(W1, W2, factor=lambda W: W.T):
+        a2 = np.tanh(X @ W1)
+        delta3 = 1 - np.tanh(a2 @ W2) ** 2
+        delta2 = delta3 @ factor(W2) * (1 - a2**2)
+        return X.T @ delta2, a2.T @ delta3
+
+    assert sb.check_gradients(cost, gradients, (W1, W2)).verdict == "right"
+    report = sb.check_gradients(cost, lambda *W: gradients(*W, factor=lambda W: W), (W1, W2))
+    assert [block.verdict for block in report.blocks] == ["wrong", "right"]
+
+
+def test_the_figures_of_the_report(rng):
+    """Ours is 3x + (0.5, 0, 0, 0), the truth 2x: every figure of the table is known."""
+    x = np.array([1.0, 2.0, -3.0, 4.0])
+    report = sb.check_gradients(lambda x: np.sum(x**2), lambda x: 3 * x + np.array([0.5, 0, 0, 0]), x)
+    (block,) = report.blocks
+    ours, truth = 3 * x + [0.5, 0, 0, 0], 2 * x
+    assert (block.index, block.looked_at) == ((3,), 4)
+    assert (block.ours, block.numeric) == (pytest.approx(12), pytest.approx(8))
+    assert block.difference == pytest.approx(4)
+    assert block.relative == pytest.approx(4 / 12)
+    assert block.norm_ratio == pytest.approx(np.linalg.norm(ours - truth) / np.linalg.norm(ours + truth))
+    assert abs(block.numeric - 8) <= block.uncertainty < 1e-9
+    assert block.uncertainty > 0
+
+
+def test_the_worst_parameter_is_a_wrong_one_before_an_undecided_one(rng):
+    cost = lambda a, b: np.sum(a**2) + 1e-3 * np.sum(b) + 1e9  # noqa: E731
+    a, b = rng.normal(size=3), rng.normal(size=3)
+    report = sb.check_gradients(cost, lambda a, b: (-2 * a, 1e-3 * np.ones(3)), (a, b))
+    assert [block.verdict for block in report.blocks] == ["wrong", "undecided"]
+    assert report.worst.name == "[0]"
+
+
+def test_nothing_to_check_is_not_right():
+    for nothing in ({}, (), []):
+        with pytest.raises(sb.ArgumentError, match="no parameters to check"):
+            sb.check_gradients(lambda *a, **k: 1.0, lambda *a, **k: a or k, nothing)
+
+
 def test_a_transpose_is_caught_also_where_the_shape_hides_it(rng):
     """Square, so that the transposed gradient has the right shape."""
     A, W = rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
@@ -211,6 +258,7 @@ def test_a_cost_that_is_nan_all_around_is_undecided():
         (lambda a, b: 1.0, lambda a, b: (a,), (np.ones(3), np.ones(2)), r"1 gradients were returned for 2 parameters"),
         (lambda a: 1.0, lambda a: {"b": a}, {"a": np.ones(3)}, "the gradients lack a; they have b"),
         (lambda x: 1.0, None, np.ones(3), r"must return \(J, gradients\)"),
+        (lambda x: (1.0, x), lambda x: x, np.ones(3), "not a tuple of 2; is it f where f.cost was meant"),
         (1.0, lambda x: x, np.ones(3), "cost must be a function, not float"),
         (lambda x: 1.0, "g", np.ones(3), "gradients must be a function, not str"),
         (lambda x: 1.0, lambda x: x, np.ma.masked_less(np.ones(3), 2), "params is a masked array"),

@@ -88,7 +88,8 @@ def test_derive_a_network_of_the_users_sizes(capsys):
     ]
     assert cli.main(["derive", *options]) == 0
     out = capsys.readouterr().out
-    assert "W1   parameter   784×128" in out
+    assert "W1   parameter        784×128" in out
+    assert "λ    hyperparameter   scalar" in out
     assert "δ3     = softmax(z3) − y" in out
 
 
@@ -116,6 +117,23 @@ def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
     assert cli.main(["check"]) == 1
     assert "gradient check: wrong" in capsys.readouterr().out
     assert cli.main(["demo"]) == 1
+
+
+def test_undecided_exits_with_1_and_json_has_no_infinity(tmp_path, capsys):
+    np.savez(tmp_path / "large.npz", X=np.full((3, 1), 1e4), W1=np.ones((1, 1)))
+    options = ["--sizes", "1-1", "--activation", "exp", "--data", str(tmp_path / "large.npz"), "--json"]
+    assert cli.main(["check", *options]) == 1
+    data = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert data["verdict"] == "undecided"
+    assert data["cost"] is None
+
+
+def test_seed_decides_what_is_drawn(capsys):
+    def cost_of(seed):
+        cli.main(["check", "--json", "--seed", seed])
+        return json.loads(capsys.readouterr().out)["cost"]
+
+    assert cost_of("1") == cost_of("1") != cost_of("2")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ def test_bad_options_are_named(home, options, said):
         sb.gradient_descent(*home, **options)
 
 
+def test_a_derivation_is_no_function(home):
+    with pytest.raises(sb.ArgumentError, match=r"f must be a function, not Derivation; its function is d.to_numpy\(\)"):
+        sb.gradient_descent(sb.derive(sb.home_network()), home[1], home[2])
+    with pytest.raises(sb.ArgumentError, match="drawn for a Network, not for a Derivation"):
+        sb.random_values(sb.derive(sb.home_network()))
+
+
 def test_missing_parameters_are_named(home):
     f, weights, data = home
     with pytest.raises(sb.ArgumentError, match="parameters lacks W2; it has W1"):

@@ -13,6 +13,9 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from symbackprop.rules import RULES
+from symbackprop.tape import NO_DEPENDENCE, SAME_QUANTITY, SEVERAL_USES
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -67,6 +70,13 @@ def test_documents_are_really_run(tmp_path):
     with pytest.raises(Exception, match="Expected:\n    3"):
         next(iter(sybil().parse(planted).examples())).evaluate()
     assert played("$ symbackprop --version\nsymbackprop 9\n", tmp_path) != "$ symbackprop --version\nsymbackprop 9\n"
+
+
+def test_every_rule_is_explained():
+    explained = (ROOT / "docs" / "derivation.md").read_text(encoding="utf-8")
+    names = {name for rule in RULES.values() for name in (rule.name, rule.with_one_variable) if name}
+    for name in names | {SEVERAL_USES, NO_DEPENDENCE, SAME_QUANTITY}:
+        assert f"| {name} |" in explained, name
 
 
 def rewritten(text, folder):

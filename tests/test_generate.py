@@ -1,6 +1,7 @@
 """Generated code: the text that runs, its numbers, and what it says of bad arguments."""
 
 import ast
+import pickle
 import subprocess
 import sys
 
@@ -58,8 +59,6 @@ def test_source_is_the_text_that_runs_and_imports_numpy_alone(activation, cost, 
     imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(node) for node in imports] == ["import numpy as np"]
     values = sb.random_values(d.network, seed=int(rng.integers(2**31)))
-    if activation == "log":
-        values = {name: np.abs(value) + 1.5 for name, value in values.items()}
     namespace = {}
     exec(source, namespace)
     for ours, theirs in zip(f(**values), namespace["cost_and_gradients"](**values), strict=True):
@@ -79,6 +78,11 @@ def test_a_written_module_runs_without_symbackprop(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert float(run.stdout) == d.to_numpy()(**values).J
+
+
+def test_the_module_says_what_f_is():
+    head = ast.get_docstring(ast.parse(sb.derive(sb.home_network()).to_source()))
+    assert "f(z) = 1/(1 + exp(−z)) (sigmoid)" in head
 
 
 def test_one_forward_pass_and_no_second_exp():
@@ -223,8 +227,27 @@ def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
     net = sb.Network()
     w = net.parameter("w", 1, 2)
     net.minimize("J", sb.total(sb.log(w)))
-    with pytest.raises(sb.ArgumentError, match="the result is nan"):
+    with pytest.raises(sb.ArgumentError, match="the result is nan although every argument is finite"):
         sb.derive(net).to_numpy()([[1.0, -1.0]])
+
+
+@pytest.mark.parametrize("activation", FUNCTIONS)
+def test_generated_tests_draw_points_where_every_function_is_defined(activation, tmp_path):
+    d = sb.derive(sb.mlp(["D", "H", 2], activation, l2="lam"))
+    assert d.check(sb.random_values(d.network, seed=3)).verdict == "right"
+    (tmp_path / "test_grads.py").write_text(d.to_tests("grads"), encoding="utf-8")
+    (tmp_path / "grads.py").write_text(d.to_source(), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_grads.py"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "5 passed" in run.stdout, run.stdout
+
+
+def test_functions_and_results_can_be_pickled():
+    d, values = home()
+    f = pickle.loads(pickle.dumps(d.to_numpy()))
+    result = f(**values)
+    assert repr(f) == repr(d.to_numpy())
+    assert pickle.loads(pickle.dumps(result))[0] == result.J
 
 
 def test_results_belong_to_the_caller():

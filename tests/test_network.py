@@ -74,9 +74,12 @@ FOREIGN = [
     (lambda p: sympy.I * p.X,                 ["I is not a finite real number"]),
     (lambda p: sympy.oo * p.X,                ["oo is not a finite real number"]),
     (lambda p: sb.hadamard(),                 ["at least one matrix"]),
-    (lambda p: sb.total("X"),                 ["'X' is no SymPy expression"]),
-    (lambda p: sb.power(p.X, "2"),            ["'2' is no SymPy expression"]),
+    (lambda p: sb.total("X"),                 ["a str cannot be part of a formula"]),
+    (lambda p: sb.power(p.X, "2"),            ["a str cannot be part of a formula"]),
     (lambda p: sb.sigmoid(sb.total(p.X)),     ["sb.sigmoid works on each entry of a matrix"]),
+    (lambda p: p.X * np.ones((2, 2)),         ["ndarray cannot be part of a formula", "net.input"]),
+    (lambda p: sb.power(p.X, sb.total(p.W1)), ["the exponent sum(W1) is computed"]),
+    (lambda p: 2 ** sb.total(p.W1),           ["the exponent sum(W1) is computed"]),
     (lambda p: nested(sb.tanh, p.X, 200),     ["nested 201 deep", "net.define"]),
     (lambda p: nested(lambda e: sb.tanh(e) + sb.sigmoid(e), p.X, 14), ["net.define"]),
 ]
@@ -144,7 +147,9 @@ def test_what_is_not_of_the_network_is_refused(write, said):
         ("_z", "underscore"),
         ("Х", "CYRILLIC CAPITAL LETTER HA"),
         ("W１", "FULLWIDTH DIGIT ONE"),
-        ("λ", "GREEK SMALL LETTER LAMDA"),
+        ("λ", "GREEK SMALL LETTER LAMDA.*write lam"),
+        ("Θ1", "GREEK CAPITAL LETTER THETA.*write Theta1"),
+        ("ŷ", "WITH CIRCUMFLEX.*write yhat"),
         (3, "a name is text"),
     ],
 )
@@ -182,6 +187,10 @@ def test_gradient_names_of_any_cost_are_kept_free():
     parts.net.input("dLdW1", "N", "D")
     with pytest.raises(sb.NameInUseError, match="dLdW1 is what the gradient of L by W1 is called"):
         parts.net.minimize("L", sb.total(parts.W1))
+    net = sb.Network()
+    W = net.parameter("W", "dLdW", 3)
+    with pytest.raises(sb.NameInUseError, match="dLdW is what the gradient of L by W is called"):
+        net.minimize("L", sb.total(W))
 
 
 def test_the_cost_is_a_scalar_and_a_1x1_matrix_counts_as_one():
@@ -196,12 +205,50 @@ def test_the_cost_is_a_scalar_and_a_1x1_matrix_counts_as_one():
     assert result.dJdw.tolist() == [[2], [3]]
 
 
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (sum, "X is symbolic and cannot be looped over; the sum of its entries is sb.total"),
+        (lambda X: sum(X * X.T), "cannot be looped over"),
+        (lambda X: sum(sb.sigmoid(X)), "cannot be looped over"),
+        (lambda X: list(sb.power(X, 2)), "cannot be looped over"),
+        (np.exp, r"np.exp works on numbers, but X is symbolic; write sb.exp"),
+        (lambda X: np.maximum(X, 0), "write sb.relu"),
+        (lambda X: np.sum(sb.power(X, 2)), "np.sum works on numbers.*sb.total"),
+        (np.mean, "np.mean works on numbers"),
+        (lambda X: np.dot(X, X), "np.dot works on numbers"),
+        (lambda X: np.ones((2, 2)) + X, "np.add works on numbers.*net.input"),
+        (np.array, "no numbers to make an array of"),
+    ],
+)
+def test_symbols_are_no_numbers(write, said):
+    net = sb.Network()
+    for X in (net.input("X", "N", "D"), net.input("Y", 2, 1)):
+        with pytest.raises(sb.NotNumericError, match=said.replace("X is", "[XY] is")):
+            write(X)
+
+
+def test_a_numpy_habit_at_the_module_is_answered():
+    with pytest.raises(AttributeError, match=r"has no attribute 'sum'; write sb.total"):
+        sb.sum  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'fly'$"):
+        sb.fly  # noqa: B018
+
+
+def test_a_cost_that_depends_on_no_parameter_is_refused():
+    for cost in (lambda p: 3, lambda p: sb.total(p.X), lambda p: p.lam**2):
+        parts = Small()
+        with pytest.raises(sb.NetworkError, match=r"depends on no parameter; was it summed with Python's sum"):
+            parts.net.minimize("J", cost(parts))
+
+
 def test_there_is_one_cost_and_nothing_after_it():
     net = sb.mlp([2, 3, 1])
     with pytest.raises(sb.NetworkError, match="the cost is already J ="):
         net.minimize("J2", sb.total(net["W1"]))
-    with pytest.raises(sb.NetworkError, match="q comes after the cost J"):
-        net.define("q", net["W1"])
+    for late in (lambda: net.define("q", net["W1"]), lambda: net.parameter("q", 2, 3), lambda: net.scalar("q")):
+        with pytest.raises(sb.NetworkError, match="q comes after the cost J"):
+            late()
     with pytest.raises(sb.NetworkError, match="has no cost yet"):
         sb.derive(Small().net)
     with pytest.raises(sb.NetworkError, match="derive takes a Network, not str"):
@@ -212,7 +259,6 @@ def test_operators_leave_what_was_written():
     """SymPy itself turns -(y - yhat) into yhat - y."""
     parts = Small()
     X, W1 = parts.X, parts.W1
-    assert sb.Network is not None
     for written, shown in [
         (-(X - 2 * X), "-(X - 2 * X)"),
         (3 * (X * W1) / 2, "(3/2) * X @ W1"),
@@ -243,7 +289,13 @@ def test_nodes_rebuild_from_their_arguments():
         (("2-3-1",), "at least two layers"),
         (([2, 0, 1],), "whole number of at least 1"),
         (([2, 3, 1], "sigmod"), "did you mean sigmoid"),
-        (([2, 3, 1], "tanh", "cross_entropy"), "did you mean binary_cross_entropy|did you mean softmax_cross_entropy"),
+        (([2, 3, 1], "tanh", "half_squared"), "did you mean half_squared_error"),
+        (([2, 3, 1], ["tanh"]), "unknown activation"),
+        (([2, 3, 1], "softmax"), "use cost='softmax_cross_entropy'"),
+        ((["N", 3, 1],), "N is the number of examples"),
+        ((5,), "at least two layers"),
+        (([2, 3, 1], "tanh", lambda y, yhat: None), "NoneType"),
+        (([2, 3, 1], "tanh", lambda y, yhat: y - yhat), r"J = y - yhat: the cost must be a scalar, this is N×1"),
     ],
 )
 def test_mlp_refuses_what_it_does_not_know(arguments, said):
@@ -255,6 +307,12 @@ def test_mlp_refuses_what_it_does_not_know(arguments, said):
 def test_mlp_refuses_an_impossible_penalty(l2):
     with pytest.raises(sb.SymbackpropError, match="l2 is a number of at least 0"):
         sb.mlp([2, 3, 1], l2=l2)
+
+
+def test_sizes_and_penalties_of_numpy_types_are_numbers():
+    plain = sb.mlp([2, 3, 1], l2=0.5)
+    assert str(sb.mlp(np.array([2, 3, 1]), l2=np.float32(0.5))) == str(plain)
+    assert sb.mlp([np.int64(2), 3, 1], examples=7)["X"].shape == (7, 2)
 
 
 def test_mlp_takes_a_cost_of_the_users_own():

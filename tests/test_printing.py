@@ -89,6 +89,7 @@ def test_expressions(case):
         ("X", "X", "X"),
         ("W12", "W12", "W^{(12)}"),
         ("yhat", "yhat", r"\hat{y}"),
+        ("y_hat", "y_hat", r"\hat{y}"),
         ("delta3", "δ3", r"\delta^{(3)}"),
         ("delta_h_1", "δ_h_1", r"\delta_{h_{1}}"),
         ("lam", "λ", r"\lambda"),

@@ -33,7 +33,7 @@ VALUES = {
 }
 # fmt: on
 SCALAR = sympy.Symbol("z", real=True)
-CONSTANT_ARGUMENTS = {Sums: 1, Softmax: 1, LogSumExp: 1, Broadcast: 1}  # how many arguments are quantities
+QUANTITIES = {Sums: 1, Softmax: 1, LogSumExp: 1, Broadcast: 1}  # how many arguments are no axes and sizes
 
 
 class Evaluator:
@@ -73,7 +73,7 @@ class Evaluator:
             return np.full(shape, float(isinstance(node, nodes.Ones)))
         kind = next(k for k in type(node).__mro__ if k in VALUES or k is Broadcast)
         use = self.root.get(node, node)
-        parts = [a for a in node.args[: CONSTANT_ARGUMENTS.get(kind)] if isinstance(a, sympy.Expr)]
+        parts = [a for a in node.args[: QUANTITIES.get(kind)] if isinstance(a, sympy.Expr)]
         parts = [self.used(part, use) for part in parts]
         if kind is Broadcast:
             return np.broadcast_to(parts[0], shape)

@@ -35,7 +35,7 @@ def slope(
     """f′(0) by central differences, extrapolated to step 0.
 
     After C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4
-    (1982): halve the step, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
+    (1982): make the step smaller, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
     best. Their disagreement, and the rounding error and noise of f over the step, are the error bar. Unlike there, an
     extrapolation spans a few steps only, so that steps that reach over a kink do no harm once they are smaller.
 
@@ -176,7 +176,7 @@ def numerical_gradient(
         params: where to differentiate; it is not changed.
         data: fixed keyword arguments of every call.
         step: one fixed step for plain central differences (cost(x + step) − cost(x − step)) / (2 step); without it
-            the step is halved and the differences are extrapolated (Ridders 1982).
+            the step is made smaller and the differences are extrapolated (Ridders 1982).
 
     >>> import numpy as np
     >>> numerical_gradient(lambda x: float(np.sum(x**2)), np.array([1.0, -2.0])).round(9)

@@ -26,6 +26,8 @@ class Parameters:
         if data is not None and not isinstance(data, Mapping):
             raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")
         fixed = dict(data or {})
+        if isinstance(params, Mapping | tuple | list) and not len(params):
+            raise ArgumentError("there are no parameters to check")
         if isinstance(params, Mapping):
             names = tuple(str(name) for name in params)
             twice = [name for name in names if name in fixed]
@@ -86,6 +88,11 @@ def _floats(name: object, value: Any) -> np.ndarray:
 
 def scalar_value(value: Any) -> float:
     """A cost as one float; a shape of (1,) or (1, 1) counts as one."""
+    if isinstance(value, tuple | list | dict):
+        kind = type(value).__name__
+        raise ArgumentError(
+            f"the cost must be one real number, not a {kind} of {len(value)}; is it f where f.cost was meant?"
+        )
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
@@ -94,4 +101,5 @@ def scalar_value(value: Any) -> float:
 
 def require_callable(what: str, value: Any) -> None:
     if not callable(value):
-        raise ArgumentError(f"{what} must be a function, not {type(value).__name__}")
+        hint = "; its function is d.to_numpy()" if hasattr(value, "to_numpy") else ""
+        raise ArgumentError(f"{what} must be a function, not {type(value).__name__}{hint}")

@@ -25,6 +25,7 @@ class GradientFunction:
         self.source = source
         self.arguments = arguments
         self.parameters = parameters
+        self._results = results
         self._result = _result_type(results)
         namespace = _run(source)
         self._cost, self._both = namespace["cost"], namespace["cost_and_gradients"]
@@ -47,12 +48,18 @@ class GradientFunction:
         except ValueError as error:
             raise ArgumentError(str(error)) from None
 
+    def __reduce__(self) -> Any:
+        return GradientFunction, (self.source, self.arguments, self.parameters, self._results)
+
     def __repr__(self) -> str:
         return f"<{', '.join(self._result._fields)} = f({', '.join(self.arguments)})>"
 
 
 def _result_type(names: tuple[str, ...]) -> Any:
-    return namedtuple("CostAndGradients", names)
+    """A NamedTuple of these fields; it is pickled as the plain tuple, for its class lives in no module."""
+    make: Any = namedtuple  # the fields are data
+    fields = make("CostAndGradients", names)
+    return type("CostAndGradients", (fields,), {"__slots__": (), "__reduce__": lambda self: (tuple, (tuple(self),))})
 
 
 def _run(source: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A schedule → the text of a Python module that imports NumPy alone."""
 
 import inspect
-import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,7 @@ import sympy
 from sympy import Symbol
 from sympy.printing.numpy import NumPyPrinter
 
-from symbackprop.functions import a, z
+from symbackprop.functions import FUNCTION, a, z
 from symbackprop.generate import runtime
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
 from symbackprop.maps import Broadcast, Elementwise
@@ -34,6 +33,7 @@ class NumPySource(Notation, NumPyPrinter):
         self._outputs = outputs
         self.sizes: set[str] = set()
         self.helpers: set[str] = set()
+        self.needs_dtype = False
 
     def _module_format(self, fqn: str, register: bool = True) -> str:
         return fqn.replace("numpy.", "np.")
@@ -80,10 +80,14 @@ class NumPySource(Notation, NumPyPrinter):
         return str(super()._print_Pow(expr, rational=rational))
 
     def _print_OneMatrix(self, expr: Any) -> str:
-        return f"np.ones({self.shape_code(expr.shape)}, dtype)"
+        return self._filled("ones", expr)
 
     def _print_ZeroMatrix(self, expr: Any) -> str:
-        return f"np.zeros({self.shape_code(expr.shape)}, dtype)"
+        return self._filled("zeros", expr)
+
+    def _filled(self, function: str, expr: Any) -> str:
+        self.needs_dtype = True
+        return f"np.{function}({self.shape_code(expr.shape)}, dtype)"
 
     def _print_Heaviside(self, expr: Any) -> str:
         return f"np.heaviside({self._print(expr.args[0])}, {self._print(expr.args[1])})"
@@ -117,6 +121,7 @@ class _ModuleWriter:
     def __init__(self, tape: Tape, function_names: Mapping[str, str]):
         self.tape = tape
         self.plan: Schedule = schedule(tape)
+        self.function_names = function_names
         self.text = Text(function_names)
         self.arguments = tape.network.arguments
         self.names = [symbol.name for symbol in self.arguments]
@@ -134,6 +139,8 @@ class _ModuleWriter:
 
     def header(self) -> str:
         lines = [f"{e.name} = {self.text.doprint(e.expression)}" for e in self.tape.equations]
+        for name, letter in self.function_names.items():
+            lines.append(f"{letter}(z) = {self.text.doprint(FUNCTION[name].expression)} ({name})")
         formulas = textwrap.indent("\n".join(lines), "    ")
         return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
 
@@ -144,7 +151,7 @@ class _ModuleWriter:
         returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
         given = ", ".join(f"{n}={n}" for n in self.names)
         sound = f"_sound(({results[0]},), {given})[0]" if len(results) == 1 else f"_sound({returned}, {given})"
-        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer, body), *body, f"return {sound}"]
+        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer), *body, f"return {sound}"]
         # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, _sound finds in the results
         head = f'@np.errstate(all="ignore")\ndef {name}({", ".join(self.names)}):'
         return head + "\n" + textwrap.indent("\n".join(lines), "    ")
@@ -158,9 +165,9 @@ class _ModuleWriter:
         comma = "," if len(self.names) == 1 else ""
         return [f"{', '.join(self.names)}{comma} = _checked(", *rows, ")"]
 
-    def sizes(self, printer: NumPySource, body: list[str]) -> list[str]:
+    def sizes(self, printer: NumPySource) -> list[str]:
         lines = [self.size(name) for name in sorted(printer.sizes)]
-        if any(re.search(r"\bdtype\)", line) for line in body):
+        if printer.needs_dtype:
             matrices = [s.name for s in self.arguments if shape_of(s)]
             lines.append(f"dtype = np.result_type({', '.join(matrices)})")
         return lines

@@ -55,7 +55,10 @@ def _sound(results, /, **arguments):
             where = f"{name}{list(place)}" if place else name
             raise ValueError(f"{where} is {np.asarray(value)[place]}; finite numbers are expected")
     if not np.isinf(results[0]) and any(np.isnan(result).any() for result in results):
-        raise ValueError("the result is nan: a function, such as log, is used outside its domain")
+        raise ValueError(
+            "the result is nan although every argument is finite: a function, such as log, is used outside its "
+            "domain, or a quantity on the way is too large for a float"
+        )
     return results
 
 

@@ -38,6 +38,8 @@ def read_name(name: str) -> Name:
     stem, index = _index_off(stem)
     if subscript and not index and "_" not in subscript:
         subscript, index = _index_off(subscript)
+    if subscript in _MODIFIERS:
+        stem, subscript = stem + subscript, ""
     modifier = next((m for m in _MODIFIERS if stem.endswith(m) and len(stem) > len(m)), "")
     return Name(stem.removesuffix(modifier), modifier, subscript, index)
 

@@ -58,6 +58,10 @@ class Text(Notation, StrPrinter):
         inner = self._print(scalar)
         return self.wrap(inner) if "/" in inner or scalar.is_Add or scalar.has(Total) else inner
 
+    def _print_Mul(self, expr: Any) -> str:
+        plain = super()._print_Mul(expr)
+        return plain if "**" in plain else plain.replace("*", " ")
+
     def _print_HadamardPower(self, expr: Any) -> str:
         base, exponent = expr.args
         # a square matrix has a power of its own: say that this is the one of each entry

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from symbackprop.network import SCALAR
 from symbackprop.printing.text import Text, text_name
 from symbackprop.render.outline import Outline
 from symbackprop.shapes import shape_of, shape_text
@@ -29,7 +30,8 @@ class _TextDocument:
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:
-        roles = self.tape.network.roles
+        words = {SCALAR: "hyperparameter"}
+        roles = {name: words.get(role, role) for name, role in self.tape.network.roles.items()}
         rows = [(text_name(s.name), roles[s.name], _shape(s)) for s in self.tape.network.arguments]
         return _columns(rows, "   ")
 
