@@ -228,7 +228,7 @@ def _product(left: Any, right: Any) -> Any:
 def scaled(coefficient: Any, matrix: Any) -> Any:
     """coefficient · matrix, with the coefficients merged."""
     inner, matrix = split(matrix)
-    coefficient = sympy.sympify(coefficient, strict=True) * inner
+    coefficient = _sympify(coefficient) * inner
     if coefficient == 1 or isinstance(matrix, Zeros):
         return matrix
     return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)

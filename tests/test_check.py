@@ -100,7 +100,7 @@ def test_the_figures_of_the_report(rng):
 
 
 def test_the_worst_parameter_is_a_wrong_one_before_an_undecided_one(rng):
-    cost = lambda a, b: np.sum(a**2) + 1e-3 * np.sum(b) + 1e9  # noqa: E731
+    cost = lambda a, b: np.sum(a**2) + 1e-3 * np.sum(b) + 1e9
     a, b = rng.normal(size=3), rng.normal(size=3)
     report = sb.check_gradients(cost, lambda a, b: (-2 * a, 1e-3 * np.ones(3)), (a, b))
     assert [block.verdict for block in report.blocks] == ["wrong", "undecided"]
@@ -116,8 +116,8 @@ def test_nothing_to_check_is_not_right():
 def test_a_transpose_is_caught_also_where_the_shape_hides_it(rng):
     """Square, so that the transposed gradient has the right shape."""
     A, W = rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
-    cost = lambda W: np.sum(np.tanh(A @ W))  # noqa: E731
-    right = lambda W: A.T @ (1 - np.tanh(A @ W) ** 2)  # noqa: E731
+    cost = lambda W: np.sum(np.tanh(A @ W))
+    right = lambda W: A.T @ (1 - np.tanh(A @ W) ** 2)
     assert sb.check_gradients(cost, right, W).verdict == "right"
     assert sb.check_gradients(cost, lambda W: right(W).T, W).verdict == "wrong"
 
@@ -161,8 +161,8 @@ def test_the_report_as_data(rng):
 @pytest.mark.parametrize("kind", ["array", "tuple", "list", "mapping", "cost and gradients in one"])
 def test_parameters_in_every_structure(kind, rng):
     A, B = rng.normal(size=(2, 3)), rng.normal(size=4)
-    two = lambda A, B: np.sum(A**3) + np.sum(np.sin(B))  # noqa: E731
-    both = lambda A, B: (3 * A**2, np.cos(B))  # noqa: E731
+    two = lambda A, B: np.sum(A**3) + np.sum(np.sin(B))
+    both = lambda A, B: (3 * A**2, np.cos(B))
     calls = {
         "array": (lambda x: np.sum(x**3), lambda x: 3 * x**2, A),
         "tuple": (two, both, (A, B)),
@@ -174,14 +174,14 @@ def test_parameters_in_every_structure(kind, rng):
 
 
 def test_data_are_keyword_arguments_of_every_call(rng):
-    cost = lambda x, scale: scale * np.sum(x**2)  # noqa: E731
-    gradient = lambda x, scale: 2 * scale * x  # noqa: E731
+    cost = lambda x, scale: scale * np.sum(x**2)
+    gradient = lambda x, scale: 2 * scale * x
     assert sb.check_gradients(cost, gradient, rng.normal(size=5), data={"scale": 3}).verdict == "right"
 
 
 def test_a_gradient_that_is_exactly_zero_is_right_and_a_small_one_there_is_wrong(rng):
     x = {"used": rng.normal(size=3), "unused": rng.normal(size=4)}
-    cost = lambda used, unused: np.sum(used**2)  # noqa: E731
+    cost = lambda used, unused: np.sum(used**2)
     assert sb.check_gradients(cost, lambda used, unused: {"used": 2 * used, "unused": 0 * unused}, x).verdict == "right"
     assert (
         sb.check_gradients(cost, lambda used, unused: {"used": 2 * used, "unused": 0 * unused + 1e-6}, x).verdict
@@ -191,7 +191,7 @@ def test_a_gradient_that_is_exactly_zero_is_right_and_a_small_one_there_is_wrong
 
 def test_on_a_kink_any_slope_between_both_sides_is_right():
     x = np.array([0.0, 1.0, -2.0])
-    cost = lambda x: np.sum(np.maximum(x, 0))  # noqa: E731
+    cost = lambda x: np.sum(np.maximum(x, 0))
     for at_zero, verdict in [(0.0, "right"), (0.3, "right"), (1.0, "right"), (1.4, "wrong"), (-0.2, "wrong")]:
         report = sb.check_gradients(cost, lambda x, s=at_zero: np.where(x > 0, 1.0, np.where(x == 0, s, 0.0)), x)
         assert report.verdict == verdict, at_zero
@@ -200,15 +200,15 @@ def test_on_a_kink_any_slope_between_both_sides_is_right():
 
 def test_a_kink_nearby_does_not_matter():
     x = np.array([1e-3, -1e-4, 0.5])
-    cost = lambda x: np.sum(np.maximum(x, 0) ** 2 + np.abs(x))  # noqa: E731
+    cost = lambda x: np.sum(np.maximum(x, 0) ** 2 + np.abs(x))
     report = sb.check_gradients(cost, lambda x: 2 * np.maximum(x, 0) + np.sign(x), x)
     assert report.verdict == "right", str(report)
 
 
 def test_large_parameters_are_checked_by_directions_that_see_every_entry(rng):
     W, x = rng.normal(size=(60, 50)), rng.normal(size=(60, 50))
-    cost = lambda W: np.sum(np.tanh(W) * x)  # noqa: E731
-    right = lambda W: (1 - np.tanh(W) ** 2) * x  # noqa: E731
+    cost = lambda W: np.sum(np.tanh(W) * x)
+    right = lambda W: (1 - np.tanh(W) ** 2) * x
 
     def one_entry(W):
         gradient = right(W)
@@ -235,7 +235,7 @@ def test_a_gradient_that_is_not_finite_is_wrong():
 
 
 def test_noise_that_hides_the_gradient_is_undecided(rng):
-    cost = lambda x: np.sum(x**2) + 1e-2 * rng.normal()  # noqa: E731
+    cost = lambda x: np.sum(x**2) + 1e-2 * rng.normal()
     for _ in range(10):
         report = sb.check_gradients(cost, lambda x: 2 * x, rng.normal(size=3))
         assert report.verdict == "undecided"
@@ -244,7 +244,7 @@ def test_noise_that_hides_the_gradient_is_undecided(rng):
 
 
 def test_a_cost_that_is_nan_all_around_is_undecided():
-    cost = lambda x: np.sum(x) if np.all(x == 1) else np.nan  # noqa: E731
+    cost = lambda x: np.sum(x) if np.all(x == 1) else np.nan
     assert sb.check_gradients(cost, np.ones_like, np.ones(2)).verdict == "undecided"
 
 
@@ -292,7 +292,7 @@ def test_derivation_check_wants_every_argument():
 
 def test_numerical_gradient_against_what_is_known(rng):
     x = {"a": rng.normal(size=(2, 3)), "b": rng.normal(size=4)}
-    cost = lambda a, b: np.sum(np.exp(a)) * np.sum(b**3)  # noqa: E731
+    cost = lambda a, b: np.sum(np.exp(a)) * np.sum(b**3)
     exact = {"a": np.exp(x["a"]) * np.sum(x["b"] ** 3), "b": 3 * x["b"] ** 2 * np.sum(np.exp(x["a"]))}
     for step, digits in [(None, 1e-9), (1e-5, 1e-6)]:
         found = sb.numerical_gradient(cost, x, step=step)
@@ -351,7 +351,7 @@ def test_noise_is_no_kink(rng):
     x = np.array([1.0, 2.0])
     assert sb.check_gradients(lambda x: 1e8 + 1e-3 * x.sum(), lambda x: 0 * x, x).verdict != "right"
     for _ in range(20):
-        cost = lambda x: np.sum(x**3) * (1 + 1e-7 * rng.normal())  # noqa: E731
+        cost = lambda x: np.sum(x**3) * (1 + 1e-7 * rng.normal())
         assert sb.check_gradients(cost, lambda x: 3.3 * x**2, x).verdict != "right"
 
 
@@ -366,7 +366,7 @@ def test_badly_scaled_points(rng):
 
 def test_a_periodic_cost():
     x = np.array([0.0])
-    cost = lambda x: 1 + np.sum(np.sin(200 * np.pi * x))  # noqa: E731
+    cost = lambda x: 1 + np.sum(np.sin(200 * np.pi * x))
     assert sb.check_gradients(cost, lambda x: 200 * np.pi * np.cos(200 * np.pi * x), x).verdict == "right"
     assert sb.check_gradients(cost, lambda x: 0 * x, x).verdict == "wrong"
 

@@ -17,8 +17,8 @@ _COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger on
 _ENOUGH = 1e-10  # relative error
 _REPEATS = 3
 _NOISE_POINTS = 9
-_MOST_NOISE = 1e-5  # relative
-_NOISE_SPACINGS = (1e-10, 1e-6)  # the second for costs that compute in single precision
+_MOST_NOISE = 1e-5  # of the cost
+_NOISE_SPACINGS = (1e-10, 1e-7, 1e-6)  # the last two for costs that compute in single precision
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def slope(
     step, settled = first_step, False
     for _ in range(_ROWS):
         high, low = f(step), f(-step)
+        if high == low and any(previous):  # the cost does not resolve so small a step any more
+            break
         rounding = (epsilon * (abs(high) + abs(low)) + 2 * noise) / step
         current = [(high - low) / (2 * step)]
         best = Slope(float("nan"), float("inf"))
@@ -70,8 +72,9 @@ def slope(
 def _confirmed(rows: list[Slope]) -> Slope:
     """The row of least error, whose error is at least its distance from the better one of its neighbours."""
     place = min(range(len(rows)), key=lambda row: rows[row].error)
+    best = rows[place]
     neighbours = [rows[row] for row in (place - 1, place + 1) if 0 <= row < len(rows)]
-    best, nearest = rows[place], min(neighbours, key=lambda row: row.error)
+    nearest = min(neighbours, key=lambda row: row.error, default=best)
     return Slope(best.value, max(best.error, abs(best.value - nearest.value))) if best.error < math.inf else best
 
 
@@ -136,14 +139,15 @@ class Numerics:
             direction = np.where(np.arange(array.size) % 2, -1.0, 1.0).reshape(array.shape) * np.maximum(
                 1, np.abs(array)
             )
-            found = [self.spread]
-            for spacing in _NOISE_SPACINGS:
-                values = np.array([self.at(block, direction, spacing * i) for i in range(_NOISE_POINTS)])
-                noise = estimated_noise(values) if np.all(np.isfinite(values)) else 0.0
-                # more than this is no rounding: the cost itself changes over such a spacing
-                found.append(noise if noise <= _MOST_NOISE * np.max(np.abs(values)) else 0.0)
-            self._noise[block] = max(found)
+            double, *single = (self._noise_at(block, direction, spacing) for spacing in _NOISE_SPACINGS)
+            # noise is small, and the same over a tenth of the spacing; a cost that merely changes fast is neither
+            found = min(single) if min(single) <= _MOST_NOISE * max(1e-2, abs(self.cost)) else 0.0
+            self._noise[block] = max(self.spread, double, found)
         return self._noise[block]
+
+    def _noise_at(self, block: int, direction: np.ndarray, spacing: float) -> float:
+        values = np.array([self.at(block, direction, spacing * i) for i in range(_NOISE_POINTS)])
+        return estimated_noise(values) if np.all(np.isfinite(values)) else 0.0
 
     def slope(self, block: int, direction: np.ndarray) -> Slope:
         moved = self._params.arrays[block][direction != 0]

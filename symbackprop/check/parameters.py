@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
+from symbackprop.generate import runtime
 
 Arrays = list[np.ndarray]
 
@@ -75,14 +76,10 @@ def _only(arrays: Arrays) -> np.ndarray:
 
 def _floats(name: object, value: Any) -> np.ndarray:
     """An array of floats of at least double precision: a check is about the formula, not about rounding."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ArgumentError(f"{name} is no array of numbers: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
+        array: np.ndarray = runtime._as_floats(name, value)
+    except ValueError as error:
+        raise ArgumentError(str(error)) from None
     return array if array.dtype.char in "dg" else array.astype(float)
 
 

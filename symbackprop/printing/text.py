@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Basic
+from sympy import Basic, S
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
@@ -89,7 +89,7 @@ class Text(Notation, StrPrinter):
 
     def _print_Piecewise(self, expr: Any) -> str:
         return ", ".join(
-            f"{self._print(value)} " + ("otherwise" if condition == True else f"for {self._print(condition)}")  # noqa: E712
+            f"{self._print(value)} " + ("otherwise" if condition is S.true else f"for {self._print(condition)}")
             for value, condition in expr.args
         )
 
