@@ -9,7 +9,7 @@ from sympy import Basic, Expr, Pow, Symbol
 from sympy.core.sympify import _sympify
 from sympy.matrices.expressions import MatrixSymbol
 
-from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, nearest
+from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, listed, nearest
 from symbackprop.functions import FUNCTIONS
 from symbackprop.maps import Total
 from symbackprop.names import check_gradient_names, check_name
@@ -122,8 +122,8 @@ class Network:
                 depends.add(equation.symbol)
         if self.parameters and not cost.free_symbols & depends:
             raise NetworkError(
-                f"{name} = {typed(cost)} depends on no parameter; was it summed with Python's sum()? "
-                "write sb.total(…) for the sum of a matrix's entries"
+                f"{name} = {typed(cost)} depends on no parameter, so there is nothing to derive; "
+                f"the parameters are {listed(p.name for p in self.parameters)}"
             )
 
     def dimension(self, name: str) -> Any:
