@@ -15,6 +15,8 @@ _SHRINK = 1.83  # no whole number, lest a periodic cost be met at its period aga
 _ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks than that are looked for apart
 _COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger ones are forgotten
 _ENOUGH = 1e-10  # relative error
+_FINEST = 5e-5  # of the first step: from here on, a cost in single precision may not move any more
+_APART = (0.0031, 0.0057, 0.0093)
 _REPEATS = 3
 _NOISE_POINTS = 9
 _MOST_NOISE = 1e-5  # of the cost
@@ -49,8 +51,8 @@ def slope(
     step, settled = first_step, False
     for _ in range(_ROWS):
         high, low = f(step), f(-step)
-        if high == low and any(previous):  # the cost does not resolve so small a step any more
-            break
+        if high == low and any(previous) and step < _FINEST * first_step:
+            break  # the cost does not resolve so small a step any more
         rounding = (epsilon * (abs(high) + abs(low)) + 2 * noise) / step
         current = [(high - low) / (2 * step)]
         best = Slope(float("nan"), float("inf"))
@@ -142,8 +144,15 @@ class Numerics:
             double, *single = (self._noise_at(block, direction, spacing) for spacing in _NOISE_SPACINGS)
             # noise is small, and the same over a tenth of the spacing; a cost that merely changes fast is neither
             found = min(single) if min(single) <= _MOST_NOISE * max(1e-2, abs(self.cost)) else 0.0
-            self._noise[block] = max(self.spread, double, found)
+            self._noise[block] = max(self.spread, double, found, self._single_precision(block, direction))
         return self._noise[block]
+
+    def _single_precision(self, block: int, direction: np.ndarray) -> float:
+        """The rounding of a cost whose values, well apart, all are numbers of single precision; 0 for others."""
+        values = np.array([self.cost, *(self.at(block, direction, t) for t in _APART)])
+        with np.errstate(over="ignore"):
+            single = bool(np.all(values == values.astype(np.float32))) and len(set(values)) > 1
+        return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, block: int, direction: np.ndarray, spacing: float) -> float:
         values = np.array([self.at(block, direction, spacing * i) for i in range(_NOISE_POINTS)])
