@@ -17,7 +17,8 @@ _SAMPLES = 40
 _DIRECTIONS = 2
 _RIGHT = 8.0  # error bars that a right gradient may be away
 _WRONG = 50.0  # error bars from which on it is called wrong
-_SURE, _SURER = 1e-2, 1e-6  # the error bar by which wrong is called must be below these parts of numeric, of ours
+_SURE = 1e-2  # the error bar by which wrong is called must be below this part of the numeric slope
+_FLOOR = 1e4 * float(np.finfo(float).eps)  # or below this part of the cost, where that slope is 0
 _POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
 _KINK_STEPS = (1e-5, 1e-4)
 _NOTHING = 1e-5  # nor does one above this part of all gradients, where this one is 0 within it
@@ -121,6 +122,7 @@ class _Look:
     direction: np.ndarray
     ours: float
     numeric: Slope
+    floor: float  # the error bar of a slope of 0 in double precision
 
     @property
     def difference(self) -> float:
@@ -139,7 +141,7 @@ class _Look:
     def accused(self) -> bool:
         """Far beyond the error bar, and by figures that are sure enough to accuse anybody."""
         error = self.numeric.error
-        sure = error <= max(_SURE * abs(self.numeric.value), _SURER * abs(self.ours))
+        sure = error <= max(_SURE * abs(self.numeric.value), self.floor)
         return sure and self.difference > self.tolerance * (_WRONG / _RIGHT)
 
 
@@ -147,8 +149,9 @@ def _looks(numerics: Numerics, subject: _Subject, rng: np.random.Generator) -> l
     ours, k = subject.gradient, subject.position
     if ours.shape != subject.array.shape or not np.all(np.isfinite(ours)):
         return []
+    floor = _FLOOR * abs(numerics.cost)
     directions = _directions(subject.array, rng)
-    return [_Look(index, d, float(np.sum(ours * d)), numerics.slope(k, d)) for index, d in directions]
+    return [_Look(index, d, float(np.sum(ours * d)), numerics.slope(k, d), floor) for index, d in directions]
 
 
 def _directions(array: np.ndarray, rng: np.random.Generator) -> list[tuple[tuple[int, ...], np.ndarray]]:
