@@ -16,7 +16,7 @@ from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
 from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
-from symbackprop.render.outline import Outline, outline
+from symbackprop.render.outline import function_names, outline
 from symbackprop.render.text import to_text
 from symbackprop.tape import Step, Tape
 
@@ -54,21 +54,34 @@ class Derivation:
         """Every application of a rule, from the cost back to the parameters."""
         return self.tape.steps
 
-    @cached_property
-    def _outline(self) -> Outline:
-        return outline(self.tape)
+    def to_text(self, *, detail: str = "full", view: str = "matrix") -> str:
+        """The derivation for a terminal.
 
-    def to_text(self) -> str:
-        """The derivation for a terminal."""
-        return to_text(self._outline)
+        Args:
+            detail: "full" is every step, "delta" the backpropagation equations (a line for each δ and each gradient)
+                after the network, "result" those lines alone.
+            view: "matrix", "index" (entry by entry, with Σ over indices), or "both".
 
-    def to_latex(self, *, standalone: bool = False) -> str:
-        """An `align*` with the rule beside each line (it needs amsmath), or a whole document."""
-        return to_latex(self._outline, standalone=standalone)
+        Raises:
+            ArgumentError: another level of detail or another view.
 
-    def to_markdown(self) -> str:
-        """Headings, and formulas between `$$`."""
-        return to_markdown(self._outline)
+        >>> import symbackprop as sb
+        >>> print(sb.derive(sb.mlp(["D", "H", "K"]), wrt="W2").to_text(detail="result", view="both"))
+        Result
+          δ3 = ∂J/∂z3 = −(y − yhat) ⊙ f′(z3)                      N×K
+          δ3[n,k] = ∂J/∂z3[n,k] = −(y[n,k] − yhat[n,k]) f′(z3[n,k])
+          ∂J/∂W2 = a2ᵀ δ3                                         H×K
+          ∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]
+        """
+        return to_text(outline(self.tape, detail, view))
+
+    def to_latex(self, *, standalone: bool = False, detail: str = "full", view: str = "matrix") -> str:
+        """An `align*` with the reason above each line (it needs amsmath), or a whole document; see `to_text`."""
+        return to_latex(outline(self.tape, detail, view), standalone=standalone)
+
+    def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
+        """Headings, sentences, and formulas between `$$`; see `to_text`."""
+        return to_markdown(outline(self.tape, detail, view))
 
     def __str__(self) -> str:
         return self.to_text()
@@ -82,7 +95,7 @@ class Derivation:
 
     def to_dict(self) -> dict[str, Any]:
         """The derivation as plain data: every formula as text and as LaTeX."""
-        names = self._outline.function_names
+        names = function_names(self.tape)
 
         def formula(expression: Any) -> dict[str, str]:
             return {"text": text(expression, names), "latex": latex(expression, names)}
@@ -93,6 +106,8 @@ class Derivation:
                 {
                     "rule": step.rule,
                     "note": step.note,
+                    "why": step.why,
+                    "parameter": str(step.wrt.name),
                     "name": None if step.symbol is None else str(step.symbol.name),
                     "before": formula(step.before),
                     "after": formula(step.after),
@@ -109,7 +124,7 @@ class Derivation:
 
     @cached_property
     def _source(self) -> str:
-        return module_source(self.tape, self._outline.function_names)
+        return module_source(self.tape, function_names(self.tape))
 
     def to_source(self) -> str:
         """A Python module with `cost` and `cost_and_gradients` that imports NumPy alone."""

@@ -249,6 +249,7 @@ def add(*terms: Any) -> Any:
 def matmul(*factors: Any) -> Any:
     """The matrix product, flat, with the scalars in front."""
     coefficient, flat = _gathered(factors, MatMul)
+    flat = [factor for factor in flat if factor != Ones(1, 1)] or flat[:1]
     if any(isinstance(factor, Zeros) for factor in flat):
         return Zeros(flat[0].shape[0], flat[-1].shape[1])
     return scaled(coefficient, flat[0] if len(flat) == 1 else MatMul(*flat))

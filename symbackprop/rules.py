@@ -15,6 +15,18 @@ from sympy import Add, Basic, Mul, Pow
 from symbackprop import nodes
 from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total, broadcast, sums
 from symbackprop.nodes import Ones, add, hadamard, matmul, power, scaled, split, transposed
+from symbackprop.partials import Entrywise
+
+
+@dataclass(frozen=True)
+class Local:
+    """The line before the rule's own: `derivative(quantity, node, slopes)` writes out ∂quantity/∂W.
+
+    The slopes are the ∂A/∂W of the node's arguments, None for those that do not vary.
+    """
+
+    name: str
+    derivative: Callable[[Any, Any, list[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,7 @@ class Rule:
     adjoints: Callable[..., list[Any]]
     with_one_variable: str = ""  # its name where all factors but one are constant
     entrywise: bool = False  # G is used once, and entry by entry: it may stand there as an expression
+    local: Local | None = None
 
     def named(self, variables: int) -> str:
         return self.with_one_variable if variables == 1 and self.with_one_variable else self.name
@@ -53,9 +66,29 @@ def _spread(line: Any, like: Any) -> Any:
     return scaled(coefficient, whole)
 
 
+def _summed(matrix: Any, axis: Any) -> Any:
+    """The sums along an axis, with the scalar factor in front."""
+    coefficient, matrix = split(matrix)
+    return scaled(coefficient, sums(matrix, axis))
+
+
 def _softmax(G: Any, S: Any, Z: Any, axis: Any) -> list[Any]:
     """The full Jacobian: S ⊙ (G − Σ G ⊙ S), the sum along the axis."""
-    return [hadamard(S, add(G, -_spread(sums(hadamard(G, S), axis), Z))), None]
+    return [hadamard(S, add(G, -_spread(_summed(hadamard(G, S), axis), Z))), None]
+
+
+def _one_varies(_: Any, node: Any, slopes: list[Any]) -> Any:
+    """The derivative of a node that is linear in each argument: one of them in turn is derived."""
+    turns = ((*node.args[:i], slope, *node.args[i + 1 :]) for i, slope in enumerate(slopes) if slope is not None)
+    return add(*(node.func(*turn) for turn in turns))
+
+
+def _chained(quantity: Any, node: Any, slopes: list[Any]) -> Any:
+    return hadamard(Entrywise(quantity, node.argument), slopes[-1])
+
+
+_LINEAR = Local("linear step", _one_varies)
+_CHAIN = Local("chain rule", _chained)
 
 
 def _scalar_function(G: Any, node: Any, *xs: Any) -> list[Any]:
@@ -66,7 +99,8 @@ def _scalar_function(G: Any, node: Any, *xs: Any) -> list[Any]:
 RULES: dict[type[Basic], Rule] = {
     # node                 name                        adjoint G of the node, node, arguments -> one adjoint an argument
     # scalars
-    Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs], entrywise=True),
+    Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs],
+                                with_one_variable="constant rule", entrywise=True),
     Mul:                   Rule("product rule",         lambda G, _, *xs: [G * x for x in _others(Mul, xs)],
                                 with_one_variable="constant factor rule", entrywise=True),
     Pow:                   Rule("power rule",           lambda G, _, x, n: [G * n * x**(n - 1), None], entrywise=True),
@@ -74,17 +108,18 @@ RULES: dict[type[Basic], Rule] = {
     sympy.log:             Rule("chain rule",           _scalar_function, entrywise=True),
     Total:                 Rule("sum rule",             lambda G, _, M: [scaled(G, Ones(*M.shape))], entrywise=True),
     # matrices
-    nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms], entrywise=True),
+    nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms],
+                                with_one_variable="constant rule", entrywise=True),
     nodes.Scaled:          Rule("product rule",         lambda G, _, c, M: [Total(hadamard(G, M)), scaled(c, G)],
                                 with_one_variable="constant factor rule", entrywise=True),
-    nodes.MatMul:          Rule("matrix product rule",  _matmul),
-    nodes.Transpose:       Rule("transpose rule",       lambda G, _, M: [transposed(G)]),
+    nodes.MatMul:          Rule("matrix form",          _matmul, local=_LINEAR),
+    nodes.Transpose:       Rule("matrix form",          lambda G, _, M: [transposed(G)], local=_LINEAR),
     nodes.HadamardProduct: Rule("product rule",         lambda G, _, *Ms: [hadamard(G, M) for M in _others(hadamard, Ms)],
                                 with_one_variable="constant factor rule", entrywise=True),
     nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
-    Elementwise:           Rule("chain rule",           _elementwise, entrywise=True),
-    Sums:                  Rule("sum rule",             lambda G, _, M, axis: [_spread(G, M), None]),
-    Broadcast:             Rule("repetition rule",      lambda G, node, M, *size: [sums(G, node.axis), None, None]),
+    Elementwise:           Rule("derivative of the activation", _elementwise, entrywise=True, local=_CHAIN),
+    Sums:                  Rule("matrix form",          lambda G, _, M, axis: [_spread(G, M), None], local=_LINEAR),
+    Broadcast:             Rule("matrix form",          lambda G, node, M, *size: [_summed(G, node.axis), None, None], local=_LINEAR),
     Softmax:               Rule("softmax rule",         _softmax),
     LogSumExp:             Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), Softmax(Z, axis)), None], entrywise=True),
 }

@@ -3,63 +3,59 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Basic
-
-from symbackprop.errors import listed
 from symbackprop.network import Equation, Network
+from symbackprop.partials import Gradient
 from symbackprop.printing.text import text
-
-SEVERAL_USES = "sum over all uses"
-SAME_QUANTITY = "same quantity"
-NO_DEPENDENCE = "constant rule"
+from symbackprop.sentences import note, why
 
 
-class Partial(Basic):
-    """∂J/∂v as it stands before it is worked out; `through` is the use of v that is looked at, if one is."""
+@dataclass(frozen=True)
+class Adjoint(Equation):
+    """A named adjoint: `symbol` = ∂J/∂of = `expression`."""
 
-    def __new__(cls, cost: Basic, of: Basic, through: Basic | None = None) -> "Partial":
-        return Basic.__new__(cls, *([cost, of] if through is None else [cost, of, through]))
-
-    @property
-    def cost(self) -> Any:
-        return self.args[0]
-
-    @property
-    def of(self) -> Any:
-        return self.args[1]
-
-    @property
-    def through(self) -> Any:
-        return self.args[2] if len(self.args) > 2 else None
+    of: Any
 
 
 @dataclass(frozen=True)
 class Step:
-    """One application of one rule: `before` (a ∂J/∂…) equals `after`, which has `shape`.
+    """One line of a derivation: `before` equals `after`, by a rule.
 
-    `constants` are what the rule took as constant, `symbol` is the name that the result gets, if it gets
-    one, and `needs` are the positions of the steps it builds on.
+    Both are ∂J/∂v, or sums over the entries of terms such as δ3 ⊙ ∂z3/∂W, for each entry of W; `shape` is that of v
+    or W. `node` is the quantity that the rule works on, `expression` what it is made by, and `parts` are those of its
+    parts that are derived in their turn. `constants` do not depend on W; `held` do, but what comes through them is a
+    term of its own. `symbol` is the name that ∂J/∂node gets, if this line gives it one.
     """
 
     rule: str
-    before: Partial
+    before: Any
     after: Any
     shape: tuple[Any, ...]
+    wrt: Any
+    node: Any = None
+    expression: Any = None
+    parts: tuple[Any, ...] = ()
     constants: tuple[Any, ...] = ()
+    held: tuple[Any, ...] = ()
     symbol: Any = None
-    needs: tuple[int, ...] = ()
+    row: str = "row"  # what a row of the node is called: an example, where it is one
 
     @property
     def note(self) -> str:
-        """The side condition in words: `y is constant`."""
-        return constants_in_words(self.rule, [text(c) for c in self.constants], text(self.before.of))
+        """The side condition: `y is constant`."""
+        return note(self, text)
+
+    @property
+    def why(self) -> str:
+        """One plain sentence about the rule."""
+        return why(self, text)
 
 
-def constants_in_words(rule: str, constants: list[str], of: str) -> str:
-    """The side condition of a step, from its constants as they are printed."""
-    if rule == NO_DEPENDENCE:
-        return f"{listed(constants)} does not depend on {of}"
-    return f"{listed(constants)} {'is' if len(constants) == 1 else 'are'} constant" if constants else ""
+@dataclass(frozen=True)
+class Section:
+    """The route to one parameter's gradient, from what earlier sections found."""
+
+    parameter: Any
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -69,9 +65,13 @@ class Tape:
     network: Network
     wrt: tuple[Any, ...]
     equations: tuple[Equation, ...]  # those that the cost needs, the cost last
-    adjoints: tuple[Equation, ...]  # the named ones: δ3 = …, in order of computation
+    adjoints: tuple[Adjoint, ...]  # the named ones: δ3 = …, in order of computation
     gradients: dict[str, Any]  # by parameter name, in declared order
-    steps: tuple[Step, ...]
+    sections: tuple[Section, ...]  # one a parameter, from the cost back
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for section in self.sections for step in section.steps)
 
     @property
     def cost(self) -> Equation:
@@ -85,3 +85,9 @@ class Tape:
     def gradient_name(self, parameter: str) -> str:
         """`dJdW1` for W1."""
         return f"d{self.cost.name}d{parameter}"
+
+    def partials(self) -> dict[str, Gradient]:
+        """The ∂J/∂… that each adjoint's and each gradient's name stands for."""
+        cost = self.cost.symbol
+        adjoints = {adjoint.name: Gradient(cost, adjoint.of) for adjoint in self.adjoints}
+        return adjoints | {self.gradient_name(p.name): Gradient(cost, p) for p in self.wrt}

@@ -14,7 +14,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from symbackprop.rules import RULES
-from symbackprop.tape import NO_DEPENDENCE, SAME_QUANTITY, SEVERAL_USES
+from symbackprop.sentences import SENTENCES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

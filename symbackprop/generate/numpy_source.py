@@ -126,7 +126,7 @@ class _ModuleWriter:
         self.arguments = tape.network.arguments
         self.names = [symbol.name for symbol in self.arguments]
         self.results = list(tape.result_names)
-        self.partials = _partials(tape)
+        self.partials = tape.partials()
         self.helpers: set[str] = set()
 
     def module(self) -> str:
@@ -190,13 +190,6 @@ class _ModuleWriter:
             return f"{self.text.doprint(Symbol(statement.name))} = {expression}"
         before = self.partials.get(statement.name)
         return f"for f′: {expression}" if before is None else f"{self.text.doprint(before)} = {expression}"
-
-
-def _partials(tape: Tape) -> dict[str, Any]:
-    """The ∂J/∂… that each adjoint's and gradient's name stands for."""
-    whole = [step for step in tape.steps if step.before.through is None]
-    adjoints = {step.symbol.name: step.before for step in whole if step.symbol is not None}
-    return adjoints | {tape.gradient_name(s.before.of.name): s.before for s in whole if s.before.of in tape.wrt}
 
 
 def _literal(shape: tuple[Any, ...]) -> str:

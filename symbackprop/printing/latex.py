@@ -37,6 +37,7 @@ class Latex(Notation, LatexPrinter):
     """Backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
+    partials_are_fractions = True
 
     def __init__(self, function_names: Mapping[str, str] | None = None):
         super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})
@@ -44,6 +45,9 @@ class Latex(Notation, LatexPrinter):
 
     def function_name(self, function: Any) -> str:
         return self._function_names.get(function.name, function.row.latex) + "'" * function.order
+
+    def of_z(self, function: Any) -> str:
+        return rf"{self.function_name(function)}\!\left(z\right)"
 
     def wrap(self, inner: str) -> str:
         return rf"\left({inner}\right)"
@@ -79,6 +83,16 @@ class Latex(Notation, LatexPrinter):
         inner = self._print(base)
         return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
 
+    def _print_Entry(self, expr: Any) -> str:
+        name, letters = latex_name(expr.name), " ".join(letter.replace("′", "'") for letter in expr.letters)
+        if not letters:
+            return name
+        return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{letters}}}"
+
+    def _print_SumOver(self, expr: Any) -> str:
+        letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
+        return rf"\sum_{{{letters}}} {self.summand(expr.args[0])}"
+
     def _print_OneMatrix(self, expr: Any) -> str:
         return rf"\mathbf{{1}}_{{{self.shape(expr.shape)}}}"
 
@@ -88,10 +102,11 @@ class Latex(Notation, LatexPrinter):
     def shape(self, shape: Any) -> str:
         return r" \times ".join(self._print(size) for size in shape)
 
-    def _print_Partial(self, expr: Any) -> str:
-        below = self._print(expr.of) if expr.of.is_symbol else self.wrap(self._print(expr.of))
-        fraction = rf"\frac{{\partial {self._print(expr.cost)}}}{{\partial {below}}}"
-        return fraction if expr.through is None else rf"\left.{fraction}\right|_{{{self._print(expr.through)}}}"
+    def partial(self, above: str, of: Any, below: str, by: Any) -> str:
+        below = below if by.is_symbol else self.wrap(below)
+        if of.is_symbol:
+            return rf"\frac{{\partial {above}}}{{\partial {below}}}"
+        return rf"\frac{{\partial}}{{\partial {below}}}{self.wrap(above)}"
 
 
 def latex(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:

@@ -7,7 +7,10 @@ import sympy
 from sympy import Expr, S
 
 from symbackprop import nodes
+from symbackprop.functions import a
 from symbackprop.maps import ROWS, Broadcast, Sums, Total
+from symbackprop.partials import PARTIALS, ByEntry, Entrywise, ScalarByEntry
+from symbackprop.printing.entries import EntrySlope, SumOver
 from symbackprop.shapes import is_matrix
 
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
@@ -22,12 +25,19 @@ _LEVELS: dict[type, int] = {
     Broadcast: PRODUCT,
     Total: PRODUCT,
     Sums: PRODUCT,
+    ByEntry: PRODUCT,
+    ScalarByEntry: PRODUCT,
+    Entrywise: PRODUCT,
+    EntrySlope: PRODUCT,
+    SumOver: PRODUCT,
     sympy.Add: SUM,
     sympy.Mul: PRODUCT,
     sympy.Rational: PRODUCT,
     sympy.Integer: ATOM,
     sympy.Pow: POWER,
 }
+
+SPECIAL = (Total, ScalarByEntry)  # what SymPy's own printing of scalars does not know
 
 
 def level(expression: Any) -> int:
@@ -82,6 +92,15 @@ def implied(operands: Any) -> list[Any]:
     ]
 
 
+class Verbatim(sympy.Symbol):
+    """A symbol that is printed as its name stands."""
+
+    def _text(self, _: Any) -> str:
+        return str(self.name)
+
+    _latex = _text
+
+
 class Notation:
     """Mixed into a SymPy printer: `minus`, and the signs between factors, are the subclass's."""
 
@@ -90,6 +109,7 @@ class Notation:
     product = " "  # matrix · matrix
     entrywise = " ⊙ "
     sums_are_calls = False  # sum(X) rather than Σ X
+    partials_are_fractions = False  # ∂ above ∂ with a line between
 
     def wrap(self, inner: str) -> str:
         return f"({inner})"
@@ -97,8 +117,23 @@ class Notation:
     def _print(self, expr: Any, **kwargs: Any) -> str:
         return super()._print(expr, **kwargs)  # type: ignore[misc]
 
+    def definition(self, function: Any) -> list[Expr]:
+        """What a function of z is; its derivative in terms of its own output too, where that is known."""
+        output = function.row.prime_of_output if function.order == 1 else None
+        if output is None:
+            return [function.expression]
+        return [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
+
+    def of_z(self, function: Any) -> str:
+        return f"{self.function_name(function)}(z)"
+
+    def function_name(self, function: Any) -> str:
+        raise NotImplementedError
+
     def level(self, expression: Any) -> int:
         if self.sums_are_calls and isinstance(expression, Total | Sums):
+            return ATOM
+        if self.partials_are_fractions and isinstance(expression, (*PARTIALS, EntrySlope)):
             return ATOM
         return level(expression)
 
@@ -108,7 +143,7 @@ class Notation:
 
     def summand(self, expression: Any) -> str:
         """What may follow a Σ without brackets."""
-        return self.bracket(expression, PRODUCT)
+        return self.bracket(expression, ENTRYWISE)
 
     def signed_sum(self, terms: Any) -> str:
         pieces: list[str] = []
@@ -137,7 +172,12 @@ class Notation:
         return self.product.join(self.bracket(factor, POWER) for factor in expr.args)
 
     def _print_HadamardProduct(self, expr: Any) -> str:
-        return self.entrywise.join(self.bracket(factor, POWER) for factor in implied(expr.args))
+        factors = implied(expr.args)
+        if expr.shape == (1, 1):  # the product of two numbers
+            return self.times.join(self.bracket(factor, POWER) for factor in factors)
+        return self.entrywise.join(
+            self._print(factor) if isinstance(factor, PARTIALS) else self.bracket(factor, POWER) for factor in factors
+        )
 
     def _print_Broadcast(self, expr: Any) -> str:
         rows, columns = expr.shape
@@ -146,23 +186,38 @@ class Notation:
         return self._print(nodes.MatMul(expr.argument, nodes.Ones(1, columns)))
 
     def _print_Add(self, expr: Any, **kwargs: Any) -> str:
-        if not expr.has(Total):
+        if not expr.has(*SPECIAL):
             return super()._print_Add(expr, **kwargs)  # type: ignore[misc]
         return self.signed_sum(ordered_terms(expr))
 
     def _print_Mul(self, expr: Any) -> str:
-        if not expr.is_Mul or not expr.has(Total):
+        if not expr.is_Mul or not expr.has(*SPECIAL):
             return super()._print_Mul(expr)  # type: ignore[misc]
         if is_negative(expr):
             return self.minus + self.bracket(-expr, ENTRYWISE)
-        below = [f for f in expr.args if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(Total)]
+        below = [f for f in expr.args if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)]
         if below:
             return self.quotient(sympy.Mul(*[f for f in expr.args if f not in below]), 1 / sympy.Mul(*below))
-        plain = sympy.Mul(*[factor for factor in expr.args if not factor.has(Total)])
-        sums = [factor for factor in expr.args if factor.has(Total)]
+        plain = sympy.Mul(*[factor for factor in expr.args if not factor.has(*SPECIAL)])
+        sums = [factor for factor in expr.args if factor.has(*SPECIAL)]
         least = ENTRYWISE if len(sums) == 1 else POWER  # ½ Σ A, but (Σ A) (Σ B)
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
+
+    def _print_ByEntry(self, expr: Any) -> str:
+        return self.partial(self._print(expr.of), expr.of, self._print(expr.by), expr.by)
+
+    _print_ScalarByEntry = _print_ByEntry
+    _print_Entrywise = _print_ByEntry
+    _print_EntrySlope = _print_ByEntry
+
+    def _print_Gradient(self, expr: Any) -> str:
+        return self.partial(self._print(expr.cost), expr.cost, self._print(expr.of), expr.of)
+
+    def partial(self, above: str, of: Any, below: str, by: Any) -> str:
+        """∂of/∂by; what is no name stands in brackets."""
+        above, below = (text if x.is_symbol else self.wrap(text) for text, x in ((above, of), (below, by)))
+        return f"∂{above}/∂{below}"
 
     def quotient(self, above: Expr, below: Expr) -> str:
         return f"{self.bracket(above, PRODUCT + 1)}/{self.bracket(below, PRODUCT + 1)}"

@@ -74,6 +74,12 @@ class Text(Notation, StrPrinter):
     def _print_Transpose(self, expr: Any) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}ᵀ"
 
+    def _print_Entry(self, expr: Any) -> str:
+        return f"{text_name(expr.name)}[{','.join(expr.letters)}]" if expr.letters else text_name(expr.name)
+
+    def _print_SumOver(self, expr: Any) -> str:
+        return f"Σ_{','.join(expr.letters)} {self.summand(expr.args[0])}"
+
     def _print_OneMatrix(self, expr: Any) -> str:
         return f"ones({shape_text(expr.shape)})"
 
@@ -95,10 +101,6 @@ class Text(Notation, StrPrinter):
 
     def _print_Relational(self, expr: Any) -> str:
         return f"{self._print(expr.lhs)} {_RELATIONS.get(expr.rel_op, expr.rel_op)} {self._print(expr.rhs)}"
-
-    def _print_Partial(self, expr: Any) -> str:
-        ratio = f"∂{self._print(expr.cost)}/∂{self.bracket(expr.of, ATOM)}"
-        return ratio if expr.through is None else f"{ratio} through {self._print(expr.through)}"
 
 
 class Typed(Notation, StrPrinter):

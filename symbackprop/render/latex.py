@@ -1,11 +1,16 @@
-"""A derivation as LaTeX: one `align*` with the rule beside each line, or a whole document."""
+"""A derivation as LaTeX: one `align*` with the reason above each line, or a whole document."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
+from symbackprop.network import SCALAR
 from symbackprop.printing.latex import Latex
-from symbackprop.render.outline import Outline
+from symbackprop.render.outline import Formula, Line, Outline, Section
+from symbackprop.sentences import why
 from symbackprop.shapes import shape_of
-from symbackprop.tape import Step, constants_in_words
+from symbackprop.tape import Step
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}
@@ -15,24 +20,49 @@ _DOCUMENT = r"""\documentclass{article}
 %s\end{document}
 """
 _A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
+_SIGNS = str.maketrans({"Σ": r"$\sum$", "×": r"$\times$"})  # what sentences have that LaTeX's text has not
 
-Row = tuple[str, str, str]  # left side, right side, reason
+
+@dataclass(frozen=True)
+class Row:
+    """A formula in parts: `left = right`, the shape beside it, and the sentence above it."""
+
+    left: str
+    right: str
+    beside: str = ""
+    above: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows under a heading."""
+
+    title: str
+    rows: tuple[Row, ...]
 
 
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:
     """An `align*` (it needs amsmath), or with `standalone` a document that compiles as it is."""
-    writer = LatexWriter(outline)
-    network, sections = writer.network(), writer.sections()
-    parts = [aligned_rows(network), *(f"\\intertext{{${title}$}}\n{aligned_rows(rows)}" for title, rows in sections)]
-    body = "\\begin{align*}\n" + " \\\\\n".join(parts) + "\n\\end{align*}\n"
-    if not standalone:
-        return body
-    return _DOCUMENT % (_paper_width([*network, *(row for _, rows in sections for row in rows)]), body)
+    blocks = latex_blocks(outline)
+    body = "\\begin{align*}\n" + " \\\\\n".join(_aligned(block) for block in blocks) + "\n\\end{align*}\n"
+    return _DOCUMENT % (_paper_width([row for block in blocks for row in block.rows]), body) if standalone else body
+
+
+def _aligned(block: Block) -> str:
+    rows = [f"\\intertext{{{row.above}}}\n{formula(row)}" if row.above else formula(row) for row in block.rows]
+    return f"\\intertext{{\\textbf{{{block.title}}}}}\n" + " \\\\\n".join(rows)
+
+
+def formula(row: Row) -> str:
+    """A row of an `align*` or `aligned`: the shape stands in a column of its own."""
+    return f"{row.left} &= {row.right}" + (f" && {row.beside}" if row.beside else "")
 
 
 def _paper_width(rows: list[Row]) -> float:
-    """Wide enough, in cm, for the widest left side beside the widest right side beside the widest reason."""
-    widest = sum(max(_symbols(row[column]) for row in rows) for column in range(3))
+    """Wide enough, in cm, for the widest left side beside the widest right side beside the widest shape."""
+    widest = sum(
+        max(map(_symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True)
+    )
     return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
 
 
@@ -42,53 +72,62 @@ def _symbols(latex: str) -> int:
     return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain)))
 
 
-def aligned_rows(rows: list[Row]) -> str:
-    """The rows of an `align*` or `aligned`: the reason stands in a column of its own."""
-    lines = (f"{left} &= {right}" + (f" && {reason}" if reason else "") for left, right, reason in rows)
-    return " \\\\\n".join(lines)
+def latex_blocks(outline: Outline) -> list[Block]:
+    """The parts of a document: what a level of detail leaves out is not there."""
+    return _Writer(outline).blocks()
 
 
-class LatexWriter:
-    """The rows of a document, in LaTeX."""
-
+class _Writer:
     def __init__(self, outline: Outline):
         self.outline = outline
         self.printer = Latex(outline.function_names)
 
+    def blocks(self) -> list[Block]:
+        network = [Block(f"Network (rows are examples): {self.declarations()}", tuple(self.network()))]
+        sections = [Block(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections]
+        result = Block("Result", tuple(self.rows(self.outline.result)))
+        return [*(network if self.outline.network else []), *sections, result]
+
+    def declarations(self) -> str:
+        words = {SCALAR: "hyperparameter"}
+        roles = self.outline.tape.network.roles
+        return ", ".join(
+            f"{words.get(roles[s.name], roles[s.name])} ${self.show(s)}$" + self.of_shape(shape_of(s))
+            for s in self.outline.tape.network.arguments
+        )
+
+    def of_shape(self, shape: tuple[Any, ...]) -> str:
+        return f" (${self.shape(shape)}$)" if shape else ""
+
+    def network(self) -> Iterator[Row]:
+        yield from self.rows(self.outline.network)
+        for f in self.outline.definitions:
+            said = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
+            yield Row(self.printer.of_z(f), " = ".join(map(self.show, self.printer.definition(f))), said)
+
+    def title(self, section: Section) -> str:
+        cost, parameter = self.show(self.outline.tape.cost.symbol), self.show(section.parameter)
+        return rf"$\partial {cost} / \partial {parameter}$, of the shape ${self.shape(section.parameter.shape)}$ of ${parameter}$"
+
+    def rows(self, lines: tuple[Line, ...]) -> Iterator[Row]:
+        for line in lines:
+            above, beside = self.reason(line.step), self.shape(line.shape)
+            for shown in line.formulas:
+                yield Row(self.left(shown), self.show(shown.right), beside, above)
+                above = beside = ""
+
+    def left(self, shown: Formula) -> str:
+        name = f"{self.show(shown.name)} = " if shown.name is not None else ""
+        return name + (self.show(shown.left) if shown.left is not None else "")
+
+    def reason(self, step: Step | None) -> str:
+        if step is None:
+            return ""
+        sentence = why(step, lambda quantity: f"${self.show(quantity)}$")
+        return rf"\emph{{{step.rule}}}: {sentence}".translate(_SIGNS)
+
     def show(self, expression: object) -> str:
         return str(self.printer.doprint(expression))
-
-    def network(self) -> list[Row]:
-        rows = [
-            (self.show(e.symbol), self.show(e.expression), self.shape(shape_of(e.symbol)))
-            for e in self.outline.tape.equations
-        ]
-        for f in self.outline.definitions:
-            name = rf"{self.printer.function_name(f)}\!\left(z\right)"
-            said = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
-            rows.append((name, self.show(f.expression), said))
-        return rows
-
-    def sections(self) -> list[tuple[str, list[Row]]]:
-        """For each parameter its ∂J/∂W as a title, and the steps to it."""
-        cost = self.show(self.outline.tape.cost.symbol)
-        return [
-            (
-                rf"\partial {cost} / \partial {self.show(section.parameter)}",
-                [self.step(step) for step in section.steps],
-            )
-            for section in self.outline.sections
-        ]
-
-    def step(self, step: Step) -> Row:
-        name = f"{self.show(step.symbol)} = " if step.symbol is not None else ""
-        return name + self.show(step.before), self.show(step.after), self.reason(step)
-
-    def reason(self, step: Step) -> str:
-        note = constants_in_words(
-            step.rule, [f"${self.show(c)}$" for c in step.constants], f"${self.show(step.before.of)}$"
-        )
-        return rf"\text{{{step.rule}{f' ({note})' if note else ''}}}"
 
     def shape(self, shape: tuple[object, ...]) -> str:
         return self.printer.shape(shape) if shape else ""

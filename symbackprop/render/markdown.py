@@ -1,15 +1,29 @@
 """A derivation as Markdown with `$$` formulas, as GitHub and Jupyter show them."""
 
-from symbackprop.render.latex import LatexWriter, Row, aligned_rows
+from collections.abc import Iterable, Iterator
+
+from symbackprop.render.latex import Block, Row, formula, latex_blocks
 from symbackprop.render.outline import Outline
 
 
 def to_markdown(outline: Outline) -> str:
-    """A heading for the network and for each parameter, each with its formulas and rules."""
-    writer = LatexWriter(outline)
-    blocks = [("Network", writer.network()), *((f"${title}$", rows) for title, rows in writer.sections())]
-    return "\n\n".join(f"## {title}\n\n{_block(rows)}" for title, rows in blocks) + "\n"
+    """A heading for the network and for each parameter, each with its formulas, rules and reasons."""
+    return "\n\n".join(part for block in latex_blocks(outline) for part in _parts(block)) + "\n"
 
 
-def _block(rows: list[Row]) -> str:
-    return f"$$\n\\begin{{aligned}}\n{aligned_rows(rows)}\n\\end{{aligned}}\n$$"
+def _parts(block: Block) -> Iterator[str]:
+    yield f"## {block.title}"
+    rows: list[Row] = []
+    for row in block.rows:
+        if row.above and rows:
+            yield _display(rows)
+            rows = []
+        if row.above:
+            yield row.above.replace("\\emph{", "**").replace("}:", ":**", 1)
+        rows.append(row)
+    yield _display(rows)
+
+
+def _display(rows: Iterable[Row]) -> str:
+    aligned = " \\\\\n".join(map(formula, rows))
+    return f"$$\n\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}\n$$"

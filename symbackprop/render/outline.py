@@ -1,12 +1,42 @@
 """What every document says, in order, before any notation: the network, each gradient's route, the result."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
+from sympy import Expr
+
+from symbackprop.errors import ArgumentError, nearest
 from symbackprop.functions import ElementwiseFunction
 from symbackprop.maps import Elementwise
+from symbackprop.network import INPUT, TARGET
 from symbackprop.nodes import postorder
-from symbackprop.tape import SEVERAL_USES, Step, Tape
+from symbackprop.partials import Gradient
+from symbackprop.printing.indices import Indices
+from symbackprop.shapes import shape_of
+from symbackprop.tape import Step, Tape
+
+DETAILS = ("full", "delta", "result")
+VIEWS = ("matrix", "index", "both")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`name = left = right`, or `= right` where it goes on from the line before."""
+
+    right: Any
+    left: Any = None
+    name: Any = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A formula in the wanted views, the shape of both its sides, and the step that it is, if it is one."""
+
+    formulas: tuple[Formula, ...]
+    shape: tuple[Any, ...]
+    step: Step | None = None
 
 
 @dataclass(frozen=True)
@@ -14,17 +44,18 @@ class Section:
     """The route to one parameter's gradient, from what earlier sections found."""
 
     parameter: Any
-    steps: tuple[Step, ...]
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
 class Outline:
-    """The parts of a document about a tape."""
+    """The parts of a document about a tape; what its level of detail leaves out is empty."""
 
     tape: Tape
     functions: tuple[ElementwiseFunction, ...]  # the elementwise functions of the network
+    network: tuple[Line, ...]
     sections: tuple[Section, ...]
-    result: tuple[Step, ...]  # the backpropagation equations: the steps that end in a δ or in a gradient
+    result: tuple[Line, ...]  # the backpropagation equations: a line for each δ and for each gradient
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:
@@ -38,40 +69,98 @@ class Outline:
 
     @property
     def function_names(self) -> dict[str, str]:
-        """A network with one activation calls it f; with several, each keeps its own name."""
-        taken = "f" in self.tape.network.symbols or "f" in map(str, self.tape.network.dimensions)
-        return {self.functions[0].name: "f"} if len(self.functions) == 1 and not taken else {}
+        return function_names(self.tape)
 
 
-def outline(tape: Tape) -> Outline:
-    """Arrange a tape for reading."""
-    whole = {step.before.of: i for i, step in enumerate(tape.steps) if step.before.through is None}
-    parameters = sorted(tape.wrt, key=lambda p: _arrival(tape, whole[p]))
-    known: set[int] = set()
-    sections = [Section(parameter, _route(tape, whole[parameter], known)) for parameter in parameters]
-    ends = {i for i, step in enumerate(tape.steps) if step.symbol is not None} | {whole[p] for p in tape.wrt}
-    result = [tape.steps[i] for i in sorted(ends, key=lambda i: _arrival(tape, i))]
-    return Outline(tape, _functions(tape), tuple(sections), tuple(result))
+def function_names(tape: Tape) -> dict[str, str]:
+    """A network with one activation calls it f; with several, each keeps its own name."""
+    taken = "f" in tape.network.symbols or "f" in map(str, tape.network.dimensions)
+    functions = _functions(tape)
+    return {functions[0].name: "f"} if len(functions) == 1 and not taken else {}
 
 
-def _route(tape: Tape, end: int, known: set[int]) -> tuple[Step, ...]:
-    """The steps that lead to one, without those already known; they are known from then on."""
-    route, pending = [], [end]
-    while pending:
-        position = pending.pop()
-        if position not in known:
-            known.add(position)
-            route.append(position)
-            pending += tape.steps[position].needs
-    return tuple(tape.steps[i] for i in sorted(route))
+def outline(tape: Tape, detail: str = "full", view: str = "matrix") -> Outline:
+    """Arrange a tape for reading.
+
+    Raises `ArgumentError` for a level of detail or a view that there is not.
+    """
+    for what, given, known in (("detail", detail, DETAILS), ("view", view, VIEWS)):
+        if given not in known:
+            raise ArgumentError(f"unknown {what} {given!r}: {nearest(given, known)}")
+    arranged = _Arranged(tape, view)
+    result = tuple(arranged.result())
+    if detail == "result":
+        return Outline(tape, (), (), (), result)
+    network = tuple(arranged.equation(e.symbol, e.expression) for e in tape.equations)
+    sections = tuple(arranged.sections()) if detail == "full" else ()
+    return Outline(tape, _functions(tape), network, sections, result)
+
+
+class _Arranged:
+    """The lines of a document in one view."""
+
+    def __init__(self, tape: Tape, view: str):
+        self.tape = tape
+        self.view = view
+        self.indices = Indices(index_letters(tape))
+
+    def line(self, about: Any, formula: Formula, shape: Any, step: Step | None = None) -> Line:
+        """A formula about a quantity, in the wanted views."""
+        shown = [formula] if self.view != "index" else []
+        if self.view != "matrix":
+            sides = (formula.left, formula.right) if formula.left is not None else (formula.right,)
+            rewritten = self.indices.statement(about, *sides)
+            name = None if formula.name is None else self.indices.statement(about, formula.name)[0]
+            left = rewritten[0] if formula.left is not None else None
+            shown.append(Formula(rewritten[-1], left, name))
+        return Line(tuple(shown), tuple(shape), step)
+
+    def equation(self, symbol: Any, expression: Any) -> Line:
+        return self.line(symbol, Formula(expression, symbol), shape_of(symbol))
+
+    def sections(self) -> Iterator[Section]:
+        for section in self.tape.sections:
+            lines, last = [], None
+            for step in section.steps:
+                about = step.before.of if isinstance(step.before, Gradient) else step.wrt
+                goes_on = step.before == last and step.symbol is None
+                formula = Formula(step.after, None if goes_on else step.before, step.symbol)
+                lines.append(self.line(about, formula, step.shape, step))
+                last = step.after
+            yield Section(section.parameter, tuple(lines))
+
+    def result(self) -> Iterator[Line]:
+        """The δ's and the gradients, in the order in which the sections find them."""
+        named = {adjoint.of: adjoint for adjoint in self.tape.adjoints}
+        cost = self.tape.cost.symbol
+        for section in self.tape.sections:
+            for step in section.steps:
+                if step.symbol is not None:
+                    adjoint = named[step.node]
+                    formula = Formula(adjoint.expression, step.before, adjoint.symbol)
+                    yield self.line(step.before.of, formula, step.shape)
+            gradient = self.tape.gradients[str(section.parameter.name)]
+            yield self.line(section.parameter, Formula(gradient, Gradient(cost, section.parameter)), gradient.shape)
+
+
+def index_letters(tape: Tape) -> dict[Expr, str]:
+    """The letter that runs over each dimension: n over the N examples, h over a layer of width H, …"""
+    network = tape.network
+    inputs, targets = network.of_role(INPUT), network.of_role(TARGET)
+    places = ((inputs, 0, "n"), (targets, 1, "k"), (inputs, 1, "d"))
+    usual = {symbols[0].shape[axis]: letter for symbols, axis, letter in places if symbols}
+    letters: dict[Expr, str] = {}
+    for size in dict.fromkeys(n for s in (*network.symbols.values(), *_parts(tape)) for n in shape_of(s)):
+        own = str(size).lower() if str(size).isalpha() and len(str(size)) == 1 else usual.get(size, "h")
+        candidates = chain([own], "hijlmpqrst", (f"i{rank}" for rank in count(1)))
+        letters[size] = next(letter for letter in candidates if letter not in letters.values())
+    return letters
+
+
+def _parts(tape: Tape) -> Iterator[Any]:
+    return (part for equation in tape.equations for part in postorder(equation.expression))
 
 
 def _functions(tape: Tape) -> tuple[ElementwiseFunction, ...]:
-    nodes = (node for equation in tape.equations for node in postorder(equation.expression))
-    return tuple(dict.fromkeys(node.function.undifferentiated for node in nodes if isinstance(node, Elementwise)))
-
-
-def _arrival(tape: Tape, position: int) -> tuple[int, int]:
-    """When the walk back from the cost has all that a step says; a sum says what its last part brought."""
-    step = tape.steps[position]
-    return (max(step.needs) if step.rule == SEVERAL_USES else position), position
+    maps = (part for part in _parts(tape) if isinstance(part, Elementwise))
+    return tuple(dict.fromkeys(part.function.undifferentiated for part in maps))

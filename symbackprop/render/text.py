@@ -1,16 +1,19 @@
 """A derivation as text for a terminal."""
 
+import textwrap
 from typing import Any
 
 from symbackprop.network import SCALAR
 from symbackprop.printing.text import Text, text_name
-from symbackprop.render.outline import Outline
+from symbackprop.render.outline import Formula, Line, Outline
+from symbackprop.sentences import why
 from symbackprop.shapes import shape_of, shape_text
-from symbackprop.tape import Step
+
+_WIDTH, _FORMULA = 100, 70  # of a sentence, and of a formula with its rule beside it
 
 
 def to_text(outline: Outline) -> str:
-    """The network, the steps to each gradient with their rules, and the result."""
+    """The network, the steps to each gradient with their rules and why, and the result."""
     return _TextDocument(outline).whole()
 
 
@@ -21,64 +24,73 @@ class _TextDocument:
         self.printer = Text(outline.function_names)
 
     def whole(self) -> str:
-        blocks = [self.network(), *(self.section(k) for k in range(len(self.outline.sections))), self.result()]
-        return "\n\n".join(blocks)
+        blocks = [self.network()] if self.outline.network else []
+        blocks += [self.section(k) for k in range(len(self.outline.sections))]
+        return "\n\n".join([*blocks, self.result()])
 
     def network(self) -> str:
-        rows = [(text_name(e.name), self.show(e.expression), _shape(e.symbol)) for e in self.tape.equations]
-        lines = ["Network (rows are examples)", *self.declarations(), *_columns(rows, " = ")]
+        lines = ["Network (rows are examples)", *self.declarations(), *self.lines(self.outline.network)]
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:
         words = {SCALAR: "hyperparameter"}
         roles = {name: words.get(role, role) for name, role in self.tape.network.roles.items()}
-        rows = [(text_name(s.name), roles[s.name], _shape(s)) for s in self.tape.network.arguments]
-        return _columns(rows, "   ")
+        return _columns([[text_name(s.name), roles[s.name], _shape(shape_of(s))] for s in self.tape.network.arguments])
 
     def functions(self) -> list[str]:
         lines = []
         for f in self.outline.definitions:
             name = self.printer.function_name(f)
             said = f" ({f.name})" if f.order == 0 and name != f.name else ""
-            lines.append(f"  {name}(z) = {self.show(f.expression)}{said}")
+            lines.append(f"  {self.printer.of_z(f)} = {' = '.join(map(self.show, self.printer.definition(f)))}{said}")
         return lines
 
     def section(self, rank: int) -> str:
         section = self.outline.sections[rank]
-        parameter = self.show(section.parameter)
-        cost, shape = self.show(self.tape.cost.symbol), _shape(section.parameter)
-        title = f"∂{cost}/∂{parameter}   {shape}, the shape of {parameter}"
-        rows = [(self.rule(step), self.equation(step), _shape_of_step(step)) for step in section.steps]
-        return "\n".join([title, *_columns(rows, "   ")])
+        parameter, cost = self.show(section.parameter), self.show(self.tape.cost.symbol)
+        title = f"∂{cost}/∂{parameter}   {_shape(section.parameter.shape)}, the shape of {parameter}"
+        return "\n".join([title, *self.lines(section.lines)])
 
     def result(self) -> str:
-        rows = [(self.left(step), self.show(step.after), _shape_of_step(step)) for step in self.outline.result]
-        return "\n".join(["Result", *_columns(rows, " = ")])
+        return "\n".join(["Result", *self.lines(self.outline.result)])
 
-    def left(self, step: Step) -> str:
-        return self.show(step.before) if step.symbol is None else self.show(step.symbol)
+    def lines(self, lines: tuple[Line, ...]) -> list[str]:
+        """Each line's formulas, with its rule and shape beside and its sentence below."""
+        rows, notes = [], []
+        for line in lines:
+            beside = [self.rule(line), _shape(line.shape)] if line.step else [_shape(line.shape)]
+            for formula in line.formulas:
+                rows.append([self.formula(formula), *beside])
+                beside = [""] * len(beside)
+                notes.append("")
+            notes[-1] = why(line.step, self.show) if line.step else ""
+        return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_wrapped(note))]
 
-    def rule(self, step: Step) -> str:
-        return f"{step.rule} ({step.note})" if step.note else step.rule
+    def rule(self, line: Line) -> str:
+        assert line.step is not None
+        return line.step.rule
 
-    def equation(self, step: Step) -> str:
-        name = f"{self.show(step.symbol)} = " if step.symbol is not None else ""
-        return f"{name}{self.show(step.before)} = {self.show(step.after)}"
+    def formula(self, formula: Formula) -> str:
+        left = self.show(formula.left) if formula.left is not None else " "
+        name = f"{self.show(formula.name)} = " if formula.name is not None else ""
+        return f"{name}{left} = {self.show(formula.right)}"
 
     def show(self, expression: object) -> str:
         return str(self.printer.doprint(expression))
 
 
-def _shape(symbol: Any) -> str:
-    shape = shape_of(symbol)
+def _shape(shape: tuple[Any, ...]) -> str:
     return shape_text(shape) if shape else "scalar"
 
 
-def _shape_of_step(step: Step) -> str:
-    return shape_text(step.shape) if step.shape else "scalar"
+def _wrapped(note: str) -> list[str]:
+    return textwrap.wrap(note, _WIDTH, initial_indent="      ", subsequent_indent="      ")
 
 
-def _columns(rows: list[tuple[str, str, str]], between: str) -> list[str]:
-    first = max(len(row[0]) for row in rows)
-    second = max(len(row[1]) for row in rows)
-    return [f"  {a:<{first}}{between}{b:<{second}}   {c}" for a, b, c in rows]
+def _columns(rows: list[list[str]]) -> list[str]:
+    """The rows as columns; one without anything beside it may run on."""
+    beside = [row for row in rows if any(row[1:])]
+    widths = [min(max(map(len, column)), _FORMULA) for column in zip(*beside, strict=True)]
+    return [
+        "  " + "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

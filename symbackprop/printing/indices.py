@@ -1,0 +1,157 @@
+"""Formulas entry by entry: `∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]`.
+
+An expression is rewritten into one over entries, made of the same nodes, so that the printers print it as they print
+any other: a product of entries is a product entry by entry of 1×1 matrices, whose sign goes without saying.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Pow
+
+from symbackprop import nodes
+from symbackprop.functions import FUNCTION
+from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.nodes import HadamardPower, MatAdd, hadamard, scaled
+from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
+from symbackprop.printing.entries import Entry, EntrySlope, Letter, SumOver
+from symbackprop.printing.notation import SPECIAL, ordered_terms
+from symbackprop.shapes import is_matrix, shape_of
+
+
+class Indices:
+    """Rewrites formulas entry by entry; `letters` says which letter runs over which dimension."""
+
+    def __init__(self, letters: Mapping[Expr, str]):
+        self.letters = letters
+        self.moved: tuple[Letter, Letter] = (None, None)  # the entry of W that ∂/∂W is by
+
+    def statement(self, quantity: Any, *sides: Any) -> list[Any]:
+        """What the sides of an equation say about one entry of a quantity."""
+        at = self._free(shape_of(quantity) or (Integer(1),) * 2, frozenset())
+        self.moved = (at[0], at[1])
+        used = frozenset(letter for letter in at if letter)
+        return [self._side(side, *self.moved, used) for side in sides]
+
+    def _side(self, side: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+        if isinstance(side, Gradient):
+            return EntrySlope(side.cost, self._side(side.of, i, j, used))
+        return self.entry(side, i, j, used) if is_matrix(side) else self.scalar(side, used)
+
+    def entry(self, matrix: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+        """The entry of a matrix at (i, j); `used` are the letters that stand for something already."""
+        if matrix.is_symbol:
+            return Entry(matrix, i, j)
+        rewrite = next(_ENTRIES[kind] for kind in type(matrix).__mro__ if kind in _ENTRIES)
+        return rewrite(self, matrix, i, j, used)
+
+    def scalar(self, expression: Any, used: frozenset[str]) -> Any:
+        """A scalar; one without matrices stays as it is."""
+        if not expression.has(*SPECIAL):
+            return expression
+        rewrite = next(_SCALARS[kind] for kind in type(expression).__mro__ if kind in _SCALARS)
+        return rewrite(self, expression, used)
+
+    def sum(self, sizes: Any, used: frozenset[str], summand: Callable[..., Any]) -> Any:
+        """Σ over fresh letters for the sizes, of what `summand(letters, used)` makes of them."""
+        letters = self._free(sizes, used)
+        running = [letter for letter in letters if letter]
+        inner = summand(letters, used | set(running))
+        return SumOver(inner, *running) if running else inner
+
+    def _free(self, sizes: Any, used: frozenset[str]) -> list[Letter]:
+        free: list[Letter] = []
+        for size in sizes:
+            names = (self.letters[size] + "′" * primes for primes in count())
+            free.append(None if size == 1 else next(name for name in names if name not in used and name not in free))
+        return free
+
+
+def _product(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    def chained(letters: list[Letter], used: frozenset[str]) -> Any:
+        path = [i, *letters, j]
+        return hadamard(*(indices.entry(factor, path[k], path[k + 1], used) for k, factor in enumerate(node.args)))
+
+    return indices.sum([factor.shape[1] for factor in node.args[:-1]], used, chained)
+
+
+def _along(node: Any, letter: Letter, i: Letter, j: Letter) -> tuple[Letter, Letter]:
+    """The place in the line that a node with an axis works on."""
+    return (letter, j) if node.axis == ROWS else (i, letter)
+
+
+def _summed(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str], of: Any = None) -> Any:
+    argument = node.argument
+
+    def one(letters: list[Letter], used: frozenset[str]) -> Any:
+        entry = indices.entry(argument, *_along(node, letters[0], i, j), used)
+        return entry if of is None else of(entry)
+
+    return indices.sum([argument.shape[node.axis]], used, one)
+
+
+def _exp(entry: Any) -> Any:
+    return Elementwise(FUNCTION["exp"], entry)
+
+
+def _softmax(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    whole = _summed(indices, node, i, j, used, _exp)
+    return hadamard(_exp(indices.entry(node.argument, i, j, used)), HadamardPower(whole, -1))
+
+
+def _logsumexp(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    return Elementwise(FUNCTION["log"], _summed(indices, node, i, j, used, _exp))
+
+
+def _broadcast(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    return indices.entry(node.argument, *_along(node, None, i, j), used)
+
+
+def _scaled(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    return _times(indices.scalar(node.args[0], used), indices.entry(node.args[1], i, j, used))
+
+
+def _times(coefficient: Any, entry: Any) -> Any:
+    return hadamard(coefficient, entry) if is_matrix(coefficient) else scaled(coefficient, entry)
+
+
+def _slope(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    return EntrySlope(indices.entry(node.of, i, j, used), Entry(node.by, *indices.moved))
+
+
+# fmt: off
+_ENTRIES: dict[type, Callable[..., Any]] = {
+    nodes.MatAdd:          lambda s, e, i, j, used: MatAdd(*(s.entry(term, i, j, used) for term in e.args)),
+    nodes.Scaled:          _scaled,
+    nodes.MatMul:          _product,
+    nodes.Transpose:       lambda s, e, i, j, used: s.entry(e.args[0], j, i, used),
+    nodes.HadamardProduct: lambda s, e, i, j, used: hadamard(*(s.entry(factor, i, j, used) for factor in e.args)),
+    nodes.HadamardPower:   lambda s, e, i, j, used: HadamardPower(s.entry(e.args[0], i, j, used), e.args[1]),
+    nodes.Ones:            lambda s, e, i, j, used: nodes.Ones(1, 1),
+    nodes.Zeros:           lambda s, e, i, j, used: Integer(0),
+    Elementwise:           lambda s, e, i, j, used: Elementwise(e.function, s.entry(e.argument, i, j, used)),
+    Sums:                  _summed,
+    Broadcast:             _broadcast,
+    Softmax:               _softmax,
+    LogSumExp:             _logsumexp,
+    ByEntry:               _slope,
+    Entrywise:             lambda s, e, i, j, used: EntrySlope(s.entry(e.of, i, j, used), s.entry(e.by, i, j, used)),
+}
+_SCALARS: dict[type, Callable[..., Any]] = {
+    Add:                   lambda s, e, used: MatAdd(*(s.scalar(term, used) for term in ordered_terms(e))),
+    Mul:                   lambda s, e, used: _scalar_product(s, e, used),
+    Pow:                   lambda s, e, used: HadamardPower(s.scalar(e.base, used), e.exp),
+    sympy.exp:             lambda s, e, used: _exp(s.scalar(e.args[0], used)),
+    sympy.log:             lambda s, e, used: Elementwise(FUNCTION["log"], s.scalar(e.args[0], used)),
+    Total:                 lambda s, e, used: s.sum(e.argument.shape, used,
+                                                    lambda at, used: s.entry(e.argument, *at, used)),
+    ScalarByEntry:         lambda s, e, used: EntrySlope(s.scalar(e.of, used), Entry(e.by, *s.moved)),
+}
+# fmt: on
+
+
+def _scalar_product(indices: Indices, product: Any, used: frozenset[str]) -> Any:
+    plain = Mul(*(factor for factor in product.args if not factor.has(*SPECIAL)))
+    return scaled(plain, hadamard(*(indices.scalar(f, used) for f in product.args if f.has(*SPECIAL))))

@@ -1,0 +1,149 @@
+"""What each line of a derivation says, in one plain sentence."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sympy
+from sympy import Basic
+
+from symbackprop import nodes
+from symbackprop.errors import listed
+from symbackprop.maps import Broadcast, Elementwise, Total
+from symbackprop.partials import Gradient, by_entry
+
+# The rules that are not of one kind of node.
+DEFINITION = "definition"
+KNOWN_ERRORS = "chain rule"
+NAMED_ERROR = "backpropagating error"
+SEVERAL_USES = "sum over all uses"
+SAME_QUANTITY = "same quantity"
+NO_DEPENDENCE = "constant rule"
+
+Show = Callable[[Basic], str]
+
+
+def note(step: Any, show: Show) -> str:
+    """The side conditions of a step: `y is constant`."""
+    return "; ".join(
+        f"{listed(map(show, map(_once, names)))} {'is' if len(names) == 1 else 'are'} {what}"
+        for names, what in ((step.constants, "constant"), (step.held, "held"))
+        if names
+    )
+
+
+def _once(quantity: Any) -> Any:
+    """A repeated row or column as the row or column."""
+    return quantity.argument if isinstance(quantity, Broadcast) else quantity
+
+
+def why(step: Any, show: Show) -> str:
+    """The sentence of a step, with its formulas as `show` prints them."""
+    template = SENTENCES.get((step.rule, type(step.expression))) or SENTENCES[step.rule]
+    return template.format_map(_Words(step, show)) + (_HELD.format_map(_Words(step, show)) if step.held else "")
+
+
+_HELD = " What comes through {held} is a term of its own."
+
+# fmt: off
+SENTENCES: dict[Any, str] = {
+    DEFINITION:     "This is {cost}, written out.",
+    KNOWN_ERRORS:   "{errors} is known already: the route to {wrt} goes on from there.",
+    NAMED_ERROR:    "It is used again below, for all that {node} is made of: it gets a name.",
+    SEVERAL_USES:   "{node} is used in several places: what comes through each of them is added up.",
+    SAME_QUANTITY:  "{node} is another name of {parts}.",
+    NO_DEPENDENCE:  "{constants} {do} not change with {wrt}: the derivative is 0.",
+    "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",
+    ("sum rule", Total):
+                    "The derivative of the sum is the sum of the derivatives: look at one example at a time, as if the Σ were not there.",
+    "constant factor rule":
+                    "The constant factor {constants} stays as it is.",
+    "product rule": "One factor after the other is derived, while the others stay as they are.",
+    "power rule":   "The exponent comes down in front, and what it stands on is derived in its turn.",
+    ("chain rule", Elementwise):
+                    "{node} changes with {parts}, and {parts} with {wrt}: the two derivatives are multiplied.",
+    ("chain rule", sympy.exp):
+                    "The exponential is its own derivative; its argument is derived in its turn.",
+    ("chain rule", sympy.log):
+                    "The derivative of log is one over its argument, which is derived in its turn.",
+    "derivative of the activation":
+                    "Each entry of {node} depends on the same entry of {parts} alone, with the slope {slope}.",
+    "linear step":  "It is linear in {parts}, which is derived where it stands.",
+    ("linear step", nodes.MatMul):
+                    "A product is linear in each factor. {synapse}",
+    "matrix form":  "In the shape of {parts}: each entry of {parts} gets back what came from it.",
+    ("matrix form", nodes.MatMul):
+                    "The product with the transpose adds the terms up again, over {added}: it has the shape {shape} of {parts}.",
+    ("matrix form", Broadcast):
+                    "{parts} was repeated, so the terms of all repetitions are added up: it has the shape {shape} of {parts}.",
+    "softmax rule": "Every softmax depends on all entries beside it: that is the sum which is taken away.",
+    "log-sum-exp rule":
+                    "The derivative of log Σ exp by each entry is the softmax of that entry.",
+}
+# fmt: on
+
+
+class _Words(dict[str, str]):
+    """What stands for each {name} of a sentence."""
+
+    def __init__(self, step: Any, show: Show):
+        super().__init__()
+        self.step, self.show = step, show
+
+    def __missing__(self, name: str) -> str:
+        return str(getattr(self, f"_{name}")())
+
+    def _listed(self, quantities: Iterable[Basic]) -> str:
+        return listed(map(self.show, map(_once, quantities)))
+
+    def _cost(self) -> str:
+        return self.show(self.step.before.cost)
+
+    def _wrt(self) -> str:
+        return self.show(self.step.wrt)
+
+    def _node(self) -> str:
+        return self.show(self.step.node)
+
+    def _parts(self) -> str:
+        return self._listed(self.step.parts)
+
+    def _constants(self) -> str:
+        return self._listed(self.step.constants)
+
+    def _held(self) -> str:
+        return self._listed(self.step.held)
+
+    def _do(self) -> str:
+        return "does" if len(self.step.constants) == 1 else "do"
+
+    def _shape(self) -> str:
+        return " and ".join(
+            dict.fromkeys(f"{self.show(part.shape[0])}×{self.show(part.shape[1])}" for part in self.step.parts)
+        )
+
+    def _synapse(self) -> str:
+        parts, factors = self.step.parts, self.step.expression.args
+        others = [factor for factor in factors if factor not in parts]
+        if len(parts) > 1 or not others:
+            return "One factor after the other is derived."
+        slope = self.show(by_entry(self.step.node, parts[0]))
+        return f"On each synapse, {slope} is what {self.show(parts[0])} is multiplied with: {self._listed(others)}."
+
+    def _slope(self) -> str:
+        """f′ at its argument."""
+        return self.show(self.step.expression.function.prime(self.step.expression.argument))
+
+    def _errors(self) -> str:
+        """∂J/∂… of the parts."""
+        return self._listed(Gradient(self.step.before.cost, part) for part in self.step.parts)
+
+    def _added(self) -> str:
+        """What a product with a transpose adds up: rows for what stands on the right, columns for the left."""
+        factors, parts = self.step.expression.args, self.step.parts
+        rows = any(factor in parts for factor in factors[1:])
+        columns = any(factor in parts for factor in factors[:-1])
+        return listed(
+            f"the {self.show(size)} {word}{'s' if size != 1 else ''}"
+            for wanted, size, word in zip((rows, columns), self.step.node.shape, (self.step.row, "column"), strict=True)
+            if wanted
+        )
