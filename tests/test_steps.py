@@ -1,106 +1,28 @@
 """Every single step is a true statement, by numbers: both sides are what happens when W is moved by a little.
 
-The evaluator knows no rule. It computes the network's value node by node, where named quantities, or quantities that
-are held, can be given other values; every derivative is a central difference of such values.
+The evaluator knows no rule: every derivative is a central difference of values of the network, where what is held is
+given the value that it had.
 """
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
 
 import symbackprop as sb
 from symbackprop import nodes, rules
 from symbackprop.builders import COSTS
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.maps import Elementwise, Total
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, Gradient
 from symbackprop.shapes import is_matrix
+from tests.evaluator import Point
 from tests.networks import composite, random_network, residual, rnn, tied, tied_across_sections
 
-# fmt: off
-VALUES = {
-    sympy.Add:             lambda node, *xs: sum(xs),
-    sympy.Mul:             lambda node, *xs: np.prod(xs),
-    sympy.Pow:             lambda node, x, n: x**n,
-    sympy.log:             lambda node, x: np.log(x),
-    sympy.exp:             lambda node, x: np.exp(x),
-    Total:                 lambda node, M: M.sum(),
-    nodes.MatAdd:          lambda node, *Ms: sum(Ms),
-    nodes.Scaled:          lambda node, c, M: c * M,
-    nodes.MatMul:          lambda node, *Ms: np.linalg.multi_dot(Ms),
-    nodes.Transpose:       lambda node, M: M.T,
-    nodes.HadamardProduct: lambda node, *Ms: np.prod(np.broadcast_arrays(*Ms), axis=0),
-    nodes.HadamardPower:   lambda node, M, n: M**n,
-    Elementwise:           lambda node, M: entrywise(node.function)(M) + 0 * M,
-    Sums:                  lambda node, M: M.sum(axis=node.axis, keepdims=True),
-    Softmax:               lambda node, M: np.exp(M) / np.exp(M).sum(axis=node.axis, keepdims=True),
-    LogSumExp:             lambda node, M: np.log(np.exp(M).sum(axis=node.axis, keepdims=True)),
-}
-# fmt: on
-SCALAR = sympy.Symbol("z", real=True)
-QUANTITIES = {Sums: 1, Softmax: 1, LogSumExp: 1, Broadcast: 1}  # how many arguments are no axes and sizes
 STEP = 1e-5
-FUNCTIONS = {}
 
 
-def entrywise(function):
-    if function not in FUNCTIONS:
-        FUNCTIONS[function] = sympy.lambdify(SCALAR, function.at(SCALAR), "numpy")
-    return FUNCTIONS[function]
-
-
-class Point:
-    """A network at a point. `value(node, moved)` is the value of a node where the quantities in `moved` are others."""
-
-    def __init__(self, tape, values):
-        self.tape = tape
-        self.sizes = {
-            size: n
-            for s in tape.network.arguments
-            for size, n in zip(getattr(s, "shape", ()), np.shape(values[s.name]), strict=False)
-        }
-        self.given = {s: values[s.name] for s in tape.network.arguments}
-        self.defined = {equation.symbol: equation.expression for equation in tape.equations}
-        self.here = self.with_named_adjoints()
-
-    def with_named_adjoints(self):
-        """All values at this point, those of the δ's by their definitions."""
-        known = {}
-        for adjoint in self.tape.adjoints:
-            known[adjoint.symbol] = self.value(adjoint.expression, known)
-        return known
-
-    def value(self, node, moved=None):
-        known = self.given | (moved or {})
-        self._fill(node, known)
-        return known[node]
-
-    def _fill(self, node, known):
-        if node in known:
-            return
-        if node in self.defined:
-            self._fill(self.defined[node], known)
-            known[node] = known[self.defined[node]]
-        elif node in self.sizes:
-            known[node] = self.sizes[node]
-        elif node.is_number:
-            known[node] = float(node)
-        else:
-            known[node] = self._computed(node, known)
-
-    def _computed(self, node, known):
-        shape = tuple(int(self.sizes.get(size, size)) for size in getattr(node, "shape", ()))
-        if isinstance(node, nodes.Ones | nodes.Zeros):
-            return np.full(shape, float(isinstance(node, nodes.Ones)))
-        kind = next(k for k in type(node).__mro__ if k in VALUES or k is Broadcast)
-        parts = [a for a in node.args[: QUANTITIES.get(kind)] if isinstance(a, sympy.Expr)]
-        for part in parts:
-            self._fill(part, known)
-        values = [known[part] for part in parts]
-        return np.broadcast_to(values[0], shape) if kind is Broadcast else VALUES[kind](node, *values)
-
-    # derivatives, by moving something
+class Moved(Point):
+    """Derivatives at a point, by moving something by a little."""
 
     def change(self, node, by, direction, held=()):
         """The derivative of a node along a direction of another, while what is held is not moved."""
@@ -134,9 +56,8 @@ def direction_of(point, step, rng):
     return rng.normal(size=[int(point.sizes.get(n, n)) for n in step.shape] or None)
 
 
-def random_point(net, rng):
-    tape = sb.derive(net).tape
-    return Point(tape, sb.random_values(net, seed=int(rng.integers(2**31))))
+def point_of(net, rng):
+    return Moved(sb.derive(net).tape, sb.random_values(net, seed=int(rng.integers(2**31))))
 
 
 def all_false(point, rng):
@@ -167,7 +88,7 @@ NETWORKS = dict(named_networks())
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_step_is_true(name, rng):
-    point = random_point(NETWORKS[name], rng)
+    point = point_of(NETWORKS[name], rng)
     f = sb.derive(NETWORKS[name]).to_numpy()
     arguments = {s.name: point.given[s] for s in point.tape.network.arguments}
     assert point.value(point.tape.cost.symbol) == pytest.approx(f(**arguments).J, rel=1e-12)
@@ -177,13 +98,13 @@ def test_every_step_is_true(name, rng):
 @pytest.mark.parametrize("rank", range(30))
 def test_every_step_of_a_random_network_is_true(rank, rng):
     net = random_network(rng)
-    assert not [(s.rule, s.before, s.after) for s in all_false(random_point(net, rng), rng)], str(net)
+    assert not [(s.rule, s.before, s.after) for s in all_false(point_of(net, rng), rng)], str(net)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_section_leads_to_its_gradient(name, rng):
     """The lines hang together: each goes on from terms that lines before it have left, until the gradient is left."""
-    point = random_point(NETWORKS[name], rng)
+    point = point_of(NETWORKS[name], rng)
     for section in point.tape.sections:
         parameter = section.parameter
         direction = rng.normal(size=point.value(parameter).shape)
@@ -244,7 +165,7 @@ PLANTS = {"term": without_a_term, "sign": with_a_wrong_sign, "transpose": with_a
 @pytest.mark.parametrize("plant", PLANTS)
 @pytest.mark.parametrize("name", ["home", "composite", "tied", "tied across sections", "rnn", "residual"])
 def test_planted_errors_are_noticed(name, plant, rng):
-    point = random_point(NETWORKS[name], rng)
+    point = point_of(NETWORKS[name], rng)
     planted = [
         replace(step, after=after)
         for step in point.tape.steps
@@ -259,7 +180,7 @@ def test_planted_errors_are_noticed(name, plant, rng):
 @pytest.mark.parametrize("name", ["tied across sections", "rnn", "residual"])
 def test_what_is_held_must_be(name, rng):
     """Only where no ∂…/∂W is left of what is held does it make no difference: in the matrix form."""
-    point = random_point(NETWORKS[name], rng)
+    point = point_of(NETWORKS[name], rng)
     holding = [step for step in point.tape.steps if step.held]
     missed = [s for s in holding if is_true(point, s, direction_of(point, s, rng), ())]
     assert {s.rule for s in holding} > {s.rule for s in missed}
@@ -270,5 +191,5 @@ def test_a_false_rule_is_noticed(rng, monkeypatch):
     rule = rules.RULES[Elementwise]
     wrong = replace(rule, adjoints=lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))])
     monkeypatch.setitem(rules.RULES, Elementwise, wrong)
-    point = random_point(sb.home_network(), rng)
+    point = point_of(sb.home_network(), rng)
     assert "derivative of the activation" in {step.rule for step in all_false(point, rng)}
