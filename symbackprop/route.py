@@ -232,7 +232,7 @@ class _Route:
         held = tuple(filter(self._depends, still))
         constants = (*self.flow.constants(target), *(a for a in still if a not in held))
         details: dict[str, Any] = {
-            "node": node,
+            "node": target,
             "expression": expression,
             "parts": tuple(parts),
             "constants": constants,
@@ -246,7 +246,7 @@ class _Route:
             written_out = rule.local.derivative(self._label(target), expression, slopes)
             between = paired(self.found.of(target), written_out).xreplace(self.flow.names)
             yield self._line(rule.local.name, before, between, **details)
-            before = between
+            before, details["held"] = between, ()
         after = self._sum_of_parts(target, parts)
         varying = sum(argument in parts or argument in held for argument in expression.args)
         yield self._line(rule.named(varying), before, after, **details)

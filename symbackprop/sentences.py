@@ -42,7 +42,7 @@ def why(step: Any, show: Show) -> str:
     return template.format_map(_Words(step, show)) + (_HELD.format_map(_Words(step, show)) if step.held else "")
 
 
-_HELD = " What comes through {held} is a term of its own."
+_HELD = " {held} {are} held: what comes through {each} is a term of its own."
 
 # fmt: off
 SENTENCES: dict[Any, str] = {
@@ -57,7 +57,7 @@ SENTENCES: dict[Any, str] = {
                     "The derivative of the sum is the sum of the derivatives: look at one {item} at a time, as if the Σ were not there.",
     "constant factor rule":
                     "The constant factor {constants} stays as it is.",
-    "product rule": "One factor after the other is derived, while the others stay as they are.",
+    "product rule": "{one} is derived, while the others stay as they are.",
     "power rule":   "The exponent comes down in front, and what it stands on is derived in its turn.",
     ("chain rule", Elementwise):
                     "{node} changes with {parts}, and {parts} with {wrt}: the two derivatives are multiplied.",
@@ -70,12 +70,14 @@ SENTENCES: dict[Any, str] = {
     "linear step":  "It is linear in {parts}, which is derived where it stands.",
     ("linear step", nodes.MatMul):
                     "A product is linear in each factor. {synapse}",
-    "matrix form":  "In the shape of {parts}: each entry of {parts} gets back what came from it.",
+    "matrix form":  "Each entry of {parts} gets what the sum over it got: it has the shape {shape} of {parts}.",
+    ("matrix form", nodes.Transpose):
+                    "The other factor is transposed instead: it has the shape {shape} of {parts}.",
     ("matrix form", nodes.MatMul):
                     "{products}.",
     ("matrix form", Broadcast):
                     "{parts} was repeated, so the terms of all repetitions are added up: it has the shape {shape} of {parts}.",
-    "softmax rule": "Every softmax depends on all entries beside it: that is the sum which is taken away.",
+    "softmax rule": "Each entry depends on all entries of its softmax: from there comes the sum that is taken away.",
     "log-sum-exp rule":
                     "The derivative of log Σ exp by each entry is the softmax of that entry.",
 }
@@ -121,6 +123,16 @@ class _Words(dict[str, str]):
     def _held(self) -> str:
         return self._listed(self.step.held)
 
+    def _are(self) -> str:
+        return "is" if len(self.step.held) == 1 else "are"
+
+    def _each(self) -> str:
+        return "it" if len(self.step.held) == 1 else "each of them"
+
+    def _one(self) -> str:
+        """What a product rule derives: each factor, but for those that are held."""
+        return "One factor" if self.step.held else "One factor after the other"
+
     def _do(self) -> str:
         return "does" if len(self._constant) == 1 else "do"
 
@@ -144,7 +156,7 @@ class _Words(dict[str, str]):
     def _synapse(self) -> str:
         parts, factors = self.step.parts, self.step.expression.args
         others = [factor for factor in factors if factor not in parts]
-        if len(parts) > 1 or not others:
+        if len(parts) > 1 or factors.count(parts[0]) > 1 or not others:
             return "One factor after the other is derived."
         slope = self.show(by_entry(self.step.node, parts[0]))
         return f"On each synapse, {slope} is what {self.show(parts[0])} is multiplied with: {self._listed(others)}."

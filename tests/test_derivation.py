@@ -14,6 +14,7 @@ from symbackprop.partials import ByEntry, Gradient
 from symbackprop.printing.text import text
 from symbackprop.shapes import is_matrix
 from tests import oracle
+from tests.networks import residual, rnn
 
 WIDTHS = [4, 3, 6, 2, 7, 9, 8]  # pairwise different, and none is the number of examples
 
@@ -228,12 +229,33 @@ def test_scalars_with_names(rng):
     assert d.check(sb.random_values(net, seed=int(rng.integers(2**31)))).verdict == "right"
 
 
-def sizes_of(depth):
-    d = sb.derive(sb.mlp([f"H{k}" for k in range(depth + 1)], bias=True))
+def sizes_of(net):
+    d = sb.derive(net)
     nodes = sum(sum(1 for _ in sympy.preorder_traversal(step.after)) for step in d.steps)
-    return np.array([len(d.steps), nodes, len(d.to_latex()), len(d.to_source())])
+    return {
+        "steps": len(d.steps),
+        "nodes": nodes,
+        "held": sum(len(step.held) for step in d.steps),
+        "text": len(d.to_text()),
+        "latex": len(d.to_latex()),
+        "markdown": len(d.to_markdown()),
+        "index": len(d.to_text(view="index")),
+        "result": len(d.to_latex(detail="result", view="both")),
+        "source": len(d.to_source()),
+    }
 
 
-def test_growth_is_linear_in_depth():
-    eleven, twenty, forty = (sizes_of(depth) for depth in (11, 20, 38))  # all of two digits, 9 and 18 layers apart
-    assert np.all(forty - twenty <= 2 * (twenty - eleven) * 1.01)
+GROWING = {
+    "layers": lambda depth: sb.mlp([f"H{k}" for k in range(depth + 1)], bias=True),
+    "one size": lambda depth: sb.mlp(["D"] * (depth + 1), bias=True),
+    "recurrent": rnn,
+    "residual": residual,
+}
+
+
+@pytest.mark.parametrize("kind", GROWING)
+def test_growth_is_linear_in_depth(kind):
+    eleven, twenty, forty = (sizes_of(GROWING[kind](depth)) for depth in (11, 20, 38))  # 9 and 18 layers apart
+    for what in eleven:
+        # a little more, for index letters that get longer: i2, … i12
+        assert forty[what] - twenty[what] <= 2 * (twenty[what] - eleven[what]) * 1.03, what
