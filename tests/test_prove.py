@@ -1,6 +1,7 @@
 """The proofs: right derivations are proved, and every planted error is caught, by a proof and by numbers."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,14 @@ import sympy
 import symbackprop as sb
 from symbackprop import adjoints, functions, nodes, route, rules
 from symbackprop.builders import COSTS
+from symbackprop.derivation import Derivation
 from symbackprop.flow import Flow
 from symbackprop.maps import Broadcast, Elementwise, Softmax, Sums
-from symbackprop.rules import RULES, Local
-from tests.test_rules import CASES, network_of
+from symbackprop.prove import index_form, numbers
+from symbackprop.prove.all_sizes import prove_for_all_sizes
+from symbackprop.rules import RULES
+from symbackprop.shapes import dimension
+from tests.test_rules import network_of
 from tests.test_steps import composite
 
 
@@ -154,7 +159,12 @@ def swapped(rule):
     return replace(rule, adjoints=adjoints)
 
 
-EVERYWHERE = {"sign": changed(lambda g: -g), "factor 2": changed(lambda g: 2 * g), "only the first": only_first, "swapped": swapped}
+EVERYWHERE = {
+    "sign": changed(lambda g: -g),
+    "factor 2": changed(lambda g: 2 * g),
+    "only the first": only_first,
+    "swapped": swapped,
+}
 ONE_KIND = {
     Elementwise: {
         "f′ left out": instead(lambda G, _, f, Z: [None, G]),
@@ -169,9 +179,13 @@ ONE_KIND = {
                 for g, a in zip(RULES_AS_THEY_ARE[nodes.MatMul].adjoints(G, node, *args), args, strict=True)
             ]
         ),
-        "transpose dropped": instead(lambda G, _, *Ms: [G, *(M.T * G for M in Ms[1:])] if len(Ms) > 2 else [G * Ms[1].T, Ms[0] * G]),
+        "transpose dropped": instead(
+            lambda G, _, *Ms: [G, *(M.T * G for M in Ms[1:])] if len(Ms) > 2 else [G * Ms[1].T, Ms[0] * G]
+        ),
     },
-    nodes.HadamardPower: {"exponent left out": instead(lambda G, _, M, n: [nodes.hadamard(G, nodes.power(M, n - 1)), None])},
+    nodes.HadamardPower: {
+        "exponent left out": instead(lambda G, _, M, n: [nodes.hadamard(G, nodes.power(M, n - 1)), None])
+    },
     sympy.Pow: {"power not lowered": instead(lambda G, _, x, n: [G * n * x**n, None])},
     Softmax: {
         "Jacobian cut to its diagonal": instead(
@@ -179,8 +193,16 @@ ONE_KIND = {
         ),
         "the other axis": instead(lambda G, S, Z, axis: RULES_AS_THEY_ARE[Softmax].adjoints(G, S, Z, 1 - axis)),
     },
-    Broadcast: {"mean for sum": instead(lambda G, node, M, *size: [sb.sums(G, node.axis) / node.shape[node.axis], None, None])},
-    Sums: {"divided": instead(lambda G, node, M, axis: [g if g is None else g / M.shape[0] for g in RULES_AS_THEY_ARE[Sums].adjoints(G, node, M, axis)])},
+    Broadcast: {
+        "mean for sum": instead(lambda G, node, M, *size: [sb.sums(G, node.axis) / node.shape[node.axis], None, None])
+    },
+    Sums: {
+        "divided": instead(
+            lambda G, node, M, axis: [
+                g if g is None else g / M.shape[0] for g in RULES_AS_THEY_ARE[Sums].adjoints(G, node, M, axis)
+            ]
+        )
+    },
 }
 RULES_AS_THEY_ARE = dict(RULES)
 
@@ -191,13 +213,13 @@ def gradients_at(net, values):
 
 def test_every_planted_rule_is_caught_by_a_proof_and_by_numbers(rng, monkeypatch, capsys):
     planted, missed = 0, []
-    for kind in RULES_AS_THEY_ARE:
+    for kind, rule in RULES_AS_THEY_ARE.items():
         net, here = network_of(kind), 0
         values = sb.random_values(net, seed=int(rng.integers(2**31)))
         right = gradients_at(net, values)
         for name, plant in (EVERYWHERE | ONE_KIND.get(kind, {})).items():
             with monkeypatch.context() as patch:
-                patch.setitem(rules.RULES, kind, plant(RULES_AS_THEY_ARE[kind]))
+                patch.setitem(rules.RULES, kind, plant(rule))
                 if is_the_same(net, values, right):
                     continue
                 here += 1
@@ -218,3 +240,191 @@ def is_the_same(net, values, right):
         return np.allclose(gradients_at(net, values), right, rtol=1e-9, atol=1e-12)
     except ValueError:
         return False
+
+
+# planted errors that are in no rule
+
+
+def wrong_in(verification, *witnesses):
+    found = by_witness(verification)
+    return all("wrong" in found[name] for name in witnesses)
+
+
+def test_a_share_that_is_dropped_where_uses_are_added_up_is_caught(rng, monkeypatch):
+    def first_only(terms):
+        return terms[0]
+
+    monkeypatch.setattr(adjoints, "total_of", first_only)
+    monkeypatch.setattr(route, "total_of", first_only)
+    for net in (tied(), recurrent(), sb.mlp(["D", "H", "K"], l2="lam")):
+        assert wrong_in(verified(net, rng), "all sizes", "exact", "numeric")
+
+
+@pytest.mark.parametrize("name", ["a", "c", "U"])
+def test_a_use_that_the_walk_does_not_see_is_caught(name, rng, monkeypatch):
+    """The witnesses count the uses again."""
+    net = tied()
+    quantity = net[name]
+    seen = Flow.__init__
+
+    def blind(self, network, wrt):
+        seen(self, network, wrt)
+        user = self.users[quantity].pop() if len(self.users[quantity]) > 1 else self.users[quantity][0]
+        self.parts[user] = [part for part in self.parts[user] if part != quantity]
+
+    monkeypatch.setattr(Flow, "__init__", blind)
+    if name == "U":
+        monkeypatch.setattr(
+            Flow,
+            "__init__",
+            lambda self, network, wrt: (seen(self, network, wrt), self.users.update({quantity: []}))[0],
+        )
+    assert wrong_in(verified(net, rng), "all sizes", "exact", "numeric")
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_wrong_derivative_of_a_function_is_caught(order, rng, monkeypatch):
+    """f′ as SymPy would have to get it wrong, and f′ in terms of its own output."""
+    right = functions.FUNCTIONS["sigmoid"]
+    if order == 0:
+        derivative = functions._derivative
+        monkeypatch.setattr(
+            functions, "_derivative", lambda name, n: derivative(name, n) * (1 if n == 0 else sympy.Rational(9, 10))
+        )
+    else:
+        monkeypatch.setitem(
+            functions.FUNCTIONS, "sigmoid", replace(right, prime_of_output=functions.a * (1 + functions.a))
+        )
+    numbers._numeric.cache_clear()
+    v = verified(sb.home_network(), rng)
+    numbers._numeric.cache_clear()
+    assert v.verdict == "wrong"
+    assert v.functions[0].verdict == "wrong"
+    assert "f has the slope" in v.functions[0].summary
+
+
+def tampered(tape, change):
+    """A tape with one step changed, for each step and each way to change it."""
+    for s, section in enumerate(tape.sections):
+        for k, step in enumerate(section.steps):
+            for name, after in change(step):
+                steps = (*section.steps[:k], replace(step, after=after), *section.steps[k + 1 :])
+                sections = (*tape.sections[:s], replace(section, steps=steps), *tape.sections[s + 1 :])
+                yield f"{name} in {step.rule}", replace(tape, sections=sections)
+
+
+def slips(step):
+    """A sign, a factor, a term left out."""
+    yield "sign", -1 * step.after
+    yield "factor", 2 * step.after
+    terms = step.after.args if isinstance(step.after, sympy.Add | nodes.MatAdd) else ()
+    if len(terms) > 1:
+        yield "term left out", nodes.add(*terms[1:]) if isinstance(step.after, nodes.MatAdd) else sympy.Add(*terms[1:])
+
+
+def test_every_tampered_step_of_the_home_network_is_caught(rng):
+    for name, bad in tampered(sb.derive(sb.home_network()).tape, slips):
+        found = by_witness(Derivation(bad).verify(seed=int(rng.integers(2**31))))
+        assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric")), name
+
+
+def test_tampered_steps_of_other_networks_are_caught(rng):
+    """A few that are drawn at random."""
+    for net in (sb.mlp(["D", "H", "K"], "tanh", l2="lam", bias=True), tied(), recurrent()):
+        bad = list(tampered(sb.derive(net).tape, slips))
+        for k in rng.choice(len(bad), size=4, replace=False):
+            found = by_witness(Derivation(bad[k][1]).verify(seed=int(rng.integers(2**31))))
+            assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric")), bad[k][0]
+
+
+def test_a_gradient_that_is_not_what_the_steps_end_with_is_caught(rng):
+    tape = sb.derive(sb.home_network()).tape
+    bad = replace(tape, gradients=tape.gradients | {"W1": 2 * tape.gradients["W1"]})
+    v = Derivation(bad).verify(seed=int(rng.integers(2**31)))
+    assert v.verdict == "wrong"
+    assert "the gradient is said to be 2 Xᵀ δ2" in str(v)
+
+
+def test_steps_that_are_left_out_are_caught(rng):
+    """Each section without one of its lines, in turn."""
+    tape = sb.derive(sb.mlp(["D", "H", "K"], l2="lam")).tape
+    for s, section in enumerate(tape.sections):
+        for k in range(len(section.steps)):
+            shorter = replace(section, steps=(*section.steps[:k], *section.steps[k + 1 :]))
+            bad = replace(tape, sections=(*tape.sections[:s], shorter, *tape.sections[s + 1 :]))
+            if k + 1 == len(section.steps) or section.steps[k + 1].symbol is None:  # a name says what it stands for
+                assert "wrong" in {str(o.verdict) for o in prove_for_all_sizes(bad)}, section.steps[k].rule
+
+
+# what a witness does not claim
+
+
+def test_what_has_no_index_form_is_not_claimed(rng, monkeypatch):
+    monkeypatch.delitem(index_form._ENTRIES, Softmax)
+    v = verified(network_of(Softmax), rng)
+    assert by_witness(v)["all sizes"] == {"right", "undecided"}
+    assert v.verdict == "right"
+    assert "exact · numeric · all sizes: there is no index form of softmax(A)" in str(v)
+
+
+def test_a_kink_is_left_out_of_the_claim(rng):
+    v = verified(sb.mlp([4, 3, 2], "relu"), rng)
+    assert v.verdict == "right"
+    assert "proved for all sizes away from the kink of relu · exact · numeric" in str(v)
+
+
+# the report
+
+
+def test_a_counterexample_has_sizes_entry_and_both_values(rng, monkeypatch):
+    monkeypatch.setitem(rules.RULES, Elementwise, ONE_KIND[Elementwise]["f′ left out"](RULES_AS_THEY_ARE[Elementwise]))
+    said = str(verified(sb.mlp(["D", "H", "K"]), rng))
+    assert re.search(
+        r"NOT PROVED: .*exact: at N=\d, D=\d, H=\d, K=\d, at W2\[\d,\d\]: [-\d.e]+ on the left, [-\d.e]+ on the right",
+        said,
+    )
+
+
+def test_sizes_that_meet_differ():
+    sizes = numbers.small_sizes(sb.mlp(["A", "B", "C", "D", "E", "F"], bias=True, examples="N"))
+    for layer in zip("ABCDE", "BCDEF", strict=True):
+        assert len({sizes[dimension(name)] for name in ("N", *layer)}) == 3
+    big = numbers.small_sizes(sb.mlp([784, 100, 10]))
+    assert max(big.values()) <= 5
+
+
+def test_the_report_is_data_and_no_yes_or_no(rng):
+    v = verified(sb.home_network(), rng)
+    data = json.loads(json.dumps(v.to_dict()))
+    assert data["verdict"] == "right"
+    assert [line["rule"] for line in data["steps"]] == [step.rule for step in sb.derive(sb.home_network()).steps]
+    assert data["steps"][0]["witnesses"]["all sizes"] == {"verdict": "right", "said": ""}
+    with pytest.raises(TypeError, match="verdict"):
+        assert v
+
+
+def test_a_seed_repeats_the_points(monkeypatch):
+    monkeypatch.setitem(rules.RULES, Elementwise, ONE_KIND[Elementwise]["f′ left out"](RULES_AS_THEY_ARE[Elementwise]))
+    d = sb.derive(sb.home_network())
+    assert str(d.verify(seed=3)) == str(d.verify(seed=3)) != str(d.verify(seed=4))
+
+
+def test_the_whole_cost_written_out_gives_the_same_gradients():
+    """The home network at tiny sizes as one expression in scalar symbols: SymPy's derivative of it, as an identity."""
+    net = sb.mlp([2, 2, 1], examples=1)
+    values = {
+        s: sympy.Matrix(*s.shape, lambda i, j, s=s: sympy.Symbol(f"{s.name}_{i}_{j}", real=True)) for s in net.arguments
+    }
+    written = {}
+
+    def matrix(expression):
+        entries = sympy.Matrix(*expression.shape, lambda i, j: expression._entry(i, j).doit())
+        return entries.subs({s[i, j]: m[i, j] for s, m in (values | written).items() for i, j in np.ndindex(*m.shape)})
+
+    d = sb.derive(net)
+    for equation in (*d.tape.equations[:-1], *d.adjoints):
+        written[equation.symbol] = matrix(equation.expression)
+    cost = matrix(d.tape.cost.expression.args[1].argument)[0] / 2
+    for name, gradient in d.gradients.items():
+        for i, j in np.ndindex(*gradient.shape):
+            assert sympy.simplify(cost.diff(values[net[name]][i, j]) - matrix(gradient)[i, j]) == 0

@@ -111,6 +111,8 @@ class _Replay:
         for term in Add.make_args(self.terms):
             if node in {partial.of for partial in partials_in(term)}:
                 (partial,) = partials_in(term)
+                if not self.calculus.same_line(term, paired(step.after, partial)):
+                    raise _Unproved(f"it is not what stands with {text(partial)} above")
                 self.terms += paired(step.symbol, partial) - term
 
     def _gathered(self, step: Step) -> None:

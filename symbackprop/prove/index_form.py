@@ -93,15 +93,15 @@ def _product(form: _Former, node: Any, i: Any, j: Any) -> Expr:
 
 
 @cache
-def _undefined(function: ElementwiseFunction) -> Any:
+def _undefined(function: ElementwiseFunction) -> Callable[[Any], Any]:
     """A function that is only known to have a derivative, or a constant slope."""
     slope = function.prime.expression
 
     def fdiff(self: Any, argindex: int = 1) -> Any:
-        derivative: Any = _undefined(function.prime)
-        return slope if slope.is_number else derivative(self.args[0])
+        return slope if slope.is_number else _undefined(function.prime)(self.args[0])
 
-    return type(function.name + "_prime" * function.order, (Function,), {"fdiff": fdiff})
+    made: Any = type(function.name + "_prime" * function.order, (Function,), {"fdiff": fdiff})
+    return made
 
 
 def _broadcast(form: _Former, node: Any, i: Any, j: Any) -> Any:

@@ -16,9 +16,9 @@ import sympy
 from sympy import Integer, Rational
 
 from symbackprop import nodes
+from symbackprop.flow import by_names
 from symbackprop.functions import ElementwiseFunction, z
 from symbackprop.maps import Broadcast, Elementwise, LogSumExp, MapNode, Softmax, Sums, Total
-from symbackprop.flow import by_names
 from symbackprop.network import Network
 from symbackprop.nodes import postorder, quantities
 from symbackprop.points import draws

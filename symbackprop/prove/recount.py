@@ -9,8 +9,8 @@ from typing import Any
 from sympy import Basic, Expr, Mul, default_sort_key
 from sympy.matrices.expressions import MatrixSymbol
 
-from symbackprop.maps import Total
 from symbackprop.flow import by_names
+from symbackprop.maps import Total
 from symbackprop.network import Network
 from symbackprop.nodes import HadamardProduct, Ones, hadamard, scaled
 from symbackprop.partials import ByEntry, ScalarByEntry
