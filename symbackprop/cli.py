@@ -23,6 +23,7 @@ exit status: 0 the gradients agree (or there was nothing to compare), 1 they do 
 examples:
   symbackprop demo
   symbackprop derive --format latex -o derivation.tex --standalone
+  symbackprop derive --detail delta --view both
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
   symbackprop check --sizes D-H-K --activation relu --l2 lam
@@ -68,6 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     form = derive.add_mutually_exclusive_group()
     form.add_argument("--format", choices=["text", "latex", "markdown"], default="text", help="default: text")
     form.add_argument("--json", action="store_true", help="the derivation as data")
+    derive.add_argument(
+        "--detail",
+        choices=["full", "delta", "result"],
+        default="full",
+        help="every step (the default), one line for each δ and gradient, or these without the network",
+    )
+    derive.add_argument(
+        "--view",
+        choices=["matrix", "index", "both"],
+        default="matrix",
+        help="matrices (the default), entry by entry with Σ over indices, or both",
+    )
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a whole document")
     _output_option(derive)
 
@@ -151,10 +164,13 @@ def _derive(args: argparse.Namespace) -> int:
     derivation = sb.derive(_network(args), wrt)
     if args.standalone and args.format != "latex":
         raise SymbackpropError("--standalone goes with --format latex")
+    if args.json and (args.detail, args.view) != ("full", "matrix"):
+        raise SymbackpropError("--detail and --view are for documents; --json has everything")
+    wanted = {"detail": args.detail, "view": args.view}
     documents: dict[str, Callable[[], str]] = {
-        "text": derivation.to_text,
-        "latex": lambda: derivation.to_latex(standalone=args.standalone),
-        "markdown": derivation.to_markdown,
+        "text": lambda: derivation.to_text(**wanted),
+        "latex": lambda: derivation.to_latex(standalone=args.standalone, **wanted),
+        "markdown": lambda: derivation.to_markdown(**wanted),
     }
     _write(args, _as_json(derivation.to_dict()) if args.json else documents[args.format]())
     return AGREES

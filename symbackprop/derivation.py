@@ -31,7 +31,7 @@ class Derivation:
     >>> print(d.gradients["W1"], d.gradients["W1"].shape)
     X.T*delta2 (2, 3)
     >>> [step.rule for step in d.steps][-2:]
-    ['chain rule', 'matrix product rule']
+    ['linear step', 'matrix form']
     """
 
     def __init__(self, tape: Tape):
@@ -70,9 +70,9 @@ class Derivation:
         >>> import symbackprop as sb
         >>> print(sb.derive(sb.mlp(["D", "H", "K"]), wrt="W2").to_text(detail="result", view="both"))
         Result
-          δ3 = ∂J/∂z3 = −(y − yhat) ⊙ f′(z3)                      N×K
+          δ3 = ∂J/∂z3 = −(y − yhat) ⊙ f′(z3)   N×K
           δ3[n,k] = ∂J/∂z3[n,k] = −(y[n,k] − yhat[n,k]) f′(z3[n,k])
-          ∂J/∂W2 = a2ᵀ δ3                                         H×K
+          ∂J/∂W2 = a2ᵀ δ3                      H×K
           ∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]
         """
         return to_text(outline(self.tape, detail, view))

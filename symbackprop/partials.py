@@ -76,7 +76,7 @@ def by_entry(of: Any, by: Any) -> Any:
     """∂of/∂w for one entry w of `by`.
 
     >>> from symbackprop.nodes import NamedMatrix
-    >>> by_entry(NamedMatrix("z2", "N", "H"), NamedMatrix("W1", "D", "H")).shape
-    (N, H)
+    >>> by_entry(NamedMatrix("z2", 5, 3), NamedMatrix("W1", 2, 3)).shape
+    (5, 3)
     """
     return ByEntry(of, by) if is_matrix(of) else ScalarByEntry(of, by)

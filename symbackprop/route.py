@@ -102,6 +102,7 @@ class _Route:
         self.starts: set[Any] = set()
         self.passed: set[Any] = set()  # multiples of what comes below them, taken together with it
         self._look_up()
+        self.held = self._held()
 
     def _look_up(self) -> None:
         """From the parameter up to the nearest quantities whose adjoints are known."""
@@ -114,8 +115,22 @@ class _Route:
                     self.new.add(user)
                     pending.append(user)
 
+    def _held(self) -> tuple[Any, ...]:
+        """What depends on the parameter, is used on this route, and has been dealt with by an earlier one."""
+        used = (
+            part for node in sorted(self.starts | self.new, key=self._from_the_cost) for part in self.flow.parts[node]
+        )
+        return tuple(dict.fromkeys(part for part in used if part not in self.new and self._depends(part)))
+
+    def _from_the_cost(self, node: Any) -> int:
+        return -self.map.position[node]
+
+    def _depends(self, node: Any) -> bool:
+        """Whether it depends on the parameter, and is not the parameter itself."""
+        return node != self.parameter and bool(self.map.depends[node] & self.map.depends[self.parameter])
+
     def lines(self) -> Iterator[Step]:
-        starts = sorted(self.starts, key=self.map.position.__getitem__, reverse=True)
+        starts = sorted(self.starts, key=self._from_the_cost)
         for node in starts:
             yield from self._name(node)
         lines = chain(
@@ -166,7 +181,7 @@ class _Route:
         if starts == [self.flow.cost]:
             return self._line(DEFINITION, self.gradient, after, node=self.flow.cost)
         rule = KNOWN_ERRORS if len(starts) == 1 else SEVERAL_USES
-        return self._line(rule, self.gradient, after, node=self.parameter, parts=tuple(starts))
+        return self._line(rule, self.gradient, after, node=self.parameter, parts=tuple(starts), held=self.held)
 
     def _name(self, node: Any) -> Iterator[Step]:
         adjoint = self.found.named.get(node)
@@ -208,11 +223,13 @@ class _Route:
             yield self._line(SAME_QUANTITY, before, self._term(part, self.found.of(node)), node=node, parts=(part,))
             return
         expression = self.flow.made_by[target]
+        if expression.func == Total and expression.argument.shape == (1, 1) and expression.argument in self.new:
+            return  # the sum of one entry is written as that entry
         rule = rule_for(expression)
         assert rule is not None  # noqa: S101 — the walk has used it
         parts = [part for part in self.flow.parts[target] if part in self.new or part == self.parameter]
         still = [part for part in self.flow.parts[target] if part not in parts]
-        held = tuple(part for part in still if self.map.depends[part] & self.map.depends[self.parameter])
+        held = tuple(filter(self._depends, still))
         constants = (*self.flow.constants(target), *(a for a in still if a not in held))
         details: dict[str, Any] = {
             "node": node,
@@ -221,7 +238,8 @@ class _Route:
             "constants": constants,
             "held": held,
         }
-        if is_matrix(node) and node.shape[0] in self.map.examples:
+        matrix = expression.argument if isinstance(expression, Total) else node
+        if is_matrix(matrix) and matrix.shape[0] in self.map.examples:
             details["row"] = "example"
         if rule.local is not None:
             slopes = [by_entry(self._label(a), self.parameter) if a in parts else None for a in expression.args]
@@ -239,8 +257,8 @@ class _Route:
         if parts == [self.parameter]:
             return self.found.shares[node, self.parameter]
         terms = []
-        for part in parts:
-            user = node
+        for nearest in parts:
+            user, part = node, nearest
             while part in self.new and self._is_passed(part):
                 user, part = part, self.map.factored(part)
             terms.append(self._term(part, self.found.shares[user, part]))

@@ -1,6 +1,6 @@
 """What each line of a derivation says, in one plain sentence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sympy
@@ -54,7 +54,7 @@ SENTENCES: dict[Any, str] = {
     NO_DEPENDENCE:  "{constants} {do} not change with {wrt}: the derivative is 0.",
     "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",
     ("sum rule", Total):
-                    "The derivative of the sum is the sum of the derivatives: look at one example at a time, as if the Σ were not there.",
+                    "The derivative of the sum is the sum of the derivatives: look at one {item} at a time, as if the Σ were not there.",
     "constant factor rule":
                     "The constant factor {constants} stays as it is.",
     "product rule": "One factor after the other is derived, while the others stay as they are.",
@@ -72,7 +72,7 @@ SENTENCES: dict[Any, str] = {
                     "A product is linear in each factor. {synapse}",
     "matrix form":  "In the shape of {parts}: each entry of {parts} gets back what came from it.",
     ("matrix form", nodes.MatMul):
-                    "The product with the transpose adds the terms up again, over {added}: it has the shape {shape} of {parts}.",
+                    "{products}.",
     ("matrix form", Broadcast):
                     "{parts} was repeated, so the terms of all repetitions are added up: it has the shape {shape} of {parts}.",
     "softmax rule": "Every softmax depends on all entries beside it: that is the sum which is taken away.",
@@ -108,18 +108,38 @@ class _Words(dict[str, str]):
         return self._listed(self.step.parts)
 
     def _constants(self) -> str:
-        return self._listed(self.step.constants)
+        return self._listed(self._constant)
+
+    @property
+    def _constant(self) -> Sequence[Any]:
+        """The constants, or where only numbers are constant, these."""
+        step = self.step
+        if step.constants or step.expression is None:
+            return tuple(step.constants)
+        return [part for part in step.expression.args if part not in step.parts and part not in step.held]
 
     def _held(self) -> str:
         return self._listed(self.step.held)
 
     def _do(self) -> str:
-        return "does" if len(self.step.constants) == 1 else "do"
+        return "does" if len(self._constant) == 1 else "do"
+
+    def _item(self) -> str:
+        """What a sum looks at, one at a time."""
+        return "example" if self.step.row == "example" else "entry"
 
     def _shape(self) -> str:
         return " and ".join(
             dict.fromkeys(f"{self.show(part.shape[0])}×{self.show(part.shape[1])}" for part in self.step.parts)
         )
+
+    def _products(self) -> str:
+        over = self._added()
+        if len(self.step.parts) == 1:
+            adds = f"adds the terms up again, over {over}: it " if over else ""
+            return f"The product with the transpose {adds}has the shape {self._shape()} of {self._parts()}"
+        add = f"add the terms up again, over {over}: they " if over else ""
+        return f"The products with the transposes {add}have the shapes of {self._parts()}"
 
     def _synapse(self) -> str:
         parts, factors = self.step.parts, self.step.expression.args
@@ -138,12 +158,12 @@ class _Words(dict[str, str]):
         return self._listed(Gradient(self.step.before.cost, part) for part in self.step.parts)
 
     def _added(self) -> str:
-        """What a product with a transpose adds up: rows for what stands on the right, columns for the left."""
+        """What products with transposes add up: rows for what stands on the right, columns for the left."""
         factors, parts = self.step.expression.args, self.step.parts
         rows = any(factor in parts for factor in factors[1:])
         columns = any(factor in parts for factor in factors[:-1])
         return listed(
-            f"the {self.show(size)} {word}{'s' if size != 1 else ''}"
+            f"the {self.show(size)} {word}s"
             for wanted, size, word in zip((rows, columns), self.step.node.shape, (self.step.row, "column"), strict=True)
-            if wanted
+            if wanted and size != 1
         )

@@ -37,7 +37,7 @@ class Step:
     constants: tuple[Any, ...] = ()
     held: tuple[Any, ...] = ()
     symbol: Any = None
-    row: str = "row"  # what a row of the node is called: an example, where it is one
+    row: str = "row"  # what a row of the node, or of what is summed, is called: an example, where it is one
 
     @property
     def note(self) -> str:

@@ -37,7 +37,8 @@ def test_demo_shows_everything():
         "X    input       N×2",
         "∂J/∂W2   3×1, the shape of W2",
         "∂J/∂W1   2×3, the shape of W1",
-        "matrix product rule",
+        "matrix form",
+        "It is used again below, for all that z3 is made of: it gets a name.",
         r"\begin{align*}",
         "def cost_and_gradients(X, y, W1, W2):",
         "gradient check: right",
@@ -71,7 +72,23 @@ def test_derive_as_data(capsys):
     assert data["gradients"] == {
         "dJdW2": {"text": "a2ᵀ δ3", "latex": r"\left(a^{(2)}\right)^{\top} \delta^{(3)}", "shape": ["3", "1"]}
     }
-    assert data["steps"][-1]["rule"] == "matrix product rule"
+    assert data["steps"][-1]["rule"] == "matrix form"
+    assert data["steps"][-1]["after"] == {k: data["gradients"]["dJdW2"][k] for k in ("text", "latex")}
+    assert {step["parameter"] for step in data["steps"]} == {"W2"}
+    assert [step["name"] for step in data["steps"] if step["name"]] == ["delta3"]
+    assert all(step["why"] and step["shape"] for step in data["steps"])
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "both"])
+@pytest.mark.parametrize("detail", ["full", "delta", "result"])
+def test_derive_in_every_detail_and_view(detail, view, capsys):
+    d = sb.derive(sb.home_network())
+    documents = {"text": d.to_text, "latex": d.to_latex, "markdown": d.to_markdown}
+    for form, document in documents.items():
+        assert cli.main(["derive", "--format", form, "--detail", detail, "--view", view]) == 0
+        assert capsys.readouterr().out == document(detail=detail, view=view).rstrip("\n") + "\n"
+    assert cli.main(["derive", "--format", "latex", "--standalone", "--detail", detail, "--view", view]) == 0
+    assert capsys.readouterr().out == d.to_latex(standalone=True, detail=detail, view=view)
 
 
 def test_derive_a_network_of_the_users_sizes(capsys):
@@ -90,7 +107,7 @@ def test_derive_a_network_of_the_users_sizes(capsys):
     out = capsys.readouterr().out
     assert "W1   parameter        784×128" in out
     assert "λ    hyperparameter   scalar" in out
-    assert "δ3     = softmax(z3) − y" in out
+    assert "δ3 = ∂J/∂z3 = softmax(z3) − y" in out
 
 
 def test_generate_writes_a_module_and_its_tests(tmp_path, capsys):
@@ -149,6 +166,8 @@ def test_seed_decides_what_is_drawn(capsys):
         (["derive", "--wrt", "W9"], "there are W1 and W2"),
         (["derive", "--l2", "-1"], "l2 is a number of at least 0"),
         (["derive", "--standalone"], "goes with --format latex"),
+        (["derive", "--json", "--detail", "delta"], "--json has everything"),
+        (["derive", "--json", "--view", "index"], "--json has everything"),
         (["derive", "-o", "/nowhere/at/all.txt"], "No such file"),
         (["generate", "--tests"], "say where with -o"),
         (["generate", "--tests", "-o", "my-grads.py"], "cannot be imported"),
@@ -171,7 +190,15 @@ def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
 
 @pytest.mark.parametrize(
     "args",
-    [[], ["fly"], ["derive", "--format", "pdf"], ["derive", "--json", "--format", "latex"], ["check", "--seed", "-1"]],
+    [
+        [],
+        ["fly"],
+        ["derive", "--format", "pdf"],
+        ["derive", "--json", "--format", "latex"],
+        ["derive", "--detail", "some"],
+        ["derive", "--view", "entries"],
+        ["check", "--seed", "-1"],
+    ],
 )
 def test_bad_usage_exits_with_2(args, capsys):
     with pytest.raises(SystemExit) as end:

@@ -14,6 +14,15 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from symbackprop.rules import RULES
+from symbackprop.sentences import (
+    DEFINITION,
+    KNOWN_ERRORS,
+    NAMED_ERROR,
+    NO_DEPENDENCE,
+    SAME_QUANTITY,
+    SENTENCES,
+    SEVERAL_USES,
+)
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,11 +80,18 @@ def test_documents_are_really_run(tmp_path):
     assert played("$ symbackprop --version\nsymbackprop 9\n", tmp_path) != "$ symbackprop --version\nsymbackprop 9\n"
 
 
+def rule_names():
+    """Every name that a step can carry."""
+    for rule in RULES.values():
+        yield from filter(None, (rule.name, rule.with_one_variable, rule.local and rule.local.name))
+    yield from (DEFINITION, KNOWN_ERRORS, NAMED_ERROR, SEVERAL_USES, SAME_QUANTITY, NO_DEPENDENCE)
+
+
 def test_every_rule_is_explained():
     explained = (ROOT / "docs" / "derivation.md").read_text(encoding="utf-8")
-    names = {name for rule in RULES.values() for name in (rule.name, rule.with_one_variable) if name}
-    for name in names | {SEVERAL_USES, NO_DEPENDENCE, SAME_QUANTITY}:
-        assert f"| {name} |" in explained, name
+    table = re.findall(r"^\| ([a-z -]+) \| .+ \| .+ \|$", explained, re.MULTILINE)
+    assert set(rule_names()) <= set(table)
+    assert set(rule_names()) == {key if isinstance(key, str) else key[0] for key in SENTENCES}
 
 
 def rewritten(text, folder):

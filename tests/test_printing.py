@@ -54,7 +54,7 @@ EXPRESSIONS = [  # expression, Unicode text, NumPy syntax, LaTeX
      "c @ ones((1, H)) + ones((N, 1)) @ b1", r"c \mathbf{1}_{1 \times H} + \mathbf{1}_{N \times 1} b^{(1)}"),
     (lambda s: sb.sums(s.X * s.W1, 0), "Σ_rows X W1", "sum(X @ W1, axis=0, keepdims=True)", r"\sum_{\text{rows}} X W^{(1)}"),
     (lambda s: sb.total(s.X - 2 * s.X), "Σ (X − 2 X)", "sum(X - 2 * X)", r"\sum \left(X - 2 X\right)"),
-    (lambda s: sb.total(sb.hadamard(s.X, s.X)) ** 2, "(Σ (X ⊙ X))²", "(sum(X * X))**2", r"\left(\sum \left(X \odot X\right)\right)^{2}"),
+    (lambda s: sb.total(sb.hadamard(s.X, s.X)) ** 2, "(Σ X ⊙ X)²", "(sum(X * X))**2", r"\left(\sum X \odot X\right)^{2}"),
     (lambda s: sb.total(s.X) / 2 + s.lam / 2 * (sb.total(s.W1) + sb.total(s.W2)), "½ Σ X + (λ/2) (Σ W1 + Σ W2)",
      "(1/2) * sum(X) + (lam/2) * (sum(W1) + sum(W2))",
      r"\frac{1}{2} \sum X + \frac{\lambda}{2} \left(\sum W^{(1)} + \sum W^{(2)}\right)"),
@@ -131,25 +131,30 @@ def test_adjoints_never_share_a_printed_name_with_a_quantity():
     assert len(shown) == len(set(shown))
 
 
-def test_latex_is_an_align_with_the_rule_beside_each_line():
+def test_latex_is_an_align_with_the_reason_above_each_line():
     d = sb.derive(sb.home_network())
     lines = d.to_latex().splitlines()
     assert (lines[0], lines[-1]) == (r"\begin{align*}", r"\end{align*}")
-    steps = [line for line in lines if r"\partial" in line and "intertext" not in line]
-    assert len(steps) == len(d.steps)
-    assert sorted(re.findall(r"&& \\text{([a-z ]+?)(?: \(|})", "\n".join(steps))) == sorted(s.rule for s in d.steps)
-    assert (
-        r"\frac{\partial J}{\partial W^{(1)}} &= X^{\top} \delta^{(2)} && \text{matrix product rule ($X$ is constant)}"
-        in lines
-    )
+    rules = re.findall(r"^\\intertext{\\emph{(.+?)}: .+}$", "\n".join(lines), re.MULTILINE)
+    assert rules == [step.rule for step in d.steps]
+    last = lines.index(r"\intertext{\textbf{Result}}") - 2
+    assert lines[last : last + 2] == [
+        r"\intertext{\emph{matrix form}: The product with the transpose adds the terms up again, over the $N$ examples: "
+        r"it has the shape $2 \times 3$ of $W^{(1)}$.}",
+        r" &= X^{\top} \delta^{(2)} && 2 \times 3 \\",
+    ]
 
 
 def test_markdown_has_the_same_lines_as_latex():
     d = sb.derive(sb.home_network())
     markdown = d.to_markdown()
-    assert markdown.startswith("## Network\n\n$$\n\\begin{aligned}\n")
-    formulas = {line.removesuffix(r" \\") for line in d.to_latex().splitlines() if "&=" in line}
-    assert formulas == {line.removesuffix(r" \\") for line in markdown.splitlines() if "&=" in line}
+    assert markdown.startswith("## Network (rows are examples): input $X$ ($N \\times 2$), target $y$")
+    assert "\n\n$$\n\\begin{aligned}\nz^{(2)} &= X W^{(1)} && N \\times 3 \\\\\n" in markdown
+    assert formulas(markdown) == formulas(d.to_latex())
+
+
+def formulas(document):
+    return [line.removesuffix(r" \\") for line in document.splitlines() if "&=" in line]
 
 
 def test_jupyter_gets_text_and_markdown():
@@ -160,10 +165,10 @@ def test_jupyter_gets_text_and_markdown():
 def test_text_of_the_home_network():
     assert sb.derive(sb.home_network()).to_text().split("\n\n")[-1] == (
         "Result\n"
-        "  δ3     = −(y − yhat) ⊙ f′(z3)   N×1\n"
-        "  ∂J/∂W2 = a2ᵀ δ3                 3×1\n"
-        "  δ2     = (δ3 W2ᵀ) ⊙ f′(z2)      N×3\n"
-        "  ∂J/∂W1 = Xᵀ δ2                  2×3"
+        "  δ3 = ∂J/∂z3 = −(y − yhat) ⊙ f′(z3)   N×1\n"
+        "  ∂J/∂W2 = a2ᵀ δ3                      3×1\n"
+        "  δ2 = ∂J/∂z2 = (δ3 W2ᵀ) ⊙ f′(z2)      N×3\n"
+        "  ∂J/∂W1 = Xᵀ δ2                       2×3"
     )
 
 

@@ -1,147 +1,195 @@
-"""Every single step is a true statement: ∂J/∂v is what J does when v, or one use of v, is moved by a little.
+"""Every single step is a true statement, by numbers: both sides are what happens when W is moved by a little.
 
-The evaluator knows no rule: it computes the network's value node by node.
+The evaluator knows no rule: every derivative is a central difference of values of the network, where what is held is
+given the value that it had.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
 
 import symbackprop as sb
 from symbackprop import nodes, rules
 from symbackprop.builders import COSTS
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.maps import Elementwise, Total
+from symbackprop.partials import PARTIALS, ByEntry, Entrywise, Gradient
+from symbackprop.shapes import is_matrix
+from tests.evaluator import Point
+from tests.networks import composite, random_network, residual, rnn, tied, tied_across_sections
 
-# fmt: off
-VALUES = {
-    sympy.Add:             lambda node, *xs: sum(xs),
-    sympy.Mul:             lambda node, *xs: np.prod(xs),
-    sympy.Pow:             lambda node, x, n: x**n,
-    sympy.log:             lambda node, x: np.log(x),
-    sympy.exp:             lambda node, x: np.exp(x),
-    Total:                 lambda node, M: M.sum(),
-    nodes.MatAdd:          lambda node, *Ms: sum(Ms),
-    nodes.Scaled:          lambda node, c, M: c * M,
-    nodes.MatMul:          lambda node, *Ms: np.linalg.multi_dot(Ms),
-    nodes.Transpose:       lambda node, M: M.T,
-    nodes.HadamardProduct: lambda node, *Ms: np.prod(np.broadcast_arrays(*Ms), axis=0),
-    nodes.HadamardPower:   lambda node, M, n: M**n,
-    Elementwise:           lambda node, M: sympy.lambdify(SCALAR, node.function.at(SCALAR), "numpy")(M) + 0 * M,
-    Sums:                  lambda node, M: M.sum(axis=node.axis, keepdims=True),
-    Softmax:               lambda node, M: np.exp(M) / np.exp(M).sum(axis=node.axis, keepdims=True),
-    LogSumExp:             lambda node, M: np.log(np.exp(M).sum(axis=node.axis, keepdims=True)),
-}
-# fmt: on
-SCALAR = sympy.Symbol("z", real=True)
-QUANTITIES = {Sums: 1, Softmax: 1, LogSumExp: 1, Broadcast: 1}  # how many arguments are no axes and sizes
+STEP = 1e-5
 
 
-class Evaluator:
-    """J where one quantity, or one use of it, is moved."""
+class Moved(Point):
+    """Derivatives at a point, by moving something by a little."""
 
-    def __init__(self, tape, values):
-        self.tape = tape
-        self.values = values
-        self.sizes = {
-            size: n
-            for s in tape.network.arguments
-            for size, n in zip(getattr(s, "shape", ()), np.shape(values[s.name]), strict=False)
-        }
-        self.root = {equation.expression: equation.symbol for equation in tape.equations}
+    def change(self, node, by, direction, held=()):
+        """The derivative of a node along a direction of another, while what is held is not moved."""
+        node = self.defined.get(node, node)
+        still = {part: self.value(part) for part in held if part != node and self.defined.get(part) != node}
+        start = self.value(by)
+        high, low = (self.value(node, still | {by: start + t * direction}) for t in (STEP, -STEP))
+        return (high - low) / (2 * STEP)
 
-    def cost(self, of=None, through=None, by=0.0):
-        self.of, self.through, self.by = of, through, by
-        self.known = {s: self.values[s.name] for s in self.tape.network.arguments}
-        for equation in self.tape.equations:
-            self.known[equation.symbol] = self.used(equation.expression, equation.symbol)
-        return self.known[self.tape.cost.symbol]
-
-    def used(self, node, use):
-        """The value of a node where `use` works on it."""
-        here = node == self.of and (self.through is None or use == self.through)
-        return self.value(node) + (self.by if here else 0)
-
-    def value(self, node):
-        if node in self.known:
-            return self.known[node]
-        if node in self.sizes:
-            return self.sizes[node]
-        if node.is_number:
-            return float(node)
-        shape = tuple(int(self.sizes.get(size, size)) for size in getattr(node, "shape", ()))
-        if isinstance(node, nodes.Ones | nodes.Zeros):
-            return np.full(shape, float(isinstance(node, nodes.Ones)))
-        kind = next(k for k in type(node).__mro__ if k in VALUES or k is Broadcast)
-        use = self.root.get(node, node)
-        parts = [a for a in node.args[: QUANTITIES.get(kind)] if isinstance(a, sympy.Expr)]
-        parts = [self.used(part, use) for part in parts]
-        if kind is Broadcast:
-            return np.broadcast_to(parts[0], shape)
-        return VALUES[kind](node, *parts)
+    def side(self, side, wrt, direction, held=()):
+        """One side of a step, along a direction of W: by each entry of W times that entry of the direction."""
+        if isinstance(side, Gradient):
+            return self.change(side.cost, side.of, direction)
+        if is_matrix(side) and not side.has(*PARTIALS):
+            return np.sum(self.value(side, self.here) * direction)
+        moved = {}
+        for partial in side.atoms(*PARTIALS):
+            if isinstance(partial, Entrywise):
+                moved[partial] = self.change(partial.of, partial.by, np.ones_like(self.value(partial.by)))
+            else:
+                moved[partial] = self.change(partial.of, wrt, direction, held)
+        return self.value(side, self.here | moved)
 
 
-def composite():
-    """Shared weights, several uses, a scalar with a name, softmax both ways, broadcasting both ways."""
-    net = sb.Network()
-    X, W, V = net.input("X", "N", "D"), net.parameter("W", "D", "D"), net.parameter("V", "D", "H")
-    b, c = net.parameter("b", 1, "D"), net.parameter("c", "N", 1)
-    lam = net.scalar("lam")
-    h = net.define("h", sb.tanh(X * W + sb.broadcast(b, "N", "D")))
-    g = net.define("g", sb.hadamard(h, h) + sb.sigmoid(h * W) - sb.broadcast(c, "N", "D"))
-    s = net.define("s", sympy.log(1 + sb.total(sb.power(g, 2))) / net.dimension("N"))
-    same = net.define("same", g)
-    p = net.define("p", sb.softmax(same * V) + s * sb.softmax(X * W * V, axis=0))
-    rows = sb.sums(p, 1)
-    net.minimize(
-        "J", sb.total(sb.logsumexp(p, axis=0)) + lam * sb.total(sb.power(W, 2)) + s**2 + sb.total(rows.T * rows)
-    )
-    return net
+def is_true(point, step, direction, held):
+    before, after = (point.side(side, step.wrt, direction, held) for side in (step.before, step.after))
+    return np.shape(after) == () and after == pytest.approx(before, rel=1e-5, abs=1e-6)
 
 
-def networks():
+def direction_of(point, step, rng):
+    return rng.normal(size=[int(point.sizes.get(n, n)) for n in step.shape] or None)
+
+
+def point_of(net, rng):
+    return Moved(sb.derive(net).tape, sb.random_values(net, seed=int(rng.integers(2**31))))
+
+
+def all_false(point, rng):
+    """The steps that are not true: each by itself, and with all that its section holds."""
+    false = []
+    for section in point.tape.sections:
+        whole = [part for step in section.steps for part in step.held]
+        for step in section.steps:
+            direction = direction_of(point, step, rng)
+            false += [step for held in (step.held, whole) if not is_true(point, step, direction, held)]
+    return false
+
+
+def named_networks():
     yield "home", sb.home_network()
     for cost in COSTS:
-        yield (
-            cost,
-            sb.mlp(
-                [4, 3, 6, 2],
-                "softplus",
-                cost,
-                output_activation=None if cost.endswith("entropy") else "tanh",
-                bias=True,
-                l2="lam",
-            ),
-        )
+        output = None if cost.endswith("entropy") else "tanh"
+        yield cost, sb.mlp([4, 3, 6, 2], "softplus", cost, output_activation=output, bias=True, l2="lam")
     yield "composite", composite()
+    yield "tied", tied()
+    yield "tied across sections", tied_across_sections()
+    yield "rnn", rnn(3)
+    yield "residual", residual(3)
 
 
-@pytest.mark.parametrize(("name", "net"), list(networks()), ids=lambda part: part if isinstance(part, str) else "")
-def test_every_step_is_true(name, net, rng):
-    tape = sb.derive(net).tape
-    values = sb.random_values(net, seed=int(rng.integers(2**31)))
-    evaluator = Evaluator(tape, values)
-    assert evaluator.cost() == pytest.approx(sb.derive(net).to_numpy()(**values).J, rel=1e-12)
-    evaluator.cost()
-    known = dict(evaluator.known)
-    for adjoint in tape.adjoints:
-        known[adjoint.symbol] = evaluated(evaluator, known, adjoint.expression)
-    for step in tape.steps:
-        after = evaluated(evaluator, known, step.after)
-        direction = rng.normal(size=np.shape(after))
-        t = 1e-5
-        high, low = (evaluator.cost(step.before.of, step.before.through, s * t * direction) for s in (1, -1))
-        slope, claimed = (high - low) / (2 * t), float(np.sum(after * direction))
-        assert slope == pytest.approx(claimed, rel=1e-5, abs=1e-6), f"{step.rule}: {step.before} = {step.after}"
+NETWORKS = dict(named_networks())
 
 
-def evaluated(evaluator, known, expression):
-    evaluator.known, evaluator.of = known, None
-    return evaluator.value(expression)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_step_is_true(name, rng):
+    point = point_of(NETWORKS[name], rng)
+    f = sb.derive(NETWORKS[name]).to_numpy()
+    arguments = {s.name: point.given[s] for s in point.tape.network.arguments}
+    assert point.value(point.tape.cost.symbol) == pytest.approx(f(**arguments).J, rel=1e-12)
+    assert not [(s.rule, s.before, s.after) for s in all_false(point, rng)]
 
 
-def test_a_false_step_is_noticed(rng, monkeypatch):
+@pytest.mark.parametrize("rank", range(30))
+def test_every_step_of_a_random_network_is_true(rank, rng):
+    net = random_network(rng)
+    assert not [(s.rule, s.before, s.after) for s in all_false(point_of(net, rng), rng)], str(net)
 
-    wrong = rules.Rule("chain rule", lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))])
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_section_leads_to_its_gradient(name, rng):
+    """The lines hang together: each goes on from terms that lines before it have left, until the gradient is left."""
+    point = point_of(NETWORKS[name], rng)
+    for section in point.tape.sections:
+        parameter = section.parameter
+        direction = rng.normal(size=point.value(parameter).shape)
+        held = [part for step in section.steps for part in step.held]
+        left = {}
+        for step in section.steps:
+            end = step is section.steps[-1] and isinstance(step.before, Gradient)
+            if step.symbol is not None or end:
+                continue
+            for sign, side in ((-1, step.before), (1, step.after)):
+                for term in side.args if side.is_Add else [side]:
+                    if not isinstance(term, Gradient):
+                        value = sign * point.side(term, parameter, direction, held)
+                        left[derived(term)] = left.get(derived(term), 0) + value
+        assert section.steps[0].before == Gradient(point.tape.cost.symbol, parameter)
+        gradient = np.sum(point.value(point.tape.gradients[parameter.name], point.here) * direction)
+        assert sum(left.pop(done, 0) for done in (frozenset(), frozenset([parameter]))) == pytest.approx(
+            gradient, rel=1e-5
+        )
+        assert np.allclose(list(left.values()), 0, atol=1e-6), left
+
+
+def derived(term):
+    """What a term has the ∂…/∂W of, the sum of one entry as that entry."""
+    quantities = {partial.of for partial in term.atoms(*PARTIALS) if not isinstance(partial, Entrywise)}
+    return frozenset(q.argument if isinstance(q, Total) and q.argument.shape == (1, 1) else q for q in quantities)
+
+
+# planted errors
+
+
+def without_a_term(step):
+    if step.after.is_Add:
+        yield step.after.func(*step.after.args[1:])
+
+
+def with_a_wrong_sign(step):
+    yield -step.after if not is_matrix(step.after) else nodes.scaled(-1, step.after)
+    if step.after.is_Add:
+        first, *others = step.after.args
+        yield step.after.func(-first if not is_matrix(first) else nodes.scaled(-1, first), *others)
+
+
+def with_a_transposed_factor(step):
+    """For each square factor of a product of matrices, but for those inside a ∂z/∂W."""
+    named = {partial: nodes.NamedMatrix(f"_{k}", *partial.shape) for k, partial in enumerate(step.after.atoms(ByEntry))}
+    after = step.after.xreplace(named)
+    for product in after.atoms(nodes.MatMul):
+        for rank, factor in enumerate(product.args):
+            if factor.shape[0] == factor.shape[1]:
+                turned = nodes.MatMul(*product.args[:rank], factor.T, *product.args[rank + 1 :])
+                yield after.xreplace({product: turned}).xreplace({name: partial for partial, name in named.items()})
+
+
+PLANTS = {"term": without_a_term, "sign": with_a_wrong_sign, "transpose": with_a_transposed_factor}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("name", ["home", "composite", "tied", "tied across sections", "rnn", "residual"])
+def test_planted_errors_are_noticed(name, plant, rng):
+    point = point_of(NETWORKS[name], rng)
+    planted = [
+        replace(step, after=after)
+        for step in point.tape.steps
+        for after in PLANTS[plant](step)
+        if not isinstance(after, nodes.Zeros)
+    ]
+    missed = [s for s in planted if is_true(point, s, direction_of(point, s, rng), s.held)]
+    assert not [(s.rule, s.before, s.after) for s in missed]
+    assert planted or (plant, name) in {("term", "home"), ("transpose", "home"), ("transpose", "tied")}
+
+
+@pytest.mark.parametrize("name", ["tied across sections", "rnn", "residual"])
+def test_what_is_held_must_be(name, rng):
+    """Only where no ∂…/∂W is left of what is held does it make no difference: in the matrix form."""
+    point = point_of(NETWORKS[name], rng)
+    holding = [step for step in point.tape.steps if step.held]
+    missed = [s for s in holding if is_true(point, s, direction_of(point, s, rng), ())]
+    assert {s.rule for s in holding} > {s.rule for s in missed}
+    assert {s.rule for s in missed} <= {"matrix form"}
+
+
+def test_a_false_rule_is_noticed(rng, monkeypatch):
+    rule = rules.RULES[Elementwise]
+    wrong = replace(rule, adjoints=lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))])
     monkeypatch.setitem(rules.RULES, Elementwise, wrong)
-    with pytest.raises(AssertionError, match="chain rule"):
-        test_every_step_is_true("home", sb.home_network(), rng)
+    point = point_of(sb.home_network(), rng)
+    assert "derivative of the activation" in {step.rule for step in all_false(point, rng)}

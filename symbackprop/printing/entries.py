@@ -37,6 +37,18 @@ class Entry(_OfEntries):
         return str(self.args[0].name)
 
 
+class Plain(_OfEntries):
+    """A scalar without indices, as it is."""
+
+    @property
+    def value(self) -> Any:
+        return self.args[0]
+
+    @property
+    def is_symbol(self) -> bool:
+        return bool(self.value.is_symbol)
+
+
 class SumOver(_OfEntries):
     """Σ of the first argument over the values of the indices that follow."""
 

@@ -14,9 +14,9 @@ from sympy import Add, Expr, Integer, Mul, Pow
 from symbackprop import nodes
 from symbackprop.functions import FUNCTION
 from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
-from symbackprop.nodes import HadamardPower, MatAdd, hadamard, scaled
+from symbackprop.nodes import HadamardPower, MatAdd, hadamard, scaled, split
 from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
-from symbackprop.printing.entries import Entry, EntrySlope, Letter, SumOver
+from symbackprop.printing.entries import Entry, EntrySlope, Letter, Plain, SumOver
 from symbackprop.printing.notation import SPECIAL, ordered_terms
 from symbackprop.shapes import is_matrix, shape_of
 
@@ -50,7 +50,7 @@ class Indices:
     def scalar(self, expression: Any, used: frozenset[str]) -> Any:
         """A scalar; one without matrices stays as it is."""
         if not expression.has(*SPECIAL):
-            return expression
+            return Plain(expression)
         rewrite = next(_SCALARS[kind] for kind in type(expression).__mro__ if kind in _SCALARS)
         return rewrite(self, expression, used)
 
@@ -72,7 +72,7 @@ class Indices:
 def _product(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
     def chained(letters: list[Letter], used: frozenset[str]) -> Any:
         path = [i, *letters, j]
-        return hadamard(*(indices.entry(factor, path[k], path[k + 1], used) for k, factor in enumerate(node.args)))
+        return _times(*(indices.entry(factor, path[k], path[k + 1], used) for k, factor in enumerate(node.args)))
 
     return indices.sum([factor.shape[1] for factor in node.args[:-1]], used, chained)
 
@@ -82,14 +82,19 @@ def _along(node: Any, letter: Letter, i: Letter, j: Letter) -> tuple[Letter, Let
     return (letter, j) if node.axis == ROWS else (i, letter)
 
 
-def _summed(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str], of: Any = None) -> Any:
-    argument = node.argument
+def _summed(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    return _sum_of(lambda entry: entry, indices, node, (i, j), used)
+
+
+def _sum_of(
+    of: Callable[[Any], Any], indices: Indices, node: Any, at: tuple[Letter, Letter], used: frozenset[str]
+) -> Any:
+    """Σ of a function of the entries in the line that a node with an axis works on."""
 
     def one(letters: list[Letter], used: frozenset[str]) -> Any:
-        entry = indices.entry(argument, *_along(node, letters[0], i, j), used)
-        return entry if of is None else of(entry)
+        return of(indices.entry(node.argument, *_along(node, letters[0], *at), used))
 
-    return indices.sum([argument.shape[node.axis]], used, one)
+    return indices.sum([node.argument.shape[node.axis]], used, one)
 
 
 def _exp(entry: Any) -> Any:
@@ -97,12 +102,12 @@ def _exp(entry: Any) -> Any:
 
 
 def _softmax(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
-    whole = _summed(indices, node, i, j, used, _exp)
-    return hadamard(_exp(indices.entry(node.argument, i, j, used)), HadamardPower(whole, -1))
+    whole = _sum_of(_exp, indices, node, (i, j), used)
+    return _times(_exp(indices.entry(node.argument, i, j, used)), HadamardPower(whole, -1))
 
 
 def _logsumexp(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
-    return Elementwise(FUNCTION["log"], _summed(indices, node, i, j, used, _exp))
+    return Elementwise(FUNCTION["log"], _sum_of(_exp, indices, node, (i, j), used))
 
 
 def _broadcast(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
@@ -113,8 +118,12 @@ def _scaled(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[s
     return _times(indices.scalar(node.args[0], used), indices.entry(node.args[1], i, j, used))
 
 
-def _times(coefficient: Any, entry: Any) -> Any:
-    return hadamard(coefficient, entry) if is_matrix(coefficient) else scaled(coefficient, entry)
+def _times(*factors: Any) -> Any:
+    """The product of numbers, the plain ones in front."""
+    coefficients, rest = zip(*map(split, factors), strict=True)
+    plain = Mul(*coefficients, *(factor.value for factor in rest if isinstance(factor, Plain)))
+    kept = [factor for factor in rest if not isinstance(factor, Plain)]
+    return scaled(plain, hadamard(*kept)) if kept and plain != 0 else Plain(plain)
 
 
 def _slope(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
@@ -127,10 +136,10 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     nodes.Scaled:          _scaled,
     nodes.MatMul:          _product,
     nodes.Transpose:       lambda s, e, i, j, used: s.entry(e.args[0], j, i, used),
-    nodes.HadamardProduct: lambda s, e, i, j, used: hadamard(*(s.entry(factor, i, j, used) for factor in e.args)),
+    nodes.HadamardProduct: lambda s, e, i, j, used: _times(*(s.entry(factor, i, j, used) for factor in e.args)),
     nodes.HadamardPower:   lambda s, e, i, j, used: HadamardPower(s.entry(e.args[0], i, j, used), e.args[1]),
-    nodes.Ones:            lambda s, e, i, j, used: nodes.Ones(1, 1),
-    nodes.Zeros:           lambda s, e, i, j, used: Integer(0),
+    nodes.Ones:            lambda s, e, i, j, used: Plain(Integer(1)),
+    nodes.Zeros:           lambda s, e, i, j, used: Plain(Integer(0)),
     Elementwise:           lambda s, e, i, j, used: Elementwise(e.function, s.entry(e.argument, i, j, used)),
     Sums:                  _summed,
     Broadcast:             _broadcast,
@@ -141,7 +150,7 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
 }
 _SCALARS: dict[type, Callable[..., Any]] = {
     Add:                   lambda s, e, used: MatAdd(*(s.scalar(term, used) for term in ordered_terms(e))),
-    Mul:                   lambda s, e, used: _scalar_product(s, e, used),
+    Mul:                   lambda s, e, used: _times(*(s.scalar(factor, used) for factor in e.args)),
     Pow:                   lambda s, e, used: HadamardPower(s.scalar(e.base, used), e.exp),
     sympy.exp:             lambda s, e, used: _exp(s.scalar(e.args[0], used)),
     sympy.log:             lambda s, e, used: Elementwise(FUNCTION["log"], s.scalar(e.args[0], used)),
@@ -150,8 +159,3 @@ _SCALARS: dict[type, Callable[..., Any]] = {
     ScalarByEntry:         lambda s, e, used: EntrySlope(s.scalar(e.of, used), Entry(e.by, *s.moved)),
 }
 # fmt: on
-
-
-def _scalar_product(indices: Indices, product: Any, used: frozenset[str]) -> Any:
-    plain = Mul(*(factor for factor in product.args if not factor.has(*SPECIAL)))
-    return scaled(plain, hadamard(*(indices.scalar(f, used) for f in product.args if f.has(*SPECIAL))))

@@ -10,7 +10,7 @@ from symbackprop import nodes
 from symbackprop.functions import a
 from symbackprop.maps import ROWS, Broadcast, Sums, Total
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, ScalarByEntry
-from symbackprop.printing.entries import EntrySlope, SumOver
+from symbackprop.printing.entries import EntrySlope, Plain, SumOver
 from symbackprop.shapes import is_matrix
 
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
@@ -41,6 +41,8 @@ SPECIAL = (Total, ScalarByEntry)  # what SymPy's own printing of scalars does no
 
 
 def level(expression: Any) -> int:
+    if isinstance(expression, Plain):
+        return level(expression.value)
     if is_negative(expression):
         return SUM
     if isinstance(expression, sympy.Pow) and expression.exp.is_negative:
@@ -54,11 +56,15 @@ def is_negative(expression: Any) -> bool:
     """Whether a minus sign stands in front of it."""
     if isinstance(expression, nodes.Scaled):
         return is_negative(expression.args[0])
+    if isinstance(expression, Plain):
+        return is_negative(expression.value)
     coefficient = S.One if is_matrix(expression) or expression.is_Add else expression.as_coeff_Mul()[0]
     return bool(coefficient.is_negative)
 
 
 def negated(expression: Any) -> Any:
+    if isinstance(expression, Plain):
+        return Plain(-expression.value)
     return nodes.scaled(-1, expression) if is_matrix(expression) else -expression
 
 
@@ -122,7 +128,8 @@ class Notation:
         output = function.row.prime_of_output if function.order == 1 else None
         if output is None:
             return [function.expression]
-        return [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
+        both = [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
+        return both if self._print(both[0]) != self._print(both[1]) else both[:1]
 
     def of_z(self, function: Any) -> str:
         return f"{self.function_name(function)}(z)"
@@ -203,6 +210,9 @@ class Notation:
         least = ENTRYWISE if len(sums) == 1 else POWER  # ½ Σ A, but (Σ A) (Σ B)
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
+
+    def _print_Plain(self, expr: Any) -> str:
+        return self._print(expr.value)
 
     def _print_ByEntry(self, expr: Any) -> str:
         return self.partial(self._print(expr.of), expr.of, self._print(expr.by), expr.by)

@@ -20,7 +20,7 @@ _DOCUMENT = r"""\documentclass{article}
 %s\end{document}
 """
 _A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
-_SIGNS = str.maketrans({"Σ": r"$\sum$", "×": r"$\times$"})  # what sentences have that LaTeX's text has not
+_SIGNS = str.maketrans({"Σ": r"$\sum$"})  # what sentences have that LaTeX's text has not
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def _paper_width(rows: list[Row]) -> float:
 
 
 def _symbols(latex: str) -> int:
-    """About how many symbols wide a formula is: a command counts as one."""
+    """About how many symbols wide a formula is: a command counts as one, a large Σ as two."""
     plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
-    return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain)))
+    return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain.replace(r"\sum", "mm"))))
 
 
 def latex_blocks(outline: Outline) -> list[Block]:
@@ -107,7 +107,8 @@ class _Writer:
 
     def title(self, section: Section) -> str:
         cost, parameter = self.show(self.outline.tape.cost.symbol), self.show(section.parameter)
-        return rf"$\partial {cost} / \partial {parameter}$, of the shape ${self.shape(section.parameter.shape)}$ of ${parameter}$"
+        shape = self.shape(section.parameter.shape)
+        return rf"$\partial {cost} / \partial {parameter}$, of the shape ${shape}$ of ${parameter}$"
 
     def rows(self, lines: tuple[Line, ...]) -> Iterator[Row]:
         for line in lines:
@@ -124,7 +125,7 @@ class _Writer:
         if step is None:
             return ""
         sentence = why(step, lambda quantity: f"${self.show(quantity)}$")
-        return rf"\emph{{{step.rule}}}: {sentence}".translate(_SIGNS)
+        return rf"\emph{{{step.rule}}}: {sentence}".replace("$×$", r" \times ").translate(_SIGNS)
 
     def show(self, expression: object) -> str:
         return str(self.printer.doprint(expression))

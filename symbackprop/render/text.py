@@ -58,17 +58,13 @@ class _TextDocument:
         """Each line's formulas, with its rule and shape beside and its sentence below."""
         rows, notes = [], []
         for line in lines:
-            beside = [self.rule(line), _shape(line.shape)] if line.step else [_shape(line.shape)]
+            beside = [line.step.rule, _shape(line.shape)] if line.step else [_shape(line.shape)]
             for formula in line.formulas:
                 rows.append([self.formula(formula), *beside])
                 beside = [""] * len(beside)
                 notes.append("")
             notes[-1] = why(line.step, self.show) if line.step else ""
         return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_wrapped(note))]
-
-    def rule(self, line: Line) -> str:
-        assert line.step is not None
-        return line.step.rule
 
     def formula(self, formula: Formula) -> str:
         left = self.show(formula.left) if formula.left is not None else " "
