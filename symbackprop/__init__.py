@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from symbackprop.check.gradients import check_gradients as check_gradients
     from symbackprop.check.numerical import numerical_gradient as numerical_gradient
     from symbackprop.check.report import GradientCheck as GradientCheck
-    from symbackprop.check.report import Verdict as Verdict
     from symbackprop.derivation import Derivation as Derivation
     from symbackprop.derivation import derive as derive
     from symbackprop.descent import Descent as Descent
@@ -57,12 +56,14 @@ if TYPE_CHECKING:
     from symbackprop.nodes import ones as ones
     from symbackprop.nodes import power as power
     from symbackprop.points import random_values as random_values
+    from symbackprop.verdicts import Verdict as Verdict
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
 _HOMES = {
     "builders": ("COSTS", "mlp"),
     "check.gradients": ("assert_gradients", "check_gradients"),
-    "check.report": ("GradientCheck", "Verdict"),
+    "check.report": ("GradientCheck",),
+    "verdicts": ("Verdict",),
     "check.numerical": ("numerical_gradient",),
     "derivation": ("Derivation", "derive"),
     "descent": ("Descent", "gradient_descent"),

@@ -1,9 +1,9 @@
 """Everything that this project is for, on the home network: nothing is stored, all of it is computed here."""
 
-from symbackprop.check.report import Verdict
 from symbackprop.derivation import derive
 from symbackprop.descent import gradient_descent
 from symbackprop.home import home_data, home_network, home_weights
+from symbackprop.verdicts import Verdict
 
 
 def run() -> bool:

@@ -17,7 +17,7 @@ class Flow:
     def __init__(self, network: Network, wrt: tuple[Any, ...]):
         self.network = network
         self.cost = network.cost.symbol
-        self.equations = _needed(network)
+        self.equations = _needed(by_names(network))
         self.names = {e.expression: e.symbol for e in self.equations if not is_name(e.expression)}
         self.active = _dependent(self.equations, wrt)
         equations = [e for e in self.equations if e.symbol in self.active]
@@ -64,10 +64,23 @@ def is_name(expression: Any) -> bool:
     return bool(expression.is_symbol)
 
 
-def _needed(network: Network) -> list[Equation]:
-    """The equations that the cost depends on, in order, the cost last."""
-    needed, kept = set(network.cost.expression.free_symbols), [network.cost]
-    for equation in reversed(network.equations):
+def by_names(network: Network) -> list[Equation]:
+    """The equations in order, the cost last, with every part that an earlier one names written by its name."""
+    names: dict[Any, Any] = {}
+    equations = []
+    for equation in (*network.equations, network.cost):
+        expression = equation.expression.xreplace(names)
+        equations.append(Equation(equation.symbol, expression))
+        if not is_name(expression):
+            names[expression] = equation.symbol
+    return equations
+
+
+def _needed(equations: list[Equation]) -> list[Equation]:
+    """The equations that the last one depends on, in order."""
+    *others, cost = equations
+    needed, kept = set(cost.expression.free_symbols), [cost]
+    for equation in reversed(others):
         if equation.symbol in needed:
             needed |= equation.expression.free_symbols
             kept.append(equation)

@@ -8,9 +8,10 @@ import numpy as np
 
 from symbackprop.check.numerical import Numerics, Slope, unit
 from symbackprop.check.parameters import Arrays, Parameters, require_callable
-from symbackprop.check.report import Block, GradientCheck, Verdict
+from symbackprop.check.report import Block, GradientCheck
 from symbackprop.errors import ArgumentError
 from symbackprop.shapes import shape_text
+from symbackprop.verdicts import Verdict
 
 _EVERY_ENTRY = 400  # larger parameters are checked by directions that see every entry, and by samples
 _SAMPLES = 40

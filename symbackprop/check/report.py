@@ -1,18 +1,12 @@
 """What a gradient check says: a verdict, a line for each parameter, and the table of them."""
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from symbackprop.shapes import shape_text
-
-
-class Verdict(StrEnum):
-    RIGHT = "right"
-    WRONG = "wrong"
-    UNDECIDED = "undecided"
+from symbackprop.verdicts import Judged, Verdict
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class GradientCheck:
+class GradientCheck(Judged):
     """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
 
     verdict: Verdict
@@ -48,9 +42,6 @@ class GradientCheck:
         """The parameter that is off by most, measured in what its own numbers allow."""
         order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
         return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a check has three verdicts; compare .verdict, as in check.verdict == 'right', or print it")
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data."""

@@ -1,0 +1,132 @@
+"""Identities between terms Σ G ⊙ ∂C/∂W, for all sizes: C is derived by SymPy's scalar calculus on its entries."""
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any
+
+from sympy import Add, Integer, Symbol
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from symbackprop.maps import Total
+from symbackprop.nodes import NamedMatrix, hadamard, postorder
+from symbackprop.partials import Entrywise
+from symbackprop.prove.index_form import differential, entry_form, scalar_form
+from symbackprop.prove.normal_form import equal
+from symbackprop.prove.recount import Recount, partials_in
+from symbackprop.shapes import is_matrix
+
+
+def paired(error: Any, slope: Any) -> Any:
+    """Σ error ⊙ slope."""
+    return Total(hadamard(error, slope)) if is_matrix(slope) else error * slope
+
+
+class Calculus:
+    """The identities of one section, in which ∂/∂W is by one parameter and some quantities are held."""
+
+    def __init__(self, recount: Recount, parameter: Any):
+        self.recount = recount
+        self.parameter = parameter
+        self.changing = recount.dependents(parameter)
+        self.held: set[Any] = set()
+        self.fresh = (f"moved{i}" for i in count(1))
+
+    def same_line(self, before: Any, after: Any) -> bool:
+        """Whether two sides are equal, however the quantities move whose ∂A/∂W stand in `after`."""
+        parts = {self.parameter} if is_matrix(after) else {partial.of for partial in partials_in(after)}
+        moves = {part: self.move(part) for part in parts}
+        opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in moves)
+        return equal(*(_opened(self._form(side, moves), opened) for side in (before, after)))
+
+    def same_sum(self, sides: Iterable[Any], whole: Any) -> bool:
+        """Whether the sides, which are all about the parameter itself, add up to the whole."""
+        moves = {self.parameter: self.move(self.parameter)}
+        return equal(Add(*(self._form(side, moves) for side in sides)), self._form(whole, moves))
+
+    def same_error(self, node: Any, one: Any, other: Any) -> bool:
+        move = self.move(node)
+        return one == other or equal(scalar_form(paired(one, move)), scalar_form(paired(other, move)))
+
+    def is_error(self, node: Any, claimed: Any, known: Mapping[Any, Any]) -> bool:
+        """Whether ∂J/∂node is what is claimed: from all that uses it, up to the quantities whose ∂J/∂… is known."""
+        users, between = self.recount.above(node, known)
+        opened = self._definitions(users | between)
+        move, whole = self.move(node), Integer(0)
+        for user in users:
+            expression = self.recount.expression(user).xreplace({s: e for s, e in opened.items() if s in between})
+            slope = self.move(user)
+            form = scalar_form(paired(known[user], slope))
+            still = [part for part in postorder(expression) if part in known and part != node]
+            whole += self._derived(form, slope, expression, {node: move}, held=still)
+        return equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, move)), opened))
+
+    def move(self, node: Any) -> Any:
+        """Any direction in which a quantity may move."""
+        name = next(self.fresh)
+        return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
+
+    def _definitions(self, quantities: Iterable[Any]) -> dict[Any, Any]:
+        """Names, and what they stand for: a rule may speak of its result by name."""
+        named = (self.recount.names.get(quantity, quantity) for quantity in quantities)
+        return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
+
+    def _form(self, side: Any, moves: Mapping[Any, Any]) -> Any:
+        """A side of a line, in the moves of its parts: any other ∂C/∂W is derived."""
+        if is_matrix(side):
+            return scalar_form(paired(side, moves[self.parameter]))
+        partials = partials_in(side)
+        slopes = {partial: moves[partial.of] if partial.of in moves else self.move(partial.of) for partial in partials}
+        local = {each: self.move(each) for each in side.atoms(Entrywise)}
+        form = scalar_form(side.xreplace(slopes | local))
+        for partial, slope in slopes.items():
+            if partial.of not in moves:
+                expression = self.recount.expression(partial.of)
+                held = [part for part in postorder(expression) if part in self.held and part not in moves]
+                form = self._derived(form, slope, expression, self._moving(expression, moves), held=held)
+        for each, slope in local.items():
+            move = self.move(each.by)
+            form = self._derived(form, slope, self.recount.expression(each.of), {each.by: move}, held=[], alone=move)
+        return form
+
+    def _moving(self, expression: Any, moves: Mapping[Any, Any]) -> dict[Any, Any]:
+        """The moves of the parts, and of everything else that changes with W: what a line forgets must show."""
+        leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
+        return {leaf: self.move(leaf) for leaf in leaves if leaf not in self.held} | dict(moves)
+
+    def _derived(
+        self, form: Any, slope: Any, expression: Any, moving: Mapping[Any, Any], *, held: list[Any], alone: Any = None
+    ) -> Any:
+        """The form with the derivative of an expression in the place of its slope.
+
+        What is held does not move; `alone` is the move of one entry, the same one that is derived.
+        """
+        still = {part: self.move(part) for part in held if part != expression and not part.is_symbol}
+        all_moving = dict(moving) | still
+
+        def derived(entry: Any) -> Any:
+            return _without(differential(entry), still.values(), alone)
+
+        if not is_matrix(expression):
+            return form.xreplace({slope: derived(scalar_form(expression, all_moving))})
+        return form.replace(
+            lambda part: isinstance(part, MatrixElement) and part.parent == slope,
+            lambda part: derived(entry_form(expression, part.i, part.j, all_moving)),
+        )
+
+
+def _opened(form: Any, definitions: Mapping[Any, Any]) -> Any:
+    """The form with the entries of named quantities by their definitions."""
+    scalars = {s: scalar_form(e) for s, e in definitions.items() if not is_matrix(s)}
+    return form.xreplace(scalars).replace(
+        lambda part: isinstance(part, MatrixElement) and part.parent in definitions,
+        lambda part: entry_form(definitions[part.parent], part.i, part.j),
+    )
+
+
+def _without(form: Any, still: Iterable[Any], alone: Any) -> Any:
+    """A derivative in which the moves of what is held are 0, and the move of one entry alone is 1."""
+    values = {move: Integer(0) for move in still} | ({alone: Integer(1)} if alone is not None else {})
+    scalars = {move: value for move, value in values.items() if not is_matrix(move)}
+    return form.xreplace(scalars).replace(
+        lambda part: isinstance(part, MatrixElement) and part.parent in values, lambda part: values[part.parent]
+    )

@@ -1,0 +1,17 @@
+"""What a check or a proof concludes."""
+
+from enum import StrEnum
+from typing import NoReturn
+
+
+class Verdict(StrEnum):
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNDECIDED = "undecided"
+
+
+class Judged:
+    """A result with a `verdict`, which is no yes or no: an `assert` of it would pass by accident."""
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a check has three verdicts; compare .verdict, as in check.verdict == 'right', or print it")
