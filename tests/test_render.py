@@ -177,8 +177,8 @@ def rows(document):
 
 
 def all_documents():
-    for name in NETWORKS:
-        yield name, NETWORKS[name]()
+    for name, network in NETWORKS.items():
+        yield name, network()
     for cost in COSTS:
         yield cost, sb.mlp(["D", "H", "K"], "tanh", cost, bias=True, l2="lam")
 

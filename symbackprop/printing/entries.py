@@ -49,6 +49,10 @@ class Plain(_OfEntries):
         return bool(self.value.is_symbol)
 
 
+class Ratio(_OfEntries):
+    """One number over another."""
+
+
 class SumOver(_OfEntries):
     """Σ of the first argument over the values of the indices that follow."""
 

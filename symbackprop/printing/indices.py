@@ -16,7 +16,7 @@ from symbackprop.functions import FUNCTION
 from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
 from symbackprop.nodes import HadamardPower, MatAdd, hadamard, scaled, split
 from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
-from symbackprop.printing.entries import Entry, EntrySlope, Letter, Plain, SumOver
+from symbackprop.printing.entries import Entry, EntrySlope, Letter, Plain, Ratio, SumOver
 from symbackprop.printing.notation import SPECIAL, ordered_terms
 from symbackprop.shapes import is_matrix, shape_of
 
@@ -103,7 +103,7 @@ def _exp(entry: Any) -> Any:
 
 def _softmax(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
     whole = _sum_of(_exp, indices, node, (i, j), used)
-    return _times(_exp(indices.entry(node.argument, i, j, used)), HadamardPower(whole, -1))
+    return Ratio(_exp(indices.entry(node.argument, i, j, used)), whole)
 
 
 def _logsumexp(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:

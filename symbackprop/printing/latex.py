@@ -37,7 +37,7 @@ class Latex(Notation, LatexPrinter):
     """Backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
-    partials_are_fractions = True
+    quotients_are_fractions = True
 
     def __init__(self, function_names: Mapping[str, str] | None = None):
         super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})

@@ -10,7 +10,7 @@ from symbackprop import nodes
 from symbackprop.functions import a
 from symbackprop.maps import ROWS, Broadcast, Sums, Total
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, ScalarByEntry
-from symbackprop.printing.entries import EntrySlope, Plain, SumOver
+from symbackprop.printing.entries import EntrySlope, Plain, Ratio, SumOver
 from symbackprop.shapes import is_matrix
 
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
@@ -30,6 +30,7 @@ _LEVELS: dict[type, int] = {
     Entrywise: PRODUCT,
     EntrySlope: PRODUCT,
     SumOver: PRODUCT,
+    Ratio: PRODUCT,
     sympy.Add: SUM,
     sympy.Mul: PRODUCT,
     sympy.Rational: PRODUCT,
@@ -115,7 +116,7 @@ class Notation:
     product = " "  # matrix · matrix
     entrywise = " ⊙ "
     sums_are_calls = False  # sum(X) rather than Σ X
-    partials_are_fractions = False  # ∂ above ∂ with a line between
+    quotients_are_fractions = False  # one above the other, with a line between
 
     def wrap(self, inner: str) -> str:
         return f"({inner})"
@@ -140,7 +141,7 @@ class Notation:
     def level(self, expression: Any) -> int:
         if self.sums_are_calls and isinstance(expression, Total | Sums):
             return ATOM
-        if self.partials_are_fractions and isinstance(expression, (*PARTIALS, EntrySlope)):
+        if self.quotients_are_fractions and isinstance(expression, (*PARTIALS, EntrySlope, Ratio)):
             return ATOM
         return level(expression)
 
@@ -210,6 +211,9 @@ class Notation:
         least = ENTRYWISE if len(sums) == 1 else POWER  # ½ Σ A, but (Σ A) (Σ B)
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
+
+    def _print_Ratio(self, expr: Any) -> str:
+        return self.quotient(*expr.args)
 
     def _print_Plain(self, expr: Any) -> str:
         return self._print(expr.value)
