@@ -57,8 +57,10 @@ class _Map:
         return -min((self.equation[user] for user in self.flow.users.get(parameter, ())), default=0)
 
     def factored(self, node: Any) -> Any:
-        """The part that a quantity is a constant multiple of, if it is one."""
+        """The part that a quantity is a constant multiple of, or the sum of its one entry, if it is one."""
         expression, parts = self.flow.made_by[node], self.flow.parts[node]
+        if isinstance(expression, Total) and expression.argument.shape == (1, 1) and parts != [expression]:
+            return expression.argument
         multiple = type(expression) in (Scaled, Mul) and len(parts) == 1 and is_matrix(parts[0]) == is_matrix(node)
         return parts[0] if multiple and parts[0] != expression else None
 
@@ -223,8 +225,6 @@ class _Route:
             yield self._line(SAME_QUANTITY, before, self._term(part, self.found.of(node)), node=node, parts=(part,))
             return
         expression = self.flow.made_by[target]
-        if expression.func == Total and expression.argument.shape == (1, 1) and expression.argument in self.new:
-            return  # the sum of one entry is written as that entry
         rule = rule_for(expression)
         assert rule is not None  # noqa: S101 — the walk has used it
         parts = [part for part in self.flow.parts[target] if part in self.new or part == self.parameter]
