@@ -57,10 +57,13 @@ class _Map:
         return -min((self.equation[user] for user in self.flow.users.get(parameter, ())), default=0)
 
     def factored(self, node: Any) -> Any:
-        """The part that a quantity is a constant multiple of, if it is one."""
+        """The part that a quantity is a constant multiple of, if it is one; the sum of one entry is that entry."""
         expression, parts = self.flow.made_by[node], self.flow.parts[node]
-        multiple = type(expression) in (Scaled, Mul) and len(parts) == 1 and is_matrix(parts[0]) == is_matrix(node)
-        return parts[0] if multiple and parts[0] != expression else None
+        if len(parts) != 1 or parts[0] == expression:
+            return None
+        if isinstance(expression, Total):
+            return parts[0] if parts[0].shape == (1, 1) else None
+        return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_inner(self, node: Any) -> bool:
         """Whether it is a part without a name, used in one place."""
@@ -223,8 +226,6 @@ class _Route:
             yield self._line(SAME_QUANTITY, before, self._term(part, self.found.of(node)), node=node, parts=(part,))
             return
         expression = self.flow.made_by[target]
-        if expression.func == Total and expression.argument.shape == (1, 1) and expression.argument in self.new:
-            return  # the sum of one entry is written as that entry
         rule = rule_for(expression)
         assert rule is not None  # noqa: S101 — the walk has used it
         parts = [part for part in self.flow.parts[target] if part in self.new or part == self.parameter]
