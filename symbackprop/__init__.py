@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from symbackprop.nodes import ones as ones
     from symbackprop.nodes import power as power
     from symbackprop.points import random_values as random_values
+    from symbackprop.prove.report import Verification as Verification
     from symbackprop.verdicts import Verdict as Verdict
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
@@ -81,6 +82,7 @@ _HOMES = {
     "maps": ("broadcast", "logsumexp", "softmax", "sums", "total"),
     "network": ("Equation", "Network"),
     "points": ("random_values",),
+    "prove.report": ("Verification",),
     "nodes": ("hadamard", "ones", "power"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -18,12 +18,13 @@ from symbackprop.errors import SymbackpropError
 AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
 
 _EPILOG = """\
-exit status: 0 the gradients agree (or there was nothing to compare), 1 they do not, 2 bad usage or input
+exit status: 0 the gradients agree and the proofs hold (or nothing was asked), 1 they do not, 2 bad usage or input
 
 examples:
   symbackprop demo
   symbackprop derive --format latex -o derivation.tex --standalone
   symbackprop derive --detail delta --view both
+  symbackprop derive --sizes D-H-K --verify
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
   symbackprop check --sizes D-H-K --activation relu --l2 lam
@@ -81,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         default="matrix",
         help="matrices (the default), entry by entry with Σ over indices, or both",
     )
+    derive.add_argument("--verify", action="store_true", help="prove every step, and say how far each proof reaches")
+    derive.add_argument("--seed", type=_seed, default=0, help="for the random points of --verify (default: 0)")
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a whole document")
     _output_option(derive)
 
@@ -172,8 +175,16 @@ def _derive(args: argparse.Namespace) -> int:
         "latex": lambda: derivation.to_latex(standalone=args.standalone, **wanted),
         "markdown": lambda: derivation.to_markdown(**wanted),
     }
-    _write(args, _as_json(derivation.to_dict()) if args.json else documents[args.format]())
-    return AGREES
+    verification = derivation.verify(seed=args.seed) if args.verify else None
+    proved = {} if verification is None else {"verification": verification.to_dict()}
+    document = _as_json(derivation.to_dict() | proved) if args.json else documents[args.format]()
+    if verification is not None and not args.json:
+        if args.format == "text":
+            document = f"{document}\n\n{verification}"
+        else:  # a LaTeX or Markdown document is not to be spoilt
+            print(verification, file=sys.stderr)
+    _write(args, document)
+    return AGREES if verification is None or verification.verdict == sb.Verdict.RIGHT else DISAGREES
 
 
 def _generate(args: argparse.Namespace) -> int:

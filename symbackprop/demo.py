@@ -12,9 +12,12 @@ def run() -> bool:
     data, weights = home_data(), home_weights()
     f = derivation.to_numpy()
     report = derivation.check(data | weights)
+    proofs = derivation.verify(seed=0)
 
     _heading("The network: a test score from hours slept and hours studied, and its gradients by the rules")
     print(derivation.to_text())
+    _heading("Every step proved (symbackprop derive --verify)")
+    print(proofs)
     _heading("The same as LaTeX (symbackprop derive --format latex)")
     print(derivation.to_latex())
     _heading("The generated function (symbackprop generate -o grads.py)")
@@ -28,7 +31,7 @@ def run() -> bool:
     print(f"cost before                  {before:.6f}")
     print(f"after a step down, rate {rate:g}:   {down:.6f}   {'lower' if down < before else 'NOT lower'}")
     print(f"after a step up, rate {rate:g}:     {up:.6f}   {'higher' if up > before else 'NOT higher'}")
-    return report.verdict == Verdict.RIGHT and down < before < up
+    return report.verdict == proofs.verdict == Verdict.RIGHT and down < before < up
 
 
 def _heading(title: str) -> None:

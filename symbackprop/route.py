@@ -57,12 +57,13 @@ class _Map:
         return -min((self.equation[user] for user in self.flow.users.get(parameter, ())), default=0)
 
     def factored(self, node: Any) -> Any:
-        """The part that a quantity is a constant multiple of, or the sum of its one entry, if it is one."""
+        """The part that a quantity is a constant multiple of, if it is one; the sum of one entry is that entry."""
         expression, parts = self.flow.made_by[node], self.flow.parts[node]
-        if isinstance(expression, Total) and expression.argument.shape == (1, 1) and parts != [expression]:
-            return expression.argument
-        multiple = type(expression) in (Scaled, Mul) and len(parts) == 1 and is_matrix(parts[0]) == is_matrix(node)
-        return parts[0] if multiple and parts[0] != expression else None
+        if len(parts) != 1 or parts[0] == expression:
+            return None
+        if isinstance(expression, Total):
+            return parts[0] if parts[0].shape == (1, 1) else None
+        return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_inner(self, node: Any) -> bool:
         """Whether it is a part without a name, used in one place."""

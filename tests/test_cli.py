@@ -39,6 +39,7 @@ def test_demo_shows_everything():
         "∂J/∂W1   2×3, the shape of W1",
         "matrix form",
         "It is used again below, for all that z3 is made of: it gets a name.",
+        "verification: right",
         r"\begin{align*}",
         "def cost_and_gradients(X, y, W1, W2):",
         "gradient check: right",
@@ -89,6 +90,30 @@ def test_derive_in_every_detail_and_view(detail, view, capsys):
         assert capsys.readouterr().out == document(detail=detail, view=view).rstrip("\n") + "\n"
     assert cli.main(["derive", "--format", "latex", "--standalone", "--detail", detail, "--view", view]) == 0
     assert capsys.readouterr().out == d.to_latex(standalone=True, detail=detail, view=view)
+
+
+def test_derive_and_prove(capsys):
+    assert cli.main(["derive", "--verify", "--detail", "result"]) == 0
+    said = capsys.readouterr().out
+    assert "∂J/∂W2 = a2ᵀ δ3" in said
+    assert "verification: right (18 lines: 17 proved for all sizes, 18 exact, 18 numeric)" in said
+    assert cli.main(["derive", "--verify", "--format", "latex"]) == 0
+    document, report = capsys.readouterr()
+    assert "verification" not in document
+    assert report.startswith("verification: right")
+    assert cli.main(["derive", "--verify", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["verification"]["verdict"] == "right"
+    assert len(data["verification"]["steps"]) == len(data["steps"])
+
+
+def test_derive_exits_with_1_where_a_step_is_not_proved(monkeypatch, capsys):
+    wrong = rules.Rule(
+        "derivative of the activation", lambda G, _, f, Z: [None, G], local=rules.RULES[Elementwise].local
+    )
+    monkeypatch.setitem(rules.RULES, Elementwise, wrong)
+    assert cli.main(["derive", "--verify"]) == 1
+    assert "NOT PROVED: all sizes: the two sides differ; exact: at N=4, at W2[" in capsys.readouterr().out
 
 
 def test_derive_a_network_of_the_users_sizes(capsys):

@@ -148,7 +148,7 @@ def test_latex_is_an_align_with_the_reason_above_each_line():
 def test_markdown_has_the_same_lines_as_latex():
     d = sb.derive(sb.home_network())
     markdown = d.to_markdown()
-    assert markdown.startswith("## Network (rows are examples): input $X$ ($N \\times 2$), target $y$")
+    assert markdown.startswith("## Network\n\nRows are examples; input $X$ ($N \\times 2$), target $y$")
     assert "\n\n$$\n\\begin{aligned}\nz^{(2)} &= X W^{(1)} && N \\times 3 \\\\\n" in markdown
     assert formulas(markdown) == formulas(d.to_latex())
 

@@ -79,17 +79,26 @@ class _Replay:
         self.terms = step.after
 
     def _learn(self, node: Any, error: Any) -> None:
-        """∂J/∂node, if it is what the uses of the node give."""
+        """∂J/∂node, if it is what the uses of the node give; the lines below are judged as if it were."""
         if node in self.known:
             if not self.calculus.same_error(node, self.known[node], error):
-                raise _Unproved(f"∂J/∂({text(node)}) is {text(self.known[node])}, not {text(error)}")
+                raise _Unproved(f"{self._error_of(node)} is {text(self.known[node])}, not {text(error)}")
             return
-        if not self.calculus.is_error(node, error, self.known):
-            raise _Unproved(f"∂J/∂({text(node)}) is not what the uses of {text(node)} give")
+        before = dict(self.known)
         self.known[node] = error
+        if not self.calculus.is_error(node, error, before):
+            raise _Unproved(f"{self._error_of(node)} is not what the uses of {text(node)} give")
+
+    def _error_of(self, node: Any) -> str:
+        return text(Gradient(self.tape.cost.symbol, node))
 
     def _replaced(self, step: Step) -> None:
         """Some of the terms are replaced by equal ones."""
+        self.terms -= step.before
+        if is_matrix(step.after):
+            self.finished.append(step.after)
+        else:
+            self.terms += step.after
         if not self.calculus.same_line(step.before, step.after):
             raise _Unproved("the two sides differ")
         parts = set() if is_matrix(step.after) else {partial.of for partial in partials_in(step.after)}
@@ -97,23 +106,19 @@ class _Replay:
             quantities = {partial.of for partial in partials_in(term)}
             if not quantities <= parts | {self.parameter}:
                 self._learn(*coefficient(term))
-        self.terms -= step.before
-        if is_matrix(step.after):
-            self.finished.append(step.after)
-        else:
-            self.terms += step.after
 
     def _named(self, step: Step) -> None:
         """A name for ∂J/∂C."""
         node = step.before.of
-        self._learn(node, step.after)
-        self.known[node] = step.symbol
-        for term in Add.make_args(self.terms):
-            if node in {partial.of for partial in partials_in(term)}:
-                (partial,) = partials_in(term)
-                if not self.calculus.same_line(term, paired(step.after, partial)):
-                    raise _Unproved(f"it is not what stands with {text(partial)} above")
-                self.terms += paired(step.symbol, partial) - term
+        terms = [term for term in Add.make_args(self.terms) if node in {p.of for p in partials_in(term)}]
+        slopes = {term: partials_in(term)[0] for term in terms}
+        self.terms += Add(*(paired(step.symbol, slope) - term for term, slope in slopes.items()))
+        try:
+            self._learn(node, step.after)
+        finally:
+            self.known[node] = step.symbol
+        if not all(self.calculus.same_line(term, paired(step.after, slope)) for term, slope in slopes.items()):
+            raise _Unproved(f"it is not what stands with the derivative of {text(node)} above")
 
     def _gathered(self, step: Step) -> None:
         """The gradient, from all terms."""

@@ -73,7 +73,10 @@ class _Former:
     def line(self, node: Any, i: Any, j: Any, of: Callable[[Any], Any] = lambda entry: entry) -> Expr:
         """The sum along the axis of a node, through (i, j), of a function of each entry."""
         matrix = node.argument
-        at = (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+
+        def at(k: Any) -> tuple[Any, Any]:
+            return (k, j) if node.axis == ROWS else (i, k)
+
         return self.sum([matrix.shape[node.axis]], lambda k: of(self.entry(matrix, *at(k))))
 
 

@@ -26,6 +26,8 @@ from symbackprop.shapes import is_matrix, shape_of
 
 DIGITS = 50
 _SMALL = 5  # a size that may stay as it is
+_DRAWS = 200
+_NEAR = mpmath.mpf(10) ** -9  # far more than a finite difference moves anything
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,22 @@ def arguments(node: Any) -> list[Any]:
     return [node.argument] if isinstance(node, MapNode | Total) else quantities(node)
 
 
+class AtAKink(Exception):  # noqa: N818 — it is no error: nothing is claimed there
+    """No point was found away from the kinks of the functions of a network."""
+
+
+def generic_point(network: Network, rng: np.random.Generator) -> "Point":
+    """A random point that is not near a kink of one of the network's functions.
+
+    Raises AtAKink where each one that was drawn is, as for relu(relu(Z)) of negative numbers.
+    """
+    for _ in range(_DRAWS):
+        point = Point(network, rng)
+        if not point.is_near_a_kink():
+            return point
+    raise AtAKink
+
+
 class Point:
     """A random point of a network at small sizes."""
 
@@ -109,6 +127,15 @@ class Point:
             value = self.value(expression, values)
             values.setdefault(symbol, value)
         return values
+
+    def is_near_a_kink(self) -> bool:
+        maps = [node for node in self.values if isinstance(node, Elementwise)]
+        return any(
+            abs(entry - mpmath.mpf(int(kink))) < _NEAR
+            for node in maps
+            for kink in node.function.row.kinks
+            for entry in np.ravel(self.values[node.argument])
+        )
 
     def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
         """The value of an expression; those of its parts are noted in `values`."""
@@ -143,12 +170,12 @@ def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng
 
 def small_sizes(network: Network) -> dict[Any, int]:
     """A small size for each dimension, so that those which meet in one part of an equation differ; 1 stays 1."""
-    meet: dict[Any, set[Any]] = {}
+    meet: dict[Any, dict[Any, None]] = {}  # in the order of their first use
     for equation in by_names(network):
         for node in postorder(equation.expression):
-            together = {size for part in (node, *arguments(node)) for size in shape_of(part)}
+            together = dict.fromkeys(size for part in (node, *arguments(node)) for size in shape_of(part))
             for size in together:
-                meet.setdefault(size, set()).update(together - {size})
+                meet.setdefault(size, {}).update((other, None) for other in together if other != size)
     sizes = {size: int(size) for size in meet if size.is_Integer and size <= _SMALL} | {Integer(1): 1}
     for dimension, others in meet.items():
         taken = {sizes.get(other) for other in others} | {1}

@@ -34,7 +34,7 @@ class Proof:
         """`proved for all sizes · exact · numeric`, or NOT PROVED and why."""
         if self.verdict == Verdict.WRONG:
             return "NOT PROVED: " + "; ".join(self._reasons(Verdict.WRONG))
-        said = [_with(_CLAIMS[name], o.said if name == "all sizes" else "") for name, o in self._of(Verdict.RIGHT)]
+        said = [_with(_CLAIMS[name], outcome.said) for name, outcome in self._of(Verdict.RIGHT)]
         return " · ".join(said + self._reasons(Verdict.UNDECIDED))
 
     def _of(self, verdict: Verdict) -> list[tuple[str, Outcome]]:

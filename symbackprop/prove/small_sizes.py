@@ -14,8 +14,8 @@ from sympy import Basic
 from symbackprop.network import Network
 from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
 from symbackprop.printing.text import text
-from symbackprop.prove.numbers import DIGITS, Point, small_sizes
-from symbackprop.prove.outcome import Outcome, not_proved, proved
+from symbackprop.prove.numbers import DIGITS, AtAKink, generic_point, small_sizes
+from symbackprop.prove.outcome import Outcome, not_proved, proved, unclaimed
 from symbackprop.prove.recount import partials_in
 from symbackprop.prove.slopes import Slopes
 from symbackprop.shapes import is_matrix
@@ -25,7 +25,11 @@ from symbackprop.tape import Section, Step, Tape
 def prove_in_numbers(tape: Tape, kind: type[Slopes], digits: int, rng: np.random.Generator) -> list[Outcome]:
     """An outcome for each step of a tape; two sides are equal if they agree in so many digits."""
     with mpmath.workdps(DIGITS):
-        return list(_AtAPoint(tape, kind(Point(tape.network, rng)), digits).outcomes())
+        try:
+            point = generic_point(tape.network, rng)
+        except AtAKink:
+            return [unclaimed("no point was found away from the kinks")] * len(tape.steps)
+        return list(_AtAPoint(tape, kind(point), digits).outcomes())
 
 
 class _AtAPoint:

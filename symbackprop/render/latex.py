@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symbackprop.network import SCALAR
-from symbackprop.printing.latex import Latex
+from symbackprop.printing.latex import Latex, latex
 from symbackprop.render.outline import Formula, Line, Outline, Section
 from symbackprop.sentences import why
 from symbackprop.shapes import shape_of
@@ -17,6 +17,7 @@ _DOCUMENT = r"""\documentclass{article}
 \usepackage[paperwidth=%.1fcm,paperheight=29.7cm,margin=2cm]{geometry}
 \allowdisplaybreaks
 \begin{document}
+\section*{The gradients of $%s$}
 %s\end{document}
 """
 _A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
@@ -35,22 +36,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under a heading."""
+    """Rows under a heading, with a sentence to begin with."""
 
     title: str
     rows: tuple[Row, ...]
+    intro: str = ""
 
 
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:
     """An `align*` (it needs amsmath), or with `standalone` a document that compiles as it is."""
     blocks = latex_blocks(outline)
     body = "\\begin{align*}\n" + " \\\\\n".join(_aligned(block) for block in blocks) + "\n\\end{align*}\n"
-    return _DOCUMENT % (_paper_width([row for block in blocks for row in block.rows]), body) if standalone else body
+    if not standalone:
+        return body
+    width = _paper_width([row for block in blocks for row in block.rows])
+    return _DOCUMENT % (width, latex(outline.tape.cost.symbol), body)
 
 
 def _aligned(block: Block) -> str:
     rows = [f"\\intertext{{{row.above}}}\n{formula(row)}" if row.above else formula(row) for row in block.rows]
-    return f"\\intertext{{\\textbf{{{block.title}}}}}\n" + " \\\\\n".join(rows)
+    heading = rf"\textbf{{{block.title}}}" + (rf"\quad {block.intro}" if block.intro else "")
+    return f"\\intertext{{{heading}}}\n" + " \\\\\n".join(rows)
 
 
 def formula(row: Row) -> str:
@@ -83,7 +89,7 @@ class _Writer:
         self.printer = Latex(outline.function_names)
 
     def blocks(self) -> list[Block]:
-        network = [Block(f"Network (rows are examples): {self.declarations()}", tuple(self.network()))]
+        network = [Block("Network", tuple(self.network()), f"Rows are examples; {self.declarations()}.")]
         sections = [Block(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections]
         result = Block("Result", tuple(self.rows(self.outline.result)))
         return [*(network if self.outline.network else []), *sections, result]

@@ -13,6 +13,8 @@ def to_markdown(outline: Outline) -> str:
 
 def _parts(block: Block) -> Iterator[str]:
     yield f"## {block.title}"
+    if block.intro:
+        yield block.intro
     rows: list[Row] = []
     for row in block.rows:
         if row.above and rows:
