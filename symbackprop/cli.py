@@ -28,6 +28,7 @@ examples:
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
   symbackprop check --sizes D-H-K --activation relu --l2 lam
+  symbackprop report -o report.html
 """
 
 
@@ -66,22 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 
     derive = _command(commands, "derive", _derive, "derive the gradients, as steps with the names of their rules")
     _network_options(derive)
-    derive.add_argument("--wrt", action="append", metavar="NAME", help="derive by this parameter only (or W1,W2)")
     form = derive.add_mutually_exclusive_group()
     form.add_argument("--format", choices=["text", "latex", "markdown"], default="text", help="default: text")
     form.add_argument("--json", action="store_true", help="the derivation as data")
-    derive.add_argument(
-        "--detail",
-        choices=["full", "delta", "result"],
-        default="full",
-        help="every step (the default), one line for each δ and gradient, or these without the network",
-    )
-    derive.add_argument(
-        "--view",
-        choices=["matrix", "index", "both"],
-        default="matrix",
-        help="matrices (the default), entry by entry with Σ over indices, or both",
-    )
+    _reading_options(derive)
     derive.add_argument("--verify", action="store_true", help="prove every step, and say how far each proof reaches")
     derive.add_argument("--seed", type=_seed, default=0, help="for the random points of --verify (default: 0)")
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a whole document")
@@ -102,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
     check.add_argument("--json", action="store_true", help="the report as data")
     _output_option(check)
+
+    report = _command(commands, "report", _report, "write a page for a browser: steps, proofs, code, gradient check")
+    _network_options(report)
+    _reading_options(report)
+    report.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
+    _output_option(report)
     return parser
 
 
@@ -122,6 +117,22 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--bias", action="store_true", help="add a row b to every layer")
     group.add_argument(
         "--l2", default="0", metavar="LAMBDA", help="weight of the penalty λ/2 Σ W²: a number, or a name such as lam"
+    )
+
+
+def _reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wrt", action="append", metavar="NAME", help="derive by this parameter only (or W1,W2)")
+    parser.add_argument(
+        "--detail",
+        choices=["full", "delta", "result"],
+        default="full",
+        help="every step (the default), one line for each δ and gradient, or these without the network",
+    )
+    parser.add_argument(
+        "--view",
+        choices=["matrix", "index", "both"],
+        default="matrix",
+        help="matrices (the default), entry by entry with Σ over indices, or both",
     )
 
 
@@ -162,9 +173,13 @@ def _write(args: argparse.Namespace, text: str) -> None:
         print(f"wrote {args.output}", file=sys.stderr)
 
 
-def _derive(args: argparse.Namespace) -> int:
+def _derivation(args: argparse.Namespace) -> Any:
     wrt = None if args.wrt is None else [name for names in args.wrt for name in names.split(",")]
-    derivation = sb.derive(_network(args), wrt)
+    return sb.derive(_network(args), wrt)
+
+
+def _derive(args: argparse.Namespace) -> int:
+    derivation = _derivation(args)
     if args.standalone and args.format != "latex":
         raise SymbackpropError("--standalone goes with --format latex")
     if args.json and (args.detail, args.view) != ("full", "matrix"):
@@ -249,6 +264,14 @@ def _loaded(path: str, network: Any) -> dict[str, Any]:
     if unknown:
         raise SymbackpropError(f"{path} has {', '.join(unknown)}; this network takes {', '.join(names)}")
     return arrays
+
+
+def _report(args: argparse.Namespace) -> int:
+    derivation = _derivation(args)
+    verification = derivation.verify(seed=args.seed)
+    check = derivation.check(sb.random_values(derivation.network, seed=args.seed), seed=args.seed)
+    _write(args, derivation.to_html(detail=args.detail, view=args.view, verification=verification, check=check))
+    return AGREES if verification.verdict == check.verdict == sb.Verdict.RIGHT else DISAGREES
 
 
 def _as_json(data: dict[str, Any]) -> str:

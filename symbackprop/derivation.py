@@ -16,6 +16,7 @@ from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
 from symbackprop.prove.report import Verification
 from symbackprop.prove.verify import verify
+from symbackprop.render.html import to_html
 from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.outline import function_names, outline
@@ -84,6 +85,33 @@ class Derivation:
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Headings, sentences, and formulas between `$$`; see `to_text`."""
         return to_markdown(outline(self.tape, detail, view))
+
+    def to_html(
+        self,
+        *,
+        detail: str = "full",
+        view: str = "matrix",
+        verification: Verification | None = None,
+        check: GradientCheck | None = None,
+    ) -> str:
+        """One HTML page that needs no network and no JavaScript, with the generated code; see `to_text`.
+
+        Args:
+            detail: see `to_text`.
+            view: see `to_text`.
+            verification: what `verify` returned: what proves each step stands beside it.
+            check: what `check` returned: its table stands at the end.
+
+        Raises:
+            ArgumentError: another level of detail or another view.
+            SymbackpropError: the package latex2mathml is missing, which `symbackprop[html]` brings.
+        """
+        proofs = {}
+        if verification is not None:
+            groups = {"witnesses": verification.lines, "slopes": verification.functions}
+            proofs = {what: [(str(p.verdict), p.summary) for p in group] for what, group in groups.items()}
+        document = outline(self.tape, detail, view)
+        return to_html(document, self.to_source(), **proofs, check=check)
 
     def __str__(self) -> str:
         return self.to_text()

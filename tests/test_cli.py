@@ -26,7 +26,7 @@ def test_help_imports_neither_sympy_nor_numpy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("demo", "derive", "generate", "check"):
+    for command in ("demo", "derive", "generate", "check", "report"):
         assert command in done.stdout
 
 
@@ -50,7 +50,7 @@ def test_demo_shows_everything():
     assert "NOT" not in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "derive", "generate", "check"])
+@pytest.mark.parametrize("command", ["demo", "derive", "generate", "check", "report"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([command, "--help"])

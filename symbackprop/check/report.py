@@ -61,18 +61,19 @@ class GradientCheck(Judged):
         return "\n".join(lines)
 
 
-_HEADINGS = ("parameter", "shape", "verdict", "largest difference", "at", "ours", "numeric", "relative", "norm ratio")
+HEADINGS = ("parameter", "shape", "verdict", "largest difference", "at", "ours", "numeric", "relative", "norm ratio")
 
 
 def _table(blocks: tuple[Block, ...]) -> list[str]:
-    rows = [_HEADINGS, *(_row(block) for block in blocks)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADINGS))]
+    rows = [HEADINGS, *(cells(block) for block in blocks)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
     return [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
 
 
-def _row(block: Block) -> tuple[str, ...]:
+def cells(block: Block) -> tuple[str, ...]:
+    """The row of a parameter, as text."""
     numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
     where = str(list(block.index)) if block.index else "all"
     figures = (

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from symbackprop.network import SCALAR
 from symbackprop.printing.latex import Latex, latex
@@ -66,13 +65,11 @@ def formula(row: Row) -> str:
 
 def _paper_width(rows: list[Row]) -> float:
     """Wide enough, in cm, for the widest left side beside the widest right side beside the widest shape."""
-    widest = sum(
-        max(map(_symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True)
-    )
+    widest = sum(max(map(symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True))
     return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
 
 
-def _symbols(latex: str) -> int:
+def symbols(latex: str) -> int:
     """About how many symbols wide a formula is: a command counts as one, a large Σ as two."""
     plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
     return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain.replace(r"\sum", "mm"))))
@@ -81,6 +78,11 @@ def _symbols(latex: str) -> int:
 def latex_blocks(outline: Outline) -> list[Block]:
     """The parts of a document: what a level of detail leaves out is not there."""
     return _Writer(outline).blocks()
+
+
+def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
+    """Role, name and shape of every argument of the network."""
+    return list(_Writer(outline).declared())
 
 
 class _Writer:
@@ -95,15 +97,16 @@ class _Writer:
         return [*(network if self.outline.network else []), *sections, result]
 
     def declarations(self) -> str:
-        words = {SCALAR: "hyperparameter"}
-        roles = self.outline.tape.network.roles
         return ", ".join(
-            f"{words.get(roles[s.name], roles[s.name])} ${self.show(s)}$" + self.of_shape(shape_of(s))
-            for s in self.outline.tape.network.arguments
+            f"{role} ${name}$" + (f" (${shape}$)" if shape else "") for role, name, shape in self.declared()
         )
 
-    def of_shape(self, shape: tuple[Any, ...]) -> str:
-        return f" (${self.shape(shape)}$)" if shape else ""
+    def declared(self) -> Iterator[tuple[str, str, str]]:
+        words = {SCALAR: "hyperparameter"}
+        roles = self.outline.tape.network.roles
+        for symbol in self.outline.tape.network.arguments:
+            role = roles[symbol.name]
+            yield words.get(role, role), self.show(symbol), self.shape(shape_of(symbol))
 
     def network(self) -> Iterator[Row]:
         yield from self.rows(self.outline.network)
