@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from html import escape, unescape
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -93,7 +94,7 @@ def judged(d, verdict, summary, *, step=2):
     right = SimpleNamespace(verdict="right", summary="proved for all sizes")
     lines = [right] * len(d.steps)
     lines[step] = SimpleNamespace(verdict=verdict, summary=summary)
-    return SimpleNamespace(lines=tuple(lines))
+    return SimpleNamespace(lines=tuple(lines), functions=())
 
 
 @pytest.mark.parametrize("net", list(every_network()))
@@ -299,3 +300,12 @@ def test_it_fits_a_phone_and_uses_its_own_font(tmp_path):
     done = browse(tmp_path, MEASURE % literal, "--dump-dom", "--virtual-time-budget=10000")
     assert "CONSOLE" not in done.stderr
     assert re.search(r'<pre id="out">(.*?)</pre>', done.stdout)[1] == "width 380 faces loaded"
+
+
+def test_a_wrong_derivative_of_a_function_is_said_at_the_top(monkeypatch):
+    right = FUNCTIONS["sigmoid"]
+    monkeypatch.setitem(FUNCTIONS, "sigmoid", replace(right, prime_of_output=1 + right.prime_of_output))
+    d = sb.derive(sb.home_network())
+    page = d.to_html(verification=d.verify(seed=0))
+    assert "NOT PROVED: the derivative of a function" in page
+    assert "NOT PROVED: exact: at z = " in page
