@@ -90,7 +90,7 @@ class _Page:
     def __init__(self, outline: Outline, witnesses: Sequence[Witness] | None, slopes: Sequence[Witness]):
         self.outline = outline
         self.slopes = iter(slopes)
-        self.slopes_are_proved = all(verdict == Verdict.RIGHT for verdict, _ in slopes)
+        self.slopes_are_proved = all(verdict != Verdict.WRONG for verdict, _ in slopes)
         self.witnesses = witnesses
         self.math = MathML()
         self.numbers = count(1)
