@@ -1,7 +1,7 @@
-"""Expressions entry by entry, as SymPy scalars: sums over indices that are never written out.
+"""Expressions written entry by entry: SymPy scalars with sums over indices that are never written out.
 
-Here each node's meaning is said in index notation, and elementwise functions are undefined ones: what is proved of
-these forms is true for all sizes and for every differentiable function.
+This is where each node's meaning is said a second time, apart from the rules. An elementwise function becomes an
+undefined one, so what is proved of these forms is true of every differentiable function, and for all sizes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,131 +9,154 @@ from functools import cache
 from typing import Any
 
 import sympy
-from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Sum
+from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop import nodes
 from symbackprop.functions import ElementwiseFunction
 from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.shapes import is_matrix
 
-_t = Dummy("t", real=True)  # how far along their tangents the moved quantities are
+# How far the moved quantities have gone along their tangents: not said to be real, or roots of squares become Abs.
+t = Dummy("t")
+_ZERO = Integer(0)
+
+Moved = Mapping[Any, Any]
 
 
-class NoIndexForm(Exception):  # noqa: N818 — it is no error: nothing is claimed about such a node
-    """A node whose meaning is not said in index notation."""
+class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: nothing is claimed about such a node
+    """A node whose meaning is not said here."""
 
     def __init__(self, node: Any):
         super().__init__(node)
         self.node = node
 
 
-def scalar_form(expression: Any, moved: Mapping[Any, Any] | None = None) -> Expr:
-    """A scalar expression over entries of matrices.
+class Entry(MatrixElement):
+    """A[i, j] without SymPy's check of the range, which would take most of the time of a proof."""
 
-    `moved` maps quantities, parts of the expression among them, to tangents of the same shape: wherever such a
-    quantity stands, t times its tangent is added to it, for `differential` to differentiate by t.
+    def __new__(cls, matrix: Any, i: Any, j: Any) -> "Entry":
+        return Expr.__new__(cls, matrix, i, j)
+
+
+def scalar_form(expression: Any, moved: Moved | None = None) -> Any:
+    """A scalar expression in the entries of its matrices.
+
+    `moved` maps quantities, which may be parts such as y - yhat, to tangents of the same shape. Wherever such a
+    quantity stands, t times its tangent is added, for `differential` to derive by t.
+
+    >>> from symbackprop.nodes import NamedMatrix
+    >>> A, dA = NamedMatrix("A", 1, 1), NamedMatrix("dA", 1, 1)
+    >>> differential(scalar_form(Total(nodes.HadamardProduct(A, A)), {A: dA}))
+    2*A[0, 0]*dA[0, 0]
     """
-    return _Former(moved or {}).scalar(expression)
+    return _Form(moved or {}).scalar(expression)
 
 
-def entry_form(expression: Any, i: Any, j: Any, moved: Mapping[Any, Any] | None = None) -> Expr:
+def entry_form(expression: Any, i: Any, j: Any, moved: Moved | None = None) -> Any:
     """The (i, j) entry of a matrix expression; see `scalar_form`."""
-    return _Former(moved or {}).entry(expression, i, j)
+    return _Form(moved or {}).entry(expression, i, j)
 
 
-def differential(form: Expr) -> Expr:
+def differential(form: Any) -> Any:
     """The derivative of a form along the tangents, where nothing has moved yet."""
-    return form.diff(_t).xreplace({_t: Integer(0)})
+    return form.diff(t).xreplace({t: _ZERO})
 
 
-class _Former:
-    def __init__(self, moved: Mapping[Any, Any]):
+class _Form:
+    def __init__(self, moved: Moved):
         self.moved = moved
 
-    def entry(self, matrix: Any, i: Any, j: Any) -> Any:
-        if matrix in self.moved:
-            return entry_form(matrix, i, j) + _t * MatrixElement(self.moved[matrix], i, j)
-        if matrix.is_symbol:
-            return MatrixElement(matrix, i, j)
-        return _of_kind(_ENTRIES, matrix)(self, matrix, i, j)
+    def scalar(self, node: Any) -> Any:
+        if node in self.moved:
+            return scalar_form(node) + t * self.moved[node]
+        if is_matrix(node):
+            raise NoIndexForm(node)
+        return _row(_SCALARS, node)(self, node)
 
-    def scalar(self, expression: Any) -> Any:
-        if expression in self.moved:
-            return scalar_form(expression) + _t * self.moved[expression]
-        if expression.is_symbol or not expression.args or expression.is_number:
-            return expression
-        return _of_kind(_SCALARS, expression)(self, expression)
+    def entry(self, node: Any, i: Any, j: Any) -> Any:
+        if node in self.moved:
+            return entry_form(node, i, j) + t * Entry(self.moved[node], i, j)
+        return _row(_ENTRIES, node)(self, node, i, j)
 
-    def sum(self, sizes: Sequence[Expr], summand: Callable[..., Expr]) -> Expr:
-        """Σ of summand(i, …) over fresh indices; in a dimension of size 1 the index is 0."""
-        indices = [Integer(0) if size == 1 else Dummy("i", integer=True) for size in sizes]
-        limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
-        return Sum(summand(*indices), *limits) if limits else summand(*indices)
-
-    def line(self, node: Any, i: Any, j: Any, of: Callable[[Any], Any] = lambda entry: entry) -> Expr:
-        """The sum along the axis of a node, through (i, j), of a function of each entry."""
-        matrix = node.argument
-
-        def at(k: Any) -> tuple[Any, Any]:
-            return (k, j) if node.axis == ROWS else (i, k)
-
-        return self.sum([matrix.shape[node.axis]], lambda k: of(self.entry(matrix, *at(k))))
+    def line(self, node: Any, i: Any, j: Any, of: Callable[[Any], Any] = lambda entry: entry) -> Any:
+        """The sum, of a function of each entry, over the line of its argument that the (i, j) entry is made of."""
+        path: Callable[[Any], Any] = (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+        return _sum([node.argument.shape[node.axis]], lambda k: of(self.entry(node.argument, *path(k))))
 
 
-def _of_kind(table: Mapping[type, Any], node: Any) -> Any:
+def _row(table: Mapping[type, Any], node: Any) -> Any:
+    """What a table says of the class of a node, or of the nearest class that it derives from."""
     for kind in type(node).__mro__:
         if kind in table:
             return table[kind]
     raise NoIndexForm(node)
 
 
-def _product(form: _Former, node: Any, i: Any, j: Any) -> Expr:
-    def chain(*inner: Any) -> Expr:
-        path = (i, *inner, j)
-        return Mul(*(form.entry(factor, path[k], path[k + 1]) for k, factor in enumerate(node.args)))
+def _sum(sizes: Sequence[Any], summand: Callable[..., Any]) -> Any:
+    """Σ of summand(i, …) over indices that are used nowhere else; where there is one entry, its index is 0."""
+    indices = [_ZERO if size == 1 else Dummy("i") for size in sizes]
+    limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
+    return Sum(summand(*indices), *limits) if limits else summand(*indices)
 
-    return form.sum([factor.shape[1] for factor in node.args[:-1]], chain)
+
+def _matmul(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    def chain(*inner: Any) -> Any:
+        steps = zip(node.args, (i, *inner), (*inner, j), strict=True)
+        return Mul(*(form.entry(*step) for step in steps))
+
+    return _sum([factor.shape[1] for factor in node.args[:-1]], chain)
+
+
+def _broadcast(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    rows, columns = node.argument.shape
+    return form.entry(node.argument, _ZERO if rows == 1 else i, _ZERO if columns == 1 else j)
+
+
+def _elementwise(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    entry, f = form.entry(node.argument, i, j), node.function.undifferentiated
+    known = f.prime.expression.is_number or isinstance(f.expression, sympy.exp | sympy.log)
+    return node.function.at(entry) if known else _undefined(node.function)(entry)
 
 
 @cache
-def _undefined(function: ElementwiseFunction) -> Callable[[Any], Any]:
-    """A function that is only known to have a derivative, or a constant slope."""
-    slope = function.prime.expression
+def _undefined(function: ElementwiseFunction) -> Any:
+    """A function of which nothing is known but the name of its derivative."""
 
     def fdiff(self: Any, argindex: int = 1) -> Any:
-        return slope if slope.is_number else _undefined(function.prime)(self.args[0])
+        derivative: Any = _undefined(function.prime)
+        return derivative(*self.args)
 
-    made: Any = type(function.name + "_prime" * function.order, (Function,), {"fdiff": fdiff})
-    return made
-
-
-def _broadcast(form: _Former, node: Any, i: Any, j: Any) -> Any:
-    at = (Integer(0), j) if node.axis == ROWS else (i, Integer(0))
-    return form.entry(node.argument, *at)
+    return type(f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff})
 
 
 # fmt: off
-_ENTRIES: dict[type, Callable[..., Any]] = {
-    nodes.MatAdd:          lambda s, e, i, j: Add(*(s.entry(term, i, j) for term in e.args)),
-    nodes.Scaled:          lambda s, e, i, j: s.scalar(e.args[0]) * s.entry(e.args[1], i, j),
-    nodes.MatMul:          _product,
-    nodes.Transpose:       lambda s, e, i, j: s.entry(e.args[0], j, i),
-    nodes.HadamardProduct: lambda s, e, i, j: Mul(*(s.entry(factor, i, j) for factor in e.args)),
-    nodes.HadamardPower:   lambda s, e, i, j: s.entry(e.args[0], i, j) ** s.scalar(e.args[1]),
-    nodes.Ones:            lambda s, e, i, j: Integer(1),
-    nodes.Zeros:           lambda s, e, i, j: Integer(0),
-    Elementwise:           lambda s, e, i, j: _undefined(e.function)(s.entry(e.argument, i, j)),
-    Sums:                  lambda s, e, i, j: s.line(e, i, j),
-    Broadcast:             _broadcast,
-    Softmax:               lambda s, e, i, j: sympy.exp(s.entry(e.argument, i, j)) / s.line(e, i, j, sympy.exp),
-    LogSumExp:             lambda s, e, i, j: sympy.log(s.line(e, i, j, sympy.exp)),
-}
 _SCALARS: dict[type, Callable[..., Any]] = {
-    Add:                   lambda s, e: Add(*map(s.scalar, e.args)),
-    Mul:                   lambda s, e: Mul(*map(s.scalar, e.args)),
-    Pow:                   lambda s, e: s.scalar(e.base) ** s.scalar(e.exp),
-    sympy.exp:             lambda s, e: sympy.exp(s.scalar(e.args[0])),
-    sympy.log:             lambda s, e: sympy.log(s.scalar(e.args[0])),
-    Total:                 lambda s, e: s.sum(e.argument.shape, lambda i, j: s.entry(e.argument, i, j)),
+    sympy.Number:          lambda s, x: x,
+    sympy.NumberSymbol:    lambda s, x: x,
+    sympy.Float:           lambda s, x: Rational(x),  # exact: rounding could make different forms equal
+    Symbol:                lambda s, x: x,
+    Add:                   lambda s, x: Add(*map(s.scalar, x.args)),
+    Mul:                   lambda s, x: Mul(*map(s.scalar, x.args)),
+    Pow:                   lambda s, x: Pow(*map(s.scalar, x.args)),
+    sympy.exp:             lambda s, x: sympy.exp(*map(s.scalar, x.args)),
+    sympy.log:             lambda s, x: sympy.log(*map(s.scalar, x.args)),
+    Total:                 lambda s, x: _sum(x.argument.shape, lambda i, j: s.entry(x.argument, i, j)),
+}
+_ENTRIES: dict[type, Callable[..., Any]] = {
+    sympy.MatrixSymbol:    lambda s, A, i, j: Entry(A, i, j),
+    nodes.Ones:            lambda s, A, i, j: Integer(1),
+    nodes.Zeros:           lambda s, A, i, j: _ZERO,
+    nodes.MatAdd:          lambda s, A, i, j: Add(*(s.entry(term, i, j) for term in A.args)),
+    nodes.Scaled:          lambda s, A, i, j: s.scalar(A.args[0]) * s.entry(A.args[1], i, j),
+    nodes.MatMul:          _matmul,
+    nodes.Transpose:       lambda s, A, i, j: s.entry(A.args[0], j, i),
+    nodes.HadamardProduct: lambda s, A, i, j: Mul(*(s.entry(factor, i, j) for factor in A.args)),
+    nodes.HadamardPower:   lambda s, A, i, j: Pow(s.entry(A.args[0], i, j), s.scalar(A.args[1])),
+    Elementwise:           _elementwise,
+    Sums:                  lambda s, A, i, j: s.line(A, i, j),
+    Broadcast:             _broadcast,
+    Softmax:               lambda s, A, i, j: sympy.exp(s.entry(A.argument, i, j)) / s.line(A, i, j, sympy.exp),
+    LogSumExp:             lambda s, A, i, j: sympy.log(s.line(A, i, j, sympy.exp)),
 }
 # fmt: on

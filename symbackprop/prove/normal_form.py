@@ -1,97 +1,179 @@
-"""Whether two forms over indices are equal, for all sizes: both are brought to one normal form.
+"""Whether two forms are equal, for all sizes and all values of the entries: both are brought to one normal form.
 
-A form becomes a sum of terms, each a coefficient times Σ over indices of a product. The indices get canonical names,
-which carry how deep the sum is nested: with the same names everywhere, Σᵢ f(Σⱼ Q[i,j]) and Σᵢ f(Σⱼ Q[j,j]) would
-look alike.
+A form is expanded into terms, each a product under one Σ over all of its indices. Factors that share no index are then
+summed apart, so that Σᵢⱼ aᵢ bⱼ is (Σᵢ aᵢ)(Σᵢ bᵢ), and the indices get canonical names. A name carries how high in the
+nesting its sum stands: otherwise the Σⱼ Q[i,j] and the Σⱼ Q[j,j] under a Σᵢ f(…) would look alike.
+
+Each step here is an equality wherever both of its sides are defined, so two forms with the same normal form are equal.
+Equal ones may have different normal forms: 1/(x + 1) + x/(x + 1) is not seen to be 1.
 """
 
-from collections.abc import Iterator
-from itertools import permutations, product
-from math import factorial, prod
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice, pairwise, product
+from typing import Any, NamedTuple
 
-from sympy import Add, Basic, Dummy, Expr, Integer, Mul, Pow, Sum, Symbol, default_sort_key, expand_mul
+from sympy import Add, Dummy, Function, Mul, Pow, Sum, default_sort_key
 
-_MOST_NAMINGS = 5000  # that are tried for one term; with more, equal terms may look different
-
-
-def equal(one: Expr, other: Expr) -> bool:
-    """Whether two forms are proved equal, whatever the sizes and the entries are.
-
-    False says that no proof was found.
-    """
-    return bool(normal(normal(one) - normal(other)) == 0)
+_MOST_TERMS = 5000  # that a product is expanded into
+_MOST_NAMINGS = 500  # that are compared for one sum
+_HIGHEST_POWER = 4  # of a sum that is multiplied out
 
 
-def normal(form: Any) -> Expr:
+class _TooLong(Exception):  # noqa: N818 — it says what is the case
+    """A form with too many terms."""
+
+
+class _Term(NamedTuple):
+    """Σ over the indices, which run from 0 to their sizes - 1, of the product of the factors."""
+
+    factors: tuple[Any, ...]
+    sizes: dict[Dummy, Any]
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two forms (see `index_form`) are proved equal. False says only that no proof was found."""
+    try:
+        return bool(normal(one - other) == 0)
+    except _TooLong:
+        return False
+
+
+def normal(form: Any) -> Any:
     """The normal form."""
-    return Add(*(_named(factors, ranges) for factors, ranges in _terms(form)))
+    return Add(*(_collected(settled) for term in _terms(form) for settled in _settled(term)))
 
 
-Ranges = dict[Basic, Expr]  # what each index runs over: 0 … size - 1
+# Expanding
 
 
-def _terms(form: Any) -> list[tuple[Expr, Ranges]]:
-    """The form as a sum of products, each with the indices that it is summed over."""
-    form = expand_mul(form, deep=False)
+def _terms(form: Any) -> list[_Term]:
+    """The terms whose sum is the form."""
     if isinstance(form, Add):
         return [term for part in form.args for term in _terms(part)]
-    if isinstance(form, Sum):
-        fresh = {i: Dummy("i", integer=True) for i, *_ in form.limits}
-        ranges = {fresh[i]: high + 1 for i, _, high in form.limits}
-        return [(body, inner | ranges) for body, inner in _terms(form.function.xreplace(fresh))]
     if isinstance(form, Mul):
-        return _products(form.args)
-    if isinstance(form, Pow) and form.exp.is_Integer and 1 < form.exp <= 4 and isinstance(form.base, Add | Sum):
-        return _products((form.base,) * int(form.exp))
-    if form == 0:
-        return []
-    return [(form.func(*map(normal, form.args)) if _is_compound(form) else form, {})]
+        return _multiplied(map(_terms, form.args))
+    if isinstance(form, Sum):
+        fresh = {index: Dummy("i") for index, _, _ in form.limits}
+        sizes = {fresh[index]: last + 1 for index, _, last in form.limits}
+        return [_Term(term.factors, sizes | term.sizes) for term in _terms(form.function.xreplace(fresh))]
+    if _is_expandable(form):
+        return _multiplied(_terms(form.base) for _ in range(int(form.exp)))  # each with indices of its own
+    if isinstance(form, Pow | Function):
+        return _settled(_Term((form.func(*map(normal, form.args)),), {}))
+    return [_Term((form,), {})]
 
 
-def _products(factors: Any) -> list[tuple[Expr, Ranges]]:
-    terms: list[tuple[Expr, Ranges]] = [(Integer(1), {})]
+def _multiplied(factors: Iterable[list[_Term]]) -> list[_Term]:
+    """The terms of a product of sums of terms."""
+    terms = [_Term((), {})]
     for factor in factors:
-        terms = [(body * more, ranges | others) for (body, ranges), (more, others) in product(terms, _terms(factor))]
+        if len(terms) * len(factor) > _MOST_TERMS:
+            raise _TooLong
+        terms = [_Term(a.factors + b.factors, a.sizes | b.sizes) for a, b in product(terms, factor)]
     return terms
 
 
-def _is_compound(form: Any) -> bool:
-    """A function or a power, with something inside that may have more than one form."""
-    return bool(form.args) and form.has(Add, Sum, Mul, Pow) and not form.is_number
+def _is_expandable(form: Any) -> bool:
+    if isinstance(form, Pow):
+        return bool(form.exp.is_Integer and 1 < form.exp <= _HIGHEST_POWER and isinstance(form.base, Add | Sum))
+    return isinstance(form, Add | Mul | Sum)
 
 
-def _named(body: Expr, ranges: Ranges) -> Expr:
-    """A term with canonical names for its indices."""
-    idle = [size for index, size in ranges.items() if not body.has(index)]
-    used = {index: size for index, size in ranges.items() if body.has(index)}
-    height = 1 + max((int(i.name.split("_")[1]) for s in body.atoms(Sum) for i in s.bound_symbols), default=0)
-    size_names = {size: str(size) for size in used.values()}
-    limits, best = [], None
-    for order in _namings(body, used):
-        names = [Symbol(f"{size_names[used[i]]}_{height}_{rank}", integer=True) for rank, i in enumerate(order)]
-        renamed = body.xreplace(dict(zip(order, names, strict=True)))
-        if best is None or default_sort_key(renamed) < default_sort_key(best):
-            best, limits = renamed, [(name, 0, used[i] - 1) for name, i in zip(names, order, strict=True)]
-    coefficient, rest = best.as_coeff_Mul() if best is not None else (body, Integer(1))
-    return Mul(coefficient, *idle, Sum(rest, *limits)) if limits else Mul(body, *idle)
+def _settled(term: _Term) -> list[_Term]:
+    """A term with equal bases taken together, as terms: √x √x is x, which may be a sum."""
+    factors = tuple(power for factor in Mul.make_args(Mul(*term.factors)) for power in _powers(factor))
+    if not any(map(_is_expandable, factors)):
+        return [_Term(factors, term.sizes)]
+    opened = _multiplied(_terms(f) if _is_expandable(f) else [_Term((f,), {})] for f in factors)
+    return [settled for each in opened for settled in _settled(_Term(each.factors, term.sizes | each.sizes))]
 
 
-def _namings(body: Expr, used: Ranges) -> Iterator[list[Basic]]:
-    """The orders of the indices to choose from: those that look alike in every permutation."""
-    alike: dict[Any, list[Basic]] = {}
-    for index in used:
-        alike.setdefault(_looks(body, index, used), []).append(index)
-    groups = [alike[key] for key in sorted(alike)]
-    if prod(factorial(len(group)) for group in groups) > _MOST_NAMINGS:
-        yield [index for group in groups for index in group]
+def _powers(factor: Any) -> list[Any]:
+    """exp(a + b) as exp(a) exp(b), of which a sum may need only one, and xⁿ⁻¹ as xⁿ x⁻¹, which SymPy leaves as is."""
+    base, exponent = factor.as_base_exp()
+    return [Pow(base, part) for part in Add.make_args(exponent)]
+
+
+# Summing apart what shares no index
+
+
+def _collected(term: _Term) -> Any:
+    """The term as a product of sums; a sum over an index that no factor has is its size."""
+    groups: list[tuple[set[Dummy], Any]] = []
+    for factor in term.factors:
+        indices, body = factor.free_symbols & term.sizes.keys(), factor
+        linked = [group for group in groups if group[0] & indices]
+        groups = [group for group in groups if group not in linked]
+        groups.append((indices.union(*(i for i, _ in linked)), Mul(body, *(b for _, b in linked))))
+    idle = term.sizes.keys() - set().union(*(indices for indices, _ in groups))
+    sums = (_sum(body, {i: term.sizes[i] for i in indices}) for indices, body in groups)
+    return Mul(*(term.sizes[i] for i in idle), *sums)
+
+
+def _sum(body: Any, sizes: dict[Dummy, Any]) -> Any:
+    """Σ of the body, with canonical names."""
+    if not sizes:
+        return body
+    height = 1 + max(map(_height, body.atoms(_Name)), default=0)  # no name in the body is caught by this sum
+    names = [_name(height, rank) for rank in range(len(sizes))]
+    # Any order of the names is right, so that to stop early is no risk: then equal terms may look different.
+    orders = islice(_orders(body, _ranked({i: default_sort_key(size) for i, size in sizes.items()})), _MOST_NAMINGS)
+    named = {_renamed(body, dict(zip(order, names, strict=True))): order for order in orders}
+    least = min(named, key=default_sort_key)
+    return Sum(least, *((name, 0, sizes[i] - 1) for name, i in zip(names, named[least], strict=True)))
+
+
+def _renamed(form: Any, names: dict[Dummy, Dummy]) -> Any:
+    """The form with other names; where sums inside have indices that could be exchanged, theirs follow the new ones."""
+    renamed = form.xreplace(names)
+    exchangeable = (len({last for _, _, last in inner.limits}) < len(inner.limits) for inner in form.atoms(Sum))
+    return normal(renamed) if any(exchangeable) else renamed
+
+
+class _Name(Dummy):
+    """A canonical name of an index: nothing that a form has from elsewhere is equal to it."""
+
+
+@cache
+def _name(height: int, rank: int) -> _Name:
+    return _Name(f"{height}_{rank}")
+
+
+def _height(name: _Name) -> int:
+    return int(name.name.split("_")[0])
+
+
+def _orders(body: Any, places: dict[Dummy, int]) -> Iterator[list[Dummy]]:
+    """The orders of the indices to choose from: by their places; of those at one place, each is the first in turn."""
+    places = _refined(body, places)
+    order = sorted(places, key=places.__getitem__)
+    tied = next((places[i] for i, j in pairwise(order) if places[i] == places[j]), None)
+    if tied is None:
+        yield order
         return
-    for choice in product(*map(permutations, groups)):
-        yield [index for group in choice for index in group]
+    tried: list[Dummy] = []
+    for first in (i for i in order if places[i] == tied):
+        if any(body.xreplace({first: i, i: first}) == body for i in tried):
+            continue  # it would come to the same names
+        tried.append(first)
+        yield from _orders(body, _ranked({i: (place, place == tied and i != first) for i, place in places.items()}))
 
 
-def _looks(body: Expr, index: Basic, used: Ranges) -> Any:
-    """How a term looks from one index, with all others alike."""
-    others = {other: Symbol(f"other_{size}", integer=True) for other, size in used.items() if other != index}
-    marked = body.xreplace(others | {index: Symbol(f"this_{used[index]}", integer=True)})
-    return default_sort_key(used[index]), default_sort_key(marked)
+def _refined(body: Any, places: dict[Dummy, int]) -> dict[Dummy, int]:
+    """The places, told apart by how the body looks from each: the other indices are seen as their places."""
+    factors = [(factor, factor.free_symbols) for factor in Mul.make_args(body)]
+    while (known := len(set(places.values()))) < len(places):
+        seen = {i: _name(0, place) for i, place in places.items()}
+        looks = {i: [_renamed(f, {**seen, i: _name(0, -1)}) for f, free in factors if i in free] for i in places}
+        finer = _ranked({i: (places[i], sorted(map(default_sort_key, looks[i]))) for i in places})
+        if len(set(finer.values())) == known:
+            break
+        places = finer
+    return places
+
+
+def _ranked(keys: dict[Dummy, Any]) -> dict[Dummy, int]:
+    """The rank of each index by its key; equal keys have one rank."""
+    order = sorted(keys.values())
+    return {index: order.index(key) for index, key in keys.items()}
