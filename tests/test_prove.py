@@ -16,6 +16,8 @@ from symbackprop.flow import Flow
 from symbackprop.maps import Broadcast, Elementwise, Softmax, Sums
 from symbackprop.prove import index_form, numbers
 from symbackprop.prove.all_sizes import prove_for_all_sizes
+from symbackprop.prove.calculus import Calculus
+from symbackprop.prove.recount import Recount
 from symbackprop.rules import RULES
 from symbackprop.shapes import dimension
 from tests.test_rules import network_of
@@ -343,6 +345,18 @@ def test_a_gradient_that_is_not_what_the_steps_end_with_is_caught(rng):
     v = Derivation(bad).verify(seed=int(rng.integers(2**31)))
     assert v.verdict == "wrong"
     assert "the gradient is said to be 2 Xᵀ δ2" in str(v)
+
+
+def test_no_name_of_a_network_is_taken_for_a_move(rng):
+    """Whatever the witness calls the moves of the parts, quantities and sizes of the same names are others."""
+    calculus = Calculus(Recount(tied()), tied()["W"])
+    assert not str(calculus.move(tied()["W"])).isidentifier()
+    for names in [("moved1", "moved2", "moved3"), ("t", "s", "u"), ("other_N", "this_N", "move")]:
+        net = sb.Network()
+        X, W, U = net.input(names[0], "i", "D"), net.parameter(names[1], "D", "j"), net.parameter(names[2], "j", "j")
+        h = net.define("h", sb.tanh(X * W) * U)
+        net.minimize("J", sb.total(sb.power(h, 2)) + sb.total(sb.softmax(X * W * U)))
+        assert verified(net, rng).verdict == "right"
 
 
 # what a witness does not claim

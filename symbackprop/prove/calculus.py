@@ -29,7 +29,7 @@ class Calculus:
         self.parameter = parameter
         self.changing = recount.dependents(parameter)
         self.held: set[Any] = set()
-        self.fresh = (f"moved{i}" for i in count(1))
+        self.fresh = (f"move {i}" for i in count(1))  # no name of a network has a space
 
     def same_line(self, before: Any, after: Any) -> bool:
         """Whether two sides are equal, however the quantities move whose ∂A/∂W stand in `after`."""
