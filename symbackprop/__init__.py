@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from symbackprop.blocks import columns as columns
+    from symbackprop.blocks import concatenate as concatenate
+    from symbackprop.blocks import rows as rows
     from symbackprop.builders import COSTS as COSTS
     from symbackprop.builders import mlp as mlp
     from symbackprop.check.gradients import assert_gradients as assert_gradients
@@ -32,29 +35,48 @@ if TYPE_CHECKING:
     from symbackprop.errors import NotNumericError as NotNumericError
     from symbackprop.errors import ShapeError as ShapeError
     from symbackprop.errors import SymbackpropError as SymbackpropError
+    from symbackprop.forms import hadamard as hadamard
+    from symbackprop.forms import ones as ones
+    from symbackprop.forms import power as power
+    from symbackprop.functions import abs as abs
     from symbackprop.functions import absolute as absolute
+    from symbackprop.functions import cos as cos
+    from symbackprop.functions import elu as elu
+    from symbackprop.functions import erf as erf
     from symbackprop.functions import exp as exp
+    from symbackprop.functions import gelu as gelu
+    from symbackprop.functions import gelu_tanh as gelu_tanh
     from symbackprop.functions import identity as identity
     from symbackprop.functions import leaky_relu as leaky_relu
     from symbackprop.functions import log as log
     from symbackprop.functions import relu as relu
     from symbackprop.functions import sigmoid as sigmoid
+    from symbackprop.functions import sign as sign
+    from symbackprop.functions import silu as silu
+    from symbackprop.functions import sin as sin
     from symbackprop.functions import softplus as softplus
+    from symbackprop.functions import sqrt as sqrt
+    from symbackprop.functions import square as square
     from symbackprop.functions import tanh as tanh
     from symbackprop.generate.function import GradientFunction as GradientFunction
     from symbackprop.home import home_data as home_data
     from symbackprop.home import home_network as home_network
     from symbackprop.home import home_weights as home_weights
+    from symbackprop.linear_algebra import det as det
+    from symbackprop.linear_algebra import eye as eye
+    from symbackprop.linear_algebra import inv as inv
+    from symbackprop.linear_algebra import matrix_power as matrix_power
+    from symbackprop.linear_algebra import norm as norm
+    from symbackprop.linear_algebra import trace as trace
     from symbackprop.maps import broadcast as broadcast
+    from symbackprop.maps import largest as largest
+    from symbackprop.maps import log_softmax as log_softmax
     from symbackprop.maps import logsumexp as logsumexp
     from symbackprop.maps import softmax as softmax
     from symbackprop.maps import sums as sums
     from symbackprop.maps import total as total
     from symbackprop.network import Equation as Equation
     from symbackprop.network import Network as Network
-    from symbackprop.nodes import hadamard as hadamard
-    from symbackprop.nodes import ones as ones
-    from symbackprop.nodes import power as power
     from symbackprop.points import random_values as random_values
     from symbackprop.prove.report import Verification as Verification
     from symbackprop.verdicts import Verdict as Verdict
@@ -79,11 +101,13 @@ _HOMES = {
     ),
     "generate.function": ("GradientFunction",),
     "home": ("home_data", "home_network", "home_weights"),
-    "maps": ("broadcast", "logsumexp", "softmax", "sums", "total"),
+    "blocks": ("columns", "concatenate", "rows"),
+    "linear_algebra": ("det", "eye", "inv", "matrix_power", "norm", "trace"),
+    "maps": ("broadcast", "largest", "log_softmax", "logsumexp", "softmax", "sums", "total"),
     "network": ("Equation", "Network"),
     "points": ("random_values",),
     "prove.report": ("Verification",),
-    "nodes": ("hadamard", "ones", "power"),
+    "forms": ("hadamard", "ones", "power"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605
@@ -92,8 +116,10 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"symbackprop.{_HOME[name]}"), name)
-    if not name.startswith("_") and name in (table := import_module("symbackprop.functions")).FUNCTION:
-        return table.FUNCTION[name]  # every row of the table is public
+    if not name.startswith("_"):
+        table = import_module("symbackprop.functions")
+        if table.ALIASES.get(name, name) in table.FUNCTION:
+            return getattr(table, name)  # every row of the table is public
     instead = "" if name.startswith("_") else import_module("symbackprop.nodes").INSTEAD_OF_NUMPY.get(name, "")
     raise AttributeError(f"module 'symbackprop' has no attribute {name!r}" + (f"; write {instead}" if instead else ""))
 

@@ -14,8 +14,9 @@ from sympy import Add, S, Symbol, preorder_traversal
 
 from symbackprop.errors import DerivationError
 from symbackprop.flow import Flow, is_name
+from symbackprop.forms import add
 from symbackprop.maps import Total
-from symbackprop.nodes import NamedMatrix, Ones, Scaled, add, postorder
+from symbackprop.nodes import NamedMatrix, Ones, Scaled, postorder
 from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for

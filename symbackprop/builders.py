@@ -8,10 +8,11 @@ from typing import Any
 import sympy
 
 from symbackprop.errors import NetworkError, nearest
+from symbackprop.forms import hadamard, power
 from symbackprop.functions import FUNCTION, ElementwiseFunction, function_named
 from symbackprop.maps import broadcast, logsumexp, total
 from symbackprop.network import Network
-from symbackprop.nodes import hadamard, operand, power
+from symbackprop.nodes import operand
 
 
 @dataclass(frozen=True)

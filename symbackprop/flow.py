@@ -5,10 +5,11 @@ is written twice is one node, and a part that is the whole of an equation is the
 """
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from symbackprop.network import Equation, Network
-from symbackprop.nodes import postorder, quantities
+from symbackprop.nodes import changing, postorder, quantities
 
 
 class Flow:
@@ -19,9 +20,9 @@ class Flow:
         self.cost = network.cost.symbol
         self.equations = _needed(by_names(network))
         self.names = {e.expression: e.symbol for e in self.equations if not is_name(e.expression)}
-        self.active = _dependent(self.equations, wrt)
+        self.active = _dependent(self.equations, wrt) & _changing_the_cost(self.equations)
         equations = [e for e in self.equations if e.symbol in self.active]
-        parts = {e.symbol: [p for p in postorder(e.expression) if self.varies(p)] for e in equations}
+        parts = {e.symbol: [p for p in postorder(e.expression, changing) if self.varies(p)] for e in equations}
         every = {part for inner in parts.values() for part in inner}
         uses = Counter(a for part in every for a in self._varying(part)) + Counter(e.expression for e in equations)
         # what each node is made by: its own operation, or the one that its equation ends with
@@ -43,7 +44,7 @@ class Flow:
         return self.parts[node] == [self.made_by[node]]
 
     def varies(self, expression: Any) -> bool:
-        return bool(expression.free_symbols & self.active)
+        return _varies(expression, self.active)
 
     def constants(self, node: Any) -> tuple[Any, ...]:
         """The parts that do not vary, without numbers and sizes."""
@@ -57,7 +58,7 @@ class Flow:
         return [] if is_name(expression) else self._varying(expression)
 
     def _varying(self, expression: Any) -> list[Any]:
-        return [a for a in dict.fromkeys(quantities(expression)) if self.varies(a)]
+        return [a for a in dict.fromkeys(changing(expression)) if self.varies(a)]
 
 
 def is_name(expression: Any) -> bool:
@@ -78,19 +79,31 @@ def by_names(network: Network) -> list[Equation]:
 
 def _needed(equations: list[Equation]) -> list[Equation]:
     """The equations that the last one depends on, in order."""
-    *others, cost = equations
-    needed, kept = set(cost.expression.free_symbols), [cost]
-    for equation in reversed(others):
-        if equation.symbol in needed:
-            needed |= equation.expression.free_symbols
-            kept.append(equation)
-    return kept[::-1]
+    needed = _used_by_the_last(equations, lambda expression: expression.free_symbols)
+    return [equation for equation in equations if equation.symbol in needed]
+
+
+def _changing_the_cost(equations: list[Equation]) -> set[Any]:
+    """The names whose values the last one has a derivative by."""
+    return _used_by_the_last(equations, lambda expression: postorder(expression, changing))
+
+
+def _used_by_the_last(equations: list[Equation], used: Callable[[Any], Iterable[Any]]) -> set[Any]:
+    found = {equations[-1].symbol}
+    for equation in reversed(equations):
+        if equation.symbol in found:
+            found.update(used(equation.expression))
+    return found
 
 
 def _dependent(equations: list[Equation], wrt: tuple[Any, ...]) -> set[Any]:
     """The names whose values change with what is derived by."""
     dependent = set(wrt)
     for equation in equations:
-        if equation.expression.free_symbols & dependent:
+        if _varies(equation.expression, dependent):
             dependent.add(equation.symbol)
     return dependent
+
+
+def _varies(expression: Any, active: set[Any]) -> bool:
+    return any(part in active for part in postorder(expression, changing))

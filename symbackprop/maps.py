@@ -43,6 +43,11 @@ class MapNode(Operators, MatrixExpr):
     def argument(self) -> Any:
         return self.args[0]
 
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The quantities that it works on, without axes and sizes."""
+        return (self.argument,)
+
     def check(self) -> None:
         require_matrices(self, [self.argument])
 
@@ -62,6 +67,10 @@ class Elementwise(MapNode):
     @property
     def argument(self) -> Any:
         return self.args[1]
+
+    @property
+    def is_step(self) -> bool:
+        return bool(self.function.is_step)
 
     @property
     def shape(self) -> Shape:
@@ -166,6 +175,72 @@ class Softmax(_Along):
         return sympy.exp(self.argument._entry(i, j)) / _sum_over(lambda k: sympy.exp(entry(k)), size)
 
 
+class LogSoftmax(_Along):
+    """The log of the softmax, Z − log Σ exp Z along the axis."""
+
+    syntax = "log_softmax"
+    keepdims = ""
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return self.argument._entry(i, j) - sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
+
+    def _latex(self, printer: Any) -> str:
+        return super()._latex(printer).replace(r"log_softmax", r"log\,softmax")
+
+
+class Largest(_Along):
+    """The largest entry of each column (axis 0) or of each row (axis 1)."""
+
+    syntax = "max"
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return sympy.Max(*[entry(Integer(k)) for k in range(int(size))])
+
+    def _latex(self, printer: Any) -> str:
+        return super()._latex(printer).replace(r"\operatorname{max}", r"\max")
+
+
+class AtLargest(_Along):
+    """1 at the largest entry of each column (axis 0) or row (axis 1), 0 elsewhere; equal ones share the 1 equally.
+
+    It is the slope of `Largest`, and does not change with its argument but where another entry becomes the largest.
+    """
+
+    syntax = "at_max"
+    keepdims = ""
+    is_step = True
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        line = [entry(Integer(k)) for k in range(int(size))]
+        here = [sympy.Piecewise((1, one >= sympy.Max(*line)), (0, True)) for one in line]
+        return here[int(i if self.axis == ROWS else j)] / sympy.Add(*here)
+
+    def _text(self, printer: Any) -> str:
+        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
+        argument = self.argument
+        return f"[{printer._print(argument)} = max{over}({printer._print(argument)})]"
+
+    def _latex(self, printer: Any) -> str:
+        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
+        inner = printer._print(self.argument)
+        return rf"\left[{inner} = \max{over}\left({inner}\right)\right]"
+
+
 class Broadcast(MapNode):
     """A row or a column repeated to rows × columns: 1 b, the column of ones times the row."""
 
@@ -215,6 +290,8 @@ class Total(Expr):
     def argument(self) -> Any:
         return self.args[0]
 
+    operands = MapNode.operands
+
     def check(self) -> None:
         require_matrices(self, [self.argument])
 
@@ -244,7 +321,7 @@ class Total(Expr):
 # What a user writes
 
 
-def _axis(axis: Any) -> int:
+def axis_of(axis: Any) -> int:
     """NumPy's axis of a matrix: 0 or 1, or counted from the end."""
     if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
         raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
@@ -264,17 +341,30 @@ def total(matrix: Any) -> Any:
 
 def sums(matrix: Any, axis: int) -> Any:
     """The sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
-    return Sums(operand(matrix), _axis(axis))
+    return Sums(operand(matrix), axis_of(axis))
 
 
 def softmax(matrix: Any, axis: int = COLUMNS) -> Any:
     """exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
-    return Softmax(operand(matrix), _axis(axis))
+    return Softmax(operand(matrix), axis_of(axis))
+
+
+def log_softmax(matrix: Any, axis: int = COLUMNS) -> Any:
+    """log of the softmax along an axis, computed without the quotient."""
+    return LogSoftmax(operand(matrix), axis_of(axis))
+
+
+def largest(matrix: Any, axis: int | None = None) -> Any:
+    """The largest entry along an axis (axis=1: of each row, an N×1 column), or of the whole matrix, a scalar."""
+    matrix = operand(matrix)
+    if axis is None:
+        return Total(Largest(Largest(matrix, COLUMNS), ROWS))
+    return Largest(matrix, axis_of(axis))
 
 
 def logsumexp(matrix: Any, axis: int = COLUMNS) -> Any:
     """log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
-    return LogSumExp(operand(matrix), _axis(axis))
+    return LogSumExp(operand(matrix), axis_of(axis))
 
 
 def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:

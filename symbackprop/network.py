@@ -256,7 +256,7 @@ class Network:
         except Mismatch as mismatch:
             quoted = "" if piece == whole else f"in {typed(piece)}, "
             raise ShapeError(f"{equation}: {quoted}{mismatch.message(typed)}") from None
-        scalar_of_matrix = not is_matrix(piece) and not isinstance(piece, Total) and any(map(is_matrix, piece.args))
+        scalar_of_matrix = not is_matrix(piece) and not hasattr(piece, "check") and any(map(is_matrix, piece.args))
         kind = type(piece).__name__
         if scalar_of_matrix and kind in FUNCTIONS:
             inner = typed(next(arg for arg in piece.args if is_matrix(arg)))

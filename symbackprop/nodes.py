@@ -1,4 +1,4 @@
-"""SymPy's matrix nodes, made strict, and the constructors that keep formulas in textbook form.
+"""SymPy's matrix nodes, made strict.
 
 The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is
 rewritten behind the reader's back: SymPy's operators turn -(y - yhat) into yhat - y. And nothing is
@@ -6,6 +6,7 @@ refused before the whole equation is known: `check` tells what does not fit, so 
 show the equation it stands in.
 """
 
+from collections.abc import Callable
 from operator import add as add_
 from operator import mul, sub, truediv
 from typing import Any
@@ -16,7 +17,7 @@ from sympy.core.sympify import _sympify
 from sympy.matrices import expressions as matrices
 
 from symbackprop.errors import NetworkError, NotNumericError
-from symbackprop.shapes import Mismatch, dimension, is_matrix, require_inner, require_matrices, require_same_shape
+from symbackprop.shapes import Mismatch, is_matrix, require_inner, require_matrices, require_same_shape, require_square
 
 
 def operand(value: Any) -> Any:
@@ -81,16 +82,16 @@ class Operators:
         return build(operand(other))
 
     def __add__(self, other: object) -> Any:
-        return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(o)))
+        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(o)))
 
     def __radd__(self, other: object) -> Any:
-        return self._combine(other, lambda o: MatAdd(*_terms(o), *_terms(self)))
+        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(self)))
 
     def __sub__(self, other: object) -> Any:
-        return self._combine(other, lambda o: MatAdd(*_terms(self), *_terms(-o)))
+        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(-o)))
 
     def __rsub__(self, other: object) -> Any:
-        return self._combine(other, lambda o: MatAdd(*_terms(o), *_terms(-self)))
+        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(-self)))
 
     def __neg__(self) -> Any:
         return scaled(S.NegativeOne, self)
@@ -105,13 +106,17 @@ class Operators:
     __rmatmul__ = __rmul__
 
     def __truediv__(self, other: object) -> Any:
-        return self._combine(other, lambda o: _product(self, MatPow(o, -1) if is_matrix(o) else 1 / o))
+        return self._combine(other, lambda o: _product(self, Quotient(o) if is_matrix(o) else 1 / o))
 
     def __rtruediv__(self, other: object) -> Any:
-        return self._combine(other, lambda o: _product(o, MatPow(self, -1)))
+        return self._combine(other, lambda o: _product(o, Quotient(self)))
 
     def __pow__(self, exponent: object) -> Any:
-        return self._combine(exponent, lambda e: MatPow(self, e))
+        return self._combine(exponent, lambda e: Inverse(self) if e == -1 else MatPow(self, e))
+
+    def inverse(self) -> Any:
+        """The inverse of a square matrix; SymPy's `.inv()` and `.I` come here too."""
+        return Inverse(self)
 
     def __abs__(self) -> Any:
         raise NetworkError(f"abs({self}): for the absolute value of each entry, write sb.absolute({self})")
@@ -178,17 +183,80 @@ class HadamardPower(_Unevaluated, sympy.HadamardPower):
 
 
 class MatPow(_Unevaluated, sympy.MatPow):
-    """A matrix power, which people mostly write where they mean the power of each entry."""
+    """The product of a square matrix with itself, a whole number of times."""
 
     def check(self) -> None:
         base, exponent = self.args
+        require_square(
+            self, base, lambda show: f"; for the power of each entry, write sb.power({show(base)}, {exponent})"
+        )
+        if not (exponent.is_Integer and 2 <= exponent <= MOST_FACTORS):
+            raise Mismatch(
+                self,
+                lambda show: (
+                    f"{show(base)} to the power of {show(exponent)}: the power of a whole matrix is a number from 2 to "
+                    f"{MOST_FACTORS}; for the power of each entry, write sb.power({show(base)}, {show(exponent)})"
+                ),
+            )
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        return self.as_product()._entry(i, j, **kwargs)
+
+    def as_product(self) -> Any:
+        return MatMul(*[self.args[0]] * int(self.args[1]))
+
+
+class Quotient(_Unevaluated, sympy.MatPow):
+    """A division by a whole matrix, which people mostly write where they mean the one by each entry."""
+
+    def check(self) -> None:
         raise Mismatch(
             self,
             lambda show: (
-                f"a power of the whole matrix {show(base)} (or a division by it) is not available; "
-                f"for the power of each entry, write sb.power({show(base)}, {exponent})"
+                f"a division by the matrix {show(self.args[0])} can be meant in two ways: by each entry, "
+                f"sb.hadamard(…, sb.power({show(self.args[0])}, -1)), or a product with the inverse, sb.inv(…)"
             ),
         )
+
+    @property
+    def shape(self) -> Any:
+        return self.args[0].shape
+
+
+class Inverse(_Unevaluated, sympy.Inverse):
+    """The inverse of a square matrix."""
+
+    def check(self) -> None:
+        require_square(self, self.args[0])
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        matrix = self.args[0]
+        return sympy.Matrix(*map(int, matrix.shape), matrix._entry).inv()[i, j]
+
+
+class _OfSquare:
+    """A scalar made of a square matrix."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, matrix: object) -> Any:
+        return Expr.__new__(cls, _sympify(matrix))
+
+    def check(self) -> None:
+        require_square(self, self.args[0])  # type: ignore[attr-defined]
+
+
+class Trace(_OfSquare, sympy.Trace):
+    """The sum of the entries on the diagonal."""
+
+
+class Determinant(_OfSquare, sympy.Determinant):
+    """The determinant."""
+
+
+class Eye(Operators, sympy.Identity):
+    """The identity matrix."""
 
 
 class Ones(Operators, sympy.OneMatrix):
@@ -199,7 +267,7 @@ class Zeros(Operators, sympy.ZeroMatrix):
     """A matrix of zeros."""
 
 
-def _terms(expression: Any) -> Any:
+def terms_of(expression: Any) -> Any:
     return expression.args if isinstance(expression, MatAdd) else (expression,)
 
 
@@ -222,9 +290,6 @@ def _product(left: Any, right: Any) -> Any:
     return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
 
 
-# Constructors for derivations: the shapes are known to fit, signs and factors go out once, no 1·, no (Mᵀ)ᵀ.
-
-
 def scaled(coefficient: Any, matrix: Any) -> Any:
     """coefficient · matrix, with the coefficients merged."""
     inner, matrix = split(matrix)
@@ -234,76 +299,8 @@ def scaled(coefficient: Any, matrix: Any) -> Any:
     return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
 
 
-def add(*terms: Any) -> Any:
-    """The sum, with equal terms collected in the order of their first appearance."""
-    collected: dict[Any, Expr] = {}
-    for term in (t for whole in terms for t in _terms(whole)):
-        coefficient, matrix = split(term)
-        collected[matrix] = collected.get(matrix, S.Zero) + coefficient
-    kept = [scaled(c, m) for m, c in collected.items() if c != 0 and not isinstance(m, Zeros)]
-    if not kept:
-        return Zeros(*terms[0].shape)
-    return kept[0] if len(kept) == 1 else MatAdd(*kept)
-
-
-def matmul(*factors: Any) -> Any:
-    """The matrix product, flat, with the scalars in front."""
-    coefficient, flat = _gathered(factors, MatMul)
-    flat = [factor for factor in flat if factor != Ones(1, 1)] or flat[:1]
-    if any(isinstance(factor, Zeros) for factor in flat):
-        return Zeros(flat[0].shape[0], flat[-1].shape[1])
-    return scaled(coefficient, flat[0] if len(flat) == 1 else MatMul(*flat))
-
-
-def hadamard(*factors: Any) -> Any:
-    """The product entry by entry, flat, with the scalars in front and without factors of ones.
-
-    Raises nothing here: shapes are checked when the network takes the equation.
-    """
-    if not factors:
-        raise NetworkError("hadamard() needs at least one matrix")
-    coefficient, flat = _gathered([operand(factor) for factor in factors], HadamardProduct)
-    zeros = [factor for factor in flat if isinstance(factor, Zeros)]
-    if zeros:
-        return zeros[0]
-    kept = [f for f in flat if not (isinstance(f, Ones) and all(f.shape == g.shape for g in flat))] or flat[:1]
-    return scaled(coefficient, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
-
-
-def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
-    coefficient: Expr = S.One
-    flat: list[Any] = []
-    for factor in factors:
-        scalar, matrix = split(factor)
-        coefficient *= scalar
-        flat += matrix.args if isinstance(matrix, kind) else (matrix,)
-    return coefficient, flat
-
-
-def transposed(matrix: Any) -> Any:
-    """The transpose, moved inward to the factors of a product."""
-    coefficient, matrix = split(matrix)
-    if isinstance(matrix, MatMul):
-        return scaled(coefficient, MatMul(*[transposed(factor) for factor in reversed(matrix.args)]))
-    if isinstance(matrix, Ones | Zeros):
-        return scaled(coefficient, matrix.func(*reversed(matrix.shape)))
-    return scaled(coefficient, matrix.T)
-
-
-def power(matrix: Any, exponent: Any) -> Any:
-    """Each entry of a matrix, or a scalar, to the power of a scalar.
-
-    >>> from symbackprop.nodes import NamedMatrix
-    >>> power(NamedMatrix("A", 3, 2), 2).shape
-    (3, 2)
-    """
-    base, exponent = operand(matrix), operand(exponent)
-    if not is_matrix(base) and not is_matrix(exponent):
-        return base**exponent
-    if exponent == 1:
-        return base
-    return Ones(*base.shape) if exponent == 0 else HadamardPower(base, exponent)
-
+LEAVES = (Ones, Zeros, Eye)  # constants that are known by their shape
+MOST_FACTORS = 64  # of a power of a matrix
 
 # What SymPy's own constructors make is taken in by rebuilding it from the classes above.
 _OURS: dict[type, Any] = {
@@ -311,8 +308,11 @@ _OURS: dict[type, Any] = {
     matrices.HadamardProduct: HadamardProduct,
     matrices.HadamardPower: HadamardPower,
     matrices.Transpose: Transpose,
-    matrices.MatPow: MatPow,
-    matrices.Inverse: MatPow,
+    matrices.MatPow: lambda base, exponent: Inverse(base) if exponent == -1 else MatPow(base, exponent),
+    matrices.Inverse: lambda base, *_: Inverse(base),
+    matrices.Trace: Trace,
+    matrices.Determinant: Determinant,
+    matrices.Identity: Eye,
     matrices.OneMatrix: Ones,
     matrices.ZeroMatrix: Zeros,
 }
@@ -320,7 +320,9 @@ _OURS: dict[type, Any] = {
 
 def adopt(expression: Any) -> Any:
     """The same expression made of this module's nodes."""
-    if not getattr(expression, "args", None) or isinstance(expression, Operators | Symbol | matrices.MatrixSymbol):
+    if not getattr(expression, "args", None) or isinstance(
+        expression, Operators | _OfSquare | Symbol | matrices.MatrixSymbol
+    ):
         return expression
     args = [adopt(arg) for arg in expression.args]
     if type(expression) is matrices.MatMul:
@@ -333,19 +335,23 @@ def adopt(expression: Any) -> Any:
     return expression if tuple(args) == expression.args else expression.func(*args)
 
 
-def ones(rows: Any, columns: Any) -> Any:
-    """A matrix of ones.
-
-    >>> ones("N", 2).shape
-    (N, 2)
-    """
-    return Ones(dimension(rows), dimension(columns))
-
-
 # What an expression is made of
 
 
-def postorder(expression: Any) -> list[Any]:
+def quantities(node: Any) -> list[Any]:
+    """The arguments of a node that are quantities themselves, in their order."""
+    if isinstance(node, LEAVES):
+        return []
+    own = getattr(node, "operands", None)
+    return [argument for argument in node.args if isinstance(argument, Expr)] if own is None else list(own)
+
+
+def changing(node: Any) -> list[Any]:
+    """The quantities that a node has a derivative by: what a step function is made of is none of them."""
+    return [] if getattr(node, "is_step", False) else quantities(node)
+
+
+def postorder(expression: Any, parts: Callable[[Any], list[Any]] = quantities) -> list[Any]:
     """The distinct quantities in an expression, parts before wholes; axes, sizes and functions are none."""
     seen: dict[Basic, None] = {}
     stack = [(expression, False)]
@@ -357,10 +363,5 @@ def postorder(expression: Any) -> list[Any]:
             seen[node] = None
         else:
             stack.append((node, True))
-            stack += [(part, False) for part in reversed(quantities(node))]
+            stack += [(part, False) for part in reversed(parts(node))]
     return list(seen)
-
-
-def quantities(node: Any) -> list[Any]:
-    """The arguments of a node that are quantities themselves."""
-    return [argument for argument in node.args if isinstance(argument, Expr)]

@@ -13,9 +13,10 @@ from sympy import Add, Mul
 
 from symbackprop.adjoints import Adjoints, total_of
 from symbackprop.flow import Flow, is_name
+from symbackprop.forms import hadamard
 from symbackprop.maps import Total
 from symbackprop.network import INPUT, TARGET
-from symbackprop.nodes import MatAdd, Scaled, Zeros, hadamard, split
+from symbackprop.nodes import MatAdd, Scaled, Zeros, split
 from symbackprop.partials import Gradient, by_entry
 from symbackprop.rules import rule_for
 from symbackprop.sentences import DEFINITION, KNOWN_ERRORS, NAMED_ERROR, NO_DEPENDENCE, SAME_QUANTITY, SEVERAL_USES

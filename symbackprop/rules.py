@@ -13,8 +13,23 @@ import sympy
 from sympy import Add, Basic, Mul, Pow
 
 from symbackprop import nodes
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total, broadcast, sums
-from symbackprop.nodes import Ones, add, hadamard, matmul, power, scaled, split, transposed
+from symbackprop.blocks import Concatenate, Slice, padded, sliced
+from symbackprop.forms import add, hadamard, matmul, power, transposed
+from symbackprop.functions import Applied
+from symbackprop.maps import (
+    AtLargest,
+    Broadcast,
+    Elementwise,
+    Largest,
+    LogSoftmax,
+    LogSumExp,
+    Softmax,
+    Sums,
+    Total,
+    broadcast,
+    sums,
+)
+from symbackprop.nodes import Ones, Zeros, scaled, split
 from symbackprop.partials import Entrywise
 
 
@@ -77,10 +92,34 @@ def _softmax(G: Any, S: Any, Z: Any, axis: Any) -> list[Any]:
     return [hadamard(S, add(G, -_spread(_summed(hadamard(G, S), axis), Z))), None]
 
 
+def _log_softmax(G: Any, _: Any, Z: Any, axis: Any) -> list[Any]:
+    """The full Jacobian: G − softmax ⊙ Σ G, the sum along the axis."""
+    return [add(G, -hadamard(Softmax(Z, axis), _spread(_summed(G, axis), Z))), None]
+
+
+def _matrix_power(G: Any, _: Any, M: Any, n: Any) -> list[Any]:
+    """M M … M: each factor in turn, (Mᵀ)ᵏ G (Mᵀ)ⁿ⁻¹⁻ᵏ."""
+    turned, last = transposed(M), int(n) - 1
+    return [add(*(matmul(*[turned] * k, G, *[turned] * (last - k)) for k in range(last + 1))), None]
+
+
+def _concatenated(G: Any, node: Any, *_: Any) -> list[Any]:
+    """Each matrix gets its own part."""
+    return [None, *(sliced(G, node.axis, block.start, block.stop) for block in node.blocks)]
+
+
 def _one_varies(_: Any, node: Any, slopes: list[Any]) -> Any:
     """The derivative of a node that is linear in each argument: one of them in turn is derived."""
     turns = ((*node.args[:i], slope, *node.args[i + 1 :]) for i, slope in enumerate(slopes) if slope is not None)
     return add(*(node.func(*turn) for turn in turns))
+
+
+def _part_by_part(_: Any, node: Any, slopes: list[Any]) -> Any:
+    """The derivative of matrices side by side: their derivatives side by side."""
+    return node.func(
+        node.axis,
+        *(Zeros(*M.shape) if s is None else s for M, s in zip(node.args, slopes, strict=True) if M in node.operands),
+    )
 
 
 def _chained(quantity: Any, node: Any, slopes: list[Any]) -> Any:
@@ -88,6 +127,7 @@ def _chained(quantity: Any, node: Any, slopes: list[Any]) -> Any:
 
 
 _LINEAR = Local("linear step", _one_varies)
+_PARTS = Local("linear step", _part_by_part)
 _CHAIN = Local("chain rule", _chained)
 
 
@@ -106,6 +146,9 @@ RULES: dict[type[Basic], Rule] = {
     Pow:                   Rule("power rule",           lambda G, _, x, n: [G * n * x**(n - 1), None], entrywise=True),
     sympy.exp:             Rule("chain rule",           _scalar_function, entrywise=True),
     sympy.log:             Rule("chain rule",           _scalar_function, entrywise=True),
+    Applied:               Rule("chain rule",           lambda G, _, f, x: [None, G * f.prime(x)], entrywise=True),
+    nodes.Trace:           Rule("trace rule",           lambda G, _, M: [scaled(G, nodes.Eye(M.shape[0]))]),
+    nodes.Determinant:     Rule("determinant rule",     lambda G, node, M: [scaled(G * node, transposed(nodes.Inverse(M)))]),
     Total:                 Rule("sum rule",             lambda G, _, M: [scaled(G, Ones(*M.shape))], entrywise=True),
     # matrices
     nodes.MatAdd:          Rule("sum rule",             lambda G, _, *Ms: [G for _ in Ms],
@@ -114,6 +157,8 @@ RULES: dict[type[Basic], Rule] = {
                                 with_one_variable="constant factor rule", entrywise=True),
     nodes.MatMul:          Rule("matrix form",          _matmul, local=_LINEAR),
     nodes.Transpose:       Rule("matrix form",          lambda G, _, M: [transposed(G)], local=_LINEAR),
+    nodes.MatPow:          Rule("matrix power rule",    _matrix_power),
+    nodes.Inverse:         Rule("inverse rule",         lambda G, node, M: [-matmul(transposed(node), G, transposed(node))]),
     nodes.HadamardProduct: Rule("product rule",         lambda G, _, *Ms: [hadamard(G, M) for M in _others(hadamard, Ms)],
                                 with_one_variable="constant factor rule", entrywise=True),
     nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
@@ -121,6 +166,10 @@ RULES: dict[type[Basic], Rule] = {
     Sums:                  Rule("matrix form",          lambda G, _, M, axis: [_spread(G, M), None], local=_LINEAR),
     Broadcast:             Rule("matrix form",          lambda G, node, M, *size: [_summed(G, node.axis), None, None], local=_LINEAR),
     Softmax:               Rule("softmax rule",         _softmax),
+    LogSoftmax:            Rule("log-softmax rule",     _log_softmax),
+    Largest:               Rule("maximum rule",         lambda G, _, Z, axis: [hadamard(_spread(G, Z), AtLargest(Z, axis)), None], entrywise=True),
+    Concatenate:           Rule("matrix form",          _concatenated, local=_PARTS),
+    Slice:                 Rule("matrix form",          lambda G, _, M, axis, start, stop: [padded(G, int(axis), start, M.shape[int(axis)]), None, None, None], local=_LINEAR),
     LogSumExp:             Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), Softmax(Z, axis)), None], entrywise=True),
 }
 # fmt: on

@@ -7,7 +7,9 @@ import sympy
 from sympy import Basic
 
 from symbackprop import nodes
+from symbackprop.blocks import Concatenate, Slice
 from symbackprop.errors import listed
+from symbackprop.functions import Applied
 from symbackprop.maps import Broadcast, Elementwise, Total
 from symbackprop.partials import Gradient, by_entry
 
@@ -65,6 +67,15 @@ SENTENCES: dict[Any, str] = {
                     "The exponential is its own derivative; its argument is derived in its turn.",
     ("chain rule", sympy.log):
                     "The derivative of log is one over its argument, which is derived in its turn.",
+    ("chain rule", Applied):
+                    "The derivative of {function} is taken at its argument, which is derived in its turn.",
+    "trace rule":   "Of {parts} only the diagonal is added up: it gets its share there, and 0 elsewhere.",
+    "determinant rule":
+                    "Jacobi's formula: the derivative of the determinant is the determinant times the transposed inverse.",
+    "inverse rule": "From M M⁻¹ = I: when M moves by dM, its inverse moves by −M⁻¹ dM M⁻¹.",
+    "matrix power rule":
+                    "One factor of the power after the other is derived, between those before and after it.",
+    "maximum rule": "The largest entry alone is passed on: it gets all of the share.",
     "derivative of the activation":
                     "Each entry of {node} depends on the same entry of {parts} alone, with the slope {slope}.",
     "linear step":  "It is linear in {parts}, which is derived where it stands.",
@@ -75,9 +86,15 @@ SENTENCES: dict[Any, str] = {
                     "The other factor is transposed instead: it has the shape {shape} of {parts}.",
     ("matrix form", nodes.MatMul):
                     "{products}.",
+    ("matrix form", Concatenate):
+                    "Each matrix gets its own part of what the whole got.",
+    ("matrix form", Slice):
+                    "The part gets what it got at its own place, and the rest gets 0: it has the shape {shape} of {parts}.",
     ("matrix form", Broadcast):
                     "{parts} was repeated, so the terms of all repetitions are added up: it has the shape {shape} of {parts}.",
     "softmax rule": "Each entry depends on all entries of its softmax: from there comes the sum that is taken away.",
+    "log-softmax rule":
+                    "Each entry is what it was, less the log of a sum over all: from there comes the softmax that is taken away.",
     "log-sum-exp rule":
                     "The derivative of log Σ exp by each entry is the softmax of that entry.",
 }
@@ -164,6 +181,9 @@ class _Words(dict[str, str]):
     def _slope(self) -> str:
         """f′ at its argument."""
         return self.show(self.step.expression.function.prime(self.step.expression.argument))
+
+    def _function(self) -> str:
+        return self.show(self.step.expression.func(self.step.expression.function, *self.step.expression.operands))
 
     def _errors(self) -> str:
         """∂J/∂… of the parts."""

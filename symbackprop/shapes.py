@@ -82,6 +82,15 @@ def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
             raise Mismatch(piece, partial(_different, first=parts[0], other=other))
 
 
+def require_square(piece: Basic, matrix: Basic, hint: Callable[[Show], str] = lambda _: "") -> None:
+    """What only a square matrix has, such as an inverse."""
+    require_matrices(piece, [matrix])
+    rows, columns = shape_of(matrix)
+    if rows != columns:
+        shape = shape_text((rows, columns))
+        raise Mismatch(piece, lambda show: f"{show(matrix)} is {shape}; a square matrix is needed here{hint(show)}")
+
+
 def _different(show: Show, first: Basic, other: Basic) -> str:
     pairs = zip(("row", "column"), shape_of(first), shape_of(other), strict=True)
     what, a, b = next((what, a, b) for what, a, b in pairs if a != b)

@@ -1,11 +1,15 @@
 """The value of any quantity of a derivation, computed node by node: it knows no rule and no notation."""
 
+import math
+
 import numpy as np
 import sympy
 
 import symbackprop as sb
 from symbackprop import nodes
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.blocks import Concatenate, Slice
+from symbackprop.functions import Applied
+from symbackprop.maps import AtLargest, Broadcast, Elementwise, Largest, LogSoftmax, LogSumExp, Softmax, Sums, Total
 
 # fmt: off
 VALUES = {
@@ -14,27 +18,38 @@ VALUES = {
     sympy.Pow:             lambda node, x, n: x**n,
     sympy.log:             lambda node, x: np.log(x),
     sympy.exp:             lambda node, x: np.exp(x),
+    Applied:               lambda node, x: entrywise(node.function)(x),
+    nodes.Trace:           lambda node, M: M.trace(),
+    nodes.Determinant:     lambda node, M: np.linalg.det(M),
     Total:                 lambda node, M: M.sum(),
     nodes.MatAdd:          lambda node, *Ms: sum(Ms),
     nodes.Scaled:          lambda node, c, M: c * M,
     nodes.MatMul:          lambda node, *Ms: np.linalg.multi_dot(Ms),
     nodes.Transpose:       lambda node, M: M.T,
+    nodes.MatPow:          lambda node, M, n: np.linalg.matrix_power(M, int(n)),
+    nodes.Inverse:         lambda node, M: np.linalg.inv(M),
     nodes.HadamardProduct: lambda node, *Ms: np.prod(np.broadcast_arrays(*Ms), axis=0),
     nodes.HadamardPower:   lambda node, M, n: M**n,
     Elementwise:           lambda node, M: entrywise(node.function)(M) + 0 * M,
     Sums:                  lambda node, M: M.sum(axis=node.axis, keepdims=True),
     Softmax:               lambda node, M: np.exp(M) / np.exp(M).sum(axis=node.axis, keepdims=True),
+    LogSoftmax:            lambda node, M: np.log(np.exp(M) / np.exp(M).sum(axis=node.axis, keepdims=True)),
+    Largest:               lambda node, M: M.max(axis=node.axis, keepdims=True),
+    AtLargest:             lambda node, M: (M == M.max(axis=node.axis, keepdims=True)) * 1.0,
+    Concatenate:           lambda node, *Ms: np.concatenate(Ms, axis=node.axis),
     LogSumExp:             lambda node, M: np.log(np.exp(M).sum(axis=node.axis, keepdims=True)),
 }
 # fmt: on
 SCALAR = sympy.Symbol("z", real=True)
-QUANTITIES = {Sums: 1, Softmax: 1, LogSumExp: 1, Broadcast: 1}  # how many arguments are no axes and sizes
+# which arguments are no axes and sizes
+QUANTITIES = dict.fromkeys((Sums, Softmax, LogSoftmax, LogSumExp, Broadcast, Slice, Largest, AtLargest), slice(0, 1))
+QUANTITIES[Concatenate] = slice(1, None)
 FUNCTIONS = {}
 
 
 def entrywise(function):
     if function not in FUNCTIONS:
-        FUNCTIONS[function] = sympy.lambdify(SCALAR, function.at(SCALAR), "numpy")
+        FUNCTIONS[function] = sympy.lambdify(SCALAR, function.at(SCALAR), [{"erf": np.vectorize(math.erf)}, "numpy"])
     return FUNCTIONS[function]
 
 
@@ -77,15 +92,23 @@ class Point:
         else:
             known[node] = self._computed(node, known)
 
+    def _size(self, size):
+        return int(size.xreplace({symbol: self.sizes[symbol] for symbol in size.free_symbols}))
+
     def _computed(self, node, known):
-        shape = tuple(int(self.sizes.get(size, size)) for size in getattr(node, "shape", ()))
+        shape = tuple(map(self._size, getattr(node, "shape", ())))
+        if isinstance(node, nodes.Eye):
+            return np.eye(*shape)
         if isinstance(node, nodes.Ones | nodes.Zeros):
             return np.full(shape, float(isinstance(node, nodes.Ones)))
-        kind = next(k for k in type(node).__mro__ if k in VALUES or k is Broadcast)
-        parts = [a for a in node.args[: QUANTITIES.get(kind)] if isinstance(a, sympy.Expr)]
+        kind = next(k for k in type(node).__mro__ if k in VALUES or k in (Broadcast, Slice))
+        parts = [a for a in node.args[QUANTITIES.get(kind, slice(None))] if isinstance(a, sympy.Expr)]
         for part in parts:
             self._fill(part, known)
         values = [known[part] for part in parts]
+        if kind is Slice:
+            places = slice(*map(self._size, node.bounds))
+            return values[0][places] if node.axis == 0 else values[0][:, places]
         return np.broadcast_to(values[0], shape) if kind is Broadcast else VALUES[kind](node, *values)
 
 

@@ -10,6 +10,7 @@ import symbackprop as sb
 from symbackprop import adjoints
 from symbackprop.builders import COSTS
 from symbackprop.functions import FUNCTIONS
+from symbackprop.nodes import Zeros
 from symbackprop.partials import ByEntry, Gradient
 from symbackprop.printing.text import text
 from symbackprop.shapes import is_matrix
@@ -108,7 +109,7 @@ def test_every_activation_and_cost_against_autograd_and_complex_steps(activation
 @pytest.mark.parametrize("layers", range(1, 7))
 def test_depth_one_to_six_against_autograd(layers, rng):
     """With an activation and a cost that change from run to run."""
-    activation = str(rng.choice(["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "absolute"]))
+    activation = str(rng.choice(["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "abs"]))
     compare(WIDTHS[: layers + 1], activation, str(rng.choice(list(COSTS))), rng)
 
 
@@ -259,3 +260,15 @@ def test_growth_is_linear_in_depth(kind):
     for what in eleven:
         # a little more, for index letters that get longer: i2, … i12
         assert forty[what] - twenty[what] <= 2 * (twenty[what] - eleven[what]) * 1.03, what
+
+
+def test_a_step_function_passes_nothing_on():
+    """What goes through sign does not change J: only the other use of W does."""
+    net = sb.Network()
+    X, W, V = net.input("X", "N", "D"), net.parameter("W", "D", "K"), net.parameter("V", "D", "K")
+    s = net.define("s", sb.sign(X * W))
+    net.minimize("J", sb.total(sb.hadamard(s, X * V)) + sb.total(sb.power(V, 2)))
+    d = sb.derive(net)
+    assert d.gradients["W"] == Zeros(*W.shape)
+    assert d.gradients["V"] == X.T * s + 2 * V
+    assert d.verify(seed=0).verdict == "right"

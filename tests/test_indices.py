@@ -4,6 +4,7 @@ The reader here knows the notation alone, as the documents describe it: a Σ rea
 """
 
 import itertools
+import math
 import re
 
 import numpy as np
@@ -19,7 +20,7 @@ from tests.networks import composite, random_network, residual, rnn, tied, tied_
 NAME = "[A-Za-zΑ-ω][A-Za-z0-9_Α-ω]*"
 TOKEN = re.compile(
     rf"\s*(?:(?P<sum>Σ_[A-Za-z0-9′,]+)|(?P<call>{NAME}′*)\(|(?P<entry>{NAME})\[(?P<at>[^\]]*)\]|(?P<name>{NAME})"
-    r"|(?P<number>[0-9]+)|(?P<half>[½¼¾])|(?P<power>[⁰¹²³⁴-⁹⁻]+)|(?P<sign>[-+−/()^]))"
+    r"|(?P<number>[0-9]+)|(?P<half>[½¼¾])|(?P<power>[⁰¹²³⁴-⁹⁻]+)|(?P<sign>[-+−/()^√]))"
 )
 DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 HALVES = {"½": 0.5, "¼": 0.25, "¾": 0.75}
@@ -66,7 +67,7 @@ class Reader:
 
     def product(self):
         factors = []
-        while self.kind() in ("sum", "call", "entry", "name", "number", "half") or self.is_sign("("):
+        while self.kind() in ("sum", "call", "entry", "name", "number", "half") or self.is_sign("(", "√"):
             if self.kind() == "sum":
                 factors.append(self.running_sum())
                 break
@@ -107,6 +108,10 @@ class Reader:
 
     def factor(self):
         kind = self.kind()
+        if self.is_sign("√"):
+            self.take()
+            below = self.factor()
+            return lambda at: math.sqrt(below(at))
         if self.is_sign("("):
             self.take()
             inside = self.sum()

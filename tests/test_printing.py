@@ -49,9 +49,9 @@ EXPRESSIONS = [  # expression, Unicode text, NumPy syntax, LaTeX
     (lambda s: sb.sigmoid.prime(s.X), "f′(X)", "sigmoid.prime(X)", r"f'\!\left(X\right)"),
     (lambda s: sb.tanh(s.X), "tanh(X)", "tanh(X)", r"\tanh\!\left(X\right)"),
     (lambda s: s.X * s.W1 + sb.broadcast(s.b1, "N", "H"), "X W1 + b1", "X @ W1 + b1", r"X W^{(1)} + b^{(1)}"),
-    (lambda s: sb.broadcast(s.b1, "N", "H"), "ones(N×1) b1", "ones((N, 1)) @ b1", r"\mathbf{1}_{N \times 1} b^{(1)}"),
+    (lambda s: sb.broadcast(s.b1, "N", "H"), "ones(N×1) b1", "broadcast_to(b1, (N, H))", r"\mathbf{1}_{N \times 1} b^{(1)}"),
     (lambda s: sb.broadcast(s.c, "N", "H") + sb.broadcast(s.b1, "N", "H"), "c ones(1×H) + ones(N×1) b1",
-     "c @ ones((1, H)) + ones((N, 1)) @ b1", r"c \mathbf{1}_{1 \times H} + \mathbf{1}_{N \times 1} b^{(1)}"),
+     "broadcast_to(c, (N, H)) + broadcast_to(b1, (N, H))", r"c \mathbf{1}_{1 \times H} + \mathbf{1}_{N \times 1} b^{(1)}"),
     (lambda s: sb.sums(s.X * s.W1, 0), "Σ_rows X W1", "sum(X @ W1, axis=0, keepdims=True)", r"\sum_{\text{rows}} X W^{(1)}"),
     (lambda s: sb.total(s.X - 2 * s.X), "Σ (X − 2 X)", "sum(X - 2 * X)", r"\sum \left(X - 2 X\right)"),
     (lambda s: sb.total(sb.hadamard(s.X, s.X)) ** 2, "(Σ X ⊙ X)²", "(sum(X * X))**2", r"\left(\sum X \odot X\right)^{2}"),
@@ -172,7 +172,7 @@ def test_text_of_the_home_network():
     )
 
 
-@pytest.mark.parametrize("name", FUNCTION)
+@pytest.mark.parametrize("name", sorted(set(FUNCTION) - {"sqrt", "square"}))  # which are powers
 def test_every_function_prints_f_and_f_prime(name):
     d = sb.derive(sb.mlp([2, 3, 1], name))
     assert f"({name})" in d.to_text()

@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 import symbackprop as sb
-from symbackprop import adjoints, functions, nodes, route, rules
+from symbackprop import adjoints, forms, functions, nodes, route, rules
 from symbackprop.builders import COSTS
 from symbackprop.derivation import Derivation
 from symbackprop.flow import Flow
@@ -170,14 +170,14 @@ EVERYWHERE = {
 ONE_KIND = {
     Elementwise: {
         "f′ left out": instead(lambda G, _, f, Z: [None, G]),
-        "f for f′": instead(lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))]),
-        "f′ twice": instead(lambda G, _, f, Z: [None, nodes.hadamard(G, f.prime(Z), f.prime(Z))]),
-        "f′ at the wrong argument": instead(lambda G, _, f, Z: [None, nodes.hadamard(G, f.prime(f(Z)))]),
+        "f for f′": instead(lambda G, _, f, Z: [None, forms.hadamard(G, f(Z))]),
+        "f′ twice": instead(lambda G, _, f, Z: [None, forms.hadamard(G, f.prime(Z), f.prime(Z))]),
+        "f′ at the wrong argument": instead(lambda G, _, f, Z: [None, forms.hadamard(G, f.prime(f(Z)))]),
     },
     nodes.MatMul: {
         "transposed": instead(
             lambda G, node, *args: [
-                g if a.shape[0] != a.shape[1] else nodes.transposed(g)
+                g if a.shape[0] != a.shape[1] else forms.transposed(g)
                 for g, a in zip(RULES_AS_THEY_ARE[nodes.MatMul].adjoints(G, node, *args), args, strict=True)
             ]
         ),
@@ -186,12 +186,12 @@ ONE_KIND = {
         ),
     },
     nodes.HadamardPower: {
-        "exponent left out": instead(lambda G, _, M, n: [nodes.hadamard(G, nodes.power(M, n - 1)), None])
+        "exponent left out": instead(lambda G, _, M, n: [forms.hadamard(G, forms.power(M, n - 1)), None])
     },
     sympy.Pow: {"power not lowered": instead(lambda G, _, x, n: [G * n * x**n, None])},
     Softmax: {
         "Jacobian cut to its diagonal": instead(
-            lambda G, S, Z, axis: [nodes.hadamard(S, nodes.add(nodes.Ones(*S.shape), -S), G), None]
+            lambda G, S, Z, axis: [forms.hadamard(S, forms.add(nodes.Ones(*S.shape), -S), G), None]
         ),
         "the other axis": instead(lambda G, S, Z, axis: RULES_AS_THEY_ARE[Softmax].adjoints(G, S, Z, 1 - axis)),
     },
@@ -321,7 +321,7 @@ def slips(step):
     yield "factor", 2 * step.after
     terms = step.after.args if isinstance(step.after, sympy.Add | nodes.MatAdd) else ()
     if len(terms) > 1:
-        yield "term left out", nodes.add(*terms[1:]) if isinstance(step.after, nodes.MatAdd) else sympy.Add(*terms[1:])
+        yield "term left out", forms.add(*terms[1:]) if isinstance(step.after, nodes.MatAdd) else sympy.Add(*terms[1:])
 
 
 def test_every_tampered_step_of_the_home_network_is_caught(rng):

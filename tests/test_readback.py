@@ -28,7 +28,8 @@ CALLS = {
     r"\tanh": "tanh",
     "id": "identity",
     "lrelu": "leaky_relu",
-    "abs": "absolute",
+    r"\sin": "sin",
+    r"\cos": "cos",
 }
 
 
@@ -120,6 +121,10 @@ class Reader:
             below = self.sum()
             self.expect("}")
             return above / below
+        if self.take(r"\sqrt{"):
+            value = np.sqrt(self.sum())
+            self.expect("}")
+            return value
         if self.take(r"\left("):
             return self.closed()
         if self.take("e^{"):
@@ -146,6 +151,7 @@ class Reader:
         if match["braces"]:
             self.expect("}")
         name = match["operator"] or match["command"] or match["letter"]
+        name += "_tanh" if match["form"] else ""
         if name in ("softmax", "logsumexp"):
             axis = 0 if match["over"] else 1
             total = np.sum(np.exp(value), axis=axis, keepdims=True)
@@ -164,8 +170,8 @@ class Reader:
 
 
 CALL = (
-    r"(?:\\(?:operatorname|mathrm){(?P<operator>\w+)}(?P<over>_{\\text{rows}})?"
-    r"|(?P<command>\\(?:tanh|sigma|log|exp))|(?P<letter>f))"
+    r"(?:\\(?:operatorname|mathrm){(?P<operator>\w+)}(?P<over>_{\\text{rows}})?(?P<form>_{\\tanh})?"
+    r"|(?P<command>\\(?:tanh|sigma|log|exp|sin|cos))|(?P<letter>f))"
     r"(?P<prime>'*)(?:\\!|(?P<braces>{))\\left\("
 )
 

@@ -8,8 +8,10 @@ import sympy
 from sympy import Add, Mul, Pow
 
 import symbackprop as sb
-from symbackprop import nodes, rules
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop import forms, nodes, rules
+from symbackprop.blocks import Concatenate, Slice
+from symbackprop.functions import Applied
+from symbackprop.maps import Broadcast, Elementwise, Largest, LogSoftmax, LogSumExp, Softmax, Sums, Total
 from symbackprop.rules import RULES
 
 
@@ -20,6 +22,7 @@ class Parts:
         self.net = sb.Network()
         self.A, self.B = (self.net.parameter(name, 2, 3) for name in "AB")
         self.M, self.r, self.c = (self.net.parameter(n, *s) for n, s in [("M", (3, 4)), ("r", (1, 3)), ("c", (2, 1))])
+        self.S = self.net.parameter("S", 2, 2)
         self.constants = 0
 
     def weighed(self, matrix):
@@ -35,11 +38,16 @@ CASES = {
     Pow:                   lambda p: p.weighed(p.A)**3 + 1 / (p.weighed(sb.power(p.B, 2)) + 9),
     sympy.exp:             lambda p: sympy.exp(p.weighed(p.A) / 5),
     sympy.log:             lambda p: sympy.log(p.weighed(p.A)**2 + 1),
+    Applied:               lambda p: sb.tanh(p.weighed(p.A)) * sb.sigmoid(p.weighed(p.B)),
+    nodes.Trace:           lambda p: sb.trace(p.A * p.B.T * p.A * p.A.T) ** 2,
+    nodes.Determinant:     lambda p: sb.det(p.A * p.B.T) * p.weighed(p.A),
     Total:                 lambda p: sb.total(p.A),
     nodes.MatAdd:          lambda p: p.weighed(p.A + p.B - 2 * p.A),
     nodes.Scaled:          lambda p: p.weighed(p.weighed(p.c) * p.A) + p.weighed(p.B / 3),
     nodes.MatMul:          lambda p: p.weighed(p.A * p.M) + p.weighed(p.A * p.B.T * p.A),
     nodes.Transpose:       lambda p: p.weighed((p.A * p.M).T) + p.weighed(p.A.T),
+    nodes.MatPow:          lambda p: p.weighed(sb.matrix_power(p.A * p.B.T, 3)) + p.weighed(p.S**2),
+    nodes.Inverse:         lambda p: p.weighed(sb.inv(p.A * p.B.T)) + p.weighed(p.S**-1 * p.A),
     nodes.HadamardProduct: lambda p: p.weighed(sb.hadamard(p.A, p.B, p.A)),
     nodes.HadamardPower:   lambda p: p.weighed(sb.power(p.A, 3)) + p.weighed(sb.power(sb.exp(p.B), sympy.Rational(-1, 2))),
     Elementwise:           lambda p: p.weighed(sb.tanh(p.A)) + p.weighed(sb.sigmoid(p.A * p.M)),
@@ -47,6 +55,10 @@ CASES = {
     Broadcast:             lambda p: p.weighed(p.A + sb.broadcast(p.r, 2, 3)) + p.weighed(sb.broadcast(p.c, 2, 3))
                                      + sum(p.weighed(sb.broadcast(p.net.parameter(f"s{n}{m}", 1, 1), n, m)) for n, m in [(1, 3), (2, 1), (2, 3)]),
     Softmax:               lambda p: p.weighed(sb.softmax(p.A)) + p.weighed(sb.softmax(p.B, axis=0)),
+    LogSoftmax:            lambda p: p.weighed(sb.log_softmax(p.A)) + p.weighed(sb.log_softmax(p.B, axis=0)),
+    Largest:               lambda p: p.weighed(sb.largest(p.A, 1)) + p.weighed(sb.largest(p.B, axis=0)) + sb.largest(p.M)**2,
+    Concatenate:           lambda p: p.weighed(sb.concatenate([p.A, p.c, p.B], axis=1)) + p.weighed(sb.concatenate([p.A, p.r, p.A])),
+    Slice:                 lambda p: p.weighed(sb.columns(p.A, 1, 3)) + p.weighed(sb.rows(p.M, 0, 2)) + p.weighed(sb.columns(p.A, 0, 2)),
     LogSumExp:             lambda p: p.weighed(sb.logsumexp(p.A)) + p.weighed(sb.logsumexp(p.B, axis=0)),
 }
 # fmt: on
@@ -66,8 +78,15 @@ def entries(matrix):
     return [matrix[i, j] for i, j in np.ndindex(*(int(size) for size in matrix.shape))]
 
 
+def explicit(matrix):
+    return sympy.Matrix(*map(int, matrix.shape), lambda i, j: matrix[i, j])
+
+
 def written_out(expression):
     """A scalar expression with every sum of a matrix written out by its entries."""
+    expression = expression.replace(lambda e: isinstance(e, nodes.Trace), lambda e: explicit(e.args[0]).trace())
+    expression = expression.replace(lambda e: isinstance(e, nodes.Determinant), lambda e: explicit(e.args[0]).det())
+    expression = expression.replace(lambda e: isinstance(e, Applied), lambda e: e.function.at(e.args[1]))
     return expression.replace(lambda e: isinstance(e, Total), lambda e: e.as_sum()).doit()
 
 
@@ -112,12 +131,18 @@ def forget_slope(G, _, f, Z):
     ("kind", "wrong"),
     [
         (Elementwise, forget_slope),
-        (Elementwise, lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))]),
-        (Softmax, lambda G, S, Z, axis: [nodes.hadamard(G, S, nodes.add(nodes.Ones(*S.shape), -S)), None]),
-        (nodes.HadamardPower, lambda G, _, M, n: [nodes.hadamard(G, M), None]),
+        (Elementwise, lambda G, _, f, Z: [None, forms.hadamard(G, f(Z))]),
+        (Softmax, lambda G, S, Z, axis: [forms.hadamard(G, S, forms.add(nodes.Ones(*S.shape), -S)), None]),
+        (nodes.HadamardPower, lambda G, _, M, n: [forms.hadamard(G, M), None]),
         (Broadcast, lambda G, node, M, *size: [sb.sums(G, node.axis) / node.shape[node.axis], None, None]),
     ],
-    ids=["f′ left out", "f for f′", "softmax Jacobian cut to its diagonal", "factor n left out", "mean for sum"],
+    ids=[
+        "f′ left out",
+        "f for f′",
+        "softmax Jacobian cut to its diagonal",
+        "factor n left out",
+        "mean for sum",
+    ],
 )
 def test_well_known_mistakes_in_a_rule_are_caught(kind, wrong, rng, monkeypatch):
     net = network_of(kind)

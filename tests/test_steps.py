@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
-from symbackprop import nodes, rules
+from symbackprop import forms, nodes, rules
 from symbackprop.builders import COSTS
 from symbackprop.maps import Elementwise, Total
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, Gradient
@@ -187,7 +187,7 @@ def test_what_is_held_must_be(name, rng):
 
 def test_a_false_rule_is_noticed(rng, monkeypatch):
     rule = rules.RULES[Elementwise]
-    wrong = replace(rule, adjoints=lambda G, _, f, Z: [None, nodes.hadamard(G, f(Z))])
+    wrong = replace(rule, adjoints=lambda G, _, f, Z: [None, forms.hadamard(G, f(Z))])
     monkeypatch.setitem(rules.RULES, Elementwise, wrong)
     point = point_of(sb.home_network(), rng)
     assert "derivative of the activation" in {step.rule for step in all_false(point, rng)}

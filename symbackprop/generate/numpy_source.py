@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import sympy
-from sympy import Symbol
+from sympy import S, Symbol
 from sympy.printing.numpy import NumPyPrinter
 
-from symbackprop.functions import FUNCTION, a, z
+from symbackprop.blocks import Slice
+from symbackprop.functions import FUNCTION, Applied, a, z
 from symbackprop.generate import runtime
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
 from symbackprop.maps import Broadcast, Elementwise
-from symbackprop.nodes import NamedMatrix, Transpose
-from symbackprop.printing.notation import POWER, Notation
+from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow, NamedMatrix, Transpose
+from symbackprop.printing.entries import Plain
+from symbackprop.printing.notation import ATOM, POWER, Notation
 from symbackprop.printing.text import Text
 from symbackprop.shapes import shape_of, shape_text
 from symbackprop.tape import Tape
@@ -39,19 +41,59 @@ class NumPySource(Notation, NumPyPrinter):
         return fqn.replace("numpy.", "np.")
 
     def level(self, expression: Any) -> int:
-        return super().level(self._scalar_form(expression) if isinstance(expression, Elementwise) else expression)
+        if isinstance(expression, HadamardPower):
+            return POWER
+        if isinstance(expression, Inverse | MatPow):
+            return ATOM
+        mapped = isinstance(expression, Elementwise | Applied)
+        return super().level(self._scalar_form(expression) if mapped else expression)
 
-    def _scalar_form(self, node: Elementwise) -> Any:
+    def _scalar_form(self, node: Any) -> Any:
         """The map as a scalar expression in a symbol that is printed as the argument."""
-        function, argument = node.function, node.argument
-        if function.order == 1 and function.row.prime_of_output is not None:
+        function, argument = node.function, node.operands[0]
+        if isinstance(node, Elementwise) and function.order == 1 and function.row.prime_of_output is not None:
             stored = self._outputs[Elementwise(function.undifferentiated, argument)]
             return function.row.prime_of_output.xreplace({a: Symbol(stored)})
         inner = argument.name if argument.is_symbol else f"({self._print(argument)})"
-        return _as_step(function.code_expression).xreplace({z: Symbol(inner)})
+        return _as_step(_with_floats(function.code_expression)).xreplace({z: Symbol(inner)})
 
     def _print_Elementwise(self, expr: Any) -> str:
         return self._print(self._scalar_form(expr))
+
+    _print_Applied = _print_Elementwise
+
+    def fraction(self, factors: list[Any]) -> tuple[list[Any], list[Any]]:
+        above, below = super().fraction(factors)
+        return above or [Plain(S.One)], below
+
+    def over(self, above: list[Any], below: list[Any]) -> str:
+        return " / ".join([self.factors(above), *(self.factors([factor]) for factor in below)])
+
+    def norm(self, matrix: Any) -> str:
+        return f"np.linalg.norm({self._print(matrix)})"
+
+    def _print_Inverse(self, expr: Any) -> str:
+        return f"np.linalg.inv({self._print(expr.args[0])})"
+
+    def _print_MatPow(self, expr: Any) -> str:
+        return f"np.linalg.matrix_power({self._print(expr.args[0])}, {expr.args[1]})"
+
+    def _print_Trace(self, expr: Any) -> str:
+        return f"np.trace({self._print(expr.args[0])})"
+
+    def _print_Determinant(self, expr: Any) -> str:
+        return f"np.linalg.det({self._print(expr.args[0])})"
+
+    def _print_log(self, expr: Any) -> str:
+        (inner,) = expr.args
+        if isinstance(inner, Determinant):  # which may be too large or too small for a float, where its log is not
+            self.helpers.add("logdet")
+            return f"_logdet({self._print(inner.args[0])})"
+        return str(super()._print_log(expr))
+
+    def _print_Identity(self, expr: Any) -> str:
+        self.needs_dtype = True
+        return f"np.eye({self._print(expr.shape[0])}, dtype=dtype)"
 
     def helper_call(self, name: str, argument: Any, axis: int) -> str:
         self.helpers.add(name)
@@ -72,7 +114,20 @@ class NumPySource(Notation, NumPyPrinter):
         return f"{self.bracket(expr.args[0], POWER + 1)}.T"
 
     def _print_HadamardPower(self, expr: Any) -> str:
+        base, exponent = expr.args
+        if exponent == S.Half:
+            return f"np.sqrt({self._print(base)})"
+        if exponent.is_negative:
+            return self.over([Plain(S.One)], [HadamardPower(base, -exponent)])
         return "**".join(self.bracket(part, POWER + 1) for part in expr.args)
+
+    def _print_erf(self, expr: Any) -> str:
+        self.helpers.add("erf")
+        return f"_erf({self._print(expr.args[0])})"
+
+    def _print_erfc(self, expr: Any) -> str:
+        self.helpers.add("erfc")
+        return f"_erfc({self._print(expr.args[0])})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         if expr.exp == -1:
@@ -89,6 +144,9 @@ class NumPySource(Notation, NumPyPrinter):
         self.needs_dtype = True
         return f"np.{function}({self.shape_code(expr.shape)}, dtype)"
 
+    def _print_Float(self, expr: Any) -> str:
+        return repr(float(expr))
+
     def _print_Heaviside(self, expr: Any) -> str:
         return f"np.heaviside({self._print(expr.args[0])}, {self._print(expr.args[1])})"
 
@@ -98,6 +156,19 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Max(self, expr: Any) -> str:
         first, second = sorted(expr.args, key=lambda arg: arg.is_number)
         return f"np.maximum({self._print(first)}, {self._print(second)})"
+
+
+def _with_floats(expression: Any) -> Any:
+    """Irrational factors as Python's floats: a NumPy scalar such as np.sqrt(2) would make float64 of float32."""
+    irrational = [part for part in expression.atoms(sympy.Pow, sympy.NumberSymbol) if part.is_number]
+
+    def rounded(product: Any) -> Any:
+        coefficient, rest = product.as_independent(z, as_Add=False)
+        return sympy.N(coefficient, 17) * rest
+
+    if not irrational:
+        return expression
+    return expression.replace(lambda part: part.is_Mul and part.has(z) and part.has(*irrational), rounded)
 
 
 def _as_step(expression: Any) -> Any:
@@ -111,7 +182,7 @@ def _as_step(expression: Any) -> Any:
     return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
 
 
-_VIEWS = (NamedMatrix, Transpose, Broadcast)  # what prints as an array of somebody else's memory
+_VIEWS = (NamedMatrix, Transpose, Broadcast, Slice)  # what prints as an array of somebody else's memory
 _LINE = 95  # characters of a statement and the comment beside it
 
 
@@ -133,7 +204,8 @@ class _ModuleWriter:
         functions = [self.function("cost", self.plan.forward(), self.results[:1], "The cost")]
         both = "The cost and its gradients, by one forward and one backward pass"
         functions.append(self.function("cost_and_gradients", self.plan.statements, self.results, both))
-        carried: list[Any] = [*(runtime.HELPERS[name] for name in sorted(self.helpers)), *runtime.CHECKS]
+        helpers = dict.fromkeys(f for name in sorted(self.helpers) for f in runtime.HELPERS[name])
+        carried: list[Any] = [*helpers, *runtime.CHECKS]
         parts = [self.header(), "import numpy as np", *functions, *(inspect.getsource(f).rstrip() for f in carried)]
         return "\n\n\n".join(parts).replace("\n\n\nimport", "\n\nimport") + "\n"
 

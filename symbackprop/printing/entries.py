@@ -37,6 +37,13 @@ class Entry(_OfEntries):
         return str(self.args[0].name)
 
 
+class Part(_OfEntries):
+    """One entry of a matrix that has no form entry by entry, such as an inverse."""
+
+    def __new__(cls, matrix: Any, *letters: Letter) -> Any:
+        return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
+
+
 class Plain(_OfEntries):
     """A scalar without indices, as it is."""
 

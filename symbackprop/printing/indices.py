@@ -12,11 +12,13 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow
 
 from symbackprop import nodes
-from symbackprop.functions import FUNCTION
-from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
-from symbackprop.nodes import HadamardPower, MatAdd, hadamard, scaled, split
+from symbackprop.blocks import Slice
+from symbackprop.forms import hadamard
+from symbackprop.functions import FUNCTION, Applied
+from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums, Total
+from symbackprop.nodes import HadamardPower, MatAdd, scaled, split
 from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
-from symbackprop.printing.entries import Entry, EntrySlope, Letter, Plain, Ratio, SumOver
+from symbackprop.printing.entries import Entry, EntrySlope, Letter, Part, Plain, Ratio, SumOver
 from symbackprop.printing.notation import SPECIAL, ordered_terms
 from symbackprop.shapes import is_matrix, shape_of
 
@@ -44,8 +46,8 @@ class Indices:
         """The entry of a matrix at (i, j); `used` are the letters that stand for something already."""
         if matrix.is_symbol:
             return Entry(matrix, i, j)
-        rewrite = next(_ENTRIES[kind] for kind in type(matrix).__mro__ if kind in _ENTRIES)
-        return rewrite(self, matrix, i, j, used)
+        rewrite = next((_ENTRIES[kind] for kind in type(matrix).__mro__ if kind in _ENTRIES), None)
+        return Part(matrix, i, j) if rewrite is None else rewrite(self, matrix, i, j, used)
 
     def scalar(self, expression: Any, used: frozenset[str]) -> Any:
         """A scalar; one without matrices stays as it is."""
@@ -114,6 +116,12 @@ def _broadcast(indices: Indices, node: Any, i: Letter, j: Letter, used: frozense
     return indices.entry(node.argument, *_along(node, None, i, j), used)
 
 
+def _sliced(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    start, letter = node.bounds[0], (i, j)[node.axis]
+    shifted = letter if start == 0 else "+".join(filter(None, (str(start), letter)))
+    return indices.entry(node.argument, *_along(node, shifted, i, j), used)
+
+
 def _scaled(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
     return _times(indices.scalar(node.args[0], used), indices.entry(node.args[1], i, j, used))
 
@@ -140,6 +148,10 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     nodes.HadamardPower:   lambda s, e, i, j, used: HadamardPower(s.entry(e.args[0], i, j, used), e.args[1]),
     nodes.Ones:            lambda s, e, i, j, used: Plain(Integer(1)),
     nodes.Zeros:           lambda s, e, i, j, used: Plain(Integer(0)),
+    nodes.MatPow:          lambda s, e, i, j, used: _product(s, e.as_product(), i, j, used),
+    Slice:                 _sliced,
+    LogSoftmax:            lambda s, e, i, j, used: MatAdd(s.entry(e.argument, i, j, used),
+                                                                  -_logsumexp(s, e, i, j, used)),
     Elementwise:           lambda s, e, i, j, used: Elementwise(e.function, s.entry(e.argument, i, j, used)),
     Sums:                  _summed,
     Broadcast:             _broadcast,
@@ -154,6 +166,10 @@ _SCALARS: dict[type, Callable[..., Any]] = {
     Pow:                   lambda s, e, used: HadamardPower(s.scalar(e.base, used), e.exp),
     sympy.exp:             lambda s, e, used: _exp(s.scalar(e.args[0], used)),
     sympy.log:             lambda s, e, used: Elementwise(FUNCTION["log"], s.scalar(e.args[0], used)),
+    Applied:               lambda s, e, used: Elementwise(e.function, s.scalar(e.args[1], used)),
+    nodes.Trace:           lambda s, e, used: s.sum(e.args[0].shape[:1], used,
+                                                    lambda at, used: s.entry(e.args[0], at[0], at[0], used)),
+    nodes.Determinant:     lambda s, e, used: Plain(e),
     Total:                 lambda s, e, used: s.sum(e.argument.shape, used,
                                                     lambda at, used: s.entry(e.argument, *at, used)),
     ScalarByEntry:         lambda s, e, used: EntrySlope(s.scalar(e.of, used), Entry(e.by, *s.moved)),

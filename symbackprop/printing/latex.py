@@ -8,8 +8,9 @@ from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
 from symbackprop.maps import Total
+from symbackprop.nodes import HadamardPower, Inverse
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import Notation
+from symbackprop.printing.notation import SPECIAL, Notation, norm_of
 
 
 @cache
@@ -59,10 +60,11 @@ class Latex(Notation, LatexPrinter):
     def quotient(self, above: Any, below: Any) -> str:
         return rf"\frac{{{self._print(above)}}}{{{self._print(below)}}}"
 
-    def _print_Pow(self, expr: Any) -> str:
-        if expr.has(Total) and expr.exp.is_negative:
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        if expr.has(*SPECIAL) and expr.exp.is_negative:
             return self.quotient(S.One, 1 / expr)
-        return super()._print_Pow(expr)
+        inner = norm_of(expr)
+        return self.norm(inner) if inner is not None else LatexPrinter._print_Pow(self, expr)
 
     def _print_Symbol(self, expr: Any, **_: Any) -> str:
         return latex_name(expr.name)
@@ -71,12 +73,49 @@ class Latex(Notation, LatexPrinter):
 
     def _print_HadamardPower(self, expr: Any) -> str:
         base, exponent = expr.args
+        if exponent.is_negative:
+            return self.over([], [HadamardPower(base, -exponent)])
+        if exponent == S.Half:
+            return rf"\sqrt{{{self._print(base)}}}"
         # a square matrix has a power of its own: say that this is the one of each entry
         sign = r"\odot " if base.shape[0] == base.shape[1] != 1 else ""
         return f"{self._base(base)}^{{{sign}{self._print(exponent)}}}"
 
     def _print_Transpose(self, expr: Any) -> str:
-        return rf"{self._base(expr.args[0])}^{{\top}}"
+        (inner,) = expr.args
+        if isinstance(inner, Inverse):
+            return rf"{self._base(inner.args[0])}^{{-\top}}"
+        return rf"{self._base(inner)}^{{\top}}"
+
+    def _print_Inverse(self, expr: Any) -> str:
+        return f"{self._base(expr.args[0])}^{{-1}}"
+
+    def _print_MatPow(self, expr: Any) -> str:
+        return f"{self._base(expr.args[0])}^{{{self._print(expr.args[1])}}}"
+
+    def _print_Trace(self, expr: Any) -> str:
+        return rf"\operatorname{{tr}}\!{self.wrap(self._print(expr.args[0]))}"
+
+    def _print_Determinant(self, expr: Any) -> str:
+        return rf"\det\!{self.wrap(self._print(expr.args[0]))}"
+
+    def _print_Identity(self, expr: Any) -> str:
+        return r"\mathbf{I}"
+
+    def norm(self, matrix: Any) -> str:
+        return rf"\left\lVert {self._print(matrix)} \right\rVert"
+
+    def over(self, above: list[Any], below: list[Any]) -> str:
+        if not below:
+            return self.factors(above)
+        return rf"\frac{{{self.alone(above)}}}{{{self.alone(below)}}}"
+
+    def alone(self, factors: list[Any]) -> str:
+        """A product that needs no brackets around it."""
+        if len(factors) != 1:
+            return self.factors(factors) if factors else "1"
+        (factor,) = factors
+        return self._print(factor.args[0] if isinstance(factor, HadamardPower) and factor.args[1] == 1 else factor)
 
     def _base(self, base: Any) -> str:
         """What an exponent can be set on: a layer number is an exponent already."""
@@ -88,6 +127,10 @@ class Latex(Notation, LatexPrinter):
         if not letters:
             return name
         return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{letters}}}"
+
+    def _print_Part(self, expr: Any) -> str:
+        letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
+        return rf"\left[{self._print(expr.args[0])}\right]_{{{letters}}}" if letters else self._print(expr.args[0])
 
     def _print_SumOver(self, expr: Any) -> str:
         letters = " ".join(letter.replace("′", "'") for letter in expr.letters)

@@ -7,8 +7,8 @@ import sympy
 from sympy import Expr, S
 
 from symbackprop import nodes
-from symbackprop.functions import a
-from symbackprop.maps import ROWS, Broadcast, Sums, Total
+from symbackprop.functions import Applied, ElementwiseFunction, a
+from symbackprop.maps import ROWS, Broadcast, Sums, Total, broadcast
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, ScalarByEntry
 from symbackprop.printing.entries import EntrySlope, Plain, Ratio, SumOver
 from symbackprop.shapes import is_matrix
@@ -21,6 +21,7 @@ _LEVELS: dict[type, int] = {
     nodes.MatMul: PRODUCT,
     nodes.HadamardPower: POWER,
     nodes.MatPow: POWER,
+    nodes.Inverse: POWER,
     nodes.Transpose: POWER,
     Broadcast: PRODUCT,
     Total: PRODUCT,
@@ -38,7 +39,13 @@ _LEVELS: dict[type, int] = {
     sympy.Pow: POWER,
 }
 
-SPECIAL = (Total, ScalarByEntry)  # what SymPy's own printing of scalars does not know
+SPECIAL = (
+    Total,
+    ScalarByEntry,
+    Applied,
+    nodes.Trace,
+    nodes.Determinant,
+)  # what SymPy's own printing of scalars does not know
 
 
 def level(expression: Any) -> int:
@@ -50,6 +57,8 @@ def level(expression: Any) -> int:
         return PRODUCT  # it is printed as a quotient
     if isinstance(expression, nodes.Scaled):
         return ENTRYWISE if level(expression.args[1]) == ENTRYWISE else PRODUCT
+    if isinstance(expression, nodes.HadamardPower) and is_negative(expression.args[1]):
+        return PRODUCT  # it is printed as a quotient
     return next((_LEVELS[kind] for kind in type(expression).__mro__ if kind in _LEVELS), ATOM)
 
 
@@ -86,17 +95,33 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def implied(operands: Any) -> list[Any]:
-    """The operands of an entry by entry operation, a repeated row or column as the row or column alone.
+    """The operands of an entry by entry operation, what is repeated (a row, a column, a number) without saying so.
 
     As in NumPy, the repetition goes without saying where another operand has the full shape.
     """
     split = [nodes.split(operand) if is_matrix(operand) else (S.One, operand) for operand in operands]
-    if all(isinstance(core, Broadcast) for _, core in split):
+    if all(isinstance(core, Broadcast | nodes.Ones) for _, core in split):
         return list(operands)
-    return [
-        nodes.scaled(coefficient, core.argument) if isinstance(core, Broadcast) else operand
-        for operand, (coefficient, core) in zip(operands, split, strict=True)
-    ]
+    return [_once(operand, *parts) for operand, parts in zip(operands, split, strict=True)]
+
+
+def _once(operand: Any, coefficient: Any, core: Any) -> Any:
+    """What NumPy would repeat: a row, a column, or a number."""
+    if isinstance(core, nodes.Ones) and core.shape != (1, 1):
+        return Plain(coefficient)
+    if isinstance(core, Broadcast):
+        inner = core.argument.argument if isinstance(core.argument, Broadcast) else core.argument
+        return nodes.scaled(coefficient, inner) if broadcast(inner, *core.shape) == core else operand
+    return operand
+
+
+def norm_of(scalar: Any) -> Any:
+    """A, where a scalar is √Σ A²."""
+    if isinstance(scalar, sympy.Pow) and scalar.exp == S.Half and isinstance(scalar.base, Total):
+        squares = scalar.base.argument
+        if isinstance(squares, nodes.HadamardPower) and squares.args[1] == 2:
+            return squares.args[0]
+    return None
 
 
 class Verbatim(sympy.Symbol):
@@ -106,6 +131,15 @@ class Verbatim(sympy.Symbol):
         return str(self.name)
 
     _latex = _text
+
+
+def _is_inverse(factor: Any) -> bool:
+    return isinstance(factor, nodes.HadamardPower) and is_negative(factor.args[1])
+
+
+def _simple_power(factor: Any) -> Any:
+    """x¹ as x."""
+    return factor.args[0] if isinstance(factor, nodes.HadamardPower) and factor.args[1] == 1 else factor
 
 
 class Notation:
@@ -128,7 +162,10 @@ class Notation:
         """What a function of z is; its derivative in terms of its own output too, where that is known."""
         output = function.row.prime_of_output if function.order == 1 else None
         if output is None:
-            return [function.expression]
+            known = function.written_out
+            named = known is not None and isinstance(known[1], ElementwiseFunction) and known[1] != function
+            other = [known[0] * Verbatim(self.of_z(known[1]))] if known is not None and named else []
+            return [function.expression, *other]
         both = [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
         return both if self._print(both[0]) != self._print(both[1]) else both[:1]
 
@@ -180,11 +217,26 @@ class Notation:
         return self.product.join(self.bracket(factor, POWER) for factor in expr.args)
 
     def _print_HadamardProduct(self, expr: Any) -> str:
-        factors = implied(expr.args)
-        if expr.shape == (1, 1):  # the product of two numbers
-            return self.times.join(self.bracket(factor, POWER) for factor in factors)
-        return self.entrywise.join(
-            self._print(factor) if isinstance(factor, PARTIALS) else self.bracket(factor, POWER) for factor in factors
+        above, below = self.fraction(implied(expr.args))
+        return self.over(above, [nodes.HadamardPower(f.args[0], -f.args[1]) for f in below])
+
+    def fraction(self, factors: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What stands above and below the line."""
+        return [f for f in factors if not _is_inverse(f)], [f for f in factors if _is_inverse(f)]
+
+    def over(self, above: list[Any], below: list[Any]) -> str:
+        """A product entry by entry, over another one."""
+        if not below:
+            return self.factors(above)
+        divisor = self.factors(below) if len(below) == 1 else self.wrap(self.factors(below))
+        return f"{self.factors(above) if above else 1}/{divisor}"
+
+    def factors(self, factors: list[Any]) -> str:
+        least = POWER if len(factors) > 1 else PRODUCT + 1
+        numbers = all(factor.shape == (1, 1) for factor in factors)
+        return (self.times if numbers else self.entrywise).join(
+            self._print(f) if isinstance(f, PARTIALS) and len(factors) > 1 else self.bracket(_simple_power(f), least)
+            for f in factors
         )
 
     def _print_Broadcast(self, expr: Any) -> str:
@@ -211,6 +263,17 @@ class Notation:
         least = ENTRYWISE if len(sums) == 1 else POWER  # ½ Σ A, but (Σ A) (Σ B)
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        inner = norm_of(expr)
+        return self.norm(inner) if inner is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
+
+    def norm(self, matrix: Any) -> str:
+        return f"‖{self._print(matrix)}‖"
+
+    def bracket_name(self, matrix: Any) -> str:
+        """What brackets of places can follow."""
+        return self.bracket(matrix, ATOM)
 
     def _print_Ratio(self, expr: Any) -> str:
         return self.quotient(*expr.args)

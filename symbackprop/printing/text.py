@@ -7,9 +7,10 @@ from sympy import Basic, S
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
-from symbackprop.maps import Total
+from symbackprop.maps import Broadcast, Total
+from symbackprop.nodes import HadamardPower, Inverse, MatPow
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import ATOM, Notation
+from symbackprop.printing.notation import ATOM, POWER, SPECIAL, Notation, is_negative, norm_of
 from symbackprop.shapes import shape_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -64,6 +65,10 @@ class Text(Notation, StrPrinter):
 
     def _print_HadamardPower(self, expr: Any) -> str:
         base, exponent = expr.args
+        if exponent.is_negative:
+            return self.over([], [HadamardPower(base, -exponent)])
+        if exponent == S.Half:
+            return f"√{self.bracket(base, ATOM)}"
         # a square matrix has a power of its own: say that this is the one of each entry
         sign = "⊙" if base.shape[0] == base.shape[1] != 1 else ""
         return self.bracket(base, ATOM) + sign + self._superscript(exponent)
@@ -72,13 +77,35 @@ class Text(Notation, StrPrinter):
         return str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^{self.bracket(exponent, ATOM)}"
 
     def _print_Transpose(self, expr: Any) -> str:
-        return f"{self.bracket(expr.args[0], ATOM)}ᵀ"
+        (inner,) = expr.args
+        if isinstance(inner, Inverse):
+            return f"{self.bracket(inner.args[0], ATOM)}⁻ᵀ"
+        return f"{self.bracket(inner, ATOM)}ᵀ"
 
     def _print_Entry(self, expr: Any) -> str:
         return f"{text_name(expr.name)}[{','.join(expr.letters)}]" if expr.letters else text_name(expr.name)
 
+    def _print_Part(self, expr: Any) -> str:
+        inner = self.bracket(expr.args[0], ATOM)
+        return f"{inner}[{','.join(expr.letters)}]" if expr.letters else inner
+
     def _print_SumOver(self, expr: Any) -> str:
         return f"Σ_{','.join(expr.letters)} {self.summand(expr.args[0])}"
+
+    def _print_Inverse(self, expr: Any) -> str:
+        return f"{self.bracket(expr.args[0], ATOM)}⁻¹"
+
+    def _print_MatPow(self, expr: Any) -> str:
+        return self.bracket(expr.args[0], ATOM) + self._superscript(expr.args[1])
+
+    def _print_Trace(self, expr: Any) -> str:
+        return f"tr({self._print(expr.args[0])})"
+
+    def _print_Determinant(self, expr: Any) -> str:
+        return f"det({self._print(expr.args[0])})"
+
+    def _print_Identity(self, expr: Any) -> str:
+        return "I"
 
     def _print_OneMatrix(self, expr: Any) -> str:
         return f"ones({shape_text(expr.shape)})"
@@ -87,6 +114,10 @@ class Text(Notation, StrPrinter):
         return f"zeros({shape_text(expr.shape)})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        if expr.exp == -S.Half and expr.has(*SPECIAL):
+            return f"1/{self._print(1 / expr)}"
+        if expr.exp == S.Half and expr.has(*SPECIAL) and norm_of(expr) is None:
+            return f"√{self.bracket(expr.base, ATOM)}"
         if expr.exp.is_Integer and expr.exp < -1:
             return f"1/{self._print(1 / expr)}"
         if expr.exp.is_Integer and expr.exp > 1:
@@ -115,13 +146,56 @@ class Typed(Notation, StrPrinter):
     def _print_MatrixSymbol(self, expr: Any) -> str:
         return expr.name
 
-    def _print_HadamardPower(self, expr: Any) -> str:
-        return "**".join(self.bracket(part, ATOM) for part in expr.args)
+    def _call(self, name: str, *arguments: Any) -> str:
+        return f"{name}({', '.join(map(self._print, arguments))})"
 
-    _print_MatPow = _print_HadamardPower
+    def _print_HadamardPower(self, expr: Any) -> str:
+        base, exponent = expr.args
+        if exponent == S.Half:
+            return self._call("sqrt", base)
+        return f"{self.bracket(base, ATOM)}**{self.bracket(exponent, ATOM)}"
+
+    def level(self, expression: Any) -> int:
+        if isinstance(expression, HadamardPower):
+            return ATOM if expression.args[1] == S.Half else POWER
+        return ATOM if isinstance(expression, Inverse | MatPow | Broadcast) else super().level(expression)
+
+    def fraction(self, factors: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Below stand only the last factors: what is read back must be the same."""
+        last = len(factors)
+        while last > 1 and isinstance(factors[last - 1], HadamardPower) and is_negative(factors[last - 1].args[1]):
+            last -= 1
+        return factors[:last], factors[last:]
+
+    def over(self, above: list[Any], below: list[Any]) -> str:
+        return " / ".join([self.factors(above), *(self.factors([factor]) for factor in below)])
 
     def _print_Transpose(self, expr: Any) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}.T"
+
+    def _print_MatPow(self, expr: Any) -> str:
+        return self._call("matrix_power", *expr.args)
+
+    def _print_Inverse(self, expr: Any) -> str:
+        return self._call("inv", *expr.args)
+
+    def _print_Trace(self, expr: Any) -> str:
+        return self._call("trace", *expr.args)
+
+    def _print_Determinant(self, expr: Any) -> str:
+        return self._call("det", *expr.args)
+
+    def _print_Identity(self, expr: Any) -> str:
+        return self._call("eye", expr.shape[0])
+
+    def _print_Quotient(self, expr: Any) -> str:
+        return f"{self.bracket(expr.args[0], ATOM)}**(-1)"
+
+    def norm(self, matrix: Any) -> str:
+        return self._call("norm", matrix)
+
+    def _print_Broadcast(self, expr: Any) -> str:
+        return f"broadcast_to({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
 
     def _print_OneMatrix(self, expr: Any) -> str:
         return f"ones(({expr.shape[0]}, {expr.shape[1]}))"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Add, Integer
 
-from symbackprop.maps import Elementwise
+from symbackprop.maps import Elementwise, Largest
 from symbackprop.nodes import Zeros
 from symbackprop.partials import Gradient
 from symbackprop.printing.text import text
@@ -143,6 +143,8 @@ def _listed(quantities: set[Any]) -> str:
 
 
 def _conditions(step: Step) -> str:
-    """At a kink of its function a step holds by convention, and nothing is proved."""
+    """At a kink a step holds by convention, and nothing is proved."""
+    if isinstance(step.expression, Largest):
+        return "where the largest entry stands alone"
     function = step.expression.function if isinstance(step.expression, Elementwise) else None
     return f"away from the kink of {function.name}" if function is not None and function.row.kinks else ""

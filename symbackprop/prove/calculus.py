@@ -7,13 +7,16 @@ from typing import Any
 from sympy import Add, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symbackprop.forms import hadamard
 from symbackprop.maps import Total
-from symbackprop.nodes import NamedMatrix, hadamard, postorder
+from symbackprop.nodes import NamedMatrix, postorder
 from symbackprop.partials import Entrywise
 from symbackprop.prove.index_form import differential, entry_form, scalar_form
 from symbackprop.prove.normal_form import equal
 from symbackprop.prove.recount import Recount, partials_in
 from symbackprop.shapes import is_matrix
+
+_MOST_OPENED = 4  # names, one after the other, that are replaced by what they stand for
 
 
 def paired(error: Any, slope: Any) -> Any:
@@ -36,7 +39,7 @@ class Calculus:
         parts = {self.parameter} if is_matrix(after) else {partial.of for partial in partials_in(after)}
         moves = {part: self.move(part) for part in parts}
         opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in moves)
-        return equal(*(_opened(self._form(side, moves), opened) for side in (before, after)))
+        return self._equal(*(_opened(self._form(side, moves), opened) for side in (before, after)))
 
     def same_sum(self, sides: Iterable[Any], whole: Any) -> bool:
         """Whether the sides, which are all about the parameter itself, add up to the whole."""
@@ -58,7 +61,19 @@ class Calculus:
             form = scalar_form(paired(known[user], slope))
             still = [part for part in postorder(expression) if part in known and part != node]
             whole += self._derived(form, slope, expression, {node: move}, held=still)
-        return equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, move)), opened))
+        return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, move)), opened))
+
+    def _equal(self, one: Any, other: Any) -> bool:
+        """Whether two forms are equal; a name that only one of them uses may stand for what the other one says."""
+        for _ in range(_MOST_OPENED):
+            if equal(one, other):
+                return True
+            opened = self._definitions(one.free_symbols ^ other.free_symbols)
+            if not opened:
+                return False
+            last = max(opened, key=list(self.recount.definitions).index)
+            one, other = (_opened(form, {last: opened[last]}) for form in (one, other))
+        return False
 
     def move(self, node: Any) -> Any:
         """Any direction in which a quantity may move."""

@@ -13,8 +13,20 @@ from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, 
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop import nodes
-from symbackprop.functions import ElementwiseFunction
-from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSumExp, Softmax, Sums, Total
+from symbackprop.blocks import Concatenate, Slice
+from symbackprop.functions import Applied, ElementwiseFunction, z
+from symbackprop.maps import (
+    ROWS,
+    AtLargest,
+    Broadcast,
+    Elementwise,
+    Largest,
+    LogSoftmax,
+    LogSumExp,
+    Softmax,
+    Sums,
+    Total,
+)
 from symbackprop.shapes import is_matrix
 
 # How far the moved quantities have gone along their tangents: not said to be real, or roots of squares become Abs.
@@ -108,24 +120,90 @@ def _matmul(form: _Form, node: Any, i: Any, j: Any) -> Any:
     return _sum([factor.shape[1] for factor in node.args[:-1]], chain)
 
 
+def place(one: Any, other: Any, size: Any) -> Any:
+    """1 where two places on an axis of that size are the same, 0 where they are not."""
+    difference = sympy.expand(one - other)
+    return Integer(int(difference == 0)) if difference.is_number else Place(one, other, size)
+
+
+class Place(Function):
+    """`place` of two places that are not known; a sum over all of them finds the one (see `normal_form`)."""
+
+
+def _concatenated(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    """Each block summed over its places, of which one is the place that is looked at."""
+    here, size = (i, j)[node.axis], node.shape[node.axis]
+
+    def part(block: Any) -> Any:
+        def at(k: Any) -> Any:
+            entry = form.entry(block.matrix, *((k, j) if node.axis == ROWS else (i, k)))
+            return entry * place(here, block.start + k, size)
+
+        return _sum([block.stop - block.start], at)
+
+    return Add(*map(part, node.blocks))
+
+
+def _sliced(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    start = node.bounds[0]
+    return form.entry(node.argument, *((start + i, j) if node.axis == ROWS else (i, start + j)))
+
+
+def _largest(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    """The largest entry, which moves as the entry does that is the largest."""
+    where, path = AtLargest(*node.args), (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+
+    def moving(k: Any) -> Any:
+        return Entry(where, *path(k)) * differential(form.entry(node.argument, *path(k)))  # type: ignore[no-untyped-call]
+
+    return Entry(node, i, j) + t * _sum([node.argument.shape[node.axis]], moving)
+
+
+def _inverse(form: _Form, node: Any, i: Any, j: Any) -> Any:
+    """The entry of the inverse, and how it moves: M M⁻¹ = I, so that d(M⁻¹) = −M⁻¹ dM M⁻¹."""
+    matrix, still = node.args[0], Entry(node, i, j)
+    size = matrix.shape[0]
+
+    def moving(k: Any, m: Any) -> Any:
+        return Entry(node, i, k) * differential(form.entry(matrix, k, m)) * Entry(node, m, j)
+
+    return still - t * _sum([size, size], moving)
+
+
+def _determinant(form: _Form, node: Any) -> Any:
+    """The determinant, and how it moves by Jacobi's formula: d det M = det M tr(M⁻¹ dM)."""
+    matrix = node.args[0]
+    inverse, size = nodes.Inverse(matrix), matrix.shape[0]
+
+    def moving(k: Any, m: Any) -> Any:
+        return Entry(inverse, m, k) * differential(form.entry(matrix, k, m))
+
+    return node * (1 + t * _sum([size, size], moving))
+
+
 def _broadcast(form: _Form, node: Any, i: Any, j: Any) -> Any:
     rows, columns = node.argument.shape
     return form.entry(node.argument, _ZERO if rows == 1 else i, _ZERO if columns == 1 else j)
 
 
-def _elementwise(form: _Form, node: Any, i: Any, j: Any) -> Any:
-    entry, f = form.entry(node.argument, i, j), node.function.undifferentiated
-    known = f.prime.expression.is_number or isinstance(f.expression, sympy.exp | sympy.log)
-    return node.function.at(entry) if known else _undefined(node.function)(entry)
+def _of_scalar(function: ElementwiseFunction, x: Any) -> Any:
+    """f(x): exp and log as SymPy knows them, a multiple of x, or a function of which nothing is known."""
+    known = function.name in ("exp", "log") or function.expression.is_polynomial(z)
+    return function.at(x) if known else _undefined(function)(x)
 
 
 @cache
 def _undefined(function: ElementwiseFunction) -> Any:
-    """A function of which nothing is known but the name of its derivative."""
+    """A function of which nothing is known but its derivative: by its name, a power, or another function."""
+    known = function.prime.written_out
 
     def fdiff(self: Any, argindex: int = 1) -> Any:
-        derivative: Any = _undefined(function.prime)
-        return derivative(*self.args)
+        (x,) = self.args
+        if known is None:
+            derivative: Any = _undefined(function.prime)
+            return derivative(x)
+        coefficient, form = known
+        return coefficient * (_of_scalar(form, x) if isinstance(form, ElementwiseFunction) else x**form)
 
     return type(f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff})
 
@@ -141,6 +219,9 @@ _SCALARS: dict[type, Callable[..., Any]] = {
     Pow:                   lambda s, x: Pow(*map(s.scalar, x.args)),
     sympy.exp:             lambda s, x: sympy.exp(*map(s.scalar, x.args)),
     sympy.log:             lambda s, x: sympy.log(*map(s.scalar, x.args)),
+    Applied:               lambda s, x: _of_scalar(x.function, s.scalar(x.args[1])),
+    nodes.Trace:           lambda s, x: _sum([x.args[0].shape[0]], lambda i: s.entry(x.args[0], i, i)),
+    nodes.Determinant:     _determinant,
     Total:                 lambda s, x: _sum(x.argument.shape, lambda i, j: s.entry(x.argument, i, j)),
 }
 _ENTRIES: dict[type, Callable[..., Any]] = {
@@ -151,9 +232,17 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     nodes.Scaled:          lambda s, A, i, j: s.scalar(A.args[0]) * s.entry(A.args[1], i, j),
     nodes.MatMul:          _matmul,
     nodes.Transpose:       lambda s, A, i, j: s.entry(A.args[0], j, i),
+    nodes.Eye:             lambda s, A, i, j: place(i, j, A.shape[0]),
+    nodes.MatPow:          lambda s, A, i, j: _matmul(s, A.as_product(), i, j),
+    nodes.Inverse:         _inverse,
     nodes.HadamardProduct: lambda s, A, i, j: Mul(*(s.entry(factor, i, j) for factor in A.args)),
     nodes.HadamardPower:   lambda s, A, i, j: Pow(s.entry(A.args[0], i, j), s.scalar(A.args[1])),
-    Elementwise:           _elementwise,
+    Elementwise:           lambda s, A, i, j: _of_scalar(A.function, s.entry(A.argument, i, j)),
+    Concatenate:           _concatenated,
+    Slice:                 _sliced,
+    Largest:               _largest,
+    AtLargest:             lambda s, A, i, j: Entry(A, i, j),
+    LogSoftmax:            lambda s, A, i, j: s.entry(A.argument, i, j) - sympy.log(s.line(A, i, j, sympy.exp)),
     Sums:                  lambda s, A, i, j: s.line(A, i, j),
     Broadcast:             _broadcast,
     Softmax:               lambda s, A, i, j: sympy.exp(s.entry(A.argument, i, j)) / s.line(A, i, j, sympy.exp),

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from sympy import Add, Dummy, Function, Mul, Pow, Sum, default_sort_key
 
+from symbackprop.prove.index_form import Place
+
 _MOST_TERMS = 5000  # that a product is expanded into
 _MOST_NAMINGS = 500  # that are compared for one sum
 _HIGHEST_POWER = 4  # of a sum that is multiplied out
@@ -41,7 +43,7 @@ def equal(one: Any, other: Any) -> bool:
 
 def normal(form: Any) -> Any:
     """The normal form."""
-    return Add(*(_collected(settled) for term in _terms(form) for settled in _settled(term)))
+    return Add(*(_collected(_found(settled)) for term in _terms(form) for settled in _settled(term)))
 
 
 # Expanding
@@ -93,6 +95,22 @@ def _powers(factor: Any) -> list[Any]:
     """exp(a + b) as exp(a) exp(b), of which a sum may need only one, and xⁿ⁻¹ as xⁿ x⁻¹, which SymPy leaves as is."""
     base, exponent = factor.as_base_exp()
     return [Pow(base, part) for part in Add.make_args(exponent)]
+
+
+# Finding places
+
+
+def _found(term: _Term) -> _Term:
+    """A sum over all places, in which a factor is 0 at all but one of them, is what stands at that one."""
+    for factor in term.factors:
+        if not isinstance(factor, Place):
+            continue
+        one, other, size = factor.args
+        for index, at in ((one, other), (other, one)):
+            if term.sizes.get(index) == size and not at.has(index):
+                rest = [f.xreplace({index: at}) for f in term.factors if f != factor]
+                return _found(_Term(tuple(rest), {i: n for i, n in term.sizes.items() if i != index}))
+    return term
 
 
 # Summing apart what shares no index

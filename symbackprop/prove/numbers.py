@@ -8,20 +8,35 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
+from itertools import chain, permutations
 from typing import Any
 
 import mpmath
 import numpy as np
 import sympy
-from sympy import Integer, Rational
+from sympy import Integer, Piecewise, Rational
+from sympy.combinatorics import Permutation
 
 from symbackprop import nodes
+from symbackprop.blocks import Concatenate, Slice
 from symbackprop.flow import by_names
-from symbackprop.functions import ElementwiseFunction, z
-from symbackprop.maps import Broadcast, Elementwise, LogSumExp, MapNode, Softmax, Sums, Total
+from symbackprop.functions import Applied, ElementwiseFunction, z
+from symbackprop.maps import (
+    COLUMNS,
+    ROWS,
+    AtLargest,
+    Broadcast,
+    Elementwise,
+    Largest,
+    LogSoftmax,
+    LogSumExp,
+    Softmax,
+    Sums,
+    Total,
+)
 from symbackprop.network import Network
 from symbackprop.nodes import postorder, quantities
-from symbackprop.points import draws
+from symbackprop.points import assigned, draws, rank_conditions
 from symbackprop.shapes import is_matrix, shape_of
 
 DIGITS = 50
@@ -37,6 +52,8 @@ class Arithmetic:
     exp: Callable[[Any], Any]
     log: Callable[[Any], Any]
     function: Callable[[ElementwiseFunction], Callable[[Any], Any]]
+    largest: Callable[..., Any]
+    at_largest: Callable[..., Any]
 
 
 @cache
@@ -44,8 +61,27 @@ def _numeric(function: ElementwiseFunction) -> Callable[[Any], Any]:
     return sympy.lambdify(z, function.expression, "mpmath")
 
 
-IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric)
-IN_SYMBOLS = Arithmetic(sympy.exp, sympy.log, lambda function: function.at)
+def _shares(*line: Any) -> list[Any]:
+    """1 at the largest entry; equal ones share it."""
+    largest = max(line)
+    return [mpmath.mpf(int(entry == largest)) / line.count(largest) for entry in line]
+
+
+@cache
+def _largest_of(count: int) -> Any:
+    """The largest of so many symbols, as pieces: that is what SymPy differentiates best."""
+    symbols = sympy.symbols(f"x:{count}", real=True)
+    return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
+
+
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, max, _shares)
+IN_SYMBOLS = Arithmetic(
+    sympy.exp,
+    sympy.log,
+    lambda function: function.at,
+    lambda *line: _largest_of(len(line))(*line),
+    lambda *line: [Integer(0)] * len(line),  # its slope is 0
+)
 
 
 def _each(function: Callable[[Any], Any], array: Any) -> Any:
@@ -60,6 +96,40 @@ def _softmax(how: Arithmetic, node: Any, M: Any) -> Any:
     return powers / powers.sum(axis=node.axis, keepdims=True)
 
 
+def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
+    return M - _each(how.log, _each(how.exp, M).sum(axis=node.axis, keepdims=True))
+
+
+def _line_by_line(function: Callable[..., Any], node: Any, M: Any) -> Any:
+    """A function of each row (axis 1) or column (axis 0), which gives a list."""
+    lines = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=object)
+    return lines if node.axis == COLUMNS else lines.T
+
+
+def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
+    """By Leibniz' formula: it holds for numbers and for symbols."""
+    size = len(M)
+    terms = (
+        Permutation(order).signature() * reduce(operator.mul, (M[i, k] for i, k in enumerate(order)))
+        for order in permutations(range(size))
+    )
+    return sum(terms)
+
+
+def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
+    """By Cramer's rule: the adjugate over the determinant."""
+    size = len(M)
+
+    def cofactor(i: int, k: int) -> Any:
+        minor = np.delete(np.delete(M, k, axis=0), i, axis=1)
+        return (-1) ** (i + k) * (_determinant(how, node, minor) if size > 1 else mpmath.mpf(1))
+
+    adjugate = np.array([[cofactor(i, k) for k in range(size)] for i in range(size)], dtype=object)
+    return adjugate / _determinant(how, node, M)
+
+
+_FILLED = {nodes.Ones: 1, nodes.Zeros: 0}
+
 # fmt: off
 MEANING: dict[type, Callable[..., Any]] = {
     sympy.Add:             lambda how, node, *xs: sum(xs),
@@ -67,24 +137,28 @@ MEANING: dict[type, Callable[..., Any]] = {
     sympy.Pow:             lambda how, node, x, n: x**n,
     sympy.exp:             lambda how, node, x: how.exp(x),
     sympy.log:             lambda how, node, x: how.log(x),
+    Applied:               lambda how, node, x: how.function(node.function)(x),
+    nodes.Trace:           lambda how, node, M: np.trace(M),
+    nodes.Determinant:     _determinant,
     Total:                 lambda how, node, M: M.sum(),
     nodes.MatAdd:          lambda how, node, *Ms: sum(Ms),
     nodes.Scaled:          lambda how, node, c, M: c * M,
     nodes.MatMul:          lambda how, node, *Ms: reduce(np.dot, Ms),
     nodes.Transpose:       lambda how, node, M: M.T,
+    nodes.MatPow:          lambda how, node, M, n: reduce(np.dot, [M] * int(node.args[1])),
+    nodes.Inverse:         _inverse,
     nodes.HadamardProduct: lambda how, node, *Ms: reduce(operator.mul, Ms),
     nodes.HadamardPower:   lambda how, node, M, n: _each(lambda x: x**n, M),
     Elementwise:           lambda how, node, M: _each(how.function(node.function), M),
     Sums:                  lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
     Softmax:               _softmax,
+    LogSoftmax:            _log_softmax,
+    Largest:               lambda how, node, M: _line_by_line(lambda *line: [how.largest(*line)], node, M),
+    AtLargest:             lambda how, node, M: _line_by_line(how.at_largest, node, M),
+    Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
     LogSumExp:             lambda how, node, M: _each(how.log, _each(how.exp, M).sum(axis=node.axis, keepdims=True)),
 }
 # fmt: on
-
-
-def arguments(node: Any) -> list[Any]:
-    """The quantities that a node works on, without axes and sizes."""
-    return [node.argument] if isinstance(node, MapNode | Total) else quantities(node)
 
 
 class AtAKink(Exception):  # noqa: N818 — it is no error: nothing is claimed there
@@ -117,8 +191,11 @@ class Point:
         }
         self.values = self.evaluated()
 
+    def size(self, size: Any) -> int:
+        return self.sizes[size] if size in self.sizes else int(size.xreplace(self.sizes))
+
     def shape(self, quantity: Any) -> tuple[int, ...]:
-        return tuple(self.sizes.get(size, int(size) if size.is_Integer else 0) for size in shape_of(quantity))
+        return tuple(map(self.size, shape_of(quantity)))
 
     def evaluated(self, known: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
         """The value of every quantity; what is `known` is taken as it is."""
@@ -129,29 +206,41 @@ class Point:
         return values
 
     def is_near_a_kink(self) -> bool:
-        maps = [node for node in self.values if isinstance(node, Elementwise)]
-        return any(
-            abs(entry - mpmath.mpf(int(kink))) < _NEAR
+        maps = [node for node in self.values if isinstance(node, Elementwise | Applied)]
+        at_kinks = (
+            abs(entry - mpmath.mpf(int(kink)))
             for node in maps
             for kink in node.function.row.kinks
-            for entry in np.ravel(self.values[node.argument])
+            for entry in np.ravel(self.values[quantities(node)[0]])
         )
+        leads = (self._lead(node) for node in self.values if isinstance(node, Largest))
+        return any(distance < _NEAR for distance in chain(at_kinks, leads))
+
+    def _lead(self, node: Any) -> Any:
+        """How far the largest entry of a line is ahead of the next."""
+        lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
+        return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
 
     def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
         """The value of an expression; those of its parts are noted in `values`."""
         for node in postorder(expression):
             if node not in values:
-                values[node] = self.combined(node, [values[part] for part in arguments(node)], how)
+                values[node] = self.combined(node, [values[part] for part in quantities(node)], how)
         return values[expression]
 
     def combined(self, node: Any, parts: list[Any], how: Arithmetic) -> Any:
         """What a node makes of the values of its parts."""
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else _exactly(node)
-        if isinstance(node, nodes.Ones | nodes.Zeros):
-            return np.full(self.shape(node), mpmath.mpf(int(isinstance(node, nodes.Ones))), dtype=object)
+        if isinstance(node, nodes.LEAVES):
+            shape = self.shape(node)
+            filled = np.eye(shape[0], dtype=int) if isinstance(node, nodes.Eye) else np.full(shape, _FILLED[type(node)])
+            return _each(mpmath.mpf, filled.astype(object))
         if isinstance(node, Broadcast):
             return np.broadcast_to(parts[0], self.shape(node))
+        if isinstance(node, Slice):
+            part = slice(*(self.size(bound) for bound in node.bounds))
+            return parts[0][part] if node.axis == ROWS else parts[0][:, part]
         if not parts:
             return _exactly(node)
         kind = next(kind for kind in type(node).__mro__ if kind in MEANING)
@@ -170,14 +259,13 @@ def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng
 
 def small_sizes(network: Network) -> dict[Any, int]:
     """A small size for each dimension, so that those which meet in one part of an equation differ; 1 stays 1."""
-    meet: dict[Any, dict[Any, None]] = {}  # in the order of their first use
-    for equation in by_names(network):
-        for node in postorder(equation.expression):
-            together = dict.fromkeys(size for part in (node, *arguments(node)) for size in shape_of(part))
-            for size in together:
-                meet.setdefault(size, {}).update((other, None) for other in together if other != size)
-    sizes = {size: int(size) for size in meet if size.is_Integer and size <= _SMALL} | {Integer(1): 1}
-    for dimension, others in meet.items():
-        taken = {sizes.get(other) for other in others} | {1}
-        sizes.setdefault(dimension, next(size for size in (3, 2, *range(4, 99)) if size not in taken))
-    return sizes
+    nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
+    meet = dict.fromkeys(
+        tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
+    )
+    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # with places that are numbers
+    every = dict.fromkeys(size for sizes in meet for size in sizes)
+    fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
+    named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
+    free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
+    return assigned(free, fixed, meet, rank_conditions(network), (3, 2, *range(4, 12)))

@@ -6,13 +6,14 @@ Here nothing is taken over from the walk that derived the gradients.
 from collections.abc import Iterable
 from typing import Any
 
-from sympy import Basic, Expr, Mul, default_sort_key
+from sympy import Basic, Mul, default_sort_key
 from sympy.matrices.expressions import MatrixSymbol
 
 from symbackprop.flow import by_names
+from symbackprop.forms import hadamard
 from symbackprop.maps import Total
 from symbackprop.network import Network
-from symbackprop.nodes import HadamardProduct, Ones, hadamard, scaled
+from symbackprop.nodes import HadamardProduct, Ones, changing, scaled
 from symbackprop.partials import ByEntry, ScalarByEntry
 
 
@@ -31,9 +32,8 @@ class Recount:
         known = part in self.users
         self.users.setdefault(part, set()).add(user)
         if not known and not isinstance(part, MatrixSymbol):
-            for inner in part.args:
-                if isinstance(inner, Expr):
-                    self._count(inner, part)
+            for inner in changing(part):
+                self._count(inner, part)
 
     def expression(self, quantity: Any) -> Any:
         """What a quantity is, in the quantities that its equation names."""

@@ -11,8 +11,8 @@ import numpy as np
 import sympy
 from sympy import Symbol
 
-from symbackprop.nodes import postorder
-from symbackprop.prove.numbers import IN_DIGITS, IN_SYMBOLS, Point, arguments
+from symbackprop.nodes import postorder, quantities
+from symbackprop.prove.numbers import IN_DIGITS, IN_SYMBOLS, Point
 
 
 class Slopes:
@@ -43,7 +43,7 @@ class CarriedForward(Slopes):
         slopes = {moved: np.eye(int(np.prod(shape)), dtype=object).reshape(*shape, -1)}
         for symbol, expression in self.point.definitions.items():
             for node in (*postorder(expression), symbol):
-                parts = [expression] if node == symbol else arguments(node)
+                parts = [expression] if node == symbol else quantities(node)
                 moving = {part for part in parts if part in slopes and (part == moved or part not in held)}
                 if moving and node not in slopes:
                     slopes[node] = slopes[expression] if node == symbol else self._chained(node, moving, slopes)
@@ -61,7 +61,7 @@ class CarriedForward(Slopes):
 
     def _partials(self, node: Any) -> list[tuple[int, Any, int, Any]]:
         """(entry of the node, part, entry of the part, derivative) where the derivative is not 0."""
-        parts = arguments(node)
+        parts = quantities(node)
         symbols = {part: _symbols(k, self.point.values[part]) for k, part in enumerate(parts) if not part.is_number}
         entries = self.point.combined(node, [symbols.get(part, part) for part in parts], IN_SYMBOLS)
         place = {s: (part, i) for part, array in symbols.items() for i, s in enumerate(_flat(array))}
@@ -111,7 +111,7 @@ def _values_at(point: Point, moved: Any, value: Any, held: frozenset[Any]) -> di
 
     for symbol, expression in point.definitions.items():
         for node in postorder(expression):
-            parts = arguments(node)
+            parts = quantities(node)
             if node != moved and any(part in values for part in parts):
                 values[node] = point.combined(node, [passed_on(part) for part in parts], IN_DIGITS)
         if expression in values and symbol != moved:

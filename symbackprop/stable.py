@@ -1,0 +1,90 @@
+"""A scalar expression rewritten so that floating point neither overflows nor cancels, where a way is known."""
+
+from typing import Any
+
+import sympy
+from sympy import Abs, Add, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, tanh
+from sympy.codegen.cfunctions import expm1, log1p
+
+
+class erfc(Function):  # noqa: N801 — SymPy's name
+    """1 - erf; SymPy's own makes 2 - erfc(u) of erfc(-u), which cancels."""
+
+    nargs = 1
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sympy.erfc(self.args[0])._eval_evalf(prec)
+
+
+# c + c f(u) and c - c f(u), where they cancel: what 1 + f(u) and 1 - f(u) are.
+_CANCELLING: dict[type, Any] = {
+    erf: (lambda u: erfc(-u), erfc),
+    tanh: (lambda u: 2 / (1 + exp(-2 * u)), lambda u: 2 / (1 + exp(2 * u))),
+    exp: (lambda u: 1 + exp(u), lambda u: -expm1(u)),
+}
+
+
+def stable(expression: Any) -> Any:
+    """The same function of real numbers, with what is known to overflow or to cancel written in another way.
+
+    >>> from sympy import Symbol
+    >>> z = Symbol("z", real=True)
+    >>> stable(log(1 + exp(z)))
+    log1p(exp(-Abs(z))) + Max(0, z)
+    >>> stable(exp(-z) / (1 + exp(-z)) ** 2)
+    1/((1 + exp(-z))*(exp(z) + 1))
+    """
+    if isinstance(expression, Piecewise):
+        return Piecewise(*((stable(value), condition) for value, condition in expression.args))
+    rewrite = _REWRITES.get(type(expression))
+    if rewrite is not None:
+        return rewrite(expression)
+    return expression.func(*map(stable, expression.args)) if expression.args else expression
+
+
+def _sum(expression: Expr) -> Any:
+    """A constant taken together with the one term that it cancels with."""
+    constant, *terms = sorted(expression.args, key=lambda term: not term.is_number)
+    for term in terms:
+        coefficient, rest = term.as_coeff_Mul()
+        if constant.is_number and abs(coefficient) == abs(constant):
+            together = _together(rest, same=coefficient == constant)
+            if together is not None:
+                return Add(constant * together, *(stable(t) for t in terms if t != term))
+    return Add(*map(stable, expression.args))
+
+
+def _together(rest: Any, *, same: bool) -> Any:
+    """1 + rest, or 1 - rest, without cancellation; None where there is none, or no way is known."""
+    if type(rest) in _CANCELLING:
+        plus, minus = _CANCELLING[type(rest)]
+        return (plus if same else minus)(stable(rest.args[0]))
+    if isinstance(rest, Pow) and isinstance(rest.base, tanh) and rest.exp == 2 and not same:
+        return cosh(stable(rest.base.args[0])) ** -2
+    return None
+
+
+def _product(expression: Expr) -> Any:
+    """exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹)."""
+    factors = list(expression.args)
+    for factor in factors:
+        base, exponent = factor.as_base_exp()
+        growing = base - 1
+        if isinstance(base, Add) and exponent.is_negative and isinstance(growing, exp) and growing in factors:
+            rest = Mul(*(f for f in factors if f not in (factor, growing)))
+            u = growing.args[0]
+            return stable(rest) / (1 + exp(-u)) * base ** (exponent + 1)
+    return Mul(*map(stable, factors))
+
+
+def _logarithm(expression: Expr) -> Any:
+    """log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), and log(1 + x) as log1p(x)."""
+    (argument,) = expression.args
+    rest = argument - 1
+    if isinstance(rest, exp):
+        u = stable(rest.args[0])
+        return Max(u, S.Zero) + log1p(exp(-Abs(u)))
+    return log1p(stable(rest)) if isinstance(argument, Add) and S.One in argument.args else log(stable(argument))
+
+
+_REWRITES: dict[type, Any] = {Add: _sum, Mul: _product, log: _logarithm}
