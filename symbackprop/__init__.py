@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from symbackprop.descent import gradient_descent as gradient_descent
     from symbackprop.errors import ArgumentError as ArgumentError
     from symbackprop.errors import DerivationError as DerivationError
+    from symbackprop.errors import FormulaError as FormulaError
     from symbackprop.errors import NameInUseError as NameInUseError
     from symbackprop.errors import NetworkError as NetworkError
     from symbackprop.errors import NotNumericError as NotNumericError
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from symbackprop.maps import total as total
     from symbackprop.network import Equation as Equation
     from symbackprop.network import Network as Network
+    from symbackprop.network_text import parse_network as parse_network
     from symbackprop.points import random_values as random_values
     from symbackprop.prove.report import Verification as Verification
     from symbackprop.verdicts import Verdict as Verdict
@@ -93,6 +95,7 @@ _HOMES = {
     "errors": (
         "ArgumentError",
         "DerivationError",
+        "FormulaError",
         "NameInUseError",
         "NetworkError",
         "NotNumericError",
@@ -105,6 +108,7 @@ _HOMES = {
     "linear_algebra": ("det", "eye", "inv", "matrix_power", "norm", "trace"),
     "maps": ("broadcast", "largest", "log_softmax", "logsumexp", "softmax", "sums", "total"),
     "network": ("Equation", "Network"),
+    "network_text": ("parse_network",),
     "points": ("random_values",),
     "prove.report": ("Verification",),
     "forms": ("hadamard", "ones", "power"),

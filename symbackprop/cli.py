@@ -24,6 +24,7 @@ examples:
   symbackprop demo
   symbackprop derive --format latex -o derivation.tex --standalone
   symbackprop derive --detail delta --view both
+  symbackprop derive mynet.txt --wrt W1
   symbackprop derive --sizes D-H-K --verify
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
@@ -109,6 +110,9 @@ def _command(commands: Any, name: str, run: Callable[[Any], int], what: str) -> 
 def _network_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network", "without these, the home network: 2-3-1, sigmoid, half_squared_error")
     group.add_argument(
+        "model", nargs="?", metavar="MODEL", help="a file with a network in NumPy syntax (- reads what is piped in)"
+    )
+    group.add_argument(
         "--sizes", default="2-3-1", metavar="D-H-K", help="width of each layer, numbers or names (default: 2-3-1)"
     )
     group.add_argument("--activation", default="sigmoid", metavar="NAME", help="f of every layer (default: sigmoid)")
@@ -140,7 +144,21 @@ def _output_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file rather than to the terminal")
 
 
+_OF_MLP: dict[str, object] = {
+    "sizes": "2-3-1",
+    "activation": "sigmoid",
+    "output_activation": None,
+    "cost": "half_squared_error",
+}
+_OF_MLP |= {"bias": False, "l2": "0"}
+
+
 def _network(args: argparse.Namespace) -> Any:
+    if args.model is not None:
+        given = [f"--{name.replace('_', '-')}" for name, default in _OF_MLP.items() if getattr(args, name) != default]
+        if given:
+            raise SymbackpropError(f"{', '.join(given)}: the network is said by {args.model}; leave one of them out")
+        return _read_network(args.model)
     sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", args.sizes)]
     return sb.mlp(
         sizes,
@@ -150,6 +168,17 @@ def _network(args: argparse.Namespace) -> Any:
         bias=args.bias,
         l2=_number_or_name(args.l2),
     )
+
+
+def _read_network(path: str) -> Any:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SymbackpropError(f"{path} is no text in UTF-8") from None
+    try:
+        return sb.parse_network(text)
+    except SymbackpropError as error:
+        raise SymbackpropError(f"{path}: {error}") from None
 
 
 def _seed(text: str) -> int:

@@ -20,6 +20,15 @@ class NetworkError(SymbackpropError):
     """A network that is incomplete, or an expression that cannot be part of one."""
 
 
+class FormulaError(NetworkError):
+    """A text that is no network or no formula; `line` and `column`, counted from 1, say where."""
+
+    def __init__(self, message: str, line: int, column: int):
+        super().__init__(f"line {line}, column {column}: {message}")
+        self.line = line
+        self.column = column
+
+
 class NotNumericError(SymbackpropError, TypeError):
     """A symbolic matrix where numbers are needed: in a NumPy function, a loop, or Python's sum()."""
 

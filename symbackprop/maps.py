@@ -13,7 +13,7 @@ from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.precedence import PRECEDENCE
 
 from symbackprop.errors import ShapeError
-from symbackprop.nodes import Operators, operand
+from symbackprop.nodes import Operators, operand, scaled, split
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, require_matrices, shape_text
 
 ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
@@ -368,7 +368,7 @@ def logsumexp(matrix: Any, axis: int = COLUMNS) -> Any:
 
 
 def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
-    """A 1×K row or an N×1 column repeated to rows × columns.
+    """A 1×K row or an N×1 column repeated to rows × columns, a scalar factor in front.
 
     >>> from symbackprop.nodes import NamedMatrix
     >>> broadcast(NamedMatrix("b1", 1, 4), "N", 4).shape
@@ -379,6 +379,7 @@ def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
         raise ShapeError(f"broadcast repeats a row or a column, but {matrix} is a scalar")
     if matrix.shape == target:
         return matrix
+    coefficient, matrix = split(matrix)
     if matrix.shape == (1, 1) and 1 not in target:
         matrix = Broadcast(matrix, 1, target[1])
-    return Broadcast(matrix, *target)
+    return scaled(coefficient, Broadcast(matrix, *target))

@@ -9,24 +9,14 @@ from symbackprop.functions import FUNCTIONS
 from symbackprop.printing.latex import latex_name
 
 # Names that generated code or the text language uses itself.
-_TEXT_LANGUAGE = [
-    "sum",
-    "mean",
-    "max",
-    "min",
-    "abs",
-    "exp",
-    "log",
-    "sqrt",
-    "softmax",
-    "logsumexp",
-    "ones",
-    "zeros",
-    "eye",
+_CALLS = [
+    *("sum", "mean", "var", "max", "min", "maximum", "minimum", "abs", "softmax", "log_softmax", "logsumexp"),
+    *("trace", "inv", "det", "matrix_power", "norm", "ones", "zeros", "eye", "broadcast_to", "concatenate"),
+    *("transpose", "dot", "matmul", "multiply", "power", "pi"),
 ]
-_DECLARATIONS = ["input", "target", "parameter", "scalar", "broadcast"]
+_DECLARATIONS = ["input", "target", "one_hot", "parameter", "scalar", "broadcast"]
 _GENERATED_CODE = ["np", "numpy", "cost", "cost_and_gradients", "dtype"]
-RESERVED = frozenset([*FUNCTIONS, *_TEXT_LANGUAGE, *_DECLARATIONS, *_GENERATED_CODE])
+RESERVED = frozenset([*FUNCTIONS, *_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 
 
 def check_name(

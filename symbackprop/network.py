@@ -13,13 +13,19 @@ from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, liste
 from symbackprop.functions import FUNCTIONS
 from symbackprop.maps import Total
 from symbackprop.names import check_gradient_names, check_name
-from symbackprop.nodes import HadamardPower, NamedMatrix, Ones, Zeros, adopt, postorder, quantities
+from symbackprop.nodes import LEAVES, HadamardPower, NamedMatrix, OneHot, adopt, postorder, quantities
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, shape_of, shape_text
 
-INPUT, TARGET, PARAMETER, SCALAR = "input", "target", "parameter", "scalar"
-_ARTICLE = {INPUT: "an input", TARGET: "a target", PARAMETER: "a parameter", SCALAR: "a scalar"}
+INPUT, TARGET, ONE_HOT, PARAMETER, SCALAR = "input", "target", "one_hot", "parameter", "scalar"
+ROLES = {
+    INPUT: "an input",
+    TARGET: "a target",
+    ONE_HOT: "a one-hot target",
+    PARAMETER: "a parameter",
+    SCALAR: "a scalar",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,10 @@ class Network:
     def target(self, name: str, rows: object, columns: object) -> Any:
         """Declare what the network should predict: a constant of rows × columns."""
         return self._declare(TARGET, name, rows, columns)
+
+    def one_hot(self, name: str, rows: object, columns: object) -> Any:
+        """Declare a target whose rows say a class each: one 1 and else zeros, so that each row adds up to 1."""
+        return self._declare(ONE_HOT, name, rows, columns)
 
     def parameter(self, name: str, rows: object, columns: object) -> Any:
         """Declare a matrix of weights or biases, by which the cost is derived."""
@@ -184,8 +194,12 @@ class Network:
         for name, role in self._roles.items():
             shape = shape_of(self._symbols[name])
             lines.append(f"{name + ':':{width}} {role}" + (f"({', '.join(map(str, shape))})" if shape else ""))
-        equations = [*self._equations, *([self._cost] if self._cost else [])]
-        return "\n".join(lines + [f"{equation.name} = {typed(equation.expression)}" for equation in equations])
+        lines += [f"{equation.name} = {typed(equation.expression)}" for equation in self._equations]
+        if self._cost is not None:
+            cost = self._cost.expression
+            is_1x1 = isinstance(cost, Total) and cost.argument.shape == (1, 1)
+            lines.append(f"{self._cost.name} = {typed(cost.argument if is_1x1 else cost)}")
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -204,7 +218,7 @@ class Network:
         if name in self._dimensions:
             return "a dimension"
         if name in self._roles:
-            return _ARTICLE[self._roles[name]]
+            return ROLES[self._roles[name]]
         return next(f"defined as {typed(e.expression)}" for e in self._equations if e.name == name)
 
     def _declare(self, role: str, name: str, rows: object, columns: object) -> Any:
@@ -214,7 +228,7 @@ class Network:
             if size.is_Symbol:
                 self._dimensions.setdefault(str(size), size)
         self._roles[name] = role
-        self._symbols[name] = NamedMatrix(name, *shape)
+        self._symbols[name] = (OneHot if role == ONE_HOT else NamedMatrix)(name, *shape)
         return self._symbols[name]
 
     def _size(self, name: str, given: object) -> Expr:
@@ -224,6 +238,11 @@ class Network:
             raise ShapeError(f"{name}: {error}") from None
         if size.is_Symbol and str(size) not in self._dimensions:
             check_name(str(size), [*self._symbols, name], lambda n: "the matrix" if n == name else self._describe(n))
+        unknown = [] if size.is_Symbol else sorted(map(str, size.free_symbols - set(self.dimensions)))
+        if unknown:
+            raise ShapeError(
+                f"{name}: {unknown[0]} in {size} is not known yet; first declare a matrix that has it alone"
+            )
         return size
 
     def _understood(self, name: str, expression: object) -> Any:
@@ -238,7 +257,7 @@ class Network:
             elif piece.is_number:
                 if not (piece.is_real and piece.is_finite):
                     raise NetworkError(f"{name} = {typed(value)}: {piece} is not a finite real number")
-            elif not isinstance(piece, Ones | Zeros):
+            elif not isinstance(piece, LEAVES):
                 self._check_piece(name, value, piece)
         return value
 
@@ -298,5 +317,5 @@ def _require_readable(name: str, value: Any) -> None:
     size, depth = sizes[value]
     if depth > _DEPTH or (size > _PARTS and size > 4 * unique):
         raise NetworkError(
-            f"the equation of {name} has {size} parts, nested {depth} deep; name some of them with net.define first"
+            f"the equation of {name} has {size} parts, nested {depth} deep; give some of them a name first"
         )

@@ -145,6 +145,10 @@ class NamedMatrix(Operators, sympy.MatrixSymbol):
         """A name always fits itself."""
 
 
+class OneHot(NamedMatrix):
+    """A named matrix of which each row adds up to 1."""
+
+
 class MatAdd(_Unevaluated, sympy.MatAdd):
     def check(self) -> None:
         require_same_shape(self, self.args)

@@ -10,7 +10,7 @@ from sympy import Pow, S, log
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.functions import Applied
 from symbackprop.maps import Elementwise
-from symbackprop.network import PARAMETER, SCALAR, TARGET, Network
+from symbackprop.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Network
 from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatMul, postorder, split
 from symbackprop.ranges import POSITIVE, Range, ranges
 from symbackprop.shapes import shape_of
@@ -23,12 +23,17 @@ class Draw:
     method: str
     arguments: tuple[float, float]
     size: tuple[int, ...]
+    one_hot: bool = False  # a row of the identity for each number that is drawn
 
     def value(self, rng: np.random.Generator) -> Any:
+        if self.one_hot:
+            return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
         return getattr(rng, self.method)(*self.arguments, self.size or None)
 
     def code(self) -> str:
         """The same as source, of a generator called rng."""
+        if self.one_hot:
+            return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
         given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
         return f"rng.{self.method}({', '.join(given)})"
 
@@ -101,9 +106,9 @@ def rank_conditions(network: Network) -> list[tuple[Any, Any]]:
 def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str, Draw]:
     """How each argument is drawn.
 
-    Inputs are standard normal, targets lie in (0, 1), parameters are normal with a variance of 1 / rows (so that
-    activations are not saturated), hyperparameters lie in (0, 1). Where something may be undefined, such as log of an
-    input, everything lies in (1, 2).
+    Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
+    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where
+    something may be undefined, such as log of an input, everything lies in (1, 2).
     """
     if not isinstance(network, Network):
         raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
@@ -115,7 +120,8 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
     chosen = {}
     for symbol in network.arguments:
         size = tuple(int(n.xreplace({d: known[str(d)] for d in n.free_symbols})) for n in shape_of(symbol))
-        chosen[str(symbol.name)] = Draw("uniform", (1, 2), size) if limited else _draw(network.roles[symbol.name], size)
+        role = network.roles[symbol.name]
+        chosen[str(symbol.name)] = _draw("limited" if limited and role != ONE_HOT else role, size)
     return chosen
 
 
@@ -123,6 +129,8 @@ def _draw(role: str, size: tuple[int, ...]) -> Draw:
     drawn = {
         SCALAR: lambda: Draw("uniform", (0.1, 0.9), size),
         TARGET: lambda: Draw("uniform", (0.05, 0.95), size),
+        ONE_HOT: lambda: Draw("integers", (0, size[1]), size, one_hot=True),
+        "limited": lambda: Draw("uniform", (1, 2), size),
         PARAMETER: lambda: Draw("normal", (0, size[0] ** -0.5), size),
     }
     return drawn.get(role, lambda: Draw("normal", (0, 1), size))()
@@ -131,7 +139,7 @@ def _draw(role: str, size: tuple[int, ...]) -> Draw:
 def _has_limited_domain(network: Network) -> bool:
     """Whether something is computed that is defined for some numbers only, of what may be another number."""
     known = dict.fromkeys(network.dimensions, POSITIVE)
-    known |= dict.fromkeys(network.of_role(SCALAR, TARGET), (0, 1))
+    known |= dict.fromkeys(network.of_role(SCALAR, TARGET, ONE_HOT), (0, 1))
     for equation in (*network.equations, network.cost):
         found = ranges(equation.expression, known)
         if any(_may_be_undefined(node, found) for node in found):

@@ -15,7 +15,7 @@ from symbackprop.adjoints import Adjoints, total_of
 from symbackprop.flow import Flow, is_name
 from symbackprop.forms import hadamard
 from symbackprop.maps import Total
-from symbackprop.network import INPUT, TARGET
+from symbackprop.network import INPUT, ONE_HOT, TARGET
 from symbackprop.nodes import MatAdd, Scaled, Zeros, split
 from symbackprop.partials import Gradient, by_entry
 from symbackprop.rules import rule_for
@@ -49,7 +49,7 @@ class _Map:
         self.position = {node: i for i, node in enumerate(flow.order)}
         self.equation = _equations(flow)
         self.depends = _dependences(flow)
-        self.examples = {s.shape[0] for s in flow.network.of_role(INPUT, TARGET)}
+        self.examples = {s.shape[0] for s in flow.network.of_role(INPUT, TARGET, ONE_HOT)}
         self.known = {flow.cost}  # whose adjoints are known
         self.named: set[Any] = set()  # whose adjoints have been given their names
 

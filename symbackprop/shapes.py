@@ -23,14 +23,16 @@ class Mismatch(Exception):  # noqa: N818 — it says what is the case, the netwo
 
 
 def dimension(size: object) -> Expr:
-    """A dimension from its name or from a positive whole number.
+    """A dimension from its name, from a positive whole number, or made of such ones.
 
-    >>> dimension("N"), dimension(3)
-    (N, 3)
+    >>> dimension("N"), dimension(3), 4 * dimension("H")
+    (N, 3, 4*H)
     """
     if isinstance(size, str) and size.isidentifier():
         return Symbol(size, integer=True, positive=True)
     if isinstance(size, Symbol) and size.is_integer and size.is_positive:
+        return size
+    if isinstance(size, Expr) and size.free_symbols and size.is_polynomial() and size.is_integer and size.is_positive:
         return size
     if isinstance(size, Integral | Integer) and not isinstance(size, bool) and int(size) >= 1:
         return Integer(int(size))

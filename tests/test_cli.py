@@ -80,6 +80,55 @@ def test_derive_as_data(capsys):
     assert all(step["why"] and step["shape"] for step in data["steps"])
 
 
+MODEL = """
+X: input(N, D)
+y: target(N, K)
+W1: parameter(D, H)
+W2: parameter(H, K)
+yhat = tanh(X @ W1) @ W2
+J = mean((y - yhat)**2) + sum(abs(W1))
+"""
+
+
+def test_every_command_takes_a_model(tmp_path, capsys):
+    model, module = tmp_path / "mynet.txt", tmp_path / "grads.py"
+    model.write_text(MODEL)
+    assert cli.main(["derive", str(model), "--wrt", "W1", "--verify"]) == 0
+    printed = capsys.readouterr().out
+    assert "tanh(X W1) W2" in printed
+    assert "∂J/∂W2   H" not in printed
+    assert cli.main(["generate", str(model), "-o", str(module), "--tests"]) == 0
+    assert "def cost_and_gradients(X, y, W1, W2)" in module.read_text()
+    assert cli.main(["check", str(model)]) == 0
+    assert cli.main(["report", str(model), "-o", str(tmp_path / "report.html")]) == 0
+    assert "tanh" in (tmp_path / "report.html").read_text()
+
+
+def test_a_model_may_be_piped_in():
+    done = run("derive", "-", "--detail", "result", input=MODEL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "∂J/∂W1 = sign(W1) + Xᵀ ((δ_yhat W2ᵀ) ⊙ tanh′(X W1))" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "said"),
+    [
+        ("X: input(N, D)\nW: parameter(D, H)\nJ = sum(X * W)", [], "mynet.txt: line 3, column 9: X * W: X is N×D but"),
+        (MODEL, ["--bias", "--cost", "hinge"], "--cost, --bias: the network is said by"),
+        (MODEL, ["--wrt", "W3"], "W3"),
+        ("\udcff", [], "is no text in UTF-8"),
+        ("", [], "there is nothing here"),
+    ],
+)
+def test_a_model_that_is_none_is_refused_in_one_line(text, args, said, tmp_path, capsys):
+    model = tmp_path / "mynet.txt"
+    model.write_bytes(text.encode(errors="surrogateescape"))
+    assert cli.main(["derive", str(model), *args]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
 @pytest.mark.parametrize("view", ["matrix", "index", "both"])
 @pytest.mark.parametrize("detail", ["full", "delta", "result"])
 def test_derive_in_every_detail_and_view(detail, view, capsys):

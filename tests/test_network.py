@@ -80,8 +80,8 @@ FOREIGN = [
     (lambda p: p.X * np.ones((2, 2)),         ["ndarray cannot be part of a formula", "net.input"]),
     (lambda p: sb.power(p.X, sb.total(p.W1)), ["the exponent sum(W1) is computed"]),
     (lambda p: 2 ** sb.total(p.W1),           ["the exponent sum(W1) is computed"]),
-    (lambda p: nested(sb.tanh, p.X, 200),     ["nested 201 deep", "net.define"]),
-    (lambda p: nested(lambda e: sb.tanh(e) + sb.sigmoid(e), p.X, 14), ["net.define"]),
+    (lambda p: nested(sb.tanh, p.X, 200),     ["nested 201 deep", "a name first"]),
+    (lambda p: nested(lambda e: sb.tanh(e) + sb.sigmoid(e), p.X, 14), ["a name first"]),
 ]
 # fmt: on
 

@@ -14,7 +14,7 @@ from symbackprop.functions import FUNCTION, Applied, a, z
 from symbackprop.generate import runtime
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
 from symbackprop.maps import Broadcast, Elementwise
-from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow, NamedMatrix, Transpose
+from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow, NamedMatrix, OneHot, Transpose
 from symbackprop.printing.entries import Plain
 from symbackprop.printing.notation import ATOM, POWER, Notation
 from symbackprop.printing.text import Text
@@ -219,11 +219,12 @@ class _ModuleWriter:
     def function(self, name: str, statements: tuple[Statement, ...], results: list[str], summary: str) -> str:
         printer = NumPySource(self.plan.outputs)
         body = [self.line(statement, printer) for statement in statements]
-        self.helpers |= printer.helpers
         returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
         given = ", ".join(f"{n}={n}" for n in self.names)
         sound = f"_sound(({results[0]},), {given})[0]" if len(results) == 1 else f"_sound({returned}, {given})"
-        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer), *body, f"return {sound}"]
+        checks = self.further_checks(printer)
+        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer), *checks, *body, f"return {sound}"]
+        self.helpers |= printer.helpers
         # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, _sound finds in the results
         head = f'@np.errstate(all="ignore")\ndef {name}({", ".join(self.names)}):'
         return head + "\n" + textwrap.indent("\n".join(lines), "    ")
@@ -236,6 +237,14 @@ class _ModuleWriter:
         rows = [f"    ({s.name!r}, {s.name}, {_literal(shape_of(s))}),".replace("'", '"') for s in self.arguments]
         comma = "," if len(self.names) == 1 else ""
         return [f"{', '.join(self.names)}{comma} = _checked(", *rows, ")"]
+
+    def further_checks(self, printer: NumPySource) -> list[str]:
+        """Of sizes that are made of others, and of what is said to be one-hot."""
+        compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
+        one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
+        printer.helpers.update(["fits"] * bool(compound), ["one_hot"] * bool(one_hot))
+        lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
+        return lines + [f'_one_hot("{name}", {name})' for name in one_hot]
 
     def sizes(self, printer: NumPySource) -> list[str]:
         lines = [self.size(name) for name in sorted(printer.sizes)]

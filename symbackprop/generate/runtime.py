@@ -126,8 +126,21 @@ def _erfc(x):
     return np.where(x < 0, 2 - right, right).astype(x.dtype)[()]
 
 
+def _fits(name, shape, expected, sizes):
+    if shape != sizes:
+        raise ValueError(f"{name} has shape {shape} but {expected} = {sizes} is expected")
+
+
+def _one_hot(name, value):
+    """The gradients are right only where each row adds up to 1."""
+    rows = value.sum(axis=1)
+    if not np.allclose(rows, 1, atol=1e-4):
+        bad = int(np.argmax(~np.isclose(rows, 1, atol=1e-4)))
+        raise ValueError(f"{name} is one-hot, each row adds up to 1, but {name}[{bad}] adds up to {rows[bad]:.6g}")
+
+
 CHECKS = (_checked, _as_array, _as_floats, _expected, _sound)
 HELPERS: dict[str, tuple[object, ...]] = {
-    f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc)
+    f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
 }
 HELPERS["erf"] = (_erf, _erfc)

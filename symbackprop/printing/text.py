@@ -214,6 +214,11 @@ def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> 
     return Text(function_names).doprint(expression)
 
 
+def typed_factor(expression: Basic) -> str:
+    """The same, in brackets where it could not stand before `.T`, or in a product."""
+    return Typed().bracket(expression, ATOM)
+
+
 def typed(expression: Basic) -> str:
     """An expression in the NumPy syntax that people type.
 

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symbackprop.network import SCALAR
 from symbackprop.printing.latex import Latex, latex
-from symbackprop.render.outline import Formula, Line, Outline, Section
+from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline, Section
 from symbackprop.sentences import why
 from symbackprop.shapes import shape_of
 from symbackprop.tape import Step
@@ -102,11 +101,10 @@ class _Writer:
         )
 
     def declared(self) -> Iterator[tuple[str, str, str]]:
-        words = {SCALAR: "hyperparameter"}
         roles = self.outline.tape.network.roles
         for symbol in self.outline.tape.network.arguments:
             role = roles[symbol.name]
-            yield words.get(role, role), self.show(symbol), self.shape(shape_of(symbol))
+            yield ROLE_WORDS.get(role, role), self.show(symbol), self.shape(shape_of(symbol))
 
     def network(self) -> Iterator[Row]:
         yield from self.rows(self.outline.network)

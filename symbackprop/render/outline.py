@@ -10,7 +10,7 @@ from sympy import Expr
 from symbackprop.errors import ArgumentError, nearest
 from symbackprop.functions import ElementwiseFunction
 from symbackprop.maps import Elementwise
-from symbackprop.network import INPUT, TARGET
+from symbackprop.network import INPUT, ONE_HOT, SCALAR, TARGET
 from symbackprop.nodes import postorder
 from symbackprop.partials import Gradient
 from symbackprop.printing.indices import Indices
@@ -143,10 +143,13 @@ class _Arranged:
             yield self.line(section.parameter, Formula(gradient, Gradient(cost, section.parameter)), gradient.shape)
 
 
+ROLE_WORDS = {SCALAR: "hyperparameter", ONE_HOT: "one-hot target"}  # where it is not called as it is typed
+
+
 def index_letters(tape: Tape) -> dict[Expr, str]:
     """The letter that runs over each dimension: n over the N examples, h over a layer of width H, …"""
     network = tape.network
-    inputs, targets = network.of_role(INPUT), network.of_role(TARGET)
+    inputs, targets = network.of_role(INPUT), network.of_role(TARGET, ONE_HOT)
     places = ((inputs, 0, "n"), (targets, 1, "k"), (inputs, 1, "d"))
     usual = {symbols[0].shape[axis]: letter for symbols, axis, letter in places if symbols}
     letters: dict[Expr, str] = {}

@@ -3,9 +3,8 @@
 import textwrap
 from typing import Any
 
-from symbackprop.network import SCALAR
 from symbackprop.printing.text import Text, text_name
-from symbackprop.render.outline import Formula, Line, Outline
+from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline
 from symbackprop.sentences import why
 from symbackprop.shapes import shape_of, shape_text
 
@@ -33,8 +32,7 @@ class _TextDocument:
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:
-        words = {SCALAR: "hyperparameter"}
-        roles = {name: words.get(role, role) for name, role in self.tape.network.roles.items()}
+        roles = {name: ROLE_WORDS.get(role, role) for name, role in self.tape.network.roles.items()}
         return _columns([[text_name(s.name), roles[s.name], _shape(shape_of(s))] for s in self.tape.network.arguments])
 
     def functions(self) -> list[str]:
