@@ -21,6 +21,7 @@ from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import is_matrix
+from symbackprop.simplify import Stage, in_terms_of_output, simplified
 from symbackprop.tape import Adjoint
 
 
@@ -31,28 +32,41 @@ class Adjoints:
     values: dict[Any, Any] = field(default_factory=dict)
     named: dict[Any, Adjoint] = field(default_factory=dict)
     shares: dict[tuple[Any, Any], Any] = field(default_factory=dict)
+    stages: dict[Any, list[Stage]] = field(default_factory=dict)  # from the sum of the shares to the value
 
     def of(self, node: Any) -> Any:
         """∂J/∂node: by its name, if it has one."""
         return self.named[node].symbol if node in self.named else self.values[node]
 
 
-def adjoints(flow: Flow) -> Adjoints:
-    """The adjoint of every quantity that varies."""
+def adjoints(flow: Flow, *, of_outputs: bool = False) -> Adjoints:
+    """The adjoint of every quantity that varies; `of_outputs` writes f′(z) in terms of f(z)."""
     found, names = Adjoints(), _Names(flow)
     for node in reversed(flow.order):
         if node == flow.cost:
             found.values[node] = S.One
         elif flow.users[node]:
             found.values[node] = total_of([found.shares[user, node] for user in flow.users[node]])
+            _simplify(flow, found, node)
         else:
             continue
         if node != flow.cost and _deserves_name(flow, node, found.values[node]):
             symbol = names.symbol_for(node)
             found.named[node] = Adjoint(symbol, found.values[node], node)
         for part, share in _shares(flow, node, found.of(node)):
-            found.shares[node, part] = share
+            found.shares[node, part] = in_terms_of_output(share, flow.names) if of_outputs else share
     return found
+
+
+def _simplify(flow: Flow, found: Adjoints, node: Any) -> None:
+    """Take the simpler form of an adjoint, if it has one; a constant multiple is left to what it is a multiple of."""
+    if not flow.parts[node] or isinstance(flow.made_by[node], Scaled):
+        return
+    adjoints = {adjoint.symbol: adjoint.expression for adjoint in found.named.values()}
+    stages = simplified(found.values[node], adjoints, flow.names)
+    if stages:
+        found.stages[node] = stages
+        found.values[node] = stages[-1].value
 
 
 def total_of(terms: list[Any]) -> Any:

@@ -10,12 +10,14 @@ from typing import Any
 from sympy import Basic
 
 from symbackprop.adjoints import adjoints
-from symbackprop.errors import DerivationError, listed, nearest
+from symbackprop.errors import ArgumentError, DerivationError, listed, nearest
 from symbackprop.flow import Flow
 from symbackprop.network import INPUT, PARAMETER, Network
 from symbackprop.nodes import Zeros
 from symbackprop.route import sections
 from symbackprop.tape import Tape
+
+ARGUMENT, OUTPUT = "argument", "output"  # of an activation, what its derivative is written in terms of
 
 
 def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
@@ -48,16 +50,23 @@ def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -
     return tuple(symbol for name, symbol in names.items() if name in chosen)
 
 
-def backpropagate(network: Network, wrt: Iterable[str] | str | None = None) -> Tape:
-    """Derive the cost by every parameter, or by those named in `wrt`.
+def backpropagate(
+    network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
+) -> Tape:
+    """Derive the cost by every parameter, or by those named in `wrt`; see `symbackprop.derive`.
 
     >>> import symbackprop as sb
     >>> tape = backpropagate(sb.mlp([2, 3, 1]))
     >>> [str(adjoint.symbol) for adjoint in tape.adjoints]
     ['delta3', 'delta2']
     """
+    if activation_derivative not in (ARGUMENT, OUTPUT):
+        raise ArgumentError(
+            f"activation_derivative is {ARGUMENT!r}, which writes f′(z), or {OUTPUT!r}, which writes a ⊙ (1 − a); "
+            f"it is not {activation_derivative!r}"
+        )
     flow = Flow(network, chosen := parameters_to_derive_by(network, wrt))
-    found = adjoints(flow)
+    found = adjoints(flow, of_outputs=activation_derivative == OUTPUT)
     gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
     return Tape(
         network, chosen, tuple(flow.equations), tuple(found.named.values()), gradients, sections(flow, found, chosen)

@@ -125,6 +125,12 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--activation-derivative",
+        choices=["argument", "output"],
+        default="argument",
+        help="f′ as f′(z) (the default), or in terms of a = f(z), such as a ⊙ (1 − a)",
+    )
     parser.add_argument("--wrt", action="append", metavar="NAME", help="derive by this parameter only (or W1,W2)")
     parser.add_argument(
         "--detail",
@@ -204,7 +210,7 @@ def _write(args: argparse.Namespace, text: str) -> None:
 
 def _derivation(args: argparse.Namespace) -> Any:
     wrt = None if args.wrt is None else [name for names in args.wrt for name in names.split(",")]
-    return sb.derive(_network(args), wrt)
+    return sb.derive(_network(args), wrt, activation_derivative=args.activation_derivative)
 
 
 def _derive(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from symbackprop.backprop import backpropagate
+from symbackprop.backprop import ARGUMENT, backpropagate
 from symbackprop.check.gradients import check_gradients
 from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
@@ -221,15 +221,29 @@ def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> Non
         raise ArgumentError(f"values for {listed(missing)} are missing; the arguments are {listed(arguments)}")
 
 
-def derive(network: Network, wrt: Iterable[str] | str | None = None) -> Derivation:
+def derive(
+    network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
+) -> Derivation:
     """Derive the cost by every parameter, or by those named in `wrt`, by the sum and chain rules.
 
-    Raises `DerivationError` for a name that is no parameter, `NetworkError` for a network without a cost.
+    Args:
+        network: it must have a cost.
+        wrt: names of parameters.
+        activation_derivative: "argument" writes the derivative of a = f(z) as f′(z); "output" in terms of a where
+            that is known, such as a ⊙ (1 − a) of the sigmoid.
+
+    Raises:
+        DerivationError: a name that is no parameter.
+        NetworkError: a network without a cost.
 
     >>> import symbackprop as sb
     >>> list(sb.derive(sb.mlp([2, 3, 1]), wrt=["W2"]).gradients)
     ['W2']
+    >>> print(sb.derive(sb.mlp([2, 3, 1]), "W2", activation_derivative="output").to_text(detail="result"))
+    Result
+      δ3 = ∂J/∂z3 = −(y − yhat) ⊙ yhat ⊙ (1 − yhat)   N×1
+      ∂J/∂W2 = a2ᵀ δ3                                 3×1
     """
     if not isinstance(network, Network):
         raise NetworkError(f"derive takes a Network, not {type(network).__name__}")
-    return Derivation(backpropagate(network, wrt))
+    return Derivation(backpropagate(network, wrt, activation_derivative=activation_derivative))

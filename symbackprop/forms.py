@@ -26,7 +26,7 @@ from symbackprop.shapes import dimension, is_matrix
 
 
 def add(*terms: Any) -> Any:
-    """The sum, with equal terms collected in the order of their first appearance."""
+    """The sum, with equal terms collected in the order of their first appearance, and a common factor in front."""
     collected: dict[Any, Expr] = {}
     for term in (t for whole in terms for t in terms_of(whole)):
         coefficient, matrix = split(term)
@@ -34,7 +34,18 @@ def add(*terms: Any) -> Any:
     kept = merged(scaled(c, m) for m, c in collected.items() if c != 0 and not isinstance(m, Zeros))
     if not kept:
         return Zeros(*terms[0].shape)
-    return kept[0] if len(kept) == 1 else MatAdd(*kept)
+    return kept[0] if len(kept) == 1 else _factored(kept)
+
+
+def _factored(terms: list[Any]) -> Any:
+    """c A − c B as c (A − B): what they have in common but for the sign, where all of them have it."""
+    coefficients, matrices = zip(*map(split, terms), strict=True)
+    common = next((c for c in coefficients if not c.could_extract_minus_sign()), coefficients[0])
+    signs = [c / common for c in coefficients]
+    if common in (1, -1) or any(sign not in (1, -1) for sign in signs):
+        return MatAdd(*terms)
+    ordered = sorted(zip(signs, matrices, strict=True), key=lambda pair: pair[0] == -1)
+    return scaled(common, MatAdd(*(scaled(sign, matrix) for sign, matrix in ordered)))
 
 
 def matmul(*factors: Any) -> Any:

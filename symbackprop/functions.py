@@ -47,7 +47,13 @@ class Row:
     range: tuple[float, float] = (-inf, inf)
     kinks: dict[Expr, Expr] = field(default_factory=dict)
 
+    @property
+    def elementary(self) -> bool:
+        """Whether nobody needs to be told what it is."""
+        return self.name in _ELEMENTARY
 
+
+_ELEMENTARY = {"exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos"}
 _POSITIVE = Interval.open(0, sympy.oo)
 _gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
 

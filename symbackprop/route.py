@@ -162,6 +162,7 @@ class _Route:
             return
         if node in self.new:
             yield from self._gathered(node)
+            yield from self._simplified(node)
             yield from self._name(node)
         yield from self._taken_apart(node, self._below(node))
 
@@ -206,6 +207,13 @@ class _Route:
             return
         before = Add(*(self._term(node, share) for share in shares))
         yield self._line(SEVERAL_USES, before, self._term(node, total_of(shares)), node=node)
+
+    def _simplified(self, node: Any) -> Iterator[Step]:
+        """The simpler forms that an adjoint takes, one after the other."""
+        value = total_of([self.found.shares[user, node] for user in self.flow.users[node]])
+        for stage in self.found.stages.get(node, []):
+            yield self._line(stage.rule, self._term(node, value), self._term(node, stage.value), node=node)
+            value = stage.value
 
     def _is_passed(self, node: Any) -> bool:
         """Whether it is a constant multiple inside an expression: the constant goes out in front, without a line."""

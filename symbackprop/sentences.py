@@ -20,6 +20,9 @@ NAMED_ERROR = "backpropagating error"
 SEVERAL_USES = "sum over all uses"
 SAME_QUANTITY = "same quantity"
 NO_DEPENDENCE = "constant rule"
+SUBSTITUTION = "substitution"
+CANCELLATION = "cancellation"
+ONE_HOT_ROWS = "one-hot rows"
 
 Show = Callable[[Basic], str]
 
@@ -54,6 +57,9 @@ SENTENCES: dict[Any, str] = {
     SEVERAL_USES:   "{node} is used in several places: what comes through each of them is added up.",
     SAME_QUANTITY:  "{node} is another name of {parts}.",
     NO_DEPENDENCE:  "{constants} {do} not change with {wrt}: the derivative is 0.",
+    SUBSTITUTION:   "What the names stand for is written out: something will cancel.",
+    CANCELLATION:   "Entry by entry, what is multiplied and divided by the same cancels.",
+    ONE_HOT_ROWS:   "Each row of {one_hot} has one 1 and else zeros: it adds up to 1.",
     "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",
     ("sum rule", Total):
                     "The derivative of the sum is the sum of the derivatives: look at one {item} at a time, as if the Σ were not there.",
@@ -177,6 +183,9 @@ class _Words(dict[str, str]):
             return "One factor after the other is derived."
         slope = self.show(by_entry(self.step.node, parts[0]))
         return f"On each synapse, {slope} is what {self.show(parts[0])} is multiplied with: {self._listed(others)}."
+
+    def _one_hot(self) -> str:
+        return self._listed(sorted(self.step.before.atoms(nodes.OneHot), key=str))
 
     def _slope(self) -> str:
         """f′ at its argument."""

@@ -95,7 +95,7 @@ def test_every_command_takes_a_model(tmp_path, capsys):
     model.write_text(MODEL)
     assert cli.main(["derive", str(model), "--wrt", "W1", "--verify"]) == 0
     printed = capsys.readouterr().out
-    assert "tanh(X W1) W2" in printed
+    assert "yhat = f(X W1) W2" in printed
     assert "∂J/∂W2   H" not in printed
     assert cli.main(["generate", str(model), "-o", str(module), "--tests"]) == 0
     assert "def cost_and_gradients(X, y, W1, W2)" in module.read_text()
@@ -107,7 +107,7 @@ def test_every_command_takes_a_model(tmp_path, capsys):
 def test_a_model_may_be_piped_in():
     done = run("derive", "-", "--detail", "result", input=MODEL)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "∂J/∂W1 = sign(W1) + Xᵀ ((δ_yhat W2ᵀ) ⊙ tanh′(X W1))" in done.stdout
+    assert "∂J/∂W1 = sign(W1) + Xᵀ ((δ_yhat W2ᵀ) ⊙ f′(X W1))" in done.stdout
 
 
 @pytest.mark.parametrize(

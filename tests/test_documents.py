@@ -15,13 +15,16 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 from symbackprop.rules import RULES
 from symbackprop.sentences import (
+    CANCELLATION,
     DEFINITION,
     KNOWN_ERRORS,
     NAMED_ERROR,
     NO_DEPENDENCE,
+    ONE_HOT_ROWS,
     SAME_QUANTITY,
     SENTENCES,
     SEVERAL_USES,
+    SUBSTITUTION,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +88,7 @@ def rule_names():
     for rule in RULES.values():
         yield from filter(None, (rule.name, rule.with_one_variable, rule.local and rule.local.name))
     yield from (DEFINITION, KNOWN_ERRORS, NAMED_ERROR, SEVERAL_USES, SAME_QUANTITY, NO_DEPENDENCE)
+    yield from (SUBSTITUTION, CANCELLATION, ONE_HOT_ROWS)
 
 
 def test_every_rule_is_explained():

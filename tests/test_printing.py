@@ -9,7 +9,7 @@ import sympy
 
 import symbackprop as sb
 from symbackprop.builders import COSTS
-from symbackprop.functions import FUNCTION
+from symbackprop.functions import FUNCTION, FUNCTIONS
 from symbackprop.printing.latex import latex, latex_name
 from symbackprop.printing.text import text, text_name, typed
 
@@ -172,12 +172,19 @@ def test_text_of_the_home_network():
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTION) - {"sqrt", "square"}))  # which are powers
+@pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if not row.elementary])
 def test_every_function_prints_f_and_f_prime(name):
     d = sb.derive(sb.mlp([2, 3, 1], name))
     assert f"({name})" in d.to_text()
     assert "f′(z) = " in d.to_text()
     assert "Piecewise" not in d.to_text() + d.to_latex()
+
+
+@pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if row.elementary])
+def test_nobody_is_told_what_exp_is(name):
+    shown = sb.derive(sb.mlp([2, 3, 1], name)).to_text()
+    assert "(z) = " not in shown
+    assert "f(" not in shown
 
 
 def test_a_function_that_is_its_own_name_is_not_defined_by_itself():

@@ -201,9 +201,9 @@ class _ModuleWriter:
         self.helpers: set[str] = set()
 
     def module(self) -> str:
-        functions = [self.function("cost", self.plan.forward(), self.results[:1], "The cost")]
+        functions = [self.function("cost", self.results[:1], "The cost")]
         both = "The cost and its gradients, by one forward and one backward pass"
-        functions.append(self.function("cost_and_gradients", self.plan.statements, self.results, both))
+        functions.append(self.function("cost_and_gradients", self.results, both))
         helpers = dict.fromkeys(f for name in sorted(self.helpers) for f in runtime.HELPERS[name])
         carried: list[Any] = [*helpers, *runtime.CHECKS]
         parts = [self.header(), "import numpy as np", *functions, *(inspect.getsource(f).rstrip() for f in carried)]
@@ -216,9 +216,9 @@ class _ModuleWriter:
         formulas = textwrap.indent("\n".join(lines), "    ")
         return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
 
-    def function(self, name: str, statements: tuple[Statement, ...], results: list[str], summary: str) -> str:
+    def function(self, name: str, results: list[str], summary: str) -> str:
         printer = NumPySource(self.plan.outputs)
-        body = [self.line(statement, printer) for statement in statements]
+        body = [self.line(statement, printer) for statement in self.plan.needed_for(results)]
         returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
         given = ", ".join(f"{n}={n}" for n in self.names)
         sound = f"_sound(({results[0]},), {given})[0]" if len(results) == 1 else f"_sound({returned}, {given})"

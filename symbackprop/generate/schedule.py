@@ -1,11 +1,12 @@
 """The order of computation: one forward pass, shared by the cost and by every gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from symbackprop.functions import z
+from symbackprop.generate.stability import without_detours
 from symbackprop.maps import Elementwise
 from symbackprop.network import Equation
 from symbackprop.nodes import NamedMatrix, postorder
@@ -31,9 +32,18 @@ class Schedule:
     statements: tuple[Statement, ...]
     outputs: dict[Elementwise, str]
 
-    def forward(self) -> tuple[Statement, ...]:
-        """What the cost alone needs."""
-        return tuple(s for s in self.statements if s.part in (FORWARD, COST))
+    def needed_for(self, results: Collection[str]) -> tuple[Statement, ...]:
+        """The statements without those that no result needs."""
+        needed, kept = set(results), []
+        for statement in reversed(self.statements):
+            if statement.name in needed:
+                needed |= self._uses(statement.expression)
+                kept.append(statement)
+        return tuple(reversed(kept))
+
+    def _uses(self, expression: Any) -> set[str]:
+        maps = (part for node in postorder(expression) for part in (node, *_needed_once(node)))
+        return {str(symbol) for symbol in expression.free_symbols} | {self.outputs.get(part, "") for part in maps}
 
 
 def schedule(tape: Tape) -> Schedule:
@@ -43,29 +53,30 @@ def schedule(tape: Tape) -> Schedule:
     else by a statement of its own before its first use: the value of f where f′ is computed from it, and an
     argument that is an expression where the code names it repeatedly.
     """
-    order = _in_order(tape)
-    named = {e.expression for part, e in order if part == FORWARD}
-    nodes = [node for _, e in order for node in postorder(e.expression)]
+    definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
+    order = [(part, e, without_detours(e.expression, definitions)) for part, e in _in_order(tape)]
+    named = {expression for part, _, expression in order if part == FORWARD}
+    nodes = [node for _, _, expression in order for node in postorder(expression)]
     wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _needed_once(node)} - named
     fresh = _fresh_names(tape)
     stored: dict[Any, Any] = {}
     outputs: dict[Any, str] = {}
     statements: list[Statement] = []
 
-    def state(part: str, name: str, derived: Any) -> None:
-        expression = derived.xreplace(stored)
+    def state(part: str, name: str, whole: Any, derived: Any) -> None:
+        expression = whole.xreplace(stored)
         statements.append(Statement(part, name, expression, derived))
         if isinstance(expression, Elementwise):
             outputs.setdefault(expression, name)
 
-    for part, equation in order:
-        for node in postorder(equation.expression):
+    for part, equation, whole in order:
+        for node in postorder(whole):
             needed = [n for n in (node, *_needed_once(node)) if n in wanted and n not in stored]
             for expression in sorted(needed, key=_is_map):  # an argument before the map of it
                 name = fresh()
-                state(part, name, expression)
+                state(part, name, expression, expression)
                 stored[expression] = NamedMatrix(name, *expression.shape)
-        state(part, equation.name, equation.expression)
+        state(part, equation.name, whole, equation.expression)
     return Schedule(tuple(statements), outputs)
 
 

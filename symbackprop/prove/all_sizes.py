@@ -24,8 +24,9 @@ from symbackprop.tape import Section, Step, Tape
 def prove_for_all_sizes(tape: Tape) -> list[Outcome]:
     """An outcome for each step of a tape."""
     known: dict[Any, Any] = {tape.cost.symbol: Integer(1)}
+    names: dict[Any, Any] = {}
     recount = Recount(tape.network)
-    replays = [_Replay(tape, section, recount, known) for section in tape.sections]
+    replays = [_Replay(tape, section, recount, known, names) for section in tape.sections]
     return [replay.outcome(step) for replay in replays for step in replay.section.steps]
 
 
@@ -36,12 +37,12 @@ class _Unproved(Exception):  # noqa: N818 — it is no error: it says which clai
 class _Replay:
     """The proof of one section: the terms that make up ∂J/∂W, line by line."""
 
-    def __init__(self, tape: Tape, section: Section, recount: Recount, known: dict[Any, Any]):
+    def __init__(self, tape: Tape, section: Section, recount: Recount, known: dict[Any, Any], names: dict[Any, Any]):
         self.tape = tape
         self.section = section
         self.parameter = section.parameter
         self.recount = recount
-        self.calculus = Calculus(recount, section.parameter)
+        self.calculus = Calculus(recount, section.parameter, names)
         self.known = known  # ∂J/∂C of each C for which it is proved
         self.terms: Any = Integer(0)  # with a ∂C/∂W that is to be taken apart
         self.finished: list[Any] = []
@@ -117,6 +118,7 @@ class _Replay:
             self._learn(node, step.after)
         finally:
             self.known[node] = step.symbol
+            self.calculus.adjoints[step.symbol] = step.after
         if not all(self.calculus.same_line(term, paired(step.after, slope)) for term, slope in slopes.items()):
             raise _Unproved(f"it is not what stands with the derivative of {text(node)} above")
 

@@ -8,10 +8,11 @@ from sympy import Add, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.forms import hadamard
-from symbackprop.maps import Total
+from symbackprop.functions import Applied
+from symbackprop.maps import Elementwise, Total
 from symbackprop.nodes import NamedMatrix, postorder
 from symbackprop.partials import Entrywise
-from symbackprop.prove.index_form import differential, entry_form, scalar_form
+from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form
 from symbackprop.prove.normal_form import equal
 from symbackprop.prove.recount import Recount, partials_in
 from symbackprop.shapes import is_matrix
@@ -27,11 +28,12 @@ def paired(error: Any, slope: Any) -> Any:
 class Calculus:
     """The identities of one section, in which ∂/∂W is by one parameter and some quantities are held."""
 
-    def __init__(self, recount: Recount, parameter: Any):
+    def __init__(self, recount: Recount, parameter: Any, adjoints: dict[Any, Any] | None = None):
         self.recount = recount
         self.parameter = parameter
         self.changing = recount.dependents(parameter)
         self.held: set[Any] = set()
+        self.adjoints = {} if adjoints is None else adjoints  # what the names of adjoints stand for
         self.fresh = (f"move {i}" for i in count(1))  # no name of a network has a space
 
     def same_line(self, before: Any, after: Any) -> bool:
@@ -66,14 +68,26 @@ class Calculus:
     def _equal(self, one: Any, other: Any) -> bool:
         """Whether two forms are equal; a name that only one of them uses may stand for what the other one says."""
         for _ in range(_MOST_OPENED):
-            if equal(one, other):
+            if equal(one, other) or self._equal_in_outputs(one, other):
                 return True
-            opened = self._definitions(one.free_symbols ^ other.free_symbols)
+            different = one.free_symbols ^ other.free_symbols
+            opened = self._definitions(different) | {s: self.adjoints[s] for s in different & self.adjoints.keys()}
             if not opened:
                 return False
-            last = max(opened, key=list(self.recount.definitions).index)
+            last = max(opened, key=self._rank)
             one, other = (_opened(form, {last: opened[last]}) for form in (one, other))
         return False
+
+    def _equal_in_outputs(self, one: Any, other: Any) -> bool:
+        """The same with f′(z) in terms of f(z), and each a = f(z) as that."""
+        symbols = one.free_symbols | other.free_symbols
+        maps = {s: e for s, e in self._definitions(symbols).items() if isinstance(e, Elementwise | Applied)}
+        forms = [in_outputs(_opened(form, maps)) for form in (one, other)]
+        return forms != [one, other] and equal(*forms)
+
+    def _rank(self, name: Any) -> int:
+        """When it is said: a name stands for what earlier ones stand for."""
+        return list(self.recount.definitions | self.adjoints).index(name)
 
     def move(self, node: Any) -> Any:
         """Any direction in which a quantity may move."""

@@ -14,7 +14,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop import nodes
 from symbackprop.blocks import Concatenate, Slice
-from symbackprop.functions import Applied, ElementwiseFunction, z
+from symbackprop.functions import Applied, ElementwiseFunction, a, z
 from symbackprop.maps import (
     ROWS,
     AtLargest,
@@ -205,7 +205,22 @@ def _undefined(function: ElementwiseFunction) -> Any:
         coefficient, form = known
         return coefficient * (_of_scalar(form, x) if isinstance(form, ElementwiseFunction) else x**form)
 
-    return type(f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff})
+    return type(f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff, "said": function})
+
+
+def in_outputs(form: Any) -> Any:
+    """The form with each f′(x) in terms of f(x), where it is known so: the function's own proof says that it is."""
+
+    def output_form(part: Any) -> Any:
+        function = part.said
+        return function.row.prime_of_output.xreplace({a: _undefined(function.undifferentiated)(*part.args)})
+
+    return form.replace(_has_output_form, output_form)
+
+
+def _has_output_form(part: Any) -> bool:
+    function = getattr(part, "said", None)
+    return function is not None and function.order == 1 and function.row.prime_of_output is not None
 
 
 # fmt: off

@@ -10,11 +10,13 @@ Equal ones may have different normal forms: 1/(x + 1) + x/(x + 1) is not seen to
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice, pairwise, product
+from itertools import combinations, islice, pairwise, product
 from typing import Any, NamedTuple
 
 from sympy import Add, Dummy, Function, Mul, Pow, Sum, default_sort_key
+from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symbackprop.nodes import OneHot
 from symbackprop.prove.index_form import Place
 
 _MOST_TERMS = 5000  # that a product is expanded into
@@ -54,7 +56,7 @@ def _terms(form: Any) -> list[_Term]:
     if isinstance(form, Add):
         return [term for part in form.args for term in _terms(part)]
     if isinstance(form, Mul):
-        return _multiplied(map(_terms, form.args))
+        return _terms_of_product(form)
     if isinstance(form, Sum):
         fresh = {index: Dummy("i") for index, _, _ in form.limits}
         sizes = {fresh[index]: last + 1 for index, _, last in form.limits}
@@ -64,6 +66,21 @@ def _terms(form: Any) -> list[_Term]:
     if isinstance(form, Pow | Function):
         return _settled(_Term((form.func(*map(normal, form.args)),), {}))
     return [_Term((form,), {})]
+
+
+def _is_divided_by_another(factor: Any, form: Mul) -> bool:
+    """Whether it is a sum in which another factor stands below the line: it will cancel, so it is not expanded."""
+    if not isinstance(factor, Add):
+        return False
+    return any(isinstance(p, Pow) and p.exp.is_negative and p.base in form.args for p in factor.atoms(Pow))
+
+
+def _terms_of_product(form: Mul) -> list[_Term]:
+    divided = next((factor for factor in form.args if _is_divided_by_another(factor, form)), None)
+    if divided is None:
+        return _multiplied(map(_terms, form.args))
+    rest = Mul(*(factor for factor in form.args if factor != divided))
+    return [term for part in divided.args for term in _terms(part * rest)]
 
 
 def _multiplied(factors: Iterable[list[_Term]]) -> list[_Term]:
@@ -101,16 +118,54 @@ def _powers(factor: Any) -> list[Any]:
 
 
 def _found(term: _Term) -> _Term:
-    """A sum over all places, in which a factor is 0 at all but one of them, is what stands at that one."""
+    """A sum over all places, in which a factor is 0 at all but one of them, is what stands at that one.
+
+    A sum over a whole row of a one-hot matrix is 1, and one that the term is also divided by cancels.
+    """
     for factor in term.factors:
+        if _is_division_by_sum(factor):
+            shorter = _divided(term, factor)
+            if shorter is not None:
+                return _found(shorter)
+        if _is_row_sum(factor, term):
+            rest = tuple(f for f in term.factors if f != factor)
+            return _found(_Term(rest, {i: n for i, n in term.sizes.items() if i != factor.j}))
         if not isinstance(factor, Place):
             continue
         one, other, size = factor.args
         for index, at in ((one, other), (other, one)):
             if term.sizes.get(index) == size and not at.has(index):
-                rest = [f.xreplace({index: at}) for f in term.factors if f != factor]
-                return _found(_Term(tuple(rest), {i: n for i, n in term.sizes.items() if i != index}))
+                rest = tuple(f.xreplace({index: at}) for f in term.factors if f != factor)
+                return _found(_Term(rest, {i: n for i, n in term.sizes.items() if i != index}))
     return term
+
+
+def _is_division_by_sum(factor: Any) -> bool:
+    return isinstance(factor, Pow) and isinstance(factor.base, Sum) and bool(factor.exp.is_negative)
+
+
+def _divided(term: _Term, division: Any) -> _Term | None:
+    """The term without some of its indices, where the factors that have them add up to what it is divided by."""
+    wanted = sorted((last + 1 for _, _, last in division.base.limits), key=default_sort_key)
+    for indices in combinations(term.sizes, len(wanted)):
+        if sorted((term.sizes[i] for i in indices), key=default_sort_key) != wanted:
+            continue
+        summed = [factor for factor in term.factors if factor.has(*indices)]
+        if division in summed or _sum(Mul(*summed), {i: term.sizes[i] for i in indices}) != division.base:
+            continue
+        rest = [factor for factor in term.factors if factor not in summed and factor != division]
+        left = division * division.base
+        sizes = {i: n for i, n in term.sizes.items() if i not in indices}
+        return _Term((*rest, *([] if left == 1 else [left])), sizes)
+    return None
+
+
+def _is_row_sum(factor: Any, term: _Term) -> bool:
+    """Whether a factor is an entry of a one-hot matrix, which alone is summed over its columns."""
+    if not (isinstance(factor, MatrixElement) and isinstance(factor.parent, OneHot)):
+        return False
+    whole = term.sizes.get(factor.j) == factor.parent.shape[1] and not factor.i.has(factor.j)
+    return whole and sum(f.has(factor.j) for f in term.factors) == 1
 
 
 # Summing apart what shares no index

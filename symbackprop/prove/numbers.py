@@ -36,7 +36,7 @@ from symbackprop.maps import (
 )
 from symbackprop.network import Network
 from symbackprop.nodes import postorder, quantities
-from symbackprop.points import assigned, draws, rank_conditions
+from symbackprop.points import Draw, assigned, draws, rank_conditions
 from symbackprop.shapes import is_matrix, shape_of
 
 DIGITS = 50
@@ -186,7 +186,7 @@ class Point:
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         named = {str(d): self.sizes[d] for d in network.dimensions}
         self.given = {
-            symbol: _number(draw.method, draw.arguments, self.shape(symbol), rng)
+            symbol: _drawn(draw, self.shape(symbol), rng)
             for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True)
         }
         self.values = self.evaluated()
@@ -249,6 +249,14 @@ class Point:
 
 def _exactly(number: Any) -> Any:
     return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
+
+
+def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """A generic value: of one-hot rows all that is known is that each adds up to 1."""
+    if not draw.one_hot:
+        return _number(draw.method, draw.arguments, shape, rng)
+    shares = _number("uniform", (0.05, 0.95), shape, rng)
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Any:

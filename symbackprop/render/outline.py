@@ -165,5 +165,7 @@ def _parts(tape: Tape) -> Iterator[Any]:
 
 
 def _functions(tape: Tape) -> tuple[ElementwiseFunction, ...]:
+    """The functions that a reader should be told of."""
     maps = (part for part in _parts(tape) if isinstance(part, Elementwise))
-    return tuple(dict.fromkeys(part.function.undifferentiated for part in maps))
+    functions = dict.fromkeys(part.function.undifferentiated for part in maps)
+    return tuple(function for function in functions if not function.row.elementary)
