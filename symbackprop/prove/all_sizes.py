@@ -81,6 +81,7 @@ class _Replay:
 
     def _learn(self, node: Any, error: Any) -> None:
         """∂J/∂node, if it is what the uses of the node give; the lines below are judged as if it were."""
+        error = self.calculus.entries_told(error)
         if node in self.known:
             if not self.calculus.same_error(node, self.known[node], error):
                 raise _Unproved(f"{self._error_of(node)} is {text(self.known[node])}, not {text(error)}")

@@ -105,35 +105,30 @@ class Calculus:
             return scalar_form(paired(side, moves[self.parameter]))
         partials = partials_in(side)
         slopes = {partial: moves[partial.of] if partial.of in moves else self.move(partial.of) for partial in partials}
-        local = {each: self.move(each) for each in side.atoms(Entrywise)}
-        form = scalar_form(side.xreplace(slopes | local))
+        form = scalar_form(self.entries_told(side.xreplace(slopes)))
         for partial, slope in slopes.items():
             if partial.of not in moves:
                 expression = self.recount.expression(partial.of)
                 held = [part for part in postorder(expression) if part in self.held and part not in moves]
                 form = self._derived(form, slope, expression, self._moving(expression, moves), held=held)
-        for each, slope in local.items():
-            move = self.move(each.by)
-            form = self._derived(form, slope, self.recount.expression(each.of), {each.by: move}, held=[], alone=move)
         return form
+
+    def entries_told(self, side: Any) -> Any:
+        """The side with ∂a/∂z, whose a is a name, as the ∂f(z)/∂z that it stands for."""
+        return side.xreplace({e: Entrywise(self.recount.expression(e.of), e.by) for e in side.atoms(Entrywise)})
 
     def _moving(self, expression: Any, moves: Mapping[Any, Any]) -> dict[Any, Any]:
         """The moves of the parts, and of everything else that changes with W: what a line forgets must show."""
         leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
         return {leaf: self.move(leaf) for leaf in leaves if leaf not in self.held} | dict(moves)
 
-    def _derived(
-        self, form: Any, slope: Any, expression: Any, moving: Mapping[Any, Any], *, held: list[Any], alone: Any = None
-    ) -> Any:
-        """The form with the derivative of an expression in the place of its slope.
-
-        What is held does not move; `alone` is the move of one entry, the same one that is derived.
-        """
+    def _derived(self, form: Any, slope: Any, expression: Any, moving: Mapping[Any, Any], *, held: list[Any]) -> Any:
+        """The form with the derivative of an expression in the place of its slope; what is held does not move."""
         still = {part: self.move(part) for part in held if part != expression and not part.is_symbol}
         all_moving = dict(moving) | still
 
         def derived(entry: Any) -> Any:
-            return _without(differential(entry), still.values(), alone)
+            return _without(differential(entry), still.values())
 
         if not is_matrix(expression):
             return form.xreplace({slope: derived(scalar_form(expression, all_moving))})
@@ -152,10 +147,10 @@ def _opened(form: Any, definitions: Mapping[Any, Any]) -> Any:
     )
 
 
-def _without(form: Any, still: Iterable[Any], alone: Any) -> Any:
-    """A derivative in which the moves of what is held are 0, and the move of one entry alone is 1."""
-    values = {move: Integer(0) for move in still} | ({alone: Integer(1)} if alone is not None else {})
-    scalars = {move: value for move, value in values.items() if not is_matrix(move)}
+def _without(form: Any, still: Iterable[Any]) -> Any:
+    """A derivative in which the moves of what is held are 0."""
+    moves = set(still)
+    scalars = {move: Integer(0) for move in moves if not is_matrix(move)}
     return form.xreplace(scalars).replace(
-        lambda part: isinstance(part, MatrixElement) and part.parent in values, lambda part: values[part.parent]
+        lambda part: isinstance(part, MatrixElement) and part.parent in moves, lambda part: Integer(0)
     )

@@ -27,6 +27,7 @@ from symbackprop.maps import (
     Sums,
     Total,
 )
+from symbackprop.partials import Entrywise
 from symbackprop.shapes import is_matrix
 
 # How far the moved quantities have gone along their tangents: not said to be real, or roots of squares become Abs.
@@ -181,6 +182,14 @@ def _determinant(form: _Form, node: Any) -> Any:
     return node * (1 + t * _sum([size, size], moving))
 
 
+def _entrywise(_: _Form, node: Any, i: Any, j: Any) -> Any:
+    """f′ of an entry: how f(Z) moves with the entry of Z that it is made of, and with no other."""
+    of, by = node.of, node.by
+    if not isinstance(of, Elementwise) or of.argument != by:
+        raise NoIndexForm(node)
+    return differential(_of_scalar(of.function, entry_form(by, i, j) + t))
+
+
 def _broadcast(form: _Form, node: Any, i: Any, j: Any) -> Any:
     rows, columns = node.argument.shape
     return form.entry(node.argument, _ZERO if rows == 1 else i, _ZERO if columns == 1 else j)
@@ -253,6 +262,7 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     nodes.HadamardProduct: lambda s, A, i, j: Mul(*(s.entry(factor, i, j) for factor in A.args)),
     nodes.HadamardPower:   lambda s, A, i, j: Pow(s.entry(A.args[0], i, j), s.scalar(A.args[1])),
     Elementwise:           lambda s, A, i, j: _of_scalar(A.function, s.entry(A.argument, i, j)),
+    Entrywise:             _entrywise,
     Concatenate:           _concatenated,
     Slice:                 _sliced,
     Largest:               _largest,

@@ -5,19 +5,20 @@ summed apart, so that Σᵢⱼ aᵢ bⱼ is (Σᵢ aᵢ)(Σᵢ bᵢ), and the in
 nesting its sum stands: otherwise the Σⱼ Q[i,j] and the Σⱼ Q[j,j] under a Σᵢ f(…) would look alike.
 
 Each step here is an equality wherever both of its sides are defined, so two forms with the same normal form are equal.
-Equal ones may have different normal forms: 1/(x + 1) + x/(x + 1) is not seen to be 1.
+Equal ones may have different normal forms. That 1/(x + 1) + x/(x + 1) is 1 is seen with x + 1 as the variable.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from itertools import combinations, islice, pairwise, product
 from typing import Any, NamedTuple
 
-from sympy import Add, Dummy, Function, Mul, Pow, Sum, default_sort_key
+from sympy import Add, Dummy, Function, Mul, Pow, Sum, Symbol, default_sort_key
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symbackprop.nodes import OneHot
+from symbackprop.nodes import NamedMatrix, OneHot
 from symbackprop.prove.index_form import Place
+from symbackprop.shapes import is_matrix
 
 _MOST_TERMS = 5000  # that a product is expanded into
 _MOST_NAMINGS = 500  # that are compared for one sum
@@ -38,7 +39,7 @@ class _Term(NamedTuple):
 def equal(one: Any, other: Any) -> bool:
     """Whether two forms (see `index_form`) are proved equal. False says only that no proof was found."""
     try:
-        return bool(normal(one - other) == 0)
+        return any(normal(form) == 0 for form in _in_denominators(one - other))
     except _TooLong:
         return False
 
@@ -46,6 +47,57 @@ def equal(one: Any, other: Any) -> bool:
 def normal(form: Any) -> Any:
     """The normal form."""
     return Add(*(_collected(_found(settled)) for term in _terms(form) for settled in _settled(term)))
+
+
+# Denominators as variables
+
+
+def _in_denominators(form: Any) -> Iterator[Any]:
+    """The form, and then with x + 1 by which it divides as the variable, and so on: each is 0 where the others are."""
+    yield form
+    divisors: set[Any] = set()
+    while (linear := _divisor(form, divisors)) is not None:
+        rest, number, variable = linear
+        name = f"divisor {variable}"  # no name of a network has a space
+        divisor = NamedMatrix(name, *variable.shape) if is_matrix(variable) else Symbol(name, real=True)
+        divisors.add(divisor)
+        form = _exchanged(form, variable, partial(_solved, divisor, rest, number))
+        yield form
+
+
+def _divisor(form: Any, divisors: set[Any]) -> tuple[Any, Any, Any] | None:
+    """A sum by which the form divides, in a variable that is no divisor itself."""
+    bases = {power.base for power in form.atoms(Pow) if power.exp.is_negative}
+    sums = (_linear(base) for base in sorted(bases, key=default_sort_key))
+    return next((linear for linear in sums if linear is not None and linear[2] not in divisors), None)
+
+
+def _linear(base: Any) -> tuple[Any, Any, Any] | None:
+    """(c, m, x) of a sum c + m x, where m is a number and c the same for all entries of x."""
+    if not isinstance(base, Add):
+        return None
+    for term in base.args:
+        number, variable = term.as_coeff_Mul()
+        rest = base - term
+        if rest.atoms(MatrixElement, Dummy):
+            continue
+        if isinstance(variable, MatrixElement) and type(variable.parent) is NamedMatrix:
+            return rest, number, variable.parent
+        if type(variable) is Symbol and not variable.is_integer and variable not in rest.free_symbols:
+            return rest, number, variable
+    return None
+
+
+def _solved(divisor: Any, rest: Any, number: Any, x: Any) -> Any:
+    """x, of which the divisor is rest + number x."""
+    return ((x.func(divisor, x.i, x.j) if is_matrix(divisor) else divisor) - rest) / number
+
+
+def _exchanged(form: Any, variable: Any, value: Callable[[Any], Any]) -> Any:
+    """The form with a value for a scalar, or for each entry of a matrix."""
+    if not is_matrix(variable):
+        return form.xreplace({variable: value(variable)})
+    return form.replace(lambda part: isinstance(part, MatrixElement) and part.parent == variable, value)
 
 
 # Expanding
