@@ -70,7 +70,9 @@ EXPRESSIONS = [  # expression, Unicode text, NumPy syntax, LaTeX
     (lambda s: sb.total(s.X) * sb.total(s.S), "(Σ S) (Σ X)", "sum(S) * sum(X)", r"\left(\sum S\right) \left(\sum X\right)"),
     (lambda s: 1 / sb.total(s.X), "1/(Σ X)", "1/(sum(X))", r"\frac{1}{\sum X}"),
     (lambda s: -3 / sb.total(s.X) ** 2, "−3/(Σ X)²", "-3/(sum(X))**2", r"-\frac{3}{\left(\sum X\right)^{2}}"),
-    (lambda s: 2 / (1 + sb.total(s.X)) * s.W1, "(2/(1 + Σ X)) W1", "(2/(1 + sum(X))) * W1", r"\left(\frac{2}{1 + \sum X}\right) W^{(1)}"),
+    (lambda s: 2 / (1 + sb.total(s.X)) * s.W1, "(2/(1 + Σ X)) W1", "(2/(1 + sum(X))) * W1", r"\frac{2}{1 + \sum X} W^{(1)}"),
+    (lambda s: sb.norm(s.W1) ** 3 / 2, "½ ‖W1‖³", "(1/2) * norm(W1)**3", r"\frac{1}{2} \left\lVert W^{(1)} \right\rVert^{3}"),
+    (lambda s: sb.norm(s.X) ** -3 * s.W1, "(1/‖X‖³) W1", "(1/norm(X)**3) * W1", r"\frac{1}{\left\lVert X \right\rVert^{3}} W^{(1)}"),
     (lambda s: sympy.exp(-1 / sb.total(s.X)), "exp(−1/(Σ X))", "exp(-1/(sum(X)))", r"e^{-\frac{1}{\sum X}}"),
 ]
 # fmt: on

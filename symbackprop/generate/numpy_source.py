@@ -69,8 +69,8 @@ class NumPySource(Notation, NumPyPrinter):
     def over(self, above: list[Any], below: list[Any]) -> str:
         return " / ".join([self.factors(above), *(self.factors([factor]) for factor in below)])
 
-    def norm(self, matrix: Any) -> str:
-        return f"np.linalg.norm({self._print(matrix)})"
+    def norm(self, matrix: Any, power: Any) -> str:
+        return f"np.linalg.norm({self._print(matrix)})" + ("" if power == 1 else f"**{power}")
 
     def _print_Inverse(self, expr: Any) -> str:
         return f"np.linalg.inv({self._print(expr.args[0])})"

@@ -10,7 +10,7 @@ from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictiona
 from symbackprop.maps import Total
 from symbackprop.nodes import HadamardPower, Inverse
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import SPECIAL, Notation, norm_of
+from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of
 
 
 @cache
@@ -55,7 +55,7 @@ class Latex(Notation, LatexPrinter):
 
     def coefficient(self, scalar: Any) -> str:
         inner = self._print(scalar)
-        return self.wrap(inner) if scalar.is_Add or scalar.has(Total) else inner
+        return self.wrap(inner) if scalar.is_Add or (scalar.has(Total) and not divisors(scalar)) else inner
 
     def quotient(self, above: Any, below: Any) -> str:
         return rf"\frac{{{self._print(above)}}}{{{self._print(below)}}}"
@@ -63,8 +63,8 @@ class Latex(Notation, LatexPrinter):
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         if expr.has(*SPECIAL) and expr.exp.is_negative:
             return self.quotient(S.One, 1 / expr)
-        inner = norm_of(expr)
-        return self.norm(inner) if inner is not None else LatexPrinter._print_Pow(self, expr)
+        norm = norm_of(expr)
+        return self.norm(*norm) if norm is not None else LatexPrinter._print_Pow(self, expr)
 
     def _print_Symbol(self, expr: Any, **_: Any) -> str:
         return latex_name(expr.name)
@@ -102,8 +102,9 @@ class Latex(Notation, LatexPrinter):
     def _print_Identity(self, expr: Any) -> str:
         return r"\mathbf{I}"
 
-    def norm(self, matrix: Any) -> str:
-        return rf"\left\lVert {self._print(matrix)} \right\rVert"
+    def norm(self, matrix: Any, power: Any) -> str:
+        length = rf"\left\lVert {self._print(matrix)} \right\rVert"
+        return length if power == 1 else f"{length}^{{{power}}}"
 
     def over(self, above: list[Any], below: list[Any]) -> str:
         if not below:

@@ -115,13 +115,19 @@ def _once(operand: Any, coefficient: Any, core: Any) -> Any:
     return operand
 
 
-def norm_of(scalar: Any) -> Any:
-    """A, where a scalar is √Σ A²."""
-    if isinstance(scalar, sympy.Pow) and scalar.exp == S.Half and isinstance(scalar.base, Total):
-        squares = scalar.base.argument
-        if isinstance(squares, nodes.HadamardPower) and squares.args[1] == 2:
-            return squares.args[0]
+def norm_of(scalar: Any) -> tuple[Any, Any] | None:
+    """(A, n), where a scalar is √Σ A² to the n, an odd number."""
+    if not isinstance(scalar, sympy.Pow) or not isinstance(scalar.base, Total) or scalar.exp.is_negative:
+        return None
+    squares, n = scalar.base.argument, 2 * scalar.exp
+    if n.is_odd and isinstance(squares, nodes.HadamardPower) and squares.args[1] == 2:
+        return squares.args[0], n
     return None
+
+
+def divisors(scalar: Any) -> list[Any]:
+    """The factors 1/x of a product that make it one quotient."""
+    return [f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)]
 
 
 class Verbatim(sympy.Symbol):
@@ -255,7 +261,7 @@ class Notation:
             return super()._print_Mul(expr)  # type: ignore[misc]
         if is_negative(expr):
             return self.minus + self.bracket(-expr, ENTRYWISE)
-        below = [f for f in expr.args if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)]
+        below = divisors(expr)
         if below:
             return self.quotient(sympy.Mul(*[f for f in expr.args if f not in below]), 1 / sympy.Mul(*below))
         plain = sympy.Mul(*[factor for factor in expr.args if not factor.has(*SPECIAL)])
@@ -265,11 +271,11 @@ class Notation:
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        inner = norm_of(expr)
-        return self.norm(inner) if inner is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
+        norm = norm_of(expr)
+        return self.norm(*norm) if norm is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
 
-    def norm(self, matrix: Any) -> str:
-        return f"‖{self._print(matrix)}‖"
+    def norm(self, matrix: Any, power: Any) -> str:
+        raise NotImplementedError
 
     def bracket_name(self, matrix: Any) -> str:
         """What brackets of places can follow."""

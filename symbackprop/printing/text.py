@@ -124,6 +124,9 @@ class Text(Notation, StrPrinter):
             return self.bracket(expr.base, ATOM) + self._superscript(expr.exp)
         return super()._print_Pow(expr, rational)
 
+    def norm(self, matrix: Any, power: Any) -> str:
+        return f"‖{self._print(matrix)}‖" + ("" if power == 1 else self._superscript(power))
+
     def _print_Piecewise(self, expr: Any) -> str:
         return ", ".join(
             f"{self._print(value)} " + ("otherwise" if condition is S.true else f"for {self._print(condition)}")
@@ -191,8 +194,8 @@ class Typed(Notation, StrPrinter):
     def _print_Quotient(self, expr: Any) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}**(-1)"
 
-    def norm(self, matrix: Any) -> str:
-        return self._call("norm", matrix)
+    def norm(self, matrix: Any, power: Any) -> str:
+        return self._call("norm", matrix) + ("" if power == 1 else f"**{power}")
 
     def _print_Broadcast(self, expr: Any) -> str:
         return f"broadcast_to({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
