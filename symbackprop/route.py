@@ -264,15 +264,16 @@ class _Route:
             self.map.known |= {part for part in still if len(self.flow.users[part]) == 1}
 
     def _sum_of_parts(self, node: Any, parts: list[Any]) -> Any:
-        if parts == [self.parameter]:
-            return self.found.shares[node, self.parameter]
-        terms = []
-        for nearest in parts:
-            user, part = node, nearest
-            while part in self.new and self._is_passed(part):
-                user, part = part, self.map.factored(part)
-            terms.append(self._term(part, self.found.shares[user, part]))
-        return Add(*terms)
+        ends = [self._past_factors(node, part) for part in parts]
+        if [part for _, part in ends] == [self.parameter]:
+            return self.found.shares[ends[0]]
+        return Add(*(self._term(part, self.found.shares[user, part]) for user, part in ends))
+
+    def _past_factors(self, user: Any, part: Any) -> tuple[Any, Any]:
+        """What a part is a constant multiple of, and the multiple that it is used in."""
+        while part in self.new and self._is_passed(part):
+            user, part = part, self.map.factored(part)
+        return user, part
 
 
 def paired(adjoint: Any, slope: Any) -> Any:
