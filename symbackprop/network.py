@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sympy import Basic, Expr, Pow, Symbol
+from sympy import Add, Basic, Expr, Pow, Symbol
 from sympy.core.sympify import _sympify
 from sympy.matrices.expressions import MatrixSymbol
 
@@ -13,7 +13,18 @@ from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, liste
 from symbackprop.functions import FUNCTIONS
 from symbackprop.maps import Total
 from symbackprop.names import check_gradient_names, check_name
-from symbackprop.nodes import LEAVES, HadamardPower, NamedMatrix, OneHot, adopt, postorder, quantities
+from symbackprop.nodes import (
+    LEAVES,
+    HadamardPower,
+    MatAdd,
+    NamedMatrix,
+    OneHot,
+    Ones,
+    adopt,
+    postorder,
+    quantities,
+    split,
+)
 from symbackprop.printing.text import typed
 from symbackprop.rules import rule_for
 from symbackprop.shapes import Mismatch, Shape, dimension, is_matrix, shape_of, shape_text
@@ -121,7 +132,7 @@ class Network:
         self._require_dependence(name, value)
         check_gradient_names(name, self._symbols, self._dimensions)
         self._symbols[name] = Symbol(name, real=True)
-        self._cost = Equation(self._symbols[name], Total(value) if shape else value)
+        self._cost = Equation(self._symbols[name], _of_one_entry(value) if shape else value)
         return self._symbols[name]
 
     def _require_dependence(self, name: str, cost: Any) -> None:
@@ -289,6 +300,15 @@ class Network:
                 raise NetworkError(f"{equation}: the exponent {exponent} is computed; it must be a constant here")
         if scalar_of_matrix or rule_for(piece) is None:
             raise NetworkError(f"{equation}: there is no derivative rule for {kind} ({typed(piece)})")
+
+
+def _of_one_entry(matrix: Any) -> Any:
+    """A 1×1 matrix as the scalar that it is; numbers that were added to it are numbers again."""
+    terms = matrix.args if isinstance(matrix, MatAdd) else (matrix,)
+    factored = [split(term) for term in terms]
+    if not any(isinstance(term, Ones) for _, term in factored):
+        return Total(matrix)
+    return Add(*(c if isinstance(term, Ones) else c * Total(term) for c, term in factored))
 
 
 def _as_expression(name: str, expression: object) -> Any:
