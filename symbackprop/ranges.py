@@ -40,8 +40,23 @@ def ranges(expression: Any, known: Mapping[Any, Range]) -> dict[Any, Range]:
 def _range(node: Any, found: Mapping[Any, Range]) -> Range:
     if not hasattr(node, "shape") and node.is_number:
         return (float(node), float(node)) if node.is_real else ANY
+    number, averaged = _as_mean(node)
+    if averaged is not None:
+        return _times((number, number), found[averaged])
     of = next((_RANGES[kind] for kind in type(node).__mro__ if kind in _RANGES), None)
     return ANY if of is None else of(node, *(found[part] for part in nodes.quantities(node)))
+
+
+def _as_mean(node: Any) -> tuple[float, Any]:
+    """(m, A) of m times a mean of entries of A, (0, None) of anything else."""
+    sums = next((part for part in node.args if isinstance(part, Sums | Total)), None)
+    if sums is None or not isinstance(node, nodes.Scaled | Mul):
+        return 0, None
+    shape = sums.argument.shape
+    count = shape[0] * shape[1] if isinstance(sums, Total) else shape[sums.axis]
+    coefficient = node.args[0] if isinstance(node, nodes.Scaled) else node / sums
+    number = coefficient * count
+    return (float(number), sums.argument) if number.is_number else (0, None)
 
 
 def _plus(one: Range, other: Range) -> Range:
