@@ -271,6 +271,9 @@ class Notation:
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        below = norm_of(1 / expr) if expr.exp.is_negative else None
+        if below is not None:
+            return f"1/{self.norm(*below)}"
         norm = norm_of(expr)
         return self.norm(*norm) if norm is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
 
