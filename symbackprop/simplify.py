@@ -72,9 +72,9 @@ def _stages(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any])
 
 
 def _inserted(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any]) -> Any:
-    """Other adjoints that have a division written out, and with them f′(z) in terms of f(z)."""
+    """Other adjoints that have a division written out, and f′(z), by which it may cancel, in terms of f(z)."""
     divided = {s: e for s, e in adjoints.items() if value.has(s) and _divides(e)}
-    if not divided:
+    if not divided and not _divides(value):
         return value
     return in_terms_of_output(value.xreplace(divided), outputs)
 

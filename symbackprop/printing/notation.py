@@ -107,7 +107,7 @@ def implied(operands: Any) -> list[Any]:
 
 def _once(operand: Any, coefficient: Any, core: Any) -> Any:
     """What NumPy would repeat: a row, a column, or a number."""
-    if isinstance(core, nodes.Ones) and core.shape != (1, 1):
+    if isinstance(core, nodes.Ones):
         return Plain(coefficient)
     if isinstance(core, Broadcast):
         inner = core.argument.argument if isinstance(core.argument, Broadcast) else core.argument
