@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from symbackprop.network_text import parse_network as parse_network
     from symbackprop.points import random_values as random_values
     from symbackprop.prove.report import Verification as Verification
+    from symbackprop.registration import register as register
     from symbackprop.verdicts import Verdict as Verdict
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
@@ -111,6 +112,7 @@ _HOMES = {
     "network_text": ("parse_network",),
     "points": ("random_values",),
     "prove.report": ("Verification",),
+    "registration": ("register",),
     "forms": ("hadamard", "ones", "power"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

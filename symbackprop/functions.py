@@ -54,7 +54,7 @@ class Row:
 
 
 _ELEMENTARY = {"exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos"}
-_POSITIVE = Interval.open(0, sympy.oo)
+POSITIVE = Interval.open(0, sympy.oo)
 _gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
 
 # fmt: off
@@ -76,8 +76,8 @@ FUNCTIONS: dict[str, Row] = {row.name: row for row in [
     Row("gelu_tanh",  z * (1 + sympy.tanh(_gelu_inner)) / 2,        r"\mathrm{gelu}_{\tanh}"),
     Row("silu",       z / (1 + sympy.exp(-z)),                      r"\mathrm{silu}"),
     Row("exp",        sympy.exp(z),                                 r"\exp",     prime="exp", range=(0, inf)),
-    Row("log",        sympy.log(z),                                 r"\log",     domain=_POSITIVE),
-    Row("sqrt",       sympy.sqrt(z),                                r"\mathrm{sqrt}", domain=_POSITIVE, range=(0, inf)),
+    Row("log",        sympy.log(z),                                 r"\log",     domain=POSITIVE),
+    Row("sqrt",       sympy.sqrt(z),                                r"\mathrm{sqrt}", domain=POSITIVE, range=(0, inf)),
     Row("square",     z**2,                                         r"\mathrm{square}", range=(0, inf)),
     Row("abs",        Piecewise((-z, z < 0), (0, sympy.Eq(z, 0)), (z, True)), r"\mathrm{abs}",
         stable=sympy.Abs(z), prime="sign", range=(0, inf), kinks={S.Zero: S.Zero}),

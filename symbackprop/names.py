@@ -16,7 +16,7 @@ _CALLS = [
 ]
 _DECLARATIONS = ["input", "target", "one_hot", "parameter", "scalar", "broadcast"]
 _GENERATED_CODE = ["np", "numpy", "cost", "cost_and_gradients", "dtype"]
-RESERVED = frozenset([*FUNCTIONS, *_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
+RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 
 
 def check_name(
@@ -32,7 +32,7 @@ def check_name(
     _require_identifier(name)
     if name in taken:
         raise NameInUseError(f"{name} is already {describe(name)}; choose another name")
-    if name in RESERVED:
+    if name in RESERVED or name in FUNCTIONS:
         raise NameInUseError(f"{name} is a name that formulas and generated code use themselves; try {name}_1")
     if name.startswith("_") or name.endswith("_"):
         raise NameInUseError(f"{name}: a name neither begins nor ends with an underscore")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import sympy
-from sympy import Abs, Add, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, tanh
+from sympy import Abs, Add, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, sinh, tanh
 from sympy.codegen.cfunctions import expm1, log1p
 
 
@@ -65,10 +65,13 @@ def _together(rest: Any, *, same: bool) -> Any:
 
 
 def _product(expression: Expr) -> Any:
-    """exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹)."""
+    """exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), sinh(u)/cosh(u) as tanh(u)."""
     factors = list(expression.args)
     for factor in factors:
         base, exponent = factor.as_base_exp()
+        if isinstance(base, cosh) and exponent.is_negative and sinh(*base.args) in factors:
+            rest = Mul(*(f for f in factors if f not in (factor, sinh(*base.args))))
+            return stable(rest) * tanh(stable(base.args[0])) * stable(base ** (exponent + 1))
         growing = base - 1
         if isinstance(base, Add) and exponent.is_negative and isinstance(growing, exp) and growing in factors:
             rest = Mul(*(f for f in factors if f not in (factor, growing)))
@@ -78,9 +81,12 @@ def _product(expression: Expr) -> Any:
 
 
 def _logarithm(expression: Expr) -> Any:
-    """log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), and log(1 + x) as log1p(x)."""
+    """log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) in the same way, and log(1 + x) as log1p(x)."""
     (argument,) = expression.args
     rest = argument - 1
+    if isinstance(argument, cosh):
+        u = stable(argument.args[0])
+        return Abs(u) + log1p(exp(-2 * Abs(u))) - log(2)
     if isinstance(rest, exp):
         u = stable(rest.args[0])
         return Max(u, S.Zero) + log1p(exp(-Abs(u)))

@@ -3,6 +3,7 @@
 import inspect
 import textwrap
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import sympy
@@ -154,12 +155,20 @@ class NumPySource(Notation, NumPyPrinter):
         return f"np.abs({self._print(expr.args[0])})"
 
     def _print_Max(self, expr: Any) -> str:
-        first, second = sorted(expr.args, key=lambda arg: arg.is_number)
-        return f"np.maximum({self._print(first)}, {self._print(second)})"
+        return self._in_pairs("np.maximum", expr)
+
+    def _print_Min(self, expr: Any) -> str:
+        return self._in_pairs("np.minimum", expr)
+
+    def _in_pairs(self, function: str, expr: Any) -> str:
+        """Of two at a time; of equal ones NumPy takes the second."""
+        pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))
+        return reduce(lambda one, other: f"{function}({one}, {other})", pieces)
 
 
 def _with_floats(expression: Any) -> Any:
     """Irrational factors as Python's floats: a NumPy scalar such as np.sqrt(2) would make float64 of float32."""
+    expression = expression.replace(lambda part: isinstance(part, sympy.log) and part.is_number, lambda log: log.n(17))
     irrational = [part for part in expression.atoms(sympy.Pow, sympy.NumberSymbol) if part.is_number]
 
     def rounded(product: Any) -> Any:

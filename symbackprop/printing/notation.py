@@ -127,7 +127,9 @@ def norm_of(scalar: Any) -> tuple[Any, Any] | None:
 
 def divisors(scalar: Any) -> list[Any]:
     """The factors 1/x of a product that make it one quotient."""
-    return [f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)]
+    return [
+        f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)
+    ]
 
 
 class Verbatim(sympy.Symbol):

@@ -1,0 +1,257 @@
+"""A function of one's own: a new row of the table of functions, from a SymPy expression."""
+
+import warnings
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+from sympy import Abs, Eq, Expr, Heaviside, Max, Min, Piecewise, S, lambdify, sign
+from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
+
+import symbackprop
+from symbackprop.derivation import derive
+from symbackprop.errors import ArgumentError, NameInUseError, SymbackpropError, listed
+from symbackprop.functions import ALIASES, FUNCTION, FUNCTIONS, POSITIVE, ElementwiseFunction, Row, z
+from symbackprop.maps import Total
+from symbackprop.names import check_name
+from symbackprop.network import Network
+from symbackprop.stable import stable as stable_form
+
+# Functions that have a derivative by SymPy, and NumPy code: they and their derivatives.
+_KNOWN = (
+    *(sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tan, sympy.atan, sympy.sinh, sympy.cosh, sympy.tanh),
+    *(sympy.asinh, sympy.erf, sympy.erfc, Abs, sign, Max, Min, Heaviside, Piecewise),
+)
+_STRUCTURE = (sympy.Add, sympy.Mul, sympy.Pow, ExprCondPair, Relational, BooleanFunction, BooleanAtom, sympy.Symbol)
+_POINTS = (-1200, -709.9, -30, -3.1, -0.52, -0.001, 0.001, 0.25, 2.2, 30, 745.2, 1200)
+_ORDINARY = 50  # a function of the real line is defined at all points up to here
+_DIGITS = 60
+
+
+def register(name: str, f: Expr, *, latex: str = "", stable: Expr | None = None) -> ElementwiseFunction:
+    """A new elementwise function: `sb.<name>`, in the text language, and wherever an activation has a name.
+
+    Its derivatives are SymPy's. Where it has a kink, as relu has at 0, the value there is that of the branch which
+    the condition of a `Piecewise` chooses; the constant branch of a `Max` or `Min`; 0 for `Abs`.
+
+    Args:
+        name: an identifier.
+        f: a SymPy expression in one symbol, of elementary functions, real for all real or for all positive numbers.
+        latex: how LaTeX writes it; upright letters if left out.
+        stable: the same function in a form that neither overflows nor cancels, where symbackprop finds none.
+
+    Returns:
+        The function, to be called on matrices and scalars. Registering the same function again changes nothing.
+
+    Raises:
+        SymbackpropError: f is no such expression, the name is taken, or `stable` is another function.
+
+    Warns:
+        UserWarning: generated code is not right at some point between −1200 and 1200; it says where.
+
+    >>> import symbackprop as sb
+    >>> from sympy import Symbol, exp, log, tanh
+    >>> z = Symbol("z")
+    >>> mish = sb.register("mish", z * tanh(log(1 + exp(z))))
+    >>> print(str(sb.mlp([2, 3, 1], activation="mish")).splitlines()[5])
+    a2 = mish(z2)
+    """
+    row = _row(name, f, latex, stable)
+    if name in FUNCTIONS:
+        if FUNCTIONS[name].f == row.f:
+            return FUNCTION[name]
+        raise NameInUseError(f"{name} is a function already: {FUNCTIONS[name].f}; choose another name")
+    _check_free(name)
+    FUNCTIONS[name], FUNCTION[name] = row, ElementwiseFunction(name)
+    _warn_where_code_fails(FUNCTION[name])
+    return FUNCTION[name]
+
+
+def _check_free(name: str) -> None:
+    check_name(name)
+    if name in ALIASES or name in dir(symbackprop):
+        raise NameInUseError(f"{name} is a name of symbackprop already; choose another name, for example {name}_1")
+
+
+def _row(name: str, f: Any, latex: str, stable: Any) -> Row:
+    if not isinstance(name, str):
+        raise NameInUseError(f"a function's name is text such as 'mish', not {name!r}")
+    given = _in_z(name, f)
+    by_cases = _by_cases(name, given)
+    code = by_cases if given.has(Heaviside) else given if stable is None else _in_z(name, stable)
+    code = None if code == by_cases else code
+    row = Row(
+        name,
+        by_cases,
+        latex or rf"\mathrm{{{name}}}".replace("_", r"\_"),
+        stable=None if code is None else stable_form(code),
+        domain=_domain(name, by_cases),
+        kinks=_kinks(name, by_cases),
+    )
+    if code is not None:
+        _require_equal(row, code)
+    return row
+
+
+def _in_z(name: str, f: Any) -> Expr:
+    """The expression in the symbol of the table, if it has one symbol and known functions alone."""
+    if not isinstance(f, Expr) or f.is_Matrix or isinstance(f, sympy.MatrixExpr):
+        what = f"the text {f!r:.60}, which is not read" if isinstance(f, str) else f"{type(f).__name__}"
+        raise SymbackpropError(f"{name}: an expression of SymPy is expected, such as z*tanh(z), not {what}")
+    if len(f.free_symbols) != 1:
+        has = listed(sorted(map(str, f.free_symbols))) or "none"
+        raise SymbackpropError(f"{name} = {f}: a function of one symbol is expected, this has {has}")
+    for node in sympy.preorder_traversal(f):
+        if not (isinstance(node, _KNOWN + _STRUCTURE) or (node.is_number and node.is_real)):
+            said = f"{type(node).__name__} in {node}"
+            raise SymbackpropError(f"{name} = {f}: {said} is not known here; there are {_known_names()}")
+    return f.subs(*f.free_symbols, z)
+
+
+def _known_names() -> str:
+    return ", ".join(sorted((kind.__name__ for kind in _KNOWN), key=str.lower))
+
+
+# Kinks
+
+
+def _by_cases(name: str, f: Expr) -> Expr:
+    """Absolute values, signs and maxima by cases: SymPy derives them to ½ at the kink, or not at all."""
+    for kind, cases in _CASES.items():
+        f = f.replace(kind, cases)
+    if not f.has(Piecewise):
+        return f
+    folded = sympy.piecewise_fold(f)
+    places = _places(name, folded)
+    if not places:
+        return _at(name, folded, S.Zero)
+    middles = [places[0] - 1, *((a + b) / 2 for a, b in pairwise(places)), places[-1] + 1]
+    pieces = [_at(name, folded, middle) for middle in middles]
+    cases = [case for where in zip(places, pieces, pieces[1:], strict=False) for case in _met(name, folded, *where)]
+    return Piecewise(*cases, (pieces[-1], True))
+
+
+def _met(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Any]]:
+    """The cases up to a place where two pieces meet; where they meet smoothly, there is no case of its own."""
+    if left == right:
+        return []
+    there = _at(name, f, place)
+    if _same_at(place, left, there) or _same_at(place, left, right):
+        return [(left, z <= place)]
+    return [(left, z < place)] + ([] if _same_at(place, there, right) else [(there, Eq(z, place))])
+
+
+def _places(name: str, f: Expr) -> list[Expr]:
+    """Where the conditions of a function by cases change."""
+    places = set()
+    for condition in f.atoms(Relational):
+        found = sympy.solveset(condition.lhs - condition.rhs, z, S.Reals)
+        if not isinstance(found, sympy.FiniteSet) and found is not S.EmptySet:
+            raise SymbackpropError(f"{name}: where {condition} changes is not found; write conditions such as z < 1")
+        places |= set(found)
+    return sorted(places)
+
+
+def _at(name: str, f: Expr, place: Expr) -> Expr:
+    """The case of a function at a place."""
+    for value, condition in f.args:
+        if condition.subs(z, place) is S.true:
+            return value
+    raise SymbackpropError(f"{name} has no value at z = {place}; the last case of a Piecewise is (…, True)")
+
+
+def _same_at(place: Expr, one: Expr, other: Expr) -> bool:
+    """Whether two cases have the same value and slope at a place."""
+    return all(e.subs(z, place) == o.subs(z, place) for e, o in ((one, other), (one.diff(z), other.diff(z))))
+
+
+def _chosen(*values: Expr, smaller: bool) -> Expr:
+    """The largest or the smallest; of equal ones, a constant."""
+
+    def of_two(one: Expr, other: Expr) -> Expr:
+        return Piecewise((other, one >= other if smaller else one <= other), (one, True))
+
+    return reduce(of_two, sorted(values, key=lambda value: bool(value.is_number)))
+
+
+_CASES: dict[Any, Any] = {
+    Abs: lambda u: Piecewise((-u, u < 0), (0, Eq(u, 0)), (u, True)),
+    sign: lambda u: Piecewise((-1, u < 0), (0, Eq(u, 0)), (1, True)),
+    Heaviside: lambda u, at_zero=S.Half: Piecewise((0, u < 0), (at_zero, Eq(u, 0)), (1, True)),
+    Max: lambda *values: _chosen(*values, smaller=False),
+    Min: lambda *values: _chosen(*values, smaller=True),
+}
+
+
+def _kinks(name: str, f: Expr) -> dict[Expr, Expr]:
+    """Where the slopes on both sides differ, and the derivative that SymPy gives there."""
+    slope, found = f.diff(z), {}
+    for place in _places(name, f):
+        sides = [_value(e, place + side * S(10) ** -40) for e in (f, slope) for side in (-1, 1)]
+        if None not in sides and max(abs(sides[0] - sides[1]), abs(sides[2] - sides[3])) > 1e-12:
+            found[place] = slope.subs(z, place)
+    return found
+
+
+# In numbers
+
+
+def _value(expression: Expr, point: Any) -> Any:
+    """A real number, or None."""
+    with mpmath.workdps(_DIGITS):
+        try:
+            value = lambdify(z, expression, "mpmath")(mpmath.mpf(sympy.Float(point, _DIGITS)._mpf_))
+        except (ArithmeticError, ValueError, TypeError):
+            return None
+        real = isinstance(value, int | float | mpmath.mpf)
+        return mpmath.mpf(value) if real and mpmath.isfinite(value) else None
+
+
+def _domain(name: str, f: Expr) -> sympy.Set:
+    undefined = [p for p in _POINTS if abs(p) <= _ORDINARY and None in (_value(f, p), _value(f.diff(z), p))]
+    if not undefined:
+        return S.Reals
+    if all(p < 0 for p in undefined):
+        return POSITIVE
+    raise SymbackpropError(
+        f"{name} = {f} is no real number at z = {undefined[-1]}, or has no slope there; a function is defined for all "
+        "real or for all positive numbers"
+    )
+
+
+def _require_equal(row: Row, stable: Expr) -> None:
+    for point in (p for p in _POINTS if sympy.Float(p) in row.domain):
+        wanted, found = _value(row.f, point), _value(stable, point)
+        if wanted is not None and (found is None or abs(found - wanted) > 1e-20 * (1 + abs(wanted))):
+            said = "no number" if found is None else mpmath.nstr(found, 6)
+            raise SymbackpropError(
+                f"{row.name}: at z = {point} the stable form is {said}, but f is {mpmath.nstr(wanted, 6)}"
+            )
+
+
+def _warn_where_code_fails(function: ElementwiseFunction) -> None:
+    """Generated code at large and small numbers, against 60 digits."""
+    net = Network()
+    net.minimize("J", Total(function(net.parameter("w", 1, 1))))
+    code = derive(net).to_numpy()
+    for point in (p for p in _POINTS if sympy.Float(p) in function.row.domain):
+        wanted = [_value(e, point) for e in (function.row.f, function.prime.expression)]
+        if None in wanted or max(map(abs, wanted)) > 1e300:
+            continue
+        try:
+            found = [float(np.sum(result)) for result in code(np.array([[float(point)]]))]
+        except ArgumentError:
+            found = [np.nan, np.nan]
+        for what, is_, right in zip(("f", "f′"), found, wanted, strict=True):
+            if not abs(is_ - right) <= 1e-7 * abs(right) + 1e-14:
+                warnings.warn(
+                    f"{function.name}: at z = {point} generated code gives {is_:.6g} for {what}, which is "
+                    f"{mpmath.nstr(right, 6)}; write f, or stable=, in a form that neither overflows nor cancels",
+                    stacklevel=3,
+                )
+                return
