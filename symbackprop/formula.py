@@ -18,7 +18,7 @@ from symbackprop.forms import ones
 from symbackprop.functions import ALIASES, FUNCTION, ElementwiseFunction
 from symbackprop.linear_algebra import eye, matrix_power, norm
 from symbackprop.maps import COLUMNS, ROWS, axis_of, broadcast, log_softmax, logsumexp, softmax
-from symbackprop.nodes import MOST_FACTORS, Zeros
+from symbackprop.nodes import MOST_FACTORS, LowerOnes, Ones, Zeros
 from symbackprop.printing.text import typed
 from symbackprop.shapes import is_matrix
 
@@ -129,6 +129,12 @@ def _shape(shape: Any, name: str) -> tuple[Any, Any]:
     return shape
 
 
+def _tril(a: Any) -> Any:
+    """What is on the diagonal and below it."""
+    below = LowerOnes(*_matrix(a, "tril").shape)
+    return below if isinstance(a, Ones) else arithmetic.times(a, below)
+
+
 def _broadcast_to(a: Any, shape: Any) -> Any:
     rows, columns = _shape(shape, "broadcast_to")
     return broadcast(_matrix(a, "broadcast_to"), rows, columns)
@@ -176,6 +182,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "ones":         lambda shape: ones(*_shape(shape, "ones")),
     "zeros":        lambda shape: Zeros(*ones(*_shape(shape, "zeros")).shape),
     "eye":          eye,
+    "tril":         _tril,
     "broadcast_to": _broadcast_to,
     "concatenate":  _concatenate,
     "transpose":    lambda a: _matrix(a, "transpose").T,

@@ -11,7 +11,7 @@ from symbackprop.printing.latex import latex_name
 # Names that generated code or the text language uses itself.
 _CALLS = [
     *("sum", "mean", "var", "max", "min", "maximum", "minimum", "abs", "softmax", "log_softmax", "logsumexp"),
-    *("trace", "inv", "det", "matrix_power", "norm", "ones", "zeros", "eye", "broadcast_to", "concatenate"),
+    *("trace", "inv", "det", "matrix_power", "norm", "ones", "zeros", "eye", "tril", "broadcast_to", "concatenate"),
     *("transpose", "dot", "matmul", "multiply", "power", "pi"),
 ]
 _DECLARATIONS = ["input", "target", "one_hot", "parameter", "scalar", "broadcast"]

@@ -15,6 +15,7 @@ import sympy
 from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
 from sympy.core.sympify import _sympify
 from sympy.matrices import expressions as matrices
+from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from symbackprop.errors import NetworkError, NotNumericError
 from symbackprop.shapes import Mismatch, is_matrix, require_inner, require_matrices, require_same_shape, require_square
@@ -271,6 +272,20 @@ class Zeros(Operators, sympy.ZeroMatrix):
     """A matrix of zeros."""
 
 
+class LowerOnes(Operators, MatrixExpr):
+    """Ones on the diagonal and below it, zeros above: what may look at what, if nothing looks ahead."""
+
+    def __new__(cls, rows: Any, columns: Any) -> "LowerOnes":
+        return Basic.__new__(cls, _sympify(rows), _sympify(columns))
+
+    @property
+    def shape(self) -> Any:
+        return self.args
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return sympy.Piecewise((S.One, sympy.Ge(i, j)), (S.Zero, True))
+
+
 def terms_of(expression: Any) -> Any:
     return expression.args if isinstance(expression, MatAdd) else (expression,)
 
@@ -303,7 +318,7 @@ def scaled(coefficient: Any, matrix: Any) -> Any:
     return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
 
 
-LEAVES = (Ones, Zeros, Eye)  # constants that are known by their shape
+LEAVES = (Ones, Zeros, Eye, LowerOnes)  # constants that are known by their shape
 MOST_FACTORS = 64  # of a power of a matrix
 
 # What SymPy's own constructors make is taken in by rebuilding it from the classes above.

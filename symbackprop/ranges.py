@@ -116,6 +116,7 @@ _RANGES: dict[type, Callable[..., Range]] = {
     Total:                 _summed,
     nodes.Ones:            lambda _: (1, 1),
     nodes.Zeros:           lambda _: (0, 0),
+    nodes.LowerOnes:       lambda _: (0, 1),
     nodes.MatAdd:          lambda _, *xs: reduce(_plus, xs),
     nodes.Scaled:          _product,
     nodes.HadamardProduct: _product,

@@ -99,6 +99,8 @@ class Point:
         shape = tuple(map(self._size, getattr(node, "shape", ())))
         if isinstance(node, nodes.Eye):
             return np.eye(*shape)
+        if isinstance(node, nodes.LowerOnes):
+            return np.tril(np.ones(shape))
         if isinstance(node, nodes.Ones | nodes.Zeros):
             return np.full(shape, float(isinstance(node, nodes.Ones)))
         kind = next(k for k in type(node).__mro__ if k in VALUES or k in (Broadcast, Slice))

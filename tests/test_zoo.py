@@ -24,6 +24,8 @@ def test_gradients_are_those_of_autograd(name, rng):
         np.testing.assert_allclose(
             found, gradient, rtol=1e-10, atol=1e-10 * np.max(np.abs(gradient)), err_msg=parameter
         )
+    single = {n: value.astype(np.float32) if np.ndim(value) else value for n, value in values.items()}
+    assert {np.asarray(part).dtype for part in sb.derive(net).to_numpy()(**single)} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -50,6 +50,7 @@ NAMES = {
     "det": anp.linalg.det,
     "norm": lambda a: anp.sqrt(anp.sum(a**2)),
     "eye": anp.eye,
+    "tril": anp.tril,
     "ones": anp.ones,
     "concatenate": anp.concatenate,
 }

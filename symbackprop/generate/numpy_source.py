@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -15,6 +15,7 @@ from symbackprop.functions import FUNCTION, Applied, a, z
 from symbackprop.generate import runtime
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
 from symbackprop.maps import Broadcast, Elementwise
+from symbackprop.network import SCALAR
 from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow, NamedMatrix, OneHot, Transpose
 from symbackprop.printing.entries import Plain
 from symbackprop.printing.notation import ATOM, POWER, Notation
@@ -31,9 +32,10 @@ class NumPySource(Notation, NumPyPrinter):
     entrywise = " * "
     sums_are_calls = True
 
-    def __init__(self, outputs: Mapping[Elementwise, str]):
+    def __init__(self, outputs: Mapping[Elementwise, str], hyperparameters: Iterable[Symbol] = ()):
         super().__init__()
         self._outputs = outputs
+        self._hyperparameters = frozenset(hyperparameters)
         self.sizes: set[str] = set()
         self.helpers: set[str] = set()
         self.needs_dtype = False
@@ -61,7 +63,15 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Elementwise(self, expr: Any) -> str:
         return self._print(self._scalar_form(expr))
 
-    _print_Applied = _print_Elementwise
+    def _print_Applied(self, expr: Any) -> str:
+        return self._weak(expr, self._print_Elementwise(expr))
+
+    def _weak(self, expr: Any, code: str) -> str:
+        """A function of sizes and hyperparameters as Python's float: NumPy's would make float64 of float32."""
+        return f"float({code})" if self._is_weak(expr) else code
+
+    def _is_weak(self, expr: Any) -> bool:
+        return all(symbol.is_integer or symbol in self._hyperparameters for symbol in expr.free_symbols)
 
     def fraction(self, factors: list[Any]) -> tuple[list[Any], list[Any]]:
         above, below = super().fraction(factors)
@@ -90,7 +100,10 @@ class NumPySource(Notation, NumPyPrinter):
         if isinstance(inner, Determinant):  # which may be too large or too small for a float, where its log is not
             self.helpers.add("logdet")
             return f"_logdet({self._print(inner.args[0])})"
-        return str(super()._print_log(expr))
+        return self._weak(expr, super()._print_log(expr))
+
+    def _print_exp(self, expr: Any) -> str:
+        return self._weak(expr, super()._print_exp(expr))
 
     def _print_Identity(self, expr: Any) -> str:
         self.needs_dtype = True
@@ -133,10 +146,16 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         if expr.exp == -1:
             return f"1/{self.bracket(expr.base, POWER + 1)}"
+        if expr.exp in (S.Half, -S.Half) and self._is_weak(expr):
+            return f"{self.bracket(expr.base, POWER + 1)}**{float(expr.exp)}"
         return str(super()._print_Pow(expr, rational=rational))
 
     def _print_OneMatrix(self, expr: Any) -> str:
         return self._filled("ones", expr)
+
+    def _print_LowerOnes(self, expr: Any) -> str:
+        self.needs_dtype = True
+        return f"np.tri{self.shape_code(expr.shape)[:-1]}, dtype=dtype)"
 
     def _print_ZeroMatrix(self, expr: Any) -> str:
         return self._filled("zeros", expr)
@@ -226,7 +245,7 @@ class _ModuleWriter:
         return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
 
     def function(self, name: str, results: list[str], summary: str) -> str:
-        printer = NumPySource(self.plan.outputs)
+        printer = NumPySource(self.plan.outputs, self.tape.network.of_role(SCALAR))
         body = [self.line(statement, printer) for statement in self.plan.needed_for(results)]
         returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
         given = ", ".join(f"{n}={n}" for n in self.names)

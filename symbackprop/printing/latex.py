@@ -8,9 +8,9 @@ from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
 from symbackprop.maps import Total
-from symbackprop.nodes import HadamardPower, Inverse
+from symbackprop.nodes import HadamardPower, Inverse, Ones
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of
+from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of, power_of_ten
 
 
 @cache
@@ -136,6 +136,13 @@ class Latex(Notation, LatexPrinter):
     def _print_SumOver(self, expr: Any) -> str:
         letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
         return rf"\sum_{{{letters}}} {self.summand(expr.args[0])}"
+
+    def _print_LowerOnes(self, expr: Any) -> str:
+        return rf"\operatorname{{tril}}\!{self.wrap(self._print(Ones(*expr.shape)))}"
+
+    def _print_Integer(self, expr: Any) -> str:
+        power = power_of_ten(expr)
+        return str(expr) if power is None else f"10^{{{power}}}"
 
     def _print_OneMatrix(self, expr: Any) -> str:
         return rf"\mathbf{{1}}_{{{self.shape(expr.shape)}}}"

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import sympy
-from sympy import Expr, S
+from sympy import Expr, Integer, S
 
 from symbackprop import nodes
 from symbackprop.functions import Applied, ElementwiseFunction, a
@@ -130,6 +130,12 @@ def divisors(scalar: Any) -> list[Any]:
     return [
         f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)
     ]
+
+
+def power_of_ten(number: Any) -> Any:
+    """9 of 1000000000; None of a number that is read as easily."""
+    power = len(str(number)) - 1
+    return Integer(power) if power > 5 and number == 10**power else None
 
 
 class Verbatim(sympy.Symbol):

@@ -8,9 +8,9 @@ from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
 from symbackprop.maps import Broadcast, Total
-from symbackprop.nodes import HadamardPower, Inverse, MatPow
+from symbackprop.nodes import HadamardPower, Inverse, MatPow, Ones
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import ATOM, POWER, SPECIAL, Notation, is_negative, norm_of
+from symbackprop.printing.notation import ATOM, POWER, SPECIAL, Notation, is_negative, norm_of, power_of_ten
 from symbackprop.shapes import shape_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -110,6 +110,13 @@ class Text(Notation, StrPrinter):
     def _print_OneMatrix(self, expr: Any) -> str:
         return f"ones({shape_text(expr.shape)})"
 
+    def _print_LowerOnes(self, expr: Any) -> str:
+        return f"tril({self._print(Ones(*expr.shape))})"
+
+    def _print_Integer(self, expr: Any) -> str:
+        power = power_of_ten(expr)
+        return str(expr) if power is None else f"10{self._superscript(power)}"
+
     def _print_ZeroMatrix(self, expr: Any) -> str:
         return f"zeros({shape_text(expr.shape)})"
 
@@ -199,6 +206,9 @@ class Typed(Notation, StrPrinter):
 
     def _print_Broadcast(self, expr: Any) -> str:
         return f"broadcast_to({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
+
+    def _print_LowerOnes(self, expr: Any) -> str:
+        return self._call("tril", Ones(*expr.shape))
 
     def _print_OneMatrix(self, expr: Any) -> str:
         return f"ones(({expr.shape[0]}, {expr.shape[1]}))"

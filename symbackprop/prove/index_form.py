@@ -252,6 +252,7 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     sympy.MatrixSymbol:    lambda s, A, i, j: Entry(A, i, j),
     nodes.Ones:            lambda s, A, i, j: Integer(1),
     nodes.Zeros:           lambda s, A, i, j: _ZERO,
+    nodes.LowerOnes:       lambda s, A, i, j: Entry(A, i, j),  # any constant matrix would do
     nodes.MatAdd:          lambda s, A, i, j: Add(*(s.entry(term, i, j) for term in A.args)),
     nodes.Scaled:          lambda s, A, i, j: s.scalar(A.args[0]) * s.entry(A.args[1], i, j),
     nodes.MatMul:          _matmul,

@@ -128,7 +128,12 @@ def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
     return adjugate / _determinant(how, node, M)
 
 
-_FILLED = {nodes.Ones: 1, nodes.Zeros: 0}
+_FILLED: dict[type, Callable[[Any], Any]] = {
+    nodes.Ones: np.ones,
+    nodes.Zeros: np.zeros,
+    nodes.Eye: lambda shape: np.eye(shape[0]),
+    nodes.LowerOnes: lambda shape: np.tri(*shape),
+}
 
 # fmt: off
 MEANING: dict[type, Callable[..., Any]] = {
@@ -233,9 +238,7 @@ class Point:
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else _exactly(node)
         if isinstance(node, nodes.LEAVES):
-            shape = self.shape(node)
-            filled = np.eye(shape[0], dtype=int) if isinstance(node, nodes.Eye) else np.full(shape, _FILLED[type(node)])
-            return _each(mpmath.mpf, filled.astype(object))
+            return _each(mpmath.mpf, _FILLED[type(node)](self.shape(node)).astype(object))
         if isinstance(node, Broadcast):
             return np.broadcast_to(parts[0], self.shape(node))
         if isinstance(node, Slice):
