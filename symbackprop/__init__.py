@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from symbackprop.blocks import columns as columns
     from symbackprop.blocks import concatenate as concatenate
     from symbackprop.blocks import rows as rows
-    from symbackprop.builders import COSTS as COSTS
-    from symbackprop.builders import mlp as mlp
+    from symbackprop.builders.attention import attention as attention
+    from symbackprop.builders.costs import COSTS as COSTS
+    from symbackprop.builders.dense import linear_regression as linear_regression
+    from symbackprop.builders.dense import logistic_regression as logistic_regression
+    from symbackprop.builders.dense import mlp as mlp
+    from symbackprop.builders.dense import residual as residual
+    from symbackprop.builders.normalization import batchnorm as batchnorm
+    from symbackprop.builders.normalization import layernorm as layernorm
+    from symbackprop.builders.recurrent import lstm as lstm
+    from symbackprop.builders.recurrent import rnn as rnn
+    from symbackprop.builders.words import word2vec as word2vec
     from symbackprop.check.gradients import assert_gradients as assert_gradients
     from symbackprop.check.gradients import check_gradients as check_gradients
     from symbackprop.check.numerical import numerical_gradient as numerical_gradient
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
     from symbackprop.functions import exp as exp
     from symbackprop.functions import gelu as gelu
     from symbackprop.functions import gelu_tanh as gelu_tanh
+    from symbackprop.functions import huber as huber
     from symbackprop.functions import identity as identity
     from symbackprop.functions import leaky_relu as leaky_relu
     from symbackprop.functions import log as log
@@ -86,7 +96,12 @@ if TYPE_CHECKING:
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
 _HOMES = {
-    "builders": ("COSTS", "mlp"),
+    "builders.attention": ("attention",),
+    "builders.costs": ("COSTS",),
+    "builders.dense": ("linear_regression", "logistic_regression", "mlp", "residual"),
+    "builders.normalization": ("batchnorm", "layernorm"),
+    "builders.recurrent": ("lstm", "rnn"),
+    "builders.words": ("word2vec",),
     "check.gradients": ("assert_gradients", "check_gradients"),
     "check.report": ("GradientCheck",),
     "verdicts": ("Verdict",),

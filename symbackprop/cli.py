@@ -119,6 +119,9 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--output-activation", metavar="NAME", help="f of the last layer, where it differs")
     group.add_argument("--cost", default="half_squared_error", metavar="NAME", help="default: half_squared_error")
     group.add_argument("--bias", action="store_true", help="add a row b to every layer")
+    group.add_argument("--average", metavar="NAME", help="sum, or divide the cost by: examples, outputs, entries")
+    group.add_argument("--layout", default="rows", metavar="NAME", help="examples in rows (default) or columns")
+    group.add_argument("--l1", default="0", metavar="LAMBDA", help="weight of the penalty λ Σ |W|, as --l2")
     group.add_argument(
         "--l2", default="0", metavar="LAMBDA", help="weight of the penalty λ/2 Σ W²: a number, or a name such as lam"
     )
@@ -156,7 +159,7 @@ _OF_MLP: dict[str, object] = {
     "output_activation": None,
     "cost": "half_squared_error",
 }
-_OF_MLP |= {"bias": False, "l2": "0"}
+_OF_MLP |= {"bias": False, "average": None, "layout": "rows", "l1": "0", "l2": "0"}
 
 
 def _network(args: argparse.Namespace) -> Any:
@@ -172,6 +175,9 @@ def _network(args: argparse.Namespace) -> Any:
         args.cost,
         output_activation=args.output_activation,
         bias=args.bias,
+        average=args.average,
+        layout=args.layout,
+        l1=_number_or_name(args.l1),
         l2=_number_or_name(args.l2),
     )
 

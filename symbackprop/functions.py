@@ -81,6 +81,8 @@ FUNCTIONS: dict[str, Row] = {row.name: row for row in [
     Row("square",     z**2,                                         r"\mathrm{square}", range=(0, inf)),
     Row("abs",        Piecewise((-z, z < 0), (0, sympy.Eq(z, 0)), (z, True)), r"\mathrm{abs}",
         stable=sympy.Abs(z), prime="sign", range=(0, inf), kinks={S.Zero: S.Zero}),
+    Row("huber",      Piecewise((-z - S.Half, z < -1), (z**2 / 2, z <= 1), (z - S.Half, True)), r"\mathrm{huber}",
+        range=(0, inf)),
     Row("sign",       Piecewise((-1, z < 0), (0, sympy.Eq(z, 0)), (1, True)), r"\operatorname{sign}",
         stable=sympy.sign(z), range=(-1, 1), kinks={S.Zero: S.Zero}),
     Row("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),

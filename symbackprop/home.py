@@ -5,7 +5,7 @@ Three students slept 3, 5 and 10 hours, studied 5, 1 and 2 hours, and scored 75,
 
 import numpy as np
 
-from symbackprop.builders import mlp
+from symbackprop.builders.dense import mlp
 from symbackprop.network import Network
 
 HOURS = np.array([[3.0, 5.0], [5.0, 1.0], [10.0, 2.0]])

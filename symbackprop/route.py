@@ -15,7 +15,6 @@ from symbackprop.adjoints import Adjoints, total_of
 from symbackprop.flow import Flow, is_name
 from symbackprop.forms import hadamard
 from symbackprop.maps import Total
-from symbackprop.network import INPUT, ONE_HOT, TARGET
 from symbackprop.nodes import MatAdd, Scaled, Zeros, split
 from symbackprop.partials import Gradient, by_entry
 from symbackprop.rules import rule_for
@@ -49,7 +48,7 @@ class _Map:
         self.position = {node: i for i, node in enumerate(flow.order)}
         self.equation = _equations(flow)
         self.depends = _dependences(flow)
-        self.examples = {s.shape[0] for s in flow.network.of_role(INPUT, TARGET, ONE_HOT)}
+        self.examples = flow.network.examples
         self.known = {flow.cost}  # whose adjoints are known
         self.named: set[Any] = set()  # whose adjoints have been given their names
 
@@ -249,8 +248,9 @@ class _Route:
             "held": held,
         }
         matrix = expression.argument if isinstance(expression, Total) else node
-        if is_matrix(matrix) and matrix.shape[0] in self.map.examples:
-            details["row"] = "example"
+        axis, sizes = self.map.examples
+        if is_matrix(matrix) and matrix.shape[axis] in sizes:
+            details[("row", "column")[axis]] = "example"
         if rule.local is not None:
             slopes = [by_entry(self._label(a), self.parameter) if a in parts else None for a in expression.args]
             written_out = rule.local.derivative(self._label(target), expression, slopes)

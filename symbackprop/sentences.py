@@ -161,7 +161,7 @@ class _Words(dict[str, str]):
 
     def _item(self) -> str:
         """What a sum looks at, one at a time."""
-        return "example" if self.step.row == "example" else "entry"
+        return "example" if "example" in {self.step.row, self.step.column} else "entry"
 
     def _shape(self) -> str:
         return " and ".join(
@@ -205,6 +205,8 @@ class _Words(dict[str, str]):
         columns = any(factor in parts for factor in factors[:-1])
         return listed(
             f"the {self.show(size)} {word}s"
-            for wanted, size, word in zip((rows, columns), self.step.node.shape, (self.step.row, "column"), strict=True)
+            for wanted, size, word in zip(
+                (rows, columns), self.step.node.shape, (self.step.row, self.step.column), strict=True
+            )
             if wanted and size != 1
         )

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import pairwise
 from numbers import Integral
 
-from sympy import Basic, Expr, Integer, Symbol
+from sympy import Add, Basic, Expr, Integer, Mul, Symbol
 
 from symbackprop.errors import ShapeError
 
@@ -40,8 +40,15 @@ def dimension(size: object) -> Expr:
 
 
 def shape_text(shape: Sequence[object]) -> str:
-    """A shape as people write it: `N×H`; a scalar's is said in words."""
-    return "×".join(str(size) for size in shape) if shape else "a scalar"
+    """A shape as people write it: `N×4H`; a scalar's is said in words."""
+    return "×".join(map(size_text, shape)) if shape else "a scalar"
+
+
+def size_text(size: object) -> str:
+    """A size: N, 4H, (D + H)."""
+    if isinstance(size, Mul) and size.args[0].is_Integer and len(size.args) == 2 and size.args[1].is_Symbol:
+        return f"{size.args[0]}{size.args[1]}"
+    return f"({size})" if isinstance(size, Add | Mul) else str(size)
 
 
 def _typed(size: Expr) -> str:

@@ -38,6 +38,7 @@ class Step:
     held: tuple[Any, ...] = ()
     symbol: Any = None
     row: str = "row"  # what a row of the node, or of what is summed, is called: an example, where it is one
+    column: str = "column"  # and what a column is
 
     @property
     def note(self) -> str:

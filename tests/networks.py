@@ -3,7 +3,17 @@
 import sympy
 
 import symbackprop as sb
-from symbackprop.builders import COSTS
+from symbackprop.builders.costs import COSTS
+from symbackprop.functions import FUNCTIONS
+
+ON_PROBABILITIES = {"binary_cross_entropy_on_probabilities", "cross_entropy_on_probabilities"}
+
+# Each activation under a cost, and each cost over two activations; a probability needs one that gives it.
+PAIRS = [
+    *((activation, "half_squared_error") for activation in FUNCTIONS),
+    *(("sigmoid", cost) for cost in COSTS),
+    *(("softplus", cost) for cost in COSTS if cost not in ON_PROBABILITIES),
+]
 
 
 def composite():
@@ -86,7 +96,7 @@ def random_network(rng):
     for k in range(int(rng.integers(2, 5))):
         there.append(net.define(f"q{k}", _random_quantity(rng, there, weights, bias, column)))
     out = net.define("out", there[-1] * last)
-    cost = list(COSTS.values())[int(rng.integers(len(COSTS)))]
+    cost = COSTS[str(rng.choice([name for name in COSTS if name not in ON_PROBABILITIES]))]
     J = cost.formula(y, out)
     if rng.random() < 0.5:
         J = J + net.dimension("D") * sb.total(sb.power(weights[0], 2)) / 3

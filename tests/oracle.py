@@ -19,6 +19,12 @@ def _erf(np_, z):
     return 2 / np.pi**0.5 * np_.exp(-z * z) * total + sign
 
 
+def _huber(np_, e):
+    """½ e², and |e| − ½ beyond 1."""
+    sign, inside = np_.sign(np_.real(e)), np_.abs(np_.real(e)) < 1
+    return inside * e**2 / 2 + (1 - inside) * (sign * e - 0.5)
+
+
 ACTIVATIONS = {
     "identity": lambda np_, z: z,
     "sigmoid": lambda np_, z: 1 / (1 + np_.exp(-z)),
@@ -39,6 +45,7 @@ ACTIVATIONS = {
     "sin": lambda np_, z: np_.sin(z),
     "cos": lambda np_, z: np_.cos(z),
     "erf": _erf,
+    "huber": _huber,
 }
 
 
@@ -54,11 +61,18 @@ def _binary_cross_entropy(np_, y, z):
 COSTS = {
     "half_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / 2,
     "mean_half_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / 2 / len(y),
+    "squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2),
     "mean_squared_error": lambda np_, y, yhat: np_.sum((y - yhat) ** 2) / y.size,
+    "absolute_error": lambda np_, y, yhat: np_.sum((y - yhat) * np_.sign(np_.real(y - yhat))),
+    "huber": lambda np_, y, yhat: np_.sum(_huber(np_, y - yhat)),
+    "binary_cross_entropy_on_probabilities": lambda np_, y, p: -np_.sum(y * np_.log(p) + (1 - y) * np_.log(1 - p)),
+    "cross_entropy_on_probabilities": lambda np_, y, p: -np_.sum(y * np_.log(p)),
+    "hinge": lambda np_, y, s: np_.sum((1 - y * s) * (np_.real(1 - y * s) > 0)),
+    "squared_hinge": lambda np_, y, s: np_.sum((1 - y * s) ** 2 * (np_.real(1 - y * s) > 0)),
     "binary_cross_entropy": _binary_cross_entropy,
     "softmax_cross_entropy": _softmax_cross_entropy,
 }
-ON_LOGITS = {"binary_cross_entropy", "softmax_cross_entropy"}
+ON_LOGITS = {"binary_cross_entropy", "softmax_cross_entropy", "hinge", "squared_hinge"}
 
 
 def mlp_cost(np_, values, layers, activation, cost, l2=0.0):

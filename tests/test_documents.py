@@ -13,6 +13,10 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+import symbackprop as sb
+from symbackprop.builders.costs import AVERAGES, COSTS, FACTORS
+from symbackprop.builders.layout import LAYOUTS
+from symbackprop.functions import FUNCTIONS
 from symbackprop.rules import RULES
 from symbackprop.sentences import (
     CANCELLATION,
@@ -96,6 +100,22 @@ def test_every_rule_is_explained():
     table = re.findall(r"^\| ([a-z -]+) \| .+ \| .+ \|$", explained, re.MULTILINE)
     assert set(rule_names()) <= set(table)
     assert set(rule_names()) == {key if isinstance(key, str) else key[0] for key in SENTENCES}
+
+
+NAMED = [*FUNCTIONS, *COSTS, *FACTORS, *AVERAGES, *LAYOUTS]  # before any test registers a function
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_row_of_a_table_is_in_the_documents(name):
+    page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    assert f"`{name}`" in page or f'"{name}"' in page
+
+
+def test_every_builder_is_in_the_documents():
+    page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    modules = [module for name, module in sb._HOME.items() if module.startswith("builders") and name != "COSTS"]
+    assert len(modules) == 10
+    assert all(f"`sb.{name}" in page for name, home in sb._HOME.items() if home in modules and name != "COSTS")
 
 
 def rewritten(text, folder):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
-from symbackprop.builders import COSTS
+from symbackprop.builders.costs import COSTS
 from symbackprop.functions import FUNCTIONS
 from symbackprop.generate.schedule import schedule
 from symbackprop.maps import Elementwise
 from symbackprop.nodes import postorder
+from tests.networks import ON_PROBABILITIES, PAIRS
 
 
 def home():
@@ -50,8 +51,7 @@ def test_home_gradients_against_the_lesson_written_out():
     np.testing.assert_allclose(dJdW2, a2.T @ delta3, rtol=1e-12)
 
 
-@pytest.mark.parametrize("cost", COSTS)
-@pytest.mark.parametrize("activation", FUNCTIONS)
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
 def test_source_is_the_text_that_runs_and_imports_numpy_alone(activation, cost, rng):
     d = sb.derive(sb.mlp(["D", "H", "K"], activation, cost, bias=True, l2="lam"))
     source, f = d.to_source(), d.to_numpy()
@@ -121,15 +121,27 @@ def test_finite_and_right_at_1200(z, cost):
         J, dJdW1 = d.to_numpy()(**values)
     sigmoid, other = (1.0 if z > 0 else 0.0), 1 / (1 + np.exp(-0.5))
     slope = other * (1 - other)
+    errors = np.array([0.25 - sigmoid, 0.75 - other])
+    squared = np.sum(errors**2) / 2, [0, -errors[1] * slope]
+    binary = max(z, 0) - 0.25 * z + np.log1p(np.exp(0.5)) - 0.75 * 0.5, [sigmoid - 0.25, other - 0.75]
+    margins = np.array([1 - 0.25 * z, 1 - 0.75 * 0.5])
+    positive = np.maximum(margins, 0)
     expected = {
-        "half_squared_error": (((0.25 - sigmoid) ** 2 + (0.75 - other) ** 2) / 2, [0, -(0.75 - other) * slope]),
-        "mean_half_squared_error": (((0.25 - sigmoid) ** 2 + (0.75 - other) ** 2) / 2, [0, -(0.75 - other) * slope]),
-        "mean_squared_error": (((0.25 - sigmoid) ** 2 + (0.75 - other) ** 2) / 2, [0, -(0.75 - other) * slope]),
-        "binary_cross_entropy": (
-            max(z, 0) - 0.25 * z + np.log1p(np.exp(0.5)) - 0.75 * 0.5,
-            [sigmoid - 0.25, other - 0.75],
-        ),
+        "half_squared_error": squared,
+        "mean_half_squared_error": squared,
+        "squared_error": (2 * squared[0], [0, 2 * squared[1][1]]),
+        "mean_squared_error": squared,
+        "absolute_error": (np.abs(errors).sum(), [0, -np.sign(errors[1]) * slope]),
+        "huber": squared,
+        "binary_cross_entropy": binary,
+        "binary_cross_entropy_on_probabilities": binary,
         "softmax_cross_entropy": (max(z, 0.5) - 0.25 * z - 0.75 * 0.5, [sigmoid - 0.25, (1 - sigmoid) - 0.75]),
+        "cross_entropy_on_probabilities": (
+            0.25 * max(-z, 0) + 0.75 * np.log1p(np.exp(-0.5)),
+            [0.25 * (sigmoid - 1), 0.75 * (other - 1)],
+        ),
+        "hinge": (positive.sum(), -np.array([0.25, 0.75]) * (margins > 0)),
+        "squared_hinge": (np.sum(positive**2), -2 * np.array([0.25, 0.75]) * positive),
     }[cost]
     assert pytest.approx(expected[0], rel=1e-14) == J
     np.testing.assert_allclose(dJdW1, [expected[1]], rtol=1e-14, atol=1e-15)
@@ -210,7 +222,8 @@ def test_what_can_be_converted_is_and_inputs_are_never_modified():
 @pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
 @pytest.mark.parametrize("cost", COSTS)
 def test_the_type_of_floats_is_kept(dtype, cost, rng):
-    d = sb.derive(sb.mlp(["D", "H", "K"], "softplus", cost, bias=True, l2="lam"))
+    output = "sigmoid" if cost in ON_PROBABILITIES else None
+    d = sb.derive(sb.mlp(["D", "H", "K"], "softplus", cost, output_activation=output, bias=True, l2="lam"))
     values = sb.random_values(d.network, seed=int(rng.integers(2**31)))
     exact = d.to_numpy()(**values)
     result = d.to_numpy()(**{n: v.astype(dtype) if isinstance(v, np.ndarray) else v for n, v in values.items()})

@@ -64,7 +64,7 @@ class Tree(HTMLParser):
 
 def every_network():
     yield from (sb.mlp(["D", "H", "K"], name, bias=True) for name in FUNCTIONS)
-    yield from (sb.mlp(["D", "H", "K"], "tanh", cost, bias=True, l2="lam") for cost in sb.COSTS)
+    yield from (sb.mlp(["D", "H", "K"], "sigmoid", cost, bias=True, l2="lam") for cost in sb.COSTS)
     yield sb.mlp([2, 3, 4, 1], "relu", output_activation="leaky_relu")
     yield from (networks.composite(), networks.tied(), networks.rnn(3), networks.residual(2), odd_names())
 

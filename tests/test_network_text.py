@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
-from symbackprop.builders import COSTS
 from symbackprop.errors import FormulaError
 from symbackprop.formula import CALLS
-from symbackprop.functions import FUNCTIONS
 from symbackprop.names import RESERVED
 from tests.evaluator import random_point
-from tests.networks import composite, random_network, residual, rnn, tied, tied_across_sections
+from tests.networks import PAIRS, composite, random_network, residual, rnn, tied, tied_across_sections
 
 
 def same(one, other):
@@ -29,8 +27,7 @@ def assert_printed_back(net):
     assert same(again, net)
 
 
-@pytest.mark.parametrize("activation", FUNCTIONS)
-@pytest.mark.parametrize("cost", COSTS)
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
 def test_every_network_of_the_builder_is_printed_back(activation, cost):
     assert_printed_back(sb.mlp(["D", "H", "K"], activation, cost, bias=True, l2="lam"))
     assert_printed_back(sb.mlp([4, 3, 1], activation, cost, bias=True, l2=0.1, examples=5))

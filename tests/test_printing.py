@@ -8,10 +8,10 @@ import pytest
 import sympy
 
 import symbackprop as sb
-from symbackprop.builders import COSTS
-from symbackprop.functions import FUNCTION, FUNCTIONS
+from symbackprop.functions import FUNCTIONS
 from symbackprop.printing.latex import latex, latex_name
 from symbackprop.printing.text import text, text_name, typed
+from tests.networks import PAIRS
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="LATEX IS MISSING: pdflatex is not installed, no document was compiled"
@@ -200,9 +200,8 @@ def networks_to_compile():
     yield sb.home_network()
     yield sb.mlp(["D", "H", "K"], bias=True, l2="lam", cost="mean_half_squared_error")
     yield sb.mlp([f"H{k}" for k in range(13)], "relu", "softmax_cross_entropy", bias=True, l2=0.01)
-    for cost in COSTS:
-        for activation in FUNCTION:
-            yield sb.mlp([4, "H", 2], activation, cost)
+    for activation, cost in PAIRS:
+        yield sb.mlp([4, "H", 2], activation, cost)
     net = sb.Network()
     h_1, S = net.input("h_1", "N_t", "D"), net.parameter("W_hh", "D", "D")
     alpha = net.define("alpha", sympy.log(1 + sb.total(sb.power(S, 2))))

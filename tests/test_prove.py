@@ -10,7 +10,7 @@ import sympy
 
 import symbackprop as sb
 from symbackprop import adjoints, forms, functions, nodes, route, rules
-from symbackprop.builders import COSTS
+from symbackprop.builders.costs import COSTS
 from symbackprop.derivation import Derivation
 from symbackprop.flow import Flow
 from symbackprop.maps import Broadcast, Elementwise, Softmax, Sums
@@ -20,6 +20,7 @@ from symbackprop.prove.calculus import Calculus
 from symbackprop.prove.recount import Recount
 from symbackprop.rules import RULES
 from symbackprop.shapes import dimension
+from tests.networks import ON_PROBABILITIES
 from tests.test_rules import network_of
 from tests.test_steps import composite
 
@@ -50,7 +51,8 @@ def test_the_home_network_is_proved(rng):
 
 def networks():
     for cost in COSTS:
-        yield sb.mlp(["D", "H", "G", "K"], "tanh", cost, bias=True, l2="lam")
+        output = "sigmoid" if cost in ON_PROBABILITIES else None
+        yield sb.mlp(["D", "H", "G", "K"], "tanh", cost, output_activation=output, bias=True, l2="lam")
     for activation in functions.FUNCTIONS:
         yield sb.mlp([4, 3, 2], activation, output_activation="identity")
     yield sb.mlp([784, 30, 10], "relu", "softmax_cross_entropy")

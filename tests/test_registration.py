@@ -35,7 +35,7 @@ SMOOTH = {
     "log_cosh":  log(cosh(z)),
     "celu":      Max(0, z) + Min(0, exp(z) - 1),
     "hyper":     sqrt(1 + z**2) - 1,
-    "huber":     Piecewise((z**2 / 2, Abs(z) <= 1), (Abs(z) - Rational(1, 2), True)),
+    "near_far":  Piecewise((z**2 / 2, Abs(z) <= 1), (Abs(z) - Rational(1, 2), True)),
 }
 KINKED = {  # the kinks, and f′ there
     "relu_six":  (Min(Max(z, 0), 6), {0: 0, 6: 0}),

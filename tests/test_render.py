@@ -7,13 +7,13 @@ import subprocess
 import pytest
 
 import symbackprop as sb
-from symbackprop.builders import COSTS
+from symbackprop.builders.costs import COSTS
 from symbackprop.printing.latex import Latex
 from symbackprop.printing.text import Text
 from symbackprop.render.outline import DETAILS, VIEWS, function_names
 from symbackprop.sentences import why
 from symbackprop.shapes import shape_text
-from tests.networks import composite, residual, rnn, tied, tied_across_sections
+from tests.networks import ON_PROBABILITIES, composite, residual, rnn, tied, tied_across_sections
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="LATEX IS MISSING: pdflatex is not installed, no document was compiled"
@@ -180,7 +180,8 @@ def all_documents():
     for name, network in NETWORKS.items():
         yield name, network()
     for cost in COSTS:
-        yield cost, sb.mlp(["D", "H", "K"], "tanh", cost, bias=True, l2="lam")
+        output = "sigmoid" if cost in ON_PROBABILITIES else None
+        yield cost, sb.mlp(["D", "H", "K"], "tanh", cost, output_activation=output, bias=True, l2="lam")
 
 
 @needs_latex

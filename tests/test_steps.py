@@ -11,12 +11,12 @@ import pytest
 
 import symbackprop as sb
 from symbackprop import forms, nodes, rules
-from symbackprop.builders import COSTS
+from symbackprop.builders.costs import COSTS
 from symbackprop.maps import Elementwise, Total
 from symbackprop.partials import PARTIALS, ByEntry, Entrywise, Gradient
 from symbackprop.shapes import is_matrix
 from tests.evaluator import Point
-from tests.networks import composite, random_network, residual, rnn, tied, tied_across_sections
+from tests.networks import ON_PROBABILITIES, composite, random_network, residual, rnn, tied, tied_across_sections
 
 STEP = 1e-5
 
@@ -74,7 +74,7 @@ def all_false(point, rng):
 def named_networks():
     yield "home", sb.home_network()
     for cost in COSTS:
-        output = None if cost.endswith("entropy") else "tanh"
+        output = None if COSTS[cost].on_logits else "sigmoid" if cost in ON_PROBABILITIES else "tanh"
         yield cost, sb.mlp([4, 3, 6, 2], "softplus", cost, output_activation=output, bias=True, l2="lam")
     yield "composite", composite()
     yield "tied", tied()

@@ -7,7 +7,7 @@ from sympy.printing.latex import modifier_dict
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 
 _MODIFIERS = sorted((m for m in modifier_dict if m in {"hat", "bar", "tilde", "prime", "dot"}), key=len, reverse=True)
-_SHORT_GREEK = {"lam": "lambda"}
+_SHORT_GREEK = {"lam": "lambda", "eps": "epsilon"}
 
 
 @dataclass(frozen=True)

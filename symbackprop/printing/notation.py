@@ -243,13 +243,15 @@ class Notation:
         if not below:
             return self.factors(above)
         divisor = self.factors(below) if len(below) == 1 else self.wrap(self.factors(below))
-        return f"{self.factors(above) if above else 1}/{divisor}"
+        return f"{self.factors(above, divided=True) if above else 1}/{divisor}"
 
-    def factors(self, factors: list[Any]) -> str:
+    def factors(self, factors: list[Any], *, divided: bool = False) -> str:
+        """A product entry by entry; a ∂C/∂W in it needs no brackets, but for the last one before a /."""
         least = POWER if len(factors) > 1 else PRODUCT + 1
         numbers = all(factor.shape == (1, 1) for factor in factors)
+        plain = factors[:-1] if divided else factors if len(factors) > 1 else []
         return (self.times if numbers else self.entrywise).join(
-            self._print(f) if isinstance(f, PARTIALS) and len(factors) > 1 else self.bracket(_simple_power(f), least)
+            self._print(f) if isinstance(f, PARTIALS) and f in plain else self.bracket(_simple_power(f), least)
             for f in factors
         )
 

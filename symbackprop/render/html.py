@@ -125,7 +125,7 @@ class _Page:
         equations = len(block.rows) - len(self.outline.definitions)
         functions = zip(self.outline.definitions, block.rows[equations:], strict=True)
         lines = [self.lines(block.rows[:equations]), *(self.line([row], self.slope(f.order)) for f, row in functions)]
-        return "\n".join(["<p>Rows are examples.</p>", table, *lines])
+        return "\n".join([f"<p>{self.outline.examples}.</p>", table, *lines])
 
     def slope(self, order: int) -> str:
         """What proves f′, where f′ is what is shown."""

@@ -90,7 +90,7 @@ class _Writer:
         self.printer = Latex(outline.function_names)
 
     def blocks(self) -> list[Block]:
-        network = [Block("Network", tuple(self.network()), f"Rows are examples; {self.declarations()}.")]
+        network = [Block("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]
         sections = [Block(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections]
         result = Block("Result", tuple(self.rows(self.outline.result)))
         return [*(network if self.outline.network else []), *sections, result]

@@ -58,6 +58,11 @@ class Outline:
     result: tuple[Line, ...]  # the backpropagation equations: a line for each δ and for each gradient
 
     @property
+    def examples(self) -> str:
+        axis, _ = self.tape.network.examples
+        return f"{('Rows', 'Columns')[axis]} are examples"
+
+    @property
     def definitions(self) -> list[ElementwiseFunction]:
         """f and f′ for each function, but for the f that its own name says: tanh(z) = tanh(z)."""
         return [

@@ -28,7 +28,7 @@ class _TextDocument:
         return "\n\n".join([*blocks, self.result()])
 
     def network(self) -> str:
-        lines = ["Network (rows are examples)", *self.declarations(), *self.lines(self.outline.network)]
+        lines = [f"Network ({self.outline.examples.lower()})", *self.declarations(), *self.lines(self.outline.network)]
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""Well-known networks, said through `Network` like any other."""
