@@ -275,7 +275,8 @@ def small_sizes(network: Network) -> dict[Any, int]:
         tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
     )
     kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # with places that are numbers
-    every = dict.fromkeys(size for sizes in meet for size in sizes)
+    unused = (size for argument in network.arguments for size in shape_of(argument))
+    every = dict.fromkeys(size for sizes in (*meet, unused) for size in sizes)
     fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
     named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
     free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
