@@ -24,7 +24,13 @@ BINARY = [
     "{} * tanh({}) / 2",
 ]
 SCALARS = ["norm(2 + cos({}))", "mean({})", "sum(tanh({}))", "max({})", "log(1 + sum({}**2))", "sqrt(1 + sum({}**2))"]
-COSTS = ["sum({}**2) / 2", "mean(tanh({}))", "sum(sqrt(1 + {}**2)) / N", "-sum(log_softmax({}))", "norm(2 + sin({})) + sum({})"]
+COSTS = [
+    "sum({}**2) / 2",
+    "mean(tanh({}))",
+    "sum(sqrt(1 + {}**2)) / N",
+    "-sum(log_softmax({}))",
+    "norm(2 + sin({})) + sum({})",
+]
 SQUARE = ["trace({0})", "trace({0} @ {0}) / 2", "log(det({0} @ {0}.T + eye({1})))", "sum(inv({0} @ {0}.T + eye({1})))"]
 
 

@@ -29,7 +29,8 @@ def latex_name(name: str) -> str:
     if parts.modifier:
         base = modifier_dict[parts.modifier](base)
     if parts.subscript:
-        word = len(parts.subscript) > 2 and "_" not in parts.subscript
+        below = read_name(parts.subscript)
+        word = len(parts.subscript) > 2 and "_" not in parts.subscript and not (below.modifier or below.greek)
         base += rf"_{{\mathrm{{{parts.subscript}}}}}" if word else f"_{{{latex_name(parts.subscript)}}}"
     return f"{base}^{{({parts.index})}}" if parts.index else base
 

@@ -181,7 +181,7 @@ class Notation:
             other = [known[0] * Verbatim(self.of_z(known[1]))] if known is not None and named else []
             return [function.expression, *other]
         both = [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
-        return both if self._print(both[0]) != self._print(both[1]) else both[:1]
+        return both if output.xreplace({a: function.row.f}) != function.expression else both[:1]
 
     def of_z(self, function: Any) -> str:
         return f"{self.function_name(function)}(z)"

@@ -27,7 +27,7 @@ def text_name(name: str) -> str:
     parts = read_name(name)
     if not parts.greek or parts.modifier or parts.greek == "Sigma":  # Σ is the sum
         return name
-    subscript = f"_{parts.subscript}" if parts.subscript else ""
+    subscript = f"_{text_name(parts.subscript)}" if parts.subscript else ""
     return f"{greek_unicode[parts.greek]}{subscript}{parts.index}"
 
 
