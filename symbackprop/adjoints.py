@@ -33,6 +33,7 @@ class Adjoints:
     named: dict[Any, Adjoint] = field(default_factory=dict)
     shares: dict[tuple[Any, Any], Any] = field(default_factory=dict)
     stages: dict[Any, list[Stage]] = field(default_factory=dict)  # from the sum of the shares to the value
+    expressions: dict[Any, Any] = field(default_factory=dict)  # what the names stand for
 
     def of(self, node: Any) -> Any:
         """∂J/∂node: by its name, if it has one."""
@@ -53,6 +54,7 @@ def adjoints(flow: Flow, *, of_outputs: bool = False) -> Adjoints:
         if node != flow.cost and _deserves_name(flow, node, found.values[node]):
             symbol = names.symbol_for(node)
             found.named[node] = Adjoint(symbol, found.values[node], node)
+            found.expressions[symbol] = found.values[node]
         for part, share in _shares(flow, node, found.of(node)):
             found.shares[node, part] = in_terms_of_output(share, flow.names) if of_outputs else share
     return found
@@ -62,8 +64,7 @@ def _simplify(flow: Flow, found: Adjoints, node: Any) -> None:
     """Take the simpler form of an adjoint, if it has one; a constant multiple is left to what it is a multiple of."""
     if not flow.parts[node] or isinstance(flow.made_by[node], Scaled):
         return
-    adjoints = {adjoint.symbol: adjoint.expression for adjoint in found.named.values()}
-    stages = simplified(found.values[node], adjoints, flow.names)
+    stages = simplified(found.values[node], found.expressions, flow.names)
     if stages:
         found.stages[node] = stages
         found.values[node] = stages[-1].value

@@ -73,7 +73,8 @@ def _stages(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any])
 
 def _inserted(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any]) -> Any:
     """Other adjoints that have a division written out, and f′(z), by which it may cancel, in terms of f(z)."""
-    divided = {s: e for s, e in adjoints.items() if value.has(s) and _divides(e)}
+    named = (part for part in postorder(value) if part.is_symbol and part in adjoints)
+    divided = {symbol: adjoints[symbol] for symbol in named if _divides(adjoints[symbol])}
     if not divided and not _divides(value):
         return value
     return in_terms_of_output(value.xreplace(divided), outputs)

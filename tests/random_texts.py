@@ -118,7 +118,7 @@ def _matmul(pool, some):
 def _scalar(pool, some):
     """A matrix times a scalar that is computed."""
     a, b = some(pool.matrices()), some(pool.matrices())
-    square = [name for name in pool.matrices(lambda shape: shape[0] == shape[1] != "1")]
+    square = list(pool.matrices(lambda shape: shape[0] == shape[1] != "1"))
     formula = (
         some(SQUARE).format(square[-1], pool.shapes[square[-1]][0])
         if square and some([0, 1])

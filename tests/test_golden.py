@@ -11,16 +11,16 @@ FOLDER = Path(__file__).with_name("golden")
 RESULTS = {
     "dense layer":              lambda: sb.mlp(["D", "H", "K"], bias=True, l2="lam"),
     "linear regression":        lambda: sb.linear_regression("D", "K"),
-    "logistic regression":      lambda: sb.logistic_regression(),
+    "logistic regression":      sb.logistic_regression,
     "softmax and cross-entropy": lambda: sb.logistic_regression("D", "K"),
     "support vector machine":   lambda: sb.mlp(["D", "K"], cost="hinge", average="examples", l2="lam"),
-    "batch normalization":      lambda: sb.batchnorm(),
-    "layer normalization":      lambda: sb.layernorm(),
-    "attention":                lambda: sb.attention(),
+    "batch normalization":      sb.batchnorm,
+    "layer normalization":      sb.layernorm,
+    "attention":                sb.attention,
     "recurrent network":        lambda: sb.rnn(3),
     "LSTM cell":                lambda: sb.lstm(1),
     "residual connection":      lambda: sb.residual("D", 2),
-    "word2vec":                 lambda: sb.word2vec(),
+    "word2vec":                 sb.word2vec,
     "autoencoder":              lambda: sb.parse_network("X: input(N, D)\nW: parameter(D, H)\nJ = mean((X - sigmoid(X @ W) @ W.T)**2)"),
 }
 # fmt: on
