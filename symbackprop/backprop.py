@@ -24,7 +24,10 @@ def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -
     """The parameters named in `wrt`, all by default, in declared order."""
     names = {str(p.name): p for p in network.parameters}
     if not names:
-        raise DerivationError("this network has no parameters to derive by; declare some with net.parameter(…)")
+        raise DerivationError(
+            "this network has no parameters to derive by; declare one, as in W: parameter(D, K) in a text, or by "
+            "net.parameter('W', …)"
+        )
     if wrt is None:
         return network.parameters
     if not isinstance(wrt, Iterable | Basic):

@@ -110,7 +110,10 @@ def _command(commands: Any, name: str, run: Callable[[Any], int], what: str) -> 
 def _network_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network", "without these, the home network: 2-3-1, sigmoid, half_squared_error")
     group.add_argument(
-        "model", nargs="?", metavar="MODEL", help="a file with a network in NumPy syntax (- reads what is piped in)"
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help=f"a file with a network in NumPy syntax (- reads what is piped in), or one of {', '.join(_BUILDERS)}",
     )
     group.add_argument(
         "--sizes", default="2-3-1", metavar="D-H-K", help="width of each layer, numbers or names (default: 2-3-1)"
@@ -118,7 +121,7 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--activation", default="sigmoid", metavar="NAME", help="f of every layer (default: sigmoid)")
     group.add_argument("--output-activation", metavar="NAME", help="f of the last layer, where it differs")
     group.add_argument("--cost", default="half_squared_error", metavar="NAME", help="default: half_squared_error")
-    group.add_argument("--bias", action="store_true", help="add a row b to every layer")
+    group.add_argument("--bias", action="store_true", help="add a bias b to every layer")
     group.add_argument("--average", metavar="NAME", help="sum, or divide the cost by: examples, outputs, entries")
     group.add_argument("--layout", default="rows", metavar="NAME", help="examples in rows (default) or columns")
     group.add_argument("--l1", default="0", metavar="LAMBDA", help="weight of the penalty λ Σ |W|, as --l2")
@@ -153,6 +156,10 @@ def _output_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write to this file rather than to the terminal")
 
 
+_BUILDERS = (
+    *("linear_regression", "logistic_regression", "residual", "rnn", "lstm", "batchnorm", "layernorm", "attention"),
+    "word2vec",
+)
 _OF_MLP: dict[str, object] = {
     "sizes": "2-3-1",
     "activation": "sigmoid",
@@ -166,7 +173,10 @@ def _network(args: argparse.Namespace) -> Any:
     if args.model is not None:
         given = [f"--{name.replace('_', '-')}" for name, default in _OF_MLP.items() if getattr(args, name) != default]
         if given:
-            raise SymbackpropError(f"{', '.join(given)}: the network is said by {args.model}; leave one of them out")
+            source = "what is piped in" if args.model == "-" else args.model
+            raise SymbackpropError(f"{', '.join(given)}: the network is said by {source}; leave one of them out")
+        if args.model in _BUILDERS and not Path(args.model).exists():
+            return getattr(sb, args.model)()
         return _read_network(args.model)
     sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", args.sizes)]
     return sb.mlp(

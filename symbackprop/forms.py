@@ -85,6 +85,8 @@ def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
 def transposed(matrix: Any) -> Any:
     """The transpose, moved inward to the factors of a product."""
     coefficient, matrix = split(matrix)
+    if matrix.shape == (1, 1):
+        return scaled(coefficient, matrix)
     if isinstance(matrix, MatMul):
         return scaled(coefficient, MatMul(*[transposed(factor) for factor in reversed(matrix.args)]))
     if isinstance(matrix, Ones | Zeros):

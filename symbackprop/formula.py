@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -66,6 +67,8 @@ class Source:
         sign = self.lines[line - 1][column : column + 1] if self.lines else ""
         if sign in _SIGNS:
             return f"{quoted:.60}: {sign} is written {_SIGNS[sign]} here"
+        if re.search(r"\blambda\b", quoted):
+            return f"{quoted:.60}: lambda is a word of Python itself; write lam, which is printed as λ"
         return f"{quoted:.60}: {error.msg}; a product needs its sign, as in X @ W or 2 * X"
 
     def quote(self, node: ast.AST) -> str:
@@ -201,6 +204,15 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 }
 _UNARY: dict[type, Callable[[Any], Any]] = {ast.USub: lambda a: -a, ast.UAdd: lambda a: a}
 _CONSTANTS = {"pi": sympy.pi}
+_WRITTEN_OUT = {
+    "cross_entropy":        "-sum(Y * log_softmax(z)) / N",
+    "binary_cross_entropy": "sum(softplus(z) - y * z) / N",
+    "mse":                  "mean((y - yhat)**2)",
+    "std":                  "sqrt(var(z, axis=0, keepdims=True))",
+    "dropout":              "z * M, with a mask M that is an input",
+    "outer":                "a @ b.T of two columns",
+    "where":                "z * M, with a mask M that is an input",
+}
 _INSTEAD: dict[type, str] = {
     ast.BitXor:      "^ is no power in Python; write **",
     ast.FloorDiv:    "// rounds down, which has no derivative; write /",
@@ -208,7 +220,7 @@ _INSTEAD: dict[type, str] = {
     ast.Compare:     "a comparison cannot be part of a formula; a mask is an input, and a positive part is relu(z)",
     ast.IfExp:       "a choice cannot be part of a formula; relu, abs and maximum make the usual ones",
     ast.BoolOp:      "and, or cannot be part of a formula",
-    ast.Lambda:      "a lambda cannot be part of a formula; write what it computes",
+    ast.Lambda:      "a lambda cannot be part of a formula; write what it computes, and λ as lam",
     ast.ListComp:    "a loop cannot be part of a formula; write out its terms",
     ast.GeneratorExp: "a loop cannot be part of a formula; write out its terms",
     ast.Tuple:       "a tuple is no quantity; a shape stands in ones((N, D)), matrices in concatenate((a, b))",
@@ -323,6 +335,7 @@ class Formula:
         if known is not None:
             return name, known, []
         hint = nearest(name, [*CALLS, *FUNCTION]) if len(dotted) < 40 else "it is no function of formulas"
+        hint = f"write {_WRITTEN_OUT[name]}" if name in _WRITTEN_OUT else hint
         raise NetworkError(f"unknown function {dotted:.40}: {hint}")
 
     def _known(self, name: str) -> Callable[..., Any] | None:

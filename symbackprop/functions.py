@@ -91,6 +91,7 @@ FUNCTIONS: dict[str, Row] = {row.name: row for row in [
 ]}
 # fmt: on
 ALIASES = {"absolute": "abs"}
+_ALSO_CALLED = {"linear": "identity", "swish": "silu", "logistic": "sigmoid", "hard_tanh": "a function to sb.register"}
 
 
 class ElementwiseFunction(Basic):
@@ -224,9 +225,11 @@ def function_named(name: object) -> ElementwiseFunction:
     if not isinstance(name, str) or name not in FUNCTION:
         if name == "softmax":
             raise SymbackpropError(
-                "softmax mixes the entries of a row; use cost='softmax_cross_entropy', or sb.softmax"
+                "softmax mixes the entries of a row: it can be output_activation='softmax' of sb.mlp alone; "
+                "cost='softmax_cross_entropy' has it in it"
             )
-        raise SymbackpropError(f"unknown activation {name!r}: {nearest(name, FUNCTION)}")
+        hint = f"here it is {_ALSO_CALLED[str(name)]}" if str(name) in _ALSO_CALLED else nearest(name, FUNCTION)
+        raise SymbackpropError(f"unknown activation {name!r:.60}: {hint}")
     return FUNCTION[str(name)]
 
 

@@ -66,7 +66,8 @@ def _require_identifier(name: str) -> None:
     if not name.isidentifier():
         raise NameInUseError(f"{name!r} is no identifier: a name begins with a letter and has letters, digits and _")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise NameInUseError(f"{name} is a word of Python itself; choose another name, for example {name}_1")
+        other = {"lambda": "lam"}.get(name, f"{name}_1")
+        raise NameInUseError(f"{name} is a word of Python itself; choose another name, for example {other}")
 
 
 def _in_ascii(character: str) -> str:

@@ -81,6 +81,8 @@ class _Reader:
                 self._define(node, name, value)
             case ast.Assign():
                 raise NetworkError(f"{self.source.quote(node)}: an equation has one name on its left side")
+            case ast.Expr(value=ast.Lambda()):
+                raise NetworkError(f"{self.source.quote(node)}: lambda is a word of Python itself; write lam")
             case ast.Expr():
                 raise NetworkError(f"{self.source.quote(node)}: this says nothing; an equation is name = formula")
             case _:

@@ -14,12 +14,13 @@ from sympy import Add, Mul
 from symbackprop.adjoints import Adjoints, total_of
 from symbackprop.flow import Flow, is_name
 from symbackprop.forms import hadamard
-from symbackprop.maps import Total
+from symbackprop.maps import Elementwise, Total
 from symbackprop.nodes import MatAdd, Scaled, Zeros, split
 from symbackprop.partials import Gradient, by_entry
 from symbackprop.rules import rule_for
 from symbackprop.sentences import DEFINITION, KNOWN_ERRORS, NAMED_ERROR, NO_DEPENDENCE, SAME_QUANTITY, SEVERAL_USES
 from symbackprop.shapes import is_matrix, shape_of
+from symbackprop.simplify import in_terms_of_output
 from symbackprop.tape import Section, Step
 
 
@@ -185,7 +186,8 @@ class _Route:
         if starts == [self.flow.cost]:
             return self._line(DEFINITION, self.gradient, after, node=self.flow.cost)
         rule = KNOWN_ERRORS if len(starts) == 1 else SEVERAL_USES
-        return self._line(rule, self.gradient, after, node=self.parameter, parts=tuple(starts), held=self.held)
+        known = tuple((node, self.found.of(node)) for node in starts)
+        return self._line(rule, self.gradient, after, node=self.parameter, known=known, held=self.held)
 
     def _name(self, node: Any) -> Iterator[Step]:
         adjoint = self.found.named.get(node)
@@ -257,11 +259,20 @@ class _Route:
             between = paired(self.found.of(target), written_out).xreplace(self.flow.names)
             yield self._line(rule.local.name, before, between, **details)
             before, details["held"] = between, ()
+            details["slope"] = self._slope(target, expression, parts)
         after = self._sum_of_parts(target, parts)
         varying = sum(argument in parts or argument in held for argument in expression.args)
         yield self._line(rule.named(varying), before, after, **details)
         if isinstance(expression, Add | MatAdd):  # every term has the adjoint of the sum
             self.map.known |= {part for part in still if len(self.flow.users[part]) == 1}
+
+    def _slope(self, node: Any, expression: Any, parts: list[Any]) -> Any:
+        """f′ of an elementwise function, as it stands in the shares."""
+        if not isinstance(expression, Elementwise):
+            return None
+        slope = expression.function.prime(expression.argument)
+        written = any(self.found.shares[node, part].has(slope) for part in parts)
+        return slope if written else in_terms_of_output(slope, self.flow.names)
 
     def _sum_of_parts(self, node: Any, parts: list[Any]) -> Any:
         ends = [self._past_factors(node, part) for part in parts]

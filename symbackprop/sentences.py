@@ -12,6 +12,7 @@ from symbackprop.errors import listed
 from symbackprop.functions import Applied
 from symbackprop.maps import Broadcast, Elementwise, Total
 from symbackprop.partials import Gradient, by_entry
+from symbackprop.shapes import is_matrix
 
 # The rules that are not of one kind of node.
 DEFINITION = "definition"
@@ -37,8 +38,13 @@ def note(step: Any, show: Show) -> str:
 
 
 def _once(quantity: Any) -> Any:
-    """A repeated row or column as the row or column."""
-    return quantity.argument if isinstance(quantity, Broadcast) else quantity
+    """A repeated row, column or number as what is repeated."""
+    if not is_matrix(quantity):
+        return quantity
+    coefficient, core = nodes.split(quantity)
+    if isinstance(core, nodes.Ones):
+        return coefficient
+    return nodes.scaled(coefficient, core.argument) if isinstance(core, Broadcast) else quantity
 
 
 def why(step: Any, show: Show) -> str:
@@ -57,7 +63,7 @@ SENTENCES: dict[Any, str] = {
     SEVERAL_USES:   "{node} is used in several places: what comes through each of them is added up.",
     SAME_QUANTITY:  "{node} is another name of {parts}.",
     NO_DEPENDENCE:  "{constants} {do} not change with {wrt}: the derivative is 0.",
-    SUBSTITUTION:   "What the names stand for is written out: something will cancel.",
+    SUBSTITUTION:   "What the names stand for, and slopes in terms of f, is written out: something will cancel.",
     CANCELLATION:   "Entry by entry, what is multiplied and divided by the same cancels.",
     ONE_HOT_ROWS:   "Each row of {one_hot} has one 1 and else zeros: it adds up to 1.",
     "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",
@@ -188,15 +194,16 @@ class _Words(dict[str, str]):
         return self._listed(sorted(self.step.before.atoms(nodes.OneHot), key=str))
 
     def _slope(self) -> str:
-        """f′ at its argument."""
-        return self.show(self.step.expression.function.prime(self.step.expression.argument))
+        """f′ at its argument, as the line has it."""
+        return self.show(_once(self.step.slope))
 
     def _function(self) -> str:
         return self.show(self.step.expression.func(self.step.expression.function, *self.step.expression.operands))
 
     def _errors(self) -> str:
-        """∂J/∂… of the parts."""
-        return self._listed(Gradient(self.step.before.cost, part) for part in self.step.parts)
+        """∂J/∂… of the parts: δ, where it is one."""
+        known, cost = self.step.known, self.step.before.cost
+        return self._listed(dict.fromkeys(error if error.is_symbol else Gradient(cost, of) for of, error in known))
 
     def _added(self) -> str:
         """What products with transposes add up: rows for what stands on the right, columns for the left."""

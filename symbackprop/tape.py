@@ -37,6 +37,8 @@ class Step:
     constants: tuple[Any, ...] = ()
     held: tuple[Any, ...] = ()
     symbol: Any = None
+    known: tuple[tuple[Any, Any], ...] = ()  # quantities with their ∂J/∂…, from which the route goes on
+    slope: Any = None  # f′ at its argument, in the form that the line has
     row: str = "row"  # what a row of the node, or of what is summed, is called: an example, where it is one
     column: str = "column"  # and what a column is
 
@@ -77,6 +79,17 @@ class Tape:
     @property
     def cost(self) -> Equation:
         return self.equations[-1]
+
+    @property
+    def used_adjoints(self) -> tuple[Adjoint, ...]:
+        """Those that a gradient is made of: others are left behind where something cancels."""
+        used: set[Any] = set().union(*(gradient.free_symbols for gradient in self.gradients.values()))
+        kept = []
+        for adjoint in reversed(self.adjoints):
+            if adjoint.symbol in used:
+                used |= adjoint.expression.free_symbols
+                kept.append(adjoint)
+        return tuple(reversed(kept))
 
     @property
     def result_names(self) -> tuple[str, ...]:

@@ -109,16 +109,17 @@ def _binary(pool, some):
 def _matmul(pool, some):
     a = some(pool.matrices())
     rows, inner = pool.shapes[a]
-    fitting = [(b, ".T" * turned) for turned in (0, 1) for b in pool.matrices(lambda shape: shape[turned] == inner)]
-    if fitting:
-        b, turn = some(fitting)
-        pool.define(f"{a} @ {b}{turn} / 2", (rows, pool.shapes[b][0 if turn else 1]))
+    straight = [(b, pool.shapes[b][1]) for b in pool.matrices(lambda shape: shape[0] == inner)]
+    turned = [(f"{b}.T", pool.shapes[b][0]) for b in pool.matrices(lambda shape: shape[1] == inner)]
+    if straight or turned:
+        b, columns = some(straight + turned)
+        pool.define(f"{a} @ {b} / 2", (rows, columns))
 
 
 def _scalar(pool, some):
     """A matrix times a scalar that is computed."""
     a, b = some(pool.matrices()), some(pool.matrices())
-    square = list(pool.matrices(lambda shape: shape[0] == shape[1] != "1"))
+    square = pool.matrices(lambda shape: shape[0] == shape[1] != "1")
     formula = (
         some(SQUARE).format(square[-1], pool.shapes[square[-1]][0])
         if square and some([0, 1])

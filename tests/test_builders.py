@@ -31,7 +31,7 @@ NETWORKS = {
     "rnn":                            lambda layout: sb.rnn(3, l2="lam", layout=layout),
     "rnn, the last step":             lambda layout: sb.rnn(4, every_step=False, bias=False, cost="half_squared_error", layout=layout),
     "lstm":                           lambda layout: sb.lstm(3, l2="lam", layout=layout),
-    "lstm, every step":               lambda layout: sb.lstm(3, every_step=True, bias=False, cost="squared_error", layout=layout),
+    "lstm, the last step":               lambda layout: sb.lstm(3, every_step=False, bias=False, cost="squared_error", layout=layout),
     "batchnorm":                      lambda layout: sb.batchnorm(layout=layout),
     "layernorm":                      lambda layout: sb.layernorm(eps=0.25, layout=layout),
     "attention":                      lambda layout: sb.attention(),
@@ -111,13 +111,14 @@ def rnn_by_hand(v):
 
 
 def lstm_by_hand(v):
-    h, c, H = v["h0"], v["c0"], v["h0"].shape[1]
+    h, c, H, J = v["h0"], v["c0"], v["h0"].shape[1], 0
     for t in (1, 2, 3):
         a = v[f"X{t}"] @ v["W_x"] + h @ v["W_h"] + v["b"]
         i, f, o, g = (a[:, k * H : (k + 1) * H] for k in range(4))
         c = sigmoid(f) * c + sigmoid(i) * anp.tanh(g)
         h = sigmoid(o) * anp.tanh(c)
-    return cross_entropy(h @ v["W_hy"] + v["b_y"], v["y3"])
+        J = J + cross_entropy(h @ v["W_hy"] + v["b_y"], v[f"y{t}"])
+    return J
 
 
 def batchnorm_by_hand(v):
@@ -273,7 +274,7 @@ def test_a_deep_recurrent_network_stays_linear():
             lambda: sb.mlp([2, 3], average="mean"),
             "unknown average 'mean': there are sum, examples, outputs and entries",
         ),
-        (lambda: sb.mlp([2, 3], l2="lam", l2_factor="1/2N"), r"unknown l2_factor '1/2N': did you mean 1/N"),
+        (lambda: sb.mlp([2, 3], l2="lam", l2_factor="1/3"), r"unknown l2_factor '1/3': did you mean 1/N"),
         (lambda: sb.mlp([2, 3], l1=-1), "l1 is a number of at least 0 or the name of a hyperparameter, not -1"),
         (lambda: sb.mlp([2, 3], l2=float("nan")), "l2 is a number of at least 0"),
         (lambda: sb.mlp([2, 3], cost="hing"), "unknown cost 'hing': did you mean hinge"),

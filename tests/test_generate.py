@@ -124,6 +124,7 @@ def test_finite_and_right_at_1200(z, cost):
     errors = np.array([0.25 - sigmoid, 0.75 - other])
     squared = np.sum(errors**2) / 2, [0, -errors[1] * slope]
     binary = max(z, 0) - 0.25 * z + np.log1p(np.exp(0.5)) - 0.75 * 0.5, [sigmoid - 0.25, other - 0.75]
+    categorical = max(z, 0.5) - 0.25 * z - 0.75 * 0.5, [sigmoid - 0.25, (1 - sigmoid) - 0.75]
     margins = np.array([1 - 0.25 * z, 1 - 0.75 * 0.5])
     positive = np.maximum(margins, 0)
     expected = {
@@ -135,11 +136,8 @@ def test_finite_and_right_at_1200(z, cost):
         "huber": squared,
         "binary_cross_entropy": binary,
         "binary_cross_entropy_on_probabilities": binary,
-        "softmax_cross_entropy": (max(z, 0.5) - 0.25 * z - 0.75 * 0.5, [sigmoid - 0.25, (1 - sigmoid) - 0.75]),
-        "cross_entropy_on_probabilities": (
-            0.25 * max(-z, 0) + 0.75 * np.log1p(np.exp(-0.5)),
-            [0.25 * (sigmoid - 1), 0.75 * (other - 1)],
-        ),
+        "softmax_cross_entropy": categorical,
+        "cross_entropy_on_probabilities": categorical,
         "hinge": (positive.sum(), -np.array([0.25, 0.75]) * (margins > 0)),
         "squared_hinge": (np.sum(positive**2), -2 * np.array([0.25, 0.75]) * positive),
     }[cost]

@@ -204,7 +204,7 @@ CASES = {
     nodes.Trace:     [nodes.Trace(Q), nodes.Trace(MatMul(Q, P, Q)), nodes.Trace(MatMul(A, C.T))],
     nodes.Determinant: [nodes.Determinant(Q), nodes.Determinant(MatMul(Q, P))],
     nodes.MatPow:    [nodes.MatPow(Q, 2), nodes.MatPow(Q, 3), nodes.MatPow(MatMul(A, C.T), 2)],
-    nodes.Inverse:   [nodes.Inverse(Q), nodes.Inverse(MatAdd(Q, P.T))],
+    nodes.Inverse:   [nodes.Inverse(MatAdd(Q, Scaled(Integer(9), nodes.Eye(N)))), nodes.Inverse(MatAdd(Q, P.T, Scaled(Integer(9), nodes.Eye(N))))],
     Largest:         [Largest(A, 1), Largest(A, 0), Largest(MatMul(A, B), 1)],
     Concatenate:     [Concatenate(1, A, column, C), Concatenate(0, B, row.T * M("k", 1, K)), Concatenate(0, A, A)],
     Slice:           [sb.columns(A, 1, 3), sb.rows(Q, 0, 2), sb.columns(MatMul(A, B), 0, 2)],

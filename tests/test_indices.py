@@ -161,7 +161,7 @@ class Document:
         """Each formula's left side, right side, and matrix form."""
         matrices = [(printed(e.symbol), e.expression) for e in self.tape.equations]
         names = {adjoint.symbol: printed(adjoint.symbol) for adjoint in self.tape.adjoints}
-        matrices += [(names[adjoint.symbol], adjoint.expression) for adjoint in self.tape.adjoints]
+        matrices += [(names[adjoint.symbol], adjoint.expression) for adjoint in self.tape.used_adjoints]
         matrices += [(f"∂{printed(self.tape.cost.symbol)}/∂{name}", g) for name, g in self.gradients()]
         expressions = dict(matrices)
         document = self.derivation.to_text(detail="delta", view="index").replace("\n\nResult", "").splitlines()

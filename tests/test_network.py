@@ -289,7 +289,7 @@ def test_nodes_rebuild_from_their_arguments():
         (([2, 3, 1], "sigmod"), "did you mean sigmoid"),
         (([2, 3, 1], "tanh", "half_squared"), "did you mean half_squared_error"),
         (([2, 3, 1], ["tanh"]), "unknown activation"),
-        (([2, 3, 1], "softmax"), "use cost='softmax_cross_entropy'"),
+        (([2, 3, 1], "softmax"), "cost='softmax_cross_entropy' has it in it"),
         ((["N", 3, 1],), "N is the number of examples"),
         ((5,), "at least two layers"),
         (([2, 3, 1], "tanh", lambda y, yhat: None), "NoneType"),

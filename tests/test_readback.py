@@ -214,7 +214,7 @@ class Document:
         tape = self.derivation.tape
         result = self.derivation.to_numpy()(**{s.name: self.known[s.name] for s in tape.network.arguments})
         gradients = {f"dJd{name}": getattr(result, tape.gradient_name(name)) for name in tape.gradients}
-        named = {a.name: self.point.value(a.expression, self.point.here) for a in tape.adjoints}
+        named = {a.name: self.point.value(a.expression, self.point.here) for a in tape.used_adjoints}
         equations = {e.name: self.known[e.name] for e in tape.equations}
         return equations | {tape.cost.name: result[0]} | named | gradients
 

@@ -44,7 +44,7 @@ def attention(
     O = P @ V
     J = (1/2) * sum((y - O)**2)
     """
-    of = cost_named(cost)
+    of = cost_named(cost, of_activation=False)
     require_apart(length, features, keys, values)
     net = Network()
     X, y = net.input("X", length, features), net.target("y", length, values)

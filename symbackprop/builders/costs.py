@@ -10,7 +10,7 @@ from sympy import Integer
 
 from symbackprop.arithmetic import minus, plus, times
 from symbackprop.builders.layout import chosen
-from symbackprop.errors import NetworkError
+from symbackprop.errors import NetworkError, nearest
 from symbackprop.forms import hadamard, power
 from symbackprop.functions import FUNCTION
 from symbackprop.maps import COLUMNS, logsumexp, total
@@ -23,13 +23,15 @@ class Cost:
     """A cost of the targets y and the network's last quantity.
 
     `formula(y, a, axis)` is summed over all entries; the features of an example stand along the axis. `on_logits`: a
-    is z, before an activation. `average`: by what number it is divided, of `AVERAGES`.
+    is z, before an activation. `average`: by what number it is divided, of `AVERAGES`. `output`: the activation that
+    makes probabilities of z, where the cost is one of probabilities.
     """
 
     name: str
     formula: Callable[..., Any]
     on_logits: bool = False
     average: str = "sum"
+    output: str = ""
 
 
 def _relu(a: Any) -> Any:
@@ -59,11 +61,11 @@ COSTS: dict[str, Cost] = {cost.name: cost for cost in [
     Cost("huber",                   lambda y, yhat, axis=COLUMNS: total(FUNCTION["huber"](y - yhat))),
     Cost("binary_cross_entropy",    lambda y, z, axis=COLUMNS: total(FUNCTION["softplus"](z)) - total(hadamard(y, z)),
          on_logits=True),
-    Cost("binary_cross_entropy_on_probabilities", _bernoulli),
+    Cost("binary_cross_entropy_on_probabilities", _bernoulli, output="sigmoid"),
     Cost("softmax_cross_entropy",   lambda y, z, axis=COLUMNS: total(logsumexp(z, axis)) - total(hadamard(y, z)),
          on_logits=True),
     Cost("cross_entropy_on_probabilities",
-         lambda y, yhat, axis=COLUMNS: -total(hadamard(y, FUNCTION["log"](yhat)))),
+         lambda y, yhat, axis=COLUMNS: -total(hadamard(y, FUNCTION["log"](yhat))), output="softmax"),
     Cost("hinge",                   lambda y, s, axis=COLUMNS: total(_relu(_margins(y, s))), on_logits=True),
     Cost("squared_hinge",           lambda y, s, axis=COLUMNS: total(power(_relu(_margins(y, s)), 2)), on_logits=True),
 ]}
@@ -84,10 +86,28 @@ FACTORS: dict[str, Callable[[Any], Any]] = {
 # fmt: on
 
 
-def cost_named(cost: str | Callable[[Any, Any], Any]) -> Cost:
+_ALSO_CALLED = {
+    "cross_entropy": "softmax_cross_entropy, of logits, or cross_entropy_on_probabilities",
+    "log_loss": "binary_cross_entropy, of logits, or binary_cross_entropy_on_probabilities",
+    "mse": "mean_squared_error",
+    "mae": "absolute_error, with average='entries'",
+    "svm": "hinge",
+}
+
+
+def cost_named(cost: str | Callable[[Any, Any], Any], *, of_activation: bool = True) -> Cost:
+    """A row of the table, or a cost that the user wrote; `of_activation`: whether an activation can come before it."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
-    return chosen("cost", cost, COSTS)
+    if cost in _ALSO_CALLED:
+        raise NetworkError(f"unknown cost {cost!r}: here it is {_ALSO_CALLED[cost]}")
+    found: Cost = chosen("cost", cost, COSTS)
+    if found.output and not of_activation:
+        logits = found.name.removesuffix("_on_probabilities").replace(
+            "cross", "softmax_cross", found.output == "softmax"
+        )
+        raise NetworkError(f"{found.name} needs probabilities, which this network does not give; see {logits}")
+    return found
 
 
 def data_cost(cost: Cost, y: Any, a: Any, axis: int, average: str | None = None) -> Any:
@@ -99,7 +119,8 @@ def data_cost(cost: Cost, y: Any, a: Any, axis: int, average: str | None = None)
 class Penalty(TypedDict, total=False):
     """The penalties of a network.
 
-    l2, l1: λ of λ/2 Σ W² and of λ Σ |W|: a number λ ≥ 0, the name of a hyperparameter, or True for `lam`, `lam_1`.
+    l2, l1: λ of λ/2 Σ W² and of λ Σ |W|: a number λ ≥ 0, the name of a hyperparameter, or True for `lam` (beside
+        another penalty, `lam_1`).
     l2_factor, l1_factor: another convention: "1", "1/2", "1/N" or "1/(2N)", N being the number of examples.
     penalize_biases: whether biases count among the weights.
     """
@@ -111,28 +132,48 @@ class Penalty(TypedDict, total=False):
     penalize_biases: bool
 
 
-def penalized(
-    net: Network,
-    data: Any,
-    weights: Iterable[Any],
-    biases: Iterable[Any],
-    examples: Any,
-    *,
-    l2: float | str | bool = 0,
-    l1: float | str | bool = 0,
-    l2_factor: str = "1/2",
-    l1_factor: str = "1",
-    penalize_biases: bool = False,
-) -> Any:
-    """The cost of the data and the penalties of the weights."""
-    matrices = [*weights, *(biases if penalize_biases else ())]
-    penalties: list[tuple[Any, str, str, str, Callable[[Any], Any]]] = [
-        (l2, "lam", l2_factor, "l2", lambda W: power(W, 2)),
-        (l1, "lam_1", l1_factor, "l1", FUNCTION["abs"]),
+Layers = tuple[Iterable[Any], Iterable[Any]]  # weights and biases
+
+# A measure of each weight, and the factor before λ that is usual.
+_NORMS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "l2": (lambda W: power(W, 2), "1/2"),
+    "l1": (FUNCTION["abs"], "1"),
+}
+
+
+def require_options(options: Penalty) -> None:
+    """Refuse an option that no builder has, and one that would say nothing."""
+    known = [
+        *Penalty.__annotations__,
+        "activation",
+        "cost",
+        "output_activation",
+        "bias",
+        "average",
+        "layout",
+        "examples",
     ]
-    for strength, default, factor, name, measure in penalties:
-        scale = chosen(f"{name}_factor", factor, FACTORS)(examples)
-        weight = hyperparameter(net, name, strength, default)
+    for name in options:
+        if name not in Penalty.__annotations__:
+            hint = f"it has no {name}" if name in known else nearest(name, known)
+            raise NetworkError(f"unknown option {name} of this network: {hint}")
+    for name in _NORMS:
+        if f"{name}_factor" in options and name not in options:
+            raise NetworkError(f"{name}_factor says nothing without {name}, the weight of the penalty")
+    if options.get("penalize_biases") and not any(name in options for name in _NORMS):
+        raise NetworkError("penalize_biases says nothing without l2 or l1, the weight of a penalty")
+
+
+def penalized(net: Network, data: Any, layers: Layers, examples: Any, options: Penalty) -> Any:
+    """The cost of the data and the penalties of the weights."""
+    require_options(options)
+    weights, biases = layers
+    matrices = [*weights, *(biases if options.get("penalize_biases") else ())]
+    for name, (measure, usual) in _NORMS.items():
+        factor = str(options.get(f"{name}_factor", usual)).replace(" ", "")
+        scale = chosen(f"{name}_factor", {"1/2N": "1/(2N)", "1/2/N": "1/(2N)"}.get(factor, factor), FACTORS)(examples)
+        default = "lam" if name == "l2" or not options.get("l2") else "lam_1"
+        weight = hyperparameter(net, name, options.get(name, 0), default)
         if weight != 0:
             data = plus(operand(data), weight * scale * sympy.Add(*(total(measure(W)) for W in matrices)))
     return data

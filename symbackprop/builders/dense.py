@@ -35,15 +35,16 @@ def mlp(
         cost: a name from `sb.COSTS`, or a callable (y, yhat) -> scalar. The cross-entropies that have no
             `on_probabilities` in their name are computed from the last pre-activation z (the logits), the stable way;
             y then holds probabilities (one-hot rows, or 0 and 1), and there is no output activation. So are the
-            hinges, whose y is −1 or 1.
-        output_activation: f of the last layer, where it differs; "softmax" makes y one-hot.
+            hinges, whose y is −1 or 1. Those with `on_probabilities` put a sigmoid or a softmax last.
+        output_activation: f of the last layer, where it differs; "softmax" makes each row of y one-hot, in either
+            layout.
         bias: whether each layer adds a row b to every example.
         average: "sum" over all entries, or divided by the number of "examples", "outputs" or "entries"; what the cost
             does by itself if left out.
         layout: "rows" or "columns": where the examples stand; columns make z = W a + b.
         examples: the number of examples, a name or a whole number.
         **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|: a number of at least 0, the name
-            of a hyperparameter, or True for the names `lam` and `lam_1`. `l2_factor` and `l1_factor` say another
+            of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` say another
             convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` counts the biases among the weights.
 
     Raises:
@@ -63,9 +64,7 @@ def mlp(
     """
     widths, place, of = _widths(sizes, examples), layout_named(layout), cost_named(cost)
     f = function_named(activation)
-    last = f if output_activation is None else output_activation
-    if of.on_logits and output_activation is not None:
-        raise NetworkError(f"{of.name} is computed from the logits: leave out output_activation")
+    last = _last(of, f, output_activation)
     net = Network()
     a = net.input("X", *place.shape(examples, widths[0]))
     y = _target(net, place, examples, widths[-1], one_hot=last == "softmax" and not of.on_logits)
@@ -99,9 +98,9 @@ def linear_regression(
     yhat = X @ W + b
     J = (1/(2*N)) * sum((y - yhat)**2) + (lam/2) * sum(W**2)
     """
-    place, of = layout_named(layout), cost_named(cost)
+    place, of = layout_named(layout), cost_named(cost, of_activation=False)
     if of.on_logits:
-        raise NetworkError(f"{of.name} is a cost of classes; see logistic_regression")
+        raise NetworkError(f"{of.name} is a cost of classes; see logistic_regression, or mlp of one layer")
     require_apart(examples, inputs, outputs)
     net = Network()
     X = net.input("X", *place.shape(examples, inputs))
@@ -126,24 +125,24 @@ def logistic_regression(
 
     Args:
         inputs: the number of features.
-        classes: 1 for two classes, told apart by y = 0 and 1; else their number, and each row of y is one-hot.
+        classes: 1 for two classes, told apart by y = 0 and 1; else their number. Then each row of y is one-hot, in
+            either layout; with `on_logits`, y may be any probabilities, laid out as X is.
         on_logits: whether J is said of z = X W + b, the stable way, or of ŷ, from which derivations start.
         bias, average, layout, examples, **penalty: as in `mlp`.
 
     >>> import symbackprop as sb
     >>> print(sb.derive(sb.logistic_regression()).to_text(detail="result"))
     Result
-      δ_yhat = ∂J/∂yhat = (1/N) ((1 − y)/(1 − yhat) − y/yhat)   N×1
-      δ = ∂J/∂z = (1/N) (yhat − y)                              N×1
-      ∂J/∂W = Xᵀ δ                                              D×1
-      ∂J/∂b = Σ_rows δ                                          1×1
+      δ = ∂J/∂z = (1/N) (yhat − y)   N×1
+      ∂J/∂W = Xᵀ δ                   D×1
+      ∂J/∂b = Σ_rows δ               1×1
     """
     place, several = layout_named(layout), classes != 1
     kind = _OF_CLASSES[several, on_logits]
     require_apart(examples, inputs, classes)
     net = Network()
     X = net.input("X", *place.shape(examples, inputs))
-    y = _target(net, place, examples, classes, one_hot=several)
+    y = _target(net, place, examples, classes, one_hot=several and not on_logits)
     layer = _layer(net, place, "", inputs, classes, bias=bias)
     z = net.define("z", place.affine(X, *layer))
     last, of = "softmax" if several else "sigmoid", cost_named(kind)
@@ -184,7 +183,7 @@ def residual(
     yhat = X + relu(z1)
     J = (1/2) * sum((y - yhat)**2)
     """
-    place, of, f = layout_named(layout), cost_named(cost), function_named(activation)
+    place, of, f = layout_named(layout), cost_named(cost, of_activation=False), function_named(activation)
     require_apart(examples, width)
     net = Network()
     h = net.input("X", *place.shape(examples, width))
@@ -196,6 +195,21 @@ def residual(
         z = net.define(f"z{k}", place.affine(h, *layer))
         h = net.define("yhat" if k == layers else f"h{k}", plus(h, f(z)))
     return _minimize(net, place, weights, y, h, last=None, cost=of, average=average, penalty=penalty)
+
+
+def _last(cost: Cost, f: ElementwiseFunction, wanted: Activation | None) -> Activation:
+    """The activation of the last layer: as asked for, as the cost needs it, or that of every layer."""
+    if cost.on_logits and wanted is not None:
+        raise NetworkError(f"{cost.name} is computed from the logits: leave out output_activation")
+    last = wanted if wanted is not None else cost.output or f
+    if cost.output and last != "softmax":
+        low, high = function_named(last).row.range
+        if not (low >= 0 and high <= 1):
+            name = function_named(last).name
+            raise NetworkError(
+                f"{cost.name} needs a prediction between 0 and 1, {name} gives others; take {cost.output}"
+            )
+    return last
 
 
 def _widths(sizes: Sequence[Size], examples: Size) -> list[Size]:
@@ -235,5 +249,5 @@ def _minimize(
         a = net.define("yhat", softmax(a, place.features) if last == "softmax" else function_named(last)(a))
     data = data_cost(cost, y, a, place.features, average)
     weights, biases = [W for W, _ in layers], [b for _, b in layers if b is not None]
-    net.minimize("J", penalized(net, data, weights, biases, y.shape[1 - place.features], **penalty))
+    net.minimize("J", penalized(net, data, (weights, biases), y.shape[1 - place.features], penalty))
     return net

@@ -45,7 +45,7 @@ class _Unrolled:
         penalty: Penalty,
     ) -> Network:
         """Unroll the states, and add up the costs of the outputs."""
-        net, place, of = self.net, self.place, cost_named(cost)
+        net, place, of = self.net, self.place, cost_named(cost, of_activation=False)
         _, hidden, outputs = self.sizes
         wanted = list(self.steps) if every_step else [self.steps[-1]]
         targets = {t: net.target(f"y{t}", *place.shape(self.examples, outputs)) for t in wanted}
@@ -56,10 +56,11 @@ class _Unrolled:
             h = state(t, h)
             if t in targets:
                 out = net.define(f"z{t}" if of.on_logits else f"yhat{t}", place.affine(h, W_hy, b_y))
-                costs.append(net.define(f"L{t}", data_cost(of, targets[t], out, place.features, average)))
+                share = data_cost(of, targets[t], out, place.features, average)
+                costs.append(net.define(f"L{t}", share) if every_step else share)
         every = [b for b in (*biases, b_y) if b is not None]
         total = sympy.Add(*costs)
-        net.minimize("J", penalized(net, total, [*weights, W_hy], every, self.examples, **penalty))
+        net.minimize("J", penalized(net, total, ([*weights, W_hy], every), self.examples, penalty))
         return net
 
 
@@ -123,7 +124,7 @@ def lstm(
     outputs: Size = "K",
     *,
     cost: AnyCost = "softmax_cross_entropy",
-    every_step: bool = False,
+    every_step: bool = True,
     bias: bool = True,
     average: str | None = None,
     layout: str = "rows",

@@ -7,23 +7,26 @@ from symbackprop.network import Network
 
 
 def word2vec(features: Size = "D", negatives: Size = "K") -> Network:
-    """Skip-gram with negative sampling, of one pair of words: J = −log σ(v_c u_oᵀ) − Σ log σ(−v_c U_kᵀ).
+    """Skip-gram with negative sampling, of one pair of words: J = −log σ(s) − Σ log σ(−r).
 
     v_c is the vector of the word in the centre, u_o that of the word beside it, and the rows of U_k are those of words
-    drawn at random. After T. Mikolov et al., Distributed representations of words and phrases and their
-    compositionality, NIPS 2013, equation (4).
+    drawn at random; s and r are their scores.
+
+    After T. Mikolov et al., Distributed representations of words and phrases and their compositionality, NIPS 2013,
+    equation (4).
 
     Args:
         features: the number of entries of a vector.
         negatives: the number of words drawn at random.
 
     >>> import symbackprop as sb
-    >>> print(sb.word2vec().cost.expression.free_symbols - {*sb.word2vec().parameters})
-    set()
+    >>> print(sb.derive(sb.word2vec()).gradients["v_c"])
+    delta_r*U_k + delta_s*u_o
     """
     net = Network()
     v, u = net.parameter("v_c", 1, features), net.parameter("u_o", 1, features)
     negative = net.parameter("U_k", negatives, features)
     log, sigmoid = FUNCTION["log"], FUNCTION["sigmoid"]
-    net.minimize("J", -total(log(sigmoid(v * u.T))) - total(log(sigmoid(-v * negative.T))))
+    s, r = net.define("s", v * u.T), net.define("r", v * negative.T)
+    net.minimize("J", -total(log(sigmoid(s))) - total(log(sigmoid(-r))))
     return net

@@ -20,7 +20,9 @@ def _as_array(name, value, shape, sizes):
         raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected{hint}")
     for size, given in zip(shape, value.shape):
         if given != (sizes.setdefault(size, given) if isinstance(size, str) else size):
-            raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected")
+            turned = all(sizes.get(size, size) == given for size, given in zip(shape, value.shape[::-1]))
+            hint = f"; {name}.T has it" if turned else ""
+            raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected{hint}")
     return value if shape else float(value)
 
 

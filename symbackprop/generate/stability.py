@@ -1,4 +1,4 @@
-"""Logarithms of exponentials as one function of their argument: log softmax(z), log σ(z), log (1 + exp z).
+"""Logarithms of exponentials as one function of their argument: log softmax(z), log σ(z), log (1 + exp z); 1 − σ(z).
 
 On the way by the exponential, floating point would lose them: at z = −1200 the softmax is 0, and its log is −∞.
 """
@@ -21,8 +21,19 @@ def without_detours(expression: Any, definitions: Mapping[Any, Any]) -> Any:
     >>> without_detours(LOG(Elementwise(SIGMOID, z)), {})
     -Elementwise(ElementwiseFunction(softplus, 0), -z)
     """
-    found = {node: _shortcut(node.argument, definitions) for node in postorder(expression) if _is_of(LOG, node)}
+    parts = postorder(expression)
+    found = {node: _shortcut(node.argument, definitions) for node in parts if _is_of(LOG, node)}
+    found |= {node: _complement(node) for node in parts if isinstance(node, MatAdd)}
     return expression.xreplace({node: short for node, short in found.items() if short is not None})
+
+
+def _complement(value: Any) -> Any:
+    """1 − σ(u) as σ(−u), which does not cancel; None of anything else."""
+    terms = {core: coefficient for coefficient, core in map(split, value.args)}
+    sigmoids = [core for core in terms if _is_of(SIGMOID, core)]
+    if len(terms) != 2 or len(sigmoids) != 1 or terms.get(Ones(*value.shape)) != -terms[sigmoids[0]]:
+        return None
+    return scaled(-terms[sigmoids[0]], Elementwise(SIGMOID, scaled(-1, sigmoids[0].argument)))
 
 
 def _is_of(function: Any, node: Any) -> bool:

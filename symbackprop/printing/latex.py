@@ -141,6 +141,10 @@ class Latex(Notation, LatexPrinter):
     def _print_LowerOnes(self, expr: Any) -> str:
         return rf"\operatorname{{tril}}\!{self.wrap(self._print(Ones(*expr.shape)))}"
 
+    def _print_Rational(self, expr: Any) -> str:
+        power = power_of_ten(1 / expr)
+        return LatexPrinter._print_Rational(self, expr) if power is None else f"10^{{{-power}}}"
+
     def _print_Integer(self, expr: Any) -> str:
         power = power_of_ten(expr)
         return str(expr) if power is None else f"10^{{{power}}}"

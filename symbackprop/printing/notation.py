@@ -135,7 +135,7 @@ def divisors(scalar: Any) -> list[Any]:
 def power_of_ten(number: Any) -> Any:
     """9 of 1000000000; None of a number that is read as easily."""
     power = len(str(number)) - 1
-    return Integer(power) if power > 5 and number == 10**power else None
+    return Integer(power) if power > 4 and number == 10**power else None
 
 
 class Verbatim(sympy.Symbol):

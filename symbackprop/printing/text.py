@@ -10,7 +10,7 @@ from sympy.printing.str import StrPrinter
 from symbackprop.maps import Broadcast, Total
 from symbackprop.nodes import HadamardPower, Inverse, MatPow, Ones
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import ATOM, POWER, SPECIAL, Notation, is_negative, norm_of, power_of_ten
+from symbackprop.printing.notation import ATOM, POWER, Notation, is_negative, norm_of, power_of_ten
 from symbackprop.shapes import shape_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -53,7 +53,8 @@ class Text(Notation, StrPrinter):
     _print_MatrixSymbol = _print_Symbol
 
     def _print_Rational(self, expr: Any) -> str:
-        return _FRACTIONS.get(str(expr), str(expr))
+        power = power_of_ten(1 / expr)
+        return _FRACTIONS.get(str(expr), str(expr)) if power is None else f"10{self._superscript(-power)}"
 
     def coefficient(self, scalar: Any) -> str:
         inner = self._print(scalar)
@@ -121,9 +122,9 @@ class Text(Notation, StrPrinter):
         return f"zeros({shape_text(expr.shape)})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        if expr.exp == -S.Half and expr.has(*SPECIAL):
+        if expr.exp == -S.Half:
             return f"1/{self._print(1 / expr)}"
-        if expr.exp == S.Half and expr.has(*SPECIAL) and norm_of(expr) is None:
+        if expr.exp == S.Half and norm_of(expr) is None:
             return f"√{self.bracket(expr.base, ATOM)}"
         if expr.exp.is_Integer and expr.exp < -1:
             return f"1/{self._print(1 / expr)}"

@@ -13,7 +13,7 @@ from functools import cache, partial
 from itertools import combinations, islice, pairwise, product
 from typing import Any, NamedTuple
 
-from sympy import Add, Dummy, Function, Mul, Pow, Sum, Symbol, default_sort_key
+from sympy import Add, Dummy, Function, Integer, Mul, Pow, Sum, Symbol, default_sort_key, expand
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.nodes import NamedMatrix, OneHot
@@ -182,14 +182,51 @@ def _found(term: _Term) -> _Term:
         if _is_row_sum(factor, term):
             rest = tuple(f for f in term.factors if f != factor)
             return _found(_Term(rest, {i: n for i, n in term.sizes.items() if i != factor.j}))
-        if not isinstance(factor, Place):
-            continue
-        one, other, size = factor.args
-        for index, at in ((one, other), (other, one)):
-            if term.sizes.get(index) == size and not at.has(index):
-                rest = tuple(f.xreplace({index: at}) for f in term.factors if f != factor)
-                return _found(_Term(rest, {i: n for i, n in term.sizes.items() if i != index}))
+        if isinstance(factor, Place):
+            found = _at_place(term, factor)
+            if found is not None:
+                return _found(found)
     return term
+
+
+class _Span(NamedTuple):
+    """Where on an axis a place can be: start + index, up to and without start + size; with no index, anywhere there."""
+
+    index: Any
+    start: Any
+    size: Any
+
+
+def _at_place(term: _Term, factor: Any) -> _Term | None:
+    """The term with an index at the one place where the factor is not 0, or without anything if there is none."""
+    one, other, size = factor.args
+    if expand(one - other) == 0:
+        return _Term(tuple(f for f in term.factors if f != factor), term.sizes)
+    spans = [_span(side, term.sizes, size) for side in (one, other)]
+    for (index, start, length), (_, first, count), at in zip(spans, spans[::-1], (other, one), strict=True):
+        if _is_at_most(start + length, first):
+            return _Term((Integer(0),), {})
+        whole = start == 0 and length == size  # each place is on the axis
+        inside = whole or (_is_at_most(start, first) and _is_at_most(first + count, start + length))
+        if index is not None and inside and not at.has(index):
+            rest = tuple(f.xreplace({index: expand(at - start)}) for f in term.factors if f != factor)
+            return _Term(rest, {i: n for i, n in term.sizes.items() if i != index})
+    return None
+
+
+def _span(place: Any, sizes: dict[Dummy, Any], axis: Any) -> _Span:
+    indices = place.atoms(Dummy)
+    if not indices:
+        return _Span(None, place, Integer(1))
+    index = next(iter(indices))
+    start = expand(place - index)
+    if len(indices) > 1 or index not in sizes or start.has(index):
+        return _Span(None, Integer(0), axis)
+    return _Span(index, start, sizes[index])
+
+
+def _is_at_most(one: Any, other: Any) -> bool:
+    return bool(expand(other - one).is_nonnegative)
 
 
 def _is_division_by_sum(factor: Any) -> bool:

@@ -74,7 +74,7 @@ def _largest_of(count: int) -> Any:
     return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
 
 
-IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, max, _shares)
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _shares)
 IN_SYMBOLS = Arithmetic(
     sympy.exp,
     sympy.log,

@@ -78,10 +78,12 @@ class Outline:
 
 
 def function_names(tape: Tape) -> dict[str, str]:
-    """A network with one activation calls it f; with several, each keeps its own name."""
+    """A network with one activation calls it f; of several each keeps its name, and so does one of the cost alone."""
     taken = "f" in tape.network.symbols or "f" in map(str, tape.network.dimensions)
     functions = _functions(tape)
-    return {functions[0].name: "f"} if len(functions) == 1 and not taken else {}
+    parts = (part for e in tape.network.equations for part in postorder(e.expression))
+    activations = {part.function for part in parts if isinstance(part, Elementwise)}
+    return {functions[0].name: "f"} if len(functions) == 1 and not taken and functions[0] in activations else {}
 
 
 def outline(tape: Tape, detail: str = "full", view: str = "matrix") -> Outline:
@@ -137,10 +139,10 @@ class _Arranged:
     def result(self) -> Iterator[Line]:
         """The δ's and the gradients, in the order in which the sections find them."""
         named = {adjoint.of: adjoint for adjoint in self.tape.adjoints}
-        cost = self.tape.cost.symbol
+        cost, used = self.tape.cost.symbol, {adjoint.symbol for adjoint in self.tape.used_adjoints}
         for section in self.tape.sections:
             for step in section.steps:
-                if step.symbol is not None:
+                if step.symbol in used:
                     adjoint = named[step.node]
                     formula = Formula(adjoint.expression, step.before, adjoint.symbol)
                     yield self.line(step.before.of, formula, step.shape)
