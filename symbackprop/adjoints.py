@@ -62,7 +62,7 @@ def adjoints(flow: Flow, *, of_outputs: bool = False) -> Adjoints:
 
 def _simplify(flow: Flow, found: Adjoints, node: Any) -> None:
     """Take the simpler form of an adjoint, if it has one; a constant multiple is left to what it is a multiple of."""
-    if not flow.parts[node] or isinstance(flow.made_by[node], Scaled):
+    if isinstance(flow.made_by[node], Scaled):
         return
     stages = simplified(found.values[node], found.expressions, flow.names)
     if stages:
@@ -121,7 +121,8 @@ def _size(expression: Any) -> int:
 def _is_simple(adjoint: Any) -> bool:
     """A name, perhaps with a factor, or a constant: not worth a name of its own."""
     core = adjoint.args[1] if isinstance(adjoint, Scaled) else adjoint
-    return bool(core.is_symbol) or isinstance(core, Ones) or not (is_matrix(core) or core.has(Total))
+    short = not is_matrix(core) and not core.has(Total) and _size(core) <= _READABLE
+    return bool(core.is_symbol) or isinstance(core, Ones) or short
 
 
 class _Names:

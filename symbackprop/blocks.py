@@ -110,7 +110,7 @@ class Slice(MapNode):
     def check(self) -> None:
         super().check()
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
-        inside = start.is_nonnegative and (size - stop).is_nonnegative
+        inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
         if not (inside and (stop - start).is_positive):
             what, rule = ("rows", "columns")[self.axis], "0 ≤ start < stop ≤ size must hold whatever the sizes are"
             raise Mismatch(

@@ -34,6 +34,7 @@ class Source:
     """A text and its syntax tree: what stands at a node, and where."""
 
     def __init__(self, text: str):
+        text = text.removeprefix("\ufeff")
         self.text = textwrap.dedent(text.expandtabs(4))
         first = next((line for line in text.expandtabs(4).splitlines() if line.strip()), "")
         self.indent = len(first) - len(first.lstrip())
@@ -93,6 +94,8 @@ def _reduction(reduce: Callable[..., Any], name: str) -> Callable[..., Any]:
         if not is_matrix(a) and axis is not None:
             hint = f"; the larger of two is maximum({typed(a)}, {axis})" if name == "max" else ""
             raise ShapeError(f"{name}({typed(a)}, {axis}): {typed(a)} is a scalar, which has no axes{hint}")
+        if not isinstance(keepdims, bool):
+            raise ShapeError(f"{name}: keepdims is True or False")
         if axis is not None and not keepdims:
             call = f"{name}({typed(a)}, axis={axis}"
             raise ShapeError(f"{call}) leaves a flat vector, which is neither row nor column; {call}, keepdims=True)")
@@ -301,7 +304,10 @@ class Formula:
         if isinstance(value, int) and not isinstance(value, bool):
             return Integer(value)
         if isinstance(value, float) and isfinite(value):
-            return Rational(repr(value))  # the decimal that was written, exactly
+            written = ast.get_source_segment(self.source.text, node) or repr(value)
+            if len(written) > _MOST_BITS:
+                raise NetworkError("this is a number beyond all bounds")
+            return _bounded(Rational(written.replace("_", "")))  # the decimal exactly, which no float is
         raise NetworkError(f"{self.quote(node)} is no number that a formula can have")
 
     # calls
@@ -381,6 +387,9 @@ class Formula:
         size = matrix.shape[axis]
         start = Integer(0) if node.lower is None else self.read(node.lower)
         stop = size if node.upper is None else self.read(node.upper)
+        for bound in (start, stop):
+            if is_matrix(bound) or not bound.is_integer:
+                raise NetworkError(f"[{self.quote(node)}]: {typed(bound)} is not a whole number whatever the sizes are")
         return tuple(size + bound if bound.is_negative else bound for bound in (start, stop))
 
 

@@ -27,7 +27,7 @@ from symbackprop.forms import power
 from symbackprop.maps import Elementwise
 from symbackprop.nodes import operand, scaled
 from symbackprop.shapes import is_matrix
-from symbackprop.stable import stable
+from symbackprop.stable import in_sigmoid, stable
 
 z = Symbol("z", real=True)
 a = Symbol("a", real=True)
@@ -159,8 +159,10 @@ class ElementwiseFunction(Basic):
     @property
     def code_expression(self) -> Expr:
         """The form that floating point code should compute."""
-        own = self.row.stable if self.order == 0 else None
-        return _stable(self.expression) if own is None else own
+        if self.order == 0 and self.row.stable is not None:
+            return self.row.stable
+        rational = in_sigmoid(self.expression) if self.order > 1 else None
+        return _stable(self.expression) if rational is None else rational
 
     def at(self, argument: Expr) -> Expr:
         """f of a scalar, written out."""

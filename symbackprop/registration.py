@@ -138,10 +138,11 @@ def _by_cases(name: str, f: Expr) -> Expr:
 
 def _met(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Any]]:
     """The cases up to a place where two pieces meet; where they meet smoothly, there is no case of its own."""
-    if left == right:
-        return []
     there = _at(name, f, place)
-    if _same_at(place, left, there) or _same_at(place, left, right):
+    if left == right and _same_at(place, left, there):
+        return []
+    smooth = _same_at(place, left, right) and left.subs(z, place) == there.subs(z, place)
+    if smooth or _same_at(place, left, there):
         return [(left, z <= place)]
     return [(left, z < place)] + ([] if _same_at(place, there, right) else [(there, Eq(z, place))])
 
@@ -192,8 +193,8 @@ def _kinks(name: str, f: Expr) -> dict[Expr, Expr]:
     """Where the slopes on both sides differ, and the derivative that SymPy gives there."""
     slope, found = f.diff(z), {}
     for place in _places(name, f):
-        sides = [_value(e, place + side * S(10) ** -40) for e in (f, slope) for side in (-1, 1)]
-        if None not in sides and max(abs(sides[0] - sides[1]), abs(sides[2] - sides[3])) > 1e-12:
+        near = [[_value(e, place + side * S(10) ** -40) for side in (-1, 0, 1)] for e in (f, slope)]
+        if not any(None in values for values in near) and any(max(values) - min(values) > 1e-12 for values in near):
             found[place] = slope.subs(z, place)
     return found
 
@@ -208,15 +209,16 @@ def _value(expression: Expr, point: Any) -> Any:
             value = lambdify(z, expression, "mpmath")(mpmath.mpf(sympy.Float(point, _DIGITS)._mpf_))
         except (ArithmeticError, ValueError, TypeError):
             return None
-        real = isinstance(value, int | float | mpmath.mpf)
-        return mpmath.mpf(value) if real and mpmath.isfinite(value) else None
+        value = +mpmath.mpmathify(value)
+        return value if isinstance(value, mpmath.mpf) and mpmath.isfinite(value) else None
 
 
 def _domain(name: str, f: Expr) -> sympy.Set:
-    undefined = [p for p in _POINTS if abs(p) <= _ORDINARY and None in (_value(f, p), _value(f.diff(z), p))]
+    ordinary = [0, *(p for p in _POINTS if abs(p) <= _ORDINARY)]
+    undefined = [p for p in ordinary if None in (_value(f, p), _value(f.diff(z), p))]
     if not undefined:
         return S.Reals
-    if all(p < 0 for p in undefined):
+    if all(p <= 0 for p in undefined):
         return POSITIVE
     raise SymbackpropError(
         f"{name} = {f} is no real number at z = {undefined[-1]}, or has no slope there; a function is defined for all "

@@ -138,7 +138,10 @@ class _Route:
         for node in starts:
             yield from self._name(node)
         lines = chain(
-            [self._start(starts)], *map(self._passing, self._downward(starts)), self._gathered(self.parameter)
+            [self._start(starts)],
+            *map(self._passing, self._downward(starts)),
+            self._gathered(self.parameter),
+            self._simplified_gradient(),
         )
         yield from (line for line in lines if line.before != line.after)
         self.map.known |= self.new
@@ -215,6 +218,10 @@ class _Route:
         for stage in self.found.stages.get(node, []):
             yield self._line(stage.rule, self._term(node, value), self._term(node, stage.value), node=node)
             value = stage.value
+
+    def _simplified_gradient(self) -> Iterator[Step]:
+        for stage in self.found.stages.get(self.parameter, []):
+            yield self._line(stage.rule, self.gradient, stage.value, node=self.parameter)
 
     def _is_passed(self, node: Any) -> bool:
         """Whether it is a constant multiple inside an expression: the constant goes out in front, without a line."""

@@ -161,12 +161,18 @@ def _inside(atom: Any) -> Any:
     """What stands inside a sum or a repetition, tidied too; factors come out in front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
-        return atom if inner is None else _in_front(lambda m: sums(m, atom.axis), inner)
+        return atom if inner is None else _in_front(lambda m: _sums(m, atom.axis), inner)
     if isinstance(atom, Broadcast):
         inner_coefficient, inner = split(_inside(atom.argument))
         whole = Ones(*atom.shape) if isinstance(inner, Ones) else broadcast(inner, *atom.shape)
         return scaled(inner_coefficient, whole)
     return atom
+
+
+def _sums(matrix: Any, axis: int) -> Any:
+    """The sums along an axis; those of ones are their number."""
+    whole = sums(matrix, axis)
+    return scaled(matrix.shape[axis], Ones(*whole.shape)) if isinstance(matrix, Ones) else whole
 
 
 def _in_front(build: Callable[[Any], Any], value: Any) -> Any:

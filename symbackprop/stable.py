@@ -3,7 +3,7 @@
 from typing import Any
 
 import sympy
-from sympy import Abs, Add, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, sinh, tanh
+from sympy import Abs, Add, Dummy, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, sinh, tanh
 from sympy.codegen.cfunctions import expm1, log1p
 
 
@@ -40,6 +40,28 @@ def stable(expression: Any) -> Any:
     if rewrite is not None:
         return rewrite(expression)
     return expression.func(*map(stable, expression.args)) if expression.args else expression
+
+
+def in_sigmoid(expression: Expr) -> Any:
+    """A polynomial in σ(u) and u, which no exp makes overflow, of what is rational in exp u; None of anything else.
+
+    >>> from sympy import Symbol
+    >>> z = Symbol("z", real=True)
+    >>> in_sigmoid((exp(-z) / (1 + exp(-z)) ** 2).diff(z)).subs(z, 0)
+    0
+    """
+    exponents = sorted({power.exp for power in expression.atoms(exp)}, key=lambda e: (e.count_ops(), str(e)))
+    if not exponents or expression.has(Piecewise, erf, tanh):
+        return None
+    u, s = exponents[0], Dummy("s")
+    times = {e: sympy.cancel(e / u) for e in exponents}
+    if not all(n.is_Integer for n in times.values()):
+        return None
+    odds = {exp(e): (s / (1 - s)) ** n for e, n in times.items()}
+    above, below = sympy.fraction(sympy.cancel(expression.xreplace(odds)))
+    if below.has(s):
+        return None
+    return sympy.factor(above / below).xreplace({s - 1: -1 / (1 + exp(u)), s: 1 / (1 + exp(-u))})
 
 
 def _sum(expression: Expr) -> Any:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 
 import symbackprop as sb
 from symbackprop.errors import FormulaError
@@ -306,3 +307,32 @@ def test_one_hot_rows_add_up_to_one():
     values["Y"][2] = 0
     with pytest.raises(ValueError, match=r"Y\[2\] adds up to 0"):
         sb.derive(net).to_numpy()(**values)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("J = sum(X[0:N/2]**2)", "N/2 is not a whole number whatever the sizes are"),
+        ("J = sum(X[0:1.5])", "3/2 is not a whole number"),
+        ("J = sum(X[0:X])", "X is not a whole number"),
+        ("J = sum(X) * 1e-400", "a number beyond all bounds"),
+        ("J = sum(X) * 0." + "9" * 5000, "a number beyond all bounds"),
+        ("J = sum(sum(X, axis=0, keepdims=X))", "keepdims is True or False"),
+        ("lambda: scalar", "lambda is a word of Python itself; write lam"),
+        ("J = lambda * sum(X)", "lambda is a word of Python itself; write lam"),
+        ("J = cross_entropy(X)", r"write -sum\(Y \* log_softmax\(z\)\) / N"),
+    ],
+)
+def test_more_that_is_refused_with_its_place(said, message):
+    with pytest.raises(sb.FormulaError, match=f"line 2, column .*{message}"):
+        sb.parse_network(f"X: parameter(N, D)\n{said}")
+
+
+def test_decimals_are_exact():
+    net = sb.parse_network("X: parameter(N, D)\nJ = sum(X) * 0.12345678901234567890123 + 1_000.5 * sum(X**2)")
+    assert sympy.Rational("0.12345678901234567890123") in net.cost.expression.atoms(sympy.Rational)
+    assert sympy.Rational("1000.5") in net.cost.expression.atoms(sympy.Rational)
+
+
+def test_a_mark_of_an_editor_at_the_start_is_no_text():
+    assert str(sb.parse_network("\ufeffX: parameter(N, D)\nJ = sum(X)")).startswith("X:")

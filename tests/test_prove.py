@@ -449,3 +449,18 @@ def test_the_whole_cost_written_out_gives_the_same_gradients():
     for name, gradient in d.gradients.items():
         for i, j in np.ndindex(*gradient.shape):
             assert sympy.simplify(cost.diff(values[net[name]][i, j]) - matrix(gradient)[i, j]) == 0
+
+
+def test_a_tape_that_is_not_whole_is_refused():
+    tape = sb.derive(sb.mlp(["D", "H", "K"], bias=True)).tape
+    first, *rest = tape.equations
+    doubled = replace(first, expression=2 * first.expression)
+    emptied = replace(tape.sections[0], steps=())
+    for broken in (
+        replace(tape, sections=()),
+        replace(tape, sections=tape.sections[1:]),
+        replace(tape, sections=(emptied, *tape.sections[1:])),
+        replace(tape, equations=(doubled, *rest)),
+    ):
+        with pytest.raises(sb.DerivationError, match="this tape"):
+            Derivation(broken).verify()

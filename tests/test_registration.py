@@ -170,3 +170,36 @@ def test_what_is_no_function_is_refused(f, message):
 def test_names_that_are_not_free_are_refused(name):
     with pytest.raises(sb.SymbackpropError):
         sb.register(name, z * tanh(z))
+
+
+def test_the_value_at_one_point_is_kept():
+    """sin(z)/z with its value at 0, and a function that is elsewhere at one point."""
+    sinc = sb.register("sinc", Piecewise((1, sympy.Eq(z, 0)), (sympy.sin(z) / z, True)))
+    net = sb.Network()
+    net.minimize("J", sb.total(sinc(net.parameter("w", 1, 3))))
+    J, dJdw = sb.derive(net).to_numpy()(np.array([[0.0, 0.5, -2.0]]))
+    points = np.array([1.0, np.sin(0.5) / 0.5, np.sin(2.0) / 2])
+    assert pytest.approx(points.sum(), rel=1e-14) == J
+    assert dJdw[0, 0] == 0
+    row = sb.register("elsewhere", Piecewise((7, sympy.Eq(z, 0)), (z, True))).row
+    assert row.f.subs(own_z, 0) == 7
+    assert 0 in row.kinks
+
+
+def test_a_function_with_a_hole_is_not_for_all_real_numbers():
+    assert sb.register("over", 1 / z).row.domain != sympy.S.Reals
+
+
+@pytest.mark.parametrize("constant", [sympy.pi, sympy.E, sympy.EulerGamma, sqrt(2), Rational(1, 3)])
+def test_constants_may_stand_alone_in_the_slope(constant):
+    name = f"steep_{type(constant).__name__.lower()}"  # f′ is looked up by the name
+    assert sb.register(name, constant * z).row.domain == sympy.S.Reals
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.longdouble])
+@pytest.mark.parametrize("name", [*KINKED, "near_far"])
+def test_cases_keep_the_type_of_their_argument(name, dtype):
+    sb.register(name, ALL[name])
+    d = sb.derive(sb.mlp([2, 3, 1], activation=name))
+    ones = [np.full(shape, 0.25, dtype) for shape in ((4, 2), (4, 1), (2, 3), (3, 1))]
+    assert {np.asarray(part).dtype for part in d.to_numpy()(*ones)} == {np.dtype(dtype)}

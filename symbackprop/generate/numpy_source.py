@@ -179,6 +179,19 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Min(self, expr: Any) -> str:
         return self._in_pairs("np.minimum", expr)
 
+    def _print_Piecewise(self, expr: Any) -> str:
+        """Constant cases are arrays of the argument's own type: np.select would make float64 of plain numbers."""
+        (argument,) = expr.free_symbols
+        cases = [(value, condition) for value, condition in expr.args]
+        conditions = ", ".join(self._print(condition) for _, condition in cases)
+        values = ", ".join(
+            f"np.full_like({argument.name}, {self._print(sympy.N(value, 17))})"
+            if value.is_number
+            else self._print(value)
+            for value, _ in cases
+        )
+        return f"np.select([{conditions}], [{values}], default=np.nan)"
+
     def _in_pairs(self, function: str, expr: Any) -> str:
         """Of two at a time; of equal ones NumPy takes the second."""
         pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))

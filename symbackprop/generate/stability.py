@@ -6,9 +6,10 @@ On the way by the exponential, floating point would lose them: at z = −1200 th
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from symbackprop.forms import hadamard
 from symbackprop.functions import FUNCTION
-from symbackprop.maps import Elementwise, LogSoftmax, LogSumExp, Softmax, Sums
-from symbackprop.nodes import MatAdd, Ones, postorder, scaled, split
+from symbackprop.maps import Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums
+from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, Ones, postorder, scaled, split
 
 EXP, LOG, SIGMOID, SOFTPLUS = (FUNCTION[name] for name in ("exp", "log", "sigmoid", "softplus"))
 
@@ -24,6 +25,9 @@ def without_detours(expression: Any, definitions: Mapping[Any, Any]) -> Any:
     parts = postorder(expression)
     found = {node: _shortcut(node.argument, definitions) for node in parts if _is_of(LOG, node)}
     found |= {node: _complement(node) for node in parts if isinstance(node, MatAdd)}
+    found |= {
+        node: _of_quotient(node, definitions) for node in parts if isinstance(node, HadamardProduct | HadamardPower)
+    }
     return expression.xreplace({node: short for node, short in found.items() if short is not None})
 
 
@@ -34,6 +38,47 @@ def _complement(value: Any) -> Any:
     if len(terms) != 2 or len(sigmoids) != 1 or terms.get(Ones(*value.shape)) != -terms[sigmoids[0]]:
         return None
     return scaled(-terms[sigmoids[0]], Elementwise(SIGMOID, scaled(-1, sigmoids[0].argument)))
+
+
+def _of_quotient(node: Any, definitions: Mapping[Any, Any]) -> Any:
+    """(exp u)ᵐ/(1 + exp u)ⁿ as σ(u)ᵐ σ(−u)ⁿ⁻ᵐ, and exp u over its sums as softmax u; None where there is neither."""
+    factors = list(node.args) if isinstance(node, HadamardProduct) else [node]
+    for divisor in factors:
+        base, n = _divided_by(divisor)
+        u, whole = _grown(definitions.get(base, base), definitions)
+        if u is None or not n:
+            continue
+        rest = [factor for factor in factors if factor is not divisor]
+        above = [factor for factor in rest if definitions.get(factor, factor) == Elementwise(EXP, u)][:n]
+        if isinstance(whole, Sums) and len(above) < n:
+            continue
+        kept = [factor for factor in rest if factor not in above]
+        kept += [factor for factor in rest if factor in above][n:]
+        if isinstance(whole, Sums):
+            return hadamard(*kept, *[Softmax(u, whole.axis)] * n)
+        up, down = Elementwise(SIGMOID, u), Elementwise(SIGMOID, scaled(-1, u))
+        return hadamard(*kept, *[up] * len(above), *[down] * (n - len(above)))
+    return None
+
+
+def _divided_by(factor: Any) -> tuple[Any, int]:
+    """(A, n) of a factor A⁻ⁿ, which may be a repeated row or column; n is 0 of any other."""
+    core = factor.argument if isinstance(factor, Broadcast) else factor
+    if isinstance(core, HadamardPower) and core.args[1].is_Integer and core.args[1].is_negative:
+        base = core.args[0]
+        return base.argument if isinstance(base, Broadcast) else base, -int(core.args[1])
+    return core, 0
+
+
+def _grown(base: Any, definitions: Mapping[Any, Any]) -> tuple[Any, Any]:
+    """(u, A) of an A that is 1 + exp u or the sums of exp u; (None, None) of anything else."""
+    if isinstance(base, Sums):
+        inner = [definitions.get(base.argument, base.argument)]
+    else:
+        inner = [part for part in base.args if not isinstance(part, Ones)] if isinstance(base, MatAdd) else []
+        inner = [definitions.get(part, part) for part in inner] if len(base.args) == 2 else []
+    exponentials = [part for part in inner if _is_of(EXP, part)]
+    return (exponentials[0].argument, base) if len(inner) == len(exponentials) == 1 else (None, None)
 
 
 def _is_of(function: Any, node: Any) -> bool:

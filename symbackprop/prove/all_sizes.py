@@ -44,6 +44,7 @@ class _Replay:
         self.recount = recount
         self.calculus = Calculus(recount, section.parameter, names)
         self.known = known  # ∂J/∂C of each C for which it is proved
+        self.began = False
         self.terms: Any = Integer(0)  # with a ∂C/∂W that is to be taken apart
         self.finished: list[Any] = []
 
@@ -63,7 +64,7 @@ class _Replay:
             self._replaced(step)
         elif step.symbol is not None:
             self._named(step)
-        elif step is self.section.steps[-1]:
+        elif self.began or step is self.section.steps[-1]:
             self._gathered(step)
         else:
             self._started(step)
@@ -77,7 +78,7 @@ class _Replay:
         if users != claimed:
             raise _Unproved(f"{text(self.parameter)} is used in {_listed(users)}, the line says {_listed(claimed)}")
         self.calculus.held = set(self.known)
-        self.terms = step.after
+        self.terms, self.began = step.after, True
 
     def _learn(self, node: Any, error: Any) -> None:
         """∂J/∂node, if it is what the uses of the node give; the lines below are judged as if it were."""

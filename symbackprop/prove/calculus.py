@@ -46,7 +46,7 @@ class Calculus:
     def same_sum(self, sides: Iterable[Any], whole: Any) -> bool:
         """Whether the sides, which are all about the parameter itself, add up to the whole."""
         moves = {self.parameter: self.move(self.parameter)}
-        return equal(Add(*(self._form(side, moves) for side in sides)), self._form(whole, moves))
+        return self._equal(Add(*(self._form(side, moves) for side in sides)), self._form(whole, moves))
 
     def same_error(self, node: Any, one: Any, other: Any) -> bool:
         move = self.move(node)
@@ -66,17 +66,20 @@ class Calculus:
         return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, move)), opened))
 
     def _equal(self, one: Any, other: Any) -> bool:
-        """Whether two forms are equal; a name that only one of them uses may stand for what the other one says."""
+        """Whether two forms are equal; a name, first one that only one of them uses, may be what the other one says."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True
-            different = one.free_symbols ^ other.free_symbols
-            opened = self._definitions(different) | {s: self.adjoints[s] for s in different & self.adjoints.keys()}
+            opened = self._named(one.free_symbols ^ other.free_symbols) or self._named(one.free_symbols)
             if not opened:
                 return False
             last = max(opened, key=self._rank)
             one, other = (_opened(form, {last: opened[last]}) for form in (one, other))
         return False
+
+    def _named(self, symbols: set[Any]) -> dict[Any, Any]:
+        """The names among some symbols, with what they stand for."""
+        return self._definitions(symbols) | {s: self.adjoints[s] for s in symbols & self.adjoints.keys()}
 
     def _equal_in_outputs(self, one: Any, other: Any) -> bool:
         """The same with f′(z) in terms of f(z), and each a = f(z) as that."""

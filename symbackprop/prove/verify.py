@@ -7,6 +7,8 @@ import mpmath
 import numpy as np
 from sympy import Reals, lambdify
 
+from symbackprop.errors import DerivationError
+from symbackprop.flow import by_names
 from symbackprop.functions import ElementwiseFunction, a, z
 from symbackprop.maps import Elementwise
 from symbackprop.nodes import postorder
@@ -23,7 +25,11 @@ _EXACT, _NUMERIC = 40, 20  # digits in which two sides must agree
 
 
 def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = None) -> Verification:
-    """What each witness says about each step of a tape; `seed` repeats the random points."""
+    """What each witness says about each step of a tape; `seed` repeats the random points.
+
+    Raises `DerivationError` for a tape that is not whole: of its network's equations, and with steps to each gradient.
+    """
+    _require_whole(tape)
     rng = np.random.default_rng(seed)
     printer = Text(function_names)
     witnesses = {
@@ -37,6 +43,17 @@ def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = Non
     )
     functions = tuple(_slope_proof(f, printer, rng) for f in _functions(tape))
     return Verification(lines, functions, sizes_in_words(tape.network))
+
+
+def _require_whole(tape: Tape) -> None:
+    """Steps that are proved prove nothing of a gradient that they do not lead to."""
+    said = {equation.symbol: equation.expression for equation in by_names(tape.network)}
+    if any(said.get(equation.symbol) != equation.expression for equation in tape.equations):
+        raise DerivationError("the equations of this tape are not those of its network")
+    if not all(section.steps for section in tape.sections) or set(tape.gradients) != {
+        str(section.parameter.name) for section in tape.sections
+    }:
+        raise DerivationError("this tape has gradients without steps that lead to them")
 
 
 def _functions(tape: Tape) -> list[ElementwiseFunction]:
