@@ -4,10 +4,11 @@ import ast
 from typing import Any
 
 from symbackprop.errors import FormulaError, NetworkError, SymbackpropError, nearest
-from symbackprop.formula import Formula, Source
+from symbackprop.formula import Formula
 from symbackprop.network import ROLES, SCALAR, Network
 from symbackprop.printing.text import typed
 from symbackprop.shapes import is_matrix, shape_text
+from symbackprop.source import Source
 
 _MOST_CHARACTERS = 200_000
 _MATRICES = [role for role in ROLES if role != SCALAR]
