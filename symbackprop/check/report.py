@@ -25,6 +25,7 @@ class Block:
     norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
     looked_at: int = 0
     note: str = ""
+    mistake: str = ""  # what it likely is, if it is wrong
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class GradientCheck(Judged):
         lines = [f"gradient check: {self.verdict}" + (f" ({self.reason})" if self.reason else "")]
         lines += _table(self.blocks)
         lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
+        lines += [f"{block.name}: the likely mistake: {block.mistake}" for block in self.blocks if block.mistake]
         lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
         return "\n".join(lines)
 
