@@ -101,7 +101,7 @@ def test_the_figures_of_the_report(rng):
 
 
 def test_the_worst_parameter_is_a_wrong_one_before_an_undecided_one(rng):
-    cost = lambda a, b: np.sum(a**2) + 1e-3 * np.sum(b) + 1e9
+    cost = lambda a, b: float(np.sum(a**2) + 1e-3 * np.sum(b) + 1e9)  # of no more than double precision
     a, b = rng.normal(size=3), rng.normal(size=3)
     report = sb.check_gradients(cost, lambda a, b: (-2 * a, 1e-3 * np.ones(3)), (a, b))
     assert [block.verdict for block in report.blocks] == ["wrong", "undecided"]

@@ -15,6 +15,8 @@ _SHRINK = 1.83  # no whole number, lest a periodic cost be met at its period aga
 _ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks than that are looked for apart
 _COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger ones are forgotten
 _ENOUGH = 1e-10  # relative error
+_LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))
+_EXTENDED = float(np.finfo(np.longdouble).eps)
 _FINEST = 5e-5  # of the first step: from here on, a cost in single precision may not move any more
 _APART = (0.0031, 0.0057, 0.0093)
 _REPEATS = 3
@@ -120,8 +122,10 @@ class Numerics:
         self.cost = values[0]
         self.spread = max(values) - min(values)  # of calls at one and the same point
         self._noise: dict[int, float] = {}
+        self.is_extended = isinstance(self.cost, np.longdouble) and bool(np.finfo(float).eps > _EXTENDED)
+        self.epsilon = _EXTENDED if self.is_extended else float(np.finfo(float).eps)
 
-    def at(self, block: int, direction: np.ndarray, t: float) -> float:
+    def at(self, block: int, direction: np.ndarray, t: float) -> Any:
         """The cost with one parameter moved by t along a direction; NaN where it cannot be computed."""
         arrays = self._params.copies()
         arrays[block] = arrays[block] + t * direction
@@ -130,7 +134,7 @@ class Numerics:
         except (ArithmeticError, ValueError):
             return float("nan")
 
-    def _value(self, arrays: Arrays) -> float:
+    def _value(self, arrays: Arrays) -> Any:
         self.evaluations += 1
         return scalar_value(self._params.call(self._cost, arrays))
 
@@ -141,9 +145,11 @@ class Numerics:
             direction = np.where(np.arange(array.size) % 2, -1.0, 1.0).reshape(array.shape) * np.maximum(
                 1, np.abs(array)
             )
-            double, *single = (self._noise_at(block, direction, spacing) for spacing in _NOISE_SPACINGS)
+            spacings = _NOISE_SPACINGS[:1] if self.is_extended else _NOISE_SPACINGS
+            double, *single = (self._noise_at(block, direction, spacing) for spacing in spacings)
             # noise is small, and the same over a tenth of the spacing; a cost that merely changes fast is neither
-            found = min(single) if min(single) <= _MOST_NOISE * max(1e-2, abs(self.cost)) else 0.0
+            found = min(single, default=0.0)
+            found = found if found <= _MOST_NOISE * max(1e-2, abs(self.cost)) else 0.0
             self._noise[block] = max(self.spread, double, found, self._single_precision(block, direction))
         return self._noise[block]
 
@@ -155,12 +161,25 @@ class Numerics:
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, block: int, direction: np.ndarray, spacing: float) -> float:
-        values = np.array([self.at(block, direction, spacing * i) for i in range(_NOISE_POINTS)])
-        return estimated_noise(values) if np.all(np.isfinite(values)) else 0.0
+        """The smaller of the two sides': a kink is on one of them, noise on both."""
+        sides = []
+        for side in (spacing, -spacing):
+            values = np.array([self.at(block, direction, side * i) for i in range(_NOISE_POINTS)])
+            sides.append(estimated_noise(values) if np.all(np.isfinite(values)) else 0.0)
+        return min(sides)
 
     def slope(self, block: int, direction: np.ndarray) -> Slope:
         moved = self._params.arrays[block][direction != 0]
-        return slope(lambda t: self.at(block, direction, t), step_for(moved), noise=self.noise(block))
+        return slope(lambda t: self.at(block, direction, t), step_for(moved), self.epsilon, self.noise(block))
+
+    def local_slope(self, block: int, direction: np.ndarray) -> Slope:
+        """The slope over the one small step at which the two sides differ least: what lies beyond does no harm."""
+        reach = step_for(self._params.arrays[block][direction != 0]) / _FIRST_STEP
+        slopes = []
+        for t in (step * reach for step in _LOCAL_STEPS):
+            left, right = self.one_sided(block, direction, t)
+            slopes.append(Slope((left + right) / 2, float(abs(right - left) + self.rounding(block, t))))
+        return min(slopes, key=lambda found: found.error if found.error == found.error else math.inf)
 
     def one_sided(self, block: int, direction: np.ndarray, t: float) -> tuple[float, float]:
         """The slopes to the left and to the right over a step t."""
@@ -169,7 +188,7 @@ class Numerics:
 
     def rounding(self, block: int, t: float) -> float:
         """How uncertain a difference of costs over a step t is, as a slope."""
-        return (4 * float(np.finfo(float).eps) * abs(self.cost) + 4 * self.noise(block)) / t
+        return float((4 * self.epsilon * abs(self.cost) + 4 * self.noise(block)) / t)
 
 
 def unit(shape: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:

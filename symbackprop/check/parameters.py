@@ -1,7 +1,7 @@
 """Parameters as people keep them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,14 @@ class Parameters:
     def copies(self) -> Arrays:
         return [array.copy() for array in self.arrays]
 
+    def widened(self) -> "Parameters":
+        """The same in extended precision (80 bits, where the machine has them)."""
+        return replace(self, arrays=[array.astype(np.longdouble) for array in self.arrays])
+
+    def rounded(self, rng: np.random.Generator) -> Arrays:
+        """The arrays, each entry off by its rounding."""
+        return [a * (1 + np.finfo(a.dtype).eps * rng.choice([-1.0, 1.0], a.shape)) for a in self.arrays]
+
     def aligned(self, gradients: Any) -> Arrays:
         """Gradients in the same structure as the parameters, as a list of arrays."""
         values: Any
@@ -83,8 +91,8 @@ def _floats(name: object, value: Any) -> np.ndarray:
     return array if array.dtype.char in "dg" else array.astype(float)
 
 
-def scalar_value(value: Any) -> float:
-    """A cost as one float; a shape of (1,) or (1, 1) counts as one."""
+def scalar_value(value: Any) -> Any:
+    """A cost as one float, or one of extended precision; a shape of (1,) or (1, 1) counts as one."""
     if isinstance(value, tuple | list | dict):
         kind = type(value).__name__
         raise ArgumentError(
@@ -93,7 +101,8 @@ def scalar_value(value: Any) -> float:
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
-    return float(array.reshape(()))
+    value = array.reshape(())[()]
+    return value if array.dtype.char == "g" else float(value)
 
 
 def require_callable(what: str, value: Any) -> None:
