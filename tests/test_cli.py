@@ -104,6 +104,23 @@ def test_every_command_takes_a_model(tmp_path, capsys):
     assert "tanh" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize("name", cli._BUILDERS)
+def test_a_model_may_be_the_name_of_a_builder(name, capsys, tmp_path, monkeypatch):
+    assert cli.main(["derive", name, "--detail", "result"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.strip() == sb.derive(getattr(sb, name)()).to_text(detail="result").strip()
+    monkeypatch.chdir(tmp_path)  # a file of that name is the model
+    (tmp_path / name).write_text("W: parameter(N, D)\nJ = sum(W**2)", encoding="utf-8")
+    assert cli.main(["derive", name, "--detail", "result"]) == 0
+    assert "∂J/∂W = 2 W" in capsys.readouterr().out
+
+
+def test_layers_in_columns_averaged_and_with_both_penalties(capsys):
+    options = ["--layout", "columns", "--average", "examples", "--l1", "mu", "--l2", "lam", "--bias"]
+    assert cli.main(["derive", "--sizes", "D-H-K", *options, "--detail", "result"]) == 0
+    assert "∂J/∂W2 = λ W2 + μ sign(W2) + δ3 a2ᵀ" in capsys.readouterr().out
+
+
 def test_a_model_may_be_piped_in():
     done = run("derive", "-", "--detail", "result", input=MODEL)
     assert (done.returncode, done.stderr) == (0, "")
