@@ -72,7 +72,10 @@ COSTS = {
     "binary_cross_entropy": _binary_cross_entropy,
     "softmax_cross_entropy": _softmax_cross_entropy,
 }
-ON_LOGITS = {"binary_cross_entropy", "softmax_cross_entropy", "hinge", "squared_hinge"}
+LAST = {  # what comes after the last layer, where the cost decides it
+    **dict.fromkeys(["binary_cross_entropy", "softmax_cross_entropy", "hinge", "squared_hinge"], lambda np_, z: z),
+    "cross_entropy_on_probabilities": lambda np_, z: np_.exp(z) / np_.sum(np_.exp(z), axis=1, keepdims=True),
+}
 
 
 def mlp_cost(np_, values, layers, activation, cost, l2=0.0):
@@ -83,7 +86,8 @@ def mlp_cost(np_, values, layers, activation, cost, l2=0.0):
         z = np_.dot(a, values[f"W{k}"])
         if f"b{k}" in values:
             z = z + values[f"b{k}"]
-        a = z if k == layers and cost in ON_LOGITS else f(np_, z)
+        last = LAST.get(cost, f) if k == layers else f
+        a = last(np_, z)
     penalty = sum(np_.sum(values[f"W{k}"] ** 2) for k in range(1, layers + 1)) * l2 / 2
     return COSTS[cost](np_, values["y"], a) + penalty
 

@@ -96,7 +96,7 @@ def test_f_prime_comes_from_sympy():
     assert "f′(z) = exp(−z)/(1 + exp(−z))²" in d.to_text()
 
 
-@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+@pytest.mark.parametrize(("activation", "cost"), [*PAIRS, ("tanh", "cross_entropy_on_probabilities")])
 def test_every_activation_and_cost_against_autograd_and_complex_steps(activation, cost, rng):
     layers = int(rng.integers(1, 4))
     if activation in ("log", "exp"):
