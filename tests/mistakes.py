@@ -58,6 +58,9 @@ ACTIVATIONS = {
     "tanh": (np.tanh, lambda z, a: 1 - a**2),
     "sigmoid": (_sigmoid, lambda z, a: a * (1 - a)),
     "relu": (lambda z: np.maximum(z, 0), lambda z, a: (z > 0) * np.ones_like(z)),
+    # what is at 0 but for its rounding, as if it came from one side
+    "relu, from below": (lambda z: np.maximum(z, 0), lambda z, a: (z > 1e-12) * np.ones_like(z)),
+    "relu, from above": (lambda z: np.maximum(z, 0), lambda z, a: (z > -1e-12) * np.ones_like(z)),
 }
 
 # fmt: off
@@ -209,12 +212,18 @@ def case_of(regime, rng, size=SMALL):
 
 
 def differs(case, kind):
-    """Whether a mistake shows at all: at 80 bits, beyond what double precision rounds the right gradients to."""
+    """Whether a mistake shows at all: at 80 bits, beyond what double precision rounds the right gradients to.
+
+    At a kink every slope between those of both sides is right, so a mistake must lie outside of them.
+    """
     exact = case.in_precision(np.longdouble)
-    right, wrong = exact.gradients(**exact.params), mistaken(exact, kind)(**exact.params)
-    rounded = case.gradients(**case.params)
+    wrong, rounded = mistaken(exact, kind)(**exact.params), case.gradients(**case.params)
+    of_sides = ["relu, from below", "relu, from above"] if case.activation == "relu" else [case.activation]
+    sides = [replace(exact, activation=activation).gradients(**exact.params) for activation in of_sides]
+    right = exact.gradients(**exact.params)
     for name, g in right.items():
-        noise = 8 * np.finfo(float).eps * np.max(np.abs(g)) + 4 * np.abs(rounded[name] - g)
-        if np.any(np.abs(wrong[name] - g) > noise):
+        noise = 8 * np.finfo(float).eps * np.max(np.abs(g)) + 4 * np.max(np.abs(rounded[name] - g))
+        low, high = (bound.reduce([side[name] for side in sides]) for bound in (np.minimum, np.maximum))
+        if np.any((wrong[name] < low - noise) | (wrong[name] > high + noise)):
             return True
     return False

@@ -6,9 +6,6 @@ import pytest
 import symbackprop as sb
 from tests.mistakes import KINDS, REGIMES, SMALL, case_of, differs, mistaken
 
-# Where the cost hides its own changes, small mistakes stay hidden; at a kink some of them are slopes between both sides.
-LEAST = {"at a kink": 0.9, "offset": 0.0}
-
 
 def verdict(case, gradients):
     with np.errstate(all="ignore"):
@@ -21,9 +18,11 @@ def test_mistakes_are_rejected_where_the_right_gradient_is_accepted(regime, rng)
     accepted = verdict(case, case.gradients)
     assert accepted == "right" or (regime, accepted) == ("offset", "undecided")
     shown = [kind for kind in KINDS if differs(case, kind)]
-    assert len(shown) >= 30
+    assert len(shown) >= 25
     missed = [kind for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
-    assert len(missed) <= (1 - LEAST.get(regime, 0.97)) * len(shown), missed
+    assert not missed or regime == "offset", (
+        missed
+    )  # which hides small changes of the cost, and with them small mistakes
 
 
 @pytest.mark.parametrize("kind", ["sign", "twice", "divided by N", "the sign of the error"])

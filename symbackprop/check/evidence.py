@@ -38,10 +38,9 @@ def with_mistakes(
     }
     named = []
     for subject, block in zip(subjects, blocks, strict=True):
-        if block.verdict == Verdict.WRONG:
-            evidence = _evidence(numerics, subject, entries[subject.name], sizes, whole)
-            block = replace(block, mistake="" if evidence is None else diagnosis(evidence))  # noqa: PLW2901
-        named.append(block)
+        is_wrong = block.verdict == Verdict.WRONG
+        evidence = _evidence(numerics, subject, entries[subject.name], sizes, whole) if is_wrong else None
+        named.append(block if evidence is None else replace(block, mistake=diagnosis(evidence)))
     return tuple(named)
 
 
