@@ -146,7 +146,7 @@ def test_the_table_has_what_a_reader_needs(rng):
     cost, _, weights = home_functions(rng)
     lines = str(sb.check_gradients(cost, backward("sign"), weights)).splitlines()
     assert lines[0] == "gradient check: wrong"
-    for heading in ("parameter", "largest difference", "at", "ours", "numeric", "relative", "norm ratio"):
+    for heading in ("parameter", "largest difference", "at", "ours", "numeric", "relative", "digits", "norm ratio"):
         assert heading in lines[1]
     assert lines[2].split()[:3] == ["W1", "2×3", "wrong"]
     assert "2.0e+00" in lines[2], "minus the gradient is off by twice itself"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
-from tests.mistakes import KINDS, REGIMES, SMALL, case_of, differs, mistaken
+from tests.mistakes import KINDS, LARGE, REGIMES, SMALL, case_of, differs, mistaken
 
 
 def verdict(case, gradients):
@@ -12,24 +12,41 @@ def verdict(case, gradients):
         return str(sb.check_gradients(case.cost, gradients, case.params).verdict)
 
 
+def telling_case(regime, rng, size=SMALL):
+    """A point of a regime at which most mistakes show, and those that do: at a kink, many lie between both sides."""
+    while True:
+        case = case_of(regime, rng, size)
+        shown = [kind for kind in KINDS if differs(case, kind)]
+        if len(shown) >= 25:
+            return case, shown
+
+
+def accepted_case(regime, rng, size=SMALL):
+    """One whose right gradient is accepted. An offset of 1e12 hides so much that some are undecided."""
+    while True:
+        case, shown = telling_case(regime, rng, size)
+        accepted = verdict(case, case.gradients)
+        if (regime, accepted) != ("offset", "undecided"):
+            assert accepted == "right"
+            return case, shown
+
+
 @pytest.mark.parametrize("regime", REGIMES)
 def test_mistakes_are_rejected_where_the_right_gradient_is_accepted(regime, rng):
-    case = case_of(regime, rng)
-    accepted = verdict(case, case.gradients)
-    assert accepted == "right" or (regime, accepted) == ("offset", "undecided")
-    shown = [kind for kind in KINDS if differs(case, kind)]
-    assert len(shown) >= 25
+    case, shown = accepted_case(regime, rng)
     missed = [kind for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
-    assert not missed or regime == "offset", (
-        missed
-    )  # which hides small changes of the cost, and with them small mistakes
+    assert len(missed) <= (1 if regime == "offset" else 0), missed
 
 
-@pytest.mark.parametrize("kind", ["sign", "twice", "divided by N", "the sign of the error"])
-def test_gross_mistakes_are_rejected_also_under_a_large_offset(kind, rng):
-    """Of every parameter: one of them has a gradient that the offset does not hide."""
-    case = case_of("offset", rng)
-    assert verdict(case, mistaken(case, kind)) == "wrong"
+@pytest.mark.slow
+def test_mistakes_are_rejected_in_ten_thousand_entries(rng):
+    """At least 99.5 % of them, where the right gradient is accepted: everywhere but under some offsets of 1e12."""
+    missed, all_shown = [], 0
+    for regime in REGIMES:
+        case, shown = accepted_case(regime, rng, LARGE)
+        missed += [(regime, kind) for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
+        all_shown += len(shown)
+    assert len(missed) <= 0.005 * all_shown, missed
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -1,16 +1,16 @@
 """Gradients against finite differences of the cost."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from symbackprop.check.evidence import sizes_of, with_mistakes
-from symbackprop.check.judging import NOTHING, judged
-from symbackprop.check.looks import Subject, looks_at, subjects_of
+from symbackprop.check.calls import Calls
+from symbackprop.check.evidence import sizes_of
+from symbackprop.check.looks import subjects_of
 from symbackprop.check.numerical import Numerics
-from symbackprop.check.parameters import Arrays, Parameters, require_callable
+from symbackprop.check.opinions import SecondOpinion, arbitrated, is_close, is_doubtful, looked_at, supported
+from symbackprop.check.parameters import Parameters, require_callable
 from symbackprop.check.report import Block, GradientCheck
 from symbackprop.errors import ArgumentError
 from symbackprop.verdicts import Verdict
@@ -32,7 +32,7 @@ def check_gradients(
         params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
             f(**arrays) accordingly. It is not changed.
         data: fixed keyword arguments of every call.
-        seed: for the directions and samples that stand for parameters of more than 400 entries.
+        seed: for the directions and samples that stand for parameters of more than 2000 entries in all.
 
     No fixed tolerance decides: a gradient is right where it lies within the error bar of the extrapolated
     differences. Where the cost has a kink, it is right between the slopes on the two sides.
@@ -47,37 +47,54 @@ def check_gradients(
     >>> check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x).verdict
     <Verdict.WRONG: 'wrong'>
     """
+    with np.errstate(all="ignore"):  # a check goes where a cost may overflow, and sees that
+        return _checked(cost, gradients, Parameters.of(params, data), data, seed)
+
+
+def _checked(
+    cost: Callable[..., Any],
+    gradients: Callable[..., Any] | None,
+    taken: Parameters,
+    data: Mapping[str, Any] | None,
+    seed: int | None,
+) -> GradientCheck:
     require_callable("cost", cost)
     if gradients is not None:
         require_callable("gradients", gradients)
-    taken = Parameters.of(params, data)
     alone = cost if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[0])
+    slopes = gradients if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[1])
     numerics = Numerics(alone, taken)
-
-    def function(arrays: Arrays) -> Arrays:
-        found = taken.call(cost if gradients is None else gradients, arrays)
-        return taken.aligned(_pair(found)[1] if gradients is None else found)
-
     if not np.isfinite(numerics.cost):
         undecided = tuple(Block(n, a.shape, Verdict.UNDECIDED) for n, a in zip(taken.labels, taken.arrays, strict=True))
         reason = f"the cost is {numerics.cost} at this point"
         return GradientCheck(Verdict.UNDECIDED, undecided, numerics.evaluations, numerics.cost, reason)
+    if seed is not None and not (isinstance(seed, int | np.integer) and seed >= 0):
+        raise ArgumentError(f"seed must be a whole number of at least 0, not {seed!r}")
     rng = np.random.default_rng(seed)
-    found = _Round(numerics, subjects_of(function, taken, rng), rng)
-    blocks = list(found.blocks)
-    evaluations = numerics.evaluations
-    if Verdict.UNDECIDED in {block.verdict for block in blocks}:
-        wide = Numerics(alone, taken.widened())
-        if wide.is_extended:
-            further = _Round(wide, subjects_of(function, taken.widened(), rng), rng)
-            pairs = zip(blocks, further.blocks, strict=True)
-            blocks = [one if one.verdict != Verdict.UNDECIDED else _arbitrated(other) for one, other in pairs]
-        evaluations += wide.evaluations
-    named = with_mistakes(numerics, found.subjects, found.looks, blocks, sizes_of(data))
-    verdicts = {block.verdict for block in named}
+    gradient = Calls("the gradients function", slopes, taken)
+    sizes = sizes_of(data)
+    blocks = looked_at(numerics, subjects_of(gradient, taken, rng), sizes, rng)
+    further = SecondOpinion(alone, slopes, sizes, rng)
+    blocks = further.on(blocks, is_close, arbitrated, lambda: [taken.widened()])
+    blocks = further.on(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(taken, rng))
+    verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
-    reason = f"calls of the cost at one point differ by {numerics.spread:.1e}" if numerics.spread else ""
-    return GradientCheck(verdict, named, evaluations, numerics.cost, reason)
+    noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
+    return GradientCheck(
+        verdict,
+        tuple(blocks),
+        numerics.evaluations + further.evaluations,
+        numerics.cost,
+        reason="; ".join([*noisy, *numerics.calls.notes, *gradient.notes]),
+        gradient_calls=gradient.count + further.gradient_calls,
+        generic_point=taken.rebuild(taken.elsewhere(rng).arrays) if verdict == Verdict.UNDECIDED else None,
+    )
+
+
+def _nearby(taken: Parameters, rng: np.random.Generator) -> list[Parameters]:
+    """A generic point nearby, in the highest precision first."""
+    point = taken.elsewhere(rng)
+    return [point.widened(), point]
 
 
 def assert_gradients(
@@ -99,18 +116,3 @@ def _pair(result: Any) -> Any:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ArgumentError("without a gradients function the cost must return (J, gradients)")
     return result
-
-
-class _Round:
-    """Every parameter looked at in one precision, and judged."""
-
-    def __init__(self, numerics: Numerics, subjects: list[Subject], rng: np.random.Generator):
-        self.subjects = subjects
-        self.looks = [looks_at(numerics, subject, rng) for subject in subjects]
-        scale = max([NOTHING * abs(numerics.cost), *(look.size for block in self.looks for look in block)])
-        self.blocks = [judged(numerics, *both, scale) for both in zip(subjects, self.looks, strict=True)]
-
-
-def _arbitrated(block: Block) -> Block:
-    said = "" if block.verdict == Verdict.UNDECIDED else "decided in extended precision"
-    return replace(block, note="; ".join(filter(None, [block.note, said])))

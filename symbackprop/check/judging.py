@@ -4,27 +4,42 @@ from dataclasses import replace
 
 import numpy as np
 
-from symbackprop.check.looks import CONFIDENT, DIRECTIONS, EVERY_ENTRY, SAMPLES, Look, Subject
+from symbackprop.check.kinks import kink_at
+from symbackprop.check.looks import CONFIDENT, POWER, POWER_ALONG, Look, Subject
 from symbackprop.check.numerical import Numerics
 from symbackprop.check.report import Block
 from symbackprop.shapes import shape_text
 from symbackprop.verdicts import Verdict
 
-_POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
-_KINK_STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
+_NEARER = 1e-3  # of the first step: a kink, or what makes a cost change fast, may be near
+_ROUNDINGS = 4096  # of the largest of all gradients: by less, one that should be 0 is off where terms cancel
 NOTHING = 1e-5  # nor does one above this part of all gradients, where this one is 0 within it
+
+
+def is_wrong(numerics: Numerics, look: Look) -> bool:
+    """Whether ours is off beyond doubt, whatever kink there may be."""
+    look = _second(numerics, look)
+    if look.agrees:
+        return False
+    kink = kink_at(numerics, look)
+    return look.accused if kink is None else kink.forbids(look.ours)
 
 
 def judged(numerics: Numerics, subject: Subject, looks: list[Look], scale: float) -> Block:
     name, array = subject.name, subject.array
     if not looks:
         return _without_looks(subject)
-    looks = [look if look.difference <= look.tolerance else _second(numerics, subject, look) for look in looks]
-    differing = [look for look in looks if not look.difference <= look.tolerance]
-    kinks = [look for look in differing if _within_kink(numerics, subject.position, look)]
-    wrong = [look for look in differing if look not in kinks and look.accused]
-    size = max(look.size for look in looks)
-    blind = [look for look in looks if look not in kinks and (look in differing or _is_blind(look, size, scale))]
+    looks = [_second(numerics, look) for look in looks]
+    size = max((look.size for look in looks if look.index is not None), default=0.0)
+    unsure = [look for look in looks if not look.agrees or _is_blind(look, size, scale)]
+    kinks = [(look, kink) for look in unsure if (kink := kink_at(numerics, look)) is not None]
+    at_kinks = [look for look, _ in kinks]
+    smooth = [look for look in unsure if look not in at_kinks]
+    least = _ROUNDINGS * numerics.epsilon * scale
+    wrong = [look for look in smooth if not look.agrees and look.accused and look.difference > least]
+    wrong += [look for look, kink in kinks if kink.forbids(look.ours)]
+    within = [look for look, kink in kinks if look.index is not None and kink.allows(look.ours)]
+    blind = [look for look in unsure if look not in within]
     verdict = Verdict.WRONG if wrong else Verdict.UNDECIDED if blind else Verdict.RIGHT
     shown = max(wrong or blind or looks, key=lambda look: np.nan_to_num(look.difference, nan=np.inf))
     return Block(
@@ -32,14 +47,17 @@ def judged(numerics: Numerics, subject: Subject, looks: list[Look], scale: float
         array.shape,
         verdict,
         difference=shown.difference,
-        index=shown.index,
+        index=shown.index or (),
         ours=float(shown.ours),
         numeric=float(shown.numeric.value),
         uncertainty=float(shown.numeric.error),
+        size=max(look.size for look in looks),
         relative=shown.difference / shown.size if shown.size else 0.0,
+        resolution=max((_resolution(look, size, scale) for look in looks if look not in within), default=0.0),
         norm_ratio=_norm_ratio(looks),
         looked_at=len(looks),
-        note=_note(array, looks, kinks, wrong, blind),
+        kinks=len(kinks),
+        note=_note(array, looks, at_kinks, wrong, blind),
     )
 
 
@@ -55,11 +73,17 @@ def _without_looks(subject: Subject) -> Block:
     return Block(subject.name, shape, Verdict.WRONG, note=f"the gradient is {ours[index]} at {list(index)}")
 
 
-def _second(numerics: Numerics, subject: Subject, look: Look) -> Look:
-    """The look with a second numeric slope, from near the point, where the first one cannot be: a kink is not far."""
-    local = numerics.local_slope(subject.position, look.direction)
-    apart = abs(local.value - look.numeric.value)
-    return replace(look, numeric=local) if apart > CONFIDENT * (local.error + look.numeric.error) else look
+def _second(numerics: Numerics, look: Look) -> Look:
+    """The look with another numeric slope, from nearer the point, where the first one cannot be."""
+    if look.agrees:
+        return look
+    for numeric in (numerics.slope(look.direction, _NEARER), numerics.local_slope(look.direction)):
+        if abs(numeric.value - look.numeric.value) > CONFIDENT * (numeric.error + look.numeric.error):
+            look = replace(look, numeric=numeric)
+    found = look.numeric
+    if look.agrees or not np.isfinite(found.step):
+        return look
+    return replace(look, numeric=replace(found, error=found.error + numerics.unevenness(look.direction, found)))
 
 
 def _norm_ratio(looks: list[Look]) -> float:
@@ -72,44 +96,35 @@ def _norm_ratio(looks: list[Look]) -> float:
 def _is_blind(look: Look, size: float, scale: float) -> bool:
     """Whether the error bar is too large to tell right from wrong.
 
-    It is compared with the size of this parameter's gradient; or, where that is 0 within the error bars, with
-    the scale of all gradients.
+    It is compared with the size of this parameter's gradient, or with the share of one entry in a direction; or, where
+    that is 0, with the scale of all gradients.
     """
+    if look.index is None:
+        return look.tolerance > POWER_ALONG * look.of_an_entry and (bool(look.ours) or look.tolerance > NOTHING * scale)
     if size > look.tolerance:
-        return look.tolerance > _POWER * size
-    return look.tolerance > NOTHING * scale
+        return look.tolerance > POWER * size
+    is_nothing = abs(look.ours) <= _ROUNDINGS * float(np.finfo(float).eps) * scale
+    return not is_nothing or look.tolerance > NOTHING * scale
+
+
+def _resolution(look: Look, size: float, scale: float) -> float:
+    """What is too small to be seen, as a part of what `_is_blind` compares with."""
+    size = look.of_an_entry if look.index is None else size
+    whole = size if size > look.tolerance else scale
+    return look.tolerance / whole if whole else 0.0
 
 
 def _note(array: np.ndarray, looks: list[Look], kinks: list[Look], wrong: list[Look], blind: list[Look]) -> str:
     notes = []
-    if array.size > EVERY_ENTRY:
-        notes.append(f"looked at {DIRECTIONS} directions through all {array.size} entries and at {SAMPLES} entries")
+    along = [look for look in looks if look.index is None]
+    if along:
+        where = "all entries of all parameters" if len(along[0].shares) > 1 else f"all {array.size} entries"
+        notes.append(f"looked at along {len(along)} {'direction' if len(along) == 1 else 'directions'} through {where}")
     if wrong and len(looks) > 1:
         notes.append(f"{len(wrong)} of {len(looks)} slopes differ")
     if kinks:
-        notes.append(f"the cost has a kink at {len(kinks)} entries; ours lies between the slopes on both sides")
+        where = "between" if not wrong and not blind else "not everywhere between"
+        notes.append(f"the cost has a kink at {len(kinks)} entries; ours lies {where} the slopes on both sides")
     if blind and not wrong:
-        notes.append("the differences are too uncertain here; try another point")
+        notes.append("the differences are too uncertain here")
     return "; ".join(notes)
-
-
-def _within_kink(numerics: Numerics, k: int, look: Look) -> bool:
-    """Whether the slope jumps right here and ours lies within: over the smallest step at which a jump would show."""
-    jumps = {}
-    for step in _KINK_STEPS:
-        left, right = numerics.one_sided(k, look.direction, step)
-        jumps[step] = abs(right - left), numerics.rounding(k, step)
-    largest = max((jump for jump, noise in jumps.values() if jump > 20 * noise), default=0.0)
-    shown = [step for step, (_, noise) in jumps.items() if 20 * noise < largest]
-    return bool(shown) and _jumps_around(numerics, k, look, min(shown))
-
-
-def _jumps_around(numerics: Numerics, k: int, look: Look, step: float) -> bool:
-    """Whether it jumps over two steps by the same amount, beyond all noise, and ours lies within."""
-    near, far = (numerics.one_sided(k, look.direction, t) for t in (step, 10 * step))
-    jump, noise = abs(near[1] - near[0]), numerics.rounding(k, step)
-    drift = max(abs(a - b) for a, b in zip(near, far, strict=True))
-    if not (jump > 20 * noise and drift < 0.1 * jump):
-        return False
-    slack = noise + drift
-    return bool(min(near) - slack <= look.ours <= max(near) + slack)

@@ -19,7 +19,8 @@ class Parameters:
     labels: tuple[str, ...]
     arrays: Arrays
     rebuild: Callable[[Arrays], Any]  # the structure that was given
-    call: Callable[[Callable[..., Any], Arrays], Any]
+    call: Callable[[Callable[..., Any], Arrays, Mapping[str, Any]], Any]  # f, at arrays, with data
+    data: Mapping[str, Any]  # fixed keyword arguments of every call
 
     @classmethod
     def of(cls, params: Any, data: Mapping[str, Any] | None = None) -> "Parameters":
@@ -31,6 +32,8 @@ class Parameters:
             raise ArgumentError("there are no parameters to check")
         if isinstance(params, Mapping):
             names = tuple(str(name) for name in params)
+            if len(set(names)) < len(names):
+                raise ArgumentError(f"two parameters have the same name: {listed(names)}")
             twice = [name for name in names if name in fixed]
             if twice:
                 raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
@@ -39,14 +42,15 @@ class Parameters:
                 names,
                 arrays,
                 lambda a: dict(zip(names, a, strict=True)),
-                lambda f, a: f(**dict(zip(names, a, strict=True)), **fixed),
+                lambda f, a, data: f(**dict(zip(names, a, strict=True)), **data),
+                fixed,
             )
         if isinstance(params, tuple | list):
             kind = list if isinstance(params, list) else tuple
             names = tuple(f"[{i}]" for i in range(len(params)))
             arrays = [_floats(f"params{name}", value) for name, value in zip(names, params, strict=True)]
-            return cls(names, arrays, kind, lambda f, a: f(*a, **fixed))
-        return cls(("x",), [_floats("params", params)], _only, lambda f, a: f(a[0], **fixed))
+            return cls(names, arrays, kind, lambda f, a, data: f(*a, **data), fixed)
+        return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(a[0], **data), fixed)
 
     def copies(self) -> Arrays:
         return [array.copy() for array in self.arrays]
@@ -55,9 +59,23 @@ class Parameters:
         """The same in extended precision (80 bits, where the machine has them)."""
         return replace(self, arrays=[array.astype(np.longdouble) for array in self.arrays])
 
+    def moved(self, direction: Mapping[int, np.ndarray], t: Any) -> Arrays:
+        """Copies of the arrays, some of them moved by t along a direction."""
+        return [_moved(a, direction[k], t) if k in direction else a.copy() for k, a in enumerate(self.arrays)]
+
     def rounded(self, rng: np.random.Generator) -> Arrays:
         """The arrays, each entry off by its rounding."""
-        return [a * (1 + np.finfo(a.dtype).eps * rng.choice([-1.0, 1.0], a.shape)) for a in self.arrays]
+        return [_moved(a, a * signs(rng, a.shape), np.finfo(a.dtype).eps) for a in self.arrays]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether any array is of extended precision."""
+        return any(array.dtype.char == "g" for array in self.arrays)
+
+    def elsewhere(self, rng: np.random.Generator) -> "Parameters":
+        """A generic point not far away: no entry is 0, none equals another, nothing is on a kink."""
+        steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
+        return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
 
     def aligned(self, gradients: Any) -> Arrays:
         """Gradients in the same structure as the parameters, as a list of arrays."""
@@ -76,6 +94,23 @@ class Parameters:
                 f"{len(values)} gradients were returned for {len(self.arrays)} parameters ({listed(self.labels)})"
             )
         return [_floats(f"the gradient by {label}", value) for label, value in zip(self.labels, values, strict=True)]
+
+
+def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """−1 and 1, one byte each."""
+    return rng.integers(0, 2, shape, dtype=np.int8) * np.int8(2) - np.int8(1)
+
+
+def _sizes(array: np.ndarray) -> np.ndarray:
+    """The size of each entry; of those that are smaller than most, the size of most."""
+    sizes: np.ndarray = np.abs(array)
+    others = sizes[sizes > 0]
+    return np.maximum(sizes, np.median(others) if others.size else 1.0)
+
+
+def _moved(array: np.ndarray, direction: np.ndarray, t: Any) -> np.ndarray:
+    moved: np.ndarray = np.multiply(direction, t, dtype=np.result_type(direction, array, t))
+    return np.add(moved, array, out=moved if moved.shape else None)  # in place: parameters can be large
 
 
 def _only(arrays: Arrays) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a gradient check says: a verdict, a line for each parameter, and the table of them."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,11 +22,19 @@ class Block:
     ours: float = float("nan")
     numeric: float = float("nan")
     uncertainty: float = float("nan")  # of numeric
+    size: float = float("nan")  # of the largest slope, ours or numeric
     relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
+    resolution: float = float("nan")  # the part of the gradient's size that is too small to be seen
     norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
     looked_at: int = 0
+    kinks: int = 0  # slopes that jump at this point
     note: str = ""
     mistake: str = ""  # what it likely is, if it is wrong
+
+    @property
+    def digits(self) -> float:
+        """To how many decimal digits both agree, of the 16 that a float has."""
+        return min(16.0, max(0.0, -math.log10(self.relative))) if self.relative > 0 else 16.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class GradientCheck(Judged):
     evaluations: int
     cost: float
     reason: str = ""
+    gradient_calls: int = 0
+    generic_point: Any = None  # where nothing could be decided here: parameters nearby, to check again at
 
     @property
     def worst(self) -> Block | None:
@@ -50,8 +61,11 @@ class GradientCheck(Judged):
             "verdict": str(self.verdict),
             "cost": self.cost,
             "evaluations": self.evaluations,
+            "gradient_calls": self.gradient_calls,
             "reason": self.reason,
-            "parameters": [asdict(block) | {"verdict": str(block.verdict)} for block in self.blocks],
+            "parameters": [
+                asdict(block) | {"verdict": str(block.verdict), "digits": block.digits} for block in self.blocks
+            ],
         }
 
     def __str__(self) -> str:
@@ -59,11 +73,14 @@ class GradientCheck(Judged):
         lines += _table(self.blocks)
         lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
         lines += [f"{block.name}: the likely mistake: {block.mistake}" for block in self.blocks if block.mistake]
+        if self.generic_point is not None:
+            lines.append("nothing more can be decided at this point; check again at params = report.generic_point")
         lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
         return "\n".join(lines)
 
 
-HEADINGS = ("parameter", "shape", "verdict", "largest difference", "at", "ours", "numeric", "relative", "norm ratio")
+_FIGURES = ("largest difference", "at", "ours", "numeric", "relative", "digits", "norm ratio")
+HEADINGS = ("parameter", "shape", "verdict", *_FIGURES)
 
 
 def _table(blocks: tuple[Block, ...]) -> list[str]:
@@ -84,6 +101,12 @@ def cells(block: Block) -> tuple[str, ...]:
         f"{block.ours:.9g}",
         numeric,
         f"{block.relative:.1e}",
+        f"{block.digits:.1f}",
         f"{block.norm_ratio:.1e}",
     )
-    return (block.name, shape_text(block.shape), str(block.verdict), *(figures if block.looked_at else ("-",) * 6))
+    return (
+        block.name,
+        shape_text(block.shape),
+        str(block.verdict),
+        *(figures if block.looked_at else ("-",) * len(_FIGURES)),
+    )

@@ -1,0 +1,59 @@
+"""Kinks of a cost, such as ReLU's at 0: where its slope jumps, any slope between those around is right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symbackprop.check.looks import Look
+from symbackprop.check.numerical import Numerics
+
+_RATIO = 10
+_STEPS = tuple(float(_RATIO) ** -k for k in range(11, 2, -1))
+_OFF = 16 * float(np.finfo(float).eps)
+_BEYOND = 8  # slacks beyond the slopes around from which on ours is forbidden
+_CLEARLY = 0.05  # of the jump, likewise
+_AROUND = 12  # points around a kink
+_NEAR = 1e-5  # how far they are
+_SAME = 0.02  # of the jump: slopes that are nearer count as one
+
+
+@dataclass(frozen=True)
+class Kink:
+    """The slopes on both sides, and whether there are others around: where several kinks meet."""
+
+    low: float
+    high: float
+    slack: float
+    is_alone: bool
+
+    def allows(self, slope: float) -> bool:
+        return self.low - self.slack <= slope <= self.high + self.slack
+
+    def forbids(self, slope: float) -> bool:
+        """Whether no choice of slopes at kinks gives this one. Where several meet, there may be one that does."""
+        slack = max(_BEYOND * self.slack, _CLEARLY * (self.high - self.low))
+        return self.is_alone and not self.low - slack <= slope <= self.high + slack
+
+
+def kink_at(numerics: Numerics, look: Look) -> Kink | None:
+    """The kink right here, along the direction of a look, over the smallest steps at which a jump shows."""
+    scale = numerics.scale(look.direction)
+    sides = np.array([numerics.one_sided(look.direction, step * scale) for step in _STEPS])
+    straight = (_RATIO * sides[:-1] - sides[1:]) / (_RATIO - 1)  # extrapolated to 0: curvature is no jump
+    for step, near, far in zip(_STEPS, straight, straight[1:], strict=False):
+        jump, drift = abs(near[1] - near[0]), np.max(np.abs(near - far))
+        moves = 2 * numerics.epsilon / step * np.max(np.abs(near))  # what is moved is rounded, too
+        noise = numerics.rounding(look.direction, step * scale) + moves
+        if jump > 20 * noise and drift < 0.1 * jump:  # a jump does not grow with the step
+            off = jump * _OFF / step  # what was at the kink in double precision is a little off it in a higher one
+            low, high = sorted(map(float, near))
+            is_alone = look.index is not None and _is_alone(numerics, look, low, high, scale)
+            return Kink(low, high, float(noise + drift + off), is_alone)
+    return None
+
+
+def _is_alone(numerics: Numerics, look: Look, low: float, high: float, scale: float) -> bool:
+    """Whether the slopes at points around here are those of the two sides, and no others."""
+    slopes = numerics.slopes_around(look.direction, _NEAR * scale, _AROUND)
+    same = _SAME * (high - low)
+    return all(abs(slope - low) <= same or abs(slope - high) <= same for slope in slopes)
