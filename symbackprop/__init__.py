@@ -92,6 +92,8 @@ if TYPE_CHECKING:
     from symbackprop.points import random_values as random_values
     from symbackprop.prove.report import Verification as Verification
     from symbackprop.registration import register as register
+    from symbackprop.render.plots import plot_disagreement as plot_disagreement
+    from symbackprop.render.plots import plot_steps as plot_steps
     from symbackprop.verdicts import Verdict as Verdict
 
 # Where each public name lives: importing SymPy takes half a second, which `symbackprop --help` does without.
@@ -128,6 +130,7 @@ _HOMES = {
     "points": ("random_values",),
     "prove.report": ("Verification",),
     "registration": ("register",),
+    "render.plots": ("plot_disagreement", "plot_steps"),
     "forms": ("hadamard", "ones", "power"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,0 +1,188 @@
+"""Gradient checks as pictures: how far differences are off over their step, and where two gradients disagree.
+
+They need Matplotlib, of which only the figure is used: no window opens, and the state of pyplot stays as it is.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symbackprop.check.differences import Slope
+from symbackprop.errors import ArgumentError, SymbackpropError
+from symbackprop.render.slopes import Index, Slopes
+from symbackprop.shapes import shape_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STEPS = np.logspace(-15, 0, 60)  # relative to the size of the entry
+_DIGITS = 16  # as many as a double has
+_HEADROOM = 0.25  # of the height, for the legend
+_NOTHING = 1e-8  # a gradient below this part of the cost is 0 but for rounding
+_ROOMY = 12  # rows or columns up to which a cell has room for a number
+_ELONGATED = 4  # the ratio of rows to columns from which on cells are not square
+_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#007E5B", "#666666"  # the colour-blind tell them apart
+
+
+def plot_steps(
+    cost: Callable[..., Any],
+    params: Any,
+    *,
+    name: str | int | None = None,
+    index: int | Index | None = None,
+    data: Mapping[str, Any] | None = None,
+    gradients: Callable[..., Any] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw how far central differences by one entry are off, over their step: rounding to the left, truncation right.
+
+    With them stand the step down to which a check extrapolates, and the error bar it gets that way.
+
+    Args:
+        cost: the cost as a function.
+        params: as for `check_gradients`.
+        name: the parameter, or its position; by default the first one.
+        index: the entry of the parameter; by default that of its largest gradient.
+        data: fixed keyword arguments of every call.
+        gradients: returns the gradients in the structure of `params`; how far they are off is drawn, too.
+        ax: Matplotlib axes to draw on; by default new ones.
+
+    Raises:
+        ArgumentError: there is no such parameter or entry, or it has no slope.
+        SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
+
+    >>> import numpy as np
+    >>> plot_steps(lambda x: np.sum(np.exp(x)), np.array([0.0, 1.0])).get_title()[:18]
+    '∂J/∂x[1] = 2.71828'
+    """
+    ax = _axes() if ax is None else ax
+    slopes = Slopes(cost, params, data)
+    block = 0 if name is None else slopes.position(name)
+    entry = slopes.steepest(block) if index is None else slopes.entry(block, index)
+    place, numeric = slopes.place(block, entry), slopes.slope(block, entry)
+    ours = numeric.value if gradients is None else float(slopes.ours(gradients)[block][entry])
+    if not math.isfinite(numeric.value) or not math.isfinite(ours):
+        raise ArgumentError(f"by {place}, the slope of the cost is {numeric.value:g} and the gradient {ours:g}")
+    steps = _STEPS * slopes.size(block, entry)
+    errors = np.array([abs(slopes.difference(block, entry, step) - numeric.value) for step in steps])
+    least = slopes.epsilon * (abs(numeric.value) or slopes.epsilon * slopes.cost or slopes.epsilon)
+    errors = np.maximum(np.where(np.isfinite(errors), errors, np.nan), least)  # a 0 has no place on the scale
+    _draw_steps(ax, steps, errors, numeric, slopes.epsilon * slopes.cost)
+    low, high = np.nanmin([*errors, numeric.error or np.nan]), np.nanmax(errors)
+    if gradients is not None:
+        off = abs(ours - numeric.value)
+        low, high = min(low, max(off, least)), max(high, off)
+        ax.axhline(max(off, least), color=_ORANGE, linestyle="--", label=f"|ours − numeric| = {off:.1e}")
+    low, high = low / 10, high * 10
+    ax.set(xlim=(steps[0], steps[-1]), ylim=(low, high * (high / low) ** _HEADROOM))
+    ax.set(xlabel="step h", ylabel="|difference − slope|")
+    ax.set_title(f"∂J/∂{place} = {numeric.value:.9g} ± {numeric.error:.0e}", fontsize="medium")
+    ax.legend(loc="upper center", fontsize="small", framealpha=1)
+    return ax
+
+
+def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: Slope, rounding: float) -> None:
+    """The V, the two errors it is made of, and what extrapolation gets."""
+    ax.loglog(steps, errors, color=_BLUE, marker=".", label="central difference over the step h")
+    beside: dict[str, Any] = {"textcoords": "offset points", "color": _GREY, "fontsize": "small"}
+    said = f"extrapolated from h ≥ {numeric.step:.0e}: ± {numeric.error:.0e}"
+    if rounding > 0:
+        h = steps[len(steps) // 4]
+        ax.plot(steps, rounding / steps, color=_GREY, linewidth=0.8)
+        ax.annotate("ε|J| / h", (h, rounding / h), (8, 4), **beside)
+    constants = (errors / steps**2)[(steps >= numeric.step) & (steps <= 10 * numeric.step)]
+    if constants.size and np.max(constants) < 3 * np.min(constants):  # as it is not beyond a kink, or for a square
+        h, constant = 10 * numeric.step, np.median(constants)
+        ax.plot(steps, constant * steps**2, color=_GREY, linewidth=0.8)
+        ax.annotate("∝ h²", (h, constant * h**2), (-8, 4), ha="right", **beside)
+    if 0 < numeric.error < math.inf:
+        plain = np.interp(numeric.step, steps, errors)
+        ax.axhspan(0, numeric.error, color=_GREEN, alpha=0.15, linewidth=0)
+        ax.plot([numeric.step] * 2, [plain, numeric.error], color=_GREEN, linestyle=":")
+        ax.plot(numeric.step, numeric.error, color=_GREEN, marker="D", linestyle="none", label=said)
+
+
+def plot_disagreement(
+    cost: Callable[..., Any],
+    gradients: Callable[..., Any],
+    params: Any,
+    *,
+    name: str | int | None = None,
+    data: Mapping[str, Any] | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw in how many digits each entry of a gradient agrees with the numeric one.
+
+    Digits count from the largest entry of the parameter's gradients: −log₁₀(|ours − numeric| / largest). The worst
+    entry has a frame, and the title names it.
+
+    Args:
+        cost: the cost as a function.
+        gradients: returns the gradients in the structure of `params`.
+        params: as for `check_gradients`.
+        name: the parameter, or its position; by default the one that disagrees most.
+        data: fixed keyword arguments of every call.
+        ax: Matplotlib axes to draw on; by default new ones.
+
+    Raises:
+        ArgumentError: parameters of more than two dimensions or 2500 entries, or a gradient of another shape.
+        SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
+
+    >>> import numpy as np
+    >>> wrong = lambda x: 2 * x * [1, -1, 1]
+    >>> plot_disagreement(lambda x: np.sum(x**2), wrong, np.array([0.5, 1.0, 2.0])).get_title().splitlines()[0]
+    'least agreement: x[1]'
+    """
+    ax = _axes() if ax is None else ax
+    slopes = Slopes(cost, params, data)
+    blocks = range(len(slopes.arrays)) if name is None else [slopes.position(name)]
+    for block in blocks:
+        if slopes.arrays[block].ndim > 2:
+            shape = f"{slopes.place(block)} is {shape_text(slopes.arrays[block].shape)}"
+            raise ArgumentError(f"{shape}: only parameters of one or two dimensions can be drawn (name=…)")
+    entries = slopes.entries(blocks, "draw one parameter (name=…), or a part of one")
+    ours = slopes.ours(gradients)
+    numeric = {block: [slopes.slope(block, entry) for entry in entries[block]] for block in blocks}
+    off = {block: _relative(ours[block], numeric[block], _NOTHING * slopes.cost) for block in blocks}
+    block = max(blocks, key=lambda block: np.max(off[block]))
+    worst = int(np.argmax(off[block]))
+    _draw_cells(ax, np.atleast_2d(off[block]), worst)
+    place, one, other = slopes.place(block, entries[block][worst]), ours[block].flat[worst], numeric[block][worst]
+    values = f"ours {one:.9g}, numeric {other.value:.9g} ± {other.error:.0e}"
+    ax.set_title(f"least agreement: {place}\n{values}", fontsize="medium")
+    return ax
+
+
+def _relative(ours: np.ndarray, numeric: list[Slope], least: float) -> np.ndarray:
+    """The differences as parts of the largest entry; infinite where one is no number."""
+    sizes = np.abs([*ours.flat, *(slope.value for slope in numeric)])
+    largest = np.max(sizes[np.isfinite(sizes)], initial=least) or 1.0
+    off = np.array([abs(one - other.value) for one, other in zip(ours.flat, numeric, strict=True)])
+    return np.where(np.isfinite(off), off / largest, np.inf).reshape(ours.shape)
+
+
+def _draw_cells(ax: "Axes", off: np.ndarray, worst: int) -> None:
+    """A cell for each entry, and a frame around the worst."""
+    digits = np.clip(-np.log10(np.maximum(off, 10.0**-_DIGITS)), 0, _DIGITS)
+    rows, columns = digits.shape
+    square = max(rows, columns) < _ELONGATED * min(rows, columns)
+    image = ax.imshow(digits, cmap="cividis", vmin=0, vmax=_DIGITS, aspect="equal" if square else "auto")
+    ax.figure.colorbar(image, ax=ax, label="digits in which ours and numeric agree")
+    if max(rows, columns) <= _ROOMY:
+        for (row, column), value in np.ndenumerate(digits):
+            ax.text(column, row, f"{value:.1f}", ha="center", va="center", color="wk"[int(value > _DIGITS / 2)])
+    row, column = divmod(worst, columns)
+    frame = np.array([-0.5, 0.5, 0.5, -0.5, -0.5])
+    ax.plot(column + frame, row + np.roll(frame, 1), color=_ORANGE, linewidth=3, clip_on=False)
+    ax.locator_params(integer=True, min_n_ticks=1)
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="column", ylabel="row")
+
+
+def _axes() -> Any:
+    try:
+        return import_module("matplotlib.figure").Figure((7.2, 4.8), layout="compressed").add_subplot()
+    except ImportError:
+        raise SymbackpropError("a picture needs the package matplotlib: pip install 'symbackprop[plot]'") from None
