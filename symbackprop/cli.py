@@ -29,6 +29,7 @@ examples:
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
   symbackprop check --sizes D-H-K --activation relu --l2 lam
+  symbackprop check mine.py:cost mine.py:gradient --data data.npz
   symbackprop report -o report.html
 """
 
@@ -86,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _output_option(generate)
 
-    check = _command(commands, "check", _check, "check the generated gradients against finite differences")
+    check = _command(commands, "check", _check, "check gradients, generated or your own, against finite differences")
     _network_options(check)
+    check.add_argument("gradient", nargs="?", metavar="PATH.py:NAME", help=_GRADIENT_HELP)
+    check.add_argument("--wrt", action="append", metavar="NAME", help="your parameters, if your gradient has no names")
     check.add_argument("--data", metavar="FILE.npz", help="arrays by name; arguments it lacks are drawn at random")
     check.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
     check.add_argument("--json", action="store_true", help="the report as data")
@@ -99,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
     _output_option(report)
     return parser
+
+
+_GRADIENT_HELP = (
+    "your own gradient function, with MODEL the cost, such as mine.py:cost mine.py:gradient --data data.npz; "
+    "both are called with the arrays of the data that they have arguments for"
+)
 
 
 def _command(commands: Any, name: str, run: Callable[[Any], int], what: str) -> argparse.ArgumentParser:
@@ -225,8 +234,11 @@ def _write(args: argparse.Namespace, text: str) -> None:
 
 
 def _derivation(args: argparse.Namespace) -> Any:
-    wrt = None if args.wrt is None else [name for names in args.wrt for name in names.split(",")]
-    return sb.derive(_network(args), wrt, activation_derivative=args.activation_derivative)
+    return sb.derive(_network(args), _names(args.wrt), activation_derivative=args.activation_derivative)
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    return None if given is None else [name for names in given for name in names.split(",")]
 
 
 def _derive(args: argparse.Namespace) -> int:
@@ -279,11 +291,26 @@ def _is_importable(module: Path) -> bool:
 
 
 def _check(args: argparse.Namespace) -> int:
-    derivation = sb.derive(_network(args))
-    values, origin = _values(args, derivation.network)
-    report = derivation.check(values, seed=args.seed)
+    if args.gradient is not None or ".py:" in (args.model or ""):
+        report, origin = _check_functions(args)
+    elif args.wrt:
+        raise SymbackpropError("--wrt is for functions of your own: check mine.py:cost mine.py:gradient --wrt W1")
+    else:
+        derivation = sb.derive(_network(args))
+        values, origin = _values(args, derivation.network)
+        report = derivation.check(values, seed=args.seed)
     _write(args, _as_json(report.to_dict() | {"point": origin}) if args.json else f"{report}\npoint: {origin}")
     return AGREES if report.verdict == sb.Verdict.RIGHT else DISAGREES
+
+
+def _check_functions(args: argparse.Namespace) -> tuple[Any, str]:
+    from symbackprop.check.scripts import check_functions, function_at
+
+    if args.model is None or args.gradient is None or args.data is None:
+        raise SymbackpropError("a cost, a gradient and data: check mine.py:cost mine.py:gradient --data data.npz")
+    cost, gradient = function_at(args.model), function_at(args.gradient)
+    report = check_functions(cost, gradient, _arrays(args.data), _names(args.wrt), seed=args.seed)
+    return report, args.data
 
 
 def _values(args: argparse.Namespace, network: Any) -> tuple[dict[str, Any], str]:
@@ -301,15 +328,19 @@ def _values(args: argparse.Namespace, network: Any) -> tuple[dict[str, Any], str
     return values, "; ".join(parts)
 
 
-def _loaded(path: str, network: Any) -> dict[str, Any]:
+def _arrays(path: str) -> dict[str, Any]:
     import numpy as np
 
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         reason = "" if "pickle" in str(error) else f": {error}"
         raise SymbackpropError(f"{path} is no .npz file of plain arrays, as numpy.savez writes them{reason}") from None
+
+
+def _loaded(path: str, network: Any) -> dict[str, Any]:
+    arrays = _arrays(path)
     names = [str(s.name) for s in network.arguments]
     unknown = [name for name in arrays if name not in names]
     if unknown:

@@ -219,6 +219,67 @@ def test_check_agrees_with_data_of_the_users_own(tmp_path, capsys):
     assert "W1, W2 drawn at random" in data["point"]
 
 
+MINE = """
+import numpy as np
+from beside import error
+
+def cost(X, y, W, lam):
+    return np.sum(error(X, y, W) ** 2) / 2 + lam / 2 * np.sum(W**2)
+
+def gradient(X, y, W, lam):
+    return {"W": X.T @ error(X, y, W) + lam * W}
+
+def in_a_tuple(X, y, W, lam):
+    return (gradient(X, y, W, lam)["W"],)
+
+def without_penalty(X, y, W):
+    return {"W": X.T @ error(X, y, W)}
+
+def greedy(X, y, W, rate):
+    return {"W": W}
+
+def broken(X, y, W):
+    raise KeyError("W1")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, rng, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "beside.py").write_text("def error(X, y, W):\n    return X @ W - y\n", encoding="utf-8")
+    (tmp_path / "fails.py").write_text("1 / 0\n", encoding="utf-8")
+    arrays = {"X": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2)), "W": rng.normal(size=(3, 2)), "lam": 0.3}
+    np.savez(tmp_path / "data.npz", **arrays)
+    np.savez(tmp_path / "more.npz", rest=1.0, **arrays)
+    return lambda *args: run("check", *args, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (["mine.py:cost", "mine.py:gradient", "--data", "data.npz"], 0, "gradient check: right"),
+        (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz", "--wrt", "W"], 0, "gradient check: right"),
+        (["mine.py:cost", "mine.py:without_penalty", "--data", "data.npz"], 1, "0.3 · W is missing"),
+        (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz"], 2, "say which they are with --wrt W1,W2"),
+        (["mine.py:cost", "mine.py:gradent", "--data", "data.npz"], 2, "mine.py has no function gradent: did you mean"),
+        (["mine.py:cost", "mine.py:gradient"], 2, "a cost, a gradient and data: check mine.py:cost"),
+        (["mine.py:cost", "--data", "data.npz"], 2, "a cost, a gradient and data: check mine.py:cost"),
+        (["mine.py:cost", "yours.py:gradient", "--data", "data.npz"], 2, "there is no file yours.py"),
+        (["mine.py:cost", "mine:gradient", "--data", "data.npz"], 2, "a function is said as PATH.py:NAME"),
+        (["mine.py:cost", "fails.py:g", "--data", "data.npz"], 2, "fails as it is imported: ZeroDivisionError"),
+        (["mine.py:cost", "mine.py:greedy", "--data", "data.npz"], 2, "the gradient takes rate, which the data lack"),
+        (["mine.py:cost", "mine.py:gradient", "--data", "more.npz"], 2, "neither function takes rest"),
+        (["mine.py:cost", "mine.py:broken", "--data", "data.npz"], 2, "the gradient raised KeyError: 'W1'"),
+        (["mine.py:cost", "mine.py:gradient", "--data", "data.npz", "--wrt", "V"], 2, "the data have no V"),
+        (["--wrt", "W1"], 2, "--wrt is for functions of your own"),
+    ],
+)
+def test_check_of_functions_of_the_users_own(args, status, said, mine):
+    done = mine(*args)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert said in (done.stderr if status == 2 else done.stdout)
+
+
 def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
     wrong = rules.Rule("chain rule", lambda G, _, f, Z: [None, G])
     monkeypatch.setitem(rules.RULES, Elementwise, wrong)
