@@ -23,12 +23,13 @@ def telling_case(regime, rng, size=SMALL):
 
 def accepted_case(regime, rng, size=SMALL):
     """One whose right gradient is accepted. An offset of 1e12 hides so much that some are undecided."""
-    while True:
+    for _ in range(20):
         case, shown = telling_case(regime, rng, size)
         accepted = verdict(case, case.gradients)
         if (regime, accepted) != ("offset", "undecided"):
-            assert accepted == "right"
-            return case, shown
+            break
+    assert accepted == "right"
+    return case, shown
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -39,14 +40,12 @@ def test_mistakes_are_rejected_where_the_right_gradient_is_accepted(regime, rng)
 
 
 @pytest.mark.slow
-def test_mistakes_are_rejected_in_ten_thousand_entries(rng):
-    """At least 99.5 % of them, where the right gradient is accepted: everywhere but under some offsets of 1e12."""
-    missed, all_shown = [], 0
-    for regime in REGIMES:
-        case, shown = accepted_case(regime, rng, LARGE)
-        missed += [(regime, kind) for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
-        all_shown += len(shown)
-    assert len(missed) <= 0.005 * all_shown, missed
+@pytest.mark.parametrize("regime", [regime for regime in REGIMES if regime != "offset"])
+def test_mistakes_are_rejected_in_ten_thousand_entries(regime, rng):
+    """All but one at most of each regime, which may be tiny; under an offset of 1e12, too much is undecided."""
+    case, shown = accepted_case(regime, rng, LARGE)
+    missed = [kind for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
+    assert len(missed) <= 1, missed
 
 
 @pytest.mark.parametrize("regime", REGIMES)
