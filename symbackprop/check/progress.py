@@ -28,6 +28,9 @@ def tracked(items: Sequence[T], what: str) -> Iterator[T]:
         if time.monotonic() - start > _PATIENCE:
             progress = import_module("rich.progress")
             console = import_module("rich.console").Console(stderr=True)
-            rest = items[done:]
-            yield from progress.track(rest, what, total=len(items), completed=done, console=console, transient=True)
+            with progress.Progress(console=console, transient=True) as bar:
+                task = bar.add_task(what, total=len(items), completed=done)
+                for rest in shown:
+                    yield rest
+                    bar.advance(task)
             return
