@@ -1,4 +1,4 @@
-"""The matrix that the gradient checker is measured on: 13 regimes of a network by hand, 37 kinds of mistake.
+"""The matrix that the gradient checker is measured on: 13 regimes of a network by hand, 38 kinds of mistake.
 
 The network has two layers and 13 parameters, or about 10⁴: tanh, sigmoid or relu, a half squared error, perhaps a
 penalty. Cost and gradients are written in NumPy, in the precision of their arguments, so that 80 bits are an oracle.

@@ -39,6 +39,13 @@ def test_mistakes_are_rejected_where_the_right_gradient_is_accepted(regime, rng)
     assert len(missed) <= (1 if regime == "offset" else 0), missed
 
 
+@pytest.mark.parametrize("kind", ["sign", "twice", "divided by N", "the sign of the error"])
+def test_gross_mistakes_are_rejected_also_under_a_large_offset(kind, rng):
+    """Of every parameter: one of them has a gradient that the offset does not hide."""
+    case = case_of("offset", rng)
+    assert verdict(case, mistaken(case, kind)) == "wrong"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("regime", [regime for regime in REGIMES if regime != "offset"])
 def test_mistakes_are_rejected_in_ten_thousand_entries(regime, rng):

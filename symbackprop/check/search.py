@@ -14,7 +14,7 @@ EVERY_ENTRY = 2000  # entries in all, up to which each is looked at
 _FEW = 40  # entries of one parameter that are looked at one by one, where a direction through all does not agree
 _SHARES = (1e-3, 1.0)  # of the largest gradient, at which all smaller ones count as equal: one direction for each
 _GENTLER = ((1e-3, 3e-2, 0.3), (1.0,))  # likewise, each where the one before it sees too little
-_BALANCED = 1e4  # how much more a whole parameter may
+_BALANCED = 1e4  # how much more a parameter of small gradient may move, as a whole, than the one of the largest
 _MOST_WRONG = 4  # entries that are looked for
 _MOST_BOXES = 300  # that are looked at for them
 
