@@ -9,7 +9,7 @@ from symbackprop.check.gradients import check_gradients
 from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.generate.function import GradientFunction
-from symbackprop.generate.numpy_source import module_source
+from symbackprop.generate.module import module_source
 from symbackprop.generate.tests_source import tests_source
 from symbackprop.network import Equation, Network
 from symbackprop.printing.latex import latex

@@ -1,7 +1,5 @@
-"""A schedule → the text of a Python module that imports NumPy alone."""
+"""One expression → NumPy source."""
 
-import inspect
-import textwrap
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
@@ -10,18 +8,12 @@ import sympy
 from sympy import S, Symbol
 from sympy.printing.numpy import NumPyPrinter
 
-from symbackprop.blocks import Slice
-from symbackprop.functions import FUNCTION, Applied, a, z
-from symbackprop.generate import runtime
-from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
-from symbackprop.maps import Broadcast, Elementwise
-from symbackprop.network import SCALAR
-from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow, NamedMatrix, OneHot, Transpose
+from symbackprop.functions import Applied, a, z
+from symbackprop.generate.entrywise import as_step
+from symbackprop.maps import Elementwise
+from symbackprop.nodes import Determinant, HadamardPower, Inverse, MatPow
 from symbackprop.printing.entries import Plain
 from symbackprop.printing.notation import ATOM, POWER, Notation
-from symbackprop.printing.text import Text
-from symbackprop.shapes import shape_of, shape_text
-from symbackprop.tape import Tape
 
 
 class NumPySource(Notation, NumPyPrinter):
@@ -58,7 +50,7 @@ class NumPySource(Notation, NumPyPrinter):
             stored = self._outputs[Elementwise(function.undifferentiated, argument)]
             return function.row.prime_of_output.xreplace({a: Symbol(stored)})
         inner = argument.name if argument.is_symbol else f"({self._print(argument)})"
-        return _as_step(_with_floats(function.code_expression)).xreplace({z: Symbol(inner)})
+        return as_step(_with_floats(function.code_expression)).xreplace({z: Symbol(inner)})
 
     def _print_Elementwise(self, expr: Any) -> str:
         return self._print(self._scalar_form(expr))
@@ -210,114 +202,3 @@ def _with_floats(expression: Any) -> Any:
     if not irrational:
         return expression
     return expression.replace(lambda part: part.is_Mul and part.has(z) and part.has(*irrational), rounded)
-
-
-def _as_step(expression: Any) -> Any:
-    """Two constant pieces that meet at 0 as one step, which keeps the type of its argument, and NaN."""
-    if not isinstance(expression, sympy.Piecewise) or len(expression.args) != 2:
-        return expression
-    (low, condition), (high, _) = expression.args
-    if not (low.is_number and high.is_number and condition.rhs == 0):
-        return expression
-    at_zero = 0 if isinstance(condition, sympy.Le) else 1
-    return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
-
-
-_VIEWS = (NamedMatrix, Transpose, Broadcast, Slice)  # what prints as an array of somebody else's memory
-_LINE = 95  # characters of a statement and the comment beside it
-
-
-class _ModuleWriter:
-    """The text of one module."""
-
-    def __init__(self, tape: Tape, function_names: Mapping[str, str]):
-        self.tape = tape
-        self.plan: Schedule = schedule(tape)
-        self.function_names = function_names
-        self.text = Text(function_names)
-        self.arguments = tape.network.arguments
-        self.names = [symbol.name for symbol in self.arguments]
-        self.results = list(tape.result_names)
-        self.partials = tape.partials()
-        self.helpers: set[str] = set()
-
-    def module(self) -> str:
-        functions = [self.function("cost", self.results[:1], "The cost")]
-        both = "The cost and its gradients, by one forward and one backward pass"
-        functions.append(self.function("cost_and_gradients", self.results, both))
-        helpers = dict.fromkeys(f for name in sorted(self.helpers) for f in runtime.HELPERS[name])
-        carried: list[Any] = [*helpers, *runtime.CHECKS]
-        parts = [self.header(), "import numpy as np", *functions, *(inspect.getsource(f).rstrip() for f in carried)]
-        return "\n\n\n".join(parts).replace("\n\n\nimport", "\n\nimport") + "\n"
-
-    def header(self) -> str:
-        lines = [f"{e.name} = {self.text.doprint(e.expression)}" for e in self.tape.equations]
-        for name, letter in self.function_names.items():
-            lines.append(f"{letter}(z) = {self.text.doprint(FUNCTION[name].expression)} ({name})")
-        formulas = textwrap.indent("\n".join(lines), "    ")
-        return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
-
-    def function(self, name: str, results: list[str], summary: str) -> str:
-        printer = NumPySource(self.plan.outputs, self.tape.network.of_role(SCALAR))
-        body = [self.line(statement, printer) for statement in self.plan.needed_for(results)]
-        returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
-        given = ", ".join(f"{n}={n}" for n in self.names)
-        sound = f"_sound(({results[0]},), {given})[0]" if len(results) == 1 else f"_sound({returned}, {given})"
-        checks = self.further_checks(printer)
-        lines = [self.docstring(summary), *self.checks(), *self.sizes(printer), *checks, *body, f"return {sound}"]
-        self.helpers |= printer.helpers
-        # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, _sound finds in the results
-        head = f'@np.errstate(all="ignore")\ndef {name}({", ".join(self.names)}):'
-        return head + "\n" + textwrap.indent("\n".join(lines), "    ")
-
-    def docstring(self, summary: str) -> str:
-        rows = [f"{s.name}: {shape_text(shape_of(s)) if shape_of(s) else 'a number'}" for s in self.arguments]
-        return "\n".join([f'"""{summary}.', "", *rows, '"""'])
-
-    def checks(self) -> list[str]:
-        rows = [f"    ({s.name!r}, {s.name}, {_literal(shape_of(s))}),".replace("'", '"') for s in self.arguments]
-        comma = "," if len(self.names) == 1 else ""
-        return [f"{', '.join(self.names)}{comma} = _checked(", *rows, ")"]
-
-    def further_checks(self, printer: NumPySource) -> list[str]:
-        """Of sizes that are made of others, and of what is said to be one-hot."""
-        compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
-        one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
-        printer.helpers.update(["fits"] * bool(compound), ["one_hot"] * bool(one_hot))
-        lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
-        return lines + [f'_one_hot("{name}", {name})' for name in one_hot]
-
-    def sizes(self, printer: NumPySource) -> list[str]:
-        lines = [self.size(name) for name in sorted(printer.sizes)]
-        if printer.needs_dtype:
-            matrices = [s.name for s in self.arguments if shape_of(s)]
-            lines.append(f"dtype = np.result_type({', '.join(matrices)})")
-        return lines
-
-    def size(self, name: str) -> str:
-        places = ((s.name, k) for s in self.arguments for k, size in enumerate(shape_of(s)) if str(size) == name)
-        array, axis = next(places)
-        return f"{name} = {array}.shape[{axis}]"
-
-    def line(self, statement: Statement, printer: NumPySource) -> str:
-        own = ".copy()" if statement.part == GRADIENT and isinstance(statement.expression, _VIEWS) else ""
-        code = f"{statement.name} = {printer.doprint(statement.expression)}{own}"
-        comment = f"# {self.comment(statement)}"
-        beside = f"{code}  {comment}"
-        return beside if len(beside) <= _LINE else f"{comment}\n{code}"
-
-    def comment(self, statement: Statement) -> str:
-        expression = self.text.doprint(statement.derived)
-        if statement.part in (FORWARD, COST):
-            return f"{self.text.doprint(Symbol(statement.name))} = {expression}"
-        before = self.partials.get(statement.name)
-        return f"for f′: {expression}" if before is None else f"{self.text.doprint(before)} = {expression}"
-
-
-def _literal(shape: tuple[Any, ...]) -> str:
-    return repr(tuple(int(size) if size.is_Integer else str(size) for size in shape))
-
-
-def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
-    """The text of a module with `cost` and `cost_and_gradients` of the tape's network."""
-    return _ModuleWriter(tape, function_names).module()

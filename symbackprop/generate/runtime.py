@@ -6,10 +6,44 @@ Nothing here may use anything but NumPy, or needs type hints: the reader of a mo
 import numpy as np
 
 
-def _checked(*arguments):
-    """The arguments as arrays of floats, their shapes found to fit; each is (name, value, shape)."""
-    sizes = {}
-    return [_as_array(name, value, shape, sizes) for name, value, shape in arguments]
+class _Arguments:
+    """Takes arguments as arrays of one type of floats, their shapes found to fit."""
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+        self.known = None  # the form of arguments that were taken as they are
+
+    def __call__(self, *values):
+        form = [(type(value), getattr(value, "shape", ()), getattr(value, "dtype", None)) for value in values]
+        if form == self.known:
+            return values
+        sizes = {}
+        given = zip(self.shapes.items(), values)
+        arrays = [_as_array(name, value, shape, sizes) for (name, shape), value in given]
+        dtype = np.result_type(*(array for array in arrays if type(array) is not float))
+        arrays = [array if type(array) is float else array.astype(dtype, copy=False) for array in arrays]
+        if all(array is value for array, value in zip(arrays, values)):
+            self.known = form
+        return arrays
+
+    def sound(self, results, *values):
+        """The results; where one is not finite, the reason is found and named. A cost that overflows is inf."""
+        J, *gradients = results
+        flat = [gradient.reshape(-1) for gradient in gradients]
+        if abs(J) < np.inf and all([one.dot(one) < np.inf for one in flat]):
+            return results
+        for name, value in zip(self.shapes, values):
+            bad = np.argwhere(~np.isfinite(value))
+            if len(bad):
+                place = tuple(int(i) for i in bad[0])
+                where = f"{name}{list(place)}" if place else name
+                raise ValueError(f"{where} is {np.asarray(value)[place]}; finite numbers are expected")
+        if not np.isinf(J) and any(np.isnan(result).any() for result in results):
+            raise ValueError(
+                "the result is nan although every argument is finite: a function, such as log, is used outside its "
+                "domain, or a quantity on the way is too large for a float"
+            )
+        return results
 
 
 def _as_array(name, value, shape, sizes):
@@ -46,22 +80,64 @@ def _expected(shape, sizes) -> str:
     return f"({named})" if named == known else f"({named}) = ({known})"
 
 
-def _sound(results, /, **arguments):
-    """The results; where one is not finite, the reason is found and named. A cost that overflows is inf."""
-    if all(np.vdot(result, result) < np.inf for result in results):
-        return results
-    for name, value in arguments.items():
-        bad = np.argwhere(~np.isfinite(value))
-        if len(bad):
-            place = tuple(int(i) for i in bad[0])
-            where = f"{name}{list(place)}" if place else name
-            raise ValueError(f"{where} is {np.asarray(value)[place]}; finite numbers are expected")
-    if not np.isinf(results[0]) and any(np.isnan(result).any() for result in results):
-        raise ValueError(
-            "the result is nan although every argument is finite: a function, such as log, is used outside its "
-            "domain, or a quantity on the way is too large for a float"
-        )
-    return results
+class _Memory:
+    """Arrays to work in, kept for the next call of the same sizes; two calls at a time never have the same ones."""
+
+    def __init__(self):
+        self.idle = {}
+
+    def run(self, part, memory, form, arguments, results):
+        """What `part` returns, with arrays of its own to work in, which `memory` makes."""
+        known, idle = self.idle.get(memory, (None, None))
+        if known != form:
+            self.idle[memory] = form, (idle := [])
+        arrays = idle.pop() if idle else memory(*form)
+        found = part(*arguments, *results, *arrays)
+        idle.append(arrays)
+        return found
+
+    def in_parts(self, part, memory, sizes, dtype, data, rest, results, axis):
+        """What `part` returns, added up over parts of the data for which the arrays to work in fit into the cache.
+
+        The data are split along an axis, the rest is the same for all; `results` are arrays to write into, or None.
+        """
+        if not data:
+            return self.run(part, memory, (*sizes, dtype), rest, results)
+        n = data[0].shape[axis]
+        count = _parts(memory, n, sizes, dtype)
+        if count == 1:
+            return self.run(part, memory, (n, *sizes, dtype), data + rest, results)
+        total = more = None
+        for k in range(count):
+            some = [_some(array, n * k // count, n * (k + 1) // count, axis) for array in data]
+            form = (some[0].shape[axis], *sizes, dtype)
+            found = self.run(part, memory, form, (*some, *rest), more or results)
+            if total is None:
+                total, more = list(found), [np.empty_like(one) for one in found if type(one) is np.ndarray]
+            else:
+                for place, one in enumerate(found):
+                    total[place] += one
+        return total
+
+
+def _some(array, first, last, axis):
+    return array[first:last] if axis == 0 else array[:, first:last]
+
+
+def _parts(memory, n, sizes, dtype):
+    """How many parts n examples are split into."""
+    if n < 2048:
+        return 1
+    each = sum(array.nbytes for array in memory(1, *sizes, dtype) if array.ndim)
+    return max(1, min(n // 1024, n * each // 2**20))
+
+
+def _sigmoid(z, one, out):
+    """1/(1 + exp(-z)), into `out`, which may be z."""
+    out = np.negative(z, out)
+    np.exp(out, out)
+    np.add(out, one, out)
+    return np.reciprocal(out, out)
 
 
 def _softmax(z, axis):
@@ -141,8 +217,8 @@ def _one_hot(name, value):
         raise ValueError(f"{name} is one-hot, each row adds up to 1, but {name}[{bad}] adds up to {rows[bad]:.6g}")
 
 
-CHECKS = (_checked, _as_array, _as_floats, _expected, _sound)
+DRIVERS = (_Arguments, _as_array, _as_floats, _expected, _Memory, _parts, _some)
 HELPERS: dict[str, tuple[object, ...]] = {
-    f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
+    f.__name__[1:]: (f,) for f in (_sigmoid, _softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
 }
 HELPERS["erf"] = (_erf, _erfc)

@@ -54,7 +54,7 @@ def schedule(tape: Tape) -> Schedule:
     argument that is an expression where the code names it repeatedly.
     """
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
-    order = [(part, e, without_detours(e.expression, definitions)) for part, e in _in_order(tape)]
+    order = [(part, e, without_detours(e.expression, definitions)) for part, e in in_order(tape)]
     named = {expression for part, _, expression in order if part == FORWARD}
     nodes = [node for _, _, expression in order for node in postorder(expression)]
     wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _needed_once(node)} - named
@@ -96,7 +96,7 @@ def _needed_once(node: Any) -> list[Any]:
     return [argument] if repeated else []
 
 
-def _in_order(tape: Tape) -> list[tuple[str, Equation]]:
+def in_order(tape: Tape) -> list[tuple[str, Equation]]:
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {

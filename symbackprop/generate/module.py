@@ -1,0 +1,240 @@
+"""Programs → the text of a Python module that imports NumPy alone."""
+
+import inspect
+import textwrap
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from symbackprop.functions import FUNCTION
+from symbackprop.generate import runtime
+from symbackprop.generate.buffers import Buffers, Given, assigned
+from symbackprop.generate.lowering import program
+from symbackprop.generate.numpy_source import NumPySource
+from symbackprop.generate.program import Names, Value
+from symbackprop.generate.separation import separated
+from symbackprop.generate.statements import Statements, name_values
+from symbackprop.network import SCALAR
+from symbackprop.nodes import OneHot
+from symbackprop.printing.text import Text
+from symbackprop.shapes import shape_of, shape_text
+from symbackprop.tape import Tape
+
+COST, BOTH = "cost", "cost_and_gradients"
+
+
+def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
+    """The text of a module with `cost` and `cost_and_gradients` of the tape's network."""
+    text, results = Text(function_names), tape.result_names
+    both = "The cost and its gradients, by one forward and one backward pass"
+    functions = [_Function(COST, "The cost", tape, results[:1], text), _Function(BOTH, both, tape, results, text)]
+    texts = [part for function in functions for part in function.texts()]
+    helpers = sorted(set().union(*(function.helpers for function in functions)))
+    carried = dict.fromkeys(f for name in helpers for f in runtime.HELPERS[name]) | dict.fromkeys(runtime.DRIVERS)
+    parts = [_header(tape, function_names), "import numpy as np", *texts]
+    parts += [inspect.getsource(f).rstrip() for f in carried]
+    return "\n\n\n".join([*parts, _arguments(tape)]).replace("\n\n\nimport", "\n\nimport") + "\n"
+
+
+def _header(tape: Tape, function_names: Mapping[str, str]) -> str:
+    text = Text(function_names)
+    lines = [f"{e.name} = {text.doprint(e.expression)}" for e in tape.equations]
+    for name, letter in function_names.items():
+        lines.append(f"{letter}(z) = {text.doprint(FUNCTION[name].expression)} ({name})")
+    formulas = textwrap.indent("\n".join(lines), "    ")
+    return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
+
+
+def _arguments(tape: Tape) -> str:
+    rows = [f'    "{s.name}": {_literal(shape_of(s))},' for s in tape.network.arguments]
+    return "\n".join(["_arguments = _Arguments({", *rows, "})\n_memory = _Memory()"])
+
+
+def _literal(shape: tuple[Any, ...]) -> str:
+    return repr(tuple(int(size) if size.is_Integer else str(size) for size in shape)).replace("'", '"')
+
+
+def _tuple(parts: Iterable[str]) -> str:
+    parts = list(parts)
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+_LINE = 110
+
+
+def _def(name: str, parameters: Iterable[str], lines: Iterable[str]) -> str:
+    return _call(f"def {name}", parameters) + ":\n" + textwrap.indent("\n".join(lines), "    ")
+
+
+def _call(function: str, arguments: Iterable[str]) -> str:
+    """A call, one argument a line where it is long."""
+    arguments = list(arguments)
+    line = f"{function}({', '.join(arguments)})"
+    return line if len(line) <= _LINE else f"{function}(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+
+
+class _Function:
+    """The text of one function: what a caller calls, what is done once, and what with some examples at a time."""
+
+    def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text):
+        network = tape.network
+        self.name, self.summary, self.text = name, summary, text
+        self.arguments = network.arguments
+        self.hyperparameters = network.of_role(SCALAR)
+        self.program = program(tape, list(results))
+        self.phases = separated(self.program, network)
+        self.names = Names({str(s) for s in (*network.symbols, *network.dimensions, *tape.result_names)})
+        name_values(self.program, self.names)
+        self.partials = tape.partials()
+        self.helpers: set[str] = set()
+        self.results = [value for value in self.program.results if value.shape]
+        self.sums = [value for value in self.phases.sums if value.shape]
+
+    def texts(self) -> list[str]:
+        part = _Part(self)
+        return [self.public(), self.whole(part), part.text(), part.memory()]
+
+    def statements(self, buffers: Buffers) -> Statements:
+        return Statements(self.program, buffers, self.printer(), self.text, self.partials, self.names)
+
+    def printer(self) -> NumPySource:
+        return NumPySource({}, self.hyperparameters)
+
+    # what a caller calls
+
+    def public(self) -> str:
+        names = [s.name for s in self.arguments]
+        given = ", ".join(names)
+        first = "[0]" if len(self.program.results) == 1 else ""
+        lines = [
+            self.docstring(),
+            f"{given}{',' if len(names) == 1 else ''} = _arguments({given})",
+            *self.further_checks(),
+            f"results = _{self.name}({given}, _memory.in_parts)",
+            f"return _arguments.sound(results, {given}){first}",
+        ]
+        # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, `sound` finds in the results
+        return '@np.errstate(all="ignore")\n' + _def(self.name, names, lines)
+
+    def docstring(self) -> str:
+        rows = [f"{s.name}: {shape_text(shape_of(s)) if shape_of(s) else 'a number'}" for s in self.arguments]
+        return "\n".join([f'"""{self.summary}.', "", *rows, '"""'])
+
+    def further_checks(self) -> list[str]:
+        """Of sizes that are made of others, and of what is said to be one-hot."""
+        printer = self.printer()
+        compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
+        lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
+        one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
+        self.helpers |= {*["fits"] * bool(compound), *["one_hot"] * bool(one_hot)}
+        return self.sizes(printer.sizes) + lines + [f'_one_hot("{name}", {name})' for name in one_hot]
+
+    def sizes(self, names: Collection[str]) -> list[str]:
+        return [f"{name} = {_place(name, self.arguments)}" for name in sorted(names)]
+
+    # what is done once
+
+    def whole(self, part: "_Part") -> str:
+        phases, kept = self.phases, self.results if self.phases.is_split else []
+        operations = [*phases.before, *phases.after]
+        buffers = assigned(operations, kept, own=self.sums, alive=part.taken)
+        statements = self.statements(buffers)
+        before, after = statements.lines(phases.before), statements.lines(phases.after)
+        places = [self.place_of_sum(value, buffers) for value in self.sums]
+        call = part.call(_tuple(places))
+        workspace = list(statements.buffer_names.values())
+        taken = [f"{', '.join(workspace)}{',' * (len(workspace) == 1)} = workspace"] if workspace else []
+        sizes = self.sizes(statements.printer.sizes | part.sizes)
+        dtype = [f"dtype = {self.dtype()}"] if statements.printer.needs_dtype else []
+        self.helpers |= statements.helpers | statements.printer.helpers
+        returned = f"return {_tuple(value.name for value in self.program.results)}"
+        doc = '"""The same of arrays that fit; gradients go into the arrays that are given, or else into new ones."""'
+        extra = [f"workspace=(None,) * {len(workspace)}"] if workspace else []
+        parameters = [s.name for s in self.arguments] + [
+            "in_parts",
+            *(f"{value.name}=None" for value in self.results),
+            *extra,
+        ]
+        lines = [doc, *sizes, *dtype, *taken, *before, call, *after, returned]
+        return _def(f"_{self.name}", parameters, lines)
+
+    def place_of_sum(self, value: Value, buffers: Buffers) -> str:
+        place = buffers.places.get(value)
+        if isinstance(place, Given):
+            return place.result.name
+        return value.name if value in self.results else "None"
+
+    def dtype(self) -> str:
+        return next(f"{s.name}.dtype" for s in self.arguments if shape_of(s))
+
+
+class _Part:
+    """The text of what is done with some examples at a time."""
+
+    def __init__(self, whole: _Function):
+        phases = whole.phases
+        self.whole, self.phases = whole, phases
+        self.buffers = assigned(phases.each, phases.sums)
+        self.statements = whole.statements(self.buffers)
+        self.statements.constants = {}
+        self.lines = self.statements.lines(phases.each)
+        whole.helpers |= self.statements.helpers | self.statements.printer.helpers
+        taken = whole.program.given_to(phases.each)
+        self.data = [value for value in taken if value in phases.axes]
+        self.rest = [value for value in taken if value not in phases.axes]
+        self.taken = [*self.data, *self.rest]
+        self.outer_sizes = self._sizes_of_memory()
+        used = self.statements.printer.sizes
+        self.local = {size: place for size in sorted(used) if (place := _place(size, [v.symbol for v in self.taken]))}
+        self.given = sorted(used - self.local.keys())
+
+    @property
+    def name(self) -> str:
+        return f"_{self.whole.name}_part"
+
+    @property
+    def sizes(self) -> set[str]:
+        """Those that the caller must know."""
+        return {*self.outer_sizes, *self.given}
+
+    def _sizes_of_memory(self) -> list[str]:
+        symbols = {s for buffer in self.buffers.buffers for length in buffer.shape for s in length.free_symbols}
+        return sorted(str(symbol) for symbol in symbols if symbol != self.phases.size)
+
+    def call(self, results: str) -> str:
+        data, rest = (_tuple(value.name for value in values) for values in (self.data, self.rest))
+        given = f"{rest} + {_tuple(self.given)}" if self.given else rest
+        axis = next(iter(self.phases.axes.values()), 0)
+        sizes = _tuple(self.outer_sizes)
+        sums = ", ".join(value.name for value in self.phases.sums) + "," * (len(self.phases.sums) == 1)
+        arguments = [self.name, f"{self.name}_memory", sizes, self.whole.dtype(), data, given, results, str(axis)]
+        return _call(f"{sums} = in_parts", arguments)
+
+    def text(self) -> str:
+        results = [value.name for value in self.whole.sums]
+        constants, buffers = self.statements.constants or {}, self.statements.buffer_names
+        parameters = [*(v.name for v in self.taken), *self.given, *results, *constants.values(), *buffers.values()]
+        sizes = [f"{size} = {place}" for size, place in self.local.items()]
+        dtype = [f"dtype = {self.taken_dtype()}"] if self.statements.printer.needs_dtype else []
+        lines = [*sizes, *dtype, *self.lines, f"return {_tuple(value.name for value in self.phases.sums)}"]
+        what = f"of some examples: {', '.join(v.name for v in self.data)}" if self.data else "of all"
+        return _def(self.name, parameters, [f'"""What is added up, {what}."""', *lines])
+
+    def taken_dtype(self) -> str:
+        return next(f"{value.name}.dtype" for value in self.taken if value.shape)
+
+    def memory(self) -> str:
+        printer = self.whole.printer()
+        size = [str(self.phases.size)] if self.phases.is_split else []
+        constants = [f"np.array({float(c.number)!r}, dtype)," for c in self.statements.constants or {}]
+        arrays = [f"np.empty({printer.shape_code(buffer.shape)}, dtype)," for buffer in self.buffers.buffers]
+        inner = [f"    {line}" for line in (*constants, *arrays)]
+        returned = ["return (", *inner, ")"] if inner else ["return ()"]
+        lines = ['"""Constants, and arrays to work in."""', *returned]
+        return _def(f"{self.name}_memory", [*size, *self.outer_sizes, "dtype"], lines)
+
+
+def _place(size: str, symbols: Iterable[Any]) -> str:
+    """Where a size can be read: `X.shape[0]`."""
+    places = ((s.name, k) for s in symbols for k, length in enumerate(shape_of(s)) if str(length) == size)
+    array, axis = next(places, ("", 0))
+    return f"{array}.shape[{axis}]" if array else ""

@@ -1,0 +1,154 @@
+"""Which operations can be done for some examples at a time, by the sum rule: the sum over all is that over the parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.generate.program import Operation, Program, Value
+from symbackprop.network import Network
+
+BEFORE, EACH, SUM, AFTER = "before", "each", "sum", "after"
+
+
+class _Inseparable(Exception):
+    """One example needs what is known of others only after all have been seen."""
+
+
+@dataclass
+class Phases:
+    """A program in three parts: what goes before, what is done for some examples at a time, and what follows.
+
+    `sums` are added up over the examples: what `each` makes, and `after` needs. `axis` is where an array has the
+    examples. If they cannot be separated, all operations are in `each`, and nothing is said to be split.
+    """
+
+    before: list[Operation]
+    each: list[Operation]
+    after: list[Operation]
+    sums: tuple[Value, ...]
+    size: Any = None
+    axes: dict[Value, int] = field(default_factory=dict)  # of the arguments that are split
+
+    @property
+    def is_split(self) -> bool:
+        return bool(self.axes)
+
+
+def separated(program: Program, network: Network) -> Phases:
+    """The phases of a program.
+
+    >>> import symbackprop as sb
+    >>> from symbackprop.generate.lowering import program
+    >>> net = sb.mlp([2, 3, 1], l2="lam")
+    >>> phases = separated(program(sb.derive(net).tape, ["J", "dJdW1", "dJdW2"]), net)
+    >>> [str(value) for value in phases.axes], len(phases.sums)
+    (['X', 'y'], 3)
+    """
+    _, sizes = network.examples
+    size = next(iter(sizes)) if len(sizes) == 1 else None
+    whole = Phases([], program.operations, [], program.results)
+    if size is None or not size.is_Symbol:
+        return whole
+    try:
+        phases = _phases(program, size)
+        axes = {value: axis for value in program.arguments if (axis := _axis(value, size)) is not None}
+        if any(_axis(value, size) is not None for value in program.results):
+            raise _Inseparable
+    except _Inseparable:
+        return whole
+    parts = {name: [o for o in program.operations if phases[o.result] == name] for name in (BEFORE, EACH, SUM, AFTER)}
+    each = [operation for operation in program.operations if phases[operation.result] in (EACH, SUM)]
+    if not parts[SUM]:
+        return whole
+    return Phases(parts[BEFORE], each, parts[AFTER], tuple(o.result for o in parts[SUM]), size, axes)
+
+
+def _phases(program: Program, size: Any) -> dict[Value, str]:
+    phases = {value: BEFORE if _axis(value, size) is None else EACH for value in program.arguments}
+    for operation in program.operations:
+        phases[operation.result] = _phase(operation, size, {phases[value] for value in operation.values})
+    return phases
+
+
+def _phase(operation: Operation, size: Any, parts: set[str]) -> str:
+    late = bool(parts & {SUM, AFTER})
+    if EACH not in parts and _axis(operation.result, size) is None:
+        return AFTER if late else BEFORE
+    if late:
+        raise _Inseparable
+    if EACH not in parts:  # ones, or a row that is repeated for every example
+        if operation.function not in ("code", "broadcast"):
+            raise _Inseparable
+        return EACH
+    axis = _AXES.get(operation.function, _same_axis)(operation, [_axis(value, size) for value in operation.values])
+    if axis != _axis(operation.result, size):
+        raise _Inseparable
+    return SUM if axis is None else EACH
+
+
+def _axis(value: Value, size: Any) -> int | None:
+    """The axis of a value that has the examples."""
+    axes = [axis for axis, length in enumerate(value.shape) if size in length.free_symbols]
+    if len(axes) > 1 or any(value.shape[axis] != size for axis in axes):
+        raise _Inseparable
+    return axes[0] if axes else None
+
+
+# the axis of the examples in a result; None where it is a sum over them
+
+
+def _same_axis(_: Operation, axes: list[int | None]) -> int | None:
+    found = {axis for axis in axes if axis is not None}
+    if len(found) != 1:
+        raise _Inseparable
+    return found.pop()
+
+
+def _of_dot(_: Operation, axes: list[int | None]) -> int | None:
+    known: dict[tuple[Any, ...], int | None] = {(0, None): 0, (None, 1): 1, (1, 0): None}
+    if tuple(axes) not in known:
+        raise _Inseparable
+    return known[tuple(axes)]
+
+
+def _of_transpose(_: Operation, axes: list[int | None]) -> int | None:
+    return None if axes[0] is None else 1 - axes[0]
+
+
+def _of_total(_: Operation, axes: list[int | None]) -> None:
+    if len(set(axes)) != 1:
+        raise _Inseparable
+
+
+def _of_sum(operation: Operation, axes: list[int | None]) -> int | None:
+    return None if axes[0] == operation.arguments[1] else axes[0]
+
+
+def _along(place: Callable[[Operation], int]) -> Callable[[Operation, list[int | None]], int | None]:
+    """Of what must not go along the axis of the examples."""
+
+    def axis(operation: Operation, axes: list[int | None]) -> int | None:
+        found = _same_axis(operation, axes)
+        if found == place(operation):
+            raise _Inseparable
+        return found
+
+    return axis
+
+
+def _unknown(_: Operation, __: list[int | None]) -> None:
+    raise _Inseparable
+
+
+_AXES: dict[str, Callable[[Operation, list[int | None]], int | None]] = {
+    "dot": _of_dot,
+    "transpose": _of_transpose,
+    "vdot": _of_total,
+    "total": _of_total,
+    "sum": _of_sum,
+    "max": _along(lambda operation: operation.arguments[1]),
+    "concatenate": _along(lambda operation: operation.arguments[0]),
+    "rows": _along(lambda _: 0),
+    "columns": _along(lambda _: 1),
+    "code": _unknown,
+}
