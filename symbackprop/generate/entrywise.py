@@ -5,13 +5,33 @@ from functools import reduce
 from typing import Any
 
 import sympy
-from sympy import Abs, Add, Expr, Heaviside, Max, Min, Mul, Piecewise, Pow, S, Symbol, cos, cosh, exp, log, sign, sin, sinh, tanh
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Heaviside,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Symbol,
+    cos,
+    cosh,
+    exp,
+    log,
+    sign,
+    sin,
+    sinh,
+    tanh,
+)
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.functions import a, z
 from symbackprop.generate.program import Builder, Constant, Value
 
-Scaled = tuple[Expr, Value | None]  # a number times an array; the number alone
+Scaled = tuple[Expr, Any]  # a number times an array; the number alone, and None
 
 _UFUNCS: dict[Any, str] = {
     exp: "exp", log: "log", log1p: "log1p", expm1: "expm1", tanh: "tanh", cosh: "cosh", sinh: "sinh",
@@ -82,7 +102,9 @@ class _Entrywise:
         for (factor, other), term in terms:
             so_far += term
             function = "subtract" if factor.could_extract_minus_sign() else "add"
-            value = self.make(function, so_far, value, self.build.times(abs(factor), other, self.named(abs(factor) * term)))
+            value = self.make(
+                function, so_far, value, self.build.times(abs(factor), other, self.named(abs(factor) * term))
+            )
         if constant != 0:
             function = "subtract" if constant.could_extract_minus_sign() else "add"
             value = self.make(function, expression, value, Constant(abs(constant)))
@@ -104,7 +126,7 @@ class _Entrywise:
     def factor(self, factor: Any) -> tuple[Expr, Value, bool]:
         """A factor as a number, an array, and whether they divide; 1/(1 + exp(u)) is σ(-u)."""
         if not isinstance(factor, Pow):
-            return *self.scaled(factor), False  # type: ignore[return-value]
+            return *self.scaled(factor), False
         base, exponent = factor.args
         growing = _one_plus_exp(base)
         if growing is not None and exponent.is_Integer and exponent.is_negative:
@@ -130,7 +152,7 @@ class _Entrywise:
     def smallest(self, expression: Any) -> Scaled:
         return S.One, self.in_pairs("minimum", expression)
 
-    def in_pairs(self, function: str, expression: Any) -> Value:
+    def in_pairs(self, function: str, expression: Any) -> Any:
         """Of two at a time, the numbers last; of equal ones NumPy takes the second."""
         operands = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
         return reduce(lambda one, other: self.make(function, expression, one, other), operands)

@@ -2,10 +2,13 @@
 
 import linecache
 from collections import namedtuple
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
 from symbackprop.errors import ArgumentError, listed
+from symbackprop.generate.bound import BoundFunction, said
+from symbackprop.generate.threads import Threads
 
 _numbers = count(1)
 
@@ -14,7 +17,9 @@ class GradientFunction:
     """`J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
 
     Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
-    floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs.
+    floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
+    taken some at a time, so that what is needed on the way stays in the cache; where BLAS may use several threads and
+    threadpoolctl is installed, the parts are shared among as many threads.
 
     Raises:
         ArgumentError: a missing or unknown argument, a shape or a type that does not fit, or a number that is
@@ -27,8 +32,9 @@ class GradientFunction:
         self.parameters = parameters
         self._results = results
         self._result = _result_type(results)
-        namespace = _run(source)
-        self._cost, self._both = namespace["cost"], namespace["cost_and_gradients"]
+        self._module = _run(source)
+        self._module["_memory"] = Threads()
+        self._cost, self._both = self._module["cost"], self._module["cost_and_gradients"]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._result._make(self._guarded(self._both, args, kwargs))
@@ -37,16 +43,33 @@ class GradientFunction:
         """The cost alone."""
         return self._guarded(self._cost, args, kwargs)
 
+    def bind(self, shapes: Mapping[str, Any], dtype: Any = float) -> BoundFunction:
+        """The same function for arrays of these shapes, with all its memory made beforehand.
+
+        Args:
+            shapes: the shape of every argument by name, or an array that has it; hyperparameters may be left out.
+            dtype: the type of all arrays: float32, float64 or longdouble.
+
+        Raises:
+            ArgumentError: a missing or unknown name, shapes that do not fit together, another type.
+
+        >>> import symbackprop as sb
+        >>> data, weights = sb.home_data(), sb.home_weights(seed=0)
+        >>> f = sb.derive(sb.home_network()).to_numpy()
+        >>> bound = f.bind(data | weights)
+        >>> bound(**data, **weights).dJdW1 is bound(**data, **weights).dJdW1
+        True
+        """
+        return BoundFunction(self._module, self.arguments, self.parameters, self._result, shapes=shapes, dtype=dtype)
+
     def _guarded(self, function: Any, args: Any, kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except TypeError as error:
             reason = str(error).replace(f"{function.__name__}() ", "")
             raise ArgumentError(f"{reason}; the arguments are {listed(self.arguments)}") from None
-        except ZeroDivisionError:
-            raise ArgumentError("an array has no rows or columns, and the cost divides by their number") from None
-        except ValueError as error:
-            raise ArgumentError(str(error)) from None
+        except (ZeroDivisionError, ValueError) as error:
+            raise said(error) from None
 
     def __reduce__(self) -> Any:
         return GradientFunction, (self.source, self.arguments, self.parameters, self._results)

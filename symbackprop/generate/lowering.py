@@ -64,7 +64,9 @@ def program(tape: Tape, results: Collection[str]) -> Program:
     """The operations that make these results, such as J and dJdW1, of a tape."""
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
     equations = [(part, e, without_detours(e.expression, definitions)) for part, e in in_order(tape)]
-    lowering = _Lowering(tape, Counter(node for *_, whole in equations for node in postorder(whole) if _in_output(node)))
+    lowering = _Lowering(
+        tape, Counter(node for *_, whole in equations for node in postorder(whole) if _in_output(node))
+    )
     for part, equation, expression in equations:
         lowering.equation(part, equation, expression)
     return lowering.program(results)
@@ -212,7 +214,7 @@ class _Lowering:
         return self.build.times(term.coefficient, term.value, note=term.part)
 
     def entrywise_product(self, node: Any) -> Term:
-        """A product entry by entry, factor by factor, so that an array for the next one is made as late as it can be."""
+        """A product entry by entry, factor by factor, so that each array is made as late as it can be."""
         coefficient: Any = S.One
         products: dict[bool, Value] = {}  # what stands below the line, and above it
         for factor, below in self.factors(node):
@@ -247,7 +249,9 @@ class _Lowering:
     def power(self, node: Any) -> Term:
         base, exponent = node.args
         if not exponent.is_number:
-            return Term(S.One, self.build.make("power", self.array(base), self.build.number(self.scalar(exponent)), note=node))
+            return Term(
+                S.One, self.build.make("power", self.array(base), self.build.number(self.scalar(exponent)), note=node)
+            )
         coefficient, value = self.term(base)
         if not exponent.is_Integer:
             coefficient, value = S.One, self.build.times(coefficient, value, base)
@@ -308,7 +312,10 @@ class _Lowering:
         terms = [_Summand(*self.term(part), part) for part in node.operands]
         factors = {t.coefficient for t in terms if not isinstance(t.part, Zeros)}
         common = factors.pop() if len(factors) == 1 else S.One
-        values = [self.summand(t._replace(coefficient=S.One if isinstance(t.part, Zeros) else t.coefficient / common)) for t in terms]
+        values = [
+            self.summand(t._replace(coefficient=S.One if isinstance(t.part, Zeros) else t.coefficient / common))
+            for t in terms
+        ]
         return Term(common, self.build.make("concatenate", node.axis, *values, shape=node.shape, note=node))
 
 

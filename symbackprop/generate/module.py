@@ -12,9 +12,10 @@ from symbackprop.generate.lowering import program
 from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.program import Names, Value
 from symbackprop.generate.separation import separated
-from symbackprop.generate.statements import Statements, name_values
+from symbackprop.generate.statements import Statements, Words, name_values
 from symbackprop.network import SCALAR
 from symbackprop.nodes import OneHot
+from symbackprop.points import draws
 from symbackprop.printing.text import Text
 from symbackprop.shapes import shape_of, shape_text
 from symbackprop.tape import Tape
@@ -28,11 +29,25 @@ def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     both = "The cost and its gradients, by one forward and one backward pass"
     functions = [_Function(COST, "The cost", tape, results[:1], text), _Function(BOTH, both, tape, results, text)]
     texts = [part for function in functions for part in function.texts()]
-    helpers = sorted(set().union(*(function.helpers for function in functions)))
-    carried = dict.fromkeys(f for name in helpers for f in runtime.HELPERS[name]) | dict.fromkeys(runtime.DRIVERS)
-    parts = [_header(tape, function_names), "import numpy as np", *texts]
-    parts += [inspect.getsource(f).rstrip() for f in carried]
-    return "\n\n\n".join([*parts, _arguments(tape)]).replace("\n\n\nimport", "\n\nimport") + "\n"
+    check = _further_checks(tape)
+    helpers = functions[0].helpers | functions[1].helpers | {name for name in runtime.HELPERS if f"_{name}(" in check}
+    carried: list[Any] = [f for name in sorted(helpers) for f in runtime.HELPERS[name]] + list(runtime.DRIVERS)
+    parts = [f"{_header(tape, function_names)}\n\nfrom math import isfinite\n\nimport numpy as np", *texts]
+    parts += [inspect.getsource(f).rstrip() for f in dict.fromkeys(carried)]
+    return "\n\n\n".join([*parts, *([check] if check else []), _set_up(tape, bool(check)), _main(tape)]) + "\n"
+
+
+def _set_up(tape: Tape, checked: bool) -> str:
+    rows = [f'    "{s.name}": {_literal(shape_of(s))},' for s in tape.network.arguments]
+    return "\n".join(["_arguments = _Arguments({", *rows, "}, _check)" if checked else "})", "_memory = _Memory()"])
+
+
+def _main(tape: Tape) -> str:
+    """What the module does as a program: it checks its gradients."""
+    rows = [f'        "{name}": {draw.code()},' for name, draw in draws(tape.network).items()]
+    parameters = _tuple(f'"{name}"' for name in tape.gradients)
+    lines = ["    rng = np.random.default_rng()", "    some = {", *rows, "    }", f"    _compare(some, {parameters})"]
+    return "\n".join(['if __name__ == "__main__":', *lines])
 
 
 def _header(tape: Tape, function_names: Mapping[str, str]) -> str:
@@ -44,9 +59,14 @@ def _header(tape: Tape, function_names: Mapping[str, str]) -> str:
     return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
 
 
-def _arguments(tape: Tape) -> str:
-    rows = [f'    "{s.name}": {_literal(shape_of(s))},' for s in tape.network.arguments]
-    return "\n".join(["_arguments = _Arguments({", *rows, "})\n_memory = _Memory()"])
+def _further_checks(tape: Tape) -> str:
+    """A function that checks sizes that are made of others, and what is said to be one-hot; "" if nothing is."""
+    arguments, printer = tape.network.arguments, NumPySource({})
+    compound = [s for s in arguments if any(size.args for size in shape_of(s))]
+    lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
+    lines += [f'_one_hot("{s.name}", {s.name})' for s in arguments if isinstance(s, OneHot)]
+    sizes = [f"{name} = {place_of(name, arguments)}" for name in sorted(printer.sizes)]
+    return _def("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
 
 
 def _literal(shape: tuple[Any, ...]) -> str:
@@ -77,24 +97,23 @@ class _Function:
 
     def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text):
         network = tape.network
-        self.name, self.summary, self.text = name, summary, text
+        self.name, self.summary, self.words = name, summary, Words(text, tape.partials())
         self.arguments = network.arguments
         self.hyperparameters = network.of_role(SCALAR)
         self.program = program(tape, list(results))
         self.phases = separated(self.program, network)
         self.names = Names({str(s) for s in (*network.symbols, *network.dimensions, *tape.result_names)})
         name_values(self.program, self.names)
-        self.partials = tape.partials()
         self.helpers: set[str] = set()
         self.results = [value for value in self.program.results if value.shape]
         self.sums = [value for value in self.phases.sums if value.shape]
 
     def texts(self) -> list[str]:
         part = _Part(self)
-        return [self.public(), self.whole(part), part.text(), part.memory()]
+        return [self.public(), *self.whole(part), part.text(), part.memory()]
 
     def statements(self, buffers: Buffers) -> Statements:
-        return Statements(self.program, buffers, self.printer(), self.text, self.partials, self.names)
+        return Statements(self.program, buffers, self.printer(), self.words, self.names)
 
     def printer(self) -> NumPySource:
         return NumPySource({}, self.hyperparameters)
@@ -108,7 +127,6 @@ class _Function:
         lines = [
             self.docstring(),
             f"{given}{',' if len(names) == 1 else ''} = _arguments({given})",
-            *self.further_checks(),
             f"results = _{self.name}({given}, _memory.in_parts)",
             f"return _arguments.sound(results, {given}){first}",
         ]
@@ -119,21 +137,12 @@ class _Function:
         rows = [f"{s.name}: {shape_text(shape_of(s)) if shape_of(s) else 'a number'}" for s in self.arguments]
         return "\n".join([f'"""{self.summary}.', "", *rows, '"""'])
 
-    def further_checks(self) -> list[str]:
-        """Of sizes that are made of others, and of what is said to be one-hot."""
-        printer = self.printer()
-        compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
-        lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
-        one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
-        self.helpers |= {*["fits"] * bool(compound), *["one_hot"] * bool(one_hot)}
-        return self.sizes(printer.sizes) + lines + [f'_one_hot("{name}", {name})' for name in one_hot]
-
     def sizes(self, names: Collection[str]) -> list[str]:
-        return [f"{name} = {_place(name, self.arguments)}" for name in sorted(names)]
+        return [f"{name} = {place_of(name, self.arguments)}" for name in sorted(names)]
 
     # what is done once
 
-    def whole(self, part: "_Part") -> str:
+    def whole(self, part: "_Part") -> list[str]:
         phases, kept = self.phases, self.results if self.phases.is_split else []
         operations = [*phases.before, *phases.after]
         buffers = assigned(operations, kept, own=self.sums, alive=part.taken)
@@ -155,7 +164,17 @@ class _Function:
             *extra,
         ]
         lines = [doc, *sizes, *dtype, *taken, *before, call, *after, returned]
-        return _def(f"_{self.name}", parameters, lines)
+        return [_def(f"_{self.name}", parameters, lines), *self.workspace(buffers)]
+
+    def workspace(self, buffers: Buffers) -> list[str]:
+        """The text of what makes the arrays that a caller may keep from one call to the next."""
+        if not buffers.buffers:
+            return []
+        printer = self.printer()
+        arrays = [f"    np.empty({printer.shape_code(buffer.shape)}, dtype)," for buffer in buffers.buffers]
+        lines = ['"""The workspace of the function above."""', *self.sizes(printer.sizes), f"dtype = {self.dtype()}"]
+        names = [s.name for s in self.arguments]
+        return [_def(f"_{self.name}_memory", names, [*lines, "return (", *arrays, ")"])]
 
     def place_of_sum(self, value: Value, buffers: Buffers) -> str:
         place = buffers.places.get(value)
@@ -184,7 +203,7 @@ class _Part:
         self.taken = [*self.data, *self.rest]
         self.outer_sizes = self._sizes_of_memory()
         used = self.statements.printer.sizes
-        self.local = {size: place for size in sorted(used) if (place := _place(size, [v.symbol for v in self.taken]))}
+        self.local = {size: place for size in sorted(used) if (place := place_of(size, [v.symbol for v in self.taken]))}
         self.given = sorted(used - self.local.keys())
 
     @property
@@ -204,10 +223,10 @@ class _Part:
         data, rest = (_tuple(value.name for value in values) for values in (self.data, self.rest))
         given = f"{rest} + {_tuple(self.given)}" if self.given else rest
         axis = next(iter(self.phases.axes.values()), 0)
-        sizes = _tuple(self.outer_sizes)
         sums = ", ".join(value.name for value in self.phases.sums) + "," * (len(self.phases.sums) == 1)
-        arguments = [self.name, f"{self.name}_memory", sizes, self.whole.dtype(), data, given, results, str(axis)]
-        return _call(f"{sums} = in_parts", arguments)
+        part = _tuple([self.name, f"{self.name}_memory", str(axis)])
+        form = _tuple([*self.outer_sizes, self.whole.dtype()])
+        return _call(f"{sums} = in_parts", [part, form, data, given, results])
 
     def text(self) -> str:
         results = [value.name for value in self.whole.sums]
@@ -233,7 +252,7 @@ class _Part:
         return _def(f"{self.name}_memory", [*size, *self.outer_sizes, "dtype"], lines)
 
 
-def _place(size: str, symbols: Iterable[Any]) -> str:
+def place_of(size: str, symbols: Iterable[Any]) -> str:
     """Where a size can be read: `X.shape[0]`."""
     places = ((s.name, k) for s in symbols for k, length in enumerate(shape_of(s)) if str(length) == size)
     array, axis = next(places, ("", 0))

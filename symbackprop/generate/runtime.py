@@ -3,25 +3,32 @@
 Nothing here may use anything but NumPy, or needs type hints: the reader of a module wants the code.
 """
 
+from math import isfinite
+
 import numpy as np
 
 
 class _Arguments:
     """Takes arguments as arrays of one type of floats, their shapes found to fit."""
 
-    def __init__(self, shapes):
+    def __init__(self, shapes, check=None):
         self.shapes = shapes
+        self.check = check  # what else must hold of the arrays
         self.known = None  # the form of arguments that were taken as they are
 
     def __call__(self, *values):
         form = [(type(value), getattr(value, "shape", ()), getattr(value, "dtype", None)) for value in values]
         if form == self.known:
+            if self.check is not None:
+                self.check(*values)
             return values
         sizes = {}
         given = zip(self.shapes.items(), values)
         arrays = [_as_array(name, value, shape, sizes) for (name, shape), value in given]
         dtype = np.result_type(*(array for array in arrays if type(array) is not float))
         arrays = [array if type(array) is float else array.astype(dtype, copy=False) for array in arrays]
+        if self.check is not None:
+            self.check(*arrays)
         if all(array is value for array, value in zip(arrays, values)):
             self.known = form
         return arrays
@@ -29,9 +36,13 @@ class _Arguments:
     def sound(self, results, *values):
         """The results; where one is not finite, the reason is found and named. A cost that overflows is inf."""
         J, *gradients = results
-        flat = [gradient.reshape(-1) for gradient in gradients]
-        if abs(J) < np.inf and all([one.dot(one) < np.inf for one in flat]):
-            return results
+        for gradient in gradients:
+            flat = gradient.ravel()
+            if not isfinite(flat.dot(flat)):
+                break
+        else:
+            if isfinite(J):
+                return results
         for name, value in zip(self.shapes, values):
             bad = np.argwhere(~np.isfinite(value))
             if len(bad):
@@ -85,51 +96,59 @@ class _Memory:
 
     def __init__(self):
         self.idle = {}
+        self.needs = {}
 
     def run(self, part, memory, form, arguments, results):
         """What `part` returns, with arrays of its own to work in, which `memory` makes."""
-        known, idle = self.idle.get(memory, (None, None))
-        if known != form:
-            self.idle[memory] = form, (idle := [])
+        key = memory, form
+        idle = self.idle.get(key)
+        if idle is None:
+            if len(self.idle) > 15:
+                self.idle.clear()
+            idle = self.idle[key] = []
         arrays = idle.pop() if idle else memory(*form)
         found = part(*arguments, *results, *arrays)
         idle.append(arrays)
         return found
 
-    def in_parts(self, part, memory, sizes, dtype, data, rest, results, axis):
-        """What `part` returns, added up over parts of the data for which the arrays to work in fit into the cache.
+    def need(self, memory, form):
+        """How many bytes one example needs to work in."""
+        key = memory, form
+        if key not in self.needs:
+            self.needs[key] = sum(array.nbytes for array in memory(1, *form) if array.ndim)
+        return self.needs[key]
 
-        The data are split along an axis, the rest is the same for all; `results` are arrays to write into, or None.
+    def in_parts(self, part, form, data, rest, results):
+        """What a part returns, added up over parts of the data for which the arrays to work in fit into the cache.
+
+        `part` is a function, what makes its memory, and the axis along which the data are split; `form` are the sizes
+        and the type of the memory. The rest is the same for all; `results` are arrays to write into, or None.
         """
+        function, memory, axis = part
         if not data:
-            return self.run(part, memory, (*sizes, dtype), rest, results)
+            return self.run(function, memory, form, rest, results)
         n = data[0].shape[axis]
-        count = _parts(memory, n, sizes, dtype)
+        count = 1 if n < 2048 else max(1, min(n // 1024, n * self.need(memory, form) // 2**20))
         if count == 1:
-            return self.run(part, memory, (n, *sizes, dtype), data + rest, results)
+            return self.run(function, memory, (n, *form), data + rest, results)
         total = more = None
         for k in range(count):
-            some = [_some(array, n * k // count, n * (k + 1) // count, axis) for array in data]
-            form = (some[0].shape[axis], *sizes, dtype)
-            found = self.run(part, memory, form, (*some, *rest), more or results)
+            some = _some(data, n * k // count, n * (k + 1) // count, axis)
+            found = self.run(function, memory, (some[0].shape[axis], *form), some + rest, more or results)
             if total is None:
                 total, more = list(found), [np.empty_like(one) for one in found if type(one) is np.ndarray]
             else:
-                for place, one in enumerate(found):
-                    total[place] += one
+                total = _added(total, found)
         return total
 
 
-def _some(array, first, last, axis):
-    return array[first:last] if axis == 0 else array[:, first:last]
+def _some(data, first, last, axis):
+    return tuple(array[first:last] if axis == 0 else array[:, first:last] for array in data)
 
 
-def _parts(memory, n, sizes, dtype):
-    """How many parts n examples are split into."""
-    if n < 2048:
-        return 1
-    each = sum(array.nbytes for array in memory(1, *sizes, dtype) if array.ndim)
-    return max(1, min(n // 1024, n * each // 2**20))
+def _added(total, found):
+    """Sums of numbers and of arrays; the arrays of the first are overwritten."""
+    return [np.add(one, other, one) if type(one) is np.ndarray else one + other for one, other in zip(total, found)]
 
 
 def _sigmoid(z, one, out):
@@ -217,8 +236,36 @@ def _one_hot(name, value):
         raise ValueError(f"{name} is one-hot, each row adds up to 1, but {name}[{bad}] adds up to {rows[bad]:.6g}")
 
 
-DRIVERS = (_Arguments, _as_array, _as_floats, _expected, _Memory, _parts, _some)
+def _compare(values, parameters):
+    """Set each gradient beside differences of the cost, in steps of h and of h/2, which tell how exact they are."""
+    J, *gradients = cost_and_gradients(**values)  # noqa: F821 — the module has it
+    wrong = False
+    for parameter, gradient in zip(parameters, gradients):
+        largest, said = 0.0, ""
+        for place, entry in np.ndenumerate(gradient):
+            slope, half = (_slope(values, parameter, place, h) for h in (2e-3, 1e-3))
+            trusted = abs(half - slope) + 1e-9 * (abs(J) + abs(half))
+            slope = half + (half - slope) / 3
+            largest = max(largest, abs(entry - slope))
+            if not said and not abs(entry - slope) < trusted:
+                said = f"WRONG: at {list(place)} it is {entry:.9g}, but differences of the cost say {slope:.9g}"
+        wrong = wrong or bool(said)
+        print(f"gradient by {parameter}:", said or f"right, within {largest:.1e} of differences of the cost")
+    raise SystemExit(int(wrong))
+
+
+def _slope(values, parameter, place, h):
+    sides = []
+    for step in (h, -h):
+        moved = np.array(values[parameter])
+        moved[place] += step
+        sides.append(cost(**values | {parameter: moved}))  # noqa: F821
+    return (sides[0] - sides[1]) / (2 * h)
+
+
+DRIVERS = (_Arguments, _as_array, _as_floats, _expected, _Memory, _some, _added, _compare, _slope)
 HELPERS: dict[str, tuple[object, ...]] = {
-    f.__name__[1:]: (f,) for f in (_sigmoid, _softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
+    f.__name__[1:]: (f,)
+    for f in (_sigmoid, _softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
 }
 HELPERS["erf"] = (_erf, _erfc)

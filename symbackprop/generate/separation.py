@@ -1,4 +1,4 @@
-"""Which operations can be done for some examples at a time, by the sum rule: the sum over all is that over the parts."""
+"""What can be done for some examples at a time, by the sum rule: the sum over all is the sum over the parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from symbackprop.network import Network
 BEFORE, EACH, SUM, AFTER = "before", "each", "sum", "after"
 
 
-class _Inseparable(Exception):
+class _InseparableError(Exception):
     """One example needs what is known of others only after all have been seen."""
 
 
@@ -53,8 +53,8 @@ def separated(program: Program, network: Network) -> Phases:
         phases = _phases(program, size)
         axes = {value: axis for value in program.arguments if (axis := _axis(value, size)) is not None}
         if any(_axis(value, size) is not None for value in program.results):
-            raise _Inseparable
-    except _Inseparable:
+            raise _InseparableError
+    except _InseparableError:
         return whole
     parts = {name: [o for o in program.operations if phases[o.result] == name] for name in (BEFORE, EACH, SUM, AFTER)}
     each = [operation for operation in program.operations if phases[operation.result] in (EACH, SUM)]
@@ -75,14 +75,14 @@ def _phase(operation: Operation, size: Any, parts: set[str]) -> str:
     if EACH not in parts and _axis(operation.result, size) is None:
         return AFTER if late else BEFORE
     if late:
-        raise _Inseparable
+        raise _InseparableError
     if EACH not in parts:  # ones, or a row that is repeated for every example
         if operation.function not in ("code", "broadcast"):
-            raise _Inseparable
+            raise _InseparableError
         return EACH
     axis = _AXES.get(operation.function, _same_axis)(operation, [_axis(value, size) for value in operation.values])
     if axis != _axis(operation.result, size):
-        raise _Inseparable
+        raise _InseparableError
     return SUM if axis is None else EACH
 
 
@@ -90,7 +90,7 @@ def _axis(value: Value, size: Any) -> int | None:
     """The axis of a value that has the examples."""
     axes = [axis for axis, length in enumerate(value.shape) if size in length.free_symbols]
     if len(axes) > 1 or any(value.shape[axis] != size for axis in axes):
-        raise _Inseparable
+        raise _InseparableError
     return axes[0] if axes else None
 
 
@@ -100,14 +100,14 @@ def _axis(value: Value, size: Any) -> int | None:
 def _same_axis(_: Operation, axes: list[int | None]) -> int | None:
     found = {axis for axis in axes if axis is not None}
     if len(found) != 1:
-        raise _Inseparable
+        raise _InseparableError
     return found.pop()
 
 
 def _of_dot(_: Operation, axes: list[int | None]) -> int | None:
     known: dict[tuple[Any, ...], int | None] = {(0, None): 0, (None, 1): 1, (1, 0): None}
     if tuple(axes) not in known:
-        raise _Inseparable
+        raise _InseparableError
     return known[tuple(axes)]
 
 
@@ -117,7 +117,7 @@ def _of_transpose(_: Operation, axes: list[int | None]) -> int | None:
 
 def _of_total(_: Operation, axes: list[int | None]) -> None:
     if len(set(axes)) != 1:
-        raise _Inseparable
+        raise _InseparableError
 
 
 def _of_sum(operation: Operation, axes: list[int | None]) -> int | None:
@@ -130,14 +130,14 @@ def _along(place: Callable[[Operation], int]) -> Callable[[Operation, list[int |
     def axis(operation: Operation, axes: list[int | None]) -> int | None:
         found = _same_axis(operation, axes)
         if found == place(operation):
-            raise _Inseparable
+            raise _InseparableError
         return found
 
     return axis
 
 
 def _unknown(_: Operation, __: list[int | None]) -> None:
-    raise _Inseparable
+    raise _InseparableError
 
 
 _AXES: dict[str, Callable[[Operation, list[int | None]], int | None]] = {

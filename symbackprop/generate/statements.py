@@ -1,6 +1,7 @@
 """Operations → lines of Python."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sympy import S, Symbol
@@ -30,6 +31,18 @@ def _name(operation: Operation, names: Names) -> str:
     return name if operation.coefficient == 1 else names.unique(f"{name}_unscaled")
 
 
+@dataclass(frozen=True)
+class Words:
+    """How comments say things: as text, and what the derivation calls an adjoint or a gradient."""
+
+    text: Text
+    partials: Mapping[str, Any]
+
+    def of_equation(self, equation: Equation) -> str:
+        heading = self.text.doprint(self.partials.get(equation.name, equation.symbol))
+        return f"{heading} = {self.text.doprint(equation.expression)}"
+
+
 class Statements:
     """Lines for operations of a program; it notes which sizes, constants and helpers they use."""
 
@@ -38,15 +51,13 @@ class Statements:
         program: Program,
         buffers: Buffers,
         printer: NumPySource,
-        text: Text,
-        partials: Mapping[str, Any],
+        words: "Words",
         names: Names,
     ):
         self.makers = {operation.result: operation for operation in program.operations}
         self.values = {value.symbol.name: value for value in self.makers}
         self.printer = printer
-        self.text = text
-        self.partials = partials
+        self.words = words
         self.names = names
         self.constants: dict[Constant, str] | None = None  # those that have become arguments
         self.buffers = buffers
@@ -111,9 +122,8 @@ class Statements:
     def comment(self, operation: Operation) -> str:
         """What a line computes, in the words of the derivation."""
         if operation.equation is None:
-            return "" if operation.note is None else self.text.doprint(self.renamed(operation.note))
-        equation: Equation = operation.equation
-        heading = self.text.doprint(self.partials.get(equation.name, equation.symbol))
-        factor = operation.coefficient
-        without = "" if factor == 1 else f", without the factor {self.text.doprint(self.renamed(factor))}"
-        return f"{heading} = {self.text.doprint(equation.expression)}{without}"
+            return "" if operation.note is None else self.words.text.doprint(self.renamed(operation.note))
+        without = ""
+        if operation.coefficient != 1:
+            without = f", without the factor {self.words.text.doprint(self.renamed(operation.coefficient))}"
+        return self.words.of_equation(operation.equation) + without
