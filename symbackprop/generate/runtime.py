@@ -118,6 +118,10 @@ class _Memory:
             self.needs[key] = sum(array.nbytes for array in memory(1, *form) if array.ndim)
         return self.needs[key]
 
+    def parts(self, n, memory, form):
+        """How many parts n examples are split into, of a megabyte and of a thousand examples at least."""
+        return 1 if n < 2048 else max(1, min(n // 1024, n * self.need(memory, form) // 2**20))
+
     def in_parts(self, part, form, data, rest, results):
         """What a part returns, added up over parts of the data for which the arrays to work in fit into the cache.
 
@@ -128,7 +132,7 @@ class _Memory:
         if not data:
             return self.run(function, memory, form, rest, results)
         n = data[0].shape[axis]
-        count = 1 if n < 2048 else max(1, min(n // 1024, n * self.need(memory, form) // 2**20))
+        count = self.parts(n, memory, form)
         if count == 1:
             return self.run(function, memory, (n, *form), data + rest, results)
         total = more = None

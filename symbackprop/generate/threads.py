@@ -21,7 +21,7 @@ class Threads(_Memory):
     def in_parts(self, part: Any, form: Any, data: Any, rest: Any, results: Any) -> Any:
         _, memory, axis = part
         n = data[0].shape[axis] if data else 0
-        count = _BLAS.threads if n > 1 and n * self.need(memory, form) >= WORTH_A_THREAD else 1
+        count = BLAS.threads if n > 1 and n * self.need(memory, form) >= WORTH_A_THREAD else 1
         if count == 1:
             return super().in_parts(part, form, data, rest, results)
 
@@ -30,15 +30,15 @@ class Threads(_Memory):
             with np.errstate(all="ignore"):
                 return _Memory.in_parts(self, part, form, some, rest, [None] * len(results) if k else results)
 
-        with _BLAS.pinned():
-            others = [_pool().submit(share, k) for k in range(1, count)]
+        with BLAS.pinned():
+            others = [pool().submit(share, k) for k in range(1, count)]
             total = share(0)
             for other in others:
                 total = _added(total, other.result())
         return total
 
 
-class _Blas:
+class Blas:
     """NumPy's BLAS, held at one thread as long as anybody needs that."""
 
     def __init__(self) -> None:
@@ -77,9 +77,9 @@ class _Blas:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_BLAS.threads, "symbackprop")
+def pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(BLAS.threads, "symbackprop")
 
 
-_BLAS = _Blas()
-os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+BLAS = Blas()
+os.register_at_fork(after_in_child=pool.cache_clear)  # threads do not survive a fork
