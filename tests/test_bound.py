@@ -78,10 +78,16 @@ def test_a_bound_function_allocates_no_arrays(rng):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"X": np.zeros((4, 2)), "y": np.zeros((4, 1))}, r"X has shape \(4, 2\) but this function is bound to \(3, 2\)"),
+        (
+            {"X": np.zeros((4, 2)), "y": np.zeros((4, 1))},
+            r"X has shape \(4, 2\) but this function is bound to \(3, 2\)",
+        ),
         ({"W1": np.zeros((3, 2))}, r"W1 has shape \(3, 2\) but \(2, 3\) is expected; W1.T has it"),
         ({"X": np.full((3, 2), np.nan)}, r"X\[0, 0\] is nan"),
-        ({"X": np.zeros((3, 2), np.longdouble)}, r"X has dtype (longdouble|float128) but this function is bound to float64"),
+        (
+            {"X": np.zeros((3, 2), np.longdouble)},
+            r"X has dtype (longdouble|float128) but this function is bound to float64",
+        ),
         ({"X": np.zeros((3, 2), complex)}, "X has dtype complex128; real numbers"),
         ({"W3": 1}, "W3 is missing, unknown or given twice; the arguments are X, y, W1 and W2"),
     ],
@@ -170,10 +176,8 @@ def test_the_flat_form_refuses_what_does_not_fit():
 def count(request, monkeypatch):
     """As many threads as that, for work of any size."""
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 0 if request.param > 1 else 2**60)
-    monkeypatch.setattr(threads.BLAS, "threads", request.param, raising=False)
-    threads.pool.cache_clear()
-    yield request.param
-    threads.pool.cache_clear()
+    monkeypatch.setattr(threads.Blas, "threads", request.param)
+    return request.param
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])

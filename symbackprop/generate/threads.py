@@ -55,11 +55,11 @@ class Blas:
             return None
         return ThreadpoolController().select(user_api="blas")
 
-    @cached_property
+    @property
     def threads(self) -> int:
         """How many threads BLAS may use: that many share the work."""
-        libraries = self.controller.info() if self.controller is not None else []
-        return min((library["num_threads"] for library in libraries), default=1)
+        libraries = self.controller.lib_controllers if self.controller is not None else []
+        return min((library.get_num_threads() for library in libraries), default=1)
 
     @contextmanager
     def pinned(self) -> Iterator[None]:
@@ -78,7 +78,7 @@ class Blas:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(BLAS.threads, "symbackprop")
+    return ThreadPoolExecutor(os.cpu_count(), "symbackprop")
 
 
 BLAS = Blas()
