@@ -85,7 +85,8 @@ class Concatenate(MapNode):
         return rf"\begin{{bmatrix}} {sign.join(map(printer._print, self.operands))} \end{{bmatrix}}"
 
     def _numpycode(self, printer: Any) -> str:
-        return f"np.concatenate(({', '.join(map(printer._print, self.operands))}), axis={self.axis})"
+        blocks = ", ".join(map(printer._print, self.operands))
+        return f"{printer.named('concatenate')}(({blocks}), axis={self.axis})"
 
 
 class Slice(MapNode):

@@ -79,9 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     _output_option(derive)
 
     generate = _command(
-        commands, "generate", _generate, "write a module with cost and cost_and_gradients in NumPy alone"
+        commands, "generate", _generate, "write a module with cost and cost_and_gradients, in NumPy alone"
     )
     _network_options(generate)
+    generate.add_argument(
+        "--target",
+        choices=["numpy", "array_api"],
+        default="numpy",
+        help="array_api: for arrays of NumPy, PyTorch, JAX or dask; the module needs array-api-compat",
+    )
     generate.add_argument(
         "--tests", action="store_true", help="also write test_FILE beside it, which gradient-checks it"
     )
@@ -272,7 +278,7 @@ def _generate(args: argparse.Namespace) -> int:
     if module.stem in _SHADOWING or (args.tests and not _is_importable(module)):
         raise SymbackpropError(f"{module.name} cannot be imported, or hides another module; name it like grads.py")
     derivation = sb.derive(_network(args))
-    _write(args, derivation.to_source())
+    _write(args, derivation.to_source(args.target))
     if args.tests:
         tests = module.with_name(f"test_{module.name}")
         tests.write_text(derivation.to_tests(module.stem), encoding="utf-8")
@@ -282,6 +288,7 @@ def _generate(args: argparse.Namespace) -> int:
 
 # What generated modules and tests import themselves, and the names they give it.
 _SHADOWING = {"numpy", "np", "pytest", "symbackprop", "sb", "rng", "values", "params", "gradients"}
+_SHADOWING |= {"array_api_compat"}
 
 
 def _is_importable(module: Path) -> bool:

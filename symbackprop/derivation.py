@@ -10,6 +10,7 @@ from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.generate.function import GradientFunction
 from symbackprop.generate.module import module_source
+from symbackprop.generate.portable import portable_source
 from symbackprop.generate.tests_source import tests_source
 from symbackprop.network import Equation, Network
 from symbackprop.printing.latex import latex
@@ -22,6 +23,8 @@ from symbackprop.render.markdown import to_markdown
 from symbackprop.render.outline import function_names, outline
 from symbackprop.render.text import to_text
 from symbackprop.tape import Step, Tape
+
+TARGETS = {"numpy": module_source, "array_api": portable_source}
 
 
 class Derivation:
@@ -156,9 +159,19 @@ class Derivation:
     def _source(self) -> str:
         return module_source(self.tape, function_names(self.tape))
 
-    def to_source(self) -> str:
-        """A Python module with `cost` and `cost_and_gradients` that imports NumPy alone."""
-        return self._source
+    def to_source(self, target: str = "numpy") -> str:
+        """A Python module with `cost` and `cost_and_gradients`.
+
+        Args:
+            target: "numpy" imports NumPy alone; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
+                or dask, by way of array-api-compat, which `symbackprop[arrays]` brings.
+
+        Raises:
+            ArgumentError: another target.
+        """
+        if target not in TARGETS:
+            raise ArgumentError(f"unknown target {target!r:.60}: {nearest(str(target), TARGETS)}")
+        return self._source if target == "numpy" else TARGETS[target](self.tape, function_names(self.tape))
 
     def to_tests(self, module: str = "grads") -> str:
         """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""

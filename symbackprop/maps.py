@@ -143,7 +143,7 @@ class Sums(_Along):
         return rf"\sum_{{\text{{{_AXIS_WORDS[self.axis]}}}}} {printer.summand(self.argument)}"
 
     def _numpycode(self, printer: Any) -> str:
-        return f"np.sum({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
+        return f"{printer.named('sum')}({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
 
 
 class LogSumExp(_Along):
@@ -272,7 +272,7 @@ class Broadcast(MapNode):
     _latex = _typed
 
     def _numpycode(self, printer: Any) -> str:
-        return f"np.broadcast_to({printer._print(self.argument)}, {printer.shape_code(self.shape)})"
+        return f"{printer.named('broadcast_to')}({printer._print(self.argument)}, {printer.shape_code(self.shape)})"
 
 
 class Total(Expr):
@@ -315,7 +315,7 @@ class Total(Expr):
         return sign + printer.summand(self.argument)
 
     def _numpycode(self, printer: Any) -> str:
-        return f"np.sum({printer._print(self.argument)})"
+        return f"{printer.named('sum')}({printer._print(self.argument)})"
 
 
 # What a user writes

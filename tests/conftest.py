@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from symbackprop.functions import FUNCTION, FUNCTIONS
+
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=None, help="seed of all random numbers (default: a fresh one)")
@@ -22,3 +24,13 @@ def rng(request):
     """A generator that differs from run to run and from test to test; --seed repeats a run."""
     test = np.frombuffer(request.node.nodeid.encode(), dtype=np.uint8)
     return np.random.default_rng([request.config.fresh_seed, *(int(byte) for byte in test)])
+
+
+@pytest.fixture
+def no_function_left_behind():
+    """What a test registers is gone after it."""
+    before = dict(FUNCTIONS), dict(FUNCTION)
+    yield
+    for table, rows in zip((FUNCTIONS, FUNCTION), before, strict=True):
+        table.clear()
+        table.update(rows)

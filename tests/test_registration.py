@@ -9,22 +9,13 @@ import sympy
 from sympy import Abs, Heaviside, Max, Min, Piecewise, Rational, Symbol, cosh, erf, exp, log, sign, sqrt, tanh
 
 import symbackprop as sb
-from symbackprop.functions import FUNCTION, FUNCTIONS
+from symbackprop.functions import FUNCTIONS
 from symbackprop.functions import z as own_z
 from symbackprop.printing.latex import latex
 
 z = Symbol("z")  # as a user writes it: of nothing is it said that it is real
 
-
-@pytest.fixture(autouse=True)
-def _forgotten():
-    """No test leaves a function behind."""
-    before = dict(FUNCTIONS), dict(FUNCTION)
-    yield
-    for table, rows in zip((FUNCTIONS, FUNCTION), before, strict=True):
-        table.clear()
-        table.update(rows)
-
+pytestmark = pytest.mark.usefixtures("no_function_left_behind")
 
 # fmt: off
 SMOOTH = {

@@ -1,11 +1,9 @@
 """Programs → the text of a Python module that imports NumPy alone."""
 
 import inspect
-import textwrap
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from symbackprop.functions import FUNCTION
 from symbackprop.generate import runtime
 from symbackprop.generate.buffers import Buffers, Given, assigned
 from symbackprop.generate.lowering import program
@@ -13,50 +11,43 @@ from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.program import Names, Value
 from symbackprop.generate.separation import separated
 from symbackprop.generate.statements import Statements, Words, name_values
+from symbackprop.generate.wording import FUNCTIONS, call, define, docstring, header, literal, place_of, tuple_of
 from symbackprop.network import SCALAR
 from symbackprop.nodes import OneHot
 from symbackprop.points import draws
 from symbackprop.printing.text import Text
-from symbackprop.shapes import shape_of, shape_text
+from symbackprop.shapes import shape_of
 from symbackprop.tape import Tape
-
-COST, BOTH = "cost", "cost_and_gradients"
 
 
 def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     """The text of a module with `cost` and `cost_and_gradients` of the tape's network."""
     text, results = Text(function_names), tape.result_names
-    both = "The cost and its gradients, by one forward and one backward pass"
-    functions = [_Function(COST, "The cost", tape, results[:1], text), _Function(BOTH, both, tape, results, text)]
+    wanted = zip(FUNCTIONS.items(), (results[:1], results), strict=True)
+    functions = [_Function(name, summary, tape, found, text) for (name, summary), found in wanted]
     texts = [part for function in functions for part in function.texts()]
     check = _further_checks(tape)
     helpers = functions[0].helpers | functions[1].helpers | {name for name in runtime.HELPERS if f"_{name}(" in check}
     carried: list[Any] = [f for name in sorted(helpers) for f in runtime.HELPERS[name]] + list(runtime.DRIVERS)
-    parts = [f"{_header(tape, function_names)}\n\nfrom math import isfinite\n\nimport numpy as np", *texts]
+    parts = [
+        f"{header(tape, function_names, 'in NumPy alone')}\n\nfrom math import isfinite\n\nimport numpy as np",
+        *texts,
+    ]
     parts += [inspect.getsource(f).rstrip() for f in dict.fromkeys(carried)]
     return "\n\n\n".join([*parts, *([check] if check else []), _set_up(tape, bool(check)), _main(tape)]) + "\n"
 
 
 def _set_up(tape: Tape, checked: bool) -> str:
-    rows = [f'    "{s.name}": {_literal(shape_of(s))},' for s in tape.network.arguments]
+    rows = [f'    "{s.name}": {literal(shape_of(s))},' for s in tape.network.arguments]
     return "\n".join(["_arguments = _Arguments({", *rows, "}, _check)" if checked else "})", "_memory = _Memory()"])
 
 
 def _main(tape: Tape) -> str:
     """What the module does as a program: it checks its gradients."""
     rows = [f'        "{name}": {draw.code()},' for name, draw in draws(tape.network).items()]
-    parameters = _tuple(f'"{name}"' for name in tape.gradients)
+    parameters = tuple_of(f'"{name}"' for name in tape.gradients)
     lines = ["    rng = np.random.default_rng()", "    some = {", *rows, "    }", f"    _compare(some, {parameters})"]
     return "\n".join(['if __name__ == "__main__":', *lines])
-
-
-def _header(tape: Tape, function_names: Mapping[str, str]) -> str:
-    text = Text(function_names)
-    lines = [f"{e.name} = {text.doprint(e.expression)}" for e in tape.equations]
-    for name, letter in function_names.items():
-        lines.append(f"{letter}(z) = {text.doprint(FUNCTION[name].expression)} ({name})")
-    formulas = textwrap.indent("\n".join(lines), "    ")
-    return f'"""Cost and gradients of this network, in NumPy alone:\n\n{formulas}\n"""'
 
 
 def _further_checks(tape: Tape) -> str:
@@ -66,30 +57,7 @@ def _further_checks(tape: Tape) -> str:
     lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
     lines += [f'_one_hot("{s.name}", {s.name})' for s in arguments if isinstance(s, OneHot)]
     sizes = [f"{name} = {place_of(name, arguments)}" for name in sorted(printer.sizes)]
-    return _def("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
-
-
-def _literal(shape: tuple[Any, ...]) -> str:
-    return repr(tuple(int(size) if size.is_Integer else str(size) for size in shape)).replace("'", '"')
-
-
-def _tuple(parts: Iterable[str]) -> str:
-    parts = list(parts)
-    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-
-
-_LINE = 110
-
-
-def _def(name: str, parameters: Iterable[str], lines: Iterable[str]) -> str:
-    return _call(f"def {name}", parameters) + ":\n" + textwrap.indent("\n".join(lines), "    ")
-
-
-def _call(function: str, arguments: Iterable[str]) -> str:
-    """A call, one argument a line where it is long."""
-    arguments = list(arguments)
-    line = f"{function}({', '.join(arguments)})"
-    return line if len(line) <= _LINE else f"{function}(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+    return define("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
 
 
 class _Function:
@@ -125,17 +93,13 @@ class _Function:
         given = ", ".join(names)
         first = "[0]" if len(self.program.results) == 1 else ""
         lines = [
-            self.docstring(),
+            docstring(self.summary, self.arguments),
             f"{given}{',' if len(names) == 1 else ''} = _arguments({given})",
             f"results = _{self.name}({given}, _memory.in_parts)",
             f"return _arguments.sound(results, {given}){first}",
         ]
         # 1/(1 + exp(1200)) = 1/inf = 0 is right; what is not right, `sound` finds in the results
-        return '@np.errstate(all="ignore")\n' + _def(self.name, names, lines)
-
-    def docstring(self) -> str:
-        rows = [f"{s.name}: {shape_text(shape_of(s)) if shape_of(s) else 'a number'}" for s in self.arguments]
-        return "\n".join([f'"""{self.summary}.', "", *rows, '"""'])
+        return '@np.errstate(all="ignore")\n' + define(self.name, names, lines)
 
     def sizes(self, names: Collection[str]) -> list[str]:
         return [f"{name} = {place_of(name, self.arguments)}" for name in sorted(names)]
@@ -149,13 +113,13 @@ class _Function:
         statements = self.statements(buffers)
         before, after = statements.lines(phases.before), statements.lines(phases.after)
         places = [self.place_of_sum(value, buffers) for value in self.sums]
-        call = part.call(_tuple(places))
+        call = part.call(tuple_of(places))
         workspace = list(statements.buffer_names.values())
         taken = [f"{', '.join(workspace)}{',' * (len(workspace) == 1)} = workspace"] if workspace else []
         sizes = self.sizes(statements.printer.sizes | part.sizes)
         dtype = [f"dtype = {self.dtype()}"] if statements.printer.needs_dtype else []
         self.helpers |= statements.helpers | statements.printer.helpers
-        returned = f"return {_tuple(value.name for value in self.program.results)}"
+        returned = f"return {tuple_of(value.name for value in self.program.results)}"
         doc = '"""The same of arrays that fit; gradients go into the arrays that are given, or else into new ones."""'
         extra = [f"workspace=(None,) * {len(workspace)}"] if workspace else []
         parameters = [s.name for s in self.arguments] + [
@@ -164,7 +128,7 @@ class _Function:
             *extra,
         ]
         lines = [doc, *sizes, *dtype, *taken, *before, call, *after, returned]
-        return [_def(f"_{self.name}", parameters, lines), *self.workspace(buffers)]
+        return [define(f"_{self.name}", parameters, lines), *self.workspace(buffers)]
 
     def workspace(self, buffers: Buffers) -> list[str]:
         """The text of what makes the arrays that a caller may keep from one call to the next."""
@@ -174,7 +138,7 @@ class _Function:
         arrays = [f"    np.empty({printer.shape_code(buffer.shape)}, dtype)," for buffer in buffers.buffers]
         lines = ['"""The workspace of the function above."""', *self.sizes(printer.sizes), f"dtype = {self.dtype()}"]
         names = [s.name for s in self.arguments]
-        return [_def(f"_{self.name}_memory", names, [*lines, "return (", *arrays, ")"])]
+        return [define(f"_{self.name}_memory", names, [*lines, "return (", *arrays, ")"])]
 
     def place_of_sum(self, value: Value, buffers: Buffers) -> str:
         place = buffers.places.get(value)
@@ -220,13 +184,13 @@ class _Part:
         return sorted(str(symbol) for symbol in symbols if symbol != self.phases.size)
 
     def call(self, results: str) -> str:
-        data, rest = (_tuple(value.name for value in values) for values in (self.data, self.rest))
-        given = f"{rest} + {_tuple(self.given)}" if self.given else rest
+        data, rest = (tuple_of(value.name for value in values) for values in (self.data, self.rest))
+        given = f"{rest} + {tuple_of(self.given)}" if self.given else rest
         axis = next(iter(self.phases.axes.values()), 0)
         sums = ", ".join(value.name for value in self.phases.sums) + "," * (len(self.phases.sums) == 1)
-        part = _tuple([self.name, f"{self.name}_memory", str(axis)])
-        form = _tuple([*self.outer_sizes, self.whole.dtype()])
-        return _call(f"{sums} = in_parts", [part, form, data, given, results])
+        part = tuple_of([self.name, f"{self.name}_memory", str(axis)])
+        form = tuple_of([*self.outer_sizes, self.whole.dtype()])
+        return call(f"{sums} = in_parts", [part, form, data, given, results])
 
     def text(self) -> str:
         results = [value.name for value in self.whole.sums]
@@ -234,9 +198,9 @@ class _Part:
         parameters = [*(v.name for v in self.taken), *self.given, *results, *constants.values(), *buffers.values()]
         sizes = [f"{size} = {place}" for size, place in self.local.items()]
         dtype = [f"dtype = {self.taken_dtype()}"] if self.statements.printer.needs_dtype else []
-        lines = [*sizes, *dtype, *self.lines, f"return {_tuple(value.name for value in self.phases.sums)}"]
+        lines = [*sizes, *dtype, *self.lines, f"return {tuple_of(value.name for value in self.phases.sums)}"]
         what = f"of some examples: {', '.join(v.name for v in self.data)}" if self.data else "of all"
-        return _def(self.name, parameters, [f'"""What is added up, {what}."""', *lines])
+        return define(self.name, parameters, [f'"""What is added up, {what}."""', *lines])
 
     def taken_dtype(self) -> str:
         return next(f"{value.name}.dtype" for value in self.taken if value.shape)
@@ -249,11 +213,4 @@ class _Part:
         inner = [f"    {line}" for line in (*constants, *arrays)]
         returned = ["return (", *inner, ")"] if inner else ["return ()"]
         lines = ['"""Constants, and arrays to work in."""', *returned]
-        return _def(f"{self.name}_memory", [*size, *self.outer_sizes, "dtype"], lines)
-
-
-def place_of(size: str, symbols: Iterable[Any]) -> str:
-    """Where a size can be read: `X.shape[0]`."""
-    places = ((s.name, k) for s in symbols for k, length in enumerate(shape_of(s)) if str(length) == size)
-    array, axis = next(places, ("", 0))
-    return f"{array}.shape[{axis}]" if array else ""
+        return define(f"{self.name}_memory", [*size, *self.outer_sizes, "dtype"], lines)

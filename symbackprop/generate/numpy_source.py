@@ -32,8 +32,12 @@ class NumPySource(Notation, NumPyPrinter):
         self.helpers: set[str] = set()
         self.needs_dtype = False
 
+    def named(self, function: str) -> str:
+        """A function of NumPy's by its whole name."""
+        return f"np.{function}"
+
     def _module_format(self, fqn: str, register: bool = True) -> str:
-        return fqn.replace("numpy.", "np.")
+        return self.named(fqn.removeprefix("numpy."))
 
     def level(self, expression: Any) -> int:
         if isinstance(expression, HadamardPower):
@@ -49,8 +53,14 @@ class NumPySource(Notation, NumPyPrinter):
         if isinstance(node, Elementwise) and function.order == 1 and function.row.prime_of_output is not None:
             stored = self._outputs[Elementwise(function.undifferentiated, argument)]
             return function.row.prime_of_output.xreplace({a: Symbol(stored)})
-        inner = argument.name if argument.is_symbol else f"({self._print(argument)})"
-        return as_step(_with_floats(function.code_expression)).xreplace({z: Symbol(inner)})
+        return self.code_form(function).xreplace({z: Symbol(self.argument_code(argument))})
+
+    def argument_code(self, argument: Any) -> str:
+        return str(argument.name) if argument.is_symbol else f"({self._print(argument)})"
+
+    def code_form(self, function: Any) -> Any:
+        """The expression in z that the code computes."""
+        return as_step(_with_floats(function.code_expression))
 
     def _print_Elementwise(self, expr: Any) -> str:
         return self._print(self._scalar_form(expr))
@@ -76,7 +86,7 @@ class NumPySource(Notation, NumPyPrinter):
         return f"np.linalg.norm({self._print(matrix)})" + ("" if power == 1 else f"**{power}")
 
     def _print_Inverse(self, expr: Any) -> str:
-        return f"np.linalg.inv({self._print(expr.args[0])})"
+        return f"{self.named('linalg.inv')}({self._print(expr.args[0])})"
 
     def _print_MatPow(self, expr: Any) -> str:
         return f"np.linalg.matrix_power({self._print(expr.args[0])}, {expr.args[1]})"
@@ -85,7 +95,7 @@ class NumPySource(Notation, NumPyPrinter):
         return f"np.trace({self._print(expr.args[0])})"
 
     def _print_Determinant(self, expr: Any) -> str:
-        return f"np.linalg.det({self._print(expr.args[0])})"
+        return f"{self.named('linalg.det')}({self._print(expr.args[0])})"
 
     def _print_log(self, expr: Any) -> str:
         (inner,) = expr.args
@@ -122,7 +132,7 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_HadamardPower(self, expr: Any) -> str:
         base, exponent = expr.args
         if exponent == S.Half:
-            return f"np.sqrt({self._print(base)})"
+            return f"{self.named('sqrt')}({self._print(base)})"
         if exponent.is_negative:
             return self.over([Plain(S.One)], [HadamardPower(base, -exponent)])
         return "**".join(self.bracket(part, POWER + 1) for part in expr.args)
@@ -163,13 +173,13 @@ class NumPySource(Notation, NumPyPrinter):
         return f"np.heaviside({self._print(expr.args[0])}, {self._print(expr.args[1])})"
 
     def _print_Abs(self, expr: Any) -> str:
-        return f"np.abs({self._print(expr.args[0])})"
+        return f"{self.named('abs')}({self._print(expr.args[0])})"
 
     def _print_Max(self, expr: Any) -> str:
-        return self._in_pairs("np.maximum", expr)
+        return self._in_pairs(self.named("maximum"), expr)
 
     def _print_Min(self, expr: Any) -> str:
-        return self._in_pairs("np.minimum", expr)
+        return self._in_pairs(self.named("minimum"), expr)
 
     def _print_Piecewise(self, expr: Any) -> str:
         """Constant cases are arrays of the argument's own type: np.select would make float64 of plain numbers."""

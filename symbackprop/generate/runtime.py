@@ -60,15 +60,19 @@ class _Arguments:
 def _as_array(name, value, shape, sizes):
     if not (type(value) is np.ndarray and value.dtype.char in "fdg"):
         value = _as_floats(name, value)
-    if value.ndim != len(shape):
-        hint = f"; {name}.reshape(-1, 1) makes it a column" if value.ndim == 1 and shape[1:] == (1,) else ""
-        raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected{hint}")
-    for size, given in zip(shape, value.shape):
-        if given != (sizes.setdefault(size, given) if isinstance(size, str) else size):
-            turned = all(sizes.get(size, size) == given for size, given in zip(shape, value.shape[::-1]))
-            hint = f"; {name}.T has it" if turned else ""
-            raise ValueError(f"{name} has shape {value.shape} but {_expected(shape, sizes)} is expected{hint}")
+    _require_shape(name, value.shape, shape, sizes)
     return value if shape else float(value)
+
+
+def _require_shape(name, given, shape, sizes):
+    if len(given) != len(shape):
+        hint = f"; {name}.reshape(-1, 1) makes it a column" if len(given) == 1 and shape[1:] == (1,) else ""
+        raise ValueError(f"{name} has shape {given} but {_expected(shape, sizes)} is expected{hint}")
+    for size, length in zip(shape, given):
+        if length != (sizes.setdefault(size, length) if isinstance(size, str) else size):
+            turned = all(sizes.get(size, size) == length for size, length in zip(shape, given[::-1]))
+            hint = f"; {name}.T has it" if turned else ""
+            raise ValueError(f"{name} has shape {given} but {_expected(shape, sizes)} is expected{hint}")
 
 
 def _as_floats(name, value):
@@ -163,29 +167,6 @@ def _sigmoid(z, one, out):
     return np.reciprocal(out, out)
 
 
-def _softmax(z, axis):
-    """exp(z) over its sum along an axis; the largest entry is taken off first, so that exp cannot overflow."""
-    e = np.exp(z - np.max(z, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
-
-
-def _logsumexp(z, axis):
-    """log of the sum of exp(z) along an axis; the largest entry is taken off first."""
-    largest = np.max(z, axis=axis, keepdims=True)
-    return largest + np.log(np.sum(np.exp(z - largest), axis=axis, keepdims=True))
-
-
-def _log_softmax(z, axis):
-    """log of the softmax along an axis; the largest entry is taken off first."""
-    rest = z - np.max(z, axis=axis, keepdims=True)
-    return rest - np.log(np.sum(np.exp(rest), axis=axis, keepdims=True))
-
-
-def _max(z, axis):
-    """The largest entry along an axis."""
-    return np.max(z, axis=axis, keepdims=True)
-
-
 def _at_max(z, axis):
     """1 at the largest entry along an axis, 0 elsewhere; equal ones share the 1."""
     found = (z == np.max(z, axis=axis, keepdims=True)).astype(z.dtype)
@@ -199,21 +180,33 @@ def _logdet(matrix):
 
 
 def _erf(x):
-    """The error function: a Chebyshev series of erf(x)/x in x² up to 1, and 1 - erfc(x) beyond."""
+    """The error function: a series up to 1, and 1 - erfc(x) beyond."""
     x = np.asarray(x)
-    near = [
-        0.9754769393826541, -0.14226120510371365, 0.010035582187599796, -0.0005768764699767485,
-        2.741993125219606e-05, -1.1043175507344507e-06, 3.8488755420345036e-08, -1.1808582533875466e-09,
-        3.2334215826050907e-11, -7.991015947004549e-13, 1.7990725113961456e-14, -3.718635487818693e-16,
-    ]  # fmt: skip
-    inside = x * np.polynomial.chebyshev.chebval(2 * np.minimum(x * x, 1) - 1, near)
+    inside = x * _erf_over_x(np.minimum(x * x, 1))
     beyond = np.sign(x) * (1 - _erfc(np.abs(x)))
     return np.where(np.abs(x) < 1, inside, beyond).astype(x.dtype)[()]
 
 
 def _erfc(x):
-    """1 - erf(x) without cancellation: t exp(-x²) times a Chebyshev series in t = 3/(3 + x), for x of either sign."""
+    """1 - erf(x) without cancellation, for x of either sign."""
     x = np.asarray(x)
+    t = 3 / (3 + np.abs(x))
+    right = t * np.exp(-x * x) * _erfc_series(t)
+    return np.where(x < 0, 2 - right, right).astype(x.dtype)[()]
+
+
+def _erf_over_x(square):
+    """erf(x)/x as a Chebyshev series in x², up to 1."""
+    series = [
+        0.9754769393826541, -0.14226120510371365, 0.010035582187599796, -0.0005768764699767485,
+        2.741993125219606e-05, -1.1043175507344507e-06, 3.8488755420345036e-08, -1.1808582533875466e-09,
+        3.2334215826050907e-11, -7.991015947004549e-13, 1.7990725113961456e-14, -3.718635487818693e-16,
+    ]  # fmt: skip
+    return _chebyshev(2 * square - 1, series)
+
+
+def _erfc_series(t):
+    """erfc(x) exp(x²)/t as a Chebyshev series in t = 3/(3 + x), for x of at least 0."""
     series = [
         0.4711460746602906, 0.37715894969156577, 0.11803603344749546, 0.028362346699695153, 0.004871757757605546,
         0.00045985238787654427, -2.143022238105315e-05, -1.301447369924135e-05, -8.809283582853514e-07,
@@ -222,9 +215,15 @@ def _erfc(x):
         4.191038539225333e-13, 8.19333526881303e-14, -2.3352472107929263e-14, -2.2442585649165363e-15,
         1.2811435298050507e-15,
     ]  # fmt: skip
-    t = 3 / (3 + np.abs(x))
-    right = t * np.exp(-x * x) * np.polynomial.chebyshev.chebval(2 * t - 1, series)
-    return np.where(x < 0, 2 - right, right).astype(x.dtype)[()]
+    return _chebyshev(2 * t - 1, series)
+
+
+def _chebyshev(x, series):
+    """The sum of Chebyshev polynomials with these coefficients, by Clenshaw's recurrence."""
+    this, before = 0 * x, 0
+    for coefficient in series[:0:-1]:
+        this, before = coefficient + 2 * x * this - before, this
+    return series[0] + x * this - before
 
 
 def _fits(name, shape, expected, sizes):
@@ -267,9 +266,8 @@ def _slope(values, parameter, place, h):
     return (sides[0] - sides[1]) / (2 * h)
 
 
-DRIVERS = (_Arguments, _as_array, _as_floats, _expected, _Memory, _some, _added, _compare, _slope)
-HELPERS: dict[str, tuple[object, ...]] = {
-    f.__name__[1:]: (f,)
-    for f in (_sigmoid, _softmax, _log_softmax, _logsumexp, _max, _at_max, _logdet, _erfc, _fits, _one_hot)
-}
-HELPERS["erf"] = (_erf, _erfc)
+DRIVERS = (_Arguments, _as_array, _require_shape, _as_floats, _expected, _Memory, _some, _added, _compare, _slope)
+ERFC_SERIES = (_erfc_series, _chebyshev)
+ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
+HELPERS: dict[str, tuple[object, ...]] = {f.__name__[1:]: (f,) for f in (_sigmoid, _at_max, _logdet, _fits, _one_hot)}
+HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}

@@ -9,11 +9,11 @@ from sympy import S, Symbol
 from symbackprop.generate.buffers import Buffer, Buffers, Given
 from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.program import Constant, Names, Operation, Program, Value
+from symbackprop.generate.wording import commented
 from symbackprop.network import Equation
 from symbackprop.nodes import NamedMatrix
 from symbackprop.printing.text import Text
 
-_LINE = 95  # characters of a statement and the comment beside it
 _WORDS = {S.One: "one", S(2): "two", S.Half: "half"}
 
 
@@ -69,11 +69,7 @@ class Statements:
 
     def line(self, operation: Operation) -> str:
         code = f"{operation.result.name} = {self.code(operation)}"
-        comment = self.comment(operation)
-        if not comment:
-            return code
-        beside = f"{code}  # {comment}"
-        return beside if len(beside) <= _LINE else f"# {comment}\n{code}"
+        return commented(code, self.comment(operation))
 
     def code(self, operation: Operation) -> str:
         if operation.function == "code":
