@@ -1,6 +1,5 @@
 """Programs → the text of a Python module that imports NumPy alone."""
 
-import inspect
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +10,17 @@ from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.program import Names, Value
 from symbackprop.generate.separation import separated
 from symbackprop.generate.statements import Statements, Words, name_values
-from symbackprop.generate.wording import FUNCTIONS, call, define, docstring, header, literal, place_of, tuple_of
+from symbackprop.generate.wording import (
+    FUNCTIONS,
+    call,
+    define,
+    docstring,
+    header,
+    literal,
+    place_of,
+    sources_of,
+    tuple_of,
+)
 from symbackprop.network import SCALAR
 from symbackprop.nodes import OneHot
 from symbackprop.points import draws
@@ -30,10 +39,10 @@ def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     helpers = functions[0].helpers | functions[1].helpers | {name for name in runtime.HELPERS if f"_{name}(" in check}
     carried: list[Any] = [f for name in sorted(helpers) for f in runtime.HELPERS[name]] + list(runtime.DRIVERS)
     parts = [
-        f"{header(tape, function_names, 'in NumPy alone')}\n\nfrom math import isfinite\n\nimport numpy as np",
+        f"{header(tape, function_names, 'in NumPy alone')}\n\nimport numpy as np",
         *texts,
     ]
-    parts += [inspect.getsource(f).rstrip() for f in dict.fromkeys(carried)]
+    parts += sources_of(carried)
     return "\n\n\n".join([*parts, *([check] if check else []), _set_up(tape, bool(check)), _main(tape)]) + "\n"
 
 

@@ -3,7 +3,6 @@
 Its functions run on NumPy, PyTorch, JAX (also traced, under `jax.jit`) and dask, by way of array-api-compat.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,17 @@ from symbackprop.blocks import Slice
 from symbackprop.generate import portable_runtime
 from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.schedule import COST, FORWARD, GRADIENT, Schedule, Statement, schedule
-from symbackprop.generate.wording import FUNCTIONS, commented, define, docstring, header, literal, place_of, tuple_of
+from symbackprop.generate.wording import (
+    FUNCTIONS,
+    commented,
+    define,
+    docstring,
+    header,
+    literal,
+    place_of,
+    sources_of,
+    tuple_of,
+)
 from symbackprop.maps import Broadcast
 from symbackprop.network import SCALAR
 from symbackprop.nodes import NamedMatrix, OneHot, Transpose
@@ -237,4 +246,4 @@ def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     carried: list[Any] = [f for name in sorted(writer.helpers) for f in portable_runtime.HELPERS[name]]
     carried += portable_runtime.ALWAYS
     top = f"{header(tape, function_names, 'for arrays of NumPy, PyTorch, JAX or dask')}\n\n{portable_runtime.IMPORTS}"
-    return "\n\n\n".join([top, *functions, *(inspect.getsource(f).rstrip() for f in dict.fromkeys(carried))]) + "\n"
+    return "\n\n\n".join([top, *functions, *sources_of(carried)]) + "\n"

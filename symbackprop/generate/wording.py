@@ -1,7 +1,11 @@
 """What the texts of all generated modules have in common."""
 
+import inspect
+import re
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from symbackprop.functions import FUNCTION
@@ -68,3 +72,15 @@ def place_of(size: str, symbols: Iterable[Any]) -> str:
     places = ((s.name, k) for s in symbols for k, length in enumerate(shape_of(s)) if str(length) == size)
     array, axis = next(places, ("", 0))
     return f"{array}.shape[{axis}]" if array else ""
+
+
+def sources_of(carried: Iterable[Any]) -> list[str]:
+    """The texts of functions and classes as they stand in their files, each once."""
+    return [_sources(one.__module__)[one.__name__] for one in dict.fromkeys(carried)]
+
+
+@cache
+def _sources(module: str) -> dict[str, str]:
+    """What a file of ours defines, by name; two empty lines stand between."""
+    blocks = inspect.getsource(sys.modules[module]).split("\n\n\n")
+    return {found[1]: block.strip() for block in blocks if (found := re.match(r"\s*(?:def|class) (\w+)", block))}
