@@ -79,7 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     _output_option(derive)
 
     generate = _command(
-        commands, "generate", _generate, "write a module with cost and cost_and_gradients, in NumPy alone"
+        commands,
+        "generate",
+        _generate,
+        "write a module with cost and cost_and_gradients: in NumPy alone, or for other libraries too",
     )
     _network_options(generate)
     generate.add_argument(
@@ -287,8 +290,9 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 # What generated modules and tests import themselves, and the names they give it.
-_SHADOWING = {"numpy", "np", "pytest", "symbackprop", "sb", "rng", "values", "params", "gradients"}
-_SHADOWING |= {"array_api_compat"}
+_SHADOWING = {
+    *("numpy", "np", "array_api_compat", "pytest", "symbackprop", "sb", "rng", "values", "params", "gradients"),
+}
 
 
 def _is_importable(module: Path) -> bool:

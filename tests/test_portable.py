@@ -161,7 +161,14 @@ def test_gradients_are_those_of_torch(torch_library, name, seed):
 # what is given
 
 
-@pytest.mark.parametrize("give", [lambda value: value, lambda value: value.tolist()], ids=["NumPy", "lists"])
+def view(value):
+    """What PyTorch cannot share: it is to be read only, and from its end."""
+    turned = np.ascontiguousarray(value[::-1])[::-1]
+    turned.flags.writeable = False
+    return turned
+
+
+@pytest.mark.parametrize("give", [np.asarray, np.ndarray.tolist, view])
 @pytest.mark.parametrize("name", ["home", "softmax cross-entropy"])
 def test_weights_follow_the_library_and_the_type_of_the_data(library, give, name, seed):
     source, values, wanted = case(NETWORKS[name], seed)
@@ -195,7 +202,11 @@ def test_weights_follow_the_device_of_tensors(torch_library, seed):
 
 @pytest.mark.parametrize("lam", [2, np.float64(2), np.float32(2), True + 1, "array"])
 def test_a_hyperparameter_is_of_no_type(library, lam, seed):
-    d = sb.derive(sb.parse_network("X: input(N, D)\nW: parameter(D, 1)\nlam: scalar\nJ = sum(elu(X @ W)) * log(lam)"))
+    d = sb.derive(
+        sb.parse_network(
+            "X: input(N, D)\nW: parameter(D, 1)\nlam: scalar\nJ = sum(elu(X @ W)) * log(lam) * softplus(lam)"
+        )
+    )
     values = single(sb.random_values(d.network, seed=seed))
     given = {**library.of(values), "lam": library.array(np.ones(()) * 2) if lam == "array" else lam}
     found = library.prepared(run(source_of(d)))(**given)
