@@ -224,6 +224,20 @@ def test_memory_stays_as_it_is_while_examples_grow(rng):
     assert peaks[2] < 10e6, "the data alone have 24e6 bytes"
 
 
+def test_large_memory_is_not_kept_where_examples_need_each_other(rng):
+    net = sb.batchnorm()
+    small = sb.random_values(net, seed=int(rng.integers(2**31)))
+    data = {name for name, value in small.items() if np.ndim(value) and len(value) == len(small["X"])}
+    large = {
+        name: np.resize(value, (2**20, value.shape[1])) if name in data else value for name, value in small.items()
+    }
+    f = sb.derive(net).to_numpy()
+    for values, most in [(small, 2**20), (large, 2**24)]:
+        f(**values)
+        kept = sum(array.nbytes for arrays in f._module["_memory"].idle.values() for one in arrays for array in one)
+        assert kept < most
+
+
 def test_calls_at_the_same_time_do_not_disturb_each_other(rng):
     f, values = deep(rng, rows=3000)
     cases = [values | {"W1": values["W1"] + k} for k in range(4)]

@@ -231,6 +231,28 @@ def test_the_type_of_floats_is_kept(dtype, cost, rng):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_mixed_types_become_the_widest():
+    d, values = home()
+    f, expected = d.to_numpy(), d.to_numpy()(**values)
+    for name, value in values.items():
+        result = f(**values | {name: value.astype(np.float32)})
+        assert all(np.asarray(part).dtype == np.float64 for part in result)
+        for ours, theirs in zip(result, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_zero_strides_negative_strides_and_slices_are_read_as_they_are(rng):
+    d, values = home()
+    f, bound = d.to_numpy(), d.to_numpy().bind(values)
+    flat = values | {"X": np.broadcast_to([0.25, 0.75], (3, 2)), "W1": np.broadcast_to([[0.5], [-0.25]], (2, 3))}
+    wide = {name: rng.normal(size=(5 * value.shape[0], 3 * value.shape[1])) for name, value in values.items()}
+    for given in (flat, {name: value[::-5, ::3] for name, value in wide.items()}):
+        expected = f(**{name: np.array(value, order="C") for name, value in given.items()})
+        for result in (f(**given), bound(**given)):
+            for ours, theirs in zip(result, expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+
+
 def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
     net = sb.Network()
     w = net.parameter("w", 1, 2)

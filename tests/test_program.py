@@ -77,6 +77,25 @@ def test_examples_are_separated_where_the_sum_rule_allows_it():
     assert {value.name: axis for value, axis in phases.axes.items()} == {"X": 1, "y": 1}
 
 
+def test_gradients_of_shared_weights_are_added_up_among_each_examples_own():
+    """One array a parameter, however many steps of time use it."""
+    found, phases = of(sb.rnn(5))
+    assert found.count("dot") > 20
+    arrays = [value for value in phases.sums if value.shape]
+    assert len(arrays) == sum(bool(value.shape) for value in found.results)
+
+
+def test_a_constant_beside_a_sum_is_added_once(rng):
+    """And not once for each part of the examples."""
+    net = sb.parse_network(
+        "X: input(N, D)\nw: parameter(D, 1)\ns = sum(X @ w, axis=0, keepdims=True) + ones((1, 1))\nJ = sum(s**2)"
+    )
+    X, w = rng.normal(size=(50_000, 3)), rng.normal(size=(3, 1))
+    f = sb.derive(net).to_numpy()
+    f._module["_memory"].parts = lambda n, memory, form: 7
+    np.testing.assert_allclose(f.cost(X, w), (np.sum(X @ w) + 1) ** 2, rtol=1e-9)
+
+
 @pytest.mark.parametrize("net", [sb.batchnorm(), sb.attention()], ids=["batchnorm", "attention"])
 def test_examples_that_need_each_other_are_not_separated(net):
     _, phases = of(net)

@@ -132,7 +132,11 @@ class _Memory:
         """
         function, memory, axis = part
         if not data:
-            return self.run(function, memory, form, rest, results)
+            found = self.run(function, memory, form, rest, results)
+            kept = self.idle.get((memory, form), [])
+            if sum(array.nbytes for arrays in kept[:1] for array in arrays) > 2**26:
+                self.idle.clear()  # too much to keep for a call that may never come
+            return found
         n = data[0].shape[axis]
         count = self.parts(n, memory, form)
         if count == 1:

@@ -8,6 +8,7 @@ from symbackprop.generate.program import Operation, Program, Value
 from symbackprop.network import Network
 
 BEFORE, EACH, SUM, AFTER = "before", "each", "sum", "after"
+_LINEAR = ("add", "subtract", "negative")
 
 
 class _InseparableError(Exception):
@@ -58,9 +59,9 @@ def separated(program: Program, network: Network) -> Phases:
         return whole
     parts = {name: [o for o in program.operations if phases[o.result] == name] for name in (BEFORE, EACH, SUM, AFTER)}
     each = [operation for operation in program.operations if phases[operation.result] in (EACH, SUM)]
-    if not parts[SUM]:
-        return whole
-    return Phases(parts[BEFORE], each, parts[AFTER], tuple(o.result for o in parts[SUM]), size, axes)
+    needed = {value for operation in parts[AFTER] for value in operation.values}.union(program.results)
+    sums = tuple(operation.result for operation in parts[SUM] if operation.result in needed)
+    return Phases(parts[BEFORE], each, parts[AFTER], sums, size, axes) if sums else whole
 
 
 def _phases(program: Program, size: Any) -> dict[Value, str]:
@@ -71,6 +72,8 @@ def _phases(program: Program, size: Any) -> dict[Value, str]:
 
 
 def _phase(operation: Operation, size: Any, parts: set[str]) -> str:
+    if parts == {SUM} and operation.function in _LINEAR and len(operation.values) == len(operation.arguments):
+        return SUM  # the sum of sums is the sum, over the examples, of sums
     late = bool(parts & {SUM, AFTER})
     if EACH not in parts and _axis(operation.result, size) is None:
         return AFTER if late else BEFORE
