@@ -199,13 +199,14 @@ class _Lowering:
     def added(self, terms: list["_Summand"]) -> Value:
         first, *rest = terms
         so_far = self.summand(first)
-        parts = [scaled(first.coefficient, first.core)]
+        done = scaled(first.coefficient, first.core)
         for term in rest:
-            parts.append(scaled(term.coefficient, term.core))
+            done = MatAdd(done, scaled(term.coefficient, term.core))
             negative = term.coefficient.could_extract_minus_sign()
             other = self.summand(term._replace(coefficient=-term.coefficient if negative else term.coefficient))
             function = "subtract" if negative else "add"
-            so_far = self.build.make(function, so_far, other, note=MatAdd(*parts))
+            so_far = self.build.make(function, so_far, other, note=done)
+            done = so_far.symbol  # by its name, or the words would grow with each term
         return so_far
 
     def summand(self, term: "_Summand") -> Any:

@@ -166,8 +166,12 @@ class _Page:
         return _FORMULA.format(symbols=_width(row), left=left, right=self.math.display(f"= {row.right}"))
 
     def code(self, source: str) -> str:
-        function = next(part for part in source.split("\n\n\n") if "def cost_and_gradients(" in part)
-        return _SECTION.format(title="The generated code", body=f"<pre><code>{escape(function)}</code></pre>")
+        functions = [part for part in source.split("\n\n\n") if _GRADIENTS.search(part)]
+        body = "\n\n\n".join(map(escape, functions))
+        return _SECTION.format(title="The generated code", body=f"<pre><code>{body}</code></pre>")
+
+
+_GRADIENTS = re.compile(r"^def _?cost_and_gradients(_part)?\(", re.MULTILINE)
 
 
 def _width(row: Row) -> int:
