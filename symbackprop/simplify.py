@@ -21,6 +21,7 @@ from symbackprop.nodes import (
     OneHot,
     Ones,
     Transpose,
+    Zeros,
     postorder,
     scaled,
     split,
@@ -197,6 +198,8 @@ _NUMBERS: dict[type, Callable[[Any, dict[Any, Dummy]], Any]] = {
 
 def _as_matrix(number: Any, matrices: Mapping[Any, Any], shape: Any) -> Any:
     """The matrix that a number stands for; of the terms, those without a minus sign come first."""
+    if number == 0:
+        return Zeros(*shape)
     if number.is_Add:
         terms = sorted(number.args, key=lambda term: _order(term, matrices))
         return add(*(_as_matrix(term, matrices, shape) for term in terms))

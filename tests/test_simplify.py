@@ -174,3 +174,12 @@ def test_activation_derivative_of_what_has_no_name(rng):
     d = sb.derive(net, activation_derivative="output")
     assert "sigmoid′" not in d.to_text(detail="result")
     assert d.verify(seed=int(rng.integers(2**31))).verdict == "right"
+
+
+@pytest.mark.parametrize("ratio", ["W / W", "log.prime(W) * W", "W * (1 / W)"])
+def test_what_cancels_to_a_constant_has_a_gradient_of_zeros(ratio):
+    d = sb.derive(sb.parse_network(f"W: parameter(2, 3)\nJ = sum({ratio})"))
+    assert d.verify(seed=1).verdict == "right"
+    values = {"W": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])}
+    np.testing.assert_allclose(d.to_numpy()(**values).dJdW, np.zeros((2, 3)), atol=1e-15)
+    assert d.check(values).verdict == "right"
