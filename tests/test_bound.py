@@ -80,9 +80,9 @@ def test_a_bound_function_allocates_no_arrays(rng):
     [
         (
             {"X": np.zeros((4, 2)), "y": np.zeros((4, 1))},
-            r"X has shape \(4, 2\) but this function is bound to \(3, 2\)",
+            r"X has shape \(4, 2\) but \(3, 2\) is expected; f.bind makes a function for other shapes",
         ),
-        ({"W1": np.zeros((3, 2))}, r"W1 has shape \(3, 2\) but \(2, 3\) is expected; W1.T has it"),
+        ({"W1": np.zeros((3, 2))}, r"W1 has shape \(3, 2\) but \(2, 3\) is expected; W1.T has it; f.bind"),
         ({"X": np.full((3, 2), np.nan)}, r"X\[0, 0\] is nan"),
         (
             {"X": np.zeros((3, 2), np.longdouble)},

@@ -116,19 +116,20 @@ class BoundFunction:
         if len(values) != len(self.arguments):
             raise ArgumentError(f"{len(values)} arguments are given; they are {listed(self.arguments)}")
         try:
-            arrays = type(self._accepted)(self._accepted.shapes)(*values)
+            arrays = type(self._accepted)(self.shapes)(*values)
         except ValueError as error:
-            raise said(error) from None
-        taken = []
-        for name, value, array in zip(self.arguments, values, arrays, strict=True):
-            if np.shape(array) != self.shapes[name]:
-                bound = f"this function is bound to {self.shapes[name]}; f.bind makes one for other shapes"
-                raise ArgumentError(f"{name} has shape {np.shape(array)} but {bound}")
-            given = getattr(value, "dtype", self.dtype)
-            if self.shapes[name] and not np.can_cast(given, self.dtype, "same_kind" if given.kind in "biu" else "safe"):
-                raise ArgumentError(f"{name} has dtype {given} but this function is bound to {self.dtype}")
-            taken.append(array.astype(self.dtype, copy=False) if self.shapes[name] else array)
-        return taken
+            other = "; f.bind makes a function for other shapes" if "has shape" in str(error) else ""
+            raise ArgumentError(f"{error}{other}") from None
+        return [self._typed(*each) for each in zip(self.arguments, values, arrays, strict=True)]
+
+    def _typed(self, name: str, value: Any, array: Any) -> Any:
+        """An array of the type that was promised; of a larger one that would lose digits."""
+        if not self.shapes[name]:
+            return array
+        given = getattr(value, "dtype", self.dtype)
+        if given.kind == "f" and not np.can_cast(given, self.dtype):
+            raise ArgumentError(f"{name} has dtype {given} but this function is bound to {self.dtype}")
+        return array.astype(self.dtype, copy=False)
 
     def _empty(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
         """Arguments of these shapes without memory."""
