@@ -8,6 +8,7 @@ from symbackprop.backprop import ARGUMENT, backpropagate
 from symbackprop.check.gradients import check_gradients
 from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
+from symbackprop.generate.cluster import ClusterFunction, examples_of
 from symbackprop.generate.function import GradientFunction
 from symbackprop.generate.module import module_source
 from symbackprop.generate.portable import portable_source
@@ -173,14 +174,37 @@ class Derivation:
             raise ArgumentError(f"unknown target {target!r:.60}: {nearest(str(target), TARGETS)}")
         return self._source if target == "numpy" else TARGETS[target](self.tape, function_names(self.tape))
 
+    @property
+    def _function(self) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """What a function is made of: its text, and the names of its arguments, parameters and results."""
+        arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
+        return self._source, arguments, tuple(self.tape.gradients), self.tape.result_names
+
     def to_tests(self, module: str = "grads") -> str:
         """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""
         return tests_source(self.tape, module)
 
     def to_numpy(self) -> GradientFunction:
         """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`."""
-        arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
-        return GradientFunction(self._source, arguments, tuple(self.tape.gradients), self.tape.result_names)
+        return GradientFunction(*self._function)
+
+    def to_dask(self) -> ClusterFunction:
+        """The same functions for data in chunks, on a cluster: `J, dJdW1, … = g(X, y, W1, …)` of dask arrays X and y.
+
+        Raises:
+            ArgumentError: the examples need each other, as in batch normalisation, or their number has no name.
+            SymbackpropError: the package dask is missing, which `symbackprop[dask]` brings.
+
+        >>> import symbackprop as sb
+        >>> from dask.array import from_array
+        >>> data, weights = sb.home_data(), sb.home_weights(seed=0)
+        >>> d = sb.derive(sb.home_network())
+        >>> g = d.to_dask()
+        >>> J, dJdW1, dJdW2 = g(from_array(data["X"], chunks=(2, 2)), data["y"], **weights)
+        >>> bool(abs(J - d.to_numpy()(**data, **weights).J) < 1e-15)
+        True
+        """
+        return ClusterFunction(*self._function, examples_of(self.tape))
 
     def verify(self, *, seed: int | None = None) -> Verification:
         """Prove every step, by witnesses that share nothing with the table of rules.
