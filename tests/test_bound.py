@@ -211,6 +211,14 @@ def test_networks_over_many_examples(name, rng, monkeypatch):
     same(f(**values), whole, 1e-12)
 
 
+def test_examples_along_different_axes_are_not_split(rng):
+    net = sb.parse_network("X: input(N, D)\nc: parameter(1, N)\nw: parameter(D, 1)\nJ = sum((X @ w - c.T)**2) / 2\n")
+    X, c, w = rng.normal(size=(9001, 40)), rng.normal(size=(1, 9001)), rng.normal(size=(40, 1))
+    f = sb.derive(net, wrt="w").to_numpy()
+    f._module["_memory"].parts = lambda n, memory, form: 3
+    same(f(X, c, w)[1:], [X.T @ (X @ w - c.T)])
+
+
 def test_memory_stays_as_it_is_while_examples_grow(rng):
     f = sb.derive(sb.home_network()).to_numpy()
     weights, peaks = sb.home_weights(seed=3), []

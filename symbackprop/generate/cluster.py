@@ -1,15 +1,17 @@
 """Examples in chunks of dask arrays, on the workers of a cluster: the sum over all is the sum over the chunks."""
 
 import inspect
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
-from itertools import accumulate
+from itertools import accumulate, count
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -109,9 +111,10 @@ class ClusterFunction(GradientFunction):
 
     def _taken(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The data as dask arrays; and all arguments, found to fit, the data among them without their numbers."""
-        shapes, sizes = self._module["_arguments"].shapes, dict[Any, int]()
-        data, values = dict[str, Any](), dict[str, Any]()
-        for name, shape in shapes.items():
+        sizes: dict[str, int] = {}
+        data: dict[str, Any] = {}
+        values: dict[str, Any] = {}
+        for name, shape in self._module["_arguments"].shapes.items():
             if self._examples.size in shape:
                 data[name] = _lazy(name, given[name])
                 _require_shape(name, data[name].shape, shape, sizes)
@@ -179,21 +182,29 @@ class Chunks:
 
     def task(self, call: Any) -> Any:
         """The task that returns the sums over all examples, not computed yet."""
-        delayed = import_module("dask").delayed
-        of_chunk, of_sums = (delayed(run, pure=False) for run in (_sent()["sums_of_chunk"], _sent()["sums_of_sums"]))
-        once = delayed(call, pure=False, traverse=False)
-        # together, so that what several arrays are made from is computed once
-        arrays = import_module("dask").optimize(*(self.data[name] for name in call.names))
-        blocks = zip(*(array.to_delayed(optimize_graph=False).ravel() for array in arrays), strict=True)
-        lengths = arrays[0].chunks[call.axis]
-        firsts = accumulate(lengths, initial=0)
-        chunks = [(first, n, some) for first, n, some in zip(firsts, lengths, blocks, strict=False)]
+        arrays = [self.data[name] for name in call.names]
+        blocks, lengths = zip(*_blocks(arrays), strict=True), arrays[0].chunks[call.axis]
+        chunks = [*zip(accumulate(lengths, initial=0), lengths, blocks, strict=False)]
         worthy = [chunk for chunk in chunks if chunk[1]] or chunks[:1]
-        tasks = [of_chunk(once, first, *some) for first, _, some in worthy]
+        of_chunk, of_sums = _Shipped(partial(_sent()["sums_of_chunk"], call)), _Shipped(_sent()["sums_of_sums"])
+        tasks = [of_chunk(first, *some) for first, _, some in worthy]
         while len(tasks) > 1:
             groups = (tasks[k : k + FAN_IN] for k in range(0, len(tasks), FAN_IN))
             tasks = [of_sums(*group) if len(group) > 1 else group[0] for group in groups]
         return tasks[0]
+
+
+class _Shipped:
+    """A function that goes to each worker once, as a task's result does, and not along with each task that calls it."""
+
+    def __init__(self, function: Any):
+        name = getattr(function, "func", function).__name__
+        self.name, self.numbers = f"{name}-{uuid4().hex}", count()
+        self.delayed = import_module("dask").delayed
+        self.function = self.delayed(function, name=f"function-{self.name}", traverse=False)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.delayed(operator.call)(self.function, *arguments, dask_key_name=(self.name, next(self.numbers)))
 
 
 def _lazy(name: str, value: Any) -> Any:
@@ -213,6 +224,20 @@ def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
     largest = max(data.values(), key=lambda array: array.nbytes)
     chunks = {axis: largest.chunks[axis], 1 - axis: -1}
     return {name: array.rechunk(chunks) for name, array in data.items()}
+
+
+def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
+    """The chunks of each array, to be computed. What several arrays are made from is computed once.
+
+    `to_delayed` optimises one array at a time, and does not see what they share.
+    """
+    core, delayed = import_module("dask.core"), import_module("dask.delayed")
+    graphs = import_module("dask.highlevelgraph").HighLevelGraph
+    keys = [[*core.flatten(array.__dask_keys__())] for array in arrays]
+    graph = arrays[0].__dask_optimize__(graphs.merge(*(array.__dask_graph__() for array in arrays)), keys)
+    layer = f"data-{uuid4().hex}"
+    graph = graphs.from_collections(layer, graph)
+    return [[delayed.Delayed(key, graph, layer=layer) for key in of_array] for of_array in keys]
 
 
 def _allowance(size: int) -> AbstractContextManager[Any]:

@@ -53,7 +53,7 @@ def separated(program: Program, network: Network) -> Phases:
     try:
         phases = _phases(program, size)
         axes = {value: axis for value in program.arguments if (axis := _axis(value, size)) is not None}
-        if any(_axis(value, size) is not None for value in program.results):
+        if any(_axis(value, size) is not None for value in program.results) or len(set(axes.values())) > 1:
             raise _InseparableError
     except _InseparableError:
         return whole
