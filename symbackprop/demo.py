@@ -10,7 +10,7 @@ def run() -> bool:
     """Print the tour; whether the gradients proved right and the cost moved as it should."""
     derivation = derive(home_network())
     data, weights = home_data(), home_weights()
-    f = derivation.to_numpy()
+    f = derivation.to_numpy(backend="numpy")
     report = derivation.check(data | weights)
     proofs = derivation.verify(seed=0)
 

@@ -8,9 +8,10 @@ from symbackprop.backprop import ARGUMENT, backpropagate
 from symbackprop.check.gradients import check_gradients
 from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
+from symbackprop.generate.backends import backend_for
 from symbackprop.generate.cluster import ClusterFunction, examples_of
 from symbackprop.generate.function import GradientFunction
-from symbackprop.generate.module import module_source
+from symbackprop.generate.module import NUMPY, module_source
 from symbackprop.generate.portable import portable_source
 from symbackprop.generate.tests_source import tests_source
 from symbackprop.network import Equation, Network
@@ -175,18 +176,30 @@ class Derivation:
         return self._source if target == "numpy" else TARGETS[target](self.tape, function_names(self.tape))
 
     @property
-    def _function(self) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """What a function is made of: its text, and the names of its arguments, parameters and results."""
+    def _names(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """The names of a function's arguments, parameters and results."""
         arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
-        return self._source, arguments, tuple(self.tape.gradients), self.tape.result_names
+        return arguments, tuple(self.tape.gradients), self.tape.result_names
 
     def to_tests(self, module: str = "grads") -> str:
         """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""
         return tests_source(self.tape, module)
 
-    def to_numpy(self) -> GradientFunction:
-        """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`."""
-        return GradientFunction(*self._function)
+    def to_numpy(self, *, backend: str | None = None) -> GradientFunction:
+        """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`.
+
+        Args:
+            backend: "numpy" runs the text of `to_source`. "numba" compiles what is done for each example, at the
+                first call. None takes numba where it is installed, can compile the network, and gains most: where
+                every size but the number of examples is a whole number up to 32.
+
+        Raises:
+            ArgumentError: another backend, or a network that numba cannot compile.
+            SymbackpropError: numba is asked for and missing; `symbackprop[numba]` brings it.
+        """
+        chosen = backend_for(self.tape, backend)
+        source = self._source if chosen == NUMPY else module_source(self.tape, function_names(self.tape), chosen)
+        return GradientFunction(source, *self._names)
 
     def to_dask(self) -> ClusterFunction:
         """The same functions for data in chunks, on a cluster: `J, dJdW1, … = g(X, y, W1, …)` of dask arrays X and y.
@@ -204,7 +217,7 @@ class Derivation:
         >>> bool(abs(J - d.to_numpy()(**data, **weights).J) < 1e-15)
         True
         """
-        return ClusterFunction(*self._function, examples_of(self.tape))
+        return ClusterFunction(self._source, *self._names, examples_of(self.tape))
 
     def verify(self, *, seed: int | None = None) -> Verification:
         """Prove every step, by witnesses that share nothing with the table of rules.
@@ -236,7 +249,7 @@ class Derivation:
         >>> d.check(values).verdict
         <Verdict.RIGHT: 'right'>
         """
-        f = self.to_numpy()
+        f = self.to_numpy(backend=NUMPY)
         _require_names(values, f.arguments)
         params = {name: values[name] for name in f.parameters}
         data = {name: values[name] for name in f.arguments if name not in params}

@@ -240,7 +240,7 @@ def _warn_where_code_fails(function: ElementwiseFunction) -> None:
     """Generated code at large and small numbers, against 60 digits."""
     net = Network()
     net.minimize("J", Total(function(net.parameter("w", 1, 1))))
-    code = derive(net).to_numpy()
+    code = derive(net).to_numpy(backend="numpy")
     for point in (p for p in _POINTS if sympy.Float(p) in function.row.domain):
         wanted = [_value(e, point) for e in (function.row.f, function.prime.expression)]
         if None in wanted or max(map(abs, wanted)) > 1e300:

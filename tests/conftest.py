@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from symbackprop.functions import FUNCTION, FUNCTIONS
+from symbackprop.generate import backends
 
 
 def pytest_addoption(parser):
@@ -17,6 +18,12 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     return f"random numbers: --seed {config.fresh_seed}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled(monkeypatch):
+    """A test of functions compiled with numba asks for them: it takes seconds to compile one."""
+    monkeypatch.setattr(backends, "SMALL", 0)
 
 
 @pytest.fixture

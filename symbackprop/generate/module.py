@@ -6,6 +6,7 @@ from typing import Any
 from symbackprop.generate import runtime
 from symbackprop.generate.buffers import Buffers, Given, assigned
 from symbackprop.generate.lowering import program
+from symbackprop.generate.numba_source import NumbaPart, carried_math
 from symbackprop.generate.numpy_source import NumPySource
 from symbackprop.generate.program import Names, Value
 from symbackprop.generate.separation import separated
@@ -28,21 +29,25 @@ from symbackprop.printing.text import Text
 from symbackprop.shapes import shape_of
 from symbackprop.tape import Tape
 
+NUMPY, NUMBA = "numpy", "numba"
 
-def module_source(tape: Tape, function_names: Mapping[str, str]) -> str:
+
+def module_source(tape: Tape, function_names: Mapping[str, str], backend: str = NUMPY) -> str:
     """The text of a module with `cost` and `cost_and_gradients` of the tape's network."""
     text, results = Text(function_names), tape.result_names
     wanted = zip(FUNCTIONS.items(), (results[:1], results), strict=True)
-    functions = [_Function(name, summary, tape, found, text) for (name, summary), found in wanted]
-    texts = [part for function in functions for part in function.texts()]
+    made_with, imports, part = _BACKENDS[backend]
+    functions = [_Function(name, summary, tape, found, text, part=part) for (name, summary), found in wanted]
+    texts = [one for function in functions for one in function.texts()]
     check = _further_checks(tape)
     helpers = functions[0].helpers | functions[1].helpers | {name for name in runtime.HELPERS if f"_{name}(" in check}
     carried: list[Any] = [f for name in sorted(helpers) for f in runtime.HELPERS[name]] + list(runtime.DRIVERS)
     parts = [
-        f"{header(tape, function_names, 'in NumPy alone')}\n\nimport numpy as np",
+        f"{header(tape, function_names, made_with)}\n\n{imports}",
         *texts,
+        *carried_math(texts),
+        *sources_of(carried),
     ]
-    parts += sources_of(carried)
     return "\n\n\n".join([*parts, *([check] if check else []), _set_up(tape, bool(check)), _main(tape)]) + "\n"
 
 
@@ -72,22 +77,23 @@ def _further_checks(tape: Tape) -> str:
 class _Function:
     """The text of one function: what a caller calls, what is done once, and what with some examples at a time."""
 
-    def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text):
+    def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text, *, part: "type[_Part]"):
         network = tape.network
         self.name, self.summary, self.words = name, summary, Words(text, tape.partials())
         self.arguments = network.arguments
         self.hyperparameters = network.of_role(SCALAR)
         self.program = program(tape, list(results))
-        self.phases = separated(self.program, network)
+        self.phases = separated(self.program, network, early=part.adds_early)
         self.names = Names({str(s) for s in (*network.symbols, *network.dimensions, *tape.result_names)})
         name_values(self.program, self.names)
+        self.make_part = part
         self.helpers: set[str] = set()
         self.results = [value for value in self.program.results if value.shape]
         self.sums = [value for value in self.phases.sums if value.shape]
 
     def texts(self) -> list[str]:
-        part = _Part(self)
-        return [self.public(), *self.whole(part), part.text(), part.memory()]
+        part = self.make_part(self)
+        return [self.public(), *self.whole(part), *part.texts()]
 
     def statements(self, buffers: Buffers) -> Statements:
         return Statements(self.program, buffers, self.printer(), self.words, self.names)
@@ -162,6 +168,8 @@ class _Function:
 class _Part:
     """The text of what is done with some examples at a time."""
 
+    adds_early = True  # what it sums over the examples to each other
+
     def __init__(self, whole: _Function):
         phases = whole.phases
         self.whole, self.phases = whole, phases
@@ -184,6 +192,13 @@ class _Part:
         return f"_{self.whole.name}_part"
 
     @property
+    def called(self) -> str:
+        return self.name
+
+    def texts(self) -> list[str]:
+        return [self.text(), self.memory()]
+
+    @property
     def sizes(self) -> set[str]:
         """Those that the caller must know."""
         return {*self.outer_sizes, *self.given}
@@ -197,7 +212,7 @@ class _Part:
         given = f"{rest} + {tuple_of(self.given)}" if self.given else rest
         axis = next(iter(self.phases.axes.values()), 0)
         sums = ", ".join(value.name for value in self.phases.sums) + "," * (len(self.phases.sums) == 1)
-        part = tuple_of([self.name, f"{self.name}_memory", str(axis)])
+        part = tuple_of([self.called, f"{self.called}_memory", str(axis)])
         form = tuple_of([*self.outer_sizes, self.whole.dtype()])
         return call(f"{sums} = in_parts", [part, form, data, given, results])
 
@@ -223,3 +238,29 @@ class _Part:
         returned = ["return (", *inner, ")"] if inner else ["return ()"]
         lines = ['"""Constants, and arrays to work in."""', *returned]
         return define(f"{self.name}_memory", [*size, *self.outer_sizes, "dtype"], lines)
+
+
+class _CompiledPart(_Part):
+    """The same as loops that numba compiles, with the NumPy text for types of floats that numba has not."""
+
+    adds_early = False
+
+    def __init__(self, whole: _Function):
+        super().__init__(whole)
+        self.plain = super().texts()
+        self.numba = NumbaPart(whole.program, self.phases, whole.names, self.statements)
+        self.calls = self.numba.calls(self.called, self.name, self.outer_sizes, self.given)
+        self.outer_sizes, self.given = [], self.numba.given
+
+    @property
+    def called(self) -> str:
+        return f"_{self.whole.name}_compiled"
+
+    def texts(self) -> list[str]:
+        return [*self.calls, *self.plain]
+
+
+_BACKENDS = {
+    NUMPY: ("in NumPy alone", "import numpy as np", _Part),
+    NUMBA: ("compiled with numba", "import functools\n\nimport numba\nimport numpy as np", _CompiledPart),
+}

@@ -35,8 +35,13 @@ class Phases:
         return bool(self.axes)
 
 
-def separated(program: Program, network: Network) -> Phases:
+def separated(program: Program, network: Network, *, early: bool = True) -> Phases:
     """The phases of a program.
+
+    Args:
+        program: of the network.
+        network: it knows the size that counts examples.
+        early: whether sums over the examples are added to each other in `each`, so that fewer are kept.
 
     >>> import symbackprop as sb
     >>> from symbackprop.generate.lowering import program
@@ -51,7 +56,7 @@ def separated(program: Program, network: Network) -> Phases:
     if size is None or not size.is_Symbol:
         return whole
     try:
-        phases = _phases(program, size)
+        phases = _phases(program, size, early)
         axes = {value: axis for value in program.arguments if (axis := _axis(value, size)) is not None}
         if any(_axis(value, size) is not None for value in program.results) or len(set(axes.values())) > 1:
             raise _InseparableError
@@ -64,16 +69,18 @@ def separated(program: Program, network: Network) -> Phases:
     return Phases(parts[BEFORE], each, parts[AFTER], sums, size, axes) if sums else whole
 
 
-def _phases(program: Program, size: Any) -> dict[Value, str]:
+def _phases(program: Program, size: Any, early: bool) -> dict[Value, str]:
     phases = {value: BEFORE if _axis(value, size) is None else EACH for value in program.arguments}
     for operation in program.operations:
-        phases[operation.result] = _phase(operation, size, {phases[value] for value in operation.values})
+        parts = {phases[value] for value in operation.values}
+        added = early and parts == {SUM} and operation.function in _LINEAR
+        # the sum of sums is the sum, over the examples, of sums; a constant would be added for each part
+        added = added and len(operation.values) == len(operation.arguments)
+        phases[operation.result] = SUM if added else _phase(operation, size, parts)
     return phases
 
 
 def _phase(operation: Operation, size: Any, parts: set[str]) -> str:
-    if parts == {SUM} and operation.function in _LINEAR and len(operation.values) == len(operation.arguments):
-        return SUM  # the sum of sums is the sum, over the examples, of sums
     late = bool(parts & {SUM, AFTER})
     if EACH not in parts and _axis(operation.result, size) is None:
         return AFTER if late else BEFORE

@@ -47,9 +47,13 @@ def tuple_of(parts: Iterable[str]) -> str:
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
 
+def indented(lines: Iterable[str]) -> list[str]:
+    return textwrap.indent("\n".join(lines), "    ").splitlines()
+
+
 def define(name: str, parameters: Iterable[str], lines: Iterable[str]) -> str:
     """The text of a function."""
-    return call(f"def {name}", parameters) + ":\n" + textwrap.indent("\n".join(lines), "    ")
+    return "\n".join([call(f"def {name}", parameters) + ":", *indented(lines)])
 
 
 def call(function: str, arguments: Iterable[str]) -> str:

@@ -1,0 +1,63 @@
+"""Which functions are compiled: those that are asked for, and where it is worth the seconds that it takes."""
+
+from importlib import import_module
+from typing import Any
+
+from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.generate.lowering import program
+from symbackprop.generate.module import NUMBA, NUMPY
+from symbackprop.generate.numba_source import obstacle
+from symbackprop.generate.separation import separated
+from symbackprop.network import Network
+from symbackprop.shapes import shape_of
+from symbackprop.tape import Tape
+
+SMALL = 32  # a matrix of this size is multiplied in less time than BLAS takes to begin
+FEW = 60  # operations for each example, which take some seconds to compile
+
+
+def backend_for(tape: Tape, wanted: str | None) -> str:
+    """The backend that is wanted, if it can be; for None, numba where it is installed and the network is small.
+
+    Raises:
+        ArgumentError: an unknown backend, or a network that cannot be compiled.
+        SymbackpropError: numba is wanted, and not installed.
+
+    >>> import symbackprop as sb
+    >>> backend_for(sb.derive(sb.mlp(["D", "H", "K"])).tape, None)
+    'numpy'
+    """
+    if wanted is None:
+        return NUMBA if _is_small(tape.network) and not _obstacle(tape, FEW) and not _trouble() else NUMPY
+    if wanted not in (NUMPY, NUMBA):
+        raise ArgumentError(f"backend is {wanted!r}; {listed(map(repr, (NUMPY, NUMBA)), 'or')} is expected")
+    if wanted == NUMBA and (reason := _obstacle(tape)):
+        raise ArgumentError(f"this network cannot be compiled with numba: {reason}; backend='numpy' can do it")
+    if wanted == NUMBA and (trouble := _trouble()):
+        raise SymbackpropError(f"backend='numba' needs the package numba: pip install 'symbackprop[numba]' ({trouble})")
+    return wanted
+
+
+def _obstacle(tape: Tape, most: int | None = None) -> str:
+    """Why a network cannot be compiled, or takes too long: a sentence, or nothing."""
+    whole = program(tape, tape.result_names)
+    phases = separated(whole, tape.network, early=False)
+    if most is not None and len(phases.each) > most:
+        return "it has too many operations"
+    return obstacle(whole, phases)
+
+
+def _is_small(network: Network) -> bool:
+    """Whether all sizes but the number of examples are small whole numbers."""
+    _, examples = network.examples
+    sizes: set[Any] = {size for symbol in network.arguments for size in shape_of(symbol)} - examples
+    return all(size.is_Integer and size <= SMALL for size in sizes)
+
+
+def _trouble() -> str:
+    """Why numba cannot be used; nothing where it can."""
+    try:
+        import_module("numba")
+    except ImportError as error:
+        return str(error)
+    return ""
