@@ -18,6 +18,10 @@ WORTH_A_THREAD = 2**21  # bytes on the way, below which another thread costs mor
 class Threads(_Memory):
     """The driver of `_Memory`, with a part of the examples for each thread where that is faster."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: list[_Memory] = []  # of the other threads
+
     def in_parts(self, part: Any, form: Any, data: Any, rest: Any, results: Any) -> Any:
         _, memory, axis = part
         n = data[0].shape[axis] if data else 0
@@ -25,10 +29,13 @@ class Threads(_Memory):
         if count == 1:
             return super().in_parts(part, form, data, rest, results)
 
+        self.shares += [_Memory() for _ in range(count - 1 - len(self.shares))]
+
         def share(k: int) -> Any:
+            own = self.shares[k - 1] if k else self
             some = _some(data, n * k // count, n * (k + 1) // count, axis)
             with np.errstate(all="ignore"):
-                return _Memory.in_parts(self, part, form, some, rest, [None] * len(results) if k else results)
+                return _Memory.in_parts(own, part, form, some, rest, [None] * len(results) if k else results)
 
         with BLAS.pinned():
             others = [pool().submit(share, k) for k in range(1, count)]
