@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 import symbackprop as sb
 from symbackprop.generate import cluster
+from symbackprop.generate.threads import BLAS
 from tests.zoo import ZOO
 
 dask = pytest.importorskip("dask", reason="dask is not installed")
@@ -270,6 +271,22 @@ def test_what_data_are_made_from_is_computed_once(rng):
     Z = da.concatenate(rows)
     d.to_dask()(Z[:, :2], Z[:, 2:], values["W1"], values["W2"])
     assert sorted(made) == list(range(10))
+
+
+def test_blas_has_one_thread_meanwhile(rng):
+    """Otherwise threads of dask's and of BLAS get into each other's way: that took 20 times as long."""
+    pytest.importorskip("threadpoolctl")
+    d, values = home(rng)
+    before, meanwhile = BLAS.threads, []
+
+    def block(block):
+        meanwhile.append(BLAS.threads)
+        return block
+
+    X = in_chunks(values, 10)["X"].map_blocks(block, meta=np.empty((0, 0)))
+    d.to_dask()(**values | {"X": X})
+    assert set(meanwhile) == {1}
+    assert BLAS.threads == before
 
 
 def planned(g, **given):

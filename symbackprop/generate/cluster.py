@@ -3,7 +3,7 @@
 import inspect
 import operator
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
@@ -23,6 +23,7 @@ from symbackprop.generate.function import GradientFunction, _run
 from symbackprop.generate.lowering import program
 from symbackprop.generate.runtime import _as_array, _as_floats, _require_shape
 from symbackprop.generate.separation import separated
+from symbackprop.generate.threads import BLAS
 from symbackprop.nodes import OneHot
 from symbackprop.tape import Tape
 
@@ -176,7 +177,9 @@ class Chunks:
             one_hot=self.examples.one_hot,
             dtype=data[0].dtype,
         )
-        with _allowance(sum(getattr(value, "nbytes", 0) for value in rest)):
+        # dask's own threads are enough; where workers are processes, dask.distributed sees to that
+        pinned = BLAS.pinned() if BLAS.controller is not None else nullcontext()
+        with pinned, _allowance(sum(getattr(value, "nbytes", 0) for value in rest)):
             sums, self.remark = self.task(call).compute()
         return sums
 
