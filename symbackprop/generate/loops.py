@@ -15,7 +15,7 @@ from symbackprop.generate.wording import commented, indented
 
 SIDE = 8  # of a matrix whose entries are all added up at the same time
 TERMS = 8  # of a long sum that are added at a time
-_MEMORY, _MOST_EXAMPLES, _LEAST_EXAMPLES = 2048, 256, 32  # floats that stay in the nearest cache
+_MEMORY, _MOST_EXAMPLES, _LEAST_EXAMPLES = 8192, 192, 64  # floats that stay in a near cache
 
 # fmt: off
 FORMS: dict[str, str] = {  # {0}, {1}: entries of the arguments

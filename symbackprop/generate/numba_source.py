@@ -71,6 +71,7 @@ class NumbaPart:
     def calls(self, name: str, plain: str, sizes_of_memory: list[str], given: list[str]) -> list[str]:
         """The function that is called, what it asks for memory, and the loops; `plain` is the part in NumPy."""
         taken, results = [value.name for value in self.taken], [value.name for value in self.results]
+        arrays = [value.name for value in self.taken if value.shape]
         sizes = self.sizes({*self.printer.sizes, *sizes_of_memory, *given})
         arguments = ", ".join([*taken, *self.given])
         memory = ", ".join([self.count, *sizes_of_memory, self.dtype])
@@ -86,9 +87,10 @@ class NumbaPart:
                 f"{result} = np.empty({shape}, {self.dtype}) if {result} is None else {result}"
                 for result, shape in zip(results, self.shapes, strict=True)
             ),
+            f"{', '.join(arrays)}{',' * (len(arrays) == 1)} = map(np.ascontiguousarray, {tuple_of(arrays)})",
             "try:",
             f"    {found}{self.function}({', '.join([arguments, *results])})",
-            "except TypeError:  # of arrays that are not contiguous",
+            "except TypeError:  # of arrays whose floats are not aligned",
             f"    {found}{self.function}({', '.join([f'*_copied([{arguments}])', *results])})",
             f"return {tuple_of(self.sum(value) for value in self.phases.sums)}",
         ]
@@ -110,7 +112,7 @@ class NumbaPart:
         letters = ["a" if value.shape else "x" for value in self.taken]
         signature = "".join([*letters, *"n" * len(self.given), *"r" * len(self.results)])
         lines = [
-            '"""Loops over blocks of examples that stay in the nearest cache, compiled for one type of floats."""',
+            '"""Loops over blocks of examples that stay in a near cache, compiled for one type of floats."""',
             "",
             *define(self.function, parameters, [*sizes, *self.body()]).splitlines(),
             "",
