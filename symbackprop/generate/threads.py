@@ -13,6 +13,9 @@ import numpy as np
 from symbackprop.generate.runtime import _added, _Memory, _some
 
 WORTH_A_THREAD = 2**21  # bytes on the way, below which another thread costs more than it saves
+# Bytes of one example, above which most of the time goes into products: those BLAS shares among its own threads, which
+# wait busily for more after each call, and would be in the way of ours.
+NARROW = 2**11
 
 
 class Threads(_Memory):
@@ -25,10 +28,10 @@ class Threads(_Memory):
     def in_parts(self, part: Any, form: Any, data: Any, rest: Any, results: Any) -> Any:
         _, memory, axis = part
         n = data[0].shape[axis] if data else 0
-        count = BLAS.threads if n > 1 and n * self.need(memory, form) >= WORTH_A_THREAD else 1
+        need = self.need(memory, form) if n > 1 else 0
+        count = BLAS.threads if need <= NARROW and n * need >= WORTH_A_THREAD else 1
         if count == 1:
             return super().in_parts(part, form, data, rest, results)
-
         self.shares += [_Memory() for _ in range(count - 1 - len(self.shares))]
 
         def share(k: int) -> Any:
