@@ -1,6 +1,7 @@
 """Which functions are compiled: those that are asked for, and where it is worth the seconds that it takes."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
@@ -28,7 +29,8 @@ def backend_for(tape: Tape, wanted: str | None) -> str:
     'numpy'
     """
     if wanted is None:
-        return NUMBA if _is_small(tape.network) and not _obstacle(tape, FEW) and not _trouble() else NUMPY
+        small = _is_small(tape.network) and not _obstacle(tape, FEW)
+        return NUMBA if small and find_spec("numba") is not None else NUMPY
     if wanted not in (NUMPY, NUMBA):
         raise ArgumentError(f"backend is {wanted!r}; {listed(map(repr, (NUMPY, NUMBA)), 'or')} is expected")
     if wanted == NUMBA and (reason := _obstacle(tape)):

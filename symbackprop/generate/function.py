@@ -3,6 +3,7 @@
 import linecache
 from collections import namedtuple
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -32,9 +33,21 @@ class GradientFunction:
         self.parameters = parameters
         self._results = results
         self._result = _result_type(results)
-        self._module = _run(source)
-        self._module["_memory"] = Threads()
-        self._cost, self._both = self._module["cost"], self._module["cost_and_gradients"]
+
+    @cached_property
+    def _module(self) -> dict[str, Any]:
+        """The names of the text, which runs at the first call: numba takes a while to be imported."""
+        module = _run(self.source)
+        module["_memory"] = Threads()
+        return module
+
+    @cached_property
+    def _both(self) -> Any:
+        return self._module["cost_and_gradients"]
+
+    @cached_property
+    def _cost(self) -> Any:
+        return self._module["cost"]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._result._make(self._guarded(self._both, args, kwargs))
