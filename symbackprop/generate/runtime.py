@@ -243,7 +243,7 @@ def _one_hot(name, value):
 
 def _compare(values, parameters):
     """Set each gradient beside differences of the cost, in steps of h and of h/2, which tell how exact they are."""
-    J, *gradients = cost_and_gradients(**values)  # noqa: F821 — the module has it
+    J, *gradients = cost_and_gradients(**values)
     wrong = False
     for parameter, gradient in zip(parameters, gradients):
         largest, said = 0.0, ""
@@ -264,7 +264,7 @@ def _slope(values, parameter, place, h):
     for step in (h, -h):
         moved = np.array(values[parameter])
         moved[place] += step
-        sides.append(cost(**values | {parameter: moved}))  # noqa: F821
+        sides.append(cost(**values | {parameter: moved}))
     return (sides[0] - sides[1]) / (2 * h)
 
 
