@@ -253,6 +253,31 @@ def test_zero_strides_negative_strides_and_slices_are_read_as_they_are(rng):
                 np.testing.assert_allclose(ours, theirs, rtol=1e-13)
 
 
+def test_a_row_far_down_that_is_not_one_hot_is_named():
+    """Rows are looked at some at a time."""
+    d = sb.derive(sb.parse_network("Y: one_hot(N, 2)\nW: parameter(1, 2)\nJ = sum((Y - ones((N, 1)) @ W)**2)"))
+    Y = np.zeros((150_000, 2))
+    Y[:, 0] = 1
+    W = np.array([[0.25, 0.5]])
+    assert d.to_numpy()(Y, W).J == pytest.approx(150_000 * (0.75**2 + 0.5**2))
+    Y[140_001] = [0.25, 0.5]
+    with pytest.raises(sb.ArgumentError, match=r"Y\[140001\] adds up to 0.75"):
+        d.to_numpy()(Y, W)
+
+
+def test_memory_maps_and_swapped_bytes_are_read(tmp_path):
+    d, values = home()
+    expected = d.to_numpy()(**values)
+    on_disk = np.memmap(tmp_path / "X", dtype=float, mode="w+", shape=values["X"].shape)
+    on_disk[:] = values["X"]
+    swapped = {name: value.astype(value.dtype.newbyteorder()) for name, value in values.items()}
+    for given in (values | {"X": on_disk}, swapped):
+        result = d.to_numpy()(**given)
+        assert all(np.asarray(part).dtype == np.dtype(float) for part in result)
+        for ours, theirs in zip(result, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
     net = sb.Network()
     w = net.parameter("w", 1, 2)

@@ -19,8 +19,8 @@ class GradientFunction:
 
     Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
-    taken some at a time, so that what is needed on the way stays in the cache; where BLAS may use several threads and
-    threadpoolctl is installed, the parts are shared among as many threads.
+    taken some at a time, so that what is needed on the way stays in the cache; those of narrow networks are shared
+    among as many threads as BLAS may use, where threadpoolctl is installed.
 
     Raises:
         ArgumentError: a missing or unknown argument, a shape or a type that does not fit, or a number that is

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
-from sympy import sympify
+from sympy.core.sympify import _sympify
 
 from symbackprop.generate import vector_math
 from symbackprop.generate.loops import KNOWN, Loops
@@ -61,7 +61,7 @@ class NumbaPart:
         self.given: list[str] = []  # sizes that no array has
 
     def size(self, length: Any) -> str:
-        return str(self.printer.doprint(sympify(length)))
+        return str(self.printer.doprint(_sympify(length)))
 
     def sizes(self, names: Iterable[str]) -> list[str]:
         places = {name: place_of(name, [value.symbol for value in self.taken]) for name in sorted(names)}

@@ -108,7 +108,10 @@ class _Memory:
             if len(self.idle) > 15:
                 self.idle.clear()
             idle = self.idle[key] = []
-        arrays = idle.pop() if idle else memory(*form)
+        try:
+            arrays = idle.pop()
+        except IndexError:
+            arrays = memory(*form)
         found = part(*arguments, *results, *arrays)
         idle.append(arrays)
         return found
@@ -234,11 +237,13 @@ def _fits(name, shape, expected, sizes):
 
 
 def _one_hot(name, value):
-    """The gradients are right only where each row adds up to 1."""
-    rows = value.sum(axis=1)
-    if not np.allclose(rows, 1, atol=1e-4):
-        bad = int(np.argmax(~np.isclose(rows, 1, atol=1e-4)))
-        raise ValueError(f"{name} is one-hot, each row adds up to 1, but {name}[{bad}] adds up to {rows[bad]:.6g}")
+    """The gradients are right only where each row adds up to 1; some rows at a time, for there may be many."""
+    for first in range(0, len(value), 2**16):
+        rows = value[first : first + 2**16].sum(axis=1)
+        bad = np.flatnonzero(~np.isclose(rows, 1, atol=1e-4))
+        if len(bad):
+            place, total = first + bad[0], rows[bad[0]]
+            raise ValueError(f"{name} is one-hot, each row adds up to 1, but {name}[{place}] adds up to {total:.6g}")
 
 
 def _compare(values, parameters):
