@@ -188,3 +188,24 @@ def test_equal_gradients_are_arrays_of_their_own():
     _, one, other = sb.derive(net).to_numpy()(**values)
     np.testing.assert_array_equal(one, other)
     assert not np.shares_memory(one, other)
+
+
+@pytest.mark.parametrize(
+    "along",
+    [
+        "max(z, axis=0, keepdims=True)",
+        "concatenate((z, z), axis=0)",
+        "z[0:1, :]",
+        "sum(softmax(z, axis=0), axis=1, keepdims=True)",
+    ],
+)
+def test_what_goes_along_the_examples_is_not_separated(along, rng):
+    """And is right over more examples than are taken at a time elsewhere."""
+    net = sb.parse_network(f"X: input(N, D)\nW: parameter(D, 2)\nz = X @ W\nJ = sum(({along})**2)")
+    assert not of(net)[1].is_split
+    values = {"X": rng.normal(size=(5000, 3)), "W": rng.normal(size=(3, 2))}
+    wide = {name: value.astype(np.longdouble) for name, value in values.items()}
+    f = sb.derive(net).to_numpy()
+    for ours, truth in zip(f(**values), f(**wide), strict=True):
+        np.testing.assert_allclose(ours, truth.astype(float), rtol=1e-9, atol=1e-12 * float(np.abs(truth).max()))
+    assert sb.derive(net).check({"X": values["X"][:7], "W": values["W"]}).verdict == "right"

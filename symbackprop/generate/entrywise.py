@@ -114,8 +114,7 @@ class _Entrywise:
         coefficient, rest = expression.as_independent(z, a, as_Add=False)
         products: dict[bool, Value] = {}  # what stands below the line, and above it
         for factor in Mul.make_args(rest):
-            number, value, below = self.factor(factor)
-            coefficient = coefficient / number if below else coefficient * number
+            value, below = self.factor(factor)
             products[below] = self.make("multiply", rest, products[below], value) if below in products else value
         if True not in products:
             return coefficient, products[False]
@@ -123,17 +122,17 @@ class _Entrywise:
             return coefficient, self.make("reciprocal", rest, products[True])
         return coefficient, self.make("divide", rest, products[False], products[True])
 
-    def factor(self, factor: Any) -> tuple[Expr, Value, bool]:
-        """A factor as a number, an array, and whether they divide; 1/(1 + exp(u)) is σ(-u)."""
+    def factor(self, factor: Any) -> tuple[Value, bool]:
+        """A factor as an array, and whether it divides; 1/(1 + exp(u)) is σ(-u)."""
         if not isinstance(factor, Pow):
-            return *self.scaled(factor), False
+            return self.array(factor), False
         base, exponent = factor.args
         growing = _one_plus_exp(base)
         if growing is not None and exponent.is_Integer and exponent.is_negative:
             sigmoid = self.make("sigmoid", 1 / base, self.array(-growing), Constant(S.One))
-            return S.One, self.to_the(sigmoid, -exponent, factor), False
+            return self.to_the(sigmoid, -exponent, factor), False
         below = bool(exponent.is_negative)
-        return S.One, self.to_the(self.array(base), abs(exponent), base ** abs(exponent)), below
+        return self.to_the(self.array(base), abs(exponent), base ** abs(exponent)), below
 
     def to_the(self, value: Value, exponent: Any, expression: Any) -> Value:
         if exponent == 1:

@@ -108,6 +108,7 @@ def _axis(value: Value, size: Any) -> int | None:
 
 
 def _same_axis(_: Operation, axes: list[int | None]) -> int | None:
+    """Of what leaves the axis as it is; where it does not, the shape of the result tells."""
     found = {axis for axis in axes if axis is not None}
     if len(found) != 1:
         raise _InseparableError
@@ -134,18 +135,6 @@ def _of_sum(operation: Operation, axes: list[int | None]) -> int | None:
     return None if axes[0] == operation.arguments[1] else axes[0]
 
 
-def _along(place: Callable[[Operation], int]) -> Callable[[Operation, list[int | None]], int | None]:
-    """Of what must not go along the axis of the examples."""
-
-    def axis(operation: Operation, axes: list[int | None]) -> int | None:
-        found = _same_axis(operation, axes)
-        if found == place(operation):
-            raise _InseparableError
-        return found
-
-    return axis
-
-
 def _unknown(_: Operation, __: list[int | None]) -> None:
     raise _InseparableError
 
@@ -156,9 +145,5 @@ _AXES: dict[str, Callable[[Operation, list[int | None]], int | None]] = {
     "vdot": _of_total,
     "total": _of_total,
     "sum": _of_sum,
-    "max": _along(lambda operation: operation.arguments[1]),
-    "concatenate": _along(lambda operation: operation.arguments[0]),
-    "rows": _along(lambda _: 0),
-    "columns": _along(lambda _: 1),
     "code": _unknown,
 }
