@@ -90,6 +90,9 @@ if TYPE_CHECKING:
     from symbackprop.network import Network as Network
     from symbackprop.network_text import parse_network as parse_network
     from symbackprop.points import random_values as random_values
+    from symbackprop.proofread.code import check_code as check_code
+    from symbackprop.proofread.code import network_from_function as network_from_function
+    from symbackprop.proofread.report import CodeCheck as CodeCheck
     from symbackprop.prove.report import Verification as Verification
     from symbackprop.registration import register as register
     from symbackprop.render.plots import plot_disagreement as plot_disagreement
@@ -128,6 +131,8 @@ _HOMES = {
     "network": ("Equation", "Network"),
     "network_text": ("parse_network",),
     "points": ("random_values",),
+    "proofread.code": ("check_code", "network_from_function"),
+    "proofread.report": ("CodeCheck",),
     "prove.report": ("Verification",),
     "registration": ("register",),
     "render.plots": ("plot_disagreement", "plot_steps"),

@@ -52,6 +52,11 @@ class Calculus:
         move = self.move(node)
         return one == other or equal(scalar_form(paired(one, move)), scalar_form(paired(other, move)))
 
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two quantities of one shape are equal, the names in them opened where that is needed."""
+        move = self.move(one)
+        return self._equal(scalar_form(paired(one, move)), scalar_form(paired(other, move)))
+
     def is_error(self, node: Any, claimed: Any, known: Mapping[Any, Any]) -> bool:
         """Whether ∂J/∂node is what is claimed: from all that uses it, up to the quantities whose ∂J/∂… is known."""
         users, between = self.recount.above(node, known)

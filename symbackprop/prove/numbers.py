@@ -4,6 +4,7 @@ What each node means is said once more here, by arrays: with numbers in them the
 they are the scalar equations that SymPy differentiates.
 """
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,9 @@ class Arithmetic:
     function: Callable[[ElementwiseFunction], Callable[[Any], Any]]
     largest: Callable[..., Any]
     at_largest: Callable[..., Any]
+    number: Callable[[Any], Any]  # of SymPy
+    each: Callable[[Callable[[Any], Any], Any], Any]  # a function of each entry of an array
+    filled: Callable[[Any], Any]  # of an array of whole numbers
 
 
 @cache
@@ -74,16 +78,6 @@ def _largest_of(count: int) -> Any:
     return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
 
 
-IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _shares)
-IN_SYMBOLS = Arithmetic(
-    sympy.exp,
-    sympy.log,
-    lambda function: function.at,
-    lambda *line: _largest_of(len(line))(*line),
-    lambda *line: [Integer(0)] * len(line),  # its slope is 0
-)
-
-
 def _each(function: Callable[[Any], Any], array: Any) -> Any:
     """A function of each entry of an array, or of a scalar."""
     if np.ndim(array) == 0:
@@ -91,13 +85,50 @@ def _each(function: Callable[[Any], Any], array: Any) -> Any:
     return np.array([function(entry) for entry in array.ravel()], dtype=object).reshape(array.shape)
 
 
+def _exactly(number: Any) -> Any:
+    return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
+
+
+def _filled(array: Any) -> Any:
+    return _each(mpmath.mpf, array.astype(object))
+
+
+@cache
+def _in_floats(function: ElementwiseFunction) -> Callable[[Any], Any]:
+    of_arrays = sympy.lambdify(z, function.expression, [{"erf": np.vectorize(math.erf)}, "numpy"])
+    return lambda array: np.broadcast_to(of_arrays(array), np.shape(array))
+
+
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _shares, _exactly, _each, _filled)
+IN_FLOATS = Arithmetic(
+    np.exp,
+    np.log,
+    _in_floats,
+    lambda *line: max(line),
+    lambda *line: [float(share) for share in _shares(*line)],
+    float,
+    lambda function, array: function(array),
+    lambda array: array,
+)
+IN_SYMBOLS = Arithmetic(
+    sympy.exp,
+    sympy.log,
+    lambda function: function.at,
+    lambda *line: _largest_of(len(line))(*line),
+    lambda *line: [Integer(0)] * len(line),  # its slope is 0
+    _exactly,
+    _each,
+    _filled,
+)
+
+
 def _softmax(how: Arithmetic, node: Any, M: Any) -> Any:
-    powers = _each(how.exp, M)
+    powers = how.each(how.exp, M)
     return powers / powers.sum(axis=node.axis, keepdims=True)
 
 
 def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
-    return M - _each(how.log, _each(how.exp, M).sum(axis=node.axis, keepdims=True))
+    return M - how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
 
 
 def _line_by_line(function: Callable[..., Any], node: Any, M: Any) -> Any:
@@ -153,15 +184,15 @@ MEANING: dict[type, Callable[..., Any]] = {
     nodes.MatPow:          lambda how, node, M, n: reduce(np.dot, [M] * int(node.args[1])),
     nodes.Inverse:         _inverse,
     nodes.HadamardProduct: lambda how, node, *Ms: reduce(operator.mul, Ms),
-    nodes.HadamardPower:   lambda how, node, M, n: _each(lambda x: x**n, M),
-    Elementwise:           lambda how, node, M: _each(how.function(node.function), M),
+    nodes.HadamardPower:   lambda how, node, M, n: how.each(lambda x: x**n, M),
+    Elementwise:           lambda how, node, M: how.each(how.function(node.function), M),
     Sums:                  lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
     Softmax:               _softmax,
     LogSoftmax:            _log_softmax,
     Largest:               lambda how, node, M: _line_by_line(lambda *line: [how.largest(*line)], node, M),
     AtLargest:             lambda how, node, M: _line_by_line(how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
-    LogSumExp:             lambda how, node, M: _each(how.log, _each(how.exp, M).sum(axis=node.axis, keepdims=True)),
+    LogSumExp:             lambda how, node, M: how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True)),
 }
 # fmt: on
 
@@ -182,12 +213,50 @@ def generic_point(network: Network, rng: np.random.Generator) -> "Point":
     raise AtAKink
 
 
-class Point:
+class Evaluation:
+    """Expressions in numbers, at given sizes of the dimensions."""
+
+    sizes: dict[Any, int]
+
+    def __init__(self, sizes: Mapping[Any, int]):
+        self.sizes = dict(sizes)
+
+    def size(self, size: Any) -> int:
+        return self.sizes[size] if size in self.sizes else int(size.xreplace(self.sizes))
+
+    def shape(self, quantity: Any) -> tuple[int, ...]:
+        return tuple(map(self.size, shape_of(quantity)))
+
+    def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
+        """The value of an expression; those of its parts are noted in `values`."""
+        for node in postorder(expression):
+            if node not in values:
+                values[node] = self.combined(node, [values[part] for part in quantities(node)], how)
+        return values[expression]
+
+    def combined(self, node: Any, parts: list[Any], how: Arithmetic) -> Any:
+        """What a node makes of the values of its parts."""
+        if node in self.sizes and not is_matrix(node):
+            return self.sizes[node] if node.is_Symbol else how.number(node)
+        if isinstance(node, nodes.LEAVES):
+            return how.filled(_FILLED[type(node)](self.shape(node)))
+        if isinstance(node, Broadcast):
+            return np.broadcast_to(parts[0], self.shape(node))
+        if isinstance(node, Slice):
+            part = slice(*(self.size(bound) for bound in node.bounds))
+            return parts[0][part] if node.axis == ROWS else parts[0][:, part]
+        if not parts:
+            return how.number(node)
+        kind = next(kind for kind in type(node).__mro__ if kind in MEANING)
+        return MEANING[kind](how, node, *parts)
+
+
+class Point(Evaluation):
     """A random point of a network at small sizes."""
 
     def __init__(self, network: Network, rng: np.random.Generator):
+        super().__init__(small_sizes(network))
         self.network = network
-        self.sizes = small_sizes(network)
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         named = {str(d): self.sizes[d] for d in network.dimensions}
         self.given = {
@@ -195,12 +264,6 @@ class Point:
             for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True)
         }
         self.values = self.evaluated()
-
-    def size(self, size: Any) -> int:
-        return self.sizes[size] if size in self.sizes else int(size.xreplace(self.sizes))
-
-    def shape(self, quantity: Any) -> tuple[int, ...]:
-        return tuple(map(self.size, shape_of(quantity)))
 
     def evaluated(self, known: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
         """The value of every quantity; what is `known` is taken as it is."""
@@ -225,33 +288,6 @@ class Point:
         """How far the largest entry of a line is ahead of the next."""
         lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
         return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
-
-    def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
-        """The value of an expression; those of its parts are noted in `values`."""
-        for node in postorder(expression):
-            if node not in values:
-                values[node] = self.combined(node, [values[part] for part in quantities(node)], how)
-        return values[expression]
-
-    def combined(self, node: Any, parts: list[Any], how: Arithmetic) -> Any:
-        """What a node makes of the values of its parts."""
-        if node in self.sizes and not is_matrix(node):
-            return self.sizes[node] if node.is_Symbol else _exactly(node)
-        if isinstance(node, nodes.LEAVES):
-            return _each(mpmath.mpf, _FILLED[type(node)](self.shape(node)).astype(object))
-        if isinstance(node, Broadcast):
-            return np.broadcast_to(parts[0], self.shape(node))
-        if isinstance(node, Slice):
-            part = slice(*(self.size(bound) for bound in node.bounds))
-            return parts[0][part] if node.axis == ROWS else parts[0][:, part]
-        if not parts:
-            return _exactly(node)
-        kind = next(kind for kind in type(node).__mro__ if kind in MEANING)
-        return MEANING[kind](how, node, *parts)
-
-
-def _exactly(number: Any) -> Any:
-    return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
 
 
 def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Any:

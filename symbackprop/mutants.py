@@ -1,0 +1,363 @@
+"""The mistakes that people make: a derivation with one thing changed.
+
+Each row of the table takes a share of the backward pass, which is what one quantity passes on to another, and gives
+forms of it that somebody could have written, with words for each. The catalogue is what the rows give for a network.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sympy import Expr, Integer, Mul, Rational, S
+
+from symbackprop.backward import Backward, Place, Share
+from symbackprop.flow import is_name
+from symbackprop.forms import add, hadamard, transposed
+from symbackprop.functions import Applied, a
+from symbackprop.functions import z as z_
+from symbackprop.maps import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, sums
+from symbackprop.nodes import HadamardProduct, MatMul, Ones, Transpose, postorder, scaled, split
+from symbackprop.printing.text import text
+from symbackprop.shapes import is_matrix
+
+_MOST_NEIGHBOURS = 12
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another form of a share, and what was done to it: `with sigmoid′(z2) left out`."""
+
+    words: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A backward pass with changed shares, or with quantities that are taken as constants."""
+
+    words: str
+    changed: Mapping[Place, Any] = field(default_factory=dict)
+    cut: frozenset[Any] = frozenset()
+
+    def together(self, other: "Mutant") -> "Mutant":
+        return Mutant(f"{self.words}, and {other.words}", {**self.changed, **other.changed}, self.cut | other.cut)
+
+
+Row = Callable[[Share, Backward], Iterator[Change]]
+
+
+def mutants(backward: Backward) -> list[Mutant]:
+    """The catalogue: first those that change one share, then those that do the same at every place that is alike.
+
+    >>> import symbackprop as sb
+    >>> net = sb.mlp([2, 3, 1])
+    >>> catalogue = mutants(Backward(net, net.parameters))
+    >>> [mutant.words for mutant in catalogue if "left out" in mutant.words][:2]
+    ['with the factor 1/2 left out', 'with the factor 2 left out']
+    """
+    single: list[tuple[str, Place, Change]] = [
+        (row.__name__ + _template(change.words), share.place, change)
+        for row in ROWS
+        for share in backward.shares.values()
+        for change in row(share, backward)
+        if change.value != share.value
+    ]
+    alike: dict[str, list[tuple[Place, Change]]] = {}
+    for kind, place, change in single:
+        alike.setdefault(kind, []).append((place, change))
+    groups = (
+        Mutant(_everywhere(changes), {place: change.value for place, change in changes})
+        for changes in alike.values()
+        if len({place for place, _ in changes}) == len(changes) > 1
+    )
+    singles = (Mutant(change.words, {place: change.value}) for _, place, change in single)
+    return [*singles, *_held(backward), *groups]
+
+
+def _template(words: str) -> str:
+    """What is alike in other layers and at other times."""
+    return re.sub(r"\d+", "#", words)
+
+
+def _everywhere(changes: list[tuple[Place, Change]]) -> str:
+    words = list(dict.fromkeys(change.words for _, change in changes))
+    if len(words) == 1:
+        return f"{words[0]} everywhere"
+    return f"{words[0]}, and likewise at {len(changes) - 1} other place" + "s" * (len(changes) > 2)
+
+
+def _held(backward: Backward) -> Iterator[Mutant]:
+    """Quantities that are taken as constants, such as the mean and the variance of a normalisation."""
+    flow = backward.flow
+    inner = [node for node in flow.order if node != flow.cost and node not in backward.wrt]
+    named = [node for node in inner if is_name(node) or _is_statistic(flow.made_by[node])]
+    for node in named:
+        yield Mutant(f"with {text(node)} held constant", cut=frozenset([node]))
+    statistics = [node for node in named if _is_statistic(flow.made_by[node])]
+    if len(statistics) > 1:
+        names = ", ".join(text(node) for node in statistics if is_name(node)) or "the statistics"
+        yield Mutant(f"with {names} held constant", cut=frozenset(statistics))
+
+
+def _is_statistic(expression: Any) -> bool:
+    """A sum over examples or features, or a mean."""
+    return isinstance(split(expression)[1] if is_matrix(expression) else expression, Sums)
+
+
+# Factors
+
+
+def _factors(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each factor of a product, entry by entry or of numbers, with what is left without it."""
+    coefficient, core = split(value) if is_matrix(value) else (S.One, value)
+    for number, rest in _of_number(coefficient):
+        yield number, scaled(rest, core)
+    if isinstance(core, HadamardProduct):
+        for i, factor in enumerate(core.args):
+            inner = split(factor)
+            for number, rest in _of_number(inner[0]):
+                yield number, scaled(coefficient, hadamard(*core.args[:i], scaled(rest, inner[1]), *core.args[i + 1 :]))
+            yield inner[1], scaled(coefficient, hadamard(*core.args[:i], scaled(inner[0], _ones(factor)), *core.args[i + 1 :]))
+    elif not is_matrix(value):
+        yield from _of_number(value)
+
+
+def _ones(matrix: Any) -> Any:
+    return Ones(*matrix.shape)
+
+
+def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
+    """Each factor of a scalar, the sign apart."""
+    for factor in Mul.make_args(value):
+        if isinstance(factor, Rational) and factor < 0:
+            yield Integer(-1), -value
+            if factor != -1:
+                yield -factor, value / -factor
+        elif factor != 1:
+            yield factor, value / factor
+
+
+def _has_error(expression: Any, share: Share) -> bool:
+    return share.error in postorder(expression)
+
+
+def factor_left_out(share: Share, _: Backward) -> Iterator[Change]:
+    """f′, ½, 1/N or λ is forgotten."""
+    for factor, rest in _factors(share.value):
+        if factor == -1:
+            continue
+        if not _has_error(factor, share) and factor != share.error:
+            yield Change(f"with {_called(factor)} left out", rest)
+
+
+def factor_twice(share: Share, _: Backward) -> Iterator[Change]:
+    for factor, _rest in _factors(share.value):
+        if factor == -1 or _has_error(factor, share):
+            continue
+        twice = hadamard(share.value, factor) if is_matrix(factor) else _times(factor, share.value)
+        yield Change(f"with {_called(factor)} twice", twice)
+
+
+def _called(factor: Any) -> str:
+    return text(factor) if is_matrix(factor) or not factor.is_number else f"the factor {text(factor)}"
+
+
+def _times(number: Any, value: Any) -> Any:
+    return scaled(number, value) if is_matrix(value) else number * value
+
+
+def sign(share: Share, _: Backward) -> Iterator[Change]:
+    yield Change(f"with the wrong sign in what comes from {text(share.user)} to {text(share.part)}", -share.value)
+
+
+def another_factor(share: Share, backward: Backward) -> Iterator[Change]:
+    """A sum for a mean or the other way round, a ½ too much: in a term of the cost, or in what ends in a parameter."""
+    at_the_cost = not is_matrix(share.user)
+    if not at_the_cost and share.part not in backward.wrt:
+        return
+    what = text(share.user) if at_the_cost else f"the gradient by {text(share.part)}"
+    for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
+        yield Change(f"with a factor {text(factor)} too many in {what}", _times(factor, share.value))
+        yield Change(f"with {what} divided by {text(factor)}", _times(1 / factor, share.value))
+
+
+def _whole_sizes(backward: Backward) -> list[Integer]:
+    every = chain.from_iterable(s.shape for s in backward.network.arguments if is_matrix(s))
+    return sorted({size for size in every if size.is_Integer and size > 2}, key=int)
+
+
+# Slopes
+
+
+def _slope(share: Share) -> tuple[Any, Any] | None:
+    """The function and its argument of a share that has a slope in it."""
+    node = share.expression
+    return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
+
+
+def _with_slope(share: Share, slope: Any) -> Any:
+    return hadamard(share.error, slope) if is_matrix(share.error) else share.error * slope
+
+
+def slope_of_the_output(share: Share, _: Backward) -> Iterator[Change]:
+    """f′ of the activation, where it is to be of the pre-activation."""
+    found = _slope(share)
+    if found is None:
+        return
+    f, z = found
+    output = share.user if is_name(share.user) else share.expression
+    if f.prime.expression.is_number:
+        return
+    yield Change(f"with {text(f.prime(output))} for {text(f.prime(z))}", _with_slope(share, f.prime(output)))
+
+
+def function_for_slope(share: Share, _: Backward) -> Iterator[Change]:
+    found = _slope(share)
+    if found is None:
+        return
+    f, z = found
+    output = share.user if is_name(share.user) else share.expression
+    yield Change(f"with {text(output)} for the derivative {text(f.prime(z))}", _with_slope(share, output))
+
+
+def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
+    """a (1 − a) with z for a, or with a factor forgotten; 1 − a for 1 − a²."""
+    found = _slope(share)
+    if found is None or found[0].order or found[0].row.prime_of_output is None:
+        return
+    f, z = found
+    form = f.row.prime_of_output
+    output = share.user if is_name(share.user) else share.expression
+    right = text(f.prime(z))
+    variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
+    variants |= {f"{text(part)} of a = {text(output)}": (part, output) for part in _simpler(form)}
+    for words, (expression, argument) in variants.items():
+        slope = _polynomial(expression, argument)
+        yield Change(f"with {words} for {right}", _with_slope(share, slope))
+
+
+def _simpler(form: Expr) -> list[Expr]:
+    """A polynomial in a with a factor left out, or with a for a²."""
+    parts = [form / factor for factor in Mul.make_args(form)] if form.is_Mul else []
+    return [*parts, *({form.xreplace({a**2: a})} - {form})]
+
+
+def _polynomial(form: Expr, argument: Any) -> Any:
+    """A polynomial in a, at an argument."""
+    if not is_matrix(argument):
+        return form.xreplace({a: argument})
+    terms = []
+    for (power,), coefficient in form.as_poly(a).terms():
+        terms.append(scaled(coefficient, hadamard(*[argument] * power) if power else _ones(argument)))
+    return add(*terms)
+
+
+# Products
+
+
+def _product(share: Share) -> tuple[Any, tuple[Any, ...]] | None:
+    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+    return (coefficient, core.args) if isinstance(core, MatMul) else None
+
+
+def transpose(share: Share, _: Backward) -> Iterator[Change]:
+    """A transpose too few or too many; the sizes decide whether that is one."""
+    found = _product(share)
+    if found is None:
+        return
+    coefficient, factors = found
+    for i, factor in enumerate(factors):
+        turned = transposed(factor)
+        words = f"with {text(turned)} for {_shown(share, factor)}"
+        yield Change(words, scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :])))
+    whole = f"with {text(share.part)} transposed" if is_name(share.part) else "with a product transposed"
+    yield Change(whole, scaled(coefficient, transposed(MatMul(*factors))))
+
+
+def swapped(share: Share, _: Backward) -> Iterator[Change]:
+    found = _product(share)
+    if found is not None and len(found[1]) == 2:
+        left, right = found[1]
+        words = f"with {_shown(share, left)} and {_shown(share, right)} in the wrong order"
+        yield Change(words, scaled(found[0], MatMul(right, left)))
+
+
+def product_by_entries(share: Share, _: Backward) -> Iterator[Change]:
+    """⊙ for a matrix product, and the other way round."""
+    found = _product(share)
+    if found is not None:
+        yield Change("with ⊙ for a matrix product", scaled(found[0], HadamardProduct(*found[1])))
+    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+    if isinstance(core, HadamardProduct):
+        yield Change("with a matrix product for ⊙", scaled(coefficient, MatMul(*core.args)))
+
+
+def _shown(share: Share, factor: Any) -> str:
+    """A factor, where the adjoint is called what it is."""
+    if not _has_error(factor, share):
+        return text(factor)
+    turned = "ᵀ" if isinstance(factor, Transpose) else ""
+    return f"(∂J/∂{text(share.user)}){turned}"
+
+
+def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
+    """z2 for z1, W1 for W2: another quantity of the same shape."""
+    values = {s for s in share.value.atoms(*{type(x) for x in backward.network.symbols.values()}) if s != share.error}
+    for symbol in sorted((s for s in values if is_name(s) and is_matrix(s)), key=str):
+        others = [
+            other
+            for other in backward.network.symbols.values()
+            if is_matrix(other) and other.shape == symbol.shape and other != symbol
+        ]
+        for other in others[:_MOST_NEIGHBOURS]:
+            yield Change(f"with {text(other)} for {text(symbol)}", share.value.xreplace({symbol: other}))
+
+
+# Sums, softmax, paths
+
+
+def other_axis(share: Share, _: Backward) -> Iterator[Change]:
+    if isinstance(share.expression, Broadcast):
+        axis = share.expression.axis
+        wrong = sums(share.error, 1 - axis)
+        yield Change(f"with the sum over the {('columns', 'rows')[axis]} for the one over the {('rows', 'columns')[axis]}", wrong)
+        yield Change("with the sum over the wrong axis", transposed(wrong))
+
+
+def softmax_jacobian(share: Share, _: Backward) -> Iterator[Change]:
+    """The full Jacobian of a softmax cut to its diagonal, or left out."""
+    node = share.expression
+    if isinstance(node, Softmax):
+        output = share.user if is_name(share.user) else node
+        diagonal = hadamard(share.error, output, add(_ones(output), -output))
+        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
+        yield Change("with the Jacobian of the softmax left out", share.error)
+        yield Change("with the sum in the Jacobian of the softmax left out", hadamard(share.error, output))
+    if isinstance(node, LogSoftmax):
+        soft = Softmax(*node.args)
+        yield Change("with the softmax in the derivative of its logarithm left out", share.error)
+        yield Change("with the sum in the Jacobian of the softmax left out", add(share.error, -soft))
+        diagonal = hadamard(share.error, add(_ones(soft), -soft))
+        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
+
+
+def path_left_out(share: Share, backward: Backward) -> Iterator[Change]:
+    """One of several ways in which a quantity changes the cost is forgotten."""
+    if len(backward.flow.users[share.part]) > 1:
+        yield Change(f"with the path from {text(share.part)} through {_user(share, backward)} left out", S.Zero)
+
+
+def _user(share: Share, backward: Backward) -> str:
+    """The next quantity that has a name."""
+    node = share.user
+    while not is_name(node) and backward.flow.users[node]:
+        node = backward.flow.users[node][0]
+    return text(node) if node != backward.flow.cost else text(share.user)
+
+
+ROWS: tuple[Row, ...] = (
+    *(factor_left_out, path_left_out, slope_of_the_output, function_for_slope, slope_in_terms, factor_twice),
+    *(transpose, swapped, product_by_entries, other_axis, softmax_jacobian, sign, another_factor, neighbour),
+)

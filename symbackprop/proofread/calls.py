@@ -1,0 +1,107 @@
+"""Calling a person's functions: which arguments they get, on an object of their own, and what they return."""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symbackprop.errors import ArgumentError, listed
+
+
+@dataclass(frozen=True)
+class Code:
+    """A cost and a gradient as functions, or as methods of one object; without a gradient, the cost returns both."""
+
+    cost: Callable[..., Any]
+    gradient: Callable[..., Any] | None
+    attributes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, function in (("cost", self.cost), ("gradient", self.gradient)):
+            if not callable(function) and not (what == "gradient" and function is None):
+                raise ArgumentError(f"the {what} is a function, not {type(function).__name__}")
+        if self.attributes and self._object is None:
+            raise ArgumentError(
+                f"attributes are those of an object ({listed(self.attributes)}): give methods of one, as in net.cost"
+            )
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        return (self.cost,) if self.gradient is None else (self.cost, self.gradient)
+
+    @property
+    def _object(self) -> Any:
+        """What the methods are of; None of functions."""
+        owners = [f.__self__ for f in self.functions if inspect.ismethod(f)]
+        return next((owner for owner in owners if not inspect.isclass(owner)), None)
+
+    def takes(self, names: Iterable[str]) -> None:
+        """Raise ArgumentError for names that nothing takes, and for arguments that have none."""
+        known = {*names}
+        taken = {*self.attributes}
+        for what, function in zip(("cost", "gradient"), self.functions, strict=False):
+            parameters = _parameters(function)
+            if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+                taken |= known
+            missing = [
+                p.name
+                for p in parameters
+                if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in known
+            ]
+            if missing:
+                raise ArgumentError(
+                    f"the {what} takes {listed(missing)}, of which no shape is given; shapes are of {listed(known)} "
+                    "(numbers such as a learning rate are named in scalars, class labels in labels)"
+                )
+            taken |= {p.name for p in parameters}
+        unused = [name for name in known if name not in taken]
+        if unused:
+            hint = "; what an object holds is said in attributes" if self._object is not None else ""
+            raise ArgumentError(f"neither function takes {listed(unused)}{hint}")
+
+    def run(self, values: Mapping[str, Any], *, gradient: bool = True) -> tuple[Any, Any]:
+        """What the cost returns, and what the gradient returns after it, on one object with these values."""
+        owner = self._object
+        twin = _twin(owner)
+        for name in self.attributes:
+            setattr(twin, name, values[name])
+        results = [_called(_of(function, owner, twin), values) for function in self.functions[: 1 + gradient]]
+        if self.gradient is None:
+            return results[0] if isinstance(results[0], tuple) else (results[0], None)
+        return results[0], results[1] if gradient else None
+
+
+def _twin(owner: Any) -> Any:
+    """A copy of an object, so that a person's own one is left as it is."""
+    if owner is None:
+        return None
+    try:
+        return copy.deepcopy(owner)
+    except Exception:
+        return copy.copy(owner)
+
+
+def _of(function: Any, owner: Any, twin: Any) -> Any:
+    """The same method of the twin."""
+    if inspect.ismethod(function) and function.__self__ is owner:
+        return function.__func__.__get__(twin)
+    return function
+
+
+def _called(function: Any, values: Mapping[str, Any]) -> Any:
+    parameters = _parameters(function)
+    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return function(**values)
+    by_place = [values[p.name] for p in parameters if p.kind == p.POSITIONAL_ONLY and p.name in values]
+    by_name = {p.name: values[p.name] for p in parameters if p.kind != p.POSITIONAL_ONLY and p.name in values}
+    return function(*by_place, **by_name)
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        raise ArgumentError(
+            f"{function!r:.60} does not tell its arguments: wrap it in a function of your own"
+        ) from None

@@ -1,0 +1,119 @@
+"""Random arguments for a person's functions, of pairwise different sizes, and the functions as checks call them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symbackprop.network import Network
+from symbackprop.points import draws
+from symbackprop.proofread.arguments import Given, is_target
+from symbackprop.proofread.calls import Code
+from symbackprop.proofread.returned import cost_in, gradients_in
+
+_SMALLEST = 3  # size of a dimension
+_ATTEMPTS = ("as it is", "all positive", "all between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Values for all arguments, and the size of each named dimension."""
+
+    values: dict[str, Any]
+    sizes: dict[str, int]
+
+    def params(self, given: Given) -> dict[str, Any]:
+        return {name: self.values[name] for name in given.wrt}
+
+    def data(self, given: Given) -> dict[str, Any]:
+        """The arguments that are no parameters."""
+        return {name: value for name, value in self.values.items() if name not in given.wrt}
+
+    def symbols(self, network: Network, given: Given) -> dict[Any, Any]:
+        """The values by the symbols of the network, as matrices, labels as one-hot rows."""
+        found = {}
+        for symbol in network.arguments:
+            name = str(symbol.name)
+            value = self.values[name]
+            if name in given.labels:
+                value = np.eye(self._classes(given, name))[value]
+            shape = getattr(symbol, "shape", ())
+            found[symbol] = np.asarray(value, dtype=float).reshape((1, *np.shape(value))[-2:]) if shape else float(value)
+        return found
+
+    def _classes(self, given: Given, name: str) -> int:
+        size = given.labels[name]
+        return self.sizes[size] if isinstance(size, str) else int(size)
+
+
+def distinct(given: Given, smallest: int = _SMALLEST) -> dict[str, int]:
+    """A size for each named dimension, no two equal."""
+    every = [size for shape in given.every_shape.values() for size in shape]
+    taken = {size for size in every if not isinstance(size, str)}
+    free = (n for n in range(smallest, 99) if n not in taken)
+    return {name: next(free) for name in dict.fromkeys(size for size in every if isinstance(size, str))}
+
+
+def drawn(
+    given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None, attempt: int = 0
+) -> Drawn:
+    """Random values of these sizes; where a network is known, such as its functions are defined for."""
+    known = {} if network is None else draws(network, _named_sizes(network, sizes))
+    values = {}
+    for name, shape in given.shapes.items():
+        size = tuple(sizes[n] if isinstance(n, str) else n for n in shape)
+        if name in given.labels:
+            classes = given.labels[name]
+            values[name] = rng.integers(sizes[classes] if isinstance(classes, str) else classes, size=size)
+        elif attempt or name not in known:
+            values[name] = _plain(name, given, size, rng, attempt)
+        else:
+            draw = known[name]
+            values[name] = getattr(rng, draw.method)(*draw.arguments, size)
+    values |= {name: float(rng.uniform(0.1, 0.9)) for name in given.scalars}
+    return Drawn(values, dict(sizes))
+
+
+def _named_sizes(network: Network, sizes: Mapping[str, int]) -> dict[str, int]:
+    return {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
+
+
+def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Any:
+    if attempt == 1:
+        return rng.uniform(0.5, 1.5, size)
+    if attempt == 2 or (is_target(name) and name not in given.wrt):
+        return rng.uniform(0.05, 0.95, size)
+    return rng.normal(0, (size[0] if len(size) > 1 else 4) ** -0.5 if name in given.wrt else 1, size)
+
+
+def defined(
+    code: Code, given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
+) -> Drawn:
+    """Random values for which the cost is finite, if there are some."""
+    for attempt in range(len(_ATTEMPTS)):
+        found = drawn(given, sizes, rng, network, attempt)
+        with np.errstate(all="ignore"):
+            cost = np.asarray(cost_in(code.run({**copied(found.values), **given.constants}, gradient=False)[0]), float)
+        if np.all(np.isfinite(cost)):
+            return found
+    return drawn(given, sizes, rng, network)
+
+
+def copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+
+
+def as_functions(code: Code, given: Given) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The cost and the gradients as a check calls them, with arrays by name."""
+
+    def cost(**values: Any) -> Any:
+        found = cost_in(code.run({**values, **given.constants}, gradient=False)[0])
+        return np.sum(np.asarray(found))
+
+    def gradients(**values: Any) -> dict[str, Any]:
+        found = code.run({**values, **given.constants})[1]
+        shapes = {name: np.shape(values[name]) for name in given.wrt}
+        return {name: np.asarray(value) for name, value in gradients_in(found, given.wrt, shapes).items()}
+
+    return cost, gradients

@@ -1,0 +1,212 @@
+"""A person's functions run on arrays without numbers: the network that the cost computes, and the gradient's formulas."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from symbackprop.errors import NameInUseError, SymbackpropError
+from symbackprop.network import ONE_HOT, SCALAR, Network
+from symbackprop.nodes import NamedMatrix
+from symbackprop.proofread import indexing
+from symbackprop.proofread import operations as op
+from symbackprop.proofread.arguments import Given
+from symbackprop.proofread.arrays import Array, Labels, Run, holds_array
+from symbackprop.proofread.calls import Code
+from symbackprop.proofread.graph import Graph, Node, needed, quantities
+from symbackprop.proofread.names import Names
+from symbackprop.proofread.numpy_of_arrays import FUNCTIONS, Numpy
+from symbackprop.proofread.returned import cost_in, gradients_in
+from symbackprop.proofread.sizes import Sizes
+from symbackprop.proofread.stand_ins import builtin_sum, standing_in
+from symbackprop.proofread.untraceable import Untraceable
+from symbackprop.shapes import is_matrix
+
+_LARGE = 8  # operations of what gets a name where it is used more than once
+
+
+@dataclass(frozen=True)
+class Named:
+    """A quantity of the gradient's code: its name, and what it is in terms of the network and of earlier ones."""
+
+    name: str
+    symbol: Any
+    expression: Any
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was read: the network, the code's own quantities in their order, and its gradients in terms of these."""
+
+    network: Network
+    quantities: tuple[Named, ...] = ()
+    gradients: Mapping[str, Any] | None = None
+    problem: str = ""  # why there are no gradients
+    notes: tuple[str, ...] = ()
+
+
+def trace(code: Code, given: Given, *, gradient: bool = True, sizes: Mapping[str, int] | None = None) -> Trace:
+    """Run the code without numbers; with `sizes`, dimensions are these numbers, and loops run over them.
+
+    Raises Untraceable where the cost does what has no meaning for arrays without numbers.
+    """
+    found = Sizes(given.every_shape, sizes)
+    network = given.declared(found)
+    numpy = Numpy()
+    run = numpy.run = Run(found, Graph(), numpy, indexing)
+    values = {name: _argument(run, network, given, name) for name in given.every_shape} | dict(given.constants)
+    names = Names()
+    builtin = {"sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
+    with standing_in(code.functions, numpy, builtin) as spaces, names.noted():
+        names.spaces = spaces
+        cost, gradients, problem = _run(code, values, given, found, gradient)
+    root = _as_number(run, cost)
+    labels = names.of(needed([root]))
+    equations = _said(network, root, labels)
+    notes = (
+        () if root.rank == 0 and root is run.node(cost) else ("the cost is the sum of the entries that are returned",)
+    )
+    if gradients is None:
+        return Trace(network, problem=problem, notes=notes)
+    return Trace(network, *_of_gradient(network, gradients, equations, names), notes=notes)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Array)
+
+
+def _argument(run: Run, network: Network, given: Given, name: str) -> Array:
+    kind = Labels if name in given.labels else Array
+    symbol = network[name]
+    return kind(run, run.graph.leaf(symbol, 2 if kind is Labels else len(given.every_shape[name])))
+
+
+def _run(code: Code, values: Any, given: Given, sizes: Sizes, gradient: bool) -> tuple[Any, Any, str]:
+    """The cost, and the gradients or the reason why there are none."""
+    try:
+        cost = _guarded(lambda: code.run(values, gradient=False))[0]
+    except Untraceable as reason:
+        raise Untraceable(f"in the cost, {reason}") from None
+    if not gradient:
+        return cost_in(cost), None, ""
+    try:
+        found = _guarded(lambda: code.run(values))[1]
+        shapes = {name: sizes.of(given.shapes[name]) for name in given.wrt}
+        arrays = gradients_in(found, given.wrt, shapes)
+        return cost_in(cost), {name: _fitting(values[name], arrays[name], name) for name in given.wrt}, ""
+    except Untraceable as reason:
+        return cost_in(cost), None, f"in the gradient, {reason}"
+
+
+def _guarded(call: Any) -> Any:
+    try:
+        return call()
+    except (Untraceable, SymbackpropError):
+        raise
+    except Exception as error:  # the same code runs with numbers: what fails here is the arrays' fault
+        raise Untraceable(f"{type(error).__name__}: {error}") from None
+
+
+def _fitting(parameter: Array, gradient: Any, name: str) -> Node:
+    """The gradient in the shape of the parameter, if it has its size."""
+    node = parameter.run.node(gradient)
+    array = Array(parameter.run, node)
+    if array.shape == parameter.shape:
+        return node
+    return indexing.reshaped(array, parameter.shape).node
+
+
+def _as_number(run: Run, cost: Any) -> Node:
+    if not holds_array(cost):
+        raise Untraceable("the cost does not depend on its arguments")
+    array = Array(run, run.node(cost))
+    if array.ndim == 0:
+        return array.node
+    return array.made(op.entry, rank=0).node
+
+
+# The network
+
+
+def _said(network: Network, root: Node, labels: Mapping[Node, str]) -> dict[Node, Any]:
+    """The equations of the network, and the symbol of each node that has one."""
+    nodes = needed([root])
+    cost_name = next((n for n in (labels.get(root), "J") if n and len(n) < 6), "J")
+    symbols: dict[Node, Any] = {}
+    for node, name in _named(nodes, {n: label for n, label in labels.items() if n is not root}).items():
+        placeholder = quantities([node], symbols)[node]
+        symbols[node] = _defined(network, name, placeholder)
+    expression = quantities([root], symbols)[root]
+    _tried((cost_name, "J", "cost", "C"), lambda name: network.minimize(name, expression))
+    return symbols
+
+
+def _named(nodes: Sequence[Node], labels: Mapping[Node, str]) -> dict[Node, str]:
+    """The nodes that get an equation: those that have a name, and large ones that are used more than once."""
+    uses: dict[Node, int] = dict.fromkeys(nodes, 0)
+    large: dict[Node, int] = {}
+    fresh = (f"q{k}" for k in count(1))
+    chosen: dict[Node, str] = {}
+    for node in nodes:
+        for part in set(node.parts):
+            uses[part] += 1
+    for node in nodes:
+        large[node] = 1 + sum(0 if part in chosen else large[part] for part in set(node.parts))
+        if node.operation is None:
+            large[node] = 0
+        elif node in labels:
+            chosen[node] = labels[node]
+        elif large[node] > 40 or (uses[node] > 1 and large[node] > _LARGE):
+            chosen[node] = next(fresh)
+    return chosen
+
+
+def _defined(network: Network, name: str, expression: Any) -> Any:
+    if getattr(expression, "is_symbol", False):
+        return expression  # another name for the same
+    return _tried((name, *(f"{name}_{k}" for k in range(1, 99))), lambda n: network.define(n, expression))
+
+
+def _tried(names: Iterable[str], say: Any) -> Any:
+    """Say it under the first name that is free."""
+    for name in names:
+        try:
+            return say(name)
+        except NameInUseError:
+            continue
+        except SymbackpropError as error:
+            raise Untraceable(str(error)) from None
+    raise Untraceable("there is no name for a quantity")
+
+
+# The gradient
+
+
+def _of_gradient(
+    network: Network, gradients: Mapping[str, Node], equations: Mapping[Node, Any], names: Names
+) -> tuple[tuple[Named, ...], dict[str, Any]]:
+    nodes = needed(gradients.values())
+    labels = names.of(nodes)
+    symbols = dict(equations)
+    taken = {*network.symbols}
+    found = []
+    for node, name in _named(nodes, labels).items():
+        if node in symbols:
+            continue
+        label = next(n for n in (name, *(f"{name}_{k}" for k in range(1, 999))) if n not in taken)
+        taken.add(label)
+        expression = quantities([node], symbols)[node]
+        symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else network_symbol(label)
+        symbols[node] = symbol
+        found.append(Named(label, symbol, expression))
+    written = quantities(gradients.values(), symbols)
+    return tuple(found), {name: symbols.get(node, written[node]) for name, node in gradients.items()}
+
+
+def network_symbol(name: str) -> Any:
+    from sympy import Symbol
+
+    return Symbol(name, real=True)
+
+
+__all__ = ["ONE_HOT", "SCALAR", "Trace", "trace"]
