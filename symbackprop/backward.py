@@ -7,6 +7,8 @@ be computed, without another derivation.
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add as add_
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,9 @@ class AtAPoint:
         self.how = how
         self.evaluation = Evaluation(sizes)
         self.values: dict[Any, Any] = dict(given)
+        self.free: dict[Any, list[Any]] = {}
+        self.stand_ins = set(backward.errors.values())
+        self.contributions: dict[Place, Any] = {}  # of the right pass
         with np.errstate(all="ignore"):
             for equation in backward.flow.equations:
                 self.values[equation.symbol] = self.value(equation.expression)
@@ -101,40 +106,61 @@ class AtAPoint:
             return self.evaluation.value(expression, self.values, self.how)
 
     def errors(self, changed: Mapping[Place, Any], cut: frozenset[Any] = frozenset()) -> dict[Any, Any]:
-        """∂J/∂v of every v, where some shares are changed; those that are `cut` are taken as constants."""
+        """∂J/∂v of every v, where some shares are changed; those that are `cut` are taken as constants.
+
+        What neither is changed nor follows from a change is taken over from the right pass.
+        """
         flow = self.backward.flow
-        known: dict[Any, Any] = {}
         found: dict[Any, Any] = {}
-        sums: dict[Any, Any] = {}
+        known: dict[Any, Any] = {}
+        stale = {part for _, part in changed}
+        contributions: dict[Place, Any] = {}
         for node in reversed(flow.order):
-            error = self._one if node == flow.cost else sums.get(node)
-            if error is None or node in cut:
-                continue
-            found[node] = known[self.backward.errors[node]] = error
+            if node in cut:
+                error = None
+            elif node in stale or not self.contributions:
+                error = self._sum(node, contributions)
+            else:
+                error = self.right.get(node)
+            fresh = node in cut or node in stale or not self.contributions
+            if error is not None:
+                found[node] = known[self.backward.errors[node]] = error
             for part in flow.parts[node]:
-                share = changed.get((node, part), self.backward.shares[node, part].value)
-                value = self._share(share, known)
-                sums[part] = value if part not in sums else sums[part] + value
+                place = node, part
+                if fresh or place in changed:
+                    share = changed.get(place, self.backward.shares[place].value)
+                    contributions[place] = None if error is None else self._share(share, known, part)
+                    stale.add(part)
+        if not self.contributions:
+            self.contributions = contributions
         return found
 
-    @property
-    def _one(self) -> Any:
-        return self.how.number(S.One)
+    def _sum(self, node: Any, contributions: Mapping[Place, Any]) -> Any:
+        """What all users pass on to a node; None if that is nothing."""
+        if node == self.backward.flow.cost:
+            return self.how.number(S.One)
+        places = [(user, node) for user in self.backward.flow.users[node]]
+        values = [contributions.get(place, self.contributions.get(place)) for place in places]
+        kept = [value for value in values if value is not None]
+        return reduce(add_, kept) if kept else None
 
-    def _share(self, expression: Any, known: dict[Any, Any]) -> Any:
+    def _share(self, expression: Any, known: dict[Any, Any], part: Any) -> Any:
         if expression == 0:
-            return 0.0
-        for node in _without(expression, self.backward.errors):
+            return 0 * np.asarray(self.values[part])
+        for node in self._free(expression):
             if node not in self.values:
                 parts = [self.values[part] for part in quantities(node)]
                 self.values[node] = self.evaluation.combined(node, parts, self.how)
         return self.evaluation.value(expression, ChainMap({}, known, self.values), self.how)  # type: ignore[arg-type]
 
+    def _free(self, expression: Any) -> list[Any]:
+        if expression not in self.free:
+            self.free[expression] = _without(expression, self.stand_ins)
+        return self.free[expression]
+
     def gradients(self, errors: Mapping[Any, Any]) -> dict[str, Any]:
         """∂J/∂W of every parameter by its name."""
-        return {
-            str(p.name): errors[p] if p in errors else 0 * np.asarray(self.values[p]) for p in self.backward.wrt
-        }
+        return {str(p.name): errors[p] if p in errors else 0 * np.asarray(self.values[p]) for p in self.backward.wrt}
 
 
 def _stand_in(k: int, node: Any) -> Any:
@@ -143,9 +169,8 @@ def _stand_in(k: int, node: Any) -> Any:
     return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
 
-def _without(expression: Any, errors: Mapping[Any, Any]) -> list[Any]:
+def _without(expression: Any, stand_ins: set[Any]) -> list[Any]:
     """The parts of an expression in which no adjoint stands, parts before wholes."""
-    stand_ins = set(errors.values())
     free: dict[Any, bool] = {}
     for node in postorder(expression):
         free[node] = node not in stand_ins if is_name(node) else all(free[part] for part in quantities(node))

@@ -73,6 +73,8 @@ class Explainer:
 
     def explanation(self) -> tuple[Explanation, ...]:
         """One mistake that explains all, or two, or one for each wrong gradient that has one."""
+        if not self.wrong:
+            return ()
         for search in (self._one, self._updated, self._two):
             found = next(search(), None)
             if found is not None:

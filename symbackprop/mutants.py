@@ -18,6 +18,7 @@ from symbackprop.forms import add, hadamard, transposed
 from symbackprop.functions import Applied, a
 from symbackprop.functions import z as z_
 from symbackprop.maps import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, sums
+from symbackprop.network import INPUT, ONE_HOT, TARGET
 from symbackprop.nodes import HadamardProduct, MatMul, Ones, Transpose, postorder, scaled, split
 from symbackprop.printing.text import text
 from symbackprop.shapes import is_matrix
@@ -55,10 +56,15 @@ def mutants(backward: Backward) -> list[Mutant]:
     >>> net = sb.mlp([2, 3, 1])
     >>> catalogue = mutants(Backward(net, net.parameters))
     >>> [mutant.words for mutant in catalogue if "left out" in mutant.words][:2]
-    ['with the factor 1/2 left out', 'with the factor 2 left out']
+    ['with the factor ½ left out', 'with the factor 2 left out']
     """
+    penalties = _penalties(backward)
     single: list[tuple[str, Place, Change]] = [
-        (row.__name__ + _template(change.words), share.place, change)
+        (
+            row.__name__ + _template(change.words),
+            share.place,
+            Change(_about(share, change.words, penalties), change.value),
+        )
         for row in ROWS
         for share in backward.shares.values()
         for change in row(share, backward)
@@ -74,6 +80,29 @@ def mutants(backward: Backward) -> list[Mutant]:
     )
     singles = (Mutant(change.words, {place: change.value}) for _, place, change in single)
     return [*singles, *_held(backward), *groups]
+
+
+def _penalties(backward: Backward) -> set[Any]:
+    """The quantities that depend on the parameters alone, and make a number that does: terms of a penalty."""
+    free: dict[Any, bool] = dict.fromkeys(backward.flow.order, True)
+    data = set(backward.network.of_role(INPUT, TARGET, ONE_HOT))
+    for node in backward.flow.order:
+        inner = backward.flow.made_by[node].free_symbols - {node}
+        free[node] = not inner & data and all(free.get(part, True) for part in (*inner, *backward.flow.parts[node]))
+    found: set[Any] = set()
+    for node in reversed(backward.flow.order):
+        users = backward.flow.users[node]
+        if free[node] and node not in backward.wrt and (not is_matrix(node) or (users and found.issuperset(users))):
+            found.add(node)
+    return found
+
+
+def _about(share: Share, words: str, penalties: set[Any]) -> str:
+    """The words, with the penalty named where it is about one."""
+    if share.user not in penalties and share.part not in penalties:
+        return words
+    whose = ", ".join(sorted(str(s) for s in share.part.free_symbols if is_name(s) and is_matrix(s)))
+    return f"{words} (the L2 penalty on {whose})" if whose else f"{words} (the L2 penalty)"
 
 
 def _template(words: str) -> str:
@@ -94,7 +123,8 @@ def _held(backward: Backward) -> Iterator[Mutant]:
     inner = [node for node in flow.order if node != flow.cost and node not in backward.wrt]
     named = [node for node in inner if is_name(node) or _is_statistic(flow.made_by[node])]
     for node in named:
-        yield Mutant(f"with {text(node)} held constant", cut=frozenset([node]))
+        what = "held constant" if _is_statistic(flow.made_by[node]) else "held constant: the path through it is missing"
+        yield Mutant(f"with {text(node)} {what}", cut=frozenset([node]))
     statistics = [node for node in named if _is_statistic(flow.made_by[node])]
     if len(statistics) > 1:
         names = ", ".join(text(node) for node in statistics if is_name(node)) or "the statistics"
@@ -119,7 +149,10 @@ def _factors(value: Any) -> Iterator[tuple[Any, Any]]:
             inner = split(factor)
             for number, rest in _of_number(inner[0]):
                 yield number, scaled(coefficient, hadamard(*core.args[:i], scaled(rest, inner[1]), *core.args[i + 1 :]))
-            yield inner[1], scaled(coefficient, hadamard(*core.args[:i], scaled(inner[0], _ones(factor)), *core.args[i + 1 :]))
+            yield (
+                inner[1],
+                scaled(coefficient, hadamard(*core.args[:i], scaled(inner[0], _ones(factor)), *core.args[i + 1 :])),
+            )
     elif not is_matrix(value):
         yield from _of_number(value)
 
@@ -149,7 +182,7 @@ def factor_left_out(share: Share, _: Backward) -> Iterator[Change]:
         if factor == -1:
             continue
         if not _has_error(factor, share) and factor != share.error:
-            yield Change(f"with {_called(factor)} left out", rest)
+            yield Change(f"with {_called(factor)} left out{_meaning(factor)}", rest)
 
 
 def factor_twice(share: Share, _: Backward) -> Iterator[Change]:
@@ -157,11 +190,24 @@ def factor_twice(share: Share, _: Backward) -> Iterator[Change]:
         if factor == -1 or _has_error(factor, share):
             continue
         twice = hadamard(share.value, factor) if is_matrix(factor) else _times(factor, share.value)
-        yield Change(f"with {_called(factor)} twice", twice)
+        yield Change(f"with {_called(factor)} applied twice", twice)
 
 
 def _called(factor: Any) -> str:
-    return text(factor) if is_matrix(factor) or not factor.is_number else f"the factor {text(factor)}"
+    if _is_slope(factor):
+        return f"the derivative {text(factor)}"
+    return text(factor) if is_matrix(factor) else f"the factor {text(factor)}"
+
+
+def _meaning(factor: Any) -> str:
+    """What it is that is missing."""
+    if _is_slope(factor):
+        return ", the slope of the activation"
+    return ": a sum, not a mean" if not is_matrix(factor) and (1 / factor).is_Symbol and (1 / factor).is_integer else ""
+
+
+def _is_slope(factor: Any) -> bool:
+    return isinstance(factor, Elementwise | Applied) and factor.function.order > 0
 
 
 def _times(number: Any, value: Any) -> Any:
@@ -169,7 +215,7 @@ def _times(number: Any, value: Any) -> Any:
 
 
 def sign(share: Share, _: Backward) -> Iterator[Change]:
-    yield Change(f"with the wrong sign in what comes from {text(share.user)} to {text(share.part)}", -share.value)
+    yield Change(f"with the wrong sign in what {text(share.user)} passes on to {text(share.part)}", -share.value)
 
 
 def another_factor(share: Share, backward: Backward) -> Iterator[Change]:
@@ -179,8 +225,11 @@ def another_factor(share: Share, backward: Backward) -> Iterator[Change]:
         return
     what = text(share.user) if at_the_cost else f"the gradient by {text(share.part)}"
     for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
-        yield Change(f"with a factor {text(factor)} too many in {what}", _times(factor, share.value))
-        yield Change(f"with {what} divided by {text(factor)}", _times(1 / factor, share.value))
+        many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
+        if factor == 2:
+            many, few = "twice as large as it should be", "half as large as it should be"
+        yield Change(f"with {what} {many}", _times(factor, share.value))
+        yield Change(f"with {what} {few}", _times(1 / factor, share.value))
 
 
 def _whole_sizes(backward: Backward) -> list[Integer]:
@@ -210,7 +259,11 @@ def slope_of_the_output(share: Share, _: Backward) -> Iterator[Change]:
     output = share.user if is_name(share.user) else share.expression
     if f.prime.expression.is_number:
         return
-    yield Change(f"with {text(f.prime(output))} for {text(f.prime(z))}", _with_slope(share, f.prime(output)))
+    words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
+    yield Change(
+        f"with the derivative of the activation instead of the pre-activation: {words}",
+        _with_slope(share, f.prime(output)),
+    )
 
 
 def function_for_slope(share: Share, _: Backward) -> Iterator[Change]:
@@ -219,7 +272,8 @@ def function_for_slope(share: Share, _: Backward) -> Iterator[Change]:
         return
     f, z = found
     output = share.user if is_name(share.user) else share.expression
-    yield Change(f"with {text(output)} for the derivative {text(f.prime(z))}", _with_slope(share, output))
+    words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
+    yield Change(words, _with_slope(share, output))
 
 
 def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
@@ -235,7 +289,7 @@ def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
     variants |= {f"{text(part)} of a = {text(output)}": (part, output) for part in _simpler(form)}
     for words, (expression, argument) in variants.items():
         slope = _polynomial(expression, argument)
-        yield Change(f"with {words} for {right}", _with_slope(share, slope))
+        yield Change(f"with {words} in place of the derivative {right}", _with_slope(share, slope))
 
 
 def _simpler(form: Expr) -> list[Expr]:
@@ -270,9 +324,11 @@ def transpose(share: Share, _: Backward) -> Iterator[Change]:
     coefficient, factors = found
     for i, factor in enumerate(factors):
         turned = transposed(factor)
-        words = f"with {text(turned)} for {_shown(share, factor)}"
+        words = f"with {_shown(share, turned)} in place of {_shown(share, factor)}: a transpose"
         yield Change(words, scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :])))
-    whole = f"with {text(share.part)} transposed" if is_name(share.part) else "with a product transposed"
+    whole = (
+        f"with the gradient by {text(share.part)} transposed" if is_name(share.part) else "with a product transposed"
+    )
     yield Change(whole, scaled(coefficient, transposed(MatMul(*factors))))
 
 
@@ -312,7 +368,7 @@ def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
             if is_matrix(other) and other.shape == symbol.shape and other != symbol
         ]
         for other in others[:_MOST_NEIGHBOURS]:
-            yield Change(f"with {text(other)} for {text(symbol)}", share.value.xreplace({symbol: other}))
+            yield Change(f"with {text(other)} in place of {text(symbol)}", share.value.xreplace({symbol: other}))
 
 
 # Sums, softmax, paths
@@ -322,7 +378,9 @@ def other_axis(share: Share, _: Backward) -> Iterator[Change]:
     if isinstance(share.expression, Broadcast):
         axis = share.expression.axis
         wrong = sums(share.error, 1 - axis)
-        yield Change(f"with the sum over the {('columns', 'rows')[axis]} for the one over the {('rows', 'columns')[axis]}", wrong)
+        yield Change(
+            f"with the sum over the {('columns', 'rows')[axis]} for the one over the {('rows', 'columns')[axis]}", wrong
+        )
         yield Change("with the sum over the wrong axis", transposed(wrong))
 
 
@@ -346,7 +404,8 @@ def softmax_jacobian(share: Share, _: Backward) -> Iterator[Change]:
 def path_left_out(share: Share, backward: Backward) -> Iterator[Change]:
     """One of several ways in which a quantity changes the cost is forgotten."""
     if len(backward.flow.users[share.part]) > 1:
-        yield Change(f"with the path from {text(share.part)} through {_user(share, backward)} left out", S.Zero)
+        words = f"with the path from {text(share.part)} through {_user(share, backward)} left out"
+        yield Change(words, S.Zero)
 
 
 def _user(share: Share, backward: Backward) -> str:

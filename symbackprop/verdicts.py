@@ -15,4 +15,6 @@ class Judged:
     """A result with a `verdict`, which is no yes or no: an `assert` of it would pass by accident."""
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a check has more than two verdicts; compare .verdict, as in check.verdict == 'right', or print it")
+        raise TypeError(
+            "a check has more than two verdicts; compare .verdict, as in check.verdict == 'right', or print it"
+        )

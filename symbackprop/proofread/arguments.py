@@ -1,10 +1,11 @@
 """What is said about the arguments of a person's functions: shapes, class labels, hyperparameters, constants."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from symbackprop.errors import ArgumentError, listed, nearest
+from symbackprop.errors import ArgumentError, NameInUseError, listed, nearest
 from symbackprop.network import Network
 from symbackprop.proofread.sizes import Sizes
 
@@ -38,17 +39,32 @@ class Given:
         """A network with these arguments and no equation yet."""
         network = Network()
         for name, shape in self.every_shape.items():
-            if not shape:
-                (network.scalar if name not in self.wrt else _as_parameter(network))(name)
+            said = network_name(name)
+            if not shape and name not in self.wrt:
+                network.scalar(said)
                 continue
-            size = [sizes.dimension(n) for n in (1, *shape)[-2:]]
+            size = [sizes.dimension(n) for n in (1, 1, *shape)[-2:]]
             kind = network.parameter if name in self.wrt else network.target if is_target(name) else network.input
-            (network.one_hot if name in self.labels else kind)(name, *size)
+            (network.one_hot if name in self.labels else kind)(said, *size)
         return network
 
+    def with_labels(self, values: Mapping[str, Any]) -> "Given":
+        """The same where labels are these numbers."""
+        shapes = {name: shape for name, shape in self.shapes.items() if name not in self.labels}
+        chosen = {name: values[name] for name in self.labels}
+        return replace(self, shapes=shapes, labels={}, constants={**self.constants, **chosen})
 
-def _as_parameter(network: Network) -> Any:
-    return lambda name: network.parameter(name, 1, 1)
+
+@cache
+def network_name(name: str) -> str:
+    """What an argument is called in a network, where some names are taken."""
+    for said in (name, *(f"{name}_{k}" for k in range(1, 9))):
+        try:
+            Network().input(said, 2, 3)
+        except NameInUseError:
+            continue
+        return said
+    raise ArgumentError(f"{name} cannot be the name of an argument here")
 
 
 def is_target(name: str) -> bool:
@@ -84,8 +100,30 @@ def given(
     clash = [name for name in (*drawn, *constants) if every.get(name, ()) != ()]
     if clash:
         raise ArgumentError(f"{listed(clash)} has a shape and is a scalar too; say one of both")
+    every, classes = _renamed(every, dict(labels or {}))
     kept = {name: shape for name, shape in every.items() if name not in drawn}
-    return Given(kept, named, dict(labels or {}), tuple(dict.fromkeys(drawn)), constants, tuple(own))
+    return Given(kept, named, classes, tuple(dict.fromkeys(drawn)), constants, tuple(own))
+
+
+def _renamed(
+    shapes: dict[str, tuple[Any, ...]], labels: dict[str, Any]
+) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+    """The shapes with other names for dimensions that are called as an argument, or as a network must not have it."""
+    names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
+    new = {n: n for n in names}
+    for n in names:
+        try:
+            Network().input("X" if n != "X" else "Z", n, 2)
+            taken = n in shapes
+        except NameInUseError:
+            taken = True
+        if taken:
+            new[n] = next(said for k in range(1, 99) if (said := f"{n}_{k}") not in shapes and said not in names)
+
+    def said(size: Any) -> Any:
+        return new.get(size, size)
+
+    return {name: tuple(map(said, shape)) for name, shape in shapes.items()}, {n: said(c) for n, c in labels.items()}
 
 
 def _attributes(given: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:

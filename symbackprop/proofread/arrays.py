@@ -6,7 +6,7 @@ Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,17 @@ import numpy as np
 from symbackprop import arithmetic
 from symbackprop.nodes import Eye, Ones, Zeros, scaled
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.graph import Graph, Node
+from symbackprop.proofread.graph import Graph, Node, needed
 from symbackprop.proofread.sizes import Sizes
 from symbackprop.proofread.untraceable import Untraceable
+from symbackprop.prove.numbers import IN_FLOATS, Evaluation
 
+NO_NUMBER = "a number is wanted of a quantity, as float() does"
+_EQUALITY = "two quantities are compared for equality"
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """What arrays of one run share: what the sizes mean, the graph, and what NumPy's functions and `x[…]` do."""
 
@@ -29,6 +32,19 @@ class Run:
     graph: Graph
     numpy: Any
     indexing: Any
+    values: dict[Any, Any] | None = None  # of the arguments, by symbol: what depends on numbers is decided by these
+    conditions: list[str] = field(default_factory=list)  # what was decided
+
+    def number(self, array: "Array", what: str) -> Any:
+        """The numbers of an array, where there are some."""
+        if self.values is None:
+            raise Untraceable(what)
+        evaluation = Evaluation({})
+        for node in needed([array.node]):
+            if node.symbol not in self.values:
+                value = node.symbol if node.operation is None else node.operation(*_symbols(node), *node.options)
+                self.values[node.symbol] = evaluation.value(value, self.values, IN_FLOATS)
+        return np.asarray(self.values[array.node.symbol]).reshape(array.shape)
 
     def array(self, symbol: Any, rank: int) -> "Array":
         return Array(self, self.graph.leaf(symbol, rank))
@@ -72,6 +88,10 @@ class Run:
         rows, columns = (self.sizes.length(int(n)) for n in (1, *shape)[-2:])
         value = Zeros(rows, columns) if number == 0 else scaled(self.sizes.number(number), Ones(rows, columns))
         return Array(self, self.graph.leaf(value, len(shape)))
+
+
+def _symbols(node: Node) -> list[Any]:
+    return [part.symbol for part in node.parts]
 
 
 def holds_array(value: Any) -> bool:
@@ -189,10 +209,11 @@ class Array:
         return Mask(self.run, self.combined(op.not_above, other, reflected=True).node)
 
     def __eq__(self, other: Any) -> Any:
-        raise Untraceable("two quantities are compared for equality")
+        theirs = self.run.number(other, _EQUALITY) if isinstance(other, Array) else other
+        return self.run.number(self, _EQUALITY) == theirs
 
     def __ne__(self, other: Any) -> Any:
-        raise Untraceable("two quantities are compared for equality")
+        return ~(self == other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -272,7 +293,7 @@ class Array:
     # what has no numbers
 
     def __float__(self) -> float:
-        raise Untraceable("a number is wanted of a quantity, as float() does")
+        raise Untraceable(NO_NUMBER)
 
     __int__ = __float__
     __index__ = __float__
@@ -284,7 +305,9 @@ class Array:
         raise Untraceable("a list of numbers is wanted of a quantity")
 
     def __bool__(self) -> bool:
-        raise Untraceable("what is done depends on the numbers")
+        truth = bool(self.run.number(self, "what is done depends on the numbers"))
+        self.run.conditions.append(f"{self.node.serial}: {truth}")
+        return truth
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise Untraceable("an array of numbers is wanted of a quantity")
@@ -351,6 +374,53 @@ class Labels(Array):
     combined = made
 
 
+class Flattened(Array):
+    """The entries of a matrix one after the other; `node` is the matrix."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (int(np.prod(super().shape)),)
+
+    @property
+    def ndim(self) -> int:
+        return 1
+
+    @property
+    def matrix(self) -> Array:
+        return Array(self.run, self.node)
+
+    def reshape(self, *shape: Any, **_: Any) -> Array:
+        return self.matrix.reshape(*shape)
+
+    def made(self, operation: Callable[..., Any], *others: Any, rank: int | None = None, options: Any = ()) -> Array:
+        if rank == 0 or not others:
+            found = self.matrix.made(operation, *others, rank=rank, options=options)
+            return Flattened(self.run, found.node) if found.ndim == 2 else found
+        raise Untraceable("the entries of a matrix are put one after the other")
+
+    def combined(self, operation: Callable[..., Any], other: Any, *, reflected: bool = False) -> Array:
+        same = isinstance(other, Flattened) and other.matrix.shape == self.matrix.shape
+        if not same and np.ndim(other) and not (isinstance(other, Array) and other.ndim == 0):
+            raise Untraceable("the entries of a matrix are put one after the other")
+        theirs = other.matrix if isinstance(other, Flattened) else other
+        return Flattened(self.run, self.matrix.combined(operation, theirs, reflected=reflected).node)
+
+    def reduced(self, name: str, axis: Any = None, keepdims: bool = False) -> Array:
+        return self.matrix.reduced(name)
+
+    def __getitem__(self, key: Any) -> Array:
+        raise Untraceable("the entries of a matrix are put one after the other")
+
+
+class Vector:
+    """Several arrays one after the other, as optimisers want all gradients; nothing can be computed with it."""
+
+    def __init__(self, pieces: list[Array]):
+        self.pieces = pieces
+        self.shape = (sum(piece.size for piece in pieces),)
+        self.size = self.shape[0]
+
+
 def _correction(array: Array, axis: Any, ddof: int) -> Any:
     count = array.size if axis is None else array.shape[int(axis)]
     if not ddof:
@@ -366,6 +436,8 @@ def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
     """The same entries in another shape: axes of one entry come and go, a matrix of one column becomes a row."""
     if shape == array.shape:
         return array.copy()
+    if shape == (array.size,) and array.ndim == 2 and 1 not in array.shape:
+        return Flattened(array.run, array.node)
     if [n for n in shape if n != 1] != [n for n in array.shape if n != 1] or len(shape) > 2:
         raise Untraceable(f"an array of shape {array.shape} is put into the shape {shape}")
     rank = len(shape)
@@ -388,6 +460,10 @@ def product(run: Run, a: Any, b: Any) -> Array:
     ranks = left.ndim, right.ndim
     if 0 in ranks:
         return left * right
+    if isinstance(a, Flattened) and isinstance(b, Flattened) and a.matrix.shape == b.matrix.shape:
+        return a.matrix.made(op.product_of_rows, b.matrix, rank=0)
+    if isinstance(a, Flattened) or isinstance(b, Flattened):
+        raise Untraceable("the entries of a matrix are put one after the other")
     if ranks == (1, 1):
         return left.made(op.product_of_rows, right, rank=0)
     if left.shape[-1] != right.shape[0]:

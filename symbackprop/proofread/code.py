@@ -1,9 +1,10 @@
 """Proofreading gradient code: it is read as far as it can be, compared with what is derived, and run."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from symbackprop.backward import AtAPoint, Backward
@@ -12,15 +13,17 @@ from symbackprop.check.report import GradientCheck
 from symbackprop.errors import ArgumentError, SymbackpropError
 from symbackprop.explanation import Explainer, Explanation
 from symbackprop.network import Network
-from symbackprop.proofread.arguments import Given, given
+from symbackprop.proofread.arguments import Given, given, network_name
 from symbackprop.proofread.calls import Code
 from symbackprop.proofread.comparison import Exact, compared, first_difference
-from symbackprop.proofread.drawing import Drawn, as_functions, copied, defined, distinct
+from symbackprop.proofread.drawing import Drawn, as_functions, as_matrix, copied, distinct, points
 from symbackprop.proofread.report import CodeCheck, Level
 from symbackprop.proofread.trace import Trace, trace
 from symbackprop.proofread.untraceable import Untraceable
+from symbackprop.prove.numbers import DIGITS, IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.verdicts import Verdict
 
+_SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
 _AGREES = 1e-8  # relative: what is read must have the values that the code has
 
 
@@ -116,6 +119,32 @@ def check_code(
     return _Proofreading(code, told, network, np.random.default_rng(seed)).result()
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What one point says: how the code was read there, its numbers, and both compared with the derivation."""
+
+    given: Given  # where labels are numbers, if the code was read entry by entry
+    point: Drawn
+    level: Level
+    read: Trace | None
+    network: Network | None
+    check: GradientCheck
+    exact: Exact | None
+
+    @property
+    def formulas(self) -> Trace | None:
+        return self.read if self.read is not None and self.read.gradients is not None else None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.exact is None:
+            opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
+            return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
+        if self.exact.all_right:
+            return Verdict.WRONG if self.check.verdict == Verdict.WRONG else Verdict.RIGHT
+        return Verdict.CONVENTION if all(self.exact.opposite.values()) else Verdict.WRONG
+
+
 @dataclass
 class _Proofreading:
     code: Code
@@ -124,105 +153,124 @@ class _Proofreading:
     rng: np.random.Generator
 
     def result(self) -> CodeCheck:
-        sizes = distinct(self.given)
-        level, read, reasons = self._read(sizes)
-        network = read.network if read is not None else self.network
-        point, failure = self._point(sizes, network)
-        check = self._checked(point)
-        formulas = read if read is not None and read.gradients is not None else None
-        exact = compared(formulas, self.rng) if formulas is not None else None
-        verdict = _verdict(check, exact)
-        notes = [*(read.notes if read is not None else ()), *reasons, *failure]
-        mistake, first = "", None
-        if verdict == Verdict.WRONG:
-            mistake, first = self._mistake(network, formulas, point, check)
+        general, reasons = self._general()
+        network = general.network if general is not None else self.network
+        looks = []
+        for point in self._points(network, reasons):
+            looks.append(self._look(general, point, reasons))
+            if looks[-1].verdict == Verdict.WRONG:
+                break
+        order = (Verdict.WRONG, Verdict.UNDECIDED, Verdict.CONVENTION, Verdict.RIGHT)
+        look = min(looks, key=lambda each: order.index(each.verdict))
+        return self._said(look, list(dict.fromkeys(reasons)))
+
+    def _said(self, look: _Look, reasons: list[str]) -> CodeCheck:
+        verdict, formulas = look.verdict, look.formulas
+        notes = [*(look.read.notes if look.read is not None else ()), *reasons]
         if verdict == Verdict.CONVENTION:
             notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")
+        mistake, first = self._mistake(look) if verdict == Verdict.WRONG else ("", None)
         return CodeCheck(
             verdict,
-            level if formulas is not None else Level.NUMBERS,
+            look.level,
             mistake,
             first,
-            network,
+            look.network,
             formulas.quantities if formulas is not None else (),
             formulas.gradients if formulas is not None else None,
-            check,
-            _proof(exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
+            look.check,
+            _proof(look.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
             tuple(notes),
         )
 
-    def _read(self, sizes: Mapping[str, int]) -> tuple[Level, Trace | None, list[str]]:
-        """The code as formulas, or entry by entry, or not at all, with the reasons for what was not reached."""
-        reasons: list[str] = []
-        best: Trace | None = None
-        for level, fixed in ((Level.FORMULA, None), (Level.ENTRIES, sizes)):
+    def _general(self) -> tuple[Trace | None, list[str]]:
+        """The code as formulas for all sizes, or the reason why it is not read as that."""
+        try:
+            found = trace(self.code, self.given)
+        except Untraceable as reason:
+            return None, [f"not read as formulas for all sizes: {reason}"]
+        return found, [f"not read as formulas for all sizes: {found.problem}"] * bool(found.problem)
+
+    def _points(self, network: Network | None, reasons: list[str]) -> list[Drawn]:
+        """Random arguments at the first sizes at which the code does not fail."""
+        failures: dict[str, Exception] = {}
+        for smallest in _SMALLEST:
+            sizes = distinct(self.given, smallest)
             try:
-                found = trace(self.code, self.given, sizes=fixed)
+                found = points(self.code, self.given, sizes, self.rng, network)
+                as_functions(self.code, self.given)[1](**copied(found[0].values))
+            except SymbackpropError:
+                raise
+            except Exception as error:
+                failures[", ".join(f"{name}={n}" for name, n in sizes.items()) or "the given sizes"] = error
+                continue
+            at = ", ".join(f"{name}={n}" for name, n in sizes.items())
+            reasons += [f"the code fails at {where}, but not at {at}: {_told(e)}" for where, e in failures.items()][:1]
+            return found
+        where, error = next(iter(failures.items()))
+        raise ArgumentError(f"the code fails at {where}: {_told(error)}") from error
+
+    def _look(self, general: Trace | None, point: Drawn, reasons: list[str]) -> _Look:
+        cost, gradients = as_functions(self.code, self.given)
+        seed = int(self.rng.integers(2**31))
+        check = check_gradients(cost, gradients, point.params(self.given), data=point.data(self.given), seed=seed)
+        own = replace(self.given.with_labels(point.values), wrt=self.given.wrt)
+        readings = [
+            (Level.FORMULA, self.given, lambda: general),
+            (Level.ENTRIES, own, lambda: trace(self.code, own, point=point)),
+        ]
+        network = self.network
+        for level, given_, read in readings:
+            try:
+                found = read()
+                if found is None:
+                    continue
+                wrong = "" if self._agrees(found, given_, point) else "what was read has another value than the code"
             except Untraceable as reason:
-                reasons.append(f"not read as a {level}: {reason}")
+                found, wrong = None, str(reason)
+            if found is None or wrong:
+                reasons.append(f"not read at the level {level}: {wrong}")
                 continue
-            wrong = self._disagreement(found, sizes)
-            if wrong:
-                reasons.append(f"not read as a {level}: {wrong}")
-                continue
-            best = found if best is None or found.gradients is not None else best
+            network = found.network if network is None else network
             if found.gradients is not None:
-                return level, found, reasons
-            reasons.append(f"not read as a {level}: {found.problem}")
-        return Level.NUMBERS, best, reasons
+                with mpmath.workdps(DIGITS):
+                    exact: Exact | None = compared(found, self._at(found.network, given_, point, IN_DIGITS))
+                if exact is not None and not exact.all_right and check.verdict == Verdict.RIGHT and exact.at_a_kink:
+                    exact = None
+                return _Look(given_, point, level, found, found.network, check, exact)
+        return _Look(self.given, point, Level.NUMBERS, None, network, check, None)
 
-    def _disagreement(self, found: Trace, sizes: Mapping[str, int]) -> str:
-        """What was read must compute what the code computes."""
-        try:
-            point = defined(self.code, self.given, sizes, self.rng, found.network)
-            at = self._at(found.network, point)
-        except (ArgumentError, ValueError, TypeError) as reason:
-            return str(reason)
-        cost, gradients = as_functions(self.code, self.given)
+    def _agrees(self, found: Trace, given_: Given, point: Drawn) -> bool:
+        """Whether what was read computes what the code computes."""
+        at = self._at(found.network, given_, point)
         with np.errstate(all="ignore"):
-            theirs = cost(**copied(point.values))
-        if not np.isclose(theirs, float(at.values[found.network.cost.symbol]), rtol=_AGREES, atol=1e-300):
-            return "what was read has another value than the code"
-        return ""
+            theirs = as_functions(self.code, self.given)[0](**copied(point.values))
+        return bool(np.isclose(theirs, float(at.values[found.network.cost.symbol]), rtol=_AGREES, atol=1e-300))
 
-    def _at(self, network: Network, point: Drawn) -> AtAPoint:
-        parameters = tuple(network[name] for name in self.given.wrt)
+    def _at(self, network: Network, given_: Given, point: Drawn, how: Arithmetic = IN_FLOATS) -> AtAPoint:
+        parameters = tuple(network[network_name(name)] for name in given_.wrt)
         sizes = {dimension: point.sizes[str(dimension)] for dimension in network.dimensions}
-        return AtAPoint(Backward(network, parameters), sizes, point.symbols(network, self.given))
+        values = point.symbols(network, given_)
+        if how is IN_DIGITS:
+            values = {symbol: how.each(mpmath.mpf, value) for symbol, value in values.items()}
+        return AtAPoint(Backward(network, parameters), sizes, values, how)
 
-    def _point(self, sizes: Mapping[str, int], network: Network | None) -> tuple[Drawn, list[str]]:
-        try:
-            return defined(self.code, self.given, sizes, self.rng, network), []
-        except SymbackpropError:
-            raise
-        except Exception as error:
-            chosen = ", ".join(f"{name}={n}" for name, n in sizes.items())
-            raise ArgumentError(
-                f"the cost fails at {chosen or 'the given sizes'}: {type(error).__name__}: {error}"
-            ) from error
-
-    def _checked(self, point: Drawn) -> GradientCheck:
-        cost, gradients = as_functions(self.code, self.given)
-        return check_gradients(
-            cost, gradients, point.params(self.given), data=point.data(self.given), seed=int(self.rng.integers(2**31))
-        )
-
-    def _mistake(
-        self, network: Network | None, formulas: Trace | None, point: Drawn, check: GradientCheck
-    ) -> tuple[str, Any]:
+    def _mistake(self, look: _Look) -> tuple[str, Any]:
         """The mistake in words, and the first quantity that differs."""
         explained: tuple[Explanation, ...] = ()
         at = None
-        if network is not None:
-            at = self._at(network, point)
-            claimed = self._claimed(point)
+        if look.network is not None:
+            at = self._at(look.network, look.given, look.point)
+            claimed = self._claimed(look.point)
             explained = Explainer(at, claimed).explanation() if claimed is not None else ()
-        words = [_in_words(e, network) for e in explained]
+        words = [_in_words(e, look.network) for e in explained]
         told = {name for e in explained for name in e.parameters}
-        words += [f"d{b.name}: {b.mistake}" for b in check.blocks if b.mistake and b.name not in told]
+        words += [
+            f"d{b.name}: {b.mistake}" for b in look.check.blocks if b.mistake and network_name(b.name) not in told
+        ]
         first = None
-        if formulas is not None and at is not None:
-            first = first_difference(formulas, at, explained[0].errors if explained else None)
+        if look.formulas is not None and at is not None:
+            first = first_difference(look.formulas, at, explained[0].errors if explained else None)
         return "; ".join(words), first
 
     def _claimed(self, point: Drawn) -> dict[str, Any] | None:
@@ -230,7 +278,11 @@ class _Proofreading:
         found = as_functions(self.code, self.given)[1](**copied(point.values))
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
-        return {name: np.asarray(value, float).reshape((1, *np.shape(value))[-2:]) for name, value in found.items()}
+        return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _in_words(explanation: Explanation, network: Network | None) -> str:
@@ -238,18 +290,6 @@ def _in_words(explanation: Explanation, network: Network | None) -> str:
     names = [f"d{cost}d{name}" for name in explanation.parameters]
     plural = "equal the right ones" if len(names) > 1 else "equals the right one"
     return f"{' and '.join(names)} {plural} {explanation.words}"
-
-
-def _verdict(check: GradientCheck, exact: Exact | None) -> Verdict:
-    if exact is None:
-        return Verdict.CONVENTION if _is_opposite(check) else check.verdict
-    if exact.all_right:
-        return Verdict.WRONG if check.verdict == Verdict.WRONG else Verdict.RIGHT
-    return Verdict.CONVENTION if all(exact.opposite.values()) else Verdict.WRONG
-
-
-def _is_opposite(check: GradientCheck) -> bool:
-    return bool(check.blocks) and all(block.mistake == "its sign is wrong" for block in check.blocks)
 
 
 def _proof(exact: Exact | None) -> str:

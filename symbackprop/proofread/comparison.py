@@ -9,17 +9,19 @@ import numpy as np
 from sympy import Expr
 
 from symbackprop.backprop import backpropagate
-from symbackprop.backward import AtAPoint, Backward
+from symbackprop.backward import AtAPoint
+from symbackprop.functions import Applied
+from symbackprop.maps import Elementwise
 from symbackprop.network import Network
 from symbackprop.printing.text import text
 from symbackprop.proofread.trace import Trace
 from symbackprop.prove.calculus import Calculus
 from symbackprop.prove.index_form import NoIndexForm
-from symbackprop.prove.numbers import DIGITS, IN_DIGITS, AtAKink, generic_point
+from symbackprop.prove.numbers import DIGITS
 from symbackprop.prove.recount import Recount
-from symbackprop.tape import Tape
 
 _AGREE = 40  # digits
+_NEAR = 1e-20
 _MOST_PROVED = 40  # quantities of the code
 
 
@@ -45,31 +47,38 @@ class Exact:
     opposite: Mapping[str, bool]
     where: str
     proved: bool
+    at_a_kink: bool
 
     @property
     def all_right(self) -> bool:
         return all(self.right.values())
 
 
-def compared(trace: Trace, rng: np.random.Generator) -> Exact | None:
-    """The gradients of the code against the derived ones in 50 digits; None where no point is away from the kinks."""
-    network = trace.network
-    tape = backpropagate(network, list(trace.gradients or {}))
+def compared(trace: Trace, at: AtAPoint) -> Exact:
+    """The gradients of the code against the derived ones, at a point in 50 digits."""
+    network, how = trace.network, at.how
     with mpmath.workdps(DIGITS):
-        try:
-            point = generic_point(network, rng)
-        except AtAKink:
-            return None
-        at = AtAPoint(Backward(network, tape.wrt), point.sizes, point.given, IN_DIGITS)
         values = values_of(trace, at)
         gradients = at.gradients(at.right)
-        claimed = {name: at.evaluation.value(g, values, IN_DIGITS) for name, g in (trace.gradients or {}).items()}
+        claimed = {name: at.evaluation.value(g, values, how) for name, g in (trace.gradients or {}).items()}
         right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
         opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
-    sizes = ", ".join(f"{d}={point.sizes[d]}" for d in network.dimensions)
+        at_a_kink = _is_at_a_kink(values)
+    sizes = ", ".join(f"{d}={at.evaluation.size(d)}" for d in network.dimensions)
     where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
-    proved = all(right.values()) and _is_proved(trace, tape)
-    return Exact(right, opposite, where, proved)
+    proved = all(right.values()) and _is_proved(trace)
+    return Exact(right, opposite, where, proved, at_a_kink)
+
+
+def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
+    """Whether a function stands where it has no derivative, as relu does at an entry that is 0 by construction."""
+    return any(
+        abs(entry - int(kink)) < _NEAR
+        for node in values
+        if isinstance(node, Elementwise | Applied)
+        for kink in node.function.row.kinks
+        for entry in np.ravel(values[node.args[1]])
+    )
 
 
 def values_of(trace: Trace, at: AtAPoint) -> dict[Any, Any]:
@@ -89,10 +98,11 @@ def same(one: Any, other: Any, digits: int) -> bool:
     return all(abs(x - y) <= scale * 10.0**-digits for x, y in zip(one.ravel(), other.ravel(), strict=True))
 
 
-def _is_proved(trace: Trace, tape: Tape) -> bool:
+def _is_proved(trace: Trace) -> bool:
     """Whether index calculus shows the gradients equal for all sizes."""
     if len(trace.quantities) > _MOST_PROVED:
         return False
+    tape = backpropagate(trace.network, list(trace.gradients or {}))
     known: dict[Any, Any] = {adjoint.symbol: adjoint.expression for adjoint in tape.adjoints}
     known |= {quantity.symbol: quantity.expression for quantity in trace.quantities}
     recount = Recount(trace.network)
@@ -117,9 +127,7 @@ def first_difference(trace: Trace, at: AtAPoint, mistaken: Mapping[Any, Any] | N
     """
     values = values_of(trace, at)
     changed = {
-        node: error
-        for node, error in (mistaken or {}).items()
-        if node in at.right and not _like(error, at.right[node])
+        node: error for node, error in (mistaken or {}).items() if node in at.right and not _like(error, at.right[node])
     }
     for quantity in trace.quantities:
         value = values[quantity.symbol]
@@ -159,7 +167,9 @@ def _right(network: Network, at: AtAPoint, node: Any) -> str:
     """The derived formula of ∂J/∂node, in the names of the derivation, each with what it stands for."""
     tape = backpropagate(network, [str(p.name) for p in at.backward.wrt])
     adjoints = {adjoint.of: adjoint for adjoint in tape.adjoints}
-    found: Expr | None = adjoints[node].expression if node in adjoints else tape.gradients.get(str(getattr(node, "name", "")))
+    found: Expr | None = (
+        adjoints[node].expression if node in adjoints else tape.gradients.get(str(getattr(node, "name", "")))
+    )
     if found is None:
         return f"the derived {_partial(network, node)}"
     used = [adjoint for adjoint in tape.adjoints if adjoint.symbol in found.free_symbols]
@@ -171,6 +181,7 @@ def _like(one: Any, other: Any) -> bool:
     """Equal, up to rounding; also up to the sign, and turned."""
     one, other = np.asarray(one, float), np.asarray(other, float)
     return any(
-        form.shape == other.shape and bool(np.allclose(form, other, rtol=1e-7, atol=1e-12 * np.max(np.abs(other), initial=0)))
+        form.shape == other.shape
+        and bool(np.allclose(form, other, rtol=1e-7, atol=1e-12 * np.max(np.abs(other), initial=0)))
         for form in (one, one.T)
     )

@@ -8,12 +8,12 @@ import numpy as np
 
 from symbackprop.network import Network
 from symbackprop.points import draws
-from symbackprop.proofread.arguments import Given, is_target
+from symbackprop.proofread.arguments import Given, is_target, network_name
 from symbackprop.proofread.calls import Code
 from symbackprop.proofread.returned import cost_in, gradients_in
 
 _SMALLEST = 3  # size of a dimension
-_ATTEMPTS = ("as it is", "all positive", "all between 0 and 1")
+AS_KNOWN, POSITIVE, SHARES, WIDE = range(4)  # as a network needs them, positive, from 0 to 1, or spread widely
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,23 @@ class Drawn:
     def symbols(self, network: Network, given: Given) -> dict[Any, Any]:
         """The values by the symbols of the network, as matrices, labels as one-hot rows."""
         found = {}
+        names = {network_name(name): name for name in self.values}
         for symbol in network.arguments:
-            name = str(symbol.name)
+            name = names[str(symbol.name)]
             value = self.values[name]
             if name in given.labels:
                 value = np.eye(self._classes(given, name))[value]
-            shape = getattr(symbol, "shape", ())
-            found[symbol] = np.asarray(value, dtype=float).reshape((1, *np.shape(value))[-2:]) if shape else float(value)
+            found[symbol] = as_matrix(value) if hasattr(symbol, "shape") else float(value)
         return found
 
     def _classes(self, given: Given, name: str) -> int:
         size = given.labels[name]
         return self.sizes[size] if isinstance(size, str) else int(size)
+
+
+def as_matrix(value: Any) -> Any:
+    """A number, a vector as a row, or a matrix, as a matrix."""
+    return np.asarray(value, dtype=float).reshape((1, 1, *np.shape(value))[-2:])
 
 
 def distinct(given: Given, smallest: int = _SMALLEST) -> dict[str, int]:
@@ -56,7 +61,7 @@ def distinct(given: Given, smallest: int = _SMALLEST) -> dict[str, int]:
 
 
 def drawn(
-    given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None, attempt: int = 0
+    given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None, kind: int = AS_KNOWN
 ) -> Drawn:
     """Random values of these sizes; where a network is known, such as its functions are defined for."""
     known = {} if network is None else draws(network, _named_sizes(network, sizes))
@@ -66,10 +71,10 @@ def drawn(
         if name in given.labels:
             classes = given.labels[name]
             values[name] = rng.integers(sizes[classes] if isinstance(classes, str) else classes, size=size)
-        elif attempt or name not in known:
-            values[name] = _plain(name, given, size, rng, attempt)
+        elif kind or network_name(name) not in known:
+            values[name] = _plain(name, given, size, rng, kind)
         else:
-            draw = known[name]
+            draw = known[network_name(name)]
             values[name] = getattr(rng, draw.method)(*draw.arguments, size)
     values |= {name: float(rng.uniform(0.1, 0.9)) for name in given.scalars}
     return Drawn(values, dict(sizes))
@@ -79,25 +84,32 @@ def _named_sizes(network: Network, sizes: Mapping[str, int]) -> dict[str, int]:
     return {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
 
 
-def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Generator, attempt: int) -> Any:
-    if attempt == 1:
+def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Generator, kind: int) -> Any:
+    if kind == WIDE:
+        return rng.normal(0, 2, size)
+    if kind == POSITIVE:
         return rng.uniform(0.5, 1.5, size)
-    if attempt == 2 or (is_target(name) and name not in given.wrt):
+    if kind == SHARES or (is_target(name) and name not in given.wrt):
         return rng.uniform(0.05, 0.95, size)
     return rng.normal(0, (size[0] if len(size) > 1 else 4) ** -0.5 if name in given.wrt else 1, size)
 
 
-def defined(
+def points(
     code: Code, given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
-) -> Drawn:
-    """Random values for which the cost is finite, if there are some."""
-    for attempt in range(len(_ATTEMPTS)):
-        found = drawn(given, sizes, rng, network, attempt)
-        with np.errstate(all="ignore"):
-            cost = np.asarray(cost_in(code.run({**copied(found.values), **given.constants}, gradient=False)[0]), float)
-        if np.all(np.isfinite(cost)):
-            return found
-    return drawn(given, sizes, rng, network)
+) -> list[Drawn]:
+    """Random values: ordinary ones, or such for which the cost is finite, and some that are spread more widely."""
+    ordinary = (drawn(given, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, SHARES))
+    first = next((point for point in ordinary if _is_finite(code, given, point)), None)
+    wide = drawn(given, sizes, rng, network, WIDE)
+    if first is None:
+        return [drawn(given, sizes, rng, network, AS_KNOWN)]
+    return [first, wide] if _is_finite(code, given, wide) else [first, drawn(given, sizes, rng, network, SHARES)]
+
+
+def _is_finite(code: Code, given: Given, point: Drawn) -> bool:
+    with np.errstate(all="ignore"):
+        cost = cost_in(code.run({**copied(point.values), **given.constants}, gradient=False)[0])
+        return bool(np.all(np.isfinite(np.asarray(cost, float))))
 
 
 def copied(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sympy import Expr, Integer
 
 from symbackprop.maps import COLUMNS, ROWS
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arrays import Array, Labels, Mask, Run, reshaped
+from symbackprop.proofread.arrays import Array, Labels, Mask, Run, reshaped, stacked
 from symbackprop.proofread.untraceable import Untraceable
 
 
@@ -39,9 +39,14 @@ def item(array: Array, key: Any) -> Array:
         return Selected(array.run, array.node)
     labelled = _labelled(array, key)
     if labelled is not None:
-        return array.made(op.picked, labelled, rank=1)
+        return array.made(op.picked, labelled[0], rank=1, options=(labelled[1],))
     if isinstance(key, Labels):
         return _looked_up(array, key)
+    places = _places(array, key)
+    if places is not None:
+        picked = [item(array, place) for place in places]
+        whole = stacked(array.run, picked)
+        return whole if not isinstance(key, tuple) or _is_whole(key[1:]) or whole.ndim == 1 else whole.T
     part = _part(array, key)
     found = array
     for axis, bounds in enumerate(part.bounds):
@@ -56,9 +61,14 @@ def with_item(array: Array, key: Any, value: Any) -> Array:
         return key.made(op.chosen, value, array, rank=array.ndim)
     labelled = _labelled(array, key)
     if labelled is not None:
-        return array.made(op.placed, labelled, value, rank=2)
+        return array.made(op.placed, labelled[0], value, rank=2, options=(labelled[1],))
     if isinstance(key, Labels):
         raise Untraceable("rows are changed that labels name")
+    places = _places(array, key)
+    if places is not None:
+        for k, place in enumerate(places):
+            array = with_item(array, place, value if np.ndim(value) < 1 else value[k])
+        return array
     part = _part(array, key)
     new = _fitted(array.run, value, part)
     rows, columns = part.bounds
@@ -69,16 +79,38 @@ def with_item(array: Array, key: Any, value: Any) -> Array:
     return array.made(op.replaced_rows, inner, rank=array.ndim, options=rows) if array.ndim == 2 else inner
 
 
-def _labelled(array: Array, key: Any) -> Array | None:
-    """The one-hot matrix of x[range(N), labels], None of another key."""
+def _labelled(array: Array, key: Any) -> tuple[Array, int] | None:
+    """The one-hot matrix of x[range(N), labels], and along which axis the labels name entries; None of another key."""
     if not (isinstance(key, tuple) and len(key) == 2 and array.ndim == 2):
         return None
     rows, labels = key
     if isinstance(labels, Labels) and is_range(rows, array.shape[0]):
-        return Array(array.run, labels.node)
+        return Array(array.run, labels.node), COLUMNS
     if isinstance(rows, Labels) and is_range(labels, array.shape[1]):
-        raise Untraceable("labels name rows")
+        return Array(array.run, rows.node), ROWS
     return None
+
+
+def _places(array: Array, key: Any) -> list[Any] | None:
+    """The single places that whole numbers in arrays name; None of another key, and of one that is all of an axis."""
+    keys = key if isinstance(key, tuple) else (key,)
+    several = [k for k, one in enumerate(keys) if _is_numbers(one)]
+    if not several or (len(several) == 1 and is_range(keys[several[0]], array.shape[several[0]])):
+        return None
+    count = max(len(keys[k]) for k in several)
+    lists = [list(one) if k in several else [one] * count for k, one in enumerate(keys)]
+    return [tuple(int(x) if isinstance(x, np.integer) else x for x in place) for place in zip(*lists, strict=True)]
+
+
+def _is_numbers(value: Any) -> bool:
+    kind = np.asarray(value).dtype.kind if isinstance(value, list | range | np.ndarray) else ""
+    if kind == "b":
+        raise Untraceable("entries are picked by an array of truth values")
+    return bool(kind in "iu" and kind and np.ndim(value) == 1)
+
+
+def _is_whole(keys: Any) -> bool:
+    return all(k == slice(None) for k in keys if isinstance(k, slice)) and any(isinstance(k, slice) for k in keys)
 
 
 def is_range(value: Any, size: int) -> bool:

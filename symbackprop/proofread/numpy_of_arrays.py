@@ -14,7 +14,19 @@ from symbackprop import arithmetic
 from symbackprop.linear_algebra import norm
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arrays import Array, Labels, Mask, Run, holds_array, outer, product, reshaped, stacked
+from symbackprop.proofread.arrays import (
+    Array,
+    Flattened,
+    Labels,
+    Mask,
+    Run,
+    Vector,
+    holds_array,
+    outer,
+    product,
+    reshaped,
+    stacked,
+)
 from symbackprop.proofread.einsum import einsum
 from symbackprop.proofread.untraceable import Untraceable
 
@@ -48,8 +60,7 @@ def _array(run: Run, value: Any) -> Array:
 
 
 def _equal(run: Run, a: Any, b: Any) -> Any:
-    """`labels[:, None] == np.arange(C)` is the one-hot matrix."""
-    raise Untraceable("two quantities are compared for equality")
+    return _array(run, a) == b
 
 
 def _where(run: Run, mask: Any, *chosen: Any) -> Array:
@@ -75,8 +86,10 @@ def _joined(axis: int) -> Function:
     return joined
 
 
-def _concatenate(run: Run, arrays: Any, axis: Any = 0, **_: Any) -> Array:
+def _concatenate(run: Run, arrays: Any, axis: Any = 0, **_: Any) -> Any:
     parts = [_array(run, value) for value in arrays]
+    if any(isinstance(part, Flattened) for part in parts):
+        return Vector([part.matrix if isinstance(part, Flattened) else part for part in parts])
     if len({part.ndim for part in parts}) > 1 or axis is None:
         raise Untraceable("arrays of different ranks are joined")
     rank = parts[0].ndim
@@ -172,6 +185,19 @@ def _sum(run: Run, x: Any, *args: Any, **kwargs: Any) -> Array:
     return _array(run, x).sum(*args, **kwargs)
 
 
+def _argument(name: str) -> Function:
+    """The place of the largest or smallest entry, where there are numbers to tell it."""
+
+    def place(run: Run, x: Any, axis: Any = None, **_: Any) -> Any:
+        return getattr(np, name)(run.number(_array(run, x), f"np.{name} is used"), axis=axis)
+
+    return place
+
+
+def _appended(run: Run, a: Any, b: Any, axis: Any = None) -> Any:
+    return _concatenate(run, (a, b), 0 if axis is None else axis)
+
+
 def _log_to(base: int) -> Function:
     return lambda run, x, **_: _applied("log")(run, x) / _applied("log")(run, run.filled((), base))
 
@@ -198,6 +224,7 @@ FUNCTIONS: dict[str, Function] = {
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
     "where": _where, "clip": _clip, "trace": _trace, "diag": _diag, "diagflat": _diag, "norm": _norm,
     "concatenate": _concatenate, "hstack": _hstack, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
+    "argmax": _argument("argmax"), "argmin": _argument("argmin"), "append": _appended,
     "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0), "full_like": _full_like,
     "array": _as_array, "asarray": _as_array, "asanyarray": _as_array, "ascontiguousarray": _as_array,
     "atleast_2d": _at_least_2d, "atleast_1d": _same, "expand_dims": _expanded, "broadcast_to": _broadcast_to,
@@ -263,9 +290,13 @@ class Numpy:
 
     def added_at(self, array: Any, places: Any, values: Any) -> None:
         """np.add.at: each label's row gets all that is added to it."""
-        if not (isinstance(places, Labels) and isinstance(array, Array)):
-            raise Untraceable("np.add.at with places that are no labels")
-        array.node = (array + Array(self.run, places.node).T @ values).node
+        if not isinstance(array, Array):
+            raise Untraceable("np.add.at of an array of numbers")
+        if isinstance(places, Labels):
+            array.node = (array + Array(self.run, places.node).T @ values).node
+            return
+        for k, place in enumerate(np.ravel(places)):
+            array[int(place)] = array[int(place)] + (values if np.ndim(values) < 1 else values[k])
 
     def filled(self, number: Any, real: Any, shape: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Any:
         if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:

@@ -91,14 +91,16 @@ def chosen(mask: Any, a: Any, b: Any) -> Any:
     return arithmetic.plus(arithmetic.times(mask, a), arithmetic.times(other, b))
 
 
-def picked(value: Any, one_hot: Any) -> Any:
-    """The entry of each row that a label names, as a row."""
-    return turned(sums(hadamard(value, one_hot), COLUMNS))
+def picked(value: Any, one_hot: Any, axis: int) -> Any:
+    """The entry of each row (axis 1), or of each column, that a label names, as a row."""
+    found = sums(hadamard(value, one_hot if axis == COLUMNS else turned(one_hot)), axis)
+    return turned(found) if axis == COLUMNS else found
 
 
-def placed(value: Any, one_hot: Any, new: Any) -> Any:
-    """A matrix with the entry of each row that a label names replaced by a number, or by the entries of a row."""
-    new = turned(new) if is_matrix(new) else new
+def placed(value: Any, one_hot: Any, new: Any, axis: int) -> Any:
+    """A matrix with the entries that labels name (see `picked`) replaced by a number, or by the entries of a row."""
+    new = turned(new) if is_matrix(new) and axis == COLUMNS else new
+    one_hot = one_hot if axis == COLUMNS else turned(one_hot)
     return arithmetic.plus(
         arithmetic.times(value, arithmetic.minus(Integer(1), one_hot)), arithmetic.times(one_hot, new)
     )

@@ -10,9 +10,10 @@ from symbackprop.network import ONE_HOT, SCALAR, Network
 from symbackprop.nodes import NamedMatrix
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arguments import Given
-from symbackprop.proofread.arrays import Array, Labels, Run, holds_array
+from symbackprop.proofread.arguments import Given, network_name
+from symbackprop.proofread.arrays import NO_NUMBER, Array, Labels, Run, holds_array
 from symbackprop.proofread.calls import Code
+from symbackprop.proofread.drawing import Drawn
 from symbackprop.proofread.graph import Graph, Node, needed, quantities
 from symbackprop.proofread.names import Names
 from symbackprop.proofread.numpy_of_arrays import FUNCTIONS, Numpy
@@ -45,18 +46,28 @@ class Trace:
     notes: tuple[str, ...] = ()
 
 
-def trace(code: Code, given: Given, *, gradient: bool = True, sizes: Mapping[str, int] | None = None) -> Trace:
-    """Run the code without numbers; with `sizes`, dimensions are these numbers, and loops run over them.
+def trace(code: Code, given: Given, *, gradient: bool = True, point: Drawn | None = None) -> Trace:
+    """Run the code without numbers; at a point, dimensions are numbers, loops run, and the values decide what is done.
 
     Raises Untraceable where the cost does what has no meaning for arrays without numbers.
     """
-    found = Sizes(given.every_shape, sizes)
+    try:
+        return _traced(code, given, gradient, point, {})
+    except Untraceable as reason:
+        if NO_NUMBER not in str(reason):
+            raise
+    return _traced(code, given, gradient, point, {"float": SoftFloat})
+
+
+def _traced(code: Code, given: Given, gradient: bool, point: Drawn | None, builtin: Mapping[str, Any]) -> Trace:
+    found = Sizes(given.every_shape, None if point is None else point.sizes)
     network = given.declared(found)
     numpy = Numpy()
-    run = numpy.run = Run(found, Graph(), numpy, indexing)
+    known = None if point is None else point.symbols(network, given)
+    run = numpy.run = Run(found, Graph(), numpy, indexing, known)
     values = {name: _argument(run, network, given, name) for name in given.every_shape} | dict(given.constants)
     names = Names()
-    builtin = {"sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
+    builtin = {**builtin, "sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
     with standing_in(code.functions, numpy, builtin) as spaces, names.noted():
         names.spaces = spaces
         cost, gradients, problem = _run(code, values, given, found, gradient)
@@ -71,14 +82,31 @@ def trace(code: Code, given: Given, *, gradient: bool = True, sizes: Mapping[str
     return Trace(network, *_of_gradient(network, gradients, equations, names), notes=notes)
 
 
+class _Soft(type):
+    """Python's float, which leaves arrays without numbers as they are."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, float)
+
+    def __call__(cls, value: Any = 0.0) -> Any:
+        return value if isinstance(value, Array) else float(value)
+
+
+class SoftFloat(float, metaclass=_Soft):
+    """What stands for `float` where a cost ends in it."""
+
+
 def _is_array(value: Any) -> bool:
     return isinstance(value, Array)
 
 
 def _argument(run: Run, network: Network, given: Given, name: str) -> Array:
-    kind = Labels if name in given.labels else Array
-    symbol = network[name]
-    return kind(run, run.graph.leaf(symbol, 2 if kind is Labels else len(given.every_shape[name])))
+    symbol, shape = network[network_name(name)], given.every_shape[name]
+    if name in given.labels:
+        return Labels(run, run.graph.leaf(symbol, 2))
+    if is_matrix(symbol) and not shape:  # a number to derive by
+        return Array(run, run.graph.leaf(symbol, 2)).made(op.entry, rank=0)
+    return Array(run, run.graph.leaf(symbol, len(shape)))
 
 
 def _run(code: Code, values: Any, given: Given, sizes: Sizes, gradient: bool) -> tuple[Any, Any, str]:
@@ -93,7 +121,7 @@ def _run(code: Code, values: Any, given: Given, sizes: Sizes, gradient: bool) ->
         found = _guarded(lambda: code.run(values))[1]
         shapes = {name: sizes.of(given.shapes[name]) for name in given.wrt}
         arrays = gradients_in(found, given.wrt, shapes)
-        return cost_in(cost), {name: _fitting(values[name], arrays[name], name) for name in given.wrt}, ""
+        return cost_in(cost), {network_name(n): _fitting(values[n], arrays[n]) for n in given.wrt}, ""
     except Untraceable as reason:
         return cost_in(cost), None, f"in the gradient, {reason}"
 
@@ -107,13 +135,15 @@ def _guarded(call: Any) -> Any:
         raise Untraceable(f"{type(error).__name__}: {error}") from None
 
 
-def _fitting(parameter: Array, gradient: Any, name: str) -> Node:
-    """The gradient in the shape of the parameter, if it has its size."""
-    node = parameter.run.node(gradient)
-    array = Array(parameter.run, node)
-    if array.shape == parameter.shape:
-        return node
-    return indexing.reshaped(array, parameter.shape).node
+def _fitting(parameter: Array, gradient: Any) -> Node:
+    """The gradient in the shape of the parameter's matrix, if it has its size; as it is otherwise, which is wrong."""
+    array = Array(parameter.run, parameter.run.node(gradient))
+    if not parameter.ndim:
+        return array.reshape(1, 1).node if array.size == 1 else array.node
+    try:
+        return indexing.reshaped(array, parameter.shape).node
+    except Untraceable:
+        return array.node
 
 
 def _as_number(run: Run, cost: Any) -> Node:

@@ -58,6 +58,7 @@ class Arithmetic:
     number: Callable[[Any], Any]  # of SymPy
     each: Callable[[Callable[[Any], Any], Any], Any]  # a function of each entry of an array
     filled: Callable[[Any], Any]  # of an array of whole numbers
+    dtype: type = object
 
 
 @cache
@@ -109,6 +110,7 @@ IN_FLOATS = Arithmetic(
     float,
     lambda function, array: function(array),
     lambda array: array,
+    float,
 )
 IN_SYMBOLS = Arithmetic(
     sympy.exp,
@@ -131,9 +133,9 @@ def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
     return M - how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
 
 
-def _line_by_line(function: Callable[..., Any], node: Any, M: Any) -> Any:
+def _line_by_line(how: Arithmetic, function: Callable[..., Any], node: Any, M: Any) -> Any:
     """A function of each row (axis 1) or column (axis 0), which gives a list."""
-    lines = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=object)
+    lines = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
     return lines if node.axis == COLUMNS else lines.T
 
 
@@ -189,8 +191,8 @@ MEANING: dict[type, Callable[..., Any]] = {
     Sums:                  lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
     Softmax:               _softmax,
     LogSoftmax:            _log_softmax,
-    Largest:               lambda how, node, M: _line_by_line(lambda *line: [how.largest(*line)], node, M),
-    AtLargest:             lambda how, node, M: _line_by_line(how.at_largest, node, M),
+    Largest:               lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
+    AtLargest:             lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
     LogSumExp:             lambda how, node, M: how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True)),
 }
