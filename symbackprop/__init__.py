@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from symbackprop.errors import NotNumericError as NotNumericError
     from symbackprop.errors import ShapeError as ShapeError
     from symbackprop.errors import SymbackpropError as SymbackpropError
+    from symbackprop.explanation import likely_mistake as likely_mistake
     from symbackprop.forms import hadamard as hadamard
     from symbackprop.forms import ones as ones
     from symbackprop.forms import power as power
@@ -131,6 +132,7 @@ _HOMES = {
     "network": ("Equation", "Network"),
     "network_text": ("parse_network",),
     "points": ("random_values",),
+    "explanation": ("likely_mistake",),
     "proofread.code": ("check_code", "network_from_function"),
     "proofread.report": ("CodeCheck",),
     "prove.report": ("Verification",),

@@ -14,6 +14,7 @@ from typing import Any
 
 import symbackprop as sb
 from symbackprop.errors import SymbackpropError
+from symbackprop.proofread.command import add_options, proofread
 
 AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
 
@@ -30,6 +31,7 @@ examples:
   symbackprop generate -o grads.py --tests
   symbackprop check --sizes D-H-K --activation relu --l2 lam
   symbackprop check mine.py:cost mine.py:gradient --data data.npz
+  symbackprop proofread mine.py:cost mine.py:gradient --shapes X=N,D y=N,K W=D,K --wrt W
   symbackprop report -o report.html
 """
 
@@ -104,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=_seed, default=0, help="for what is drawn at random (default: 0)")
     check.add_argument("--json", action="store_true", help="the report as data")
     _output_option(check)
+
+    proofread = _command(commands, "proofread", _proofread, "read your own gradient code, and say where it is wrong")
+    add_options(proofread)
+    _output_option(proofread)
 
     report = _command(commands, "report", _report, "write a page for a browser: steps, proofs, code, gradient check")
     _network_options(report)
@@ -312,6 +318,12 @@ def _check(args: argparse.Namespace) -> int:
         report = derivation.check(values, seed=args.seed)
     _write(args, _as_json(report.to_dict() | {"point": origin}) if args.json else f"{report}\npoint: {origin}")
     return AGREES if report.verdict == sb.Verdict.RIGHT else DISAGREES
+
+
+def _proofread(args: argparse.Namespace) -> int:
+    found = proofread(args)
+    _write(args, _as_json(found.to_dict()) if args.json else str(found))
+    return AGREES if found.verdict in (sb.Verdict.RIGHT, sb.Verdict.CONVENTION) else DISAGREES
 
 
 def _check_functions(args: argparse.Namespace) -> tuple[Any, str]:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.backward import AtAPoint
+from symbackprop.backward import AtAPoint, Backward
+from symbackprop.errors import ArgumentError, listed
 from symbackprop.mutants import Mutant, mutants
-from symbackprop.nodes import NamedMatrix
+from symbackprop.network import Network
+from symbackprop.nodes import MatMul, NamedMatrix, split
 from symbackprop.printing.text import text
+from symbackprop.shapes import is_matrix, shape_of, shape_text
 
 _CLOSE = 1e-7  # relative to the largest entry
 _MOST_PAIRED = 60  # mutants of which pairs are tried
@@ -25,6 +28,52 @@ class Explanation:
     words: str
     errors: Mapping[Any, Any]
     parameters: tuple[str, ...]  # whose gradients it explains
+
+    def sentence(self, cost: str) -> str:
+        """`dJdW1 equals the right one with …`."""
+        names = [f"d{cost}d{name}" for name in self.parameters]
+        return f"{listed(names)} {'equal the right ones' if len(names) > 1 else 'equals the right one'} {self.words}"
+
+
+def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mapping[str, Any]) -> str:
+    """What is wrong with gradients, from whatever code they come: which mistake in the derivation gives these numbers.
+
+    Args:
+        network: what was derived.
+        values: an array for every argument of the network, by name, at which the gradients were computed.
+        gradients: by the parameters' names.
+
+    Returns a sentence, or an empty one where the gradients are right or nothing known explains them.
+
+    Raises:
+        ArgumentError: names that are missing or unknown, or shapes that do not fit.
+
+    >>> import numpy as np, symbackprop as sb
+    >>> net = sb.mlp([2, 3, 1], cost="half_squared_error")
+    >>> values = sb.random_values(net, seed=0)
+    >>> right = sb.derive(net).to_numpy()(**values)
+    >>> likely_mistake(net, values, {"W1": right.dJdW1, "W2": 5 * right.dJdW2})
+    'dJdW2 equals the right one with the gradient by W2 too large by the factor N'
+    """
+    names = {str(symbol.name): symbol for symbol in network.arguments}
+    for name in names:
+        if name not in values:
+            raise ArgumentError(f"a value for {name} is missing; the arguments are {listed(names)}")
+    parameters = {str(p.name): p for p in network.parameters}
+    unknown = [name for name in gradients if name not in parameters]
+    if unknown or not gradients:
+        raise ArgumentError(f"{listed(unknown) or 'nothing'} is no parameter; the parameters are {listed(parameters)}")
+    given = {symbol: np.asarray(values[name], float) for name, symbol in names.items()}
+    sizes: dict[Any, int] = {}
+    for symbol, array in given.items():
+        shape = shape_of(symbol)
+        if array.ndim != len(shape) or any(
+            sizes.setdefault(s, n) != n for s, n in zip(shape, array.shape, strict=True)
+        ):
+            raise ArgumentError(f"{symbol.name} has shape {array.shape}, which does not fit {shape_text(shape)}")
+    at = AtAPoint(Backward(network, tuple(parameters[name] for name in gradients)), sizes, given)
+    found = Explainer(at, {name: np.asarray(gradient, float) for name, gradient in gradients.items()}).explanation()
+    return "; ".join(explanation.sentence(network.cost.name) for explanation in found)
 
 
 class Explainer:
@@ -75,7 +124,7 @@ class Explainer:
         """One mistake that explains all, or two, or one for each wrong gradient that has one."""
         if not self.wrong:
             return ()
-        for search in (self._one, self._updated, self._two):
+        for search in (self._one, self._penalized, self._updated, self._two):
             found = next(search(), None)
             if found is not None:
                 return (found,)
@@ -112,16 +161,36 @@ class Explainer:
         ranks = {str(p.name): order.index(p) for p in self.at.backward.wrt if p in self.at.right}
         return min(self.wrong, key=lambda name: ranks.get(name, len(order)))
 
+    def _penalized(self) -> Iterator[Explanation]:
+        """The penalty of one parameter on others, such as biases: c W of the cost, c b in the gradient."""
+        values = {str(p.name): np.asarray(self.at.values[p]) for p in self.at.backward.wrt}
+        for factor, owner in self._penalties():
+            if all(self.is_like(self.claimed[n], self.right[n] + factor * values[n]) for n in self.wrong):
+                words = (
+                    f"with the L2 penalty of {owner} on {' and '.join(self.wrong)} too, which the cost does not have"
+                )
+                yield Explanation(words, self.at.right, tuple(self.wrong))
+
+    def _penalties(self) -> Iterator[tuple[float, str]]:
+        """Each c for which c W is a part of the gradient by W."""
+        backward = self.at.backward
+        for (_, part), value in self.at.contributions.items():
+            if part in backward.wrt and value is not None:
+                own = np.asarray(self.at.values[part], float)
+                factor = float(np.sum(own * value) / np.sum(own * own))
+                if self.is_like(factor * own, value):
+                    yield factor, str(part.name)
+
     def _updated(self) -> Iterator[Explanation]:
         """Weights that were changed by a step downhill before the backward pass was done with them."""
         backward = self.at.backward
         for parameter in backward.wrt:
             places = [s for s in backward.shares.values() if parameter in s.value.free_symbols]
-            if not places:
-                continue
-            rate = self._rate(parameter, places)
-            if rate is not None:
-                yield rate
+            products = [s for s in places if isinstance(split(s.value)[1] if is_matrix(s.value) else s.value, MatMul)]
+            for chosen in (products, *([place] for place in places)):
+                found = self._rate(parameter, chosen) if chosen else None
+                if found is not None:
+                    yield found
 
     def _rate(self, parameter: Any, places: Any) -> Explanation | None:
         gradient = self.right[str(parameter.name)]

@@ -19,7 +19,7 @@ from symbackprop.functions import Applied, a
 from symbackprop.functions import z as z_
 from symbackprop.maps import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, sums
 from symbackprop.network import INPUT, ONE_HOT, TARGET
-from symbackprop.nodes import HadamardProduct, MatMul, Ones, Transpose, postorder, scaled, split
+from symbackprop.nodes import HadamardPower, HadamardProduct, MatMul, Ones, Transpose, postorder, scaled, split
 from symbackprop.printing.text import text
 from symbackprop.shapes import is_matrix
 
@@ -32,6 +32,7 @@ class Change:
 
     words: str
     value: Any
+    group: str = ""  # what must be alike too, where the same is done at other places
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def mutants(backward: Backward) -> list[Mutant]:
     ]
     alike: dict[str, list[tuple[Place, Change]]] = {}
     for kind, place, change in single:
-        alike.setdefault(kind, []).append((place, change))
+        alike.setdefault(kind + change.group, []).append((place, change))
     groups = (
         Mutant(_everywhere(changes), {place: change.value for place, change in changes})
         for changes in alike.values()
@@ -90,6 +91,8 @@ def _penalties(backward: Backward) -> set[Any]:
         inner = backward.flow.made_by[node].free_symbols - {node}
         free[node] = not inner & data and all(free.get(part, True) for part in (*inner, *backward.flow.parts[node]))
     found: set[Any] = set()
+    if free[backward.flow.cost]:
+        return found
     for node in reversed(backward.flow.order):
         users = backward.flow.users[node]
         if free[node] and node not in backward.wrt and (not is_matrix(node) or (users and found.issuperset(users))):
@@ -102,12 +105,20 @@ def _about(share: Share, words: str, penalties: set[Any]) -> str:
     if share.user not in penalties and share.part not in penalties:
         return words
     whose = ", ".join(sorted(str(s) for s in share.part.free_symbols if is_name(s) and is_matrix(s)))
-    return f"{words} (the L2 penalty on {whose})" if whose else f"{words} (the L2 penalty)"
+    kind = "L2 penalty" if any(map(_is_square, postorder(share.expression))) else "penalty"
+    return f"{words} (the {kind} on {whose})" if whose else f"{words} (the penalty)"
+
+
+def _is_square(node: Any) -> bool:
+    """W² or W ⊙ W, or a number that it makes."""
+    if isinstance(node, HadamardProduct):
+        return len(node.args) == 2 and node.args[0] == node.args[1]
+    return isinstance(node, HadamardPower) and node.args[1] == 2
 
 
 def _template(words: str) -> str:
     """What is alike in other layers and at other times."""
-    return re.sub(r"\d+", "#", words)
+    return re.sub(r"_?\d+", "", words)
 
 
 def _everywhere(changes: list[tuple[Place, Change]]) -> str:
@@ -203,7 +214,8 @@ def _meaning(factor: Any) -> str:
     """What it is that is missing."""
     if _is_slope(factor):
         return ", the slope of the activation"
-    return ": a sum, not a mean" if not is_matrix(factor) and (1 / factor).is_Symbol and (1 / factor).is_integer else ""
+    count = S.One if is_matrix(factor) else 1 / factor
+    return ": a sum, not a mean" if count.is_integer and (count.is_Symbol or count > 2) else ""
 
 
 def _is_slope(factor: Any) -> bool:
@@ -368,7 +380,14 @@ def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
             if is_matrix(other) and other.shape == symbol.shape and other != symbol
         ]
         for other in others[:_MOST_NEIGHBOURS]:
-            yield Change(f"with {text(other)} in place of {text(symbol)}", share.value.xreplace({symbol: other}))
+            words = f"with {text(other)} in place of {text(symbol)}"
+            yield Change(words, share.value.xreplace({symbol: other}), _distance(symbol, other))
+
+
+def _distance(symbol: Any, other: Any) -> str:
+    """How many layers or steps apart two quantities stand: h and h_2 are one step apart."""
+    numbers = [int(found[1]) if (found := re.search(r"(\d+)$", str(s.name))) else 1 for s in (symbol, other)]
+    return str(numbers[1] - numbers[0])
 
 
 # Sums, softmax, paths
@@ -404,7 +423,7 @@ def softmax_jacobian(share: Share, _: Backward) -> Iterator[Change]:
 def path_left_out(share: Share, backward: Backward) -> Iterator[Change]:
     """One of several ways in which a quantity changes the cost is forgotten."""
     if len(backward.flow.users[share.part]) > 1:
-        words = f"with the path from {text(share.part)} through {_user(share, backward)} left out"
+        words = f"with the path from {text(share.part)} through {_user(share, backward)} left out: a term is missing"
         yield Change(words, S.Zero)
 
 

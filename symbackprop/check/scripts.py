@@ -22,18 +22,40 @@ def function_at(place: str) -> Callable[..., Any]:
         ArgumentError: there is no such file or function, or the file fails as it runs.
     """
     path, _, name = place.rpartition(":")
-    if not path.endswith(".py") or not name.isidentifier():
+    if not path.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
         raise ArgumentError(f"{place}: a function is said as PATH.py:NAME, such as grads.py:cost")
     if not Path(path).is_file():
         raise ArgumentError(f"{place}: there is no file {path}")
     module = _module(Path(path))
-    found = getattr(module, name, None)
+    owner, _, method = name.rpartition(".")
+    holder = _instance(path, getattr(module, owner, None), owner) if owner else module
+    found = getattr(holder, method, None)
     if not callable(found):
-        functions = [n for n, value in vars(module).items() if inspect.isfunction(value)]
-        near = get_close_matches(name, functions, 1)
+        functions = [
+            n for n, value in inspect.getmembers(holder) if inspect.isfunction(value) or inspect.ismethod(value)
+        ]
+        near = get_close_matches(method, functions, 1)
         hint = f"did you mean {near[0]}?" if near else f"it has {listed(functions) if functions else 'none'}"
         raise ArgumentError(f"{path} has no function {name}: {hint}")
     return found
+
+
+_instances: dict[Any, Any] = {}  # methods that are named in one call are of one object
+
+
+def _instance(path: str, kind: Any, name: str) -> Any:
+    """An object of a class, made without arguments."""
+    if not isinstance(kind, type):
+        raise ArgumentError(f"{path} has no class {name}")
+    if kind not in _instances:
+        try:
+            _instances[kind] = kind()
+        except Exception as error:
+            raise ArgumentError(
+                f"{name}() fails: {type(error).__name__}: {error}; write functions that make the object, or call "
+                "sb.check_code with methods of one"
+            ) from error
+    return _instances[kind]
 
 
 def _module(path: Path) -> Any:

@@ -118,12 +118,14 @@ def _renamed(
         except NameInUseError:
             taken = True
         if taken:
-            new[n] = next(said for k in range(1, 99) if (said := f"{n}_{k}") not in shapes and said not in names)
+            new[n] = next(free for k in range(1, 99) if (free := f"{n}_{k}") not in shapes and free not in names)
 
     def said(size: Any) -> Any:
         return new.get(size, size)
 
-    return {name: tuple(map(said, shape)) for name, shape in shapes.items()}, {n: said(c) for n, c in labels.items()}
+    return {name: tuple(said(size) for size in shape) for name, shape in shapes.items()}, {
+        n: said(c) for n, c in labels.items()
+    }
 
 
 def _attributes(given: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:

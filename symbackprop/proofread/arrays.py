@@ -174,7 +174,7 @@ class Array:
     def __rmatmul__(self, other: Any) -> "Array":
         return product(self.run, other, self)
 
-    __add__, __radd__, __iadd__ = _binary(arithmetic.plus), _reflected(arithmetic.plus), _in_place(arithmetic.plus)
+    __add__, __radd__, __iadd__ = _binary(op.plus), _reflected(op.plus), _in_place(op.plus)
     __sub__, __rsub__, __isub__ = _binary(arithmetic.minus), _reflected(arithmetic.minus), _in_place(arithmetic.minus)
     __mul__, __rmul__, __imul__ = _binary(arithmetic.times), _reflected(arithmetic.times), _in_place(arithmetic.times)
     __truediv__, __rtruediv__ = _binary(arithmetic.divided), _reflected(arithmetic.divided)
@@ -224,8 +224,8 @@ class Array:
         return self.made(op.turned) if self.ndim == 2 else self
 
     def transpose(self, *axes: Any) -> "Array":
-        axes = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
-        return self if tuple(axes) == tuple(range(self.ndim)) and axes else self.T
+        given = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        return self if given and given == tuple(range(self.ndim)) else self.T
 
     def reshape(self, *shape: Any, **_: Any) -> "Array":
         given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape

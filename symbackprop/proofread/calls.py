@@ -2,9 +2,13 @@
 
 import copy
 import inspect
+import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
 
@@ -16,6 +20,7 @@ class Code:
     cost: Callable[..., Any]
     gradient: Callable[..., Any] | None
     attributes: tuple[str, ...] = ()
+    _written: io.StringIO = field(default_factory=io.StringIO, repr=False)
 
     def __post_init__(self) -> None:
         for what, function in (("cost", self.cost), ("gradient", self.gradient)):
@@ -65,11 +70,39 @@ class Code:
         owner = self._object
         twin = _twin(owner)
         for name in self.attributes:
-            setattr(twin, name, values[name])
-        results = [_called(_of(function, owner, twin), values) for function in self.functions[: 1 + gradient]]
+            setattr(twin, name, fresh(values[name]))
+        with redirect_stdout(self._written):
+            results = [
+                _called(_of(function, owner, twin), {name: fresh(value) for name, value in values.items()})
+                for function in self.functions[: 1 + gradient]
+            ]
         if self.gradient is None:
             return results[0] if isinstance(results[0], tuple) else (results[0], None)
         return results[0], results[1] if gradient else None
+
+    def changed(self, values: Mapping[str, Any]) -> list[str]:
+        """The arguments that the functions change."""
+        found: dict[str, None] = {}
+        owner = self._object
+        twin = _twin(owner)
+        for name in self.attributes:
+            setattr(twin, name, fresh(values[name]))
+        for function in self.functions:
+            given = {name: fresh(value) for name, value in values.items()}
+            with redirect_stdout(self._written):
+                _called(_of(function, owner, twin), given)
+            found |= {n: None for n, v in given.items() if hasattr(v, "shape") and not np.array_equal(v, values[n])}
+        return list(found)
+
+    @property
+    def printed(self) -> bool:
+        """Whether the code has written something, which is not shown."""
+        return bool(self._written.getvalue())
+
+
+def fresh(value: Any) -> Any:
+    """An array of its own for each function: a person's code may change what it is given."""
+    return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
 
 
 def _twin(owner: Any) -> Any:

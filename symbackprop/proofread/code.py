@@ -1,7 +1,8 @@
 """Proofreading gradient code: it is read as far as it can be, compared with what is derived, and run."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import mpmath
@@ -10,12 +11,13 @@ import numpy as np
 from symbackprop.backward import AtAPoint, Backward
 from symbackprop.check.gradients import check_gradients
 from symbackprop.check.report import GradientCheck
-from symbackprop.errors import ArgumentError, SymbackpropError
+from symbackprop.errors import ArgumentError, SymbackpropError, listed
 from symbackprop.explanation import Explainer, Explanation
 from symbackprop.network import Network
 from symbackprop.proofread.arguments import Given, given, network_name
+from symbackprop.proofread.by_entries import compared_by_entries
 from symbackprop.proofread.calls import Code
-from symbackprop.proofread.comparison import Exact, compared, first_difference
+from symbackprop.proofread.comparison import Exact, compared, first_difference, has_kinks
 from symbackprop.proofread.drawing import Drawn, as_functions, as_matrix, copied, distinct, points
 from symbackprop.proofread.report import CodeCheck, Level
 from symbackprop.proofread.trace import Trace, trace
@@ -136,6 +138,11 @@ class _Look:
         return self.read if self.read is not None and self.read.gradients is not None else None
 
     @property
+    def branches(self) -> bool:
+        """Whether what is computed may be another formula elsewhere: then more points are looked at."""
+        return self.level != Level.FORMULA or self.formulas is None or has_kinks(self.formulas)
+
+    @property
     def verdict(self) -> Verdict:
         if self.exact is None:
             opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
@@ -155,10 +162,10 @@ class _Proofreading:
     def result(self) -> CodeCheck:
         general, reasons = self._general()
         network = general.network if general is not None else self.network
-        looks = []
+        looks: list[_Look] = []
         for point in self._points(network, reasons):
             looks.append(self._look(general, point, reasons))
-            if looks[-1].verdict == Verdict.WRONG:
+            if looks[-1].verdict == Verdict.WRONG or (len(looks) > 1 and not looks[-1].branches):
                 break
         order = (Verdict.WRONG, Verdict.UNDECIDED, Verdict.CONVENTION, Verdict.RIGHT)
         look = min(looks, key=lambda each: order.index(each.verdict))
@@ -167,6 +174,9 @@ class _Proofreading:
     def _said(self, look: _Look, reasons: list[str]) -> CodeCheck:
         verdict, formulas = look.verdict, look.formulas
         notes = [*(look.read.notes if look.read is not None else ()), *reasons]
+        notes += ["the code prints, which is not shown"] * self.code.printed
+        changed = self.code.changed({**look.point.values, **self.given.constants})
+        notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
         if verdict == Verdict.CONVENTION:
             notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")
         mistake, first = self._mistake(look) if verdict == Verdict.WRONG else ("", None)
@@ -197,7 +207,7 @@ class _Proofreading:
         for smallest in _SMALLEST:
             sizes = distinct(self.given, smallest)
             try:
-                found = points(self.code, self.given, sizes, self.rng, network)
+                found = list(points(self.code, self.given, sizes, self.rng, network))
                 as_functions(self.code, self.given)[1](**copied(found[0].values))
             except SymbackpropError:
                 raise
@@ -207,38 +217,55 @@ class _Proofreading:
             at = ", ".join(f"{name}={n}" for name, n in sizes.items())
             reasons += [f"the code fails at {where}, but not at {at}: {_told(e)}" for where, e in failures.items()][:1]
             return found
-        where, error = next(iter(failures.items()))
-        raise ArgumentError(f"the code fails at {where}: {_told(error)}") from error
+        where, first = next(iter(failures.items()))
+        raise ArgumentError(f"the code fails at {where}: {_told(first)}") from first
 
     def _look(self, general: Trace | None, point: Drawn, reasons: list[str]) -> _Look:
         cost, gradients = as_functions(self.code, self.given)
         seed = int(self.rng.integers(2**31))
         check = check_gradients(cost, gradients, point.params(self.given), data=point.data(self.given), seed=seed)
-        own = replace(self.given.with_labels(point.values), wrt=self.given.wrt)
-        readings = [
-            (Level.FORMULA, self.given, lambda: general),
-            (Level.ENTRIES, own, lambda: trace(self.code, own, point=point)),
-        ]
+        fixed = self.given.with_labels(point.values)
         network = self.network
-        for level, given_, read in readings:
-            try:
-                found = read()
-                if found is None:
-                    continue
-                wrong = "" if self._agrees(found, given_, point) else "what was read has another value than the code"
-            except Untraceable as reason:
-                found, wrong = None, str(reason)
-            if found is None or wrong:
-                reasons.append(f"not read at the level {level}: {wrong}")
+        for level, given_, read in (
+            (Level.FORMULA, self.given, partial(_Proofreading._as_it_is, general)),
+            (Level.ENTRIES, fixed, partial(trace, self.code, fixed, point=point)),
+        ):
+            found = self._read(read, given_, point, reasons)
+            if found is None:
                 continue
             network = found.network if network is None else network
             if found.gradients is not None:
-                with mpmath.workdps(DIGITS):
-                    exact: Exact | None = compared(found, self._at(found.network, given_, point, IN_DIGITS))
-                if exact is not None and not exact.all_right and check.verdict == Verdict.RIGHT and exact.at_a_kink:
-                    exact = None
-                return _Look(given_, point, level, found, found.network, check, exact)
+                return _Look(
+                    given_, point, level, found, found.network, check, self._exact(found, given_, point, check)
+                )
+        try:
+            exact: Exact | None = compared_by_entries(self.code, self.given, point, self.rng)
+            return _Look(self.given, point, Level.ENTRIES, None, network, check, exact)
+        except Untraceable as reason:
+            reasons.append(f"not read entry by entry: {reason}")
         return _Look(self.given, point, Level.NUMBERS, None, network, check, None)
+
+    @staticmethod
+    def _as_it_is(found: Trace | None) -> Trace | None:
+        return found
+
+    def _read(self, read: Callable[[], Trace | None], given_: Given, point: Drawn, reasons: list[str]) -> Trace | None:
+        """What was read, if it has the value that the code has."""
+        try:
+            found = read()
+            if found is None or self._agrees(found, given_, point):
+                return found
+            reasons.append("what was read has another value than the code")
+        except Untraceable as reason:
+            reasons.append(f"not read with loops and branches: {reason}")
+        return None
+
+    def _exact(self, found: Trace, given_: Given, point: Drawn, check: GradientCheck) -> Exact | None:
+        """The comparison in digits; none where only the choice of a slope at a kink makes a difference."""
+        with mpmath.workdps(DIGITS):
+            exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
+        by_choice = exact.at_a_kink and not exact.all_right and check.verdict == Verdict.RIGHT
+        return None if by_choice else exact
 
     def _agrees(self, found: Trace, given_: Given, point: Drawn) -> bool:
         """Whether what was read computes what the code computes."""
@@ -263,7 +290,7 @@ class _Proofreading:
             at = self._at(look.network, look.given, look.point)
             claimed = self._claimed(look.point)
             explained = Explainer(at, claimed).explanation() if claimed is not None else ()
-        words = [_in_words(e, look.network) for e in explained]
+        words = [e.sentence(look.network.cost.name) for e in explained] if look.network is not None else []
         told = {name for e in explained for name in e.parameters}
         words += [
             f"d{b.name}: {b.mistake}" for b in look.check.blocks if b.mistake and network_name(b.name) not in told
@@ -283,13 +310,6 @@ class _Proofreading:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _in_words(explanation: Explanation, network: Network | None) -> str:
-    cost = network.cost.name if network is not None else "J"
-    names = [f"d{cost}d{name}" for name in explanation.parameters]
-    plural = "equal the right ones" if len(names) > 1 else "equals the right one"
-    return f"{' and '.join(names)} {plural} {explanation.words}"
 
 
 def _proof(exact: Exact | None) -> str:

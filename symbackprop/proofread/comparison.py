@@ -11,8 +11,9 @@ from sympy import Expr
 from symbackprop.backprop import backpropagate
 from symbackprop.backward import AtAPoint
 from symbackprop.functions import Applied
-from symbackprop.maps import Elementwise
+from symbackprop.maps import Elementwise, Largest
 from symbackprop.network import Network
+from symbackprop.nodes import postorder
 from symbackprop.printing.text import text
 from symbackprop.proofread.trace import Trace
 from symbackprop.prove.calculus import Calculus
@@ -70,13 +71,24 @@ def compared(trace: Trace, at: AtAPoint) -> Exact:
     return Exact(right, opposite, where, proved, at_a_kink)
 
 
+def has_kinks(trace: Trace) -> bool:
+    """Whether a function with a kink, such as relu, stands in the network or in the gradient."""
+    expressions = [e.expression for e in (*trace.network.equations, trace.network.cost)]
+    expressions += [q.expression for q in trace.quantities] + list((trace.gradients or {}).values())
+    nodes = (node for expression in expressions for node in postorder(expression))
+    return any(_kinks(node) or isinstance(node, Largest) for node in nodes)
+
+
+def _kinks(node: Any) -> Any:
+    return node.function.row.kinks if isinstance(node, Elementwise | Applied) else ()
+
+
 def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
     """Whether a function stands where it has no derivative, as relu does at an entry that is 0 by construction."""
     return any(
         abs(entry - int(kink)) < _NEAR
         for node in values
-        if isinstance(node, Elementwise | Applied)
-        for kink in node.function.row.kinks
+        for kink in _kinks(node)
         for entry in np.ravel(values[node.args[1]])
     )
 

@@ -1,6 +1,6 @@
 """Random arguments for a person's functions, of pairwise different sizes, and the functions as checks call them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def drawn(
 ) -> Drawn:
     """Random values of these sizes; where a network is known, such as its functions are defined for."""
     known = {} if network is None else draws(network, _named_sizes(network, sizes))
-    values = {}
+    values: dict[str, Any] = {}
     for name, shape in given.shapes.items():
         size = tuple(sizes[n] if isinstance(n, str) else n for n in shape)
         if name in given.labels:
@@ -96,14 +96,17 @@ def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Genera
 
 def points(
     code: Code, given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
-) -> list[Drawn]:
-    """Random values: ordinary ones, or such for which the cost is finite, and some that are spread more widely."""
+) -> Iterator[Drawn]:
+    """Random values: ordinary ones, or such for which the cost is finite, and some that are spread more widely.
+
+    The latter are for branches, such as a relu of which all entries are positive.
+    """
     ordinary = (drawn(given, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, SHARES))
     first = next((point for point in ordinary if _is_finite(code, given, point)), None)
-    wide = drawn(given, sizes, rng, network, WIDE)
-    if first is None:
-        return [drawn(given, sizes, rng, network, AS_KNOWN)]
-    return [first, wide] if _is_finite(code, given, wide) else [first, drawn(given, sizes, rng, network, SHARES)]
+    yield drawn(given, sizes, rng, network, AS_KNOWN) if first is None else first
+    if first is not None:
+        wide = (drawn(given, sizes, rng, network, kind) for kind in (WIDE, WIDE, WIDE, WIDE, SHARES))
+        yield from (point for point in wide if _is_finite(code, given, point))
 
 
 def _is_finite(code: Code, given: Given, point: Drawn) -> bool:

@@ -105,10 +105,13 @@ def needed(roots: Iterable[Node]) -> list[Node]:
 def quantities(roots: Iterable[Node], names: Mapping[Node, Any]) -> dict[Node, Any]:
     """Each node as an expression in those that have names; what has a name is written out in its own entry alone."""
     written: dict[Node, Any] = {}
+    definitions: dict[Any, Any] = {}
     for node in needed(roots):
         if node.operation is None:
             written[node] = node.symbol
         else:
             parts = [names.get(part, written[part]) for part in node.parts]
-            written[node] = recognized(node.operation(*parts, *node.options))
+            written[node] = recognized(node.operation(*parts, *node.options), definitions)
+        if node in names:
+            definitions[names[node]] = written[node]
     return written

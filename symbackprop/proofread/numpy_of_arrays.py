@@ -6,6 +6,7 @@ alone are NumPy's own, but those that make arrays make such as can hold quantiti
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _where(run: Run, mask: Any, *chosen: Any) -> Array:
 
 def _clip(run: Run, x: Any, low: Any = None, high: Any = None, *_: Any, **__: Any) -> Array:
     array = _array(run, x)
-    if low is not None and abs(float(low)) > 1e-5 or high is not None and abs(1 - float(high)) > 1e-5:
+    if (low is not None and abs(float(low)) > 1e-5) or (high is not None and abs(1 - float(high)) > 1e-5):
         array = array if low is None else array.combined(arithmetic.maximum, low)
         return array if high is None else array.combined(arithmetic.minimum, high)
     return array  # a guard for log, far from where anything is checked
@@ -119,7 +120,7 @@ def _diag(run: Run, x: Any, *_: Any) -> Array:
     return array.made(op.on_the_diagonal, rank=1)
 
 
-def _norm(run: Run, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:  # noqa: A002 — NumPy's
+def _norm(run: Run, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and _array(run, x).ndim == 2):
         raise Untraceable("a norm that is no sum of squares")
     array = _array(run, x)
@@ -209,7 +210,7 @@ FUNCTIONS: dict[str, Function] = {
     **{name: _applied(name) for name in _ELEMENTWISE},
     **{name: _method(name) for name in _AXES},
     "absolute": _applied("abs"), "fabs": _applied("abs"), "amax": _method("max"), "amin": _method("min"),
-    "add": _operator(arithmetic.plus), "subtract": _operator(arithmetic.minus),
+    "add": _operator(op.plus), "subtract": _operator(arithmetic.minus),
     "multiply": _operator(arithmetic.times), "divide": _operator(arithmetic.divided),
     "true_divide": _operator(arithmetic.divided), "power": _operator(arithmetic.to_the),
     "float_power": _operator(arithmetic.to_the),
@@ -256,8 +257,22 @@ class Numpy:
             return self.full
         real = getattr(np, name) if hasattr(np, name) else getattr(np.linalg, name)
         return (
-            self.instead_of(name, real) if callable(real) and not isinstance(real, type) or name in FUNCTIONS else real
+            self.instead_of(name, real)
+            if (callable(real) and not isinstance(real, type)) or name in FUNCTIONS
+            else real
         )
+
+    def instead(self, value: Any) -> Any:
+        """What takes the place of a value in a person's module: of NumPy, and of functions of NumPy and SciPy."""
+        if isinstance(value, ModuleType):
+            known = value in (np, np.linalg) or value.__name__ == "scipy.special"
+            return self if known else value
+        if not callable(value) or isinstance(value, type):
+            return value
+        module = "numpy" if isinstance(value, np.ufunc) else str(getattr(value, "__module__", None))
+        if module.split(".")[0] not in ("numpy", "scipy"):
+            return value
+        return self.instead_of(value.__name__, value)
 
     def instead_of(self, name: str, real: Any) -> Any:
         return _Instead(self, name, real)

@@ -1,5 +1,6 @@
 """What NumPy's operations make of quantities, where those of rank 1 are rows; the ranks are seen to by `arrays`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sympy import Integer
@@ -11,6 +12,14 @@ from symbackprop.functions import FUNCTION, ElementwiseFunction
 from symbackprop.maps import COLUMNS, ROWS, AtLargest, broadcast, sums
 from symbackprop.nodes import Eye, Ones, Zeros, scaled
 from symbackprop.shapes import is_matrix
+
+
+def plus(a: Any, b: Any) -> Any:
+    """a + b; zeros, in which people gather sums, are left out."""
+    for zeros, other in ((a, b), (b, a)):
+        if isinstance(zeros, Zeros) and getattr(other, "shape", None) == zeros.shape:
+            return other
+    return arithmetic.plus(a, b)
 
 
 def applied(value: Any, name: str, order: int = 0) -> Any:
@@ -56,7 +65,7 @@ def _std(value: Any, axis: int | None) -> Any:
     return FUNCTION["sqrt"](arithmetic.var(value, axis))
 
 
-_REDUCTIONS = {
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
     "sum": arithmetic.total,
     "mean": arithmetic.mean,
     "var": arithmetic.var,

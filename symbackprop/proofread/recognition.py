@@ -3,18 +3,47 @@
 Each row of the table is an identity between what is written and what is meant; the tests hold both against each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from symbackprop.flow import is_name
 from symbackprop.forms import add
 from symbackprop.functions import FUNCTION
-from symbackprop.maps import Broadcast, Elementwise, Largest, LogSoftmax, Softmax, Sums
+from symbackprop.maps import COLUMNS, Broadcast, Elementwise, Largest, LogSoftmax, Softmax, Sums, Total
 from symbackprop.nodes import HadamardPower, HadamardProduct, MatAdd, Ones, scaled, split
 
 
-def recognized(value: Any) -> Any:
-    """The quantity under its name, where its last operation completes one that has a name."""
-    return next((found for row in _ROWS if (found := row(value)) is not None), value)
+def recognized(value: Any, definitions: Mapping[Any, Any]) -> Any:
+    """The quantity under its name, where its last operation completes one that has a name.
+
+    `definitions` say what the names stand for that a person gave to parts of it.
+    """
+    found = next((named for row in _ROWS if (named := row(value)) is not None), None)
+    if found is None and definitions:
+        opened = _opened(value, definitions)
+        found = next((named for row in _ROWS if (named := row(opened)) is not None), None)
+    return value if found is None else found
+
+
+def _opened(value: Any, definitions: Mapping[Any, Any]) -> Any:
+    """The value with the named exponentials, and the sums of such, written out."""
+    parts = {
+        s: definitions[s] for s in value.free_symbols if s in definitions and _is_of_exp(definitions[s], definitions)
+    }
+    if not parts:
+        return value
+    return _opened(value.xreplace(parts), definitions)
+
+
+def _is_of_exp(value: Any, definitions: Mapping[Any, Any]) -> bool:
+    """exp(z), a sum of it, one more than it, or the softmax."""
+    if is_name(value):
+        return value in definitions and _is_of_exp(definitions[value], definitions)
+    if isinstance(value, Sums | Total):
+        return _is_of_exp(value.argument, definitions)
+    if isinstance(value, MatAdd):
+        return _one_plus_exp(value) is not None
+    return isinstance(value, Softmax) or _exponent(value) is not None
 
 
 def _exponent(value: Any) -> Any:
@@ -78,6 +107,15 @@ def _softmax(value: Any) -> Any:
     return None
 
 
+def _softmax_of_row(value: Any) -> Any:
+    """exp(z) / Σ exp(z) of a single row."""
+    coefficient, powers = split(value)
+    z = _exponent(powers)
+    if z is None or z.shape[0] != 1 or not coefficient.is_Pow or coefficient.args != (Total(powers), -1):
+        return None
+    return Softmax(_unshifted(z, COLUMNS), COLUMNS)
+
+
 def _unshifted(z: Any, axis: int) -> Any:
     """z of z − max z, which has the same softmax."""
     terms = z.args if isinstance(z, MatAdd) else (z,)
@@ -86,6 +124,8 @@ def _unshifted(z: Any, axis: int) -> Any:
 
 
 def _is_line_of(term: Any, axis: int) -> bool:
+    if isinstance(term, Ones):
+        return True
     return isinstance(term, Broadcast) and isinstance(term.argument, Largest) and term.argument.axis == axis
 
 
@@ -95,4 +135,4 @@ def _log_softmax(value: Any) -> Any:
     return None
 
 
-_ROWS: tuple[Callable[[Any], Any], ...] = (_sigmoid, _sigmoid_prime, _softplus, _softmax, _log_softmax)
+_ROWS: tuple[Callable[[Any], Any], ...] = (_sigmoid, _sigmoid_prime, _softplus, _softmax, _softmax_of_row, _log_softmax)

@@ -52,7 +52,8 @@ class CodeCheck(Judged):
         worst = self.check.worst if self.check is not None and self.verdict == Verdict.WRONG else None
         if worst is None or worst.verdict != Verdict.WRONG or not worst.looked_at:
             return ""
-        return f"at a random point, ∂/∂{worst.name}{list(worst.index)} is {worst.numeric:.6g}; the code says {worst.ours:.6g}"
+        entry = f"∂/∂{worst.name}{list(worst.index) or ''}"
+        return f"at a random point, {entry} is {worst.numeric:.6g}; the code says {worst.ours:.6g}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data."""

@@ -107,10 +107,10 @@ def _matched(found: Mapping[Any, Any], wrt: Sequence[str]) -> dict[str, Any]:
     plain = {_letters(str(key)): value for key, value in found.items()}
     matched = {}
     for name in wrt:
-        said = [form.format(_letters(name)) for form in _FORMS]
-        key = next((each for each in said if each in plain), None)
-        if name in found or key is not None:
-            matched[name] = found[name] if name in found else plain[key]
+        keys = (form.format(_letters(name)) for form in _FORMS)
+        said = [plain[key] for key in keys if key in plain]
+        if name in found or said:
+            matched[name] = found[name] if name in found else said[0]
     return matched
 
 

@@ -1,8 +1,8 @@
 """Concrete sizes that tell which dimension they are, so that a person's code finds whole numbers in every shape.
 
-Each named dimension gets a prime of its own: `X.shape[0]` is 101, and where 101, 1/101 or 0.5/101 turns up in a formula,
-it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and what is read this way is compared
-with the code itself at other sizes.
+Each named dimension gets a prime of its own: `X.shape[0]` is 101, and where 101, 1/101 or 0.5/101 turns up in a
+formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and what is read this way is
+compared with the code itself at other sizes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -107,8 +107,8 @@ class Sizes:
         return Rational(text) if plain is None else plain
 
     def _fraction(self, x: float) -> Expr | None:
-        fraction = Fraction(x).limit_denominator(10**7)
-        if not fraction or not isclose(fraction, x, rel_tol=1e-14):
+        fraction = Fraction(x).limit_denominator(10**6)
+        if not fraction or not isclose(fraction, x, rel_tol=1e-15):
             return None
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 

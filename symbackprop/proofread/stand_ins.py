@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-
 _LIBRARIES = ("numpy", "scipy", "symbackprop", "builtins")
 _MOST_MODULES = 50
 
 
 @contextmanager
-def standing_in(functions: Iterable[Any], numpy: Any, builtin: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Replace NumPy, and some builtins, in the globals of the functions and of all that they can call."""
+def standing_in(
+    functions: Iterable[Any], instead: Callable[[Any], Any], builtin: Mapping[str, Any]
+) -> Iterator[list[dict[str, Any]]]:
+    """Replace what `instead` has something for, and some builtins, in the globals of all functions that are called."""
     spaces = namespaces(functions)
     before: list[tuple[dict[str, Any], str, Any]] = []
     absent = object()
     try:
         for space in spaces:
-            changes = {name: new for name, old in space.items() if (new := _instead(old, numpy)) is not old}
+            changes = {name: new for name, old in space.items() if (new := instead(old)) is not old}
             changes |= {name: new for name, new in builtin.items() if name not in space}
             for name, new in changes.items():
                 before.append((space, name, space.get(name, absent)))
@@ -34,18 +34,6 @@ def standing_in(functions: Iterable[Any], numpy: Any, builtin: Mapping[str, Any]
                 space.pop(name, None)
             else:
                 space[name] = old
-
-
-def _instead(value: Any, numpy: Any) -> Any:
-    if value in (np, np.linalg) if isinstance(value, ModuleType) else False:
-        return numpy
-    name = getattr(value, "__name__", "")
-    module = str(getattr(value, "__module__", None) or ("numpy" if isinstance(value, np.ufunc) else ""))
-    if callable(value) and not isinstance(value, type) and module.split(".")[0] in ("numpy", "scipy"):
-        return numpy.instead_of(name, value)
-    if isinstance(value, ModuleType) and value.__name__.startswith(("numpy.linalg", "scipy.special")):
-        return numpy
-    return value
 
 
 def namespaces(functions: Iterable[Any]) -> list[dict[str, Any]]:

@@ -1,17 +1,19 @@
-"""A person's functions run on arrays without numbers: the network that the cost computes, and the gradient's formulas."""
+"""A person's functions run on arrays without numbers: the network of the cost, and the formulas of the gradient."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from sympy import Symbol
+
 from symbackprop.errors import NameInUseError, SymbackpropError
-from symbackprop.network import ONE_HOT, SCALAR, Network
+from symbackprop.network import Network
 from symbackprop.nodes import NamedMatrix
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
 from symbackprop.proofread.arguments import Given, network_name
-from symbackprop.proofread.arrays import NO_NUMBER, Array, Labels, Run, holds_array
+from symbackprop.proofread.arrays import NO_NUMBER, Array, Labels, Run, holds_array, reshaped
 from symbackprop.proofread.calls import Code
 from symbackprop.proofread.drawing import Drawn
 from symbackprop.proofread.graph import Graph, Node, needed, quantities
@@ -68,18 +70,20 @@ def _traced(code: Code, given: Given, gradient: bool, point: Drawn | None, built
     values = {name: _argument(run, network, given, name) for name in given.every_shape} | dict(given.constants)
     names = Names()
     builtin = {**builtin, "sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
-    with standing_in(code.functions, numpy, builtin) as spaces, names.noted():
+    with standing_in(code.functions, numpy.instead, builtin) as spaces, names.noted():
         names.spaces = spaces
         cost, gradients, problem = _run(code, values, given, found, gradient)
     root = _as_number(run, cost)
     labels = names.of(needed([root]))
     equations = _said(network, root, labels)
+    network = _without_unused(network, given.declared(found))
     notes = (
         () if root.rank == 0 and root is run.node(cost) else ("the cost is the sum of the entries that are returned",)
     )
     if gradients is None:
         return Trace(network, problem=problem, notes=notes)
-    return Trace(network, *_of_gradient(network, gradients, equations, names), notes=notes)
+    kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
+    return Trace(network, *_of_gradient(network, gradients, kept, names), notes=notes)
 
 
 class _Soft(type):
@@ -141,7 +145,7 @@ def _fitting(parameter: Array, gradient: Any) -> Node:
     if not parameter.ndim:
         return array.reshape(1, 1).node if array.size == 1 else array.node
     try:
-        return indexing.reshaped(array, parameter.shape).node
+        return reshaped(array, parameter.shape).node
     except Untraceable:
         return array.node
 
@@ -171,6 +175,19 @@ def _said(network: Network, root: Node, labels: Mapping[Node, str]) -> dict[Node
     return symbols
 
 
+def _without_unused(network: Network, fresh: Network) -> Network:
+    """The network with the equations that the cost needs, said to a fresh one with the same arguments."""
+    used = {network.cost.symbol, *network.cost.expression.free_symbols}
+    for equation in reversed(network.equations):
+        if equation.symbol in used:
+            used |= equation.expression.free_symbols
+    for equation in network.equations:
+        if equation.symbol in used:
+            fresh.define(equation.name, equation.expression)
+    fresh.minimize(network.cost.name, network.cost.expression)
+    return fresh
+
+
 def _named(nodes: Sequence[Node], labels: Mapping[Node, str]) -> dict[Node, str]:
     """The nodes that get an equation: those that have a name, and large ones that are used more than once."""
     uses: dict[Node, int] = dict.fromkeys(nodes, 0)
@@ -194,7 +211,8 @@ def _named(nodes: Sequence[Node], labels: Mapping[Node, str]) -> dict[Node, str]
 def _defined(network: Network, name: str, expression: Any) -> Any:
     if getattr(expression, "is_symbol", False):
         return expression  # another name for the same
-    return _tried((name, *(f"{name}_{k}" for k in range(1, 99))), lambda n: network.define(n, expression))
+    names = (name, *(f"{name}_{k}" for k in range(1, 99)), *(f"q{k}" for k in range(1, 999)))
+    return _tried(names, lambda n: network.define(n, expression))
 
 
 def _tried(names: Iterable[str], say: Any) -> Any:
@@ -226,17 +244,8 @@ def _of_gradient(
         label = next(n for n in (name, *(f"{name}_{k}" for k in range(1, 999))) if n not in taken)
         taken.add(label)
         expression = quantities([node], symbols)[node]
-        symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else network_symbol(label)
+        symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)
         symbols[node] = symbol
         found.append(Named(label, symbol, expression))
     written = quantities(gradients.values(), symbols)
     return tuple(found), {name: symbols.get(node, written[node]) for name, node in gradients.items()}
-
-
-def network_symbol(name: str) -> Any:
-    from sympy import Symbol
-
-    return Symbol(name, real=True)
-
-
-__all__ = ["ONE_HOT", "SCALAR", "Trace", "trace"]

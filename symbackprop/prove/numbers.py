@@ -129,13 +129,17 @@ def _softmax(how: Arithmetic, node: Any, M: Any) -> Any:
     return powers / powers.sum(axis=node.axis, keepdims=True)
 
 
+def _log_sum_exp(how: Arithmetic, node: Any, M: Any) -> Any:
+    return how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
+
+
 def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
-    return M - how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
+    return M - _log_sum_exp(how, node, M)
 
 
 def _line_by_line(how: Arithmetic, function: Callable[..., Any], node: Any, M: Any) -> Any:
     """A function of each row (axis 1) or column (axis 0), which gives a list."""
-    lines = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
+    lines: Any = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
     return lines if node.axis == COLUMNS else lines.T
 
 
@@ -194,7 +198,7 @@ MEANING: dict[type, Callable[..., Any]] = {
     Largest:               lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
     AtLargest:             lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
-    LogSumExp:             lambda how, node, M: how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True)),
+    LogSumExp:             _log_sum_exp,
 }
 # fmt: on
 
