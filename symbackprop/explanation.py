@@ -230,5 +230,7 @@ class Explainer:
 
 
 def _key(gradients: Iterable[Any]) -> bytes:
-    """Numbers that count as the same."""
-    return b"|".join(np.array([f"{x:.8e}" for x in np.ravel(g)]).tobytes() for g in gradients)
+    """Numbers that count as the same: to 8 digits, and next to nothing as 0."""
+    arrays = [np.ravel(gradient) for gradient in gradients]
+    least = 1e-12 * max((np.max(np.abs(array), initial=0.0) for array in arrays), default=0.0)
+    return b"|".join(np.array([f"{x if abs(x) > least else 0.0:.8e}" for x in array]).tobytes() for array in arrays)

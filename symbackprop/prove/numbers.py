@@ -145,6 +145,8 @@ def _line_by_line(how: Arithmetic, function: Callable[..., Any], node: Any, M: A
 
 def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
     """By Leibniz' formula: it holds for numbers and for symbols."""
+    if how.dtype is float:
+        return np.linalg.det(M)
     size = len(M)
     terms = (
         Permutation(order).signature() * reduce(operator.mul, (M[i, k] for i, k in enumerate(order)))
@@ -155,6 +157,8 @@ def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
 
 def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
     """By Cramer's rule: the adjugate over the determinant."""
+    if how.dtype is float:
+        return np.linalg.inv(M)
     size = len(M)
 
     def cofactor(i: int, k: int) -> Any:
