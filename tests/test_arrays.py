@@ -165,10 +165,10 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
         arrays["y"] = values["y"]
     theirs = ours = None
     *first, last = code.split(";")
-    for space in (values | {"np": np}, arrays | {"np": numpy}):
-        space = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in space.items()}
-        exec(";".join(line.strip() for line in first), space)
-        theirs, ours = ours, eval(last.strip(), space)
+    for names in (values | {"np": np}, arrays | {"np": numpy}):
+        space = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in names.items()}
+        exec(";".join(line.strip() for line in [*first, f"result = {last.strip()}"]), space)
+        theirs, ours = ours, space["result"]
     node = run.node(ours)
     assert np.shape(theirs) == sizes_of(node, network), "the shape is NumPy's"
     expression = quantities([node], {})[node]

@@ -22,10 +22,11 @@ from symbackprop.proofread.drawing import Drawn, as_functions, as_matrix, copied
 from symbackprop.proofread.report import CodeCheck, Level
 from symbackprop.proofread.trace import Trace, trace
 from symbackprop.proofread.untraceable import Untraceable
-from symbackprop.prove.numbers import DIGITS, IN_DIGITS, IN_FLOATS, Arithmetic
+from symbackprop.prove.numbers import IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.verdicts import Verdict
 
 _SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
+_DIGITS = (50, 200, 1000)
 _AGREES = 1e-8  # relative: what is read must have the values that the code has
 
 
@@ -167,8 +168,9 @@ class _Proofreading:
             looks.append(self._look(general, point, reasons))
             if looks[-1].verdict == Verdict.WRONG or (len(looks) > 1 and not looks[-1].branches):
                 break
-        order = (Verdict.WRONG, Verdict.UNDECIDED, Verdict.CONVENTION, Verdict.RIGHT)
-        look = min(looks, key=lambda each: order.index(each.verdict))
+        decided = [look for look in looks if look.verdict != Verdict.UNDECIDED]
+        wrong = [look for look in looks if look.verdict == Verdict.WRONG]
+        look = (wrong or decided or looks)[0]
         return self._said(look, list(dict.fromkeys(reasons)))
 
     def _said(self, look: _Look, reasons: list[str]) -> CodeCheck:
@@ -262,8 +264,11 @@ class _Proofreading:
 
     def _exact(self, found: Trace, given_: Given, point: Drawn, check: GradientCheck) -> Exact | None:
         """The comparison in digits; none where only the choice of a slope at a kink makes a difference."""
-        with mpmath.workdps(DIGITS):
-            exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
+        for digits in _DIGITS:  # where functions are saturated, 50 are lost: a difference that is one stays
+            with mpmath.workdps(digits):
+                exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
+            if exact.all_right or all(exact.opposite.values()):
+                break
         by_choice = exact.at_a_kink and not exact.all_right and check.verdict == Verdict.RIGHT
         return None if by_choice else exact
 

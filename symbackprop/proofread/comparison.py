@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import mpmath
 import numpy as np
 from sympy import Expr
 
@@ -18,7 +17,6 @@ from symbackprop.printing.text import text
 from symbackprop.proofread.trace import Trace
 from symbackprop.prove.calculus import Calculus
 from symbackprop.prove.index_form import NoIndexForm
-from symbackprop.prove.numbers import DIGITS
 from symbackprop.prove.recount import Recount
 
 _AGREE = 40  # digits
@@ -56,15 +54,14 @@ class Exact:
 
 
 def compared(trace: Trace, at: AtAPoint) -> Exact:
-    """The gradients of the code against the derived ones, at a point in 50 digits."""
+    """The gradients of the code against the derived ones, at a point in digits."""
     network, how = trace.network, at.how
-    with mpmath.workdps(DIGITS):
-        values = values_of(trace, at)
-        gradients = at.gradients(at.right)
-        claimed = {name: at.evaluation.value(g, values, how) for name, g in (trace.gradients or {}).items()}
-        right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
-        opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
-        at_a_kink = _is_at_a_kink(values)
+    values = values_of(trace, at)
+    gradients = at.gradients(at.right)
+    claimed = {name: at.evaluation.value(g, values, how) for name, g in (trace.gradients or {}).items()}
+    right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
+    opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
+    at_a_kink = _is_at_a_kink(values)
     sizes = ", ".join(f"{d}={at.evaluation.size(d)}" for d in network.dimensions)
     where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
     proved = all(right.values()) and _is_proved(trace)

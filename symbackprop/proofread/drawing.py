@@ -13,7 +13,7 @@ from symbackprop.proofread.calls import Code
 from symbackprop.proofread.returned import cost_in, gradients_in
 
 _SMALLEST = 3  # size of a dimension
-AS_KNOWN, POSITIVE, SHARES, WIDE = range(4)  # as a network needs them, positive, from 0 to 1, or spread widely
+AS_KNOWN, POSITIVE, SHARES, WIDE = range(4)  # as a network needs them, positive, from 0 to 1, or spread widely and more
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def _named_sizes(network: Network, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Generator, kind: int) -> Any:
-    if kind == WIDE:
-        return rng.normal(0, 2, size)
+    if kind >= WIDE:
+        return rng.normal(0, 2.0 ** (kind - WIDE + 1), size)
     if kind == POSITIVE:
         return rng.uniform(0.5, 1.5, size)
     if kind == SHARES or (is_target(name) and name not in given.wrt):
@@ -105,7 +105,7 @@ def points(
     first = next((point for point in ordinary if _is_finite(code, given, point)), None)
     yield drawn(given, sizes, rng, network, AS_KNOWN) if first is None else first
     if first is not None:
-        wide = (drawn(given, sizes, rng, network, kind) for kind in (WIDE, WIDE, WIDE, WIDE, SHARES))
+        wide = (drawn(given, sizes, rng, network, kind) for kind in (*range(WIDE, WIDE + 4), SHARES))
         yield from (point for point in wide if _is_finite(code, given, point))
 
 

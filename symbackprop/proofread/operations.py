@@ -9,8 +9,8 @@ from symbackprop import arithmetic
 from symbackprop.blocks import Concatenate
 from symbackprop.forms import hadamard, matmul, transposed
 from symbackprop.functions import FUNCTION, ElementwiseFunction
-from symbackprop.maps import COLUMNS, ROWS, AtLargest, broadcast, sums
-from symbackprop.nodes import Eye, Ones, Zeros, scaled
+from symbackprop.maps import COLUMNS, ROWS, AtLargest, Sums, broadcast, sums
+from symbackprop.nodes import Eye, Ones, Zeros, scaled, split
 from symbackprop.shapes import is_matrix
 
 
@@ -48,8 +48,9 @@ def spread(value: Any, rows: Any, columns: Any) -> Any:
 
 
 def entry(value: Any) -> Any:
-    """The only entry of a 1×1 matrix."""
-    return arithmetic.total(value)
+    """The only entry of a 1×1 matrix, or the sum of all; that of sums over rows is the sum over all."""
+    coefficient, matrix = split(value)
+    return coefficient * arithmetic.total(matrix.argument if isinstance(matrix, Sums) else matrix)
 
 
 def as_matrix(value: Any) -> Any:
