@@ -174,12 +174,13 @@ class Explainer:
     def _penalties(self) -> Iterator[tuple[float, str]]:
         """Each c for which c W is a part of the gradient by W."""
         backward = self.at.backward
-        for (_, part), value in self.at.contributions.items():
-            if part in backward.wrt and value is not None:
-                own = np.asarray(self.at.values[part], float)
-                factor = float(np.sum(own * value) / np.sum(own * own))
-                if self.is_like(factor * own, value):
-                    yield factor, str(part.name)
+        for parameter in backward.wrt:
+            own = np.asarray(self.at.values[parameter], float)
+            values = [v for (_, part), v in self.at.contributions.items() if part == parameter and v is not None]
+            factors = [float(np.sum(own * value) / np.sum(own * own)) for value in values]
+            found = [f for f, value in zip(factors, values, strict=True) if self.is_like(f * own, value)]
+            if found and own.size > 1:
+                yield sum(found), str(parameter.name)
 
     def _updated(self) -> Iterator[Explanation]:
         """Weights that were changed by a step downhill before the backward pass was done with them."""

@@ -7,10 +7,11 @@ import pytest
 
 from symbackprop.proofread import indexing
 from symbackprop.proofread.arguments import given
-from symbackprop.proofread.arrays import Labels, Run
+from symbackprop.proofread.arrays import Run
 from symbackprop.proofread.drawing import Drawn
 from symbackprop.proofread.graph import Graph, quantities
 from symbackprop.proofread.numpy_of_arrays import Numpy
+from symbackprop.proofread.products import Labels
 from symbackprop.proofread.sizes import Sizes
 from symbackprop.proofread.untraceable import Untraceable
 from symbackprop.prove.numbers import IN_FLOATS, Evaluation

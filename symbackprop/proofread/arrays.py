@@ -56,7 +56,7 @@ class Run:
         if isinstance(value, np.ndarray) and value.ndim:
             return self._constant(value)
         if isinstance(value, list | tuple) and value:
-            return self.node(np.array(value)) if not holds_array(value) else stacked(self, list(value)).node
+            return self.node(np.array(value)) if not holds_array(value) else self.numpy.call("array", (value,), {}).node
         try:
             return self.graph.leaf(self.sizes.number(value.item() if hasattr(value, "item") else value), 0)
         except (TypeError, ValueError):
@@ -169,10 +169,10 @@ class Array:
         return Array(self.run, self.run.graph.node(operation, nodes[::-1] if reflected else nodes, rank=rank))
 
     def __matmul__(self, other: Any) -> "Array":
-        return product(self.run, self, other)
+        return self.run.numpy.call("dot", (self, other), {})
 
     def __rmatmul__(self, other: Any) -> "Array":
-        return product(self.run, other, self)
+        return self.run.numpy.call("dot", (other, self), {})
 
     __add__, __radd__, __iadd__ = _binary(op.plus), _reflected(op.plus), _in_place(op.plus)
     __sub__, __rsub__, __isub__ = _binary(arithmetic.minus), _reflected(arithmetic.minus), _in_place(arithmetic.minus)
@@ -288,7 +288,7 @@ class Array:
         return self.reduced("min", axis, keepdims)
 
     def dot(self, other: Any) -> "Array":
-        return product(self.run, self, other)
+        return self.run.numpy.call("dot", (self, other), {})
 
     # what has no numbers
 
@@ -345,35 +345,6 @@ class Mask(Array):
         return ~(~self & ~other)
 
 
-class Labels(Array):
-    """A whole number for each example: the class that its row of a one-hot matrix says."""
-
-    @property
-    def dtype(self) -> Any:
-        return np.dtype(int)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return super().shape[:1]
-
-    @property
-    def ndim(self) -> int:
-        return 1
-
-    def astype(self, *_: Any, **__: Any) -> "Array":
-        return self
-
-    def reshape(self, *shape: Any, **_: Any) -> "Array":
-        if tuple(np.ravel(shape)) in ((-1,), self.shape):
-            return self
-        raise Untraceable("labels are put into another shape")
-
-    def made(self, *_: Any, **__: Any) -> Any:
-        raise Untraceable("labels stand in a formula")
-
-    combined = made
-
-
 class Flattened(Array):
     """The entries of a matrix one after the other; `node` is the matrix."""
 
@@ -412,15 +383,6 @@ class Flattened(Array):
         raise Untraceable("the entries of a matrix are put one after the other")
 
 
-class Vector:
-    """Several arrays one after the other, as optimisers want all gradients; nothing can be computed with it."""
-
-    def __init__(self, pieces: list[Array]):
-        self.pieces = pieces
-        self.shape = (sum(piece.size for piece in pieces),)
-        self.size = self.shape[0]
-
-
 def _correction(array: Array, axis: Any, ddof: int) -> Any:
     count = array.size if axis is None else array.shape[int(axis)]
     if not ddof:
@@ -452,38 +414,3 @@ def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
 
 def _itself(value: Any) -> Any:
     return value
-
-
-def product(run: Run, a: Any, b: Any) -> Array:
-    """np.dot, which `@` is too but for numbers."""
-    left, right = (Array(run, run.node(value)) for value in (a, b))
-    ranks = left.ndim, right.ndim
-    if 0 in ranks:
-        return left * right
-    if isinstance(a, Flattened) and isinstance(b, Flattened) and a.matrix.shape == b.matrix.shape:
-        return a.matrix.made(op.product_of_rows, b.matrix, rank=0)
-    if isinstance(a, Flattened) or isinstance(b, Flattened):
-        raise Untraceable("the entries of a matrix are put one after the other")
-    if ranks == (1, 1):
-        return left.made(op.product_of_rows, right, rank=0)
-    if left.shape[-1] != right.shape[0]:
-        raise ValueError(f"shapes {left.shape} and {right.shape} are not aligned for a product")
-    if ranks == (2, 1):
-        return right.made(op.multiplied, left.T, rank=1)
-    return left.made(op.multiplied, right, rank=max(ranks) if 1 not in ranks else 1)
-
-
-def outer(run: Run, a: Any, b: Any) -> Array:
-    left, right = (Array(run, run.node(value)).ravel() for value in (a, b))
-    return reshaped(left, (left.size, 1)).made(op.multiplied, reshaped(right, (1, right.size)), rank=2)
-
-
-def stacked(run: Run, values: list[Any]) -> Array:
-    """np.array of a list with arrays in it."""
-    parts = [Array(run, run.node(value)) for value in values]
-    if len({part.ndim for part in parts}) > 1 or parts[0].ndim > 1:
-        raise Untraceable("an array is made of a list of arrays")
-    if parts[0].ndim == 0:
-        columns = [part.made(op.as_matrix, rank=2).node for part in parts]
-        return Array(run, run.graph.node(op.joined_columns, columns, rank=1))
-    return Array(run, run.graph.node(op.joined_rows, [part.node for part in parts], rank=2))

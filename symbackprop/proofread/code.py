@@ -10,7 +10,7 @@ import numpy as np
 
 from symbackprop.backward import AtAPoint, Backward
 from symbackprop.check.gradients import check_gradients
-from symbackprop.check.report import GradientCheck
+from symbackprop.check.report import Block, GradientCheck
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
 from symbackprop.explanation import Explainer, Explanation
 from symbackprop.network import Network
@@ -297,8 +297,12 @@ class _Proofreading:
             explained = Explainer(at, claimed).explanation() if claimed is not None else ()
         words = [e.sentence(look.network.cost.name) for e in explained] if look.network is not None else []
         told = {name for e in explained for name in e.parameters}
+        simple = any("path" in word for word in words)  # a missing term may be no more than a factor
         words += [
-            f"d{b.name}: {b.mistake}" for b in look.check.blocks if b.mistake and network_name(b.name) not in told
+            f"d{block.name}: {said}"
+            for block in look.check.blocks
+            if block.verdict == Verdict.WRONG and (said := block.mistake or _of_shape(block, look.point))
+            if network_name(block.name) not in told or (simple and block.mistake)
         ]
         first = None
         if look.formulas is not None and at is not None:
@@ -311,6 +315,14 @@ class _Proofreading:
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
         return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _of_shape(block: Block, point: Drawn) -> str:
+    """What is wrong with a gradient that has not the shape of its parameter."""
+    if "shape" not in block.note:
+        return ""
+    expected = np.shape(point.values[block.name])
+    return f"its shape is not {expected}, that of {block.name}: is the sum over the wrong axis, or missing?"
 
 
 def _told(error: Exception) -> str:

@@ -8,7 +8,8 @@ from sympy import Expr, Integer
 
 from symbackprop.maps import COLUMNS, ROWS
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arrays import Array, Labels, Mask, Run, reshaped, stacked
+from symbackprop.proofread.arrays import Array, Mask, Run, reshaped
+from symbackprop.proofread.products import Labels, stacked
 from symbackprop.proofread.untraceable import Untraceable
 
 

@@ -15,20 +15,9 @@ from symbackprop import arithmetic
 from symbackprop.linear_algebra import norm
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arrays import (
-    Array,
-    Flattened,
-    Labels,
-    Mask,
-    Run,
-    Vector,
-    holds_array,
-    outer,
-    product,
-    reshaped,
-    stacked,
-)
+from symbackprop.proofread.arrays import Array, Flattened, Mask, Run, holds_array, reshaped
 from symbackprop.proofread.einsum import einsum
+from symbackprop.proofread.products import Labels, Vector, outer, product, stacked
 from symbackprop.proofread.untraceable import Untraceable
 
 Function = Callable[..., Any]

@@ -13,12 +13,13 @@ from symbackprop.nodes import NamedMatrix
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
 from symbackprop.proofread.arguments import Given, network_name
-from symbackprop.proofread.arrays import NO_NUMBER, Array, Labels, Run, holds_array, reshaped
+from symbackprop.proofread.arrays import NO_NUMBER, Array, Run, holds_array, reshaped
 from symbackprop.proofread.calls import Code
 from symbackprop.proofread.drawing import Drawn
 from symbackprop.proofread.graph import Graph, Node, needed, quantities
 from symbackprop.proofread.names import Names
 from symbackprop.proofread.numpy_of_arrays import FUNCTIONS, Numpy
+from symbackprop.proofread.products import Labels
 from symbackprop.proofread.returned import cost_in, gradients_in
 from symbackprop.proofread.sizes import Sizes
 from symbackprop.proofread.stand_ins import builtin_sum, standing_in
