@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sympy import Expr, Integer, Mul, Rational, S
+from sympy import Expr, Integer, Mul, Rational, S, Symbol
 
 from symbackprop.backward import Backward, Share
 from symbackprop.flow import is_name
@@ -189,10 +189,17 @@ def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
     output = share.user if is_name(share.user) else share.expression
     right = text(f.prime(z))
     variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
-    variants |= {f"{text(part)} of a = {text(output)}": (part, output) for part in _simpler(form)}
+    variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
     for words, (expression, argument) in variants.items():
         slope = _polynomial(expression, argument)
         yield Change(f"with {words} in place of the derivative {right}", _with_slope(share, slope))
+
+
+def _in_output(part: Expr, output: Any) -> str:
+    """`1 − a2`; or `1 − a of a = …`, where the activation has no name."""
+    if is_name(output):
+        return text(part.xreplace({a: Symbol(str(output.name), real=True)}))
+    return f"{text(part)} of a = {text(output)}"
 
 
 def _simpler(form: Expr) -> list[Expr]:
