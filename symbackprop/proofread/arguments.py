@@ -91,6 +91,9 @@ def given(
     named = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     if not named:
         raise ArgumentError("wrt names no parameter; the gradient is by those")
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice or not all(named):
+        raise ArgumentError(f"wrt names {listed(twice) or 'nothing'} {'twice' if twice else 'between two commas'}")
     for name in (*named, *(labels or {})):
         if name not in every:
             raise ArgumentError(f"{name} has no shape: {nearest(name, every)}")

@@ -21,6 +21,8 @@ from symbackprop.prove.numbers import IN_FLOATS, Evaluation
 
 NO_NUMBER = "a number is wanted of a quantity, as float() does"
 _EQUALITY = "two quantities are compared for equality"
+CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
+TINY = 1e-5
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
 
 
@@ -34,6 +36,7 @@ class Run:
     indexing: Any
     values: dict[Any, Any] | None = None  # of the arguments, by symbol: what depends on numbers is decided by these
     conditions: list[str] = field(default_factory=list)  # what was decided
+    ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
 
     def number(self, array: "Array", what: str) -> Any:
         """The numbers of an array, where there are some."""
@@ -88,6 +91,11 @@ class Run:
         rows, columns = (self.sizes.length(int(n)) for n in (1, *shape)[-2:])
         value = Zeros(rows, columns) if number == 0 else scaled(self.sizes.number(number), Ones(rows, columns))
         return Array(self, self.graph.leaf(value, len(shape)))
+
+
+def is_tiny(value: Any) -> bool:
+    """A small number, such as is added to a probability before its logarithm."""
+    return isinstance(value, float | np.floating) and 0 < abs(float(value)) <= TINY
 
 
 def _symbols(node: Node) -> list[Any]:
@@ -164,6 +172,8 @@ class Array:
     def combined(self, operation: Callable[..., Any], other: Any, *, reflected: bool = False) -> "Array":
         if isinstance(other, str) or other is None:
             raise TypeError(f"an array and a {type(other).__name__} are combined")
+        if EPSILON in self.run.ignored and operation in (op.plus, arithmetic.minus) and is_tiny(other):
+            return self.copy()
         nodes = [self.node, self.run.node(other)]
         rank = max(node.rank for node in nodes)
         return Array(self.run, self.run.graph.node(operation, nodes[::-1] if reflected else nodes, rank=rank))

@@ -44,9 +44,8 @@ def compared_by_entries(code: Code, given: Given, point: Drawn, rng: np.random.G
     pairs = list(zip(agreement.claimed, agreement.derived, strict=True))
     opposite = {name: all(abs(c + d) <= 1e-30 * abs(d) for c, d in pairs[part]) for name, part in parts.items()}
     sizes = ", ".join(f"{name}={n}" for name, n in point.sizes.items())
-    return Exact(
-        right, opposite, f"entry by entry, in 50 digits at random points of {sizes or 'these sizes'}", False, False
-    )
+    where = f"entry by entry, in 50 digits at random points of {sizes or 'these sizes'}"
+    return Exact(right, opposite, where)
 
 
 def _run(code: Code, arrays: Any, given: Given) -> tuple[Any, Any]:

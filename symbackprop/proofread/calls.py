@@ -72,10 +72,13 @@ class Code:
         for name in self.attributes:
             setattr(twin, name, fresh(values[name]))
         with redirect_stdout(self._written):
-            results = [
-                _called(_of(function, owner, twin), {name: fresh(value) for name, value in values.items()})
-                for function in self.functions[: 1 + gradient]
-            ]
+            try:
+                results = [
+                    _called(_of(function, owner, twin), {name: fresh(value) for name, value in values.items()})
+                    for function in self.functions[: 1 + gradient]
+                ]
+            except SystemExit as end:
+                raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
         if self.gradient is None:
             return results[0] if isinstance(results[0], tuple) else (results[0], None)
         return results[0], results[1] if gradient else None

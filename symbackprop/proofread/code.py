@@ -1,8 +1,8 @@
 """Proofreading gradient code: it is read as far as it can be, compared with what is derived, and run."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import mpmath
@@ -15,9 +15,10 @@ from symbackprop.errors import ArgumentError, SymbackpropError, listed
 from symbackprop.explanation import Explainer, Explanation
 from symbackprop.network import Network
 from symbackprop.proofread.arguments import Given, given, network_name
+from symbackprop.proofread.arrays import CLIP, EPSILON
 from symbackprop.proofread.by_entries import compared_by_entries
 from symbackprop.proofread.calls import Code
-from symbackprop.proofread.comparison import Exact, compared, first_difference, has_kinks
+from symbackprop.proofread.comparison import Exact, compared, first_difference, has_kinks, read_gradients
 from symbackprop.proofread.drawing import Drawn, as_functions, as_matrix, copied, distinct, points
 from symbackprop.proofread.report import CodeCheck, Level
 from symbackprop.proofread.trace import Trace, trace
@@ -27,6 +28,8 @@ from symbackprop.verdicts import Verdict
 
 _SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
 _DIGITS = (50, 200, 1000)
+_SINGLE = 1e-5  # relative: a gradient that was computed in single precision
+_GUARDED = 1e-3  # relative: what guards may change
 _AGREES = 1e-8  # relative: what is read must have the values that the code has
 
 
@@ -68,10 +71,17 @@ def network_from_function(
     told = given(shapes, chosen or names, attributes=attributes, labels=labels, scalars=scalars)
     code = Code(cost, None, told.attributes)
     code.takes([*told.shapes, *told.scalars, *told.constants])
-    try:
-        return trace(code, told, gradient=False).network
-    except Untraceable as reason:
-        raise ArgumentError(f"this function cannot be read as a network: {reason}") from None
+    reader = _Proofreading(code, told, None, np.random.default_rng())
+    reason = "what was read has other values than the function"
+    for ignored in (frozenset({CLIP}), frozenset[str]()):
+        try:
+            found = trace(code, told, gradient=False, ignored=ignored)
+        except Untraceable as problem:
+            reason = str(problem)
+            break
+        if reader.computes(found):
+            return found.network
+    raise ArgumentError(f"this function cannot be read as a network: {reason}")
 
 
 def check_code(
@@ -148,8 +158,8 @@ class _Look:
         if self.exact is None:
             opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
             return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
-        if self.exact.all_right:
-            return Verdict.WRONG if self.check.verdict == Verdict.WRONG else Verdict.RIGHT
+        if self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT):
+            return Verdict.RIGHT
         return Verdict.CONVENTION if all(self.exact.opposite.values()) else Verdict.WRONG
 
 
@@ -165,8 +175,11 @@ class _Proofreading:
         network = general.network if general is not None else self.network
         looks: list[_Look] = []
         for point in self._points(network, reasons):
-            looks.append(self._look(general, point, reasons))
-            if looks[-1].verdict == Verdict.WRONG or (len(looks) > 1 and not looks[-1].branches):
+            look = self._look(general, point, reasons if not looks else [])
+            if looks and look.level != looks[0].level:
+                continue  # far out, where functions are saturated, floats are no measure of what was read
+            looks.append(look)
+            if look.verdict == Verdict.WRONG or (len(looks) > 2 and not look.branches):
                 break
         decided = [look for look in looks if look.verdict != Verdict.UNDECIDED]
         wrong = [look for look in looks if look.verdict == Verdict.WRONG]
@@ -228,36 +241,34 @@ class _Proofreading:
         check = check_gradients(cost, gradients, point.params(self.given), data=point.data(self.given), seed=seed)
         fixed = self.given.with_labels(point.values)
         network = self.network
-        for level, given_, read in (
-            (Level.FORMULA, self.given, partial(_Proofreading._as_it_is, general)),
-            (Level.ENTRIES, fixed, partial(trace, self.code, fixed, point=point)),
-        ):
+        readings: list[tuple[Level, Given, Callable[[], Trace | None]]] = [
+            (Level.FORMULA, self.given, lambda: general),
+            (Level.FORMULA, self.given, lambda: general and trace(self.code, self.given, ignored=frozenset())),
+            (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point)),
+            (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point, ignored=frozenset())),
+        ]
+        for level, given_, read in readings:
             found = self._read(read, given_, point, reasons)
             if found is None:
                 continue
             network = found.network if network is None else network
             if found.gradients is not None:
-                return _Look(
-                    given_, point, level, found, found.network, check, self._exact(found, given_, point, check)
-                )
+                exact = self._exact(found, given_, point, check)
+                return _Look(given_, point, level, found, found.network, check, exact)
         try:
-            exact: Exact | None = compared_by_entries(self.code, self.given, point, self.rng)
+            exact = compared_by_entries(self.code, self.given, point, self.rng)
             return _Look(self.given, point, Level.ENTRIES, None, network, check, exact)
         except Untraceable as reason:
             reasons.append(f"not read entry by entry: {reason}")
         return _Look(self.given, point, Level.NUMBERS, None, network, check, None)
 
-    @staticmethod
-    def _as_it_is(found: Trace | None) -> Trace | None:
-        return found
-
     def _read(self, read: Callable[[], Trace | None], given_: Given, point: Drawn, reasons: list[str]) -> Trace | None:
-        """What was read, if it has the value that the code has."""
+        """What was read, if it has the values that the code has."""
         try:
             found = read()
             if found is None or self._agrees(found, given_, point):
                 return found
-            reasons.append("what was read has another value than the code")
+            reasons.append("what was read has other values than the code")
         except Untraceable as reason:
             reasons.append(f"not read with loops and branches: {reason}")
         return None
@@ -268,16 +279,47 @@ class _Proofreading:
             with mpmath.workdps(digits):
                 exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
             if exact.all_right or all(exact.opposite.values()):
-                break
-        by_choice = exact.at_a_kink and not exact.all_right and check.verdict == Verdict.RIGHT
-        return None if by_choice else exact
+                return exact
+        by_choice = exact.at_a_kink and check.verdict == Verdict.RIGHT
+        return None if by_choice else self._without_guards(given_, point, exact)
 
-    def _agrees(self, found: Trace, given_: Given, point: Drawn) -> bool:
-        """Whether what was read computes what the code computes."""
+    def _without_guards(self, given_: Given, point: Drawn, exact: Exact) -> Exact:
+        """The comparison of code from which guards such as log(p + 1e-8) are left out, if they explain a difference."""
+        try:
+            plain = trace(
+                self.code, given_, point=point if given_ != self.given else None, ignored=frozenset({CLIP, EPSILON})
+            )
+        except Untraceable:
+            return exact
+        if plain.gradients is None or not self._agrees(plain, given_, point, _GUARDED):
+            return exact
+        with mpmath.workdps(_DIGITS[0]):
+            found = compared(plain, self._at(plain.network, given_, point, IN_DIGITS))
+        return (
+            replace(found, where=f"{found.where}, but for small numbers that are added as guards")
+            if found.all_right
+            else exact
+        )
+
+    def computes(self, found: Trace) -> bool:
+        """Whether the network has the values of the cost, at points of two sizes."""
+        sizes = distinct(self.given)
+        some = islice(points(self.code, self.given, sizes, self.rng, found.network), 2)
+        return all(self._agrees(found, self.given, point) for point in some)
+
+    def _agrees(self, found: Trace, given_: Given, point: Drawn, tolerance: float = _AGREES) -> bool:
+        """Whether what was read computes what the code computes: the cost, and the gradients."""
         at = self._at(found.network, given_, point)
+        cost, gradients = as_functions(self.code, self.given)
         with np.errstate(all="ignore"):
-            theirs = as_functions(self.code, self.given)[0](**copied(point.values))
-        return bool(np.isclose(theirs, float(at.values[found.network.cost.symbol]), rtol=_AGREES, atol=1e-300))
+            theirs = cost(**copied(point.values))
+        if not np.isclose(theirs, float(at.values[found.network.cost.symbol]), rtol=tolerance, atol=1e-300):
+            return False
+        if found.gradients is None:
+            return True
+        returned = gradients(**copied(point.values))
+        read = read_gradients(found, at)
+        return all(_is_alike(returned[name], read[network_name(name)]) for name in self.given.wrt)
 
     def _at(self, network: Network, given_: Given, point: Drawn, how: Arithmetic = IN_FLOATS) -> AtAPoint:
         parameters = tuple(network[network_name(name)] for name in given_.wrt)
@@ -301,7 +343,8 @@ class _Proofreading:
         words += [
             f"d{block.name}: {said}"
             for block in look.check.blocks
-            if block.verdict == Verdict.WRONG and (said := block.mistake or _of_shape(block, look.point))
+            if block.verdict == Verdict.WRONG and not (look.formulas and "single precision" in block.mistake)
+            if (said := block.mistake or _of_shape(block, look.point))
             if network_name(block.name) not in told or (simple and block.mistake)
         ]
         first = None
@@ -315,6 +358,17 @@ class _Proofreading:
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
         return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _is_alike(returned: Any, read: Any) -> bool:
+    """Whether a gradient was read as it is, but for single precision; one of another shape is wrong anyway."""
+    ours = np.asarray(read, float).ravel()
+    try:
+        theirs = np.asarray(returned, float).ravel()
+    except (TypeError, ValueError):
+        return False
+    scale = np.max(np.abs(theirs), initial=0.0)
+    return theirs.shape != ours.shape or bool(np.all(np.abs(theirs - ours) <= _SINGLE * scale))
 
 
 def _of_shape(block: Block, point: Drawn) -> str:

@@ -20,6 +20,7 @@ from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.recount import Recount
 
 _AGREE = 40  # digits
+_NEARLY = 13  # digits, where the code has numbers that are rounded
 _NEAR = 1e-20
 _MOST_PROVED = 40  # quantities of the code
 
@@ -45,8 +46,9 @@ class Exact:
     right: Mapping[str, bool]
     opposite: Mapping[str, bool]
     where: str
-    proved: bool
-    at_a_kink: bool
+    proved: bool = False
+    at_a_kink: bool = False
+    near: bool = False  # equal but for the rounding of numbers in the code
 
     @property
     def all_right(self) -> bool:
@@ -55,17 +57,18 @@ class Exact:
 
 def compared(trace: Trace, at: AtAPoint) -> Exact:
     """The gradients of the code against the derived ones, at a point in digits."""
-    network, how = trace.network, at.how
+    network = trace.network
     values = values_of(trace, at)
     gradients = at.gradients(at.right)
-    claimed = {name: at.evaluation.value(g, values, how) for name, g in (trace.gradients or {}).items()}
+    claimed = read_gradients(trace, at)
     right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
     opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
     at_a_kink = _is_at_a_kink(values)
     sizes = ", ".join(f"{d}={at.evaluation.size(d)}" for d in network.dimensions)
     where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
-    proved = all(right.values()) and _is_proved(trace)
-    return Exact(right, opposite, where, proved, at_a_kink)
+    proved = trace.general and all(right.values()) and _is_proved(trace)
+    near = all(same(claimed[name], gradients[name], _NEARLY) for name in claimed)
+    return Exact(right, opposite, where, proved, at_a_kink, near)
 
 
 def has_kinks(trace: Trace) -> bool:
@@ -88,6 +91,13 @@ def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
         for kink in _kinks(node)
         for entry in np.ravel(values[node.args[1]])
     )
+
+
+def read_gradients(trace: Trace, at: AtAPoint) -> dict[str, Any]:
+    """The gradients as they were read, in numbers."""
+    values = values_of(trace, at)
+    with np.errstate(all="ignore"):
+        return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
 def values_of(trace: Trace, at: AtAPoint) -> dict[Any, Any]:

@@ -76,7 +76,8 @@ def drawn(
         else:
             draw = known[network_name(name)]
             values[name] = getattr(rng, draw.method)(*draw.arguments, size)
-    values |= {name: float(rng.uniform(0.1, 0.9)) for name in given.scalars}
+    highest = 0.9 if kind < WIDE else 5.0
+    values |= {name: float(rng.uniform(0.1, highest)) for name in given.scalars}
     return Drawn(values, dict(sizes))
 
 
@@ -97,16 +98,28 @@ def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Genera
 def points(
     code: Code, given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
 ) -> Iterator[Drawn]:
-    """Random values: ordinary ones, or such for which the cost is finite, and some that are spread more widely.
+    """Random values: ordinary ones, or such for which the cost is finite, and then others of other sizes.
 
-    The latter are for branches, such as a relu of which all entries are positive.
+    These are spread more and more widely, for branches such as a relu of which all entries are positive.
     """
     ordinary = (drawn(given, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, SHARES))
     first = next((point for point in ordinary if _is_finite(code, given, point)), None)
     yield drawn(given, sizes, rng, network, AS_KNOWN) if first is None else first
-    if first is not None:
-        wide = (drawn(given, sizes, rng, network, kind) for kind in (*range(WIDE, WIDE + 4), SHARES))
-        yield from (point for point in wide if _is_finite(code, given, point))
+    for k, kind in enumerate((AS_KNOWN, *range(WIDE, WIDE + 4), SHARES)):
+        try:
+            point = drawn(given, other_sizes(given) if k < 2 else sizes, rng, network, kind)
+            if first is not None and _is_finite(code, given, point):
+                yield point
+        except Exception:  # noqa: S112 — it does not run at these sizes, which the first point has shown is possible
+            continue
+
+
+def other_sizes(given: Given) -> dict[str, int]:
+    """Sizes that differ from the first ones, and in another order: the first dimension is the largest."""
+    names = list(distinct(given))
+    taken = {n for shape in given.every_shape.values() for n in shape if not isinstance(n, str)}
+    free = [n for n in (7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, *range(20, 90)) if n not in taken]
+    return dict(zip(names, reversed(free[: len(names)]), strict=True))
 
 
 def _is_finite(code: Code, given: Given, point: Drawn) -> bool:

@@ -14,6 +14,8 @@ from symbackprop.proofread.recognition import recognized
 from symbackprop.proofread.untraceable import Untraceable
 from symbackprop.shapes import Mismatch, is_matrix, shape_of
 
+_MOST = 1500  # operations
+
 
 @dataclass(eq=False)
 class Node:
@@ -76,6 +78,8 @@ class Graph:
             node = Node(operation, parts, options, rank, symbol, len(self.nodes))
             self.nodes.append(node)
         self.known[key] = node
+        if len(self.nodes) > _MOST:
+            raise Untraceable(f"there are more than {_MOST} operations")
         return node
 
     def _kept(self, key: Any, make: Callable[[], Node]) -> Node:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from types import FrameType
 from typing import Any
 
@@ -59,7 +60,7 @@ class Names:
             if node not in self.found:
                 continue
             name = self.found[node][2]
-            free = name if name not in taken else next(n for k in range(2, 999) if (n := f"{name}_{k}") not in taken)
+            free = name if name not in taken else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
             taken.add(free)
             chosen[node] = free
         return chosen

@@ -15,7 +15,7 @@ from symbackprop import arithmetic
 from symbackprop.linear_algebra import norm
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
-from symbackprop.proofread.arrays import Array, Flattened, Mask, Run, holds_array, reshaped
+from symbackprop.proofread.arrays import CLIP, TINY, Array, Flattened, Mask, Run, holds_array, is_tiny, reshaped
 from symbackprop.proofread.einsum import einsum
 from symbackprop.proofread.products import Labels, Vector, outer, product, stacked
 from symbackprop.proofread.untraceable import Untraceable
@@ -63,10 +63,16 @@ def _where(run: Run, mask: Any, *chosen: Any) -> Array:
 
 def _clip(run: Run, x: Any, low: Any = None, high: Any = None, *_: Any, **__: Any) -> Array:
     array = _array(run, x)
-    if (low is not None and abs(float(low)) > 1e-5) or (high is not None and abs(1 - float(high)) > 1e-5):
-        array = array if low is None else array.combined(arithmetic.maximum, low)
-        return array if high is None else array.combined(arithmetic.minimum, high)
-    return array  # a guard for log, far from where anything is checked
+    if CLIP in run.ignored and is_tiny(low) and (high is None or abs(1 - high) <= TINY):
+        return array
+    array = array if low is None else array.combined(arithmetic.maximum, low)
+    return array if high is None else array.combined(arithmetic.minimum, high)
+
+
+def _maximum(run: Run, a: Any, b: Any, **_: Any) -> Array:
+    if CLIP in run.ignored and (is_tiny(a) or is_tiny(b)):
+        return _array(run, b if is_tiny(a) else a)
+    return _array(run, a).combined(arithmetic.maximum, b)
 
 
 def _joined(axis: int) -> Function:
@@ -102,7 +108,7 @@ def _stack(run: Run, arrays: Any, axis: Any = 0, **_: Any) -> Array:
     return whole if axis in (0, None) else whole.T
 
 
-def _diag(run: Run, x: Any, *_: Any) -> Array:
+def _diag(run: Run, x: Any) -> Array:
     array = _array(run, x)
     if array.ndim == 1:
         return array.made(op.diagonal, rank=2)
@@ -163,7 +169,7 @@ def _broadcast_to(run: Run, x: Any, shape: Any, **_: Any) -> Array:
     return _array(run, x) + run.filled(shape, 0)
 
 
-def _trace(run: Run, x: Any, **_: Any) -> Array:
+def _trace(run: Run, x: Any) -> Array:
     return _array(run, x).made(arithmetic.trace, rank=0)
 
 
@@ -203,7 +209,7 @@ FUNCTIONS: dict[str, Function] = {
     "multiply": _operator(arithmetic.times), "divide": _operator(arithmetic.divided),
     "true_divide": _operator(arithmetic.divided), "power": _operator(arithmetic.to_the),
     "float_power": _operator(arithmetic.to_the),
-    "maximum": _operator(arithmetic.maximum), "minimum": _operator(arithmetic.minimum),
+    "maximum": _maximum, "minimum": _operator(arithmetic.minimum),
     "negative": lambda run, x, **_: -x, "positive": _same, "reciprocal": lambda run, x, **_: 1 / x,
     "greater": _comparison("__gt__"), "less": _comparison("__lt__"), "equal": _comparison("__eq__"),
     "greater_equal": _comparison("__ge__"), "less_equal": _comparison("__le__"),
@@ -226,6 +232,7 @@ FUNCTIONS: dict[str, Function] = {
 # fmt: on
 FILLED = {"zeros": 0, "ones": 1, "empty": 0}
 RANDOM = "uses random numbers"
+_REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
 
 
 class Numpy:
@@ -270,8 +277,11 @@ class Numpy:
         """A function of arrays without numbers."""
         if name not in FUNCTIONS:
             raise Untraceable(f"np.{name} is used")
+        refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
+        if refused:
+            raise Untraceable(f"np.{name} is used with {refused[0]}=")
         out = kwargs.get("out")
-        given = {key: value for key, value in kwargs.items() if key not in ("out", "where", "casting", "order")}
+        given = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
         found = FUNCTIONS[name](self.run, *args, **given)
         target = out[0] if isinstance(out, tuple) else out
         if isinstance(target, Array):

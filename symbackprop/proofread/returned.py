@@ -1,5 +1,6 @@
 """The gradients in what a person's function returns: by name, in order, in one vector, or beside the cost."""
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,6 @@ import numpy as np
 from symbackprop.errors import ArgumentError, listed
 
 _FORMS = (
-    "{}",
     "d{}",
     "djd{}",
     "dld{}",
@@ -30,6 +30,9 @@ def gradients_in(result: Any, wrt: Sequence[str], shapes: Mapping[str, tuple[int
     Raises:
         ArgumentError: it is not clear which gradient is which.
     """
+    if result is None or inspect.isgenerator(result) or inspect.iscoroutine(result):
+        what = "nothing" if result is None else f"a {type(result).__name__}"
+        raise ArgumentError(f"the gradient returns {what}; the gradients by {listed(wrt)} are expected")
     if isinstance(result, Mapping):
         return _by_name(result, wrt)
     if hasattr(result, "_asdict") and len(_matched(result._asdict(), wrt)) == len(wrt):
@@ -109,8 +112,9 @@ def _matched(found: Mapping[Any, Any], wrt: Sequence[str]) -> dict[str, Any]:
     for name in wrt:
         keys = (form.format(_letters(name)) for form in _FORMS)
         said = [plain[key] for key in keys if key in plain]
-        if name in found or said:
-            matched[name] = found[name] if name in found else said[0]
+        bare = found.get(name, plain.get(_letters(name)))
+        if said or bare is not None:
+            matched[name] = said[0] if said else bare
     return matched
 
 

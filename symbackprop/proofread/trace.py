@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from sympy import Symbol
 
 from symbackprop.errors import NameInUseError, SymbackpropError
+from symbackprop.flow import is_name
+from symbackprop.maps import AtLargest
 from symbackprop.network import Network
-from symbackprop.nodes import NamedMatrix
+from symbackprop.nodes import LEAVES, NamedMatrix, postorder
 from symbackprop.proofread import indexing
 from symbackprop.proofread import operations as op
 from symbackprop.proofread.arguments import Given, network_name
-from symbackprop.proofread.arrays import NO_NUMBER, Array, Run, holds_array, reshaped
+from symbackprop.proofread.arrays import CLIP, NO_NUMBER, Array, Run, holds_array, reshaped
 from symbackprop.proofread.calls import Code
 from symbackprop.proofread.drawing import Drawn
 from symbackprop.proofread.graph import Graph, Node, needed, quantities
@@ -24,6 +26,7 @@ from symbackprop.proofread.returned import cost_in, gradients_in
 from symbackprop.proofread.sizes import Sizes
 from symbackprop.proofread.stand_ins import builtin_sum, standing_in
 from symbackprop.proofread.untraceable import Untraceable
+from symbackprop.rules import rule_for
 from symbackprop.shapes import is_matrix
 
 _LARGE = 8  # operations of what gets a name where it is used more than once
@@ -46,31 +49,53 @@ class Trace:
     quantities: tuple[Named, ...] = ()
     gradients: Mapping[str, Any] | None = None
     problem: str = ""  # why there are no gradients
+    general: bool = True  # whether it holds for all sizes, and whichever branches are taken
     notes: tuple[str, ...] = ()
 
 
-def trace(code: Code, given: Given, *, gradient: bool = True, point: Drawn | None = None) -> Trace:
+def trace(
+    code: Code,
+    given: Given,
+    *,
+    gradient: bool = True,
+    point: Drawn | None = None,
+    ignored: frozenset[str] = frozenset({CLIP}),
+) -> Trace:
     """Run the code without numbers; at a point, dimensions are numbers, loops run, and the values decide what is done.
+
+    What is `ignored` are guards, which have no part in a derivation.
 
     Raises Untraceable where the cost does what has no meaning for arrays without numbers.
     """
     try:
-        return _traced(code, given, gradient, point, {})
+        return _traced(code, given, gradient, point, ignored=ignored)
     except Untraceable as reason:
         if NO_NUMBER not in str(reason):
             raise
-    return _traced(code, given, gradient, point, {"float": SoftFloat})
+    return _traced(code, given, gradient, point, ignored=ignored, soft=True)
 
 
-def _traced(code: Code, given: Given, gradient: bool, point: Drawn | None, builtin: Mapping[str, Any]) -> Trace:
+def _traced(
+    code: Code,
+    given: Given,
+    gradient: bool,
+    point: Drawn | None,
+    *,
+    ignored: frozenset[str],
+    soft: bool = False,
+) -> Trace:
+    """The trace; `soft` leaves float() of a quantity what it is."""
+    if any(len(shape) > 2 for shape in given.shapes.values()):
+        raise Untraceable("there are arrays of more than two axes")
     found = Sizes(given.every_shape, None if point is None else point.sizes)
     network = given.declared(found)
     numpy = Numpy()
     known = None if point is None else point.symbols(network, given)
-    run = numpy.run = Run(found, Graph(), numpy, indexing, known)
+    run = numpy.run = Run(found, Graph(), numpy, indexing, known, ignored=ignored)
     values = {name: _argument(run, network, given, name) for name in given.every_shape} | dict(given.constants)
     names = Names()
-    builtin = {**builtin, "sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
+    builtin: dict[str, Any] = {"float": SoftFloat} if soft else {}
+    builtin |= {"sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
     with standing_in(code.functions, numpy.instead, builtin) as spaces, names.noted():
         names.spaces = spaces
         cost, gradients, problem = _run(code, values, given, found, gradient)
@@ -82,9 +107,9 @@ def _traced(code: Code, given: Given, gradient: bool, point: Drawn | None, built
         () if root.rank == 0 and root is run.node(cost) else ("the cost is the sum of the entries that are returned",)
     )
     if gradients is None:
-        return Trace(network, problem=problem, notes=notes)
+        return Trace(network, problem=problem, notes=notes, general=point is None)
     kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
-    return Trace(network, *_of_gradient(network, gradients, kept, names), notes=notes)
+    return Trace(network, *_of_gradient(network, gradients, kept, names), notes=notes, general=point is None)
 
 
 class _Soft(type):
@@ -242,11 +267,20 @@ def _of_gradient(
     for node, name in _named(nodes, labels).items():
         if node in symbols:
             continue
-        label = next(n for n in (name, *(f"{name}_{k}" for k in range(1, 999))) if n not in taken)
+        label = next(n for n in chain((name,), (f"{name}_{k}" for k in count(1))) if n not in taken)
         taken.add(label)
-        expression = quantities([node], symbols)[node]
+        expression = _computable(quantities([node], symbols)[node])
         symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)
         symbols[node] = symbol
         found.append(Named(label, symbol, expression))
     written = quantities(gradients.values(), symbols)
-    return tuple(found), {name: symbols.get(node, written[node]) for name, node in gradients.items()}
+    return tuple(found), {name: symbols.get(node, _computable(written[node])) for name, node in gradients.items()}
+
+
+def _computable(expression: Any) -> Any:
+    """The expression, if all that it is made of has a meaning here."""
+    for piece in postorder(expression):
+        known = is_name(piece) or piece.is_number or isinstance(piece, LEAVES) or rule_for(piece) is not None
+        if not known and not isinstance(piece, AtLargest):
+            raise Untraceable(f"there is no meaning for {type(piece).__name__}")
+    return expression

@@ -1,5 +1,8 @@
 """Why code cannot be read at a level."""
 
 
-class Untraceable(Exception):  # noqa: N818 — it says what is the case: the next level takes over
-    """What a person's code does with a quantity that a level has no meaning for; the message says what."""
+class Untraceable(BaseException):
+    """What a person's code does with a quantity that a level has no meaning for; the message says what.
+
+    It is no Exception, which code may catch as one of its own.
+    """
