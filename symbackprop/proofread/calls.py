@@ -122,6 +122,8 @@ def _of(function: Any, owner: Any, twin: Any) -> Any:
     """The same method of the twin."""
     if inspect.ismethod(function) and function.__self__ is owner:
         return function.__func__.__get__(twin)
+    if function is owner and owner is not None:
+        return twin  # an object that is called
     return function
 
 

@@ -28,6 +28,7 @@ from symbackprop.verdicts import Verdict
 
 _SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
 _DIGITS = (50, 200, 1000)
+_LOOKS = 6  # points that are looked at where there are branches
 _SINGLE = 1e-5  # relative: a gradient that was computed in single precision
 _GUARDED = 1e-3  # relative: what guards may change
 _AGREES = 1e-8  # relative: what is read must have the values that the code has
@@ -57,14 +58,12 @@ def network_from_function(
 
     >>> import numpy as np
     >>> def cost(X, y, W):
-    ...     yhat = np.tanh(X @ W)
-    ...     return 0.5 * np.sum((yhat - y) ** 2)
+    ...     return 0.5 * np.sum((np.tanh(X @ W) - y) ** 2)
     >>> print(network_from_function(cost, {"X": ("N", "D"), "y": ("N", "K"), "W": ("D", "K")}))
     X: input(N, D)
     y: target(N, K)
     W: parameter(D, K)
-    yhat = tanh(X @ W)
-    J = (1/2) * sum((yhat - y)**2)
+    J = (1/2) * sum((tanh(X @ W) - y)**2)
     """
     names = [*shapes, *(attributes or {})]
     chosen = [n for n in names if n[0] in "WbwU" or n.startswith("theta")] if wrt is None else wrt
@@ -124,7 +123,7 @@ def check_code(
     >>> print(check.verdict, "at the level", check.level)
     wrong at the level formula
     >>> check.mistake
-    'dJdW equals the right one with tanh′(X W) left out'
+    'dJdW equals the right one with the derivative tanh′(X W) left out, the slope of the activation'
     """
     told = given(shapes, wrt, attributes=attributes, labels=labels, scalars=scalars)
     code = Code(cost, gradient, told.attributes)
@@ -155,6 +154,8 @@ class _Look:
 
     @property
     def verdict(self) -> Verdict:
+        if any("shape" in block.note for block in self.check.blocks):
+            return Verdict.WRONG
         if self.exact is None:
             opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
             return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
@@ -175,11 +176,11 @@ class _Proofreading:
         network = general.network if general is not None else self.network
         looks: list[_Look] = []
         for point in self._points(network, reasons):
-            look = self._look(general, point, reasons if not looks else [])
+            look = self._look(general, point, reasons if not looks else [], far=bool(looks))
             if looks and look.level != looks[0].level:
                 continue  # far out, where functions are saturated, floats are no measure of what was read
             looks.append(look)
-            if look.verdict == Verdict.WRONG or (len(looks) > 2 and not look.branches):
+            if look.verdict == Verdict.WRONG or len(looks) > (_LOOKS if look.branches and look.read is not None else 2):
                 break
         decided = [look for look in looks if look.verdict != Verdict.UNDECIDED]
         wrong = [look for look in looks if look.verdict == Verdict.WRONG]
@@ -235,7 +236,7 @@ class _Proofreading:
         where, first = next(iter(failures.items()))
         raise ArgumentError(f"the code fails at {where}: {_told(first)}") from first
 
-    def _look(self, general: Trace | None, point: Drawn, reasons: list[str]) -> _Look:
+    def _look(self, general: Trace | None, point: Drawn, reasons: list[str], *, far: bool) -> _Look:
         cost, gradients = as_functions(self.code, self.given)
         seed = int(self.rng.integers(2**31))
         check = check_gradients(cost, gradients, point.params(self.given), data=point.data(self.given), seed=seed)
@@ -253,7 +254,7 @@ class _Proofreading:
                 continue
             network = found.network if network is None else network
             if found.gradients is not None:
-                exact = self._exact(found, given_, point, check)
+                exact = self._exact(found, given_, point, check, far=far)
                 return _Look(given_, point, level, found, found.network, check, exact)
         try:
             exact = compared_by_entries(self.code, self.given, point, self.rng)
@@ -273,33 +274,47 @@ class _Proofreading:
             reasons.append(f"not read with loops and branches: {reason}")
         return None
 
-    def _exact(self, found: Trace, given_: Given, point: Drawn, check: GradientCheck) -> Exact | None:
+    def _exact(self, found: Trace, given_: Given, point: Drawn, check: GradientCheck, *, far: bool) -> Exact | None:
         """The comparison in digits; none where only the choice of a slope at a kink makes a difference."""
-        for digits in _DIGITS:  # where functions are saturated, 50 are lost: a difference that is one stays
-            with mpmath.workdps(digits):
-                exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
-            if exact.all_right or all(exact.opposite.values()):
-                return exact
+        exact = self._compared(found, given_, point)
+        if exact is None or exact.all_right or all(exact.opposite.values()):
+            return exact
         by_choice = exact.at_a_kink and check.verdict == Verdict.RIGHT
-        return None if by_choice else self._without_guards(given_, point, exact)
+        return None if by_choice else self._without_guards(given_, point, exact, far=far)
 
-    def _without_guards(self, given_: Given, point: Drawn, exact: Exact) -> Exact:
-        """The comparison of code from which guards such as log(p + 1e-8) are left out, if they explain a difference."""
+    def _without_guards(self, given_: Given, point: Drawn, exact: Exact, *, far: bool) -> Exact:
+        """The comparison of code from which guards such as log(p + 1e-8) are left out, if they explain a difference.
+
+        They change little at an ordinary point; far out, where functions are saturated, they may change all.
+        """
         try:
             plain = trace(
                 self.code, given_, point=point if given_ != self.given else None, ignored=frozenset({CLIP, EPSILON})
             )
         except Untraceable:
             return exact
-        if plain.gradients is None or not self._agrees(plain, given_, point, _GUARDED):
+        if plain.gradients is None or not (far or self._agrees(plain, given_, point, _GUARDED)):
             return exact
-        with mpmath.workdps(_DIGITS[0]):
-            found = compared(plain, self._at(plain.network, given_, point, IN_DIGITS))
-        return (
-            replace(found, where=f"{found.where}, but for small numbers that are added as guards")
-            if found.all_right
-            else exact
-        )
+        found = self._compared(plain, given_, point)
+        if found is None or not found.all_right:
+            return exact
+        return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
+
+    def _compared(self, found: Trace, given_: Given, point: Drawn) -> Exact | None:
+        """The comparison in 50 digits or more: functions that are saturated lose some, but what differs stays so.
+
+        None where there is no value, such as that of log(1 − p) where p is 1 in all digits.
+        """
+        exact = None
+        for digits in _DIGITS:
+            try:
+                with mpmath.workdps(digits):
+                    exact = compared(found, self._at(found.network, given_, point, IN_DIGITS))
+            except (ZeroDivisionError, ValueError):
+                continue
+            if exact.all_right or all(exact.opposite.values()):
+                break
+        return exact
 
     def computes(self, found: Trace) -> bool:
         """Whether the network has the values of the cost, at points of two sizes."""

@@ -20,7 +20,7 @@ from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.recount import Recount
 
 _AGREE = 40  # digits
-_NEARLY = 13  # digits, where the code has numbers that are rounded
+_NEARLY = 11  # digits, where the code has numbers that are rounded
 _NEAR = 1e-20
 _MOST_PROVED = 40  # quantities of the code
 

@@ -118,7 +118,7 @@ def other_sizes(given: Given) -> dict[str, int]:
     """Sizes that differ from the first ones, and in another order: the first dimension is the largest."""
     names = list(distinct(given))
     taken = {n for shape in given.every_shape.values() for n in shape if not isinstance(n, str)}
-    free = [n for n in (7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, *range(20, 90)) if n not in taken]
+    free = [n for n in range(9, 90) if n not in taken]
     return dict(zip(names, reversed(free[: len(names)]), strict=True))
 
 

@@ -269,7 +269,7 @@ class _Refused:
         self._reason = reason
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name) if name.startswith("__") else Untraceable(self._reason)
+        raise Untraceable(self._reason) if hasattr(np.random, name) else AttributeError(name)
 
 
 class _Ufunc:

@@ -1,6 +1,6 @@
 """Concrete sizes that tell which dimension they are, so that a person's code finds whole numbers in every shape.
 
-Each named dimension gets a prime of its own: `X.shape[0]` is 101, and where 101, 1/101 or 0.5/101 turns up in a
+Each named dimension gets a prime of its own: `X.shape[0]` is 107, and where 107, 1/107 or 0.5/107 turns up in a
 formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and what is read this way is
 compared with the code itself at other sizes.
 """
@@ -17,26 +17,26 @@ from symbackprop.proofread.untraceable import Untraceable
 from symbackprop.shapes import dimension
 
 _PRIMES = (
-    101,
-    127,
-    163,
-    211,
-    271,
-    349,
-    449,
-    577,
-    743,
-    953,
-    1223,
-    1571,
-    2017,
-    2591,
-    3323,
-    4271,
-    5483,
-    7043,
-    9049,
-    11617,
+    107,
+    139,
+    173,
+    229,
+    283,
+    367,
+    457,
+    587,
+    757,
+    967,
+    1237,
+    1583,
+    2029,
+    2609,
+    3343,
+    4289,
+    5501,
+    7057,
+    9067,
+    11633,
 )
 _LARGEST_OWN = 100  # a size up to here is a number that stands for itself
 _SHORT = 13  # digits of a decimal that a person may have typed
@@ -50,8 +50,8 @@ class Sizes:
         fixed: sizes of named dimensions, which then are these numbers; without them they stay names.
 
     >>> sizes = Sizes({"X": ("N", "D")})
-    >>> sizes.of(("N", 3)), sizes.number(0.5 / 101)
-    ((101, 3), 1/(2*N))
+    >>> sizes.of(("N", 3)), sizes.number(0.5 / 107)
+    ((107, 3), 1/(2*N))
     """
 
     def __init__(self, shapes: Mapping[str, Iterable[Any]], fixed: Mapping[str, int] | None = None):
