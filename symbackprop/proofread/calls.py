@@ -3,8 +3,8 @@
 import copy
 import inspect
 import io
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +71,7 @@ class Code:
         twin = _twin(owner)
         for name in self.attributes:
             setattr(twin, name, fresh(values[name]))
-        with redirect_stdout(self._written):
+        with self._quietly():
             try:
                 results = [
                     _called(_of(function, owner, twin), {name: fresh(value) for name, value in values.items()})
@@ -92,10 +92,16 @@ class Code:
             setattr(twin, name, fresh(values[name]))
         for function in self.functions:
             given = {name: fresh(value) for name, value in values.items()}
-            with redirect_stdout(self._written):
+            with self._quietly():
                 _called(_of(function, owner, twin), given)
             found |= {n: None for n, v in given.items() if hasattr(v, "shape") and not np.array_equal(v, values[n])}
         return list(found)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """What the code prints is kept; it is run where functions overflow, which is not worth a warning."""
+        with redirect_stdout(self._written), np.errstate(all="ignore"):
+            yield
 
     @property
     def printed(self) -> bool:
