@@ -14,7 +14,7 @@ from typing import Any
 
 import symbackprop as sb
 from symbackprop.errors import SymbackpropError
-from symbackprop.proofread.command import add_options, proofread
+from symbackprop.proofread.cli import add_options, proofread
 
 AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
 
