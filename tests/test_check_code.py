@@ -200,7 +200,7 @@ def test_all_handwritten_gradients(half: int) -> None:
     assert not refused
     assert not passed
     assert levels["numbers"] <= 0.2 * levels.total()
-    assert named >= 0.75 * wrong  # about 0.8, by words that are strict
+    assert named >= 0.75 * wrong  # of all it was 0.80 when measured: 66 of 84 and 68 of 83
 
 
 # Safety, and what is not right with the arguments
@@ -244,6 +244,20 @@ def test_random_numbers_are_told() -> None:
     assert check.verdict != sb.Verdict.RIGHT
     assert check.level == Level.NUMBERS
     assert "random numbers" in str(check)
+
+
+def test_branches_that_were_followed_are_told() -> None:
+    def loss(x: Any, w: Any) -> Any:
+        s = np.sum(x * w)
+        return s**2 if s > 0 else -s
+
+    def gradient(x: Any, w: Any) -> Any:
+        s = np.sum(x * w)
+        return 2 * s * x if s > 0 else -x
+
+    check = sb.check_code(loss, gradient, {"x": ("D",), "w": ("D",)}, ["w"])
+    assert (check.verdict, check.level) == ("right", "entries")
+    assert any("branches were followed as the numbers of a point decide them" in note for note in check.notes)
 
 
 def test_a_mistake_that_a_penalty_hides_at_0_is_found() -> None:

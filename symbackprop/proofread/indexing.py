@@ -16,10 +16,6 @@ from symbackprop.proofread.untraceable import Untraceable
 class Selected(Array):
     """The entries that a mask picks, in the places that they came from."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return super().shape
-
     def sum(self, *_: Any, **__: Any) -> Any:
         raise Untraceable("entries that a mask picks are added up")
 

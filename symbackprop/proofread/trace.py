@@ -106,6 +106,8 @@ def _traced(
     notes = (
         () if root.rank == 0 and root is run.node(cost) else ("the cost is the sum of the entries that are returned",)
     )
+    if run.conditions:
+        notes = (*notes, "branches were followed as the numbers of a point decide them")
     if gradients is None:
         return Trace(network, problem=problem, notes=notes, general=point is None)
     kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
