@@ -94,6 +94,9 @@ if TYPE_CHECKING:
     from symbackprop.proofread.code import check_code as check_code
     from symbackprop.proofread.code import network_from_function as network_from_function
     from symbackprop.proofread.report import CodeCheck as CodeCheck
+    from symbackprop.proofread.written.check import check_derivation as check_derivation
+    from symbackprop.proofread.written.derivation_check import DerivationCheck as DerivationCheck
+    from symbackprop.proofread.written.derivation_check import LineVerdict as LineVerdict
     from symbackprop.prove.report import Verification as Verification
     from symbackprop.registration import register as register
     from symbackprop.render.plots import plot_disagreement as plot_disagreement
@@ -135,6 +138,8 @@ _HOMES = {
     "explanation": ("likely_mistake",),
     "proofread.code": ("check_code", "network_from_function"),
     "proofread.report": ("CodeCheck",),
+    "proofread.written.check": ("check_derivation",),
+    "proofread.written.derivation_check": ("DerivationCheck", "LineVerdict"),
     "prove.report": ("Verification",),
     "registration": ("register",),
     "render.plots": ("plot_disagreement", "plot_steps"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import symbackprop as sb
 from symbackprop.errors import SymbackpropError
-from symbackprop.proofread.cli import add_options, proofread
+from symbackprop.proofread.cli import add_options, is_document, proofread, proofread_document
 
 AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
 
@@ -107,7 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="the report as data")
     _output_option(check)
 
-    proofread = _command(commands, "proofread", _proofread, "read your own gradient code, and say where it is wrong")
+    proofread = _command(
+        commands, "proofread", _proofread, "read a derivation or gradient code, and say where it is wrong"
+    )
     add_options(proofread)
     _output_option(proofread)
 
@@ -321,9 +323,20 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _proofread(args: argparse.Namespace) -> int:
+    if is_document(args):
+        return _proofread_document(args)
     found = proofread(args)
     _write(args, _as_json(found.to_dict()) if args.json else str(found))
     return AGREES if found.verdict in (sb.Verdict.RIGHT, sb.Verdict.CONVENTION) else DISAGREES
+
+
+def _proofread_document(args: argparse.Namespace) -> int:
+    found = proofread_document(args, sb.home_network() if args.network is None else _read_network(args.network))
+    if args.json:
+        _write(args, _as_json(found.to_dict()))
+    else:
+        _write(args, found.to_markdown() if args.annotate else str(found))
+    return AGREES if found.verdict in (sb.LineVerdict.RIGHT, sb.LineVerdict.CONVENTION) else DISAGREES
 
 
 def _check_functions(args: argparse.Namespace) -> tuple[Any, str]:

@@ -1,12 +1,18 @@
 """`symbackprop proofread`: its options, and what they mean. SymPy is imported when it runs."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from symbackprop.errors import ArgumentError
 
 _EPILOG = """\
-This runs the code.
+A document is read, never run: which lines of a derivation are right, and where it goes wrong.
+
+  symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt; the home network without --network)
+  symbackprop proofread notes.md --network net.txt --annotate -o checked.md
+
+Code is run:
 
   symbackprop proofread mine.py:cost mine.py:gradient --shapes X=N,D y=N,K W1=D,H W2=H,K --wrt W1,W2
   symbackprop proofread net.py:Net.cost net.py:Net.gradient --shapes X=N,D y=N,K \\
@@ -21,10 +27,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("cost", metavar="PATH.py:NAME", help="the cost: a function, or Class.method")
+    parser.add_argument(
+        "cost", metavar="DOCUMENT|PATH.py:NAME", help="a derivation, or the cost: a function, or Class.method"
+    )
+    parser.add_argument("--network", metavar="FILE", help="what the document derives, in NumPy syntax")
+    parser.add_argument("--annotate", action="store_true", help="write the document with remarks in it")
     parser.add_argument("gradient", nargs="?", metavar="PATH.py:NAME", help="the gradient; none if the cost has both")
     parser.add_argument("--shapes", nargs="+", default=[], metavar="NAME=N,D", help="the shape of each argument")
-    parser.add_argument("--wrt", action="append", required=True, metavar="NAME", help="the parameters (or W1,W2)")
+    parser.add_argument("--wrt", action="append", metavar="NAME", help="the parameters (or W1,W2)")
     parser.add_argument(
         "--attributes", nargs="+", default=[], metavar="NAME=D,H", help="shapes of arrays on the object"
     )
@@ -34,11 +44,34 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the report as data")
 
 
+def is_document(args: argparse.Namespace) -> bool:
+    """Whether a derivation is to be read, rather than code to be run."""
+    return Path(args.cost).suffix.lower() in _DOCUMENTS or Path(args.cost).is_file()
+
+
+def proofread_document(args: argparse.Namespace, network: Any) -> Any:
+    """The check of the document that the options say."""
+    from symbackprop.proofread.written.check import check_derivation
+
+    given = [f"--{name}" for name in _OF_CODE if getattr(args, name)] + ["a gradient"] * (args.gradient is not None)
+    if given:
+        raise ArgumentError(f"{given[0]} is for code, and {args.cost} is a document; leave it out")
+    return check_derivation(Path(args.cost), network, seed=args.seed)
+
+
+_DOCUMENTS = {".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst"}
+_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars")
+
+
 def proofread(args: argparse.Namespace) -> Any:
-    """The check that the options say."""
+    """The check of code that the options say."""
     from symbackprop.check.scripts import function_at
     from symbackprop.proofread.code import check_code
 
+    if args.network is not None or args.annotate:
+        raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.cost}")
+    if not args.wrt:
+        raise ArgumentError("--wrt is missing: which arguments are the parameters, as in --wrt W1,W2")
     cost = function_at(args.cost)
     gradient = None if args.gradient is None else function_at(args.gradient)
     scalars = _pairs(args.scalars, "--scalars", bare=True)

@@ -1,0 +1,1 @@
+"""Derivations that a person wrote: read, understood, judged line by line."""

@@ -1,0 +1,318 @@
+"""Proofreads a derivation that a person wrote."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symbackprop.errors import ArgumentError
+from symbackprop.network import Network
+from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.comparing import Judgment
+from symbackprop.proofread.written.derivation_check import DerivationCheck, Line, LineVerdict
+from symbackprop.proofread.written.documents import Document, read_document
+from symbackprop.proofread.written.judge import Session, Way, Worlds, iterate_ways
+from symbackprop.proofread.written.mistakes import MOST_EDITS, find_mistake
+from symbackprop.proofread.written.numpy_text import parse_numpy
+from symbackprop.proofread.written.products import JUXTAPOSED
+from symbackprop.proofread.written.statements import Written, equalities, read_statements
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Name
+from symbackprop.proofread.written.world import ALL, UNITS
+
+
+def check_derivation(text: "str | os.PathLike[str]", network: Network, *, seed: int = 0) -> DerivationCheck:
+    r"""Proofread a derivation: which of its lines are right, where it goes wrong, and what the mistake is.
+
+    Args:
+        text: Markdown, LaTeX or lines of NumPy code as text, or the path of an .md, .tex, .ipynb or .txt file. Nothing
+            in it is executed.
+        network: what is derived.
+        seed: of the random points at which formulas are compared.
+
+    Raises:
+        ArgumentError: the file cannot be read, or lark is not installed.
+
+    >>> import symbackprop as sb
+    >>> net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    >>> check = check_derivation(r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T (\hat{y} - y)$$", net)
+    >>> check.verdict
+    <LineVerdict.WRONG: 'wrong'>
+    """
+    if not isinstance(network, Network):
+        raise ArgumentError(f"the network is a {type(network).__name__}; a Network is expected, as of parse_network")
+    document = read_document(text)
+    written = read_statements(document, list(network.symbols))
+    session = _best_session(network, document, written, seed)
+    lines = _lines(session)
+    return DerivationCheck(tuple(lines), document.text, tuple(_notes(session, lines)))
+
+
+# the way to read a document
+
+
+_ONE_EXAMPLE = re.compile(
+    r"(?:one|single|each|per|an?|given)[\s-]+(?:training[\s-]+)?(?:example|sample|instance|pattern|observation|input|pair)"
+    r"|for one|per-example|a vector|column vector|one at a time|online|stochastic",
+    re.IGNORECASE,
+)
+
+
+def _best_session(network: Network, document: Document, written: Sequence[Written], seed: int) -> Session:
+    """The reading with the fewest lines that are wrong or not understood."""
+    worlds = Worlds(network, seed)
+    best: tuple[float, Session] = (float("inf"), Session(worlds, written, Way()))
+    one_example = _may_be_of_one_example(document, written)
+    for rank, way in enumerate(iterate_ways(network, one_example)):
+        for session in _with_cost_scales(worlds, written, way):
+            cost = _cost(session, best[0]) + rank * 0.01 + (0.5 if session.way.cost_scale != 1 else 0)
+            if cost < best[0]:
+                best = cost, session
+        if best[0] < 1:
+            break
+    if best[0] >= 1:
+        best[1].find_errors()
+    return best[1]
+
+
+def _with_cost_scales(worlds: Worlds, written: Sequence[Written], way: Way) -> list[Session]:
+    """With the network's own cost; and with the document's, if that is a multiple of it."""
+    plain = Session(worlds, written, way)
+    found = [plain]
+    for rank in range(len(written)):
+        sides = equalities(written[rank])
+        if sides and isinstance(sides[0], Name) and plain.is_cost(sides[0]):
+            ratio = plain.judge(rank).ratio
+            if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
+                found.append(Session(worlds, written, replace(way, cost_scale=ratio)))
+            break
+    return found
+
+
+def _is_usual(session: Session, ratio: float) -> bool:
+    return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors)
+
+
+def _cost(session: Session, limit: float) -> float:
+    """How badly a reading fits; no more is looked at where it fits worse than another one."""
+    total = 0.0
+    for rank, written in enumerate(session.document):
+        if not equalities(written) or session.is_range(written):
+            continue
+        judgment = session.judge(rank)
+        if judgment.holds is not True:
+            if total > limit:
+                break
+            total += 2.0 if judgment.holds is False else 2.1
+            total -= 0.05 * (judgment.ratio is not None or judgment.is_transposed)
+    return total
+
+
+def _may_be_of_one_example(document: Document, written: Sequence[Written]) -> bool:
+    """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
+    if _ONE_EXAMPLE.search(document.text):
+        return True
+    names = {name.base for w in written for name in w.names}
+    batch = names & {"N", "m", "M", "ones", "X", "Y"} or any(
+        isinstance(part, tree.Summed) for w in written for side in w.sides for part in tree.walk(side)
+    )
+    return not batch
+
+
+# lines
+
+
+def _lines(session: Session) -> list[Line]:
+    judged = [_judged(session, rank) for rank in range(len(session.document))]
+    factors = _common_convention(session, judged)
+    lines: list[Line] = []
+    number = 0
+    for rank, written in enumerate(session.document):
+        judgments = judged[rank]
+        if judgments is None and (not _is_said(session, written) or session.is_range(written)):
+            continue
+        number += 1
+        line = Line(number, written.line, written.source, LineVerdict.RIGHT, start=written.start, end=written.end)
+        lines.append(_line(session, rank, line, judgments, lines, factors))
+    return lines
+
+
+def _is_said(session: Session, written: Written) -> bool:
+    """Whether a statement that is no equality is worth a line."""
+    if written.kind == "display":
+        return True
+    if written.kind == "numpy":
+        try:
+            (left, *_) = parse_numpy(written.source.partition("=")[0] + "= 0")
+        except UnreadableError:
+            return False
+        return session.is_known(left)
+    return bool(written.problem) and "=" in written.source and "\\" in written.source
+
+
+def _judged(session: Session, rank: int) -> list[Judgment] | None:
+    written = session.document[rank]
+    sides = equalities(written)
+    if not sides or session.is_range(written):
+        return None
+    judgments = session.judge_sides(rank)
+    if written.kind != "display" and all(judgment.holds is None for judgment in judgments):
+        return judgments if written.kind == "numpy" and session.is_known(sides[0]) else None
+    return judgments
+
+
+def _common_convention(session: Session, judged: Sequence[list[Judgment] | None]) -> str:
+    """The convention in which all gradients differ from ours in the same way, in words; empty if there is none."""
+    gradients = [
+        j
+        for rank, judgments in enumerate(judged)
+        if judgments and session.is_gradient_line(rank)
+        for j in judgments
+        if j.holds is not None
+    ]
+    if not gradients or all(j.holds for j in gradients):
+        return ""
+    if all(j.is_transposed or (j.holds and _is_symmetric(j)) for j in gradients):
+        return "transposed"
+    ratios = {round(j.ratio, 6) if j.ratio is not None and not j.holds else 1.0 if j.holds else None for j in gradients}
+    only = ratios.pop() if len(ratios) == 1 else None
+    return session.factor_words(only) if only is not None else ""
+
+
+def _is_symmetric(judgment: Judgment) -> bool:
+    return False
+
+
+def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
+    session: Session, rank: int, line: Line, judgments: list[Judgment] | None, before: list[Line], convention: str
+) -> Line:
+    written = session.document[rank]
+    if judgments is None:
+        reason = written.problem or "it states no equality, so there is nothing to check"
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason)
+    notes = tuple(dict.fromkeys(note for j in judgments for note in _reading_notes(session, j)))
+    sides = equalities(written)
+    bad = next(((k, j) for k, j in enumerate(judgments) if j.holds is False), None)
+    unknown = next((j for j in judgments if j.holds is None), None)
+    if bad is None and unknown is not None:
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=unknown.reason, notes=notes)
+    if bad is None:
+        verdict = LineVerdict.RIGHT
+        if session.way.cost_scale != 1 and session.is_cost(sides[0]):
+            verdict = LineVerdict.CONVENTION
+            notes = (*notes, f"the network's cost is stated {session.factor_words(session.way.cost_scale)}")
+        if session.is_gradient_line(rank) and session.is_turned_for_gradients_alone:
+            verdict = LineVerdict.CONVENTION
+            notes = (*notes, "right in transposed layout")
+        reading = judgments[0].reading
+        return replace(line, verdict=verdict, reading=reading, notes=notes, proof=_proof(session, judgments))
+    k, judgment = bad
+    if convention and session.is_gradient_line(rank):
+        text = "in transposed layout" if convention == "transposed" else convention
+        return replace(line, verdict=LineVerdict.CONVENTION, notes=(*notes, f"right {text}, as all gradients here are"))
+    if session.is_cost(sides[0]) and judgment.ratio is not None and not session.has_gradients:
+        words = session.factor_words(judgment.ratio)
+        if words:
+            return replace(line, verdict=LineVerdict.CONVENTION, notes=(*notes, f"right {words}"))
+    line = replace(
+        line, verdict=LineVerdict.WRONG, reason=judgment.reason, counterexample=judgment.counterexample, notes=notes
+    )
+    origin = _origin(session, rank, k, before)
+    if origin is not None:
+        return replace(line, follows=origin)
+    searched = sum(bool(other.verdict == LineVerdict.WRONG and other.follows is None) for other in before)
+    mistake = find_mistake(session, rank, sides[0], sides[k + 1], MOST_EDITS // (1 + searched**2))
+    if mistake is not None:
+        return replace(line, mistake=mistake.words, correction=mistake.correction)
+    if judgment.reason and not _is_plain(session, rank, before):  # that may be our reading
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
+    if rank in session.functions or _is_slope_of_function(sides[0]):
+        return replace(line, mistake=f"this is not what {sides[0].source} is (function)")
+    return replace(line, correction=session.derived(sides[0]))
+
+
+def _is_plain(session: Session, rank: int, before: list[Line]) -> bool:
+    """Whether shapes that do not fit are surely a mistake: of matrices, in a document that else is read well."""
+    sides = equalities(session.document[rank])
+    parts = [part for side in sides for part in tree.walk(side)]
+    has_indices = any(isinstance(part, tree.Summed | tree.Entry) for part in parts) or any(
+        isinstance(mark.content, Name)
+        for part in parts
+        if isinstance(part, Name)
+        for mark in (*part.above, *part.below)
+    )
+    slopes = [part for part in parts if isinstance(part, tree.Partial)]
+    others = [session.judge(k).holds for k, w in enumerate(session.document) if k != rank and equalities(w)]
+    return (
+        not has_indices
+        and all(session.is_cost(slope.of) for slope in slopes)
+        and len(others) > 1
+        and sum(holds is True for holds in others) >= 0.75 * len(others)
+    )
+
+
+def _is_slope_of_function(left: tree.Node) -> bool:
+    return isinstance(left, tree.Call) and isinstance(left.function, tree.Primed)
+
+
+def _origin(session: Session, rank: int, k: int, before: list[Line]) -> int | None:
+    """The number of an earlier wrong line whose mistake a side carries on: it has the value that was claimed there."""
+    sides = equalities(session.document[rank])
+    if k > 0 and session.same(rank, sides[k], sides[k + 1]):
+        return None if session.judge_sides(rank)[k - 1].holds else before[-1].number if before else None
+    starts = {w.start: r for r, w in enumerate(session.document)}
+    for line in before:
+        if line.verdict != LineVerdict.WRONG:
+            continue
+        other = equalities(session.document[starts[line.start]])
+        if any(session.same(rank, claimed, sides[k + 1]) for claimed in other[1:]) and other[0] == sides[0]:
+            return line.follows or line.number
+    return None
+
+
+def _reading_notes(session: Session, judgment: Judgment) -> list[str]:
+    found = []
+    if JUXTAPOSED in judgment.notes:
+        found.append(
+            "factors that stand side by side are read as a product entry by entry, since only that fits the shapes; "
+            "the notation is ambiguous: where two sizes are equal it can be read as a matrix product"
+        )
+    if judgment.reading == UNITS:
+        found.append("read for one example and one unit, where everything commutes")
+    if "entry by entry" in judgment.notes:
+        found.append("a slope of what is computed entry by entry, as the slopes of the entries")
+    for layout in ("numerator layout", "denominator layout"):
+        if layout in judgment.notes:
+            found.append(f"∂a/∂b is read as a matrix in {layout}")
+    if judgment.holds and judgment.reading not in {ALL, UNITS, ""}:
+        found.append("read for one example")
+    return found
+
+
+def _proof(session: Session, judgments: list[Judgment]) -> str:
+    if all(judgment.is_definition for judgment in judgments):
+        return "taken as a definition"
+    return (
+        "equal in numbers at two random points"
+        if judgments[0].reading == UNITS
+        else "equal in numbers at two random points, all sizes different"
+    )
+
+
+def _notes(session: Session, lines: Sequence[Line]) -> list[str]:
+    found = []
+    layout = session.way.layout
+    if layout.data and not session.is_of_columns:
+        found.append("the document is read with examples as columns; the network has them as rows")
+    if layout.weights != layout.data:
+        found.append("the weights of the document are those of the network transposed" if layout.weights else "")
+    unknown = [line for line in lines if line.verdict == LineVerdict.NOT_UNDERSTOOD and "is not known" in line.reason]
+    if unknown:
+        missing = dict.fromkeys(line.reason.removesuffix(" is not known") for line in unknown)
+        known = ", ".join(session.worlds.network.symbols)
+        found.append(
+            f"names that neither the network nor the document defines: {', '.join(missing)}; the network has {known}"
+        )
+    if not lines:
+        found.append("no formula was found: write them as $$…$$, \\[…\\], an align environment, or lines of NumPy code")
+    return [note for note in found if note]

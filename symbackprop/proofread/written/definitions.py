@@ -1,0 +1,285 @@
+"""What a document defines: names, functions, and errors δ."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.network import PARAMETER
+from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.calls import ROWS, activations_of
+from symbackprop.proofread.written.lexicon import ADJOINTS, Adjoint, Definition, Key, Lexicon
+from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Group, Name, Node, walk
+from symbackprop.proofread.written.values import UnfitError
+
+POINTS = 2
+
+
+class Definitions:
+    """The part of a session that finds what the document says names are."""
+
+    worlds: Any
+    document: Sequence[Written]
+    way: Any
+    lexicon: Lexicon
+    definitions: dict[int, Key]
+    functions: set[int]
+    layered: set[int]
+    meaning: Callable[..., Any]
+    judge: Callable[..., Any]
+    is_gradient: Callable[[Node], bool]
+
+    def _note_functions(self, written: Written) -> None:
+        """Names that stand as functions somewhere: at the left of f(z) = …, and with a prime."""
+        sides = equalities(written)
+        head = _function_head(sides[0]) if sides else None
+        if head is not None and not self._is_in_network(head[0]):
+            self.lexicon.called.add(head[0].base)
+        for part in (part for side in sides for part in walk(side)):
+            if isinstance(part, tree.Primed) and isinstance(part.base, Name):
+                self.lexicon.called.add(part.base.base)
+
+    def _define(self, rank: int, written: Written) -> None:
+        sides = equalities(written)
+        if not sides or written.continues:
+            return
+        left, body = sides[0], sides[1]
+        for middle in sides[1:]:
+            if isinstance(middle, Name) and middle.above and not self._is_resolved(middle):
+                splits = [s for s in self.lexicon.splits(middle, {}) if not s.indices and s.example is None]
+                if splits and splits[0].key[2].isdigit():
+                    self.lexicon.definitions[splits[0].key] = Definition(splits[0].key, (), left, rank)
+        left = left.items[0] if isinstance(left, Group) and len(left.items) == 1 else left
+        if isinstance(left, tree.Differential) and isinstance(left.body, Name):
+            self._define_name(rank, left.body, body, "d")
+        elif isinstance(left, Name):
+            self._define_name(rank, left, body, "")
+        elif (parts := _function_head(left)) is not None:
+            self._define_function(rank, *parts, body)
+
+    def _define_name(self, rank: int, name: Name, body: Node, prefix: str) -> None:  # noqa: PLR0911
+        splits = list(self.lexicon.splits(name, {}))
+        if not splits or name.base == "":
+            return
+        known = next((s for s in splits if self.lexicon.is_named(s.key)), None)
+        if prefix and any(s.key in self.lexicon.known and self._is_parameter(s.key) for s in splits):
+            return
+        if not prefix and known is not None and not (self.way.document_first and not self._is_argument(known.key)):
+            return
+        if not prefix and self._define_layers(rank, name, body):
+            return
+        chosen = self._defined_split(name, body, splits)
+        if chosen is None or chosen.power is not None:
+            return
+        key = (prefix + chosen.key[0], *chosen.key[1:])
+        if key in self.lexicon.definitions or any(not isinstance(i, str) for i in chosen.indices):
+            return
+        if (
+            not prefix
+            and self.lexicon.aliases.get(key) == self.worlds.network.cost.symbol
+            and not self._another_cost(rank)
+        ):
+            return
+        indices = tuple(str(index) for index in chosen.indices)
+        example = chosen.example if isinstance(chosen.example, str) else None
+        self.lexicon.definitions[key] = Definition(key, indices, body, rank, example=example)
+        self.definitions[rank] = key
+
+    def _is_resolved(self, name: Name) -> bool:
+        keys = [split.key for split in self.lexicon.splits(name, {})]
+        return any(key in self.lexicon.known or key in self.lexicon.definitions for key in keys)
+
+    def _is_in_network(self, name: Name) -> bool:
+        return any(self.lexicon.is_named(split.key) for split in self.lexicon.splits(name, {}))
+
+    def _is_parameter(self, key: Key) -> bool:
+        return self.worlds.network.roles.get(str(self.lexicon.known[key].name)) == PARAMETER
+
+    def _is_argument(self, key: Key) -> bool:
+        return (
+            key in self.lexicon.known and str(getattr(self.lexicon.known[key], "name", "")) in self.worlds.network.roles
+        )
+
+    def _another_cost(self, rank: int) -> bool:
+        """Whether another statement is about the cost by the network's own name."""
+        cost = self.lexicon.known_name(self.worlds.network.cost.symbol)
+        heads = (equalities(w)[0] for k, w in enumerate(self.document) if k != rank and equalities(w))
+        return any(isinstance(head, Name) and (head.base, "", "") == cost for head in heads)
+
+    def _defined_split(self, name: Name, body: Node, splits: list[Any]) -> Any:
+        """A letter below that stands in the body too is an index."""
+        letters = {m.content.base for part in walk(body) if isinstance(part, Name) for m in (*part.above, *part.below)
+                   if isinstance(m.content, Name)} | {i for part in walk(body) if isinstance(part, tree.Entry) for i in
+                   (getattr(k, "base", "") for k in part.indices)}  # fmt: skip
+        own = {m.content.base for m in (*name.above, *name.below) if isinstance(m.content, Name)}
+        plus = any(isinstance(m.content, tree.Plus) for m in (*name.above, *name.below))
+        shared = own & letters
+        if plus:
+            return None
+        if any(m.kind == "layer" and getattr(m.content, "base", "") in shared for m in name.above):
+            return next((s for s in splits if s.example in shared and not s.indices), None)
+        if shared:
+            return next((s for s in splits if set(map(str, s.indices)) == shared), None)
+        return next((s for s in splits if not s.indices), splits[-1])
+
+    def _define_layers(self, rank: int, name: Name, body: Node) -> bool:
+        """S_j = A_j ⊙ (1 - A_j) of layers j, where the network has A1, A2, …"""
+        marks = [m.content for m in (*name.above, *name.below)]
+        if (
+            name.base in ADJOINTS
+            or len(marks) != 1
+            or not isinstance(marks[0], Name)
+            or any(isinstance(p, tree.Summed) for p in walk(body))
+        ):
+            return False
+        letter = marks[0].base
+        used = [
+            p
+            for p in walk(body)
+            if isinstance(p, Name) and any(getattr(m.content, "base", "") == letter for m in (*p.above, *p.below))
+        ]
+        layers: list[int] = []
+        for number in self.lexicon.layers:
+            splits = [next(iter(self.lexicon.splits(p, {letter: number})), None) for p in used]
+            if used and all(
+                s is not None and (s.key in self.lexicon.known or s.key in self.lexicon.definitions) for s in splits
+            ):
+                layers.append(number)
+        for number in layers:
+            key = next(s.key for s in self.lexicon.splits(name, {letter: number}))
+            if key not in self.lexicon.known:
+                self.layered.add(rank)
+                self.lexicon.definitions.setdefault(key, Definition(key, (), body, rank, {letter: number}))
+        return bool(layers)
+
+    def _define_function(self, rank: int, function: Name, parameter: Name, body: Node) -> None:
+        self.functions.add(rank)
+        is_new = function.base not in ROWS and not activations_of(self.worlds.network)
+        resolvable = {s.key for s in self.lexicon.splits(function, {})} & self.lexicon.known.keys()
+        if is_new and not resolvable and function.base not in self.lexicon.functions:
+            self.lexicon.functions[function.base] = (parameter, body)
+
+    def _choose_adjoints(self) -> None:
+        """For each δ that the document defines: is it ∂J/∂z, or what the document says?"""
+        for rank, key in list(self.definitions.items()):
+            standard = self._standard(key)
+            if standard is None:
+                continue
+            candidates: list[Adjoint | None] = [standard, None]
+            ratio = self._ratio_to(key, standard)
+            if ratio is not None and not np.isclose(ratio, 1.0):
+                candidates.append(replace(standard, scale=ratio))
+            users = self._users(key, rank)
+            costs = []
+            for order, candidate in enumerate(candidates):
+                self._set(key, candidate)
+                wrong = sum(self.judge(k).holds is not True for k in users)
+                own = self.judge(rank).holds is False if candidate is not None else self._is_odd(key, ratio)
+                costs.append((wrong + bool(own), order, candidate))
+            self._set(key, min(costs, key=lambda item: item[:2])[2])
+
+    def find_errors(self) -> None:
+        """Names that the document defines wrongly, and means as a ∂J/∂v: what else is said shows of which v."""
+        for rank, key in self.definitions.items():
+            if key[0] != "J" and key not in self.lexicon.known:
+                chosen = self.lexicon.chosen.get(key)
+                found = self._error_that_helps(key, rank)
+                self._set(key, found or chosen)
+
+    def _error_that_helps(self, key: Key, rank: int) -> Adjoint | None:
+        """For e1 = …: the ∂J/∂v with which the gradients hold in which it stands, if what is written is none."""
+        users = self._users(key, rank)
+        meaning = self.meaning(self.way.extent, 0)
+        if not users or meaning is None or any(self.judge(k).holds for k in users):
+            return None
+        if meaning.node_like(key) is not None:
+            return None
+        for node in meaning.world.at.right:
+            candidate = Adjoint(key, node=node)
+            self._set(key, candidate)
+            if all(self.judge(k).holds for k in users):
+                self._set(key, None)
+                return candidate
+        self._set(key, None)
+        return None
+
+    def _set(self, key: Key, candidate: Adjoint | None) -> None:
+        self.lexicon.chosen.pop(key, None)
+        if candidate is not None:
+            self.lexicon.chosen[key] = candidate
+
+    def _standard(self, key: Key) -> Adjoint | None:
+        if key[0].startswith("d") and key[0] != "delta":
+            of = (key[0][1:], *key[1:])
+            return Adjoint(of) if self._has_error(of) else None
+        found = self.lexicon.adjoint(key)
+        return found if found is not None and self._has_error(found.of) else None
+
+    def _has_error(self, of: Key) -> bool:
+        meaning = self.meaning(self.way.extent, 0)
+        if meaning is None:
+            return False
+        quantity = meaning.quantity(of)
+        return quantity is not None and meaning.error(quantity) is not None
+
+    def _ratio_to(self, key: Key, standard: Adjoint) -> float | None:
+        """c where the document's δ is c ∂J/∂z at each point."""
+        found = []
+        for point in range(POINTS):
+            meaning = self.meaning(self.way.extent, point)
+            if meaning is None:
+                return None
+            try:
+                ours = meaning.adjoint(standard)
+                ratios = [values.ratio(value, ours[0]) for value in meaning.of_document(key)]
+            except (UnfitError, UnreadableError):
+                return None
+            found.append(next((r for r in ratios if r is not None), None))
+        first = found[0]
+        return first if first is not None and all(r is not None and np.isclose(r, first) for r in found) else None
+
+    def _is_odd(self, key: Key, ratio: float | None) -> bool:
+        """Whether what a document calls δ is no ∂J/∂v of anything."""
+        return ratio is None
+
+    def _users(self, key: Key, rank: int) -> list[int]:
+        """Statements about gradients by parameters in which a name stands."""
+        found = []
+        for k, written in enumerate(self.document):
+            sides = equalities(written)
+            if k == rank or not sides or not self._is_gradient(sides[0]):
+                continue
+            prefix = key[0].startswith("d") and key[0] != "delta"
+            for part in walk(tree.Group(items=sides[1:])):
+                name = part.body if prefix and isinstance(part, tree.Differential) else part
+                if isinstance(name, Name) and any(
+                    (("d" if prefix else "") + s.key[0], *s.key[1:]) == key for s in self.lexicon.splits(name, {})
+                ):
+                    found.append(k)
+                    break
+        return found
+
+    def _is_gradient(self, left: Node) -> bool:
+        """Whether it is ∂J/∂W of a parameter."""
+        by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else None
+        if not isinstance(by, Name):
+            return False
+        return any(
+            s.key in self.lexicon.known and self._is_parameter(s.key) for s in self.lexicon.splits(by, {})
+        ) or any(self.lexicon.aliases.get(s.key) in self.worlds.network.parameters for s in self.lexicon.splits(by, {}))
+
+
+def _function_head(left: Node) -> tuple[Name, Name] | None:
+    """f(z) on the left of a definition."""
+    if isinstance(left, tree.Times) and len(left.factors) == 2 and not left.sign:
+        function, group = left.factors
+        if isinstance(function, Name) and isinstance(group, Group) and len(group.items) == 1:
+            argument = group.items[0]
+            return (function, argument) if isinstance(argument, Name) else None
+    if isinstance(left, tree.Call) and isinstance(left.function, Name) and len(left.arguments) == 1:
+        argument = left.arguments[0]
+        return (left.function, argument) if isinstance(argument, Name) else None
+    return None

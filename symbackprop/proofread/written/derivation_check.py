@@ -1,0 +1,168 @@
+"""What proofreading a derivation says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from symbackprop.verdicts import Judged
+
+
+class LineVerdict(StrEnum):
+    """Of one line, and of a whole derivation: the worst of its lines."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    CONVENTION = "convention"
+    NOT_UNDERSTOOD = "not understood"
+
+
+@dataclass(frozen=True)
+class Line(Judged):
+    """One statement of a derivation.
+
+    `source` is what its author wrote, at line `place` of the document; `follows` is the number of the line whose
+    mistake it carries on.
+    """
+
+    number: int
+    place: int
+    source: str
+    verdict: LineVerdict
+    reading: str = ""
+    proof: str = ""
+    mistake: str = ""
+    correction: str = ""
+    reason: str = ""
+    counterexample: str = ""
+    follows: int | None = None
+    notes: tuple[str, ...] = ()
+    start: int = 0
+    end: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: str(value) if isinstance(value, StrEnum) else value for key, value in vars(self).items()}
+
+
+_MARKS = {
+    LineVerdict.RIGHT: "✓",
+    LineVerdict.WRONG: "✗",
+    LineVerdict.CONVENTION: "≈",
+    LineVerdict.NOT_UNDERSTOOD: "?",
+}
+
+
+@dataclass(frozen=True)
+class DerivationCheck(Judged):
+    """The result of `check_derivation`. `print` it for the report."""
+
+    lines: tuple[Line, ...]
+    text: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> LineVerdict:
+        """wrong where a line is wrong; else not understood, convention, right."""
+        verdicts = {line.verdict for line in self.lines}
+        order = (LineVerdict.WRONG, LineVerdict.NOT_UNDERSTOOD, LineVerdict.CONVENTION, LineVerdict.RIGHT)
+        return next((verdict for verdict in order if verdict in verdicts), LineVerdict.NOT_UNDERSTOOD)
+
+    @property
+    def first_wrong(self) -> Line | None:
+        """The first line with a mistake of its own."""
+        return next((line for line in self.lines if line.verdict == LineVerdict.WRONG and line.follows is None), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        first = self.first_wrong
+        return {
+            "verdict": str(self.verdict),
+            "first_wrong": None if first is None else first.number,
+            "lines": [line.to_dict() for line in self.lines],
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        counts = [
+            f"{sum(line.verdict == verdict for line in self.lines)} {verdict}"
+            for verdict in LineVerdict
+            if any(line.verdict == verdict for line in self.lines)
+        ]
+        lines = [
+            f"derivation: {self.verdict}",
+            f"{_count(self.lines)}: {', '.join(counts)}" if counts else "no formulas",
+        ]
+        lines += self.notes
+        for line in self.lines:
+            lines.append(f"{_MARKS[line.verdict]} {line.number:3}  line {line.place}: {_short(line.source)}")
+            lines += [f"        {remark}" for remark in remarks(line)]
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """The document with a remark behind each formula that is not simply right."""
+        pieces, at = [], 0
+        for end, text in _insertions(self.text, self.lines):
+            pieces += [self.text[at:end], text]
+            at = end
+        first = self.first_wrong
+        head = f"> **Proofread: {self.verdict}.**" + (
+            f" The first mistake is in formula {first.number} (line {first.place})." if first is not None else ""
+        )
+        return "\n\n".join([head, "".join([*pieces, self.text[at:]])])
+
+
+def remarks(line: Line) -> list[str]:
+    """What is to be said about a line."""
+    found = []
+    if line.follows is not None:
+        found.append(f"follows from the mistake in {line.follows}")
+    if line.mistake:
+        found.append(f"the mistake: {line.mistake}")
+    if line.correction:
+        found.append(f"it should be: {line.correction}")
+    if line.reason:
+        found.append(line.reason)
+    if line.counterexample:
+        found.append(line.counterexample)
+    found += line.notes
+    if line.verdict == LineVerdict.RIGHT and line.proof:
+        found.append(line.proof)
+    return found
+
+
+def _count(lines: Sequence[Line]) -> str:
+    return f"{len(lines)} formula{'s' if len(lines) != 1 else ''}"
+
+
+def _short(source: str) -> str:
+    plain = " ".join(source.split())
+    return plain if len(plain) <= 160 else plain[:157] + "…"
+
+
+def _insertions(text: str, lines: Sequence[Line]) -> list[tuple[int, str]]:
+    """Where remarks go: behind the paragraph or the block in which a formula stands."""
+    found: dict[int, list[str]] = {}
+    for line in lines:
+        if line.verdict == LineVerdict.RIGHT and not line.notes:
+            continue
+        end = _behind(text, line.end)
+        said = "; ".join(_escaped(remark) for remark in remarks(line))
+        found.setdefault(end, []).append(f"> {_MARKS[line.verdict]} **{line.verdict}** ({line.number}): {said}")
+    return [(end, "\n\n" + "\n>\n".join(said) + "\n") for end, said in sorted(found.items())]
+
+
+def _escaped(remark: str) -> str:
+    head, sign, formula = remark.partition("it should be: ")
+    return f"{head}{sign}${formula}$" if sign and "\\" in formula else f"it should be: `{formula}`" if sign else remark
+
+
+def _behind(text: str, end: int) -> int:
+    """The end of the paragraph, or of the fenced block."""
+    blank = text.find("\n\n", end)
+    stop = len(text) if blank < 0 else blank
+    if text[:end].count("\n```") % 2 == 1 or (text.startswith("```") and text[:end].count("\n```") % 2 == 0):
+        fence = text.find("\n```", end)
+        if fence >= 0:
+            line = text.find("\n", fence + 1)
+            stop = len(text) if line < 0 else line
+    return stop

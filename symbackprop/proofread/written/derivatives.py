@@ -1,0 +1,181 @@
+"""Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by moving B."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.calls import GENERIC, ROWS
+from symbackprop.proofread.written.layout import Layout, Quantity
+from symbackprop.proofread.written.lexicon import Adjoint, Key, Lexicon, Split
+from symbackprop.proofread.written.slopes import entrywise_slope, slope
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Group, Name, Node
+from symbackprop.proofread.written.values import UnfitError, Value, scalar
+from symbackprop.shapes import is_matrix
+
+
+class Derivatives:
+    """The part of a meaning that says what derivatives are worth."""
+
+    world: Any
+    lexicon: Lexicon
+    layout: Layout
+    letters: dict[str, int]
+    dummies: dict[Key, Value]
+    example: str | None
+    opening: tuple[Key, ...]
+    values: Callable[[Node], list[Value]]
+    first: Callable[[Node], Value]
+    beside: Callable[..., Any]
+    value: Callable[..., list[Value]]
+    has_examples: Callable[[Any], bool]
+    example_axis: Callable[[], int]
+    is_transposed: Callable[[Any], bool]
+    of_document: Callable[[Key], list[Value]]
+    cached: Callable[..., Any]
+    with_scripts: Callable[..., list[Value]]
+
+    def adjoint(self, adjoint: Adjoint) -> list[Value]:
+        quantity = self.quantity(adjoint.of)
+        if adjoint.node is not None:
+            quantity = Quantity(adjoint.node, bool(is_matrix(adjoint.node)) and self.layout.data)
+        found = None if quantity is None else self.error(quantity)
+        return [] if found is None else [values.product(scalar(adjoint.scale), found)]
+
+    def error(self, quantity: Quantity) -> Value | None:
+        """∂J/∂v."""
+        world = getattr(self.world, "world", self.world)
+        if world is not self.world:
+            raise UnfitError("a derivative is derived")
+        if quantity.node not in world.at.right:
+            if quantity.node not in world.given or not is_matrix(quantity.node):
+                return None
+            array = np.zeros(np.shape(world.given[quantity.node]))
+        else:
+            array = self.lexicon.cost_scale * np.asarray(world.at.right[quantity.node], float)
+        value = Value(array.T if quantity.is_transposed else array) if array.ndim else scalar(array)
+        if self.example is None or not self.has_examples(quantity.node):
+            return value
+        return values.line(value, self.example, self.example_axis())
+
+    def quantity(self, key: Key) -> Quantity | None:
+        """The node of the network that a name is: by its name, or by its value."""
+        symbol = (
+            None if key in self.lexicon.definitions and self.lexicon.document_first else self.lexicon.known.get(key)
+        )
+        if symbol is None and key in self.lexicon.definitions:
+            found = self.node_like(key)
+            if found is not None:
+                return found
+        symbol = symbol if symbol is not None else self.lexicon.aliases.get(key)
+        if symbol is None or symbol not in self.world.values:
+            return None
+        return Quantity(symbol, is_matrix(symbol) and self.is_transposed(symbol))
+
+    def node_like(self, key: Key) -> Quantity | None:
+        """A quantity of the network with the value of what the document defines."""
+        world = getattr(self.world, "world", self.world)
+        plain = self.beside(world=world, letters={}, dummies={}, example=None)
+        return plain.cached(("node", key), lambda: plain._node_like(key))
+
+    def _node_like(self, key: Key) -> Quantity | None:
+        try:
+            found = self.of_document(key)
+        except (UnfitError, UnreadableError):
+            return None
+        nodes = sorted(self.world.values, key=lambda node: not getattr(node, "is_symbol", False))
+        for value in found:
+            for node in nodes:
+                array = np.asarray(self.world.values[node], float)
+                if not is_matrix(node):
+                    array = array.reshape(1, 1) if array.size == 1 else array
+                for is_transposed in (False, True):
+                    if not value.indices and values.close(array.T if is_transposed else array, value.array):
+                        return Quantity(node, is_transposed)
+        return None
+
+    def derived(self, of: Node) -> Node:
+        """What is derived: J(W, b) is J."""
+        if isinstance(of, tree.Times) and len(of.factors) == 2 and not of.sign:
+            name, group = of.factors
+            is_call = isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
+            if is_call and self.is_cost(name):
+                return name
+        if isinstance(of, tree.Call) and isinstance(of.function, Name) and self.is_cost(of.function):
+            return of.function
+        return of
+
+    def is_cost(self, node: Node) -> bool:
+        if not isinstance(node, Name):
+            return False
+        cost = self.world.network.cost.symbol
+        for split in self.lexicon.splits(node, self.letters):
+            if split.key in self.lexicon.definitions and self.lexicon.known.get(split.key) != cost:
+                return self.quantity(split.key) == Quantity(cost, False)
+            if not split.indices and split.example is None and self.lexicon.symbol(split.key) == cost:
+                return True
+        return False
+
+    def slope(self, of: Node, quantity: Quantity) -> list[Value]:
+        if self.is_cost(of):
+            error = self.error(quantity)
+            if error is not None:
+                turned = self.layout.numerator and 1 in error.shape
+                return [values.transposed(error) if turned else error]
+        key = ("slope", of, quantity, tuple(self.letters.items()), self.example)
+        return self.cached(key, lambda: self._slope(of, quantity))
+
+    def _slope(self, of: Node, quantity: Quantity) -> list[Value]:
+        if getattr(self.world, "world", self.world) is not self.world:
+            raise UnfitError("a derivative is derived")
+        node = quantity.node
+        at = np.asarray(self.world.values[node], float)
+        here = self.first(of)
+
+        def there(array: Any) -> Any:
+            moved = self.world.moved(node, array if is_matrix(node) else np.asarray(array))
+            return self.beside(world=moved).first(of).array
+
+        found = slope(there, at)
+        if not is_matrix(node):
+            return [replace(here, array=found.reshape(here.array.shape))]
+        found = np.swapaxes(found, -1, -2) if quantity.is_transposed else found
+        if here.is_number and not here.is_slope:
+            return [replace(here, array=found.reshape(*here.array.shape[:-2], *found.shape[-2:]))]
+        if here.is_slope:
+            raise UnfitError("a derivative is derived")
+        return [replace(here, array=found, is_slope=True)]
+
+    def at_entries(self, value: Value, split: Split) -> list[Value]:
+        if value.is_slope and (split.indices or split.example is not None):
+            inner = replace(value, array=np.moveaxis(value.array, (-4, -3), (0, 1)), is_slope=False)
+            lead = tuple(f"axis {k}" for k in (0, 1))
+            inner = replace(inner, indices=(*lead, *value.indices))
+            picked = self.with_scripts(inner, replace(split, power=None))[0]
+            array = picked.with_indices((*[k for k in picked.indices if k not in lead], *lead))
+            return [Value(array[..., 0, 0], tuple(k for k in picked.indices if k not in lead), False, value.notes)]
+        return self.with_scripts(value, replace(split, power=None))
+
+    def by_dummy(self, of: Node, key: Key) -> Value:
+        dummy = self.dummies[key]
+        if self.is_bare_function(of):
+            return self.first(tree.Call(function=tree.Primed(base=of), arguments=(Name(base=key[0]),)))
+
+        def there(array: Any) -> Any:
+            moved = {**self.dummies, key: replace(dummy, array=array)}
+            return self.beside(dummies=moved).first(of).array
+
+        return replace(dummy, array=entrywise_slope(there, dummy.array))
+
+    def is_bare_function(self, node: Node) -> bool:
+        """Whether it is the name of a function alone, as in dσ/dz."""
+        if not isinstance(node, Name) or not (node.base in self.lexicon.functions or node.base in {*ROWS, *GENERIC}):
+            return False
+        try:
+            self.value(node)
+        except (UnreadableError, UnfitError):
+            return True
+        return False

@@ -1,0 +1,386 @@
+"""Whether the statements of a document hold, under one way to read it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from symbackprop.network import Network
+from symbackprop.proofread.written import tree
+from symbackprop.proofread.written.calls import GENERIC, ROWS
+from symbackprop.proofread.written.comparing import Judgment, difference, equal_notes
+from symbackprop.proofread.written.definitions import POINTS, Definitions
+from symbackprop.proofread.written.layout import Layout, UnknownNameError
+from symbackprop.proofread.written.lexicon import Key, Lexicon
+from symbackprop.proofread.written.meaning import Meaning
+from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Group, Name, Node, walk
+from symbackprop.proofread.written.values import UnfitError, Value
+from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, UNITS, World
+
+_LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
+_RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a document is read."""
+
+    layout: Layout = field(default_factory=Layout)
+    extent: str = ALL
+    document_first: bool = False
+    cost_scale: float = 1.0
+
+
+class Worlds:
+    """The points at which statements are looked at."""
+
+    def __init__(self, network: Network, seed: int):
+        self.network, self.seed = network, seed
+        self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
+        self.known: dict[tuple[str, int], World | None] = {}
+
+    def at(self, extent: str, point: int) -> World | None:
+        key = extent, point
+        if key not in self.known:
+            try:
+                world = World(self.network, extent, self.seed + point)
+                _ = world.values
+                self.known[key] = None if world.is_degenerate else world
+            except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
+                self.known[key] = None
+        return self.known[key]
+
+
+class Session(Definitions):
+    """A document read in one way.
+
+    Args:
+        worlds: the network at points.
+        document: its statements.
+        way: how it is read.
+    """
+
+    def __init__(self, worlds: Worlds, document: Sequence[Written], way: Way):
+        self.worlds = worlds
+        self.document = document
+        self.way = way
+        self.lexicon = Lexicon(worlds.network, way.document_first)
+        self.lexicon.cost_scale = way.cost_scale
+        self.definitions: dict[int, Key] = {}
+        self.functions: set[int] = set()
+        self.layered: set[int] = set()  # definitions for every layer
+        self.meanings: dict[Any, Meaning] = {}
+        self.dummies: dict[Key, Value] = {}  # of the statement that was looked at last
+        for written in document:
+            self._note_functions(written)
+        for rank, written in enumerate(document):
+            self._define(rank, written)
+        self._choose_adjoints()
+
+    def meaning(self, extent: str, point: int, letters: Mapping[str, int] | None = None) -> Meaning | None:
+        world = self.worlds.at(extent, point)
+        if world is None:
+            return None
+        key = extent, point, tuple((letters or {}).items()), tuple(self.lexicon.chosen.items())
+        if key not in self.meanings:
+            self.meanings[key] = Meaning(world, self.lexicon, self.way.layout, letters=letters)
+        return self.meanings[key]
+
+    # what statements are about
+
+    def is_range(self, written: Written) -> bool:
+        """l = 1, 2, …; l < L: it says which numbers letters stand for."""
+        parts = [part for side in written.sides for part in walk(side)]
+        plain = all(isinstance(part, tree.Number | Name | tree.Plus | Group | tree.Relation) for part in parts)
+        names = [part for part in parts if isinstance(part, Name)]
+        if not written.sides:
+            return bool(_RANGE.match(written.source))
+        return (
+            plain
+            and bool(names)
+            and not any(self._is_in_network(name) for name in names)
+            and all(len(name.base) == 1 or name.base == "ell" for name in names)
+            and (
+                len(written.sides) == 1
+                or any(isinstance(part, tree.Number) for part in parts)
+                or "=" not in written.signs
+            )
+        )
+
+    def is_cost(self, left: Node) -> bool:
+        meaning = self.meaning(self.way.extent, 0)
+        return meaning is not None and meaning.is_cost(meaning.derived(left))
+
+    def is_gradient_line(self, rank: int) -> bool:
+        sides = equalities(self.document[rank])
+        return bool(sides) and self._is_gradient(sides[0])
+
+    @property
+    def has_gradients(self) -> bool:
+        return any(self.is_gradient_line(rank) for rank in range(len(self.document)))
+
+    @property
+    def is_turned_for_gradients_alone(self) -> bool:
+        """Whether weights are read as transposed, and no formula uses them but the gradients by them."""
+        if not self.way.layout.weights or self.way.layout.data:
+            return False
+        sides = [side for written in self.document for side in equalities(written) if not self._is_gradient(side)]
+        names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
+        return not any(self._is_in_network(name) and self._is_weight(name) for name in names)
+
+    def _is_weight(self, name: Name) -> bool:
+        keys = [split.key for split in self.lexicon.splits(name, {})]
+        return any(key in self.lexicon.known and self._is_parameter(key) for key in keys)
+
+    @property
+    def example_axis(self) -> int:
+        meaning = self.meaning(self.way.extent, 0)
+        return 0 if meaning is None else meaning.example_axis()
+
+    @property
+    def is_of_columns(self) -> bool:
+        return self.worlds.network.examples[0] == 1
+
+    @property
+    def usual_factors(self) -> dict[float, str]:
+        """Factors in which conventions differ, with words."""
+        world = self.worlds.at(self.way.extent, 0)
+        found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
+        for size in self.worlds.sizes_of_examples if world is not None else ():
+            n = world.sizes[size]
+            for scale, words in ((1.0, ""), (2.0, "2"), (0.5, "")):
+                found.setdefault(n * scale, f"up to the factor {words}{size}" + ("/2" if scale < 1 else ""))
+                found.setdefault(
+                    scale / n, f"up to the factor {words or '1'}/" + (f"(2{size})" if scale < 1 else str(size))
+                )
+        return found
+
+    def factor_words(self, ratio: float | None) -> str:
+        if ratio is None:
+            return ""
+        return next((w for factor, w in self.usual_factors.items() if abs(ratio - factor) < 1e-5 * factor), "")
+
+    def is_known(self, left: Node) -> bool:
+        """Whether a side has a value."""
+        try:
+            meaning = self.meaning(self.way.extent, 0)
+            return meaning is not None and bool(meaning.values(left))
+        except (UnfitError, UnreadableError):
+            return False
+
+    def targets(self, rank: int, left: Node, right: Node) -> list[tuple[Meaning, list[Value]]]:
+        """What a left side is worth at one point, in each extent in which the statement may be read."""
+        letters = self.against(rank, left, right).letters
+        extents = (
+            dict.fromkeys((self.way.extent, UNITS)) if self._may_be_narrow(rank, left, right) else [self.way.extent]
+        )
+        found = []
+        every = [{letter: k} for letter in letters for k in self.lexicon.layers] or [{}]
+        for extent, chosen in product(extents, every):
+            try:
+                wanted, _ = self.both(extent, 0, left, left, chosen)
+            except (UnfitError, UnreadableError):
+                continue
+            meaning = self.meaning(extent, 0, chosen)
+            if meaning is not None:
+                found.append((meaning.beside(dummies=self.dummies), wanted))
+        return found
+
+    def _may_be_narrow(self, rank: int, left: Node, right: Node) -> bool:
+        """Whether a statement may hold for one example or one unit alone."""
+        return rank in self.functions or is_of_one_unit(left, right) or self.is_cost(left)
+
+    def same(self, rank: int, one: Node, other: Node) -> bool:
+        """Whether two sides have the same value, in any extent in which both have one."""
+        return any(self._in(extent, rank, one, other).holds for extent in (self.way.extent, UNITS))
+
+    def derived(self, left: Node) -> str:
+        """What a gradient is, as the network's own derivation says it."""
+        return ""
+
+    # judging
+
+    def judge(self, rank: int, sides: Sequence[Node] | None = None) -> Judgment:
+        """The worst of a statement's sides."""
+        found = self.judge_sides(rank, sides)
+        order = {False: 0, None: 1, True: 2}
+        return min(found, key=lambda judgment: order[judgment.holds])
+
+    def judge_sides(self, rank: int, sides: Sequence[Node] | None = None) -> list[Judgment]:
+        """Each side against the first one."""
+        given = equalities(self.document[rank]) if sides is None else sides
+        left, *others = given
+        return [self.against(rank, left, other) for other in others]
+
+    def against(self, rank: int, left: Node, right: Node) -> Judgment:  # noqa: PLR0911
+        if rank in self.layered and right is equalities(self.document[rank])[1]:
+            return Judgment(True, self.way.extent, is_definition=True)
+        key = self.definitions.get(rank)
+        if key is not None and key not in self.lexicon.chosen and self.lexicon.definitions[key].body is right:
+            return self._definition(right)
+        first = self._in(self.way.extent, rank, left, right)
+        if first.holds:
+            return first
+        if self._may_be_narrow(rank, left, right) and (first.holds is None or first.reason.startswith("shapes")):
+            for extent in (UNITS,) if self.way.extent == ONE_EXAMPLE else (UNITS, ONE_EXAMPLE):
+                other = self._in(extent, rank, left, right)
+                if other.holds:
+                    return other
+        if first.holds is None and not first.reason.startswith("shapes"):
+            return first
+        if first.holds is None:
+            return replace(first, holds=False)
+        return first
+
+    def _definition(self, body: Node) -> Judgment:
+        try:
+            found = self.values_in(self.way.extent, body)
+        except UnfitError as error:
+            reason = f"shapes do not fit: {error}"
+            try:
+                self.values_in(UNITS, body)
+            except (UnfitError, UnreadableError):
+                return Judgment(None, reason=reason)
+            return Judgment(False, reason=reason)
+        except UnreadableError as error:
+            return Judgment(None, reason=str(error))
+        return Judgment(True, self.way.extent, found[0].notes, is_definition=True)
+
+    def values_in(self, extent: str, side: Node) -> list[Value]:
+        meaning = self.meaning(extent, 0)
+        if meaning is None:
+            raise UnreadableError("the network cannot be looked at in this way")
+        return meaning.values(side)
+
+    def _in(self, extent: str, rank: int, left: Node, right: Node) -> Judgment:
+        """At all points, for every layer that a letter can stand for."""
+        plain = self._at(extent, left, right, {})
+        if plain.holds:
+            return plain
+        if plain.is_unknown_name:
+            return self._for_layers(extent, left, right, plain)
+        if plain.reason.startswith("shapes") and self._for_layers(extent, left, right, plain).holds:
+            return self._for_layers(extent, left, right, plain)
+        return plain
+
+    def _for_layers(self, extent: str, left: Node, right: Node, plain: Judgment) -> Judgment:
+        used = {m.content for side in (left, right) for part in walk(side) if isinstance(part, Name)
+                for m in (*part.above, *part.below)}  # fmt: skip
+        letters = {part.base for content in used for part in walk(content) if isinstance(part, Name)}
+        for letter in (x for x in _LAYER_LETTERS if x in letters):
+            found = [self._at(extent, left, right, {letter: number}) for number in self.lexicon.layers]
+            numbered = zip(self.lexicon.layers, found, strict=True)
+            known = [(k, j) for k, j in numbered if j.holds is not None or j.reason.startswith("shapes")]
+            if known:
+                holding = [(k, judgment) for k, judgment in known if judgment.holds]
+                wrong = [(k, judgment) for k, judgment in known if not judgment.holds]
+                # the last layer may have another function
+                clear = [(k, judgment) for k, judgment in wrong if not judgment.reason]
+                number, judgment = holding[0] if holding and len(wrong) <= 1 else (clear or wrong)[0]
+                return replace(judgment, letters={letter: number})
+        return plain
+
+    def _at(self, extent: str, left: Node, right: Node, letters: Mapping[str, int]) -> Judgment:
+        first = self._once(extent, 0, left, right, letters)
+        for point in range(1, POINTS):
+            if first.holds is not True:
+                break
+            other = self._once(extent, point, left, right, letters)
+            if other.holds is not True:
+                return other
+        return first
+
+    def _once(self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]) -> Judgment:
+        try:
+            one, other = self.both(extent, point, left, right, letters)
+        except UnknownNameError as error:
+            return Judgment(None, reason=str(error), letters=dict(letters), is_unknown_name=True)
+        except UnfitError as error:
+            return Judgment(None, reason=f"shapes do not fit: {error}", letters=dict(letters))
+        except UnreadableError as error:
+            return Judgment(None, reason=str(error), letters=dict(letters))
+        except RecursionError:
+            return Judgment(None, reason="it is nested too deeply")
+        for a in one:
+            for b in other:
+                notes = equal_notes(a, b)
+                if notes is not None:
+                    return Judgment(True, extent, a.notes | b.notes | notes, letters=dict(letters))
+        return difference(one[0], other, letters)
+
+    def both(
+        self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]
+    ) -> tuple[list[Value], list[Value]]:
+        """The values of two sides; arguments of functions that are no quantities are any numbers."""
+        meaning = self.meaning(extent, point, letters)
+        if meaning is None:
+            raise UnreadableError("the network cannot be looked at for one example and one unit")
+        dummies: dict[Key, Value] = {}
+        self.dummies = dummies
+        for _ in range(4):
+            try:
+                inner = meaning.beside(dummies=dummies) if dummies else meaning
+                return inner.values(left), inner.values(right)
+            except UnknownNameError as error:
+                key = next((split.key for split in self.lexicon.splits(error.name, letters)), None)
+                if key is None or key in dummies or not self._is_dummy(error.name, left, right):
+                    raise
+                rng = np.random.default_rng(point + len(dummies))
+                dummies[key] = Value(rng.uniform(0.2, 1.5, (2, 3)) * rng.permuted([[1, -1, 1], [-1, 1, -1]]))
+        raise UnreadableError("too many names are not known")
+
+    def _is_dummy(self, name: Name, left: Node, right: Node) -> bool:
+        """Whether an unknown name is the argument of a function, here or in what it stands for."""
+        if name.above or name.below:
+            return False
+        bodies = [definition.body for definition in self.lexicon.definitions.values()]
+        for part in (part for side in (left, right, *bodies) for part in walk(side)):
+            if isinstance(part, tree.Call) and name in part.arguments and _is_elementwise(part):
+                return True
+            if isinstance(part, tree.Times):
+                for f, group in zip(part.factors, part.factors[1:], strict=False):
+                    if (
+                        isinstance(f, Name)
+                        and isinstance(group, Group)
+                        and group.items == (name,)
+                        and f.base in {*GENERIC, *ROWS, *self.lexicon.functions}
+                    ):
+                        return True
+            if (
+                isinstance(part, tree.Partial)
+                and part.by == name
+                and isinstance(part.of, Name)
+                and part.of.base in {*GENERIC, *ROWS, *self.lexicon.functions}
+            ):
+                return True
+        return False
+
+
+def _is_elementwise(call: tree.Call) -> bool:
+    function = call.function
+    while isinstance(function, tree.Primed):
+        function = function.base
+    return isinstance(function, Name) and function.base not in {"tr", "softmax", "diag", "sum", "mean", "det"}
+
+
+def is_of_one_unit(left: Node, right: Node) -> bool:
+    """Whether it is of the kind of the chain rule: with a ∂A/∂B whose A is not the cost, or is not said to be."""
+    partials = [p for side in (left, right) for p in walk(side) if isinstance(p, tree.Partial)]
+    costs = {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
+    other = [p for p in partials if not (isinstance(p.of, Name) and p.of.base in costs and not p.of.above)]
+    return bool(other)
+
+
+def iterate_ways(network: Network, one_example: bool) -> Iterator[Way]:
+    """The ways to read a document, likely ones first."""
+    extents = [ALL, ONE_EXAMPLE] if one_example else [ALL]
+    for numerator in (False, True):
+        for document_first in (False, True):
+            for extent in extents:
+                for data, weights in ((False, False), (True, True), (True, False), (False, True)):
+                    yield Way(Layout(data, weights, numerator), extent, document_first)

@@ -1,0 +1,255 @@
+"""What the names of a document stand for: quantities of the network, or what the document itself defines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
+from symbackprop.printing.naming import read_name
+from symbackprop.proofread.written.tree import Mark, Name, Node, Number, Plus
+from symbackprop.shapes import is_matrix
+
+Key = tuple[str, str, str]  # base, subscript, layer
+
+_COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "NLL"}
+_INPUTS = {"x", "X", "a0", "A0"}
+_FIRST_LAYERS = {"a1", "A1", "o1", "h1", "y0", "Y0"}
+_TARGETS = {"y", "Y", "t", "T", "d", "ystar", "D"}
+_OUTPUTS = {"yhat", "Yhat", "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
+_COUNTS = {"N", "m", "n", "M", "B"}
+_WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
+ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
+_MOST_LAYERS = 40
+_PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to read the scripts of a name."""
+
+    key: Key
+    indices: tuple[str | int, ...] = ()
+    example: str | int | None = None
+    power: Node | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a document says that a name is."""
+
+    key: Key
+    indices: tuple[str, ...]
+    body: Node
+    statement: int
+    letters: Mapping[str, int] = field(default_factory=dict)
+    example: str | None = None  # the index over examples that it is said for
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """scale · ∂J/∂v as the meaning of a name."""
+
+    of: Key
+    scale: float = 1.0
+    node: Any = None  # of the network, where no name says which
+
+
+@dataclass
+class Lexicon:
+    """The names of a document.
+
+    Args:
+        network: what is derived.
+        document_first: whether a definition of the document goes before a quantity of the network of the same name.
+    """
+
+    network: Network
+    document_first: bool = False
+    definitions: dict[Key, Definition] = field(default_factory=dict)
+    functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
+    chosen: dict[Key, Adjoint] = field(default_factory=dict)
+    cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
+    known: dict[Key, Any] = field(init=False)
+    aliases: dict[Key, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
+        self.known = {key_of(name): symbol for name, symbol in named.items()}
+        self.aliases = dict(self._aliases())
+
+    def symbol(self, key: Key) -> Any:
+        """The network's quantity with this name, or with one that is commonly used for it."""
+        return self.known.get(key, self.aliases.get(key))
+
+    def is_named(self, key: Key) -> bool:
+        """Whether the network has this name, in capitals or not."""
+        return key in self.known or (_other_case(key[0]), *key[1:]) in self.known
+
+    @property
+    def layers(self) -> range:
+        """The numbers that letters may stand for: those of layers or time steps, and one more on both sides."""
+        every = [
+            int(key[2]) for key in (*self.known, *self.definitions) if key[2].isdigit() and int(key[2]) < _MOST_LAYERS
+        ]
+        return range(max(min(every) - 1, 0), max(every) + 2) if every else range(0)
+
+    def known_name(self, symbol: Any) -> Key | None:
+        return next((key for key, known in self.known.items() if known == symbol), None)
+
+    def _aliases(self) -> Iterator[tuple[Key, Any]]:
+        numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
+        yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
+        for key, symbol in reversed(list(self.known.items())):
+            yield (_other_case(key[0]), *key[1:]), symbol
+            if len(key[0]) > 1 and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
+                yield (key[0][0], key[0][1:], key[2]), symbol  # Wx is W_x
+                yield (key[0][0].swapcase(), key[0][1:], key[2]), symbol
+
+    def _usual_names(self) -> Iterator[tuple[Key, Any]]:
+        network = self.network
+        yield from ((_plain(name), network.cost.symbol) for name in _COSTS)
+        dimension = self._count()
+        if dimension is not None:
+            yield from ((_plain(name), dimension) for name in _COUNTS)
+        for names, symbols in (
+            (_INPUTS, network.of_role(INPUT)),
+            (_TARGETS, network.of_role(TARGET, ONE_HOT)),
+            (_OUTPUTS, self._outputs()),
+        ):
+            if len(symbols) == 1:
+                yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
+        weights = [p for p in network.of_role(PARAMETER) if 1 not in p.shape[:1]]
+        if len(weights) == 1:
+            yield from ((key_of(name + index), weights[0]) for name in _WEIGHTS for index in ("", "1"))
+        scalars = network.of_role(SCALAR)
+        if len(scalars) == 1:
+            yield from ((_plain(name), scalars[0]) for name in ("lambda", "alpha", "gamma", "mu", "beta"))
+
+    def _count(self) -> Any:
+        """How many examples there are."""
+        _, sizes = self.network.examples
+        named = [size for size in sizes if size.is_Symbol]
+        return named[0] if len(named) == 1 else None
+
+    def _outputs(self) -> tuple[Any, ...]:
+        """What the cost compares with the target."""
+        cost, targets = self.network.cost.expression, set(self.network.of_role(TARGET, ONE_HOT))
+        own = [e.symbol for e in self.network.equations if is_matrix(e.symbol) and e.symbol in cost.free_symbols]
+        if own and targets & cost.free_symbols:
+            return tuple(own[-1:])
+        matrices = [e.symbol for e in self.network.equations if is_matrix(e.symbol)]
+        return tuple(matrices[-1:])
+
+    def _is_layer(self, name: str) -> bool:
+        return name in _FIRST_LAYERS
+
+    def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[Split]:  # noqa: PLR0912
+        """The ways to read the scripts of a name, likely ones first."""
+        above = [
+            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.above)
+        ]
+        below = [
+            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.below)
+        ]
+        if any(text is None for *_, text in (*above, *below)):
+            return
+        over = [str(text) for *_, text in above]
+        under = [str(text) for *_, text in below]
+        indices = tuple(_index(text) for text in under)
+        joined = "".join(under)
+        base = name.base
+        power = above[0][1] if len(above) == 1 and above[0][0] == "plain" else None
+        example = over[0] if len(above) == 1 and above[0][0] == "layer" and not over[0].isdigit() else None
+        if len(above) == 2:
+            yield Split((base, "", over[0]), indices, _index(over[1]))
+            yield Split((base, "", over[1]), indices, _index(over[0]))
+            return
+        if power is not None and under and under[0].isdigit() and over[0].isdigit():  # h_1^2
+            yield Split((base, "", under[0]), indices[1:], None, power)
+        if over:
+            if under:
+                yield Split((base, joined, over[0]))
+            yield Split((base, "", over[0]), indices)
+        if under:
+            digits = [text for text in under if text.isdigit()]
+            if power is None and example is None:
+                if under[-1].isdigit() and len(under) > 1:
+                    yield Split((base, "".join(under[:-1]), under[-1]))
+                if digits[:1] == under[:1]:
+                    yield Split((base, "", under[0]), indices[1:])
+                yield Split((base, joined, ""))
+                if len(under) > 1:
+                    yield Split((base, under[0], ""), indices[1:])
+            else:
+                example_index = None if example is None else _index(example)
+                if under[0].isdigit():
+                    yield Split((base, "", under[0]), indices[1:], example_index, power)
+                yield Split((base, joined, ""), (), example_index, power)
+        if over:
+            yield Split((base, "", ""), indices, None if example is None else _index(example), power)
+        else:
+            yield Split((base, "", ""), indices)
+
+    def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
+        """A script as text, its letters replaced where they stand for numbers."""
+        if isinstance(content, Number):
+            return str(content.value)
+        if isinstance(content, Name) and not content.above and not content.below:
+            if content.base == "L" and "L" not in letters:
+                last = self._last_layer(base)
+                return content.base if last is None else str(last)
+            return str(letters.get(content.base, content.base))
+        if isinstance(content, Plus):
+            parts = [self._script(term, letters, base) for term in content.terms]
+            if any(part is None or not part.lstrip("-").isdigit() for part in parts):
+                return None
+            return str(sum(sign * int(part or 0) for sign, part in zip(content.signs, parts, strict=True)))
+        if isinstance(content, Name):
+            inner = [self._script(mark.content, letters, base) for mark in (*content.above, *content.below)]
+            return content.base + "".join(part or "" for part in inner)
+        return None
+
+    def _last_layer(self, base: str) -> int | None:
+        base = ADJOINTS.get(base, base)
+        keys = [*self.known, *self.definitions]
+        layers = [int(key[2]) for key in keys if key[0] in {base, _other_case(base)} and key[2].isdigit()]
+        every = [int(key[2]) for key in keys if key[2].isdigit()]
+        return max(layers or every, default=None)
+
+    def adjoint(self, key: Key) -> Adjoint | None:
+        """What a name such as δ^{(3)} stands for by convention."""
+        if key in self.chosen:
+            return self.chosen[key]
+        if key[0] not in ADJOINTS:
+            return None
+        for base in _PREACTIVATIONS:
+            of = (base, *key[1:])
+            if of in self.definitions or of in self.known:
+                return Adjoint(of)
+        return None
+
+
+def key_of(name: str) -> Key:
+    """The key of a name of the network."""
+    parts = read_name(name)
+    base = (parts.greek or parts.base) + parts.modifier
+    if parts.subscript.isdigit() and not parts.index:
+        return base, "", parts.subscript
+    return base, parts.subscript.replace("_", ""), parts.index
+
+
+def _plain(name: str) -> Key:
+    return name, "", ""
+
+
+def _other_case(base: str) -> str:
+    return base[:1].swapcase() + base[1:]
+
+
+def _each(marks: tuple[Mark, ...]) -> Iterator[tuple[Mark, Node]]:
+    return ((mark, mark.content) for mark in marks)
+
+
+def _index(text: str) -> str | int:
+    return int(text) if text.isdigit() else text

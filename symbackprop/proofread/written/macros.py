@@ -1,0 +1,111 @@
+r"""What a document defines by `\newcommand`, and the arguments of commands."""
+
+import re
+from dataclasses import dataclass
+
+from symbackprop.errors import SymbackpropError
+
+_LONGEST = 20_000  # characters of one expansion
+
+
+class UnreadableError(SymbackpropError):
+    """A formula that is not understood; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Macro:
+    r"""What a document defines by `\newcommand`."""
+
+    arguments: int
+    body: str
+
+    def expanded(self, arguments: list[str]) -> str:
+        """What it stands for; raises UnreadableError where that is too long."""
+        body = self.body
+        for k, argument in enumerate(arguments, 1):
+            mark = f"#{k}"
+            if len(body) + body.count(mark) * len(argument) > _LONGEST:
+                raise UnreadableError("a macro grows too long when it is expanded")
+            body = body.replace(mark, argument)
+        if len(body) > _LONGEST:
+            raise UnreadableError("a macro grows too long when it is expanded")
+        return body
+
+
+_NEW = re.compile(
+    r"\\(?:re)?(?:new|provide)command\*?\s*+(?:\{\s*+\\([A-Za-z]++)\s*+\}|\\([A-Za-z]++))\s*+(?:\[(\d)\]\s*+)?(?=\{)"
+    r"|\\def\s*+\\([A-Za-z]++)((?:#\d)*+)\s*+(?=\{)"
+    r"|\\DeclareMathOperator\*?\s*+(?:\{\s*+)?\\([A-Za-z]++)\s*+(?:\}\s*+)?(?=\{)"
+)
+
+
+def macros_of(text: str) -> tuple[dict[str, Macro], list[tuple[int, int]]]:
+    """The macros that a document defines, and where the definitions stand."""
+    found: dict[str, Macro] = {}
+    places: list[tuple[int, int]] = []
+    matches = list(_NEW.finditer(text))
+    ends = _closings(text) if matches else {}
+    for match in matches:
+        end = ends.get(match.end())
+        if end is None:
+            continue
+        body = text[match.end() + 1 : end]
+        name = match[1] or match[2] or match[4] or match[6]
+        count = int(match[3] or 0) or (match[5] or "").count("#")
+        found[name] = Macro(count, rf"\operatorname{{{body}}}" if match[6] else body)
+        places.append((match.start(), end + 1))
+    return found, places
+
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+def _closings(text: str) -> dict[int, int]:
+    """Where each brace is closed, by where it opens."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACE.finditer(text):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            found[opened.pop()] = match.start()
+    return found
+
+
+def closing(text: str, start: int) -> int | None:
+    """Where the brace that opens at `start` is closed."""
+    depth = 0
+    for match in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if depth == 0 and match[0] == "}":
+            return match.start()
+    return None
+
+
+_SPACE = re.compile(r"\s*")
+_ARGUMENT = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+
+
+def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
+    """The next arguments, and where they end: groups in braces, commands, or single characters."""
+    found = []
+    for _ in range(count):
+        at = after(_SPACE, text, at)
+        if at >= len(text):
+            raise UnreadableError("a command has no argument: the formula ends")
+        if text[at] == "{":
+            end = closing(text, at)
+            if end is None:
+                raise UnreadableError("a brace { is never closed")
+            found.append(text[at + 1 : end])
+            at = end + 1
+        else:
+            start, at = at, after(_ARGUMENT, text, at)
+            found.append(text[start:at])
+    return at, found
+
+
+def after(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where a pattern that may stand at a place ends."""
+    match = pattern.match(text, at)
+    return match.end() if match else at

@@ -1,0 +1,382 @@
+"""What a written formula is worth at a point, in each way that it can be read."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import singledispatchmethod
+from itertools import product as combinations
+from typing import Any
+
+import numpy as np
+
+from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.calls import call, fused
+from symbackprop.proofread.written.derivatives import Derivatives
+from symbackprop.proofread.written.layout import Layout, UnknownNameError
+from symbackprop.proofread.written.lexicon import Key, Lexicon
+from symbackprop.proofread.written.products import readings
+from symbackprop.proofread.written.quantities import Quantities, raised
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Group, Name, Node
+from symbackprop.proofread.written.values import UnfitError, Value, scalar
+from symbackprop.proofread.written.world import ALL
+
+_MOST = 6  # readings of one part
+
+
+class Meaning(Quantities, Derivatives):
+    """Values of formulas.
+
+    Args:
+        world: the network at a point.
+        lexicon: what names stand for.
+        layout: of the document.
+        letters: that stand for layer numbers.
+        dummies: values of the arguments of functions that the document defines.
+        example: an index over examples that every quantity of the data silently has.
+    """
+
+    def __init__(
+        self,
+        world: Any,
+        lexicon: Lexicon,
+        layout: Layout,
+        *,
+        letters: Mapping[str, int] | None = None,
+        dummies: Mapping[Key, Value] | None = None,
+        example: str | None = None,
+    ):
+        self.world = world
+        self.lexicon = lexicon
+        self.layout = layout
+        self.letters = dict(letters or {})
+        self.dummies = dict(dummies or {})
+        self.example = example
+        self.opening: tuple[Key, ...] = ()  # definitions that are being opened
+        self.memo: dict[int, tuple[Node, Any]] = {}  # by the identity of formulas, which edits share
+
+    def beside(self, **changed: Any) -> "Meaning":
+        """The same with something changed."""
+        given = {"world": self.world, "letters": self.letters, "dummies": self.dummies, "example": self.example}
+        given |= changed
+        world = given.pop("world")
+        other = Meaning(world, self.lexicon, self.layout, **given)
+        other.opening = self.opening
+        return other
+
+    def values(self, node: Node) -> list[Value]:
+        """The readings of a formula, likely ones first.
+
+        Raises:
+            UnfitError: no reading fits the shapes.
+            UnreadableError: something in it has no meaning here.
+        """
+        known = self.memo.get(id(node))
+        if known is None:
+            known = self.memo[id(node)] = node, self._values(node)
+        if isinstance(known[1], Exception):
+            raise known[1]
+        return known[1]
+
+    def _values(self, node: Node) -> list[Value] | Exception:
+        try:
+            with np.errstate(all="ignore"):
+                return distinct(self.value(node))
+        except (UnfitError, UnreadableError) as error:
+            return error
+
+    def first(self, node: Node) -> Value:
+        return self.values(node)[0]
+
+    @singledispatchmethod
+    def value(self, node: Node) -> list[Value]:
+        raise UnreadableError(f"{node.source or type(node).__name__} is not read here")
+
+    @value.register
+    def _(self, node: tree.Number) -> list[Value]:
+        return [scalar(node.value)]
+
+    @value.register
+    def _(self, node: tree.Plus) -> list[Value]:
+        parts = [self.values(term) for term in node.terms]
+        return _fitting(lambda *chosen: values.plus(list(chosen), node.signs), parts)
+
+    @value.register
+    def _(self, node: tree.Group) -> list[Value]:
+        if len(node.items) != 1:
+            raise UnreadableError(f"{node.source}: a list is no quantity")
+        return self.values(node.items[0])
+
+    @value.register
+    def _(self, node: tree.Transposed) -> list[Value]:
+        return _fitting(values.transposed, [self.values(node.base)])
+
+    @value.register
+    def _(self, node: tree.Over) -> list[Value]:
+        def quotient(above: Value, below: Value) -> Value:
+            if below.is_slope:
+                raise UnfitError("a ∂A/∂B stands in a denominator")
+            inverse = values.mapped(below, lambda array: 1 / array)
+            return values.product(inverse, above) if below.is_number else values.entrywise(above, inverse)
+
+        return _fitting(quotient, [self.values(node.above), self.values(node.below)])
+
+    @value.register
+    def _(self, node: tree.Power) -> list[Value]:
+        if isinstance(node.base, Name) and node.base.base == "e" and not node.base.above and not node.base.below:
+            return [values.mapped(value, np.exp) for value in self.values(node.exponent)]
+        exponents = self.values(node.exponent)
+        return [raised(base, exponents[0], node.entrywise) for base in self.values(node.base)]
+
+    @value.register
+    def _(self, node: tree.Entry) -> list[Value]:
+        indices = tuple(self.index(part) for part in node.indices)
+        found = self.values(node.base)
+        if len(indices) == 1 and all(1 not in value.shape and not value.is_slope for value in found):
+            return [line for value in found for line in self.one_example(value, indices[0])]
+        return _fitting(lambda value: values.entry(value, indices), [found])
+
+    def index(self, part: Node) -> str | int:
+        if isinstance(part, tree.Number):
+            return int(part.value)
+        if isinstance(part, Name):
+            return self.letters.get(part.base, part.base)
+        raise UnreadableError(f"the index {part.source} is not read")
+
+    @value.register
+    def _(self, node: tree.Times) -> list[Value]:
+        factors = fused(self, node.factors) if not node.sign else node.factors
+        return readings(node.sign, [self.values(factor) for factor in factors])
+
+    @value.register
+    def _(self, node: tree.Norm) -> list[Value]:
+        function = np.abs if node.single else None
+        if function is not None:
+            return [values.mapped(value, function) for value in self.values(node.body)]
+        if node.order == 1:
+            return [values.total(values.mapped(value, np.abs)) for value in self.values(node.body)]
+        squares = [values.total(values.mapped(value, np.square)) for value in self.values(node.body)]
+        return [values.mapped(value, np.sqrt) for value in squares]
+
+    @value.register
+    def _(self, node: tree.Indicator) -> list[Value]:
+        return self.condition(node.condition)
+
+    def condition(self, node: Node) -> list[Value]:
+        if not isinstance(node, tree.Relation) or node.sign not in _COMPARED:
+            raise UnreadableError(f"the condition {node.source} is not read")
+        if node.sign in {"=", "!="} and all(isinstance(side, Name) for side in (node.left, node.right)):
+            equal = self.kronecker(self.index(node.left), self.index(node.right))
+            return equal if node.sign == "=" else [values.plus([scalar(1), value], (1, -1)) for value in equal]
+        left, right = self.first(node.left), self.first(node.right)
+        difference = values.plus([left, right], (1, -1))
+        return [values.mapped(difference, lambda array: _COMPARED[node.sign](array).astype(float))]
+
+    def kronecker(self, i: str | int, j: str | int) -> list[Value]:
+        """1 where two indices are equal, of any size."""
+        if not isinstance(i, str) or not isinstance(j, str) or i == j:
+            raise UnreadableError(f"[{i} = {j}] is not read here")
+        return [Value(np.eye(size)[..., None, None], (i, j)) for size in self.all_sizes()]
+
+    @value.register
+    def _(self, node: tree.Cases) -> list[Value]:
+        *pairs, (last, _) = list(zip(node.values, node.conditions, strict=True))
+        results = self.values(last)
+        for body, condition in reversed(pairs):
+            if condition is None:
+                raise UnreadableError("a case has no condition")
+            parts = [self.condition(condition), self.values(body), results]
+            results = _fitting(_chosen, parts)
+        return results
+
+    # sums
+
+    @value.register
+    def _(self, node: tree.Summed) -> list[Value]:
+        if node.sign != r"\sum":
+            raise UnreadableError(f"{node.sign} is not read")
+        if not node.indices:
+            return self.silent_sum(node.body, "sum over examples")
+        try:
+            found = self.values(node.body)
+        except UnknownNameError:
+            if len(node.indices) != 1:
+                raise
+            return self.sum_of_layers(node)
+        visible = [index for index in node.indices if all(index in value.indices for value in found)]
+        for index in visible:
+            found = [values.summed(value, index) for value in found]
+        hidden = [index for index in node.indices if index not in visible]
+        if not hidden:
+            return found
+        if visible:
+            raise UnfitError(f"the sum is over {hidden[0]}, which does not stand in it")
+        return self.hidden_sum(node, found)
+
+    def hidden_sum(self, node: tree.Summed, found: list[Value]) -> list[Value]:
+        """Σ_n of what does not show its n."""
+        bounds = self.number_of(node)
+        if all(value.is_number and not value.is_slope for value in found) and bounds is not None:
+            return [values.product(scalar(bounds), value) for value in found]
+        return self.silent_sum(node.body, f"sum over {node.indices[0]}")
+
+    def number_of(self, node: tree.Summed) -> float | None:
+        if node.last is None:
+            return None
+        try:
+            last, first = self.first(node.last), self.first(node.first or tree.number(1))
+        except (UnfitError, UnreadableError):
+            return None
+        return float(last.array.squeeze() - first.array.squeeze()) + 1 if last.is_number and not last.indices else None
+
+    def silent_sum(self, body: Node, index: str) -> list[Value]:
+        """Over the examples, each quantity of the data being that of one; or over all entries."""
+        found = []
+        if self.world.extent == ALL and self.example is None:
+            try:
+                found = [values.summed(v, index) for v in self.beside(example=index).values(body) if index in v.indices]
+            except (UnfitError, UnreadableError):
+                found = []
+        try:
+            whole = [values.total(value) for value in self.values(body)]
+        except UnfitError:
+            if not found:
+                raise
+            whole = []
+        return [*found, *whole]
+
+    def sum_of_layers(self, node: tree.Summed) -> list[Value]:
+        """Σ_l over what exists for layers or time steps l."""
+        (index,) = node.indices
+        found = []
+        for number in self.numbers_of(node):
+            try:
+                found.append(self.beside(letters={**self.letters, index: number}).values(node.body))
+            except (UnknownNameError, UnfitError):
+                continue
+        if not found:
+            return self.value(node.body)  # says what is wrong
+        return _fitting(lambda *chosen: values.plus(list(chosen), (1,) * len(chosen)), found)
+
+    def numbers_of(self, node: tree.Summed) -> list[int]:
+        """The layers or time steps that a sum runs over."""
+        low, high = (side.value if isinstance(side, tree.Number) else None for side in (node.first, node.last))
+        layers = self.lexicon.layers
+        return [k for k in layers if (low is None or k >= low) and (high is None or k <= high)]
+
+    # names
+
+    @value.register
+    def _(self, node: Name) -> list[Value]:
+        if node.base == "ones":
+            return self.ones(node)
+        for split in self.lexicon.splits(node, self.letters):
+            found = self.named(split)
+            if found:
+                return [*found, *self.of_a_row(split), *self.kronecker_delta(node)]
+        if self.kronecker_delta(node):
+            return self.kronecker_delta(node)
+        special = _CONSTANTS.get(node.base)
+        if special is not None and not node.above and not node.below:
+            return [scalar(special)]
+        if node.base in {"I", "mathbbI", "E"} and not node.above:
+            return [Value(np.eye(size)) for size in self.all_sizes()]
+        raise UnknownNameError(node)
+
+    # derivatives
+
+    @value.register
+    def _(self, node: tree.Differential) -> list[Value]:
+        """dW alone is short for ∂J/∂W."""
+        if not isinstance(node.body, Name) or self.is_cost(node.body):
+            raise UnreadableError(f"{node.source or 'a differential'} stands alone")
+        for split in self.lexicon.splits(node.body, self.letters):
+            key = (f"d{split.key[0]}", *split.key[1:])
+            if key in self.lexicon.chosen or key in self.lexicon.definitions:
+                found = self.named(replace(split, key=key))
+            elif (quantity := self.quantity(split.key)) is not None:
+                error = self.error(quantity)
+                found = [] if error is None else self.with_scripts(error, split)
+            else:
+                continue
+            if found:
+                return found
+        raise UnknownNameError(node.body)
+
+    @value.register
+    def _(self, node: tree.Partial) -> list[Value]:
+        by = node.by.items[0] if isinstance(node.by, Group) and len(node.by.items) == 1 else node.by
+        if isinstance(by, tree.Transposed):
+            return [values.transposed(value) for value in self.value(replace(node, by=by.base))]
+        if not isinstance(by, Name):
+            raise UnreadableError(f"a derivative by {by.source}, which is no name")
+        of = self.derived(node.of)
+        for split in self.lexicon.splits(by, self.letters):
+            if split.key in self.dummies:
+                return [self.by_dummy(of, split.key)]
+            quantity = self.quantity(split.key)
+            if quantity is None:
+                continue
+            try:
+                return [
+                    entry
+                    for one in (quantity, *self.matrix_of_rows(split))
+                    for value in self.slope(of, one)
+                    for entry in self.at_entries(value, split)
+                ]
+            except UnfitError:
+                continue
+        if self.is_bare_function(of) and isinstance(of, Name):
+            return self.values(tree.Call(function=tree.Primed(base=of), arguments=(by,)))
+        raise UnknownNameError(by)
+
+    # functions
+
+    @value.register
+    def _(self, node: tree.Call) -> list[Value]:
+        return call(self, node)
+
+
+_COMPARED: dict[str, Callable[[Any], Any]] = {
+    ">": lambda d: d > 0,
+    "<": lambda d: d < 0,
+    ">=": lambda d: d >= 0,
+    "<=": lambda d: d <= 0,
+    "=": lambda d: d == 0,
+    "!=": lambda d: d != 0,
+}
+_CONSTANTS = {"pi": np.pi, "e": np.e}
+
+
+def _chosen(where: Value, value: Value, other: Value) -> Value:
+    """One value where a condition holds, another elsewhere."""
+    elsewhere = values.plus([scalar(1), where], (1, -1))
+    return values.plus([values.entrywise(where, value), values.entrywise(elsewhere, other)], (1, 1))
+
+
+def distinct(found: Iterable[Value]) -> list[Value]:
+    kept: list[Value] = []
+    for value in found:
+        if not any(values.same(value, other) for other in kept):
+            kept.append(value)
+    return kept[:_MOST]
+
+
+def _fitting(combine: Callable[..., Value], parts: list[list[Value]]) -> list[Value]:
+    """What fits, of all combinations of readings."""
+    found: list[Value] = []
+    problem = UnfitError("nothing fits")
+    for chosen in _first_combinations(parts):
+        try:
+            found.append(combine(*chosen))
+        except UnfitError as error:
+            problem = error
+    if not found:
+        raise problem
+    return found
+
+
+def _first_combinations(parts: list[list[Value]], most: int = 64) -> Iterator[tuple[Value, ...]]:
+    for count, chosen in enumerate(combinations(*parts)):
+        if count == most:
+            return
+        yield chosen

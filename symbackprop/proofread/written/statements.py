@@ -1,0 +1,104 @@
+"""A document as statements: what was read, and what was not."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from symbackprop.proofread.written import tree
+from symbackprop.proofread.written.documents import Document, Formula
+from symbackprop.proofread.written.latex_text import parse
+from symbackprop.proofread.written.numpy_text import parse_numpy
+from symbackprop.proofread.written.rows import Statement, statements
+from symbackprop.proofread.written.tokens import Lexer, UnreadableError, macros_of
+from symbackprop.proofread.written.tree import Name, Node, walk
+
+
+@dataclass
+class Written:
+    """One statement of a document: sides that are said to be equal, or the reason why it was not read."""
+
+    source: str
+    start: int
+    end: int
+    kind: str  # display, inline or numpy
+    line: int
+    sides: tuple[Node, ...] = ()
+    signs: tuple[str, ...] = ()
+    continues: bool = False  # the first side is that of the statement before
+    problem: str = ""
+    names: frozenset[Name] = field(default_factory=frozenset)
+
+
+_WORDS = ("net", "out", "loss", "cost", "err", "MSE", "CE", "relu", "ReLU", "softmax", "sigmoid", "tanh", "exp", "log")
+
+
+def read_statements(document: Document, names: Collection[str] = ()) -> list[Written]:
+    """All statements, in their order; `names` are those of the network."""
+    macros, _ = macros_of(document.text)
+    stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
+    lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
+    found: list[Written] = []
+    anchor: Written | None = None  # the last statement with sides
+    for formula in document.formulas:
+        for written in _of_formula(document, lexer, formula):
+            if written.continues and found:
+                if anchor is not None and anchor.kind == "display":
+                    written.sides = (anchor.sides[0], *written.sides)
+                else:
+                    written.problem, written.sides = "nothing stands before the equals sign", ()
+            written.names = frozenset(part for side in written.sides for part in walk(side) if isinstance(part, Name))
+            found.append(written)
+            anchor = written if written.sides else anchor
+    return found
+
+
+def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[Written]:
+    source = document.text[formula.start : formula.end]
+    line = document.line_at(formula.start + len(source) - len(source.lstrip()))
+    if formula.kind == "numpy":
+        written = Written(source.strip(), formula.start, formula.end, "numpy", line)
+        try:
+            written.sides = parse_numpy(source)
+            written.signs = ("=",) * (len(written.sides) - 1)
+        except UnreadableError as error:
+            written.problem = str(error)
+        yield written
+        return
+    try:
+        rows = list(statements(lexer.tokens(formula.start, formula.end)))
+    except UnreadableError as error:
+        if formula.kind == "display" or "=" in source:
+            yield Written(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
+        return
+    for row in rows:
+        if formula.kind == "inline" and not any(token.kind == "RELATION" for token in row.tokens):
+            continue
+        yield _of_row(document, row, formula.kind)
+
+
+def _of_row(document: Document, row: Statement, kind: str) -> Written:
+    source = document.text[row.start : row.end]
+    written = Written(source, row.start, row.end, kind, document.line_at(row.start))
+    try:
+        written.continues, written.sides, written.signs = parse(row.tokens, document.text)
+    except UnreadableError as error:
+        written.problem = str(error)
+        return written
+    for part in (part for side in written.sides for part in walk(side)):
+        if type(part).__name__ == "Sign":
+            written.problem, written.sides = f"{part.source or 'a sign'} is not read here", ()
+            return written
+    return written
+
+
+def equalities(written: Written) -> tuple[Node, ...]:
+    """The sides joined by equals signs; none where another relation is said."""
+    if written.continues and written.signs and all(sign == "=" for sign in written.signs):
+        return written.sides
+    if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:
+        return written.sides
+    return ()
+
+
+def is_about_slopes(node: Node) -> bool:
+    return any(isinstance(part, tree.Partial | tree.Differential) for part in walk(node))

@@ -1,0 +1,221 @@
+"""What a written formula says, before it is known what its names mean."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A part of a formula; `source` is how its author wrote it, empty where it was changed since."""
+
+    source: str = field(default="", compare=False, repr=False)
+
+    def children(self) -> Iterator["Node"]:
+        for entry in fields(self):
+            yield from _nodes(getattr(self, entry.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Node):
+    value: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A script at a name: `plain` as in W_1 and x^2, `layer` in brackets, as in W^{(1)} and W^{[1]}."""
+
+    kind: str
+    content: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name(Node):
+    """A name with its scripts, those of transposition and f′ taken off."""
+
+    base: str
+    above: tuple[Mark, ...] = ()
+    below: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plus(Node):
+    """Terms with their signs, 1 or -1."""
+
+    signs: tuple[int, ...]
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times(Node):
+    r"""Factors; `sign` is what stands between them: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
+
+    sign: str
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Over(Node):
+    above: Node
+    below: Node
+    slash: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power(Node):
+    base: Node
+    exponent: Node
+    entrywise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transposed(Node):
+    base: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Primed(Node):
+    """f′."""
+
+    base: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Node):
+    """(…)_{ij}."""
+
+    base: Node
+    indices: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Node):
+    """What stands in brackets; more than one item is a list of arguments."""
+
+    items: tuple[Node, ...]
+    brackets: str = "()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summed(Node):
+    """Σ over indices: each may have bounds."""
+
+    indices: tuple[str, ...]
+    body: Node
+    first: Node | None = None
+    last: Node | None = None
+    sign: str = field(default=r"\sum", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differential(Node):
+    """∂v or dv: alone it is short for ∂J/∂v."""
+
+    body: Node | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partial(Node):
+    of: Node
+    by: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Node):
+    """A function of arguments; keywords are those of NumPy."""
+
+    function: Node
+    arguments: tuple[Node, ...]
+    axis: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Norm(Node):
+    """‖…‖, or |…|."""
+
+    body: Node
+    single: bool = False
+    order: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation(Node):
+    left: Node
+    sign: str
+    right: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indicator(Node):
+    condition: Relation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases(Node):
+    """Values with their conditions; the last may have none."""
+
+    values: tuple[Node, ...]
+    conditions: tuple[Node | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign(Node):
+    r"""What needs what follows: `\sum` with its bounds, `\partial`, `\nabla_W`, `\frac{\partial}{\partial W}`."""
+
+    what: str
+    by: Node | None = None
+    indices: tuple[str, ...] = ()
+    first: Node | None = None
+    last: Node | None = None
+    condition: Node | None = None
+
+
+def _nodes(value: Any) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, Mark):
+        yield value.content
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all of its parts, wholes before parts."""
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        yield part
+        stack.extend(reversed(list(part.children())))
+
+
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with each direct part changed; its source is kept where nothing changed."""
+    changed = {}
+    for entry in fields(node):
+        old = getattr(node, entry.name)
+        new = _changed(old, change)
+        if new is not old:
+            changed[entry.name] = new
+    return replace(node, **changed, source="") if changed else node
+
+
+def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
+    if isinstance(value, Node):
+        return change(value)
+    if isinstance(value, Mark):
+        content = change(value.content)
+        return value if content is value.content else Mark(kind=value.kind, content=content)
+    if isinstance(value, tuple):
+        items = tuple(_changed(item, change) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value
+
+
+def number(value: int | Fraction) -> Number:
+    return Number(value=Fraction(value))
+
+
+def negated(node: Node) -> Node:
+    return Plus(signs=(-1,), terms=(node,))

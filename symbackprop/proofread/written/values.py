@@ -1,0 +1,243 @@
+"""What a written formula is at a point: matrices in numbers, with axes for the indices that are free in it.
+
+Shapes are strict, and no two dimensions of a network have the same size there, so that what fits in numbers fits
+for all sizes.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+CLOSE = 1e-8  # relative to the largest entry; slopes are right to about 1e-11
+
+
+class UnfitError(Exception):
+    """Shapes that do not fit."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An array: first an axis for each free index, then rows and columns, then, for ∂A/∂B, those of B."""
+
+    array: Any
+    indices: tuple[str, ...] = ()
+    is_slope: bool = False  # ∂A/∂B of a matrix A
+    notes: frozenset[str] = frozenset()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns (and those of B)."""
+        return tuple(self.array.shape[len(self.indices) :])
+
+    @property
+    def is_number(self) -> bool:
+        return self.shape == (1, 1)
+
+    def noted(self, *notes: str) -> "Value":
+        return replace(self, notes=self.notes.union(notes))
+
+    def with_indices(self, indices: tuple[str, ...]) -> Any:
+        """The array with the axes of these indices, of length 1 where it has none."""
+        known = [k for k in indices if k in self.indices]
+        order = [self.indices.index(k) for k in known]
+        moved = np.transpose(self.array, [*order, *range(len(self.indices), self.array.ndim)])
+        at = tuple(slice(None) if k in self.indices else None for k in indices)
+        return moved[(*at, ...)]
+
+
+def scalar(number: Any) -> Value:
+    return Value(np.full((1, 1), float(number)))
+
+
+def _union(*values: Value) -> tuple[str, ...]:
+    indices = tuple(dict.fromkeys(k for value in values for k in value.indices))
+    for k in indices:
+        sizes = {value.array.shape[value.indices.index(k)] for value in values if k in value.indices}
+        if len(sizes) > 1:
+            raise UnfitError(f"the index {k} runs over axes of different lengths")
+    return indices
+
+
+def _notes(*values: Value) -> frozenset[str]:
+    return frozenset().union(*(value.notes for value in values))
+
+
+def plus(values: list[Value], signs: tuple[int, ...]) -> Value:
+    indices = _union(*values)
+    slopes = {value.is_slope for value in values}
+    if len(slopes) > 1:
+        raise UnfitError("∂A/∂B of matrices and a matrix are added")
+    _broadcast(values)
+    total = sum(sign * value.with_indices(indices) for sign, value in zip(signs, values, strict=True))
+    return Value(np.asarray(total), indices, slopes.pop(), _notes(*values))
+
+
+def _broadcast(values: list[Value]) -> tuple[int, ...]:
+    """Numbers are added to each entry, and a row or a column (a bias) to each of a matrix."""
+    try:
+        return np.broadcast_shapes(*(value.shape for value in values))
+    except ValueError:
+        shapes = " and ".join(dict.fromkeys(shape_text(value) for value in values))
+        raise UnfitError(f"{shapes} are added") from None
+
+
+def shape_text(value: Value) -> str:
+    return "×".join(map(str, value.shape))
+
+
+def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
+    """The Hadamard product; strict without broadcasting."""
+    if one.is_slope or other.is_slope:
+        return contracted(one, other)
+    if one.shape != other.shape and not one.is_number and not other.is_number:
+        pair = {one.shape, other.shape}
+        lines = [s for s in pair if 1 in s]
+        if strict or not lines:
+            raise UnfitError(f"{shape_text(one)} and {shape_text(other)} have no product entry by entry")
+        _broadcast([one, other])
+    indices = _union(one, other)
+    return Value(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
+
+
+def product(one: Value, other: Value) -> Value:
+    """The matrix product, or a number times a matrix."""
+    if one.is_slope or other.is_slope:
+        return contracted(one, other)
+    if one.is_number or other.is_number:
+        return entrywise(one, other)
+    if one.shape[1] != other.shape[0]:
+        raise UnfitError(f"{shape_text(one)} times {shape_text(other)}")
+    indices = _union(one, other)
+    return Value(one.with_indices(indices) @ other.with_indices(indices), indices, False, _notes(one, other))
+
+
+def contracted(one: Value, other: Value) -> Value:
+    """The chain rule: what stands before ∂A/∂B is summed over the entries of A."""
+    indices = _union(one, other)
+    a, b = one.with_indices(indices), other.with_indices(indices)
+    notes = _notes(one, other) | {"chain"}
+    for number, slope in ((one, other), (other, one)):
+        if not number.is_slope and number.is_number and slope.shape[:2] != (1, 1):
+            grown = number.with_indices(indices)[..., None, None]
+            return Value(grown * slope.with_indices(indices), indices, True, notes)
+    if not other.is_slope:
+        raise UnfitError("a matrix stands behind ∂A/∂B")
+    if one.shape[-2:] != other.shape[:2]:
+        raise UnfitError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
+    subscripts = "...mnab,...abpq->...mnpq" if one.is_slope else "...ab,...abpq->...pq"
+    return Value(np.einsum(subscripts, a, b), indices, one.is_slope, notes)
+
+
+def transposed(value: Value) -> Value:
+    if value.is_slope:
+        value = as_matrix(value)
+    return replace(value, array=np.swapaxes(value.array, -1, -2))
+
+
+def as_matrix(slope: Value) -> Value:
+    """∂a/∂b of vectors as a matrix with a row for each entry of a."""
+    a, b = slope.shape[:2], slope.shape[2:]
+    if 1 not in a or 1 not in b:
+        raise UnfitError("∂A/∂B of matrices has four indices")
+    shape = slope.array.shape[: len(slope.indices)]
+    return Value(slope.array.reshape(*shape, max(a), max(b)), slope.indices, False, slope.notes)
+
+
+def summed(value: Value, index: str) -> Value:
+    """Over a free index."""
+    axis = value.indices.index(index)
+    return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
+
+
+def total(value: Value) -> Value:
+    """Over all entries; of ∂A/∂B over those of A."""
+    if value.is_slope:
+        return replace(value, array=value.array.sum(axis=(-4, -3)), is_slope=False)
+    return replace(value, array=value.array.sum(axis=(-2, -1), keepdims=True))
+
+
+def entry(value: Value, indices: tuple[str | int, ...]) -> Value:
+    """A_{ij}: letters are free indices, numbers count from 1. One index is of a vector's entries, or of rows."""
+    if value.is_slope:
+        raise UnfitError("an index stands at ∂A/∂B")
+    rows, columns = value.shape
+    places: tuple[Any, ...]
+    if len(indices) == 2:
+        places = (indices[0], indices[1])
+    elif len(indices) == 1 and 1 in value.shape:
+        places = (indices[0], None) if columns == 1 else (None, indices[0])
+    else:
+        raise UnfitError(f"{len(indices)} indices at a matrix of {rows}×{columns}")
+    result = value
+    for axis, place in zip((-2, -1), places, strict=True):
+        result = _at(result, axis, place)
+    return result
+
+
+def line(value: Value, index: str | int, axis: int) -> Value:
+    """One example: a row (axis 0) or a column (axis 1)."""
+    return _at(value, axis - 2, index)
+
+
+def _at(value: Value, axis: int, place: str | int | None) -> Value:
+    if place is None or place == ":":
+        return value
+    if isinstance(place, int):
+        if not 1 <= place <= value.shape[axis]:
+            raise UnfitError(f"there is no entry {place}")
+        return replace(value, array=np.take(value.array, [place - 1], axis=axis))
+    if place in value.indices:
+        rank = value.indices.index(place)
+        if value.array.shape[rank] != value.shape[axis]:
+            raise UnfitError(f"the index {place} runs over axes of different lengths")
+        front = np.moveaxis(value.array, (rank, axis), (0, 1))  # the diagonal
+        inner = np.stack([front[k, k] for k in range(front.shape[0])])
+        array = np.expand_dims(np.moveaxis(inner, 0, rank), axis)
+        return replace(value, array=array)
+    array = np.expand_dims(np.moveaxis(value.array, axis, 0), axis)
+    return Value(array, (place, *value.indices), False, value.notes)
+
+
+def mapped(value: Value, function: Any) -> Value:
+    with np.errstate(all="ignore"):
+        return replace(value, array=np.asarray(function(value.array), float))
+
+
+def renamed(value: Value, old: tuple[str, ...], new: tuple[str, ...]) -> Value:
+    names = dict(zip(old, new, strict=True))
+    return replace(value, indices=tuple(names.get(k, k) for k in value.indices))
+
+
+def same(one: Value, other: Value) -> bool:
+    """Whether two values are equal to within rounding."""
+    if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
+        return False
+    try:
+        indices = _union(one, other)
+    except UnfitError:
+        return False
+    return close(one.with_indices(indices), other.with_indices(indices))
+
+
+def close(one: Any, other: Any) -> bool:
+    if np.shape(one) != np.shape(other) or not (np.all(np.isfinite(one)) and np.all(np.isfinite(other))):
+        return False
+    scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
+    return bool(np.max(np.abs(one - other), initial=0.0) <= CLOSE * max(scale, 1e-12))
+
+
+def ratio(one: Value, other: Value) -> float | None:
+    """c where one is c times the other."""
+    if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
+        return None
+    try:
+        indices = _union(one, other)
+    except UnfitError:
+        return None
+    a, b = one.with_indices(indices), other.with_indices(indices)
+    square = float(np.sum(b * b))
+    if not square or not np.isfinite(square):
+        return None
+    c = float(np.sum(a * b)) / square
+    return c if abs(c) > CLOSE and close(a, c * b) else None

@@ -1,0 +1,177 @@
+"""Derivations that people wrote: which lines are right, where they go wrong, what the mistake is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import symbackprop as sb
+from symbackprop import cli
+from tests.derivations import CASES
+
+HOME = Path(__file__).with_name("data") / "home_derivation.md"
+WORDS = {
+    "missing factor": "missing|factor",
+    "extra factor": "too much|number|factor",
+    "number": "number|factor",
+    "extra term": "too much",
+    "product": "product|transpose",
+    "function": "function|sign",
+}
+FAST = [case for case in CASES if case.name in {"hours-and-scores", "relu-by-hand", "planar-data", "columns-over-time"}]
+
+
+def lines_at(check, case):
+    """Those in which the mistake was planted."""
+    at = case.text.index(case.old)
+    return [line for line in check.lines if line.start < at + len(case.new) and line.end > at]
+
+
+def verdicts(check):
+    return [str(line.verdict) for line in check.lines]
+
+
+@pytest.fixture(scope="module")
+def home():
+    return sb.check_derivation(HOME, sb.home_network())
+
+
+def test_home_derivation_is_read_completely_and_the_lost_sign_found_in_its_two_lines(home):
+    assert len(home.lines) == 21
+    assert [line.number for line in home.lines if line.verdict != "right"] == [12, 13]
+    assert verdicts(home)[11:13] == ["wrong", "wrong"]
+    assert home.first_wrong.number == 12
+    assert "minus sign is missing" in home.lines[11].mistake
+    assert home.lines[11].correction == (
+        r"\frac{\partial J}{\partial W^{(1)}} = -(y-\hat{y}) \frac{\partial \hat{y}}{\partial W^{(1)}}"
+    )
+    assert home.lines[12].follows == 12
+
+
+def test_juxtaposed_products_are_accepted_and_said_to_be_ambiguous(home):
+    ambiguous = [line.number for line in home.lines if any("ambiguous" in note for note in line.notes)]
+    assert ambiguous == [8, 11, 14, 18, 19, 21]
+
+
+def test_repaired_home_derivation_is_right():
+    text = HOME.read_text(encoding="utf-8").replace("= (y-\\hat{y}) \\frac", "= -(y-\\hat{y}) \\frac")
+    assert sb.check_derivation(text, sb.home_network()).verdict == "right"
+
+
+@pytest.mark.parametrize("case", FAST, ids=lambda case: case.name)
+def test_planted_mistake_is_found_at_its_line(case):
+    network = sb.parse_network(case.network)
+    assert "wrong" not in verdicts(sb.check_derivation(case.text, network))
+    check = sb.check_derivation(case.wrong, network)
+    assert "wrong" in [line.verdict for line in lines_at(check, case)]
+
+
+@pytest.mark.slow
+def test_corpus():
+    refused, understood, lines, found, named = [], 0, 0, 0, 0
+    for case in CASES:
+        network = sb.parse_network(case.network)
+        right, wrong = (sb.check_derivation(text, network) for text in (case.text, case.wrong))
+        refused += [(case.name, line.source) for line in right.lines if line.verdict == "wrong"]
+        lines += len(right.lines)
+        understood += sum(line.verdict != "not understood" for line in right.lines)
+        origins = [line for line in lines_at(wrong, case) if line.verdict == "wrong"]
+        found += bool(origins)
+        named += any(re.search(WORDS.get(case.kind, case.kind), line.mistake) for line in origins)
+    count = len(CASES)
+    print(f"{understood} of {lines} lines understood, {found} of {count} found, {named} named")
+    assert refused == []
+    assert understood >= 0.95 * lines
+    assert found >= 0.95 * count
+    assert named >= 0.8 * count
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("(a^{(2)})^T \\delta^{(3)}", "(a^{(2)})^T \\delta^{(3)}", "right"),
+        ("(a^{(2)})^T \\delta^{(3)}", "a^{(2)} \\delta^{(3)}", "wrong"),
+        ("(a^{(2)})^T \\delta^{(3)}", "(z^{(2)})^T \\delta^{(3)}", "wrong"),
+        ("(a^{(2)})^T \\delta^{(3)}", "2 (a^{(2)})^T \\delta^{(3)}", "convention"),
+        ("(a^{(2)})^T \\delta^{(3)}", "(\\delta^{(3)})^T a^{(2)}", "convention"),
+        ("(a^{(2)})^T \\delta^{(3)}", "(q)^T \\delta^{(3)}", "not understood"),
+        ("(a^{(2)})^T \\delta^{(3)}", "(a^{(2)})^T \\unknown{3}", "not understood"),
+    ],
+)
+def test_verdicts(old, new, verdict):
+    text = r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T \delta^{(3)}$$".replace(old, new)
+    network = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    assert sb.check_derivation(text, network).verdict == verdict
+
+
+def test_wrong_shapes_are_no_chain_rule():
+    """Where all sizes are 1 everything fits: that counts for ∂a/∂z alone."""
+    network = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    text = "\n\n".join(
+        [
+            r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T \delta^{(3)}$$",
+            r"$$\frac{\partial J}{\partial W^{(1)}} = \delta^{(2)} X^T$$",
+            r"$$\delta^{(2)} = \delta^{(3)} (W^{(2)})^T \odot f'(z^{(2)})$$",
+        ]
+    )
+    check = sb.check_derivation(text, network)
+    assert verdicts(check) == ["right", "wrong", "right"]
+    assert "order" in check.lines[1].mistake
+
+
+def test_names_that_are_missing_are_said():
+    check = sb.check_derivation(r"$$\frac{\partial J}{\partial Q} = P^T R$$", sb.home_network())
+    assert check.verdict == "not understood"
+    assert "W1" in str(check)
+
+
+def test_numpy_lines():
+    text = "delta3 = -(y - yhat) * sigmoid.prime(z3)\ndW2 = a2.T @ delta3\ndW1 = X.T @ (delta3 @ W2.T * a2)\n"
+    check = sb.check_derivation(text, sb.home_network())
+    assert verdicts(check) == ["right", "right", "wrong"]
+
+
+def test_nothing_is_executed(tmp_path):
+    victim = tmp_path / "victim"
+    text = f"dW2 = open({str(victim)!r}, 'w')\ndW1 = __import__('os').system('touch {victim}')\n"
+    check = sb.check_derivation(text, sb.home_network())
+    assert verdicts(check) == ["not understood", "not understood"]
+    assert not victim.exists()
+
+
+def test_verdict_is_no_truth_value(home):
+    with pytest.raises(TypeError):
+        bool(home)
+
+
+def test_markdown_keeps_the_text_and_adds_remarks(home):
+    text = home.to_markdown()
+    remarks = [line for line in text.splitlines() if line.startswith("> ✗")]
+    assert len(remarks) == 2
+    kept = [line for line in text.splitlines() if not line.startswith(">") and line]
+    assert kept == [line for line in HOME.read_text(encoding="utf-8").splitlines() if line]
+
+
+def test_command(tmp_path, capsys):
+    network = tmp_path / "net.txt"
+    network.write_text(sb.home_network().to_text())
+    assert cli.main(["proofread", str(HOME), "--network", str(network), "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["first_wrong"] == 12
+    notes = tmp_path / "notes.md"
+    notes.write_text(r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T \delta^{(3)}$$")
+    assert cli.main(["proofread", str(notes)]) == 0
+    assert "1 right" in capsys.readouterr().out
+    assert cli.main(["proofread", str(notes), "--wrt", "W1"]) == 2
+    assert "--wrt is for code" in capsys.readouterr().err
+    assert cli.main(["proofread", str(tmp_path / "missing.tex")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_what_is_printed_reads_back():
+    """The results of the home network's own derivation, as LaTeX."""
+    derivation = sb.derive(sb.home_network())
+    check = sb.check_derivation(derivation.to_latex(detail="delta"), sb.home_network())
+    assert "wrong" not in verdicts(check)
+    assert "right" in verdicts(check)
