@@ -175,3 +175,11 @@ def test_what_is_printed_reads_back():
     check = sb.check_derivation(derivation.to_latex(detail="delta"), sb.home_network())
     assert "wrong" not in verdicts(check)
     assert "right" in verdicts(check)
+
+
+def test_wrong_beyond_single_changes_is_corrected_by_the_derivation_of_the_network():
+    text = r"$$\frac{\partial J}{\partial W^{(1)}} = X^T (X W^{(1)} + \exp(3 z^{(2)}))$$" + "\n\n"
+    text += r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T \delta^{(3)}$$"
+    check = sb.check_derivation(text, sb.mlp(["D", "H", "K"], cost="half_squared_error"))
+    assert verdicts(check) == ["wrong", "right"]
+    assert check.lines[0].correction == r"\frac{\partial J}{\partial W^{(1)}} = X^{\top} \delta^{(2)}"

@@ -212,6 +212,8 @@ def _softmax(node: Any, meaning: Any) -> Function:
 
 
 def softmax(argument: Value, axis: int) -> Value:
+    if argument.is_slope:
+        raise UnfitError("a softmax of ∂A/∂B")
     rows, columns = argument.shape
     if 1 in (rows, columns) and rows != columns:
         axis = 0 if columns == 1 else 1
@@ -296,6 +298,10 @@ def _named_softmax(meaning: Any, node: Call) -> list[Value]:
     return [softmax(value, axis) for value in meaning.values(node.arguments[0])]
 
 
+def _log_softmax(meaning: Any, node: Call) -> list[Value]:
+    return [values.mapped(value, np.log) for value in _named_softmax(meaning, node)]
+
+
 def _reduced(mean: bool) -> Callable[[Any, Call], list[Value]]:
     """sum(…) and mean(…) as NumPy has them."""
 
@@ -339,6 +345,8 @@ _NAMED: dict[str, Callable[[Any, Call], list[Value]]] = {
     "diag": _of_array(_diagonal),
     "softmax": _named_softmax,
     "Softmax": _named_softmax,
+    "log_softmax": _log_softmax,
+    "logsoftmax": _log_softmax,
     "sum": _reduced(mean=False),
     "mean": _reduced(mean=True),
     "max": _largest,

@@ -11,9 +11,10 @@ from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.comparing import Judgment
 from symbackprop.proofread.written.derivation_check import DerivationCheck, Line, LineVerdict
 from symbackprop.proofread.written.documents import Document, read_document
-from symbackprop.proofread.written.judge import Session, Way, Worlds, iterate_ways
+from symbackprop.proofread.written.judge import Session, Way, Worlds, is_of_one_unit, iterate_ways
 from symbackprop.proofread.written.mistakes import MOST_EDITS, find_mistake
 from symbackprop.proofread.written.numpy_text import parse_numpy
+from symbackprop.proofread.written.ours import derived
 from symbackprop.proofread.written.products import JUXTAPOSED
 from symbackprop.proofread.written.statements import Written, equalities, read_statements
 from symbackprop.proofread.written.tokens import UnreadableError
@@ -183,7 +184,7 @@ def _is_symmetric(judgment: Judgment) -> bool:
     return False
 
 
-def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
+def _line(  # noqa: PLR0917 — one for each verdict
     session: Session, rank: int, line: Line, judgments: list[Judgment] | None, before: list[Line], convention: str
 ) -> Line:
     written = session.document[rank]
@@ -217,18 +218,27 @@ def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
     line = replace(
         line, verdict=LineVerdict.WRONG, reason=judgment.reason, counterexample=judgment.counterexample, notes=notes
     )
+    return _explained(session, rank, k, line, before)
+
+
+def _explained(session: Session, rank: int, k: int, line: Line, before: list[Line]) -> Line:
+    """A wrong line with its mistake, or with what it follows from, or as not understood where that is doubtful."""
+    sides = equalities(session.document[rank])
     origin = _origin(session, rank, k, before)
     if origin is not None:
         return replace(line, follows=origin)
     searched = sum(bool(other.verdict == LineVerdict.WRONG and other.follows is None) for other in before)
     mistake = find_mistake(session, rank, sides[0], sides[k + 1], MOST_EDITS // (1 + searched**2))
+    is_doubtful = bool(line.reason) and is_of_one_unit(sides[0], sides[k + 1])
+    if mistake is not None and is_doubtful and ("too much" in mistake.words or "missing" in mistake.words):
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if mistake is not None:
         return replace(line, mistake=mistake.words, correction=mistake.correction)
-    if judgment.reason and not _is_plain(session, rank, before):  # that may be our reading
+    if line.reason and not _is_plain(session, rank, before):  # that may be our reading
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if rank in session.functions or _is_slope_of_function(sides[0]):
         return replace(line, mistake=f"this is not what {sides[0].source} is (function)")
-    return replace(line, correction=session.derived(sides[0]))
+    return replace(line, correction=derived(session, sides[0]))
 
 
 def _is_plain(session: Session, rank: int, before: list[Line]) -> bool:
@@ -258,8 +268,6 @@ def _is_slope_of_function(left: tree.Node) -> bool:
 def _origin(session: Session, rank: int, k: int, before: list[Line]) -> int | None:
     """The number of an earlier wrong line whose mistake a side carries on: it has the value that was claimed there."""
     sides = equalities(session.document[rank])
-    if k > 0 and session.same(rank, sides[k], sides[k + 1]):
-        return None if session.judge_sides(rank)[k - 1].holds else before[-1].number if before else None
     starts = {w.start: r for r, w in enumerate(session.document)}
     for line in before:
         if line.verdict != LineVerdict.WRONG:

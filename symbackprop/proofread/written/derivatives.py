@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -86,15 +87,18 @@ class Derivatives:
             found = self.of_document(key)
         except (UnfitError, UnreadableError):
             return None
+        return self.node_worth(found)
+
+    def node_worth(self, found: list[Value]) -> Quantity | None:
+        """The first quantity of the network, named ones before others, that has one of these values."""
         nodes = sorted(self.world.values, key=lambda node: not getattr(node, "is_symbol", False))
-        for value in found:
-            for node in nodes:
-                array = np.asarray(self.world.values[node], float)
-                if not is_matrix(node):
-                    array = array.reshape(1, 1) if array.size == 1 else array
-                for is_transposed in (False, True):
-                    if not value.indices and values.close(array.T if is_transposed else array, value.array):
-                        return Quantity(node, is_transposed)
+        for value, node in product((value for value in found if not value.indices), nodes):
+            array = np.asarray(self.world.values[node], float)
+            if not is_matrix(node):
+                array = array.reshape(1, 1) if array.size == 1 else array
+            for is_transposed in (False, True):
+                if values.close(array.T if is_transposed else array, value.array):
+                    return Quantity(node, is_transposed)
         return None
 
     def derived(self, of: Node) -> Node:
@@ -119,16 +123,17 @@ class Derivatives:
                 return True
         return False
 
-    def slope(self, of: Node, quantity: Quantity) -> list[Value]:
+    def slope(self, of: Node, quantity: Quantity, by: Node | None = None) -> list[Value]:
+        """∂of/∂v; `by` is the formula that v is written as, where it has no name."""
         if self.is_cost(of):
             error = self.error(quantity)
             if error is not None:
                 turned = self.layout.numerator and 1 in error.shape
                 return [values.transposed(error) if turned else error]
-        key = ("slope", of, quantity, tuple(self.letters.items()), self.example)
-        return self.cached(key, lambda: self._slope(of, quantity))
+        key = ("slope", of, quantity, by, tuple(self.letters.items()), self.example)
+        return self.cached(key, lambda: self._slope(of, quantity, by))
 
-    def _slope(self, of: Node, quantity: Quantity) -> list[Value]:
+    def _slope(self, of: Node, quantity: Quantity, by: Node | None) -> list[Value]:
         if getattr(self.world, "world", self.world) is not self.world:
             raise UnfitError("a derivative is derived")
         node = quantity.node
@@ -137,9 +142,15 @@ class Derivatives:
 
         def there(array: Any) -> Any:
             moved = self.world.moved(node, array if is_matrix(node) else np.asarray(array))
-            return self.beside(world=moved).first(of).array
+            value = Value(array.T if quantity.is_transposed else array)
+            if self.example is not None and self.has_examples(node):
+                value = values.line(value, self.example, self.example_axis())
+            fixed = {} if by is None else {by: value}
+            return self.beside(world=moved, fixed=fixed).first(of).array
 
         found = slope(there, at)
+        if found.shape != here.array.shape + at.shape:
+            raise UnfitError("what is derived has another shape where it is moved")
         if not is_matrix(node):
             return [replace(here, array=found.reshape(here.array.shape))]
         found = np.swapaxes(found, -1, -2) if quantity.is_transposed else found

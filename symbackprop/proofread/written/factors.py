@@ -15,10 +15,12 @@ from symbackprop.proofread.written.tree import (
     Over,
     Partial,
     Plus,
+    Power,
     Relation,
     Sign,
     Summed,
     Times,
+    Transposed,
     walk,
 )
 
@@ -101,7 +103,8 @@ def _completed(sign: Sign, rest: list[Node], later: list[Any]) -> tuple[Node, li
     if sign.what == r"\sum":
         return _summed(sign, product([rest, *later])), [[]]
     if sign.what == "operator" and sign.by is not None:
-        return Partial(of=product([rest]), by=sign.by), [[], *later]
+        own = rest[:1] if _is_bracketed(rest[0]) else rest  # ∂/∂w (…) r is ∂(…)/∂w times r
+        return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
     if sign.what == r"\nabla" and sign.by is not None:
         return Partial(of=rest[0], by=sign.by), [_without_arguments(rest[1:]), *later]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
@@ -127,6 +130,11 @@ def _differential(rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
     if any(isinstance(factor, Sign) for factor in inner):
         return Differential(body=product([inner, *later])), [[]]
     return Differential(body=product([inner]) if inner else None), [rest[end:], *later]
+
+
+def _is_bracketed(node: Node) -> bool:
+    inner = node.base if isinstance(node, Power | Transposed) else node
+    return isinstance(inner, Group) and inner.brackets != "{}"
 
 
 def _without_arguments(factors: list[Node]) -> list[Node]:

@@ -199,10 +199,6 @@ class Session(Definitions):
         """Whether two sides have the same value, in any extent in which both have one."""
         return any(self._in(extent, rank, one, other).holds for extent in (self.way.extent, UNITS))
 
-    def derived(self, left: Node) -> str:
-        """What a gradient is, as the network's own derivation says it."""
-        return ""
-
     # judging
 
     def judge(self, rank: int, sides: Sequence[Node] | None = None) -> Judgment:

@@ -33,6 +33,7 @@ class Meaning(Quantities, Derivatives):
         letters: that stand for layer numbers.
         dummies: values of the arguments of functions that the document defines.
         example: an index over examples that every quantity of the data silently has.
+        fixed: values of formulas that are derived by, as 1 - a.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Meaning(Quantities, Derivatives):
         letters: Mapping[str, int] | None = None,
         dummies: Mapping[Key, Value] | None = None,
         example: str | None = None,
+        fixed: Mapping[Node, Value] | None = None,
     ):
         self.world = world
         self.lexicon = lexicon
@@ -51,12 +53,14 @@ class Meaning(Quantities, Derivatives):
         self.letters = dict(letters or {})
         self.dummies = dict(dummies or {})
         self.example = example
+        self.fixed = dict(fixed or {})
         self.opening: tuple[Key, ...] = ()  # definitions that are being opened
         self.memo: dict[int, tuple[Node, Any]] = {}  # by the identity of formulas, which edits share
 
     def beside(self, **changed: Any) -> "Meaning":
         """The same with something changed."""
         given = {"world": self.world, "letters": self.letters, "dummies": self.dummies, "example": self.example}
+        given |= {"fixed": self.fixed}
         given |= changed
         world = given.pop("world")
         other = Meaning(world, self.lexicon, self.layout, **given)
@@ -79,6 +83,8 @@ class Meaning(Quantities, Derivatives):
 
     def _values(self, node: Node) -> list[Value] | Exception:
         try:
+            if self.fixed and node in self.fixed:
+                return [self.fixed[node]]
             with np.errstate(all="ignore"):
                 return distinct(self.value(node))
         except (UnfitError, UnreadableError) as error:
@@ -112,6 +118,12 @@ class Meaning(Quantities, Derivatives):
 
     @value.register
     def _(self, node: tree.Over) -> list[Value]:
+        above = node.above.items[0] if isinstance(node.above, Group) and len(node.above.items) == 1 else node.above
+        factors = above.factors if isinstance(above, tree.Times) else ()
+        if isinstance(above, tree.Times) and any(v.is_slope for factor in factors for v in self.values(factor)):
+            inverse = tree.Over(above=tree.number(1), below=node.below)  # before the chain rule sums
+            return self.values(replace(above, factors=(inverse, *factors), source=""))
+
         def quotient(above: Value, below: Value) -> Value:
             if below.is_slope:
                 raise UnfitError("a ∂A/∂B stands in a denominator")
@@ -237,7 +249,9 @@ class Meaning(Quantities, Derivatives):
             except (UnfitError, UnreadableError):
                 found = []
         try:
-            whole = [values.total(value) for value in self.values(body)]
+            inner = self.values(body)
+            # the chain rule has summed over the entries already
+            whole = [*(value for value in inner if "chain" in value.notes), *map(values.total, inner)]
         except UnfitError:
             if not found:
                 raise
@@ -307,9 +321,12 @@ class Meaning(Quantities, Derivatives):
         by = node.by.items[0] if isinstance(node.by, Group) and len(node.by.items) == 1 else node.by
         if isinstance(by, tree.Transposed):
             return [values.transposed(value) for value in self.value(replace(node, by=by.base))]
-        if not isinstance(by, Name):
-            raise UnreadableError(f"a derivative by {by.source}, which is no name")
         of = self.derived(node.of)
+        if not isinstance(by, Name):
+            quantity = self.node_worth(self.values(by))
+            if quantity is None:
+                raise UnreadableError(f"a derivative by {by.source}, which is no quantity of the network")
+            return self.slope(of, quantity, by)
         for split in self.lexicon.splits(by, self.letters):
             if split.key in self.dummies:
                 return [self.by_dummy(of, split.key)]

@@ -121,12 +121,27 @@ def contracted(one: Value, other: Value) -> Value:
         if not number.is_slope and number.is_number and slope.shape[:2] != (1, 1):
             grown = number.with_indices(indices)[..., None, None]
             return Value(grown * slope.with_indices(indices), indices, True, notes)
+    if not (one.is_slope and other.is_slope) and one.shape[-2:] != other.shape[:2]:
+        return _linear(one, other, indices)
     if not other.is_slope:
         raise UnfitError("a matrix stands behind ∂A/∂B")
     if one.shape[-2:] != other.shape[:2]:
         raise UnfitError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
     subscripts = "...mnab,...abpq->...mnpq" if one.is_slope else "...ab,...abpq->...pq"
     return Value(np.einsum(subscripts, a, b), indices, one.is_slope, notes)
+
+
+def _linear(one: Value, other: Value, indices: tuple[str, ...]) -> Value:
+    """X ∂W/∂V and ∂W/∂V X: a matrix product with each slope."""
+    a, b = one.shape[:2], other.shape[:2]
+    if a[1] != b[0]:
+        raise UnfitError(f"{shape_text(one)} times {shape_text(other)}")
+    subscripts = "...abpq,...bc->...acpq" if one.is_slope else "...ab,...bcpq->...acpq"
+    array = np.einsum(subscripts, one.with_indices(indices), other.with_indices(indices))
+    notes = _notes(one, other)
+    if array.shape[-4:-2] == (1, 1):
+        return Value(array[..., 0, 0, :, :], indices, False, notes)
+    return Value(array, indices, True, notes)
 
 
 def transposed(value: Value) -> Value:
