@@ -1,9 +1,9 @@
 """Derivations as people write them, each right, with one planted mistake for its wrong twin."""
 
-from tests.derivations import classification, columns, numpy_lines, penalties, recurrent, rows, sums, vectors
+from tests.derivations import classification, columns, numpy_lines, penalties, published, recurrent, rows, sums, vectors
 from tests.derivations.case import KINDS, Case
 
-MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines)
+MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published)
 CASES = [case for module in MODULES for case in module.CASES]
 
 __all__ = ["CASES", "KINDS", "Case"]

@@ -177,14 +177,14 @@ class Definitions:
             for order, candidate in enumerate(candidates):
                 self._set(key, candidate)
                 wrong = sum(self.judge(k).holds is not True for k in users)
-                own = self.judge(rank).holds is False if candidate is not None else self._is_odd(key, ratio)
+                own = self.judge(rank).holds is False if candidate is not None else self._is_odd(rank, ratio)
                 costs.append((wrong + bool(own), order, candidate))
             self._set(key, min(costs, key=lambda item: item[:2])[2])
 
     def find_errors(self) -> None:
         """Names that the document defines wrongly, and means as a ∂J/∂v: what else is said shows of which v."""
         for rank, key in self.definitions.items():
-            if key[0] != "J" and key not in self.lexicon.known:
+            if key[0] != "J" and key not in self.lexicon.known and not self._is_said(rank):
                 chosen = self.lexicon.chosen.get(key)
                 found = self._error_that_helps(key, rank)
                 self._set(key, found or chosen)
@@ -241,9 +241,15 @@ class Definitions:
         first = found[0]
         return first if first is not None and all(r is not None and np.isclose(r, first) for r in found) else None
 
-    def _is_odd(self, key: Key, ratio: float | None) -> bool:
-        """Whether what a document calls δ is no ∂J/∂v of anything."""
-        return ratio is None
+    def _is_odd(self, rank: int, ratio: float | None) -> bool:
+        """Whether what a document calls δ is neither its usual ∂J/∂z nor said to be another ∂J/∂v."""
+        return ratio is None and not self._is_said(rank)
+
+    def _is_said(self, rank: int) -> bool:
+        """Whether a definition itself says which ∂J/∂v is meant."""
+        meaning = self.meaning(self.way.extent, 0)
+        slopes = [side for side in equalities(self.document[rank])[1:] if isinstance(side, tree.Partial)]
+        return meaning is not None and any(meaning.is_cost(meaning.derived(slope.of)) for slope in slopes)
 
     def _users(self, key: Key, rank: int) -> list[int]:
         """Statements about gradients by parameters in which a name stands."""

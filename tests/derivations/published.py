@@ -1,0 +1,63 @@
+"""Habits of lectures, books and courses: what is numbered, abbreviated, or written as code."""
+
+from tests.derivations.case import Case
+
+CASES = [
+    Case(
+        "errors-counted-backwards",
+        """
+x: input(1, D)
+y: one_hot(1, K)
+W1: parameter(D, H)
+b1: parameter(1, H)
+W2: parameter(H, K)
+b2: parameter(1, K)
+z1 = x @ W1 + b1
+h = sigmoid(z1)
+z2 = h @ W2 + b2
+yhat = softmax(z2, axis=1)
+J = -sum(y * log(yhat))
+""",
+        r"""
+Let $\boldsymbol{z}_1 = \boldsymbol{x}\boldsymbol{W}_1 + \boldsymbol{b}_1$, $\boldsymbol{z}_2 = \boldsymbol{h}
+\boldsymbol{W}_2 + \boldsymbol{b}_2$ and $\hat{\boldsymbol y} = \mathrm{softmax}(\boldsymbol z_2)$. From the top down:
+\begin{align*}
+\boldsymbol{\delta}_1 &= \frac{\partial J}{\partial \boldsymbol{z}_2} = \hat{\boldsymbol{y}} - \boldsymbol{y} \\
+\boldsymbol{\delta}_2 &= \frac{\partial J}{\partial \boldsymbol{h}}
+  = \boldsymbol{\delta}_1 \frac{\partial \boldsymbol{z}_2}{\partial \boldsymbol{h}}
+  = \boldsymbol{\delta}_1 \boldsymbol{W}_2^\top \\
+\boldsymbol{\delta}_3 &= \frac{\partial J}{\partial \boldsymbol{z}_1}
+  = \boldsymbol{\delta}_2 \circ \sigma'(\boldsymbol{z}_1) \\
+\frac{\partial J}{\partial \boldsymbol{x}} &= \boldsymbol{\delta}_3 \boldsymbol{W}_1^\top
+\end{align*}
+""",
+        r"\boldsymbol{\delta}_2 \circ \sigma'(\boldsymbol{z}_1)",
+        r"\boldsymbol{\delta}_2 \circ \sigma'(\boldsymbol{z}_2)",
+        "quantity",
+    ),
+    Case(
+        "signals-counted-backwards",
+        """
+X: input(N, D)
+Y: target(N, K)
+W1: parameter(D, H)
+W2: parameter(H, K)
+Z1 = X @ W1
+A1 = sigmoid(Z1)
+Z2 = A1 @ W2
+A2 = sigmoid(Z2)
+J = sum((A2 - Y)**2) / (2*N)
+""",
+        r"""
+We work backwards and count the signals in that order. Let $\delta_1 = \frac{\partial J}{\partial A_2}$.
+$$\delta_1 = \frac{1}{N}(A_2 - Y)$$
+$$\delta_2 = \delta_1 \odot A_2 \odot (1 - A_2)$$
+$$\delta_3 = \delta_2 W_2^T$$
+$$\frac{\partial J}{\partial W_2} = A_1^T \delta_2$$
+$$\frac{\partial J}{\partial W_1} = X^T (\delta_3 \odot A_1 \odot (1 - A_1))$$
+""",
+        r"\frac{\partial J}{\partial W_2} = A_1^T \delta_2",
+        r"\frac{\partial J}{\partial W_2} = A_1^T \delta_1",
+        "quantity",
+    ),
+]
