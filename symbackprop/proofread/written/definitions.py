@@ -164,6 +164,7 @@ class Definitions:
 
     def _choose_adjoints(self) -> None:
         """For each δ that the document defines: is it ∂J/∂z, or what the document says?"""
+        scales: dict[float, None] = {}  # of those before
         for rank, key in list(self.definitions.items()):
             standard = self._standard(key)
             if standard is None:
@@ -171,7 +172,8 @@ class Definitions:
             candidates: list[Adjoint | None] = [standard, None]
             ratio = self._ratio_to(key, standard)
             if ratio is not None and not np.isclose(ratio, 1.0):
-                candidates.append(replace(standard, scale=ratio))
+                scales.setdefault(ratio)
+            candidates += [replace(standard, scale=scale) for scale in scales if ratio is None or scale == ratio]
             users = self._users(key, rank)
             costs = []
             for order, candidate in enumerate(candidates):
