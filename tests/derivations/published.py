@@ -60,4 +60,31 @@ $$\frac{\partial J}{\partial W_1} = X^T (\delta_3 \odot A_1 \odot (1 - A_1))$$
         r"\frac{\partial J}{\partial W_2} = A_1^T \delta_1",
         "quantity",
     ),
+    Case(
+        "sums-of-numpy-in-formulas",
+        """
+X: input(nx, m)
+Y: target(n2, m)
+W1: parameter(n1, nx)
+b1: parameter(n1, 1)
+W2: parameter(n2, n1)
+b2: parameter(n2, 1)
+Z1 = W1 @ X + b1
+A1 = tanh(Z1)
+Z2 = W2 @ A1 + b2
+A2 = sigmoid(Z2)
+J = -sum(Y * log(A2) + (1 - Y) * log(1 - A2)) / m
+""",
+        r"""
+$$dZ^{[2]} = A^{[2]} - Y$$
+$$dW^{[2]} = \frac{1}{m} dZ^{[2]} A^{[1]T}$$
+$$db^{[2]} = \frac{1}{m} \text{np.sum}(dZ^{[2]}, axis=1, keepdims=True)$$
+$$dZ^{[1]} = W^{[2]T} dZ^{[2]} * g^{[1]\prime}(Z^{[1]})$$
+$$dW^{[1]} = \frac{1}{m} dZ^{[1]} X^T$$
+$$db^{[1]} = \frac{1}{m} \sum_{i=1}^m dZ^{[1](i)}$$
+""",
+        r"axis=1",
+        r"axis=0",
+        "missing sum",
+    ),
 ]

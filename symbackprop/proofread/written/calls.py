@@ -1,5 +1,6 @@
 """Functions in written formulas: those that everybody knows, the network's activations, the document's own."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -307,14 +308,30 @@ def _reduced(mean: bool) -> Callable[[Any, Call], list[Value]]:
 
     def of(meaning: Any, node: Call) -> list[Value]:
         found = []
+        axis = _axis_in_words(node) if node.axis is None else node.axis
         for value in meaning.values(node.arguments[0]):
-            axes = (-2, -1) if node.axis is None else (node.axis - 2,)
+            axes = (-2, -1) if axis is None else (axis - 2,)
             array = value.array.sum(axis=axes, keepdims=True)
             count = np.prod([value.array.shape[axis] for axis in axes])
             found.append(replace(value, array=array / count if mean else array))
         return found
 
     return of
+
+
+def _axis_in_words(node: Call) -> int | None:
+    """The axis of \\text{np.sum}(dZ, axis=1, keepdims=True), in a formula."""
+    axis = None
+    for argument in node.arguments[1:]:
+        keyword, _, given = re.sub(r"\\[a-z]+|[\s{}]", "", argument.source).partition("=")
+        if keyword == "axis" and given in _AXES:
+            axis = _AXES[given]
+        elif keyword != "keepdims":
+            raise UnreadableError(f"{node.source}: {argument.source} is not read")
+    return axis
+
+
+_AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
 def _largest(meaning: Any, node: Call) -> list[Value]:

@@ -225,6 +225,7 @@ def _word(command: str, plain: str) -> tuple[str, str]:
         return "ONE", "I"
     if command in {"mathrm", "mathsf", "text", "textrm", "textsf"} and plain in _TRANSPOSES:
         return ("TOP" if plain != "t" else "NAME"), plain
+    plain = re.sub(r"^(?:np|numpy)\.(?=\w+$)", "", plain)
     if (re.fullmatch(r"[^\W\d_][\w-]*", plain) and command != "textit") or plain == "d":
         return ("WORD" if command.startswith("text") and plain.lower() in PROSE else "NAME"), plain
     if re.fullmatch(rf"\d{{1,{_MOST_DIGITS}}}", plain):
