@@ -87,4 +87,29 @@ $$db^{[1]} = \frac{1}{m} \sum_{i=1}^m dZ^{[1](i)}$$
         r"axis=0",
         "missing sum",
     ),
+    Case(
+        "output-gate-and-cell",
+        """
+x: input(D, 1)
+c0: input(H, 1)
+y: target(H, 1)
+Wi: parameter(H, D)
+Wo: parameter(H, D)
+i = sigmoid(Wi @ x)
+o = sigmoid(Wo @ x)
+c = c0 + i
+h = o * tanh(c)
+E = sum((h - y)**2) / 2
+""",
+        r"""
+$$\frac{\partial E}{\partial o} = \frac{\partial E}{\partial h} \odot \tanh(c)$$
+$$\frac{\partial E}{\partial c} = \frac{\partial E}{\partial h} \odot o \odot \operatorname{sech}^2(c)$$
+$$\frac{\partial E}{\partial c} = \frac{\partial E}{\partial h} * o * (1 - \tanh^2 c)$$
+$$\frac{\partial E}{\partial W_i} = \left[ \frac{\partial E}{\partial c} \odot i \odot (1-i) \right] x^\top$$
+$$\frac{\partial E}{\partial W_o} = \left[ \frac{\partial E}{\partial o} \odot o \odot (1-o) \right] x^\top$$
+""",
+        r"\operatorname{sech}^2(c)",
+        r"\operatorname{sech}(c)",
+        "missing factor",
+    ),
 ]

@@ -135,6 +135,10 @@ def functions_of(meaning: Any, name: Name, argument: Value) -> list[Function]:
     activations = activations_of(meaning.world.network)
     if base in ROWS and base not in GENERIC:
         return [_row(ROWS[base])]
+    if base in _HYPERBOLIC:
+        return [_hyperbolic(_HYPERBOLIC[base])]
+    if base in _OTHERS:
+        raise UnreadableError(f"{base} is not read")
     usual = _USUAL.get(base)
     if usual in activations:
         return [_row(usual)]
@@ -177,6 +181,19 @@ def _row(name: str) -> Function:
     def of(argument: Value, order: int) -> Value:
         function = ElementwiseFunction(name, order)
         return values.mapped(argument, IN_FLOATS.function(function))
+
+    return of
+
+
+_OTHERS = {"tan", "arctan", "arcsin", "arccos", "atan", "arctanh", "artanh", "atanh", "sec", "csc", "cot", "coth"}
+_HYPERBOLIC: dict[str, Callable[[Any], Any]] = {"sinh": np.sinh, "cosh": np.cosh, "sech": lambda x: 1 / np.cosh(x)}
+
+
+def _hyperbolic(function: Callable[[Any], Any]) -> Function:
+    """What stands in derivatives of tanh, though no network has it."""
+
+    def of(argument: Value, order: int) -> Value:
+        return values.mapped(argument, lambda array: _derived(function, array, order))
 
     return of
 

@@ -24,8 +24,8 @@ from symbackprop.proofread.written.tree import (
 from symbackprop.proofread.written.vocabulary import words
 
 FUNCTIONS = {  # what needs no brackets around its argument
-    *words("exp log ln tanh sinh cosh sin cos max min det tr trace Tr diag softmax Softmax relu ReLU RELU sigmoid"),
-    *words("sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp tril vec rowsum mean"),
+    *words("exp log ln tanh sinh cosh sech sin cos max min det tr trace Tr diag softmax Softmax relu ReLU RELU"),
+    *words("sigmoid sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp tril vec rowsum mean"),
 }
 
 CALLED = {"sigma", "phi", "psi", "f", "g", "h", "varphi", "Phi"}  # what is rather a function where brackets follow
