@@ -112,4 +112,39 @@ $$\frac{\partial E}{\partial W_o} = \left[ \frac{\partial E}{\partial o} \odot o
         r"\operatorname{sech}(c)",
         "missing factor",
     ),
+    Case(
+        "errors-of-gates",
+        """
+x: input(D, 1)
+c0: input(H, 1)
+y: target(H, 1)
+Wi: parameter(H, D)
+Wo: parameter(H, D)
+Wg: parameter(H, D)
+Wf: parameter(H, D)
+zi = Wi @ x
+i = sigmoid(zi)
+zf = Wf @ x
+f = sigmoid(zf)
+zo = Wo @ x
+o = sigmoid(zo)
+zg = Wg @ x
+g = tanh(zg)
+c = f * c0 + i * g
+h = o * tanh(c)
+E = sum((h - y)**2) / 2
+""",
+        r"""
+$$c = f \odot c_0 + i \odot g, \qquad h = o \odot \tanh(c)$$
+$$\delta h = \frac{\partial E}{\partial h} = h - y$$
+$$\delta o = \delta h \odot \tanh(c)$$
+$$\delta c = \delta h \odot o \odot (1 - \tanh^2(c))$$
+$$\delta i = \delta c \odot g, \qquad \delta f = \delta c \odot c_0, \qquad \delta g = \delta c \odot i$$
+$$\frac{\partial E}{\partial W_i} = (\delta i \odot i \odot (1 - i)) x^T$$
+$$\frac{\partial E}{\partial W_g} = (\delta g \odot (1 - g^2)) x^T$$
+""",
+        r"\delta c = \delta h \odot o \odot (1 - \tanh^2(c))",
+        r"\delta c = \delta h \odot o \odot (1 - \tanh(c))",
+        "function",
+    ),
 ]

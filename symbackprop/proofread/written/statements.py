@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from symbackprop.proofread.written import tree
 from symbackprop.proofread.written.documents import Document, Formula
@@ -46,10 +47,47 @@ def read_statements(document: Document, names: Collection[str] = ()) -> list[Wri
                     written.sides = (anchor.sides[0], *written.sides)
                 else:
                     written.problem, written.sides = "nothing stands before the equals sign", ()
-            written.names = frozenset(part for side in written.sides for part in walk(side) if isinstance(part, Name))
             found.append(written)
             anchor = written if written.sides else anchor
+    heads = [written.sides[0] for written in found if written.sides]
+    if any(_is_error(head) for head in heads) and not any(_is_bare_delta(head) for head in heads):
+        for written in found:
+            written.sides = tuple(_with_errors(side) for side in written.sides)
+    for written in found:
+        written.names = frozenset(part for side in written.sides for part in walk(side) if isinstance(part, Name))
     return found
+
+
+def _is_bare_delta(node: Node) -> bool:
+    return isinstance(node, Name) and node.base == "delta" and not node.above and not node.below
+
+
+def _is_error(node: Node) -> bool:
+    """δh = …, in which δ is no factor."""
+    return (
+        isinstance(node, tree.Times)
+        and not node.sign
+        and len(node.factors) == 2
+        and _is_bare_delta(node.factors[0])
+        and isinstance(node.factors[1], Name)
+    )
+
+
+def _with_errors(node: Any) -> Any:
+    """A formula with δh read as dh."""
+    if isinstance(node, tuple):
+        return tuple(_with_errors(part) for part in node)
+    if not isinstance(node, Node):
+        return node
+    if not isinstance(node, tree.Times) or node.sign:
+        return replace(node, **{f.name: _with_errors(getattr(node, f.name)) for f in fields(node)})
+    factors: list[Node] = []
+    for factor in node.factors:
+        if factors and _is_bare_delta(factors[-1]) and isinstance(factor, Name):
+            factors[-1] = tree.Differential(body=factor, source=rf"\delta {factor.source}")
+        else:
+            factors.append(_with_errors(factor))
+    return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors))
 
 
 def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[Written]:
