@@ -259,7 +259,7 @@ def _is_call(meaning: Any, name: Name, factor: Node) -> bool:  # noqa: PLR0911
     inner = factor
     while not isinstance(inner, Group) and hasattr(inner, "base"):
         inner = inner.base
-    if not isinstance(inner, Group) or inner.brackets == "{}":
+    if not isinstance(inner, Group) or inner.brackets == "{}" or name.base == "ones":
         return False
     if name.base in meaning.lexicon.functions or (name.base in ROWS and name.base not in GENERIC):
         return True

@@ -1,5 +1,6 @@
 """A tree as its author would write it: parts that were not changed stand as they stood."""
 
+import re
 from fractions import Fraction
 from functools import singledispatch
 
@@ -16,8 +17,14 @@ def written(node: Node, style: str = "latex") -> str:
     'X^{T} \\\\delta'
     """
     if node.source:
-        return node.source
+        return _balanced(node.source)
     return _numpy(node) if style == "numpy" else _latex(node)
+
+
+def _balanced(source: str) -> str:
+    r"""Without `\\left` and `\\right` where one of a pair was cut off."""
+    opened, closed = (re.findall(rf"\\{side}(?![a-zA-Z])", source) for side in ("left", "right"))
+    return source if len(opened) == len(closed) else re.sub(r"\\(?:left|right)(?![a-zA-Z])\s*", "", source)
 
 
 def _is_loose(node: Node) -> bool:
@@ -146,8 +153,8 @@ def _(node: tree.Partial) -> str:
 def _(node: tree.Call) -> str:
     inner = ", ".join(written(argument) for argument in node.arguments)
     if isinstance(node.function, tree.Name) and node.function.base == "sum":
-        kind = "rows" if node.axis == 0 else "columns" if node.axis == 1 else "entries"
-        return rf"\mathrm{{sum\ of\ {kind}}}({inner})"
+        below = {0: r"_{\text{rows}}", 1: r"_{\text{columns}}", None: ""}[node.axis]
+        return rf"\sum{below} ({inner})" if isinstance(node.arguments[0], tree.Plus) else rf"\sum{below} {inner}"
     return f"{written(node.function)}({inner})"
 
 
