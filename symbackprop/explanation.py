@@ -124,11 +124,12 @@ class Explainer:
         """One mistake that explains all, or two, or one for each wrong gradient that has one."""
         if not self.wrong:
             return ()
-        for search in (self._one, self._penalized, self._updated, self._two):
-            found = next(search(), None)
-            if found is not None:
-                return (found,)
-        return tuple(self._each())
+        with np.errstate(all="ignore"):  # far steps of the secant method overflow
+            for search in (self._one, self._penalized, self._updated, self._two):
+                found = next(search(), None)
+                if found is not None:
+                    return (found,)
+            return tuple(self._each())
 
     def _explains(self, gradients: Mapping[str, Any], names: Iterable[str] | None = None) -> bool:
         return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
