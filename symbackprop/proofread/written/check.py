@@ -173,15 +173,11 @@ def _common_convention(session: Session, judged: Sequence[list[Judgment] | None]
     ]
     if not gradients or all(j.holds for j in gradients):
         return ""
-    if all(j.is_transposed or (j.holds and _is_symmetric(j)) for j in gradients):
+    if all(j.is_transposed for j in gradients):
         return "transposed"
     ratios = {round(j.ratio, 6) if j.ratio is not None and not j.holds else 1.0 if j.holds else None for j in gradients}
     only = ratios.pop() if len(ratios) == 1 else None
     return session.factor_words(only) if only is not None else ""
-
-
-def _is_symmetric(judgment: Judgment) -> bool:
-    return False
 
 
 def _line(  # noqa: PLR0917 — one for each verdict
@@ -234,14 +230,14 @@ def _explained(session: Session, rank: int, k: int, line: Line, before: list[Lin
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if mistake is not None:
         return replace(line, mistake=mistake.words, correction=mistake.correction)
-    if line.reason and not _is_plain(session, rank, before):  # that may be our reading
+    if line.reason and not _is_plain(session, rank):  # that may be our reading
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if rank in session.functions or _is_slope_of_function(sides[0]):
         return replace(line, mistake=f"this is not what {sides[0].source} is (function)")
     return replace(line, correction=derived(session, sides[0]))
 
 
-def _is_plain(session: Session, rank: int, before: list[Line]) -> bool:
+def _is_plain(session: Session, rank: int) -> bool:
     """Whether shapes that do not fit are surely a mistake: of matrices, in a document that else is read well."""
     sides = equalities(session.document[rank])
     parts = [part for side in sides for part in tree.walk(side)]
