@@ -187,12 +187,11 @@ class Network:
         """Along which axis the examples stand, and the sizes of the data along it.
 
         It is axis 0, the rows, unless it is the columns alone of which all inputs and targets have as many, and no
-        parameter has. Each row of a one-hot target is an example anyway.
+        parameter has; one example may be a column.
         """
-        of_parameters = {size for symbol in self.parameters for size in symbol.shape}
-        one_hot = [symbol.shape[0] for symbol in self.of_role(ONE_HOT)]
-        data = self.of_role(INPUT, TARGET)
-        rows, columns = (frozenset([*one_hot, *(symbol.shape[axis] for symbol in data)]) for axis in (0, 1))
+        of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
+        data = self.of_role(INPUT, TARGET, ONE_HOT)
+        rows, columns = (frozenset(symbol.shape[axis] for symbol in data) for axis in (0, 1))
         in_rows, in_columns = (len(sizes) == 1 and not sizes & of_parameters for sizes in (rows, columns))
         return (1, columns) if in_columns and not in_rows else (0, rows)
 
