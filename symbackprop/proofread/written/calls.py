@@ -1,6 +1,5 @@
 """Functions in written formulas: those that everybody knows, the network's activations, the document's own."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,10 +11,10 @@ from symbackprop.maps import Elementwise, LogSoftmax, Softmax
 from symbackprop.nodes import postorder, quantities
 from symbackprop.proofread.written import values
 from symbackprop.proofread.written.latex_text import applied
-from symbackprop.proofread.written.products import readings
+from symbackprop.proofread.written.library import NAMED, softmax
 from symbackprop.proofread.written.slopes import entrywise_slope
 from symbackprop.proofread.written.tokens import UnreadableError
-from symbackprop.proofread.written.tree import Call, Group, Name, Node, Power, Primed, Transposed
+from symbackprop.proofread.written.tree import Call, Group, Name, Node, Primed, Transposed
 from symbackprop.proofread.written.values import UnfitError, Value
 from symbackprop.prove.numbers import IN_FLOATS
 
@@ -74,7 +73,7 @@ def call(meaning: Any, node: Call) -> list[Value]:
         return [values.transposed(value) for value in meaning.values(inner)]
     if not isinstance(function, Name):
         raise UnreadableError(f"{node.source}: {function.source} is no function")
-    named = _NAMED.get(function.base)
+    named = NAMED.get(function.base)
     if named is not None and not order:
         try:
             return named(meaning, node)
@@ -128,15 +127,16 @@ Function = Callable[[Value, int], Value]
 
 def functions_of(meaning: Any, name: Name, argument: Value) -> list[Function]:
     """What a function's name can stand for, where it is given such an argument."""
-    base = name.base
+    base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
+    base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in meaning.lexicon.functions:
         return [_of_document(meaning, base)]
     applied_there = _applied_by_network(meaning, argument)
     activations = activations_of(meaning.world.network)
     if base in ROWS and base not in GENERIC:
         return [_row(ROWS[base])]
-    if base in _HYPERBOLIC:
-        return [_hyperbolic(_HYPERBOLIC[base])]
+    if base in _UNUSUAL:
+        return [_unusual(_UNUSUAL[base])]
     if base in _OTHERS:
         raise UnreadableError(f"{base} is not read")
     usual = _USUAL.get(base)
@@ -144,6 +144,8 @@ def functions_of(meaning: Any, name: Name, argument: Value) -> list[Function]:
         return [_row(usual)]
     if base in GENERIC or base in meaning.lexicon.called or applied_there:
         kinds = applied_there or activations
+        if usual == "sigmoid" and {"softplus", "silu"} & set(activations):  # of which it is the derivative, or a part
+            kinds = [*kinds, usual]
         if kinds:
             return [_row(kind) if isinstance(kind, str) else _softmax(kind, meaning) for kind in kinds]
         if usual is not None:
@@ -186,11 +188,15 @@ def _row(name: str) -> Function:
 
 
 _OTHERS = {"tan", "arctan", "arcsin", "arccos", "atan", "arctanh", "artanh", "atanh", "sec", "csc", "cot", "coth"}
-_HYPERBOLIC: dict[str, Callable[[Any], Any]] = {"sinh": np.sinh, "cosh": np.cosh, "sech": lambda x: 1 / np.cosh(x)}
+_UNUSUAL: dict[str, Callable[[Any], Any]] = {
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "sech": lambda x: 1 / np.cosh(x),
+}
 
 
-def _hyperbolic(function: Callable[[Any], Any]) -> Function:
-    """What stands in derivatives of tanh, though no network has it."""
+def _unusual(function: Callable[[Any], Any]) -> Function:
+    """What stands in activations and their derivatives, though no network has it."""
 
     def of(argument: Value, order: int) -> Value:
         return values.mapped(argument, lambda array: _derived(function, array, order))
@@ -227,16 +233,6 @@ def _softmax(node: Any, meaning: Any) -> Function:
         return softmax(argument, axis)
 
     return of
-
-
-def softmax(argument: Value, axis: int) -> Value:
-    if argument.is_slope:
-        raise UnfitError("a softmax of ∂A/∂B")
-    rows, columns = argument.shape
-    if 1 in (rows, columns) and rows != columns:
-        axis = 0 if columns == 1 else 1
-    powers = np.exp(argument.array)
-    return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
 
 
 def fused(meaning: Any, factors: Sequence[Node]) -> list[Node]:
@@ -278,118 +274,3 @@ def _is_call(meaning: Any, name: Name, factor: Node) -> bool:  # noqa: PLR0911
 
 
 _LETTERS_OF_QUANTITIES = {"a", "o", "h", "s", "k", "theta"}
-
-
-def _of_array(function: Callable[[Any, Value], Value]) -> Callable[[Any, Call], list[Value]]:
-    """A function of one argument."""
-
-    def of(meaning: Any, node: Call) -> list[Value]:
-        if not node.arguments:
-            raise UnreadableError(f"{node.source}: an argument is missing")
-        found = []
-        for value in meaning.values(node.arguments[0]):
-            if value.is_slope:
-                value = values.as_matrix(value)  # noqa: PLW2901
-            found.append(function(meaning, value))
-        return found
-
-    return of
-
-
-def _trace(_: Any, value: Value) -> Value:
-    rows, columns = value.shape
-    if rows != columns:
-        raise UnfitError(f"the trace of {rows}×{columns}")
-    return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
-
-
-def _diagonal(_: Any, value: Value) -> Value:
-    rows, columns = value.shape
-    if 1 not in (rows, columns):
-        raise UnfitError(f"a diagonal matrix of {rows}×{columns}")
-    flat = value.array.reshape(*value.array.shape[:-2], -1)
-    return replace(value, array=flat[..., None] * np.eye(flat.shape[-1]))
-
-
-def _named_softmax(meaning: Any, node: Call) -> list[Value]:
-    axis = 1 - meaning.example_axis() if node.axis is None else node.axis
-    return [softmax(value, axis) for value in meaning.values(node.arguments[0])]
-
-
-def _log_softmax(meaning: Any, node: Call) -> list[Value]:
-    return [values.mapped(value, np.log) for value in _named_softmax(meaning, node)]
-
-
-def _reduced(mean: bool) -> Callable[[Any, Call], list[Value]]:
-    """sum(…) and mean(…) as NumPy has them."""
-
-    def of(meaning: Any, node: Call) -> list[Value]:
-        found = []
-        axis = _axis_in_words(node) if node.axis is None else node.axis
-        for value in meaning.values(node.arguments[0]):
-            axes = (-2, -1) if axis is None else (axis - 2,)
-            array = value.array.sum(axis=axes, keepdims=True)
-            count = np.prod([value.array.shape[axis] for axis in axes])
-            found.append(replace(value, array=array / count if mean else array))
-        return found
-
-    return of
-
-
-def _axis_in_words(node: Call) -> int | None:
-    """The axis of \\text{np.sum}(dZ, axis=1, keepdims=True), in a formula."""
-    axis = None
-    for argument in node.arguments[1:]:
-        keyword, _, given = re.sub(r"\\[a-z]+|[\s{}]", "", argument.source).partition("=")
-        if keyword == "axis" and given in _AXES:
-            axis = _AXES[given]
-        elif keyword != "keepdims":
-            raise UnreadableError(f"{node.source}: {argument.source} is not read")
-    return axis
-
-
-_AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
-
-
-def _largest(meaning: Any, node: Call) -> list[Value]:
-    """max(0, z)."""
-    if len(node.arguments) != 2:
-        raise UnreadableError(f"{node.source}: only the larger one of two is read")
-    one, other = (meaning.first(argument) for argument in node.arguments)
-    difference = values.plus([one, other], (1, -1))
-    larger = values.mapped(difference, lambda array: np.maximum(array, 0))
-    return [values.plus([larger, other], (1, 1))]
-
-
-def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
-    def of(meaning: Any, node: Call) -> list[Value]:
-        return readings(sign, [meaning.values(argument) for argument in node.arguments])
-
-    return of
-
-
-def _power(meaning: Any, node: Call) -> list[Value]:
-    return meaning.values(Power(base=node.arguments[0], exponent=node.arguments[1], entrywise=True))
-
-
-_NAMED: dict[str, Callable[[Any, Call], list[Value]]] = {
-    "tr": _of_array(_trace),
-    "Tr": _of_array(_trace),
-    "trace": _of_array(_trace),
-    "diag": _of_array(_diagonal),
-    "softmax": _named_softmax,
-    "Softmax": _named_softmax,
-    "log_softmax": _log_softmax,
-    "logsoftmax": _log_softmax,
-    "sum": _reduced(mean=False),
-    "mean": _reduced(mean=True),
-    "max": _largest,
-    "maximum": _largest,
-    "dot": _product("@"),
-    "matmul": _product("@"),
-    "multiply": _product("numpy *"),
-    "transpose": _of_array(lambda _, value: values.transposed(value)),
-    "power": _power,
-    "square": _of_array(lambda _, value: values.mapped(value, np.square)),
-    "ones_like": _of_array(lambda _, value: values.mapped(value, np.ones_like)),
-}

@@ -1,17 +1,17 @@
 """Proofreads a derivation that a person wrote."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.errors import ArgumentError
 from symbackprop.network import Network
-from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written import tree
 from symbackprop.proofread.written.comparing import Judgment
 from symbackprop.proofread.written.derivation_check import DerivationCheck, Line, LineVerdict
-from symbackprop.proofread.written.documents import Document, read_document
-from symbackprop.proofread.written.judge import Session, Way, Worlds, is_of_one_unit, iterate_ways
+from symbackprop.proofread.written.documents import read_document
+from symbackprop.proofread.written.downhill import corrected, judge_update
+from symbackprop.proofread.written.judge import HELD, Session, is_of_one_unit
 from symbackprop.proofread.written.mistakes import MOST_EDITS, find_mistake
 from symbackprop.proofread.written.numpy_text import parse_numpy
 from symbackprop.proofread.written.ours import derived
@@ -19,6 +19,8 @@ from symbackprop.proofread.written.products import JUXTAPOSED
 from symbackprop.proofread.written.statements import Written, equalities, read_statements
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name
+from symbackprop.proofread.written.updates import Update
+from symbackprop.proofread.written.ways import best_session
 from symbackprop.proofread.written.world import ALL, UNITS
 
 
@@ -43,81 +45,10 @@ def check_derivation(text: "str | os.PathLike[str]", network: Network, *, seed: 
     if not isinstance(network, Network):
         raise ArgumentError(f"the network is a {type(network).__name__}; a Network is expected, as of parse_network")
     document = read_document(text)
-    written = read_statements(document, list(network.symbols))
-    session = _best_session(network, document, written, seed)
+    written = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
+    session = best_session(network, document, written, seed)
     lines = _lines(session)
     return DerivationCheck(tuple(lines), document.text, tuple(_notes(session, lines)))
-
-
-# the way to read a document
-
-
-_ONE_EXAMPLE = re.compile(
-    r"(?:one|single|each|per|an?|given)[\s-]+(?:training[\s-]+)?(?:example|sample|instance|pattern|observation|input|pair)"
-    r"|for one|per-example|a vector|column vector|one at a time|online|stochastic",
-    re.IGNORECASE,
-)
-
-
-def _best_session(network: Network, document: Document, written: Sequence[Written], seed: int) -> Session:
-    """The reading with the fewest lines that are wrong or not understood."""
-    worlds = Worlds(network, seed)
-    best: tuple[float, Session] = (float("inf"), Session(worlds, written, Way()))
-    one_example = _may_be_of_one_example(document, written)
-    for rank, way in enumerate(iterate_ways(network, one_example)):
-        for session in _with_cost_scales(worlds, written, way):
-            cost = _cost(session, best[0]) + rank * 0.01 + (0.5 if session.way.cost_scale != 1 else 0)
-            if cost < best[0]:
-                best = cost, session
-        if best[0] < 1:
-            break
-    if best[0] >= 1:
-        best[1].find_errors()
-    return best[1]
-
-
-def _with_cost_scales(worlds: Worlds, written: Sequence[Written], way: Way) -> list[Session]:
-    """With the network's own cost; and with the document's, if that is a multiple of it."""
-    plain = Session(worlds, written, way)
-    found = [plain]
-    for rank in range(len(written)):
-        sides = equalities(written[rank])
-        if sides and isinstance(sides[0], Name) and plain.is_cost(sides[0]):
-            ratio = plain.judge(rank).ratio
-            if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
-                found.append(Session(worlds, written, replace(way, cost_scale=ratio)))
-            break
-    return found
-
-
-def _is_usual(session: Session, ratio: float) -> bool:
-    return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors)
-
-
-def _cost(session: Session, limit: float) -> float:
-    """How badly a reading fits; no more is looked at where it fits worse than another one."""
-    total = 0.0
-    for rank, written in enumerate(session.document):
-        if not equalities(written) or session.is_range(written):
-            continue
-        judgment = session.judge(rank)
-        if judgment.holds is not True:
-            if total > limit:
-                break
-            total += 2.0 if judgment.holds is False else 2.1
-            total -= 0.05 * (judgment.ratio is not None or judgment.is_transposed)
-    return total
-
-
-def _may_be_of_one_example(document: Document, written: Sequence[Written]) -> bool:
-    """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
-    if _ONE_EXAMPLE.search(document.text):
-        return True
-    names = {name.base for w in written for name in w.names}
-    batch = names & {"N", "m", "M", "ones", "X", "Y"} or any(
-        isinstance(part, tree.Summed) for w in written for side in w.sides for part in tree.walk(side)
-    )
-    return not batch
 
 
 # lines
@@ -140,7 +71,7 @@ def _lines(session: Session) -> list[Line]:
 
 def _is_said(session: Session, written: Written) -> bool:
     """Whether a statement that is no equality is worth a line."""
-    if written.kind == "display":
+    if written.kind == "display" or written.update is not None:
         return True
     if written.kind == "numpy":
         try:
@@ -153,6 +84,8 @@ def _is_said(session: Session, written: Written) -> bool:
 
 def _judged(session: Session, rank: int) -> list[Judgment] | None:
     written = session.document[rank]
+    if written.update is not None:
+        return [judge_update(session, written.update)]
     sides = equalities(written)
     if not sides or session.is_range(written):
         return None
@@ -180,7 +113,7 @@ def _common_convention(session: Session, judged: Sequence[list[Judgment] | None]
     return session.factor_words(only) if only is not None else ""
 
 
-def _line(  # noqa: PLR0917 — one for each verdict
+def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
     session: Session, rank: int, line: Line, judgments: list[Judgment] | None, before: list[Line], convention: str
 ) -> Line:
     written = session.document[rank]
@@ -188,21 +121,15 @@ def _line(  # noqa: PLR0917 — one for each verdict
         reason = written.problem or "it states no equality, so there is nothing to check"
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason)
     notes = tuple(dict.fromkeys(note for j in judgments for note in _reading_notes(session, j)))
+    if written.update is not None:
+        return _of_update(line, written.update, written.kind, judgments[0], notes)
     sides = equalities(written)
     bad = next(((k, j) for k, j in enumerate(judgments) if j.holds is False), None)
     unknown = next((j for j in judgments if j.holds is None), None)
     if bad is None and unknown is not None:
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=unknown.reason, notes=notes)
     if bad is None:
-        verdict = LineVerdict.RIGHT
-        if session.way.cost_scale != 1 and session.is_cost(sides[0]):
-            verdict = LineVerdict.CONVENTION
-            notes = (*notes, f"the network's cost is stated {session.factor_words(session.way.cost_scale)}")
-        if session.is_gradient_line(rank) and session.is_turned_for_gradients_alone:
-            verdict = LineVerdict.CONVENTION
-            notes = (*notes, "right in transposed layout")
-        reading = judgments[0].reading
-        return replace(line, verdict=verdict, reading=reading, notes=notes, proof=_proof(session, judgments))
+        return _right(session, rank, line, judgments, notes)
     k, judgment = bad
     if convention and session.is_gradient_line(rank):
         text = "in transposed layout" if convention == "transposed" else convention
@@ -215,6 +142,32 @@ def _line(  # noqa: PLR0917 — one for each verdict
         line, verdict=LineVerdict.WRONG, reason=judgment.reason, counterexample=judgment.counterexample, notes=notes
     )
     return _explained(session, rank, k, line, before)
+
+
+def _right(session: Session, rank: int, line: Line, judgments: list[Judgment], notes: tuple[str, ...]) -> Line:
+    sides = equalities(session.document[rank])
+    verdict = LineVerdict.RIGHT
+    if session.way.cost_scale != 1 and session.is_cost(sides[0]):
+        verdict = LineVerdict.CONVENTION
+        notes = (*notes, f"the network's cost is stated {session.factor_words(session.way.cost_scale)}")
+    if session.way.error_scale != 1 and session.is_error_line(rank):
+        verdict = LineVerdict.CONVENTION
+        notes = (*notes, f"errors are stated {session.factor_words(session.way.error_scale)}")
+    if session.is_gradient_line(rank) and session.is_turned_for_gradients_alone:
+        verdict = LineVerdict.CONVENTION
+        notes = (*notes, "right in transposed layout")
+    reading = judgments[0].reading
+    return replace(line, verdict=verdict, reading=reading, notes=notes, proof=_proof(session, judgments))
+
+
+def _of_update(line: Line, update: Update, kind: str, judgment: Judgment, notes: tuple[str, ...]) -> Line:
+    if judgment.holds is None:
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=judgment.reason)
+    if judgment.holds:
+        proof = "a step downhill: in numbers, a negative multiple of the gradient"
+        return replace(line, reading=judgment.reading, notes=notes, proof=proof)
+    correction = corrected(update, "numpy" if kind == "numpy" else "latex")
+    return replace(line, verdict=LineVerdict.WRONG, mistake=judgment.reason, correction=correction, notes=notes)
 
 
 def _explained(session: Session, rank: int, k: int, line: Line, before: list[Line]) -> Line:
@@ -285,6 +238,8 @@ def _reading_notes(session: Session, judgment: Judgment) -> list[str]:
         found.append("read for one example and one unit, where everything commutes")
     if "entry by entry" in judgment.notes:
         found.append("a slope of what is computed entry by entry, as the slopes of the entries")
+    if HELD in judgment.notes:
+        found.append("derivatives are read with those quantities held whose own ∂J/∂v stand there")
     for layout in ("numerator layout", "denominator layout"):
         if layout in judgment.notes:
             found.append(f"∂a/∂b is read as a matrix in {layout}")

@@ -27,7 +27,7 @@ class Judgment:
 
 def equal_notes(one: Value, other: Value) -> frozenset[str] | None:
     """Whether two sides are equal, and under which further reading; None if they are not."""
-    if values.same(one, other):
+    if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
     if one.is_slope != other.is_slope:
         slope, plain = (one, other) if one.is_slope else (other, one)

@@ -9,7 +9,7 @@ import numpy as np
 from symbackprop.network import PARAMETER
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import ROWS, activations_of
-from symbackprop.proofread.written.lexicon import ADJOINTS, Adjoint, Definition, Key, Lexicon
+from symbackprop.proofread.written.lexicon import ADJOINTS, EACH, Adjoint, Definition, Key, Lexicon, Split
 from symbackprop.proofread.written.statements import Written, equalities
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
@@ -30,6 +30,8 @@ class Definitions:
     layered: set[int]
     meaning: Callable[..., Any]
     judge: Callable[..., Any]
+    is_cost: Callable[[Node], bool]
+    is_known: Callable[[Node], bool]
     is_gradient: Callable[[Node], bool]
 
     def _note_functions(self, written: Written) -> None:
@@ -64,7 +66,15 @@ class Definitions:
         splits = list(self.lexicon.splits(name, {}))
         if not splits or name.base == "":
             return
-        known = next((s for s in splits if self.lexicon.is_named(s.key)), None)
+        if not prefix and self._is_part_of_cost(splits):
+            if self._define_part_of_cost(rank, name, body, splits):
+                return
+            splits = [s for s in splits if not (s.indices and self._is_part_of_cost([s]))]
+        if self._is_said(rank) and splits[0].key not in self.lexicon.known and name.above:
+            splits = splits[:1]  # G^{(1)} = ∂J/∂v beside a G of the network
+        free = self._free_letters(body)
+        named = (s for s in splits if self.lexicon.is_named(s.key) and self._letters_of(s) <= free)
+        known = next(named, None)
         if prefix and any(s.key in self.lexicon.known and self._is_parameter(s.key) for s in splits):
             return
         if not prefix and known is not None and not (self.way.document_first and not self._is_argument(known.key)):
@@ -87,6 +97,30 @@ class Definitions:
         example = chosen.example if isinstance(chosen.example, str) else None
         self.lexicon.definitions[key] = Definition(key, indices, body, rank, example=example)
         self.definitions[rank] = key
+
+    def _is_part_of_cost(self, splits: Sequence[Any]) -> bool:
+        """Whether a name is that of the cost, with an index: L_t, E_n."""
+        cost = self.worlds.network.cost.symbol
+        return any(
+            any(isinstance(index, str) for index in (*s.indices, s.example))
+            and self.lexicon.symbol(s.key) == cost
+            and s.power is None
+            for s in splits
+        )
+
+    def _define_part_of_cost(self, rank: int, name: Name, body: Node, splits: Sequence[Any]) -> bool:
+        """L_t of a time step, or E_n of an example."""
+        if self._define_layers(rank, name, body, may_sum=True):
+            return True
+        chosen = self._defined_split(name, body, [s for s in splits if s.indices or s.example is not None])
+        if chosen is None or not self._free_letters(body) & self._letters_of(chosen):
+            return False
+        key = chosen.key[0], EACH, ""
+        letters = tuple(str(index) for index in (*chosen.indices, chosen.example) if index is not None)
+        if len(letters) == 1 and key not in self.lexicon.definitions:
+            self.lexicon.definitions[key] = Definition(key, letters, body, rank)
+            self.definitions[rank] = key
+        return True
 
     def _is_resolved(self, name: Name) -> bool:
         keys = [split.key for split in self.lexicon.splits(name, {})]
@@ -111,9 +145,7 @@ class Definitions:
 
     def _defined_split(self, name: Name, body: Node, splits: list[Any]) -> Any:
         """A letter below that stands in the body too is an index."""
-        letters = {m.content.base for part in walk(body) if isinstance(part, Name) for m in (*part.above, *part.below)
-                   if isinstance(m.content, Name)} | {i for part in walk(body) if isinstance(part, tree.Entry) for i in
-                   (getattr(k, "base", "") for k in part.indices)}  # fmt: skip
+        letters = self._free_letters(body)
         own = {m.content.base for m in (*name.above, *name.below) if isinstance(m.content, Name)}
         plus = any(isinstance(m.content, tree.Plus) for m in (*name.above, *name.below))
         shared = own & letters
@@ -125,14 +157,32 @@ class Definitions:
             return next((s for s in splits if set(map(str, s.indices)) == shared), None)
         return next((s for s in splits if not s.indices), splits[-1])
 
-    def _define_layers(self, rank: int, name: Name, body: Node) -> bool:
+    def _free_letters(self, body: Node) -> set[str]:
+        """The letters that stand as scripts in a formula, but for those that are a part of a name."""
+        names = [part for part in walk(body) if isinstance(part, Name) and not self._is_named_whole(part)]
+        entries = [part for part in walk(body) if isinstance(part, tree.Entry)]
+        contents = [m.content for part in names for m in (*part.above, *part.below)]
+        contents += [index for entry in entries for index in entry.indices]
+        return {part.base for content in contents for part in walk(content) if isinstance(part, Name)}
+
+    @staticmethod
+    def _letters_of(split: Split) -> set[str]:
+        return {index for index in (*split.indices, split.example) if isinstance(index, str)}
+
+    def _is_named_whole(self, name: Name) -> bool:
+        """Whether its subscript is a part of its name, as in target_{o1}."""
+        plain = {k for k, known in self.lexicon.definitions.items() if not known.indices and known.example is None}
+        keys = [s.key for s in self.lexicon.splits(name, {}) if s.key[1]]
+        return bool(name.below) and any(key in self.lexicon.known or key in plain for key in keys)
+
+    def _define_layers(self, rank: int, name: Name, body: Node, may_sum: bool = False) -> bool:
         """S_j = A_j ⊙ (1 - A_j) of layers j, where the network has A1, A2, …"""
         marks = [m.content for m in (*name.above, *name.below)]
         if (
             name.base in ADJOINTS
             or len(marks) != 1
             or not isinstance(marks[0], Name)
-            or any(isinstance(p, tree.Summed) for p in walk(body))
+            or (not may_sum and any(isinstance(p, tree.Summed) for p in walk(body)))
         ):
             return False
         letter = marks[0].base
@@ -161,6 +211,31 @@ class Definitions:
         resolvable = {s.key for s in self.lexicon.splits(function, {})} & self.lexicon.known.keys()
         if is_new and not resolvable and function.base not in self.lexicon.functions:
             self.lexicon.functions[function.base] = (parameter, body)
+
+    def _define_remainder(self, rank: int, written: Written) -> None:
+        """J = L + s of the network's J, where nothing says what L is, as in L = l(o, y): it is J - s."""
+        sides = equalities(written)
+        if len(sides) != 2 or not isinstance(sides[1], tree.Plus) or not self.is_cost(sides[0]):
+            return
+        signs, terms = sides[1].signs, sides[1].terms
+        unknown = [k for k, term in enumerate(terms) if not self.is_known(term)]
+        name = terms[unknown[0]] if len(unknown) == 1 else None
+        if not isinstance(name, Name) or signs[unknown[0]] != 1:
+            return
+        others = [k for k in range(len(terms)) if k not in unknown]
+        body = tree.Plus(signs=(1, *(-signs[k] for k in others)), terms=(sides[0], *(terms[k] for k in others)))
+        key = next((s.key for s in self.lexicon.splits(name, {}) if not s.indices), None)
+        if key is not None and key not in self.lexicon.known:
+            self.lexicon.definitions[key] = Definition(key, (), body, rank)
+
+    def _is_left_open(self, rank: int) -> bool:
+        """L = l(o, y): a function of quantities that nothing says what it is."""
+        body = equalities(self.document[rank])[1]
+        called = body if isinstance(body, tree.Call) else None
+        function = called.function if called is not None else None
+        if isinstance(body, tree.Times) and len(body.factors) == 2 and isinstance(body.factors[1], Group):
+            function = body.factors[0]
+        return isinstance(function, Name) and function.base not in ROWS and not self.is_known(body)
 
     def _choose_adjoints(self) -> None:
         """For each δ that the document defines: is it ∂J/∂z, or what the document says?"""

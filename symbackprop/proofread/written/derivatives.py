@@ -1,6 +1,6 @@
 """Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by moving B."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -16,6 +16,8 @@ from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node
 from symbackprop.proofread.written.values import UnfitError, Value, scalar
 from symbackprop.shapes import is_matrix
+
+_MOST_DERIVED = 3  # readings of what is derived
 
 
 class Derivatives:
@@ -38,6 +40,7 @@ class Derivatives:
     of_document: Callable[[Key], list[Value]]
     cached: Callable[..., Any]
     with_scripts: Callable[..., list[Value]]
+    held: frozenset[Any]
 
     def adjoint(self, adjoint: Adjoint) -> list[Value]:
         quantity = self.quantity(adjoint.of)
@@ -51,12 +54,16 @@ class Derivatives:
         world = getattr(self.world, "world", self.world)
         if world is not self.world:
             raise UnfitError("a derivative is derived")
+        if world.network.cost.symbol in world.saying_nothing:
+            raise UnreadableError("a softmax of one class says nothing")
         if quantity.node not in world.at.right:
             if quantity.node not in world.given or not is_matrix(quantity.node):
                 return None
             array = np.zeros(np.shape(world.given[quantity.node]))
         else:
-            array = self.lexicon.cost_scale * np.asarray(world.at.right[quantity.node], float)
+            is_error = quantity.node not in world.network.parameters
+            scale = self.lexicon.cost_scale * (self.lexicon.error_scale if is_error else 1.0)
+            array = scale * np.asarray(world.at.right[quantity.node], float)
         value = Value(array.T if quantity.is_transposed else array) if array.ndim else scalar(array)
         if self.example is None or not self.has_examples(quantity.node):
             return value
@@ -90,7 +97,11 @@ class Derivatives:
         return self.node_worth(found)
 
     def node_worth(self, found: list[Value]) -> Quantity | None:
-        """The first quantity of the network, named ones before others, that has one of these values."""
+        """The first quantity of the network that has one of these values."""
+        return next(self.nodes_worth(found), None)
+
+    def nodes_worth(self, found: list[Value]) -> Iterator[Quantity]:
+        """The quantities of the network, named ones before others, that have one of these values."""
         nodes = sorted(self.world.values, key=lambda node: not getattr(node, "is_symbol", False))
         for value, node in product((value for value in found if not value.indices), nodes):
             array = np.asarray(self.world.values[node], float)
@@ -98,8 +109,8 @@ class Derivatives:
                 array = array.reshape(1, 1) if array.size == 1 else array
             for is_transposed in (False, True):
                 if values.close(array.T if is_transposed else array, value.array):
-                    return Quantity(node, is_transposed)
-        return None
+                    yield Quantity(node, is_transposed)
+                    break
 
     def derived(self, of: Node) -> Node:
         """What is derived: J(W, b) is J."""
@@ -130,23 +141,34 @@ class Derivatives:
             if error is not None:
                 turned = self.layout.numerator and 1 in error.shape
                 return [values.transposed(error) if turned else error]
-        key = ("slope", of, quantity, by, tuple(self.letters.items()), self.example)
+        key = ("slope", of, quantity, by, tuple(self.letters.items()), self.example, self.held)
         return self.cached(key, lambda: self._slope(of, quantity, by))
 
     def _slope(self, of: Node, quantity: Quantity, by: Node | None) -> list[Value]:
         if getattr(self.world, "world", self.world) is not self.world:
             raise UnfitError("a derivative is derived")
+        count = min(len(self.values(of)), _MOST_DERIVED)
+        return [slope for rank in range(count) for slope in self._slope_of(of, rank, quantity, by)]
+
+    def _slope_of(self, of: Node, rank: int, quantity: Quantity, by: Node | None) -> list[Value]:
+        """Of one reading of what is derived."""
+        every = self.values(of)
+        here = every[rank]
         node = quantity.node
         at = np.asarray(self.world.values[node], float)
-        here = self.first(of)
+        held = self._held_for(of, node)
 
         def there(array: Any) -> Any:
-            moved = self.world.moved(node, array if is_matrix(node) else np.asarray(array))
+            moved = self.world.moved(node, array if is_matrix(node) else np.asarray(array), held)
             value = Value(array.T if quantity.is_transposed else array)
             if self.example is not None and self.has_examples(node):
                 value = values.line(value, self.example, self.example_axis())
             fixed = {} if by is None else {by: value}
-            return self.beside(world=moved, fixed=fixed).first(of).array
+            readings = self.beside(world=moved, fixed=fixed).values(of)
+            if len(readings) == len(every):
+                return readings[rank].array
+            alike = (v for v in readings if (v.shape, v.indices) == (here.shape, here.indices))
+            return next(alike, readings[0]).array
 
         found = slope(there, at)
         if found.shape != here.array.shape + at.shape:
@@ -159,6 +181,11 @@ class Derivatives:
         if here.is_slope:
             raise UnfitError("a derivative is derived")
         return [replace(here, array=found, is_slope=True)]
+
+    def _held_for(self, of: Node, node: Any) -> frozenset[Any]:
+        """What is held where it is derived: not the quantity itself."""
+        own = self.node_worth(self.values(of)) if self.held else None
+        return self.held - {node, None if own is None else own.node}
 
     def at_entries(self, value: Value, split: Split) -> list[Value]:
         if value.is_slope and (split.indices or split.example is not None):

@@ -192,7 +192,7 @@ class _Scanner:
         return ([Formula("inline", *match.span())] if kind == "inline" else ()), match.end() + 1
 
 
-_ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ]*+\s*+=(?!=)\s*+\S")
+_ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+[-+*/]?=(?!=)\s*+\S")
 
 
 def _code(text: str, start: int, end: int) -> Iterator[Formula]:

@@ -1,29 +1,29 @@
 """Whether the statements of a document hold, under one way to read it."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from symbackprop.network import Network
-from symbackprop.proofread.written import tree
+from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import GENERIC, ROWS
 from symbackprop.proofread.written.comparing import Judgment, difference, equal_notes
 from symbackprop.proofread.written.definitions import POINTS, Definitions
+from symbackprop.proofread.written.holding import Holding
 from symbackprop.proofread.written.layout import Layout, UnknownNameError
 from symbackprop.proofread.written.lexicon import Key, Lexicon
 from symbackprop.proofread.written.meaning import Meaning
 from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.subjects import Subjects
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
 from symbackprop.proofread.written.values import UnfitError, Value
-from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, UNITS, World
+from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, UNITS, Worlds
 
+HELD = "held"  # a note
 _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
-_RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
 
 @dataclass(frozen=True)
@@ -34,29 +34,11 @@ class Way:
     extent: str = ALL
     document_first: bool = False
     cost_scale: float = 1.0
+    error_scale: float = 1.0
+    units: tuple[tuple[str, int], ...] = ()  # letters, and the layers whose units they number
 
 
-class Worlds:
-    """The points at which statements are looked at."""
-
-    def __init__(self, network: Network, seed: int):
-        self.network, self.seed = network, seed
-        self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
-        self.known: dict[tuple[str, int], World | None] = {}
-
-    def at(self, extent: str, point: int) -> World | None:
-        key = extent, point
-        if key not in self.known:
-            try:
-                world = World(self.network, extent, self.seed + point)
-                _ = world.values
-                self.known[key] = None if world.is_degenerate else world
-            except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
-                self.known[key] = None
-        return self.known[key]
-
-
-class Session(Definitions):
+class Session(Definitions, Holding, Subjects):
     """A document read in one way.
 
     Args:
@@ -69,101 +51,31 @@ class Session(Definitions):
         self.worlds = worlds
         self.document = document
         self.way = way
-        self.lexicon = Lexicon(worlds.network, way.document_first)
-        self.lexicon.cost_scale = way.cost_scale
+        self.lexicon = Lexicon(worlds.network, way.document_first, dict(way.units))
+        self.lexicon.cost_scale, self.lexicon.error_scale = way.cost_scale, way.error_scale
         self.definitions: dict[int, Key] = {}
         self.functions: set[int] = set()
         self.layered: set[int] = set()  # definitions for every layer
         self.meanings: dict[Any, Meaning] = {}
+        self.judged: dict[Any, list[Judgment]] = {}
+        self.held: frozenset[Any] = frozenset()  # quantities that do not change where something is derived
         self.dummies: dict[Key, Value] = {}  # of the statement that was looked at last
         for written in document:
             self._note_functions(written)
         for rank, written in enumerate(document):
             self._define(rank, written)
+        for rank, written in enumerate(document):
+            self._define_remainder(rank, written)
         self._choose_adjoints()
 
     def meaning(self, extent: str, point: int, letters: Mapping[str, int] | None = None) -> Meaning | None:
         world = self.worlds.at(extent, point)
         if world is None:
             return None
-        key = extent, point, tuple((letters or {}).items()), tuple(self.lexicon.chosen.items())
+        key = extent, point, tuple((letters or {}).items()), tuple(self.lexicon.chosen.items()), self.held
         if key not in self.meanings:
-            self.meanings[key] = Meaning(world, self.lexicon, self.way.layout, letters=letters)
+            self.meanings[key] = Meaning(world, self.lexicon, self.way.layout, letters=letters, held=self.held)
         return self.meanings[key]
-
-    # what statements are about
-
-    def is_range(self, written: Written) -> bool:
-        """l = 1, 2, …; l < L: it says which numbers letters stand for."""
-        parts = [part for side in written.sides for part in walk(side)]
-        plain = all(isinstance(part, tree.Number | Name | tree.Plus | Group | tree.Relation) for part in parts)
-        names = [part for part in parts if isinstance(part, Name)]
-        if not written.sides:
-            return bool(_RANGE.match(written.source))
-        return (
-            plain
-            and bool(names)
-            and not any(self._is_in_network(name) for name in names)
-            and all(len(name.base) == 1 or name.base == "ell" for name in names)
-            and (
-                len(written.sides) == 1
-                or any(isinstance(part, tree.Number) for part in parts)
-                or "=" not in written.signs
-            )
-        )
-
-    def is_cost(self, left: Node) -> bool:
-        meaning = self.meaning(self.way.extent, 0)
-        return meaning is not None and meaning.is_cost(meaning.derived(left))
-
-    def is_gradient_line(self, rank: int) -> bool:
-        sides = equalities(self.document[rank])
-        return bool(sides) and self._is_gradient(sides[0])
-
-    @property
-    def has_gradients(self) -> bool:
-        return any(self.is_gradient_line(rank) for rank in range(len(self.document)))
-
-    @property
-    def is_turned_for_gradients_alone(self) -> bool:
-        """Whether weights are read as transposed, and no formula uses them but the gradients by them."""
-        if not self.way.layout.weights or self.way.layout.data:
-            return False
-        sides = [side for written in self.document for side in equalities(written) if not self._is_gradient(side)]
-        names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
-        return not any(self._is_in_network(name) and self._is_weight(name) for name in names)
-
-    def _is_weight(self, name: Name) -> bool:
-        keys = [split.key for split in self.lexicon.splits(name, {})]
-        return any(key in self.lexicon.known and self._is_parameter(key) for key in keys)
-
-    @property
-    def example_axis(self) -> int:
-        meaning = self.meaning(self.way.extent, 0)
-        return 0 if meaning is None else meaning.example_axis()
-
-    @property
-    def is_of_columns(self) -> bool:
-        return self.worlds.network.examples[0] == 1
-
-    @property
-    def usual_factors(self) -> dict[float, str]:
-        """Factors in which conventions differ, with words."""
-        world = self.worlds.at(self.way.extent, 0)
-        found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
-        for size in self.worlds.sizes_of_examples if world is not None else ():
-            n = world.sizes[size]
-            for scale, words in ((1.0, ""), (2.0, "2"), (0.5, "")):
-                found.setdefault(n * scale, f"up to the factor {words}{size}" + ("/2" if scale < 1 else ""))
-                found.setdefault(
-                    scale / n, f"up to the factor {words or '1'}/" + (f"(2{size})" if scale < 1 else str(size))
-                )
-        return found
-
-    def factor_words(self, ratio: float | None) -> str:
-        if ratio is None:
-            return ""
-        return next((w for factor, w in self.usual_factors.items() if abs(ratio - factor) < 1e-5 * factor), "")
 
     def is_known(self, left: Node) -> bool:
         """Whether a side has a value."""
@@ -177,7 +89,9 @@ class Session(Definitions):
         """What a left side is worth at one point, in each extent in which the statement may be read."""
         letters = self.against(rank, left, right).letters
         extents = (
-            dict.fromkeys((self.way.extent, UNITS)) if self._may_be_narrow(rank, left, right) else [self.way.extent]
+            dict.fromkeys((self.way.extent, ONE_EXAMPLE, UNITS))
+            if self._may_be_narrow(rank, left, right)
+            else [self.way.extent]
         )
         found = []
         every = [{letter: k} for letter in letters for k in self.lexicon.layers] or [{}]
@@ -193,7 +107,25 @@ class Session(Definitions):
 
     def _may_be_narrow(self, rank: int, left: Node, right: Node) -> bool:
         """Whether a statement may hold for one example or one unit alone."""
-        return rank in self.functions or is_of_one_unit(left, right) or self.is_cost(left)
+        return (
+            rank in self.functions
+            or is_of_one_unit(left, right)
+            or self.is_cost(left)
+            or self._is_of_one_example(left, right)
+        )
+
+    def _is_of_one_example(self, left: Node, right: Node) -> bool:
+        """Whether one index alone stands at data of the network, as in p_k, in what is no gradient by a parameter."""
+        names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
+        return not self._is_gradient(left) and any(self._has_lone_index(name) for name in names)
+
+    def _has_lone_index(self, name: Name) -> bool:
+        meaning = self.meaning(self.way.extent, 0)
+        letters = [mark for mark in name.below if isinstance(mark.content, Name) and not mark.content.below]
+        if meaning is None or name.above or len(letters) != 1 or len(name.below) != 1:
+            return False
+        symbols = (self.lexicon.known.get(s.key) for s in self.lexicon.splits(name, {}) if s.indices)
+        return any(symbol is not None and meaning.has_examples(symbol) for symbol in symbols)
 
     def same(self, rank: int, one: Node, other: Node) -> bool:
         """Whether two sides have the same value, in any extent in which both have one."""
@@ -209,24 +141,36 @@ class Session(Definitions):
 
     def judge_sides(self, rank: int, sides: Sequence[Node] | None = None) -> list[Judgment]:
         """Each side against the first one."""
-        given = equalities(self.document[rank]) if sides is None else sides
-        left, *others = given
-        return [self.against(rank, left, other) for other in others]
+        if sides is not None:
+            return [self.against(rank, sides[0], other) for other in sides[1:]]
+        left, *others = equalities(self.document[rank])
+        key = rank, tuple(self.lexicon.chosen.items())
+        if key not in self.judged:
+            self.judged[key] = [self.against(rank, left, other) for other in others]
+        return self.judged[key]
 
     def against(self, rank: int, left: Node, right: Node) -> Judgment:  # noqa: PLR0911
         if rank in self.layered and right is equalities(self.document[rank])[1]:
             return Judgment(True, self.way.extent, is_definition=True)
         key = self.definitions.get(rank)
+        is_replaced = key is not None and self.lexicon.definitions[key].statement != rank
+        if is_replaced and self._is_left_open(rank):
+            return Judgment(True, self.way.extent, is_definition=True)
         if key is not None and key not in self.lexicon.chosen and self.lexicon.definitions[key].body is right:
-            return self._definition(right)
+            found = self._definition(right)
+            if found.holds is not None:
+                return found
         first = self._in(self.way.extent, rank, left, right)
         if first.holds:
             return first
-        if self._may_be_narrow(rank, left, right) and (first.holds is None or first.reason.startswith("shapes")):
+        is_unfit = first.holds is None or first.reason.startswith("shapes") or self._is_of_one_example(left, right)
+        if is_unfit and self._may_be_narrow(rank, left, right):
             for extent in (UNITS,) if self.way.extent == ONE_EXAMPLE else (UNITS, ONE_EXAMPLE):
                 other = self._in(extent, rank, left, right)
                 if other.holds:
                     return other
+                if extent == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
+                    first = other  # it fits for one example alone, and is wrong there
         if first.holds is None and not first.reason.startswith("shapes"):
             return first
         if first.holds is None:
@@ -254,6 +198,21 @@ class Session(Definitions):
         return meaning.values(side)
 
     def _in(self, extent: str, rank: int, left: Node, right: Node) -> Judgment:
+        """With derivatives as they are; or with those quantities held whose own ∂J/∂v stand there."""
+        found = self._with_letters(extent, left, right)
+        if found.holds or not is_of_one_unit(left, right):
+            return found
+        for held in self._held_sets(extent, rank, left, right):
+            self.held = held
+            try:
+                other = self._with_letters(extent, left, right)
+            finally:
+                self.held = frozenset()
+            if other.holds:
+                return replace(other, notes=other.notes | {HELD})
+        return found
+
+    def _with_letters(self, extent: str, left: Node, right: Node) -> Judgment:
         """At all points, for every layer that a letter can stand for."""
         plain = self._at(extent, left, right, {})
         if plain.holds:
@@ -302,6 +261,8 @@ class Session(Definitions):
             return Judgment(None, reason=str(error), letters=dict(letters))
         except RecursionError:
             return Judgment(None, reason="it is nested too deeply")
+        if extent == ONE_EXAMPLE:
+            one, other = ([values.of_one_example(value) for value in side] for side in (one, other))
         for a in one:
             for b in other:
                 notes = equal_notes(a, b)
@@ -370,13 +331,3 @@ def is_of_one_unit(left: Node, right: Node) -> bool:
     costs = {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
     other = [p for p in partials if not (isinstance(p.of, Name) and p.of.base in costs and not p.of.above)]
     return bool(other)
-
-
-def iterate_ways(network: Network, one_example: bool) -> Iterator[Way]:
-    """The ways to read a document, likely ones first."""
-    extents = [ALL, ONE_EXAMPLE] if one_example else [ALL]
-    for numerator in (False, True):
-        for document_first in (False, True):
-            for extent in extents:
-                for data, weights in ((False, False), (True, True), (True, False), (False, True)):
-                    yield Way(Layout(data, weights, numerator), extent, document_first)

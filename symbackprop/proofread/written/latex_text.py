@@ -176,9 +176,15 @@ class _Reader:
         signs: list[int] = []
         terms: list[Node] = []
         sign = 1
-        for child in tree.children:
+        rest = list(tree.children)
+        while rest:
+            child = rest.pop(0)
             if _is_token(child, "SIGN"):
                 sign = -1 if child == "-" else 1
+            elif len(rest) > 1 and _ends_with_sum(child):  # a sum of -x
+                signs.append(sign)
+                terms.append(self._sum_of_signed(child, rest.pop(0), rest.pop(0)))
+                sign = 1
             else:
                 signs.append(sign)
                 terms.append(self.node(child))
@@ -189,6 +195,15 @@ class _Reader:
         return Plus(signs=tuple(signs), terms=tuple(terms))
 
     def term(self, tree: Any) -> Node:
+        return product(self._pieces(tree))
+
+    def _sum_of_signed(self, tree: Any, sign: Any, summand: Any) -> Node:
+        inner = self.node(summand)
+        signed_one = Plus(signs=(-1,), terms=(inner,)) if sign == "-" else inner
+        *before, last = self._pieces(tree)
+        return product([*before, [*last, Group(items=(signed_one,), brackets="{}")]])
+
+    def _pieces(self, tree: Any) -> list[Any]:
         pieces: list[Any] = []  # factors, and between products what stands there
         for child in tree.children:
             if _is_token(child, "OPERATOR"):
@@ -197,7 +212,7 @@ class _Reader:
                 pieces += [str(child.children[0]), str(child.children[1])]
             else:
                 pieces.append(self.nodes(child.children))
-        return product(signed(pieces))
+        return signed(pieces)
 
     def _script(self, tree: Any) -> tuple[str, list[Node]]:
         """The sign before a script's items, and the items."""
@@ -316,6 +331,15 @@ _LEAVES: dict[str, Callable[[str], Node]] = {
     "SUM": lambda value: Sign(what=value),
     "ONE": lambda _: Name(base="ones"),
 }
+
+
+def _ends_with_sum(term: Any) -> bool:
+    """Whether a sum stands last, as in Σ_i -x_i."""
+    last = term
+    while getattr(last, "children", None):
+        is_script = getattr(last, "data", "") in {"above", "below"}
+        last = last.children[0 if is_script else -1]
+    return _is_token(last, "SUM")
 
 
 def _is_token(item: Any, kind: str) -> bool:

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sympy import Add, expand_mul
+
+from symbackprop.maps import Total
 from symbackprop.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
+from symbackprop.nodes import MatAdd
 from symbackprop.printing.naming import read_name
 from symbackprop.proofread.written.tree import Mark, Name, Node, Number, Plus
 from symbackprop.shapes import is_matrix
@@ -20,6 +24,8 @@ _COUNTS = {"N", "m", "n", "M", "B"}
 _WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
 ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
+_LAST_LAYER = Name(base="n", below=(Mark(kind="plain", content=Name(base="l")),))  # n_l
+EACH = "each"  # of a cost of one example
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
@@ -61,22 +67,25 @@ class Lexicon:
     Args:
         network: what is derived.
         document_first: whether a definition of the document goes before a quantity of the network of the same name.
+        units: the layers that letters number the units of: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
     """
 
     network: Network
     document_first: bool = False
+    units: Mapping[str, int] = field(default_factory=dict)
     definitions: dict[Key, Definition] = field(default_factory=dict)
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
     chosen: dict[Key, Adjoint] = field(default_factory=dict)
     cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
+    error_scale: float = 1.0  # ∂J/∂v of what is no parameter stands for so many times that
     known: dict[Key, Any] = field(init=False)
     aliases: dict[Key, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
         self.known = {key_of(name): symbol for name, symbol in named.items()}
-        self.aliases = dict(self._aliases())
+        self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def symbol(self, key: Key) -> Any:
         """The network's quantity with this name, or with one that is commonly used for it."""
@@ -109,6 +118,7 @@ class Lexicon:
     def _usual_names(self) -> Iterator[tuple[Key, Any]]:
         network = self.network
         yield from ((_plain(name), network.cost.symbol) for name in _COSTS)
+        yield from (((name, total, ""), network.cost.symbol) for name in _COSTS for total in ("total", "tot"))
         dimension = self._count()
         if dimension is not None:
             yield from ((_plain(name), dimension) for name in _COUNTS)
@@ -119,12 +129,39 @@ class Lexicon:
         ):
             if len(symbols) == 1:
                 yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
+        outputs = self._outputs()
+        if len(outputs) == 1:
+            yield from ((("h", of, ""), outputs[0]) for of in ("Wb", "W", "w", "theta", "Theta"))
         weights = [p for p in network.of_role(PARAMETER) if 1 not in p.shape[:1]]
         if len(weights) == 1:
             yield from ((key_of(name + index), weights[0]) for name in _WEIGHTS for index in ("", "1"))
         scalars = network.of_role(SCALAR)
         if len(scalars) == 1:
             yield from ((_plain(name), scalars[0]) for name in ("lambda", "alpha", "gamma", "mu", "beta"))
+
+    def _names_of_units(self) -> Iterator[tuple[Key, Any]]:
+        """Layer 0 is the input, and the last one the output, whatever their names."""
+        if not self.units:
+            return
+        inputs, outputs = self.network.of_role(INPUT), self._outputs()
+        targets = {name for key in self.known for name in (key[0], _other_case(key[0])) if not any(key[1:])}
+        names = [name for name in ("x", "o", "a", "y", "h", "z", "out") if name not in targets - {"x"}]
+        for symbols, layer in ((inputs, 0), (outputs, max(self.units.values()))):
+            if len(symbols) == 1:
+                yield from (((name, "", str(layer)), symbols[0]) for name in names)
+
+    def _terms_of_cost(self) -> dict[Key, Any]:
+        """L_t of a cost that is a sum over time steps or layers: the terms in which y_t stands."""
+        targets = set(self.network.of_role(TARGET, ONE_HOT))
+        scripts = {symbol: key[1:] for key, symbol in self.known.items() if symbol in targets}
+        found: dict[tuple[str, str], list[Any]] = {}
+        for term in cost_terms(self.network):
+            own = {scripts[symbol] for symbol in term.free_symbols & scripts.keys()}
+            if len(own) == 1:
+                found.setdefault(own.pop(), []).append(term)
+        if len(found) < 2:
+            return {}
+        return {(cost, *script): terms[0] for script, terms in found.items() for cost in _COSTS if len(terms) == 1}
 
     def _count(self) -> Any:
         """How many examples there are."""
@@ -146,6 +183,11 @@ class Lexicon:
 
     def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[Split]:  # noqa: PLR0912
         """The ways to read the scripts of a name, likely ones first."""
+        layer = self._layer_of_units(name)
+        if layer is not None:
+            letters_below = (getattr(mark.content, "base", "") for mark in name.below)
+            power = name.above[0].content if name.above else None
+            yield Split((name.base, "", str(layer)), tuple(letters_below), None, power)
         above = [
             (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.above)
         ]
@@ -191,6 +233,13 @@ class Lexicon:
         else:
             yield Split((base, "", ""), indices)
 
+    def _layer_of_units(self, name: Name) -> int | None:
+        """The layer of o_j, and that of the units j to which w_{ij} leads."""
+        letters = [getattr(mark.content, "base", "") for mark in name.below]
+        layers = [self.units[letter] for letter in letters if letter in self.units]
+        is_power = all(mark.kind == "plain" and isinstance(mark.content, Number) for mark in name.above)
+        return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
+
     def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
         """A script as text, its letters replaced where they stand for numbers."""
         if isinstance(content, Number):
@@ -204,7 +253,10 @@ class Lexicon:
             parts = [self._script(term, letters, base) for term in content.terms]
             if any(part is None or not part.lstrip("-").isdigit() for part in parts):
                 return None
-            return str(sum(sign * int(part or 0) for sign, part in zip(content.signs, parts, strict=True)))
+            total = sum(sign * int(part or 0) for sign, part in zip(content.signs, parts, strict=True))
+            return str(total) if total >= 0 else None
+        if content == _LAST_LAYER and "n" not in letters:
+            return str(self._last_layer(base) or "nl")
         if isinstance(content, Name):
             inner = [self._script(mark.content, letters, base) for mark in (*content.above, *content.below)]
             return content.base + "".join(part or "" for part in inner)
@@ -228,6 +280,14 @@ class Lexicon:
             if of in self.definitions or of in self.known:
                 return Adjoint(of)
         return None
+
+
+def cost_terms(network: Network) -> tuple[Any, ...]:
+    """The terms whose sum the cost is."""
+    cost = network.cost.expression
+    if isinstance(cost, Total) and isinstance(cost.argument, MatAdd):
+        return tuple(Total(term) for term in cost.argument.args)
+    return tuple(Add.make_args(expand_mul(cost, deep=False)))
 
 
 def key_of(name: str) -> Key:

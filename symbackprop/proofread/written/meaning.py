@@ -1,29 +1,27 @@
 """What a written formula is worth at a point, in each way that it can be read."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import singledispatchmethod
-from itertools import product as combinations
 from typing import Any
 
 import numpy as np
 
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import call, fused
+from symbackprop.proofread.written.combining import distinct, fitting
 from symbackprop.proofread.written.derivatives import Derivatives
 from symbackprop.proofread.written.layout import Layout, UnknownNameError
 from symbackprop.proofread.written.lexicon import Key, Lexicon
 from symbackprop.proofread.written.products import readings
 from symbackprop.proofread.written.quantities import Quantities, raised
+from symbackprop.proofread.written.sums import Sums
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node
 from symbackprop.proofread.written.values import UnfitError, Value, scalar
-from symbackprop.proofread.written.world import ALL
-
-_MOST = 6  # readings of one part
 
 
-class Meaning(Quantities, Derivatives):
+class Meaning(Quantities, Derivatives, Sums):
     """Values of formulas.
 
     Args:
@@ -34,6 +32,7 @@ class Meaning(Quantities, Derivatives):
         dummies: values of the arguments of functions that the document defines.
         example: an index over examples that every quantity of the data silently has.
         fixed: values of formulas that are derived by, as 1 - a.
+        held: quantities of the network that do not change where something is derived.
     """
 
     def __init__(
@@ -46,6 +45,7 @@ class Meaning(Quantities, Derivatives):
         dummies: Mapping[Key, Value] | None = None,
         example: str | None = None,
         fixed: Mapping[Node, Value] | None = None,
+        held: frozenset[Any] = frozenset(),
     ):
         self.world = world
         self.lexicon = lexicon
@@ -54,13 +54,14 @@ class Meaning(Quantities, Derivatives):
         self.dummies = dict(dummies or {})
         self.example = example
         self.fixed = dict(fixed or {})
+        self.held = held
         self.opening: tuple[Key, ...] = ()  # definitions that are being opened
         self.memo: dict[int, tuple[Node, Any]] = {}  # by the identity of formulas, which edits share
 
     def beside(self, **changed: Any) -> "Meaning":
         """The same with something changed."""
         given = {"world": self.world, "letters": self.letters, "dummies": self.dummies, "example": self.example}
-        given |= {"fixed": self.fixed}
+        given |= {"fixed": self.fixed, "held": self.held}
         given |= changed
         world = given.pop("world")
         other = Meaning(world, self.lexicon, self.layout, **given)
@@ -104,7 +105,7 @@ class Meaning(Quantities, Derivatives):
     @value.register
     def _(self, node: tree.Plus) -> list[Value]:
         parts = [self.values(term) for term in node.terms]
-        return _fitting(lambda *chosen: values.plus(list(chosen), node.signs), parts)
+        return fitting(lambda *chosen: values.plus(list(chosen), node.signs), parts)
 
     @value.register
     def _(self, node: tree.Group) -> list[Value]:
@@ -114,15 +115,17 @@ class Meaning(Quantities, Derivatives):
 
     @value.register
     def _(self, node: tree.Transposed) -> list[Value]:
-        return _fitting(values.transposed, [self.values(node.base)])
+        return fitting(values.transposed, [self.values(node.base)])
 
     @value.register
     def _(self, node: tree.Over) -> list[Value]:
         above = node.above.items[0] if isinstance(node.above, Group) and len(node.above.items) == 1 else node.above
+        sign = above.sign if isinstance(above, tree.Times) else ""
         factors = above.factors if isinstance(above, tree.Times) else ()
-        if isinstance(above, tree.Times) and any(v.is_slope for factor in factors for v in self.values(factor)):
+        factors = factors if sign else tuple(fused(self, factors))
+        if any(v.is_slope for factor in factors for v in self.values(factor)):
             inverse = tree.Over(above=tree.number(1), below=node.below)  # before the chain rule sums
-            return self.values(replace(above, factors=(inverse, *factors), source=""))
+            return self.values(tree.Times(sign=sign, factors=(inverse, *factors)))
 
         def quotient(above: Value, below: Value) -> Value:
             if below.is_slope:
@@ -130,14 +133,20 @@ class Meaning(Quantities, Derivatives):
             inverse = values.mapped(below, lambda array: 1 / array)
             return values.product(inverse, above) if below.is_number else values.entrywise(above, inverse)
 
-        return _fitting(quotient, [self.values(node.above), self.values(node.below)])
+        return fitting(quotient, [self.values(node.above), self.values(node.below)])
 
     @value.register
     def _(self, node: tree.Power) -> list[Value]:
-        if isinstance(node.base, Name) and node.base.base == "e" and not node.base.above and not node.base.below:
+        if self.is_exponential(node):
             return [values.mapped(value, np.exp) for value in self.values(node.exponent)]
         exponents = self.values(node.exponent)
         return [raised(base, exponents[0], node.entrywise) for base in self.values(node.base)]
+
+    def is_exponential(self, node: tree.Power) -> bool:
+        """e^x, where e is no quantity."""
+        base = node.base
+        is_e = isinstance(base, Name) and base.base == "e" and not base.above and not base.below
+        return is_e and not (("e", "", "") in self.lexicon.known and isinstance(node.exponent, tree.Number))
 
     @value.register
     def _(self, node: tree.Entry) -> list[Value]:
@@ -145,7 +154,7 @@ class Meaning(Quantities, Derivatives):
         found = self.values(node.base)
         if len(indices) == 1 and all(1 not in value.shape and not value.is_slope for value in found):
             return [line for value in found for line in self.one_example(value, indices[0])]
-        return _fitting(lambda value: values.entry(value, indices), [found])
+        return fitting(lambda value: values.entry(value, indices), [found])
 
     def index(self, part: Node) -> str | int:
         if isinstance(part, tree.Number):
@@ -176,12 +185,24 @@ class Meaning(Quantities, Derivatives):
     def condition(self, node: Node) -> list[Value]:
         if not isinstance(node, tree.Relation) or node.sign not in _COMPARED:
             raise UnreadableError(f"the condition {node.source} is not read")
+        label = self.class_is(node)
+        if label:
+            return label
         if node.sign in {"=", "!="} and all(isinstance(side, Name) for side in (node.left, node.right)):
             equal = self.kronecker(self.index(node.left), self.index(node.right))
             return equal if node.sign == "=" else [values.plus([scalar(1), value], (1, -1)) for value in equal]
         left, right = self.first(node.left), self.first(node.right)
         difference = values.plus([left, right], (1, -1))
         return [values.mapped(difference, lambda array: _COMPARED[node.sign](array).astype(float))]
+
+    def class_is(self, node: tree.Relation) -> list[Value]:
+        """[y_i = k] of a one-hot y."""
+        letter = node.right
+        if node.sign != "=" or not isinstance(letter, Name) or letter.above or letter.below:
+            return []
+        if not isinstance(node.left, Name) or not self.is_label(node.left):
+            return []
+        return [values.entry(value, (self.index(letter),)) for value in self.classes(node.left)]
 
     def kronecker(self, i: str | int, j: str | int) -> list[Value]:
         """1 where two indices are equal, of any size."""
@@ -197,7 +218,7 @@ class Meaning(Quantities, Derivatives):
             if condition is None:
                 raise UnreadableError("a case has no condition")
             parts = [self.condition(condition), self.values(body), results]
-            results = _fitting(_chosen, parts)
+            results = fitting(_chosen, parts)
         return results
 
     # sums
@@ -224,77 +245,31 @@ class Meaning(Quantities, Derivatives):
             raise UnfitError(f"the sum is over {hidden[0]}, which does not stand in it")
         return self.hidden_sum(node, found)
 
-    def hidden_sum(self, node: tree.Summed, found: list[Value]) -> list[Value]:
-        """Σ_n of what does not show its n."""
-        bounds = self.number_of(node)
-        if all(value.is_number and not value.is_slope for value in found) and bounds is not None:
-            return [values.product(scalar(bounds), value) for value in found]
-        return self.silent_sum(node.body, f"sum over {node.indices[0]}")
-
-    def number_of(self, node: tree.Summed) -> float | None:
-        if node.last is None:
-            return None
-        try:
-            last, first = self.first(node.last), self.first(node.first or tree.number(1))
-        except (UnfitError, UnreadableError):
-            return None
-        return float(last.array.squeeze() - first.array.squeeze()) + 1 if last.is_number and not last.indices else None
-
-    def silent_sum(self, body: Node, index: str) -> list[Value]:
-        """Over the examples, each quantity of the data being that of one; or over all entries."""
-        found = []
-        if self.world.extent == ALL and self.example is None:
-            try:
-                found = [values.summed(v, index) for v in self.beside(example=index).values(body) if index in v.indices]
-            except (UnfitError, UnreadableError):
-                found = []
-        try:
-            inner = self.values(body)
-            # the chain rule has summed over the entries already
-            whole = [*(value for value in inner if "chain" in value.notes), *map(values.total, inner)]
-        except UnfitError:
-            if not found:
-                raise
-            whole = []
-        return [*found, *whole]
-
-    def sum_of_layers(self, node: tree.Summed) -> list[Value]:
-        """Σ_l over what exists for layers or time steps l."""
-        (index,) = node.indices
-        found = []
-        for number in self.numbers_of(node):
-            try:
-                found.append(self.beside(letters={**self.letters, index: number}).values(node.body))
-            except (UnknownNameError, UnfitError):
-                continue
-        if not found:
-            return self.value(node.body)  # says what is wrong
-        return _fitting(lambda *chosen: values.plus(list(chosen), (1,) * len(chosen)), found)
-
-    def numbers_of(self, node: tree.Summed) -> list[int]:
-        """The layers or time steps that a sum runs over."""
-        low, high = (side.value if isinstance(side, tree.Number) else None for side in (node.first, node.last))
-        layers = self.lexicon.layers
-        return [k for k in layers if (low is None or k >= low) and (high is None or k <= high)]
-
     # names
 
     @value.register
     def _(self, node: Name) -> list[Value]:
         if node.base == "ones":
             return self.ones(node)
+        is_of_a_class = any(isinstance(mark.content, Name) and mark.content.below for mark in node.below)  # p_{y_i}
+        if is_of_a_class and self.of_own_class(node):
+            return self.of_own_class(node)
         for split in self.lexicon.splits(node, self.letters):
             found = self.named(split)
             if found:
                 return [*found, *self.of_a_row(split), *self.kronecker_delta(node)]
-        if self.kronecker_delta(node):
-            return self.kronecker_delta(node)
-        special = _CONSTANTS.get(node.base)
-        if special is not None and not node.above and not node.below:
-            return [scalar(special)]
-        if node.base in {"I", "mathbbI", "E"} and not node.above:
-            return [Value(np.eye(size)) for size in self.all_sizes()]
+        found = self.kronecker_delta(node) or self.of_own_class(node) or self.constant(node)
+        if found:
+            return found
         raise UnknownNameError(node)
+
+    def constant(self, node: Name) -> list[Value]:
+        """π, e and the identity matrix, of any size."""
+        if node.base in _CONSTANTS and not node.above and not node.below:
+            return [scalar(_CONSTANTS[node.base])]
+        if node.base in {"I", "mathbbI", "E"} and not node.above:
+            return [Value(np.eye(size)) for size in sorted(self.all_sizes(), key=lambda size: size == 1)]
+        return []
 
     # derivatives
 
@@ -323,10 +298,11 @@ class Meaning(Quantities, Derivatives):
             return [values.transposed(value) for value in self.value(replace(node, by=by.base))]
         of = self.derived(node.of)
         if not isinstance(by, Name):
-            quantity = self.node_worth(self.values(by))
-            if quantity is None:
+            quantities = list(self.nodes_worth(self.values(by)))
+            if not quantities:
                 raise UnreadableError(f"a derivative by {by.source}, which is no quantity of the network")
-            return self.slope(of, quantity, by)
+            return [value for quantity in quantities for value in self.slope(of, quantity, by)]
+        found: list[Value] = []
         for split in self.lexicon.splits(by, self.letters):
             if split.key in self.dummies:
                 return [self.by_dummy(of, split.key)]
@@ -334,7 +310,7 @@ class Meaning(Quantities, Derivatives):
             if quantity is None:
                 continue
             try:
-                return [
+                found += [
                     entry
                     for one in (quantity, *self.matrix_of_rows(split))
                     for value in self.slope(of, one)
@@ -342,6 +318,10 @@ class Meaning(Quantities, Derivatives):
                 ]
             except UnfitError:
                 continue
+            if split.key in self.lexicon.known or split.key in self.lexicon.definitions:
+                break  # w_1 of another name may be an entry of w too
+        if found:
+            return found
         if self.is_bare_function(of) and isinstance(of, Name):
             return self.values(tree.Call(function=tree.Primed(base=of), arguments=(by,)))
         raise UnknownNameError(by)
@@ -368,32 +348,3 @@ def _chosen(where: Value, value: Value, other: Value) -> Value:
     """One value where a condition holds, another elsewhere."""
     elsewhere = values.plus([scalar(1), where], (1, -1))
     return values.plus([values.entrywise(where, value), values.entrywise(elsewhere, other)], (1, 1))
-
-
-def distinct(found: Iterable[Value]) -> list[Value]:
-    kept: list[Value] = []
-    for value in found:
-        if not any(values.same(value, other) for other in kept):
-            kept.append(value)
-    return kept[:_MOST]
-
-
-def _fitting(combine: Callable[..., Value], parts: list[list[Value]]) -> list[Value]:
-    """What fits, of all combinations of readings."""
-    found: list[Value] = []
-    problem = UnfitError("nothing fits")
-    for chosen in _first_combinations(parts):
-        try:
-            found.append(combine(*chosen))
-        except UnfitError as error:
-            problem = error
-    if not found:
-        raise problem
-    return found
-
-
-def _first_combinations(parts: list[list[Value]], most: int = 64) -> Iterator[tuple[Value, ...]]:
-    for count, chosen in enumerate(combinations(*parts)):
-        if count == most:
-            return
-        yield chosen

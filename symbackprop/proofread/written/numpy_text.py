@@ -13,6 +13,7 @@ from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import (
     Call,
     Differential,
+    Indicator,
     Mark,
     Name,
     Node,
@@ -22,6 +23,7 @@ from symbackprop.proofread.written.tree import (
     Plus,
     Power,
     Primed,
+    Relation,
     Times,
     Transposed,
     number,
@@ -47,8 +49,17 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     if len(module.body) != 1:
         raise UnreadableError("it is no single assignment")
     statement = module.body[0]
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
+        return _with_class_changed(statement, stripped)
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
+        blanked = _blanked(statement, stripped)
+        if blanked:
+            return blanked
     if isinstance(statement, ast.Assign):
         parts = [*statement.targets, statement.value]
+    elif isinstance(statement, ast.AugAssign):
+        value = ast.copy_location(ast.BinOp(statement.target, statement.op, statement.value), statement)
+        parts = [statement.target, value]
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
         compared = statement.value
         if not all(isinstance(op, ast.Eq) for op in compared.ops):
@@ -57,6 +68,35 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     else:
         raise UnreadableError("it is no assignment")
     return tuple(_node(part, stripped, 0) for part in parts)
+
+
+def _with_class_changed(statement: ast.AugAssign, text: str) -> tuple[Node, ...]:
+    """`p[range(N), y] -= 1` as p = p - 1 * y, y being one-hot."""
+    target = statement.target
+    label = _label(target, text)
+    signs = {ast.Add: (1, 1), ast.Sub: (1, -1)}.get(type(statement.op))
+    if label is None or signs is None or not isinstance(target, ast.Subscript):
+        raise UnreadableError(f"{_source(statement.target, text)} is not read")
+    whole, change = _node(target.value, text, 0), _node(statement.value, text, 0)
+    return whole, Plus(signs=signs, terms=(whole, Times(sign="numpy *", factors=(change, label))))
+
+
+def _blanked(statement: ast.Assign, text: str) -> tuple[Node, ...]:
+    """`dh[h <= 0] = 0` as dh = dh * (h > 0)."""
+    target = statement.targets[0]
+    is_zero = isinstance(statement.value, ast.Constant) and statement.value.value == 0
+    if not (is_zero and isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Compare)):
+        return ()
+    whole, where = _node(target.value, text, 0), _node(target.slice, text, 0)
+    relation = replace(where.condition, sign=_OPPOSITE[where.condition.sign])  # type: ignore[attr-defined]
+    return whole, Times(sign="numpy *", factors=(whole, Indicator(condition=relation)))
+
+
+def _label(part: Any, text: str) -> Node | None:
+    """The y of `[range(N), y]`, which takes the entry of its class from each row."""
+    indices = part.slice.elts if isinstance(part.slice, ast.Tuple) else []
+    is_each_row = len(indices) == 2 and re.fullmatch(r"(?:\w+\.)?a?range\(.*\)", _source(indices[0], text))
+    return _node(indices[1], text, 0) if is_each_row else None
 
 
 def _parsed(text: str) -> ast.Module:
@@ -90,6 +130,18 @@ def _binary(part: Any, text: str, depth: int) -> Node:
     if make is None:
         raise UnreadableError(f"the operator of {_source(part, text)} is not read")
     return make(left, right)
+
+
+def _compared(part: Any, text: str, depth: int) -> Node:
+    """h > 0: 1 where it is so, else 0."""
+    if len(part.ops) != 1 or type(part.ops[0]) not in _RELATIONS:
+        raise UnreadableError(f"{_source(part, text)} is not read")
+    left, right = _node(part.left, text, depth), _node(part.comparators[0], text, depth)
+    return Indicator(condition=Relation(left=left, sign=_RELATIONS[type(part.ops[0])], right=right))
+
+
+_RELATIONS: dict[type, str] = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<="}
+_OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 
 
 _OPERATORS: dict[type, Callable[[Node, Node], Node]] = {
@@ -157,6 +209,10 @@ def _attribute(part: Any, text: str, depth: int) -> Node:
 def _subscript(part: Any, text: str, depth: int) -> Node:
     if isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str) and part.slice.value.isidentifier():
         return named(part.slice.value)  # grads["W1"], and cache["A1"]
+    label = _label(part, text)
+    if label is not None:
+        taken = Times(sign="numpy *", factors=(_node(part.value, text, depth), label))
+        return Call(function=Name(base="sum"), arguments=(taken,), axis=1)
     is_count = isinstance(part.value, ast.Attribute) and part.value.attr == "shape"
     if is_count and isinstance(part.slice, ast.Constant) and part.slice.value in (0, 1):
         return Name(base="N")
@@ -180,6 +236,8 @@ def _call(part: Any, text: str, depth: int) -> Node:
         is_module = isinstance(function.value, ast.Name) and function.value.id in _MODULES
         if function.attr == "prime" and isinstance(function.value, ast.Name):
             return Call(function=Primed(base=Name(base=function.value.id)), arguments=tuple(arguments))
+        if function.attr == "copy" and not arguments and not is_module:
+            return _node(function.value, text, depth)
         if function.attr in _METHODS and not is_module:
             arguments.insert(0, _node(function.value, text, depth))
         elif not is_module:
@@ -214,6 +272,7 @@ def _axis(part: Any, text: str) -> int | None:
 
 _READ: dict[type, Callable[[Any, str, int], Node]] = {
     ast.BinOp: _binary,
+    ast.Compare: _compared,
     ast.UnaryOp: _unary,
     ast.Constant: _constant,
     ast.Name: _name,

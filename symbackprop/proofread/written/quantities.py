@@ -1,17 +1,18 @@
 """Names at a point: their values, with the indices that stand at them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from symbackprop.network import PARAMETER
+from symbackprop.network import ONE_HOT, PARAMETER
 from symbackprop.proofread.written import values
 from symbackprop.proofread.written.layout import Layout, Quantity
-from symbackprop.proofread.written.lexicon import Adjoint, Key, Lexicon, Split
+from symbackprop.proofread.written.lexicon import EACH, Adjoint, Key, Lexicon, Split
 from symbackprop.proofread.written.tokens import UnreadableError
-from symbackprop.proofread.written.tree import Name, Node
+from symbackprop.proofread.written.tree import Name, Node, Times
 from symbackprop.proofread.written.values import UnfitError, Value
 from symbackprop.shapes import is_matrix
 
@@ -44,7 +45,12 @@ class Quantities:
     def of_a_row(self, split: Split) -> list[Value]:
         """u_k beside a vector u may be a row of a matrix U."""
         try:
-            return [v for q in self.matrix_of_rows(split) for v in self.with_scripts(self.oriented(q.node), split)]
+            lines = [
+                values.line(self.oriented(q.node), split.indices[0], axis)
+                for q in self.matrix_of_rows(split)
+                for axis in (0, 1)
+            ]
+            return [value for one in lines for value in (one, values.transposed(one))]
         except UnfitError:
             return []
 
@@ -54,9 +60,39 @@ class Quantities:
             return []
         return [Quantity(other, self.is_transposed(other))]
 
+    def is_label(self, name: Name) -> bool:
+        """Whether it is a target that says a class."""
+        classes = self.world.network.of_role(ONE_HOT)
+        return any(self.lexicon.symbol(split.key) in classes for split in self.lexicon.splits(name, self.letters))
+
+    def classes(self, label: Name) -> list[Value]:
+        """y_i as the row of all its classes; that of one example has no i."""
+        found = [value for value in self.values(label) if not value.is_number]
+        return found or self.values(replace(label, above=(), below=(), source=""))
+
+    def of_own_class(self, node: Name) -> list[Value]:
+        """p_{y_i}: the entry of p in the class of example i."""
+        if (
+            len(node.below) != 1
+            or not isinstance(node.below[0].content, Name)
+            or not self.is_label(node.below[0].content)
+        ):
+            return []
+        label = node.below[0].content
+        found = []
+        for target in self.classes(label):
+            places = (*label.below, *label.above) if target.indices else ()
+            for value in self.values(replace(node, below=tuple(places), source="")):
+                with suppress(UnfitError):
+                    found.append(values.total(values.entrywise(value, target, strict=True)))
+        return found
+
     def ones(self, node: Name) -> list[Value]:
         sizes = self.all_sizes()
         for mark in node.below[:1]:
+            if isinstance(mark.content, Times) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
+                rows, columns = (int(self.first(factor).array.squeeze()) for factor in mark.content.factors)
+                return [Value(np.ones((rows, columns)))]
             try:
                 sizes = [int(self.first(mark.content).array.squeeze())]
             except (UnreadableError, UnfitError, TypeError):
@@ -69,6 +105,9 @@ class Quantities:
 
     def named(self, split: Split) -> list[Value]:
         """The values of a name with one reading of its scripts; none if that says nothing."""
+        has_entries = self.lexicon.symbol(split.key) != self.world.network.cost.symbol
+        if (split.indices or split.example is not None) and not has_entries:
+            return self.part_of_cost(split)
         found = self.of_key(split.key)
         if not found:
             return []
@@ -80,12 +119,20 @@ class Quantities:
                 continue
         return results
 
+    def part_of_cost(self, split: Split) -> list[Value]:
+        """E_n, as the document says it."""
+        places = [index for index in (*split.indices, split.example) if index is not None]
+        found = self.of_document((split.key[0], EACH, "")) if len(places) == 1 else []
+        return [values.entry(value, (places[0],)) for value in found]
+
     def with_scripts(self, value: Value, split: Split) -> list[Value]:
         found = [value]
         if split.example is not None:
             found = self.one_example(value, split.example)
         if len(split.indices) == 1 and 1 not in value.shape and split.example is None:
             found = self.one_example(value, split.indices[0])
+            if self.lexicon.symbol(split.key) in self.world.network.parameters:
+                found += self.of_one_unit(value, split.indices[0])
         elif split.indices:
             found = [values.entry(value, split.indices) for value in found[:1]]
         return found if split.power is None else [raised(v, self.first(split.power), False) for v in found]
@@ -94,6 +141,13 @@ class Quantities:
         """As it stands in the data, or turned: people write examples as columns and stack them as rows."""
         found = values.line(value, index, self.example_axis())
         return [found] if found.is_number else [found, values.transposed(found)]
+
+    def of_one_unit(self, value: Value, index: str | int) -> list[Value]:
+        """u_w of a matrix U: where it is no example, it is a line the other way."""
+        with suppress(UnfitError):
+            found = values.line(value, index, 1 - self.example_axis())
+            return [found, values.transposed(found)]
+        return []
 
     def example_axis(self) -> int:
         axis = self.world.network.examples[0]
@@ -134,8 +188,14 @@ class Quantities:
             return [self.of_examples(value, definition.example) for value in inner.values(definition.body)]
         found = inner.cached(("definition", key, self.example), lambda: inner.values(definition.body))
         if not definition.indices:
-            return found
+            alike = [value for value in found if self.is_of_network(value)] if len(found) > 1 else []
+            return alike or found
         return [_assembled(value, definition.indices) for value in found]
+
+    def is_of_network(self, value: Value) -> bool:
+        """Whether it is the value of a named quantity of the network, as the document lays it out."""
+        symbols = [equation.symbol for equation in self.world.network.equations]
+        return any(is_matrix(symbol) and values.same(self.oriented(symbol), value) for symbol in symbols)
 
     def of_examples(self, value: Value, index: str) -> Value:
         """What is said of each example i as the matrix of all examples."""
@@ -155,6 +215,8 @@ class Quantities:
 
     def oriented(self, node: Any, array: Any = None) -> Value:
         """A quantity of the network as the document lays it out."""
+        if node in self.world.saying_nothing:
+            raise UnreadableError("a softmax of one class says nothing")
         if array is None:
             array = self.world.sizes[node] if node in self.world.sizes else self.world.values[node]
         if not is_matrix(node):

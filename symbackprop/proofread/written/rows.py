@@ -110,6 +110,8 @@ def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
         kinds = {token.kind for token in pending}
         commas = [token for token in pending if token.kind in {",", ";", ":"}]
         pending = []
+        if complete and _is_membership(piece[0]):
+            continue
         has_relation = _has(piece, "RELATION")
         is_remark = "COLUMN" in kinds and not has_relation
         if glued and (is_remark or ("SPACE" in kinds and _is_label(piece))):
@@ -125,13 +127,29 @@ def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
     return glued
 
 
+def _is_membership(token: Token) -> bool:
+    r"""`\\in \\mathbb{R}^{N \\times D}`, which says a shape."""
+    return (token.kind, token.value) == ("RELATION", r"\in")
+
+
 def _is_label(piece: list[Token]) -> bool:
     """Whether it is the number of the equation."""
     return len(piece) <= 5 and not _has(piece, "RELATION") and (piece[0].kind, piece[-1].kind) == ("LPAR", "RPAR")
 
 
+def _without_membership(tokens: list[Token]) -> list[Token]:
+    """What stands before the shape that an equality ends with."""
+    depth, has_equality = 0, False
+    for rank, token in enumerate(tokens):
+        depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
+        if depth == 0 and has_equality and _is_membership(token):
+            return tokens[:rank]
+        has_equality = has_equality or (depth == 0 and (token.kind, token.value) == ("RELATION", "="))
+    return list(tokens)
+
+
 def _trimmed(tokens: list[Token]) -> list[Token]:
-    kept = list(tokens)
+    kept = _without_membership(tokens)
     while kept and kept[-1].kind in _ENDS:
         kept.pop()
     while kept and kept[0].kind in _ENDS | {","}:

@@ -25,7 +25,7 @@ from symbackprop.proofread.written.vocabulary import words
 
 FUNCTIONS = {  # what needs no brackets around its argument
     *words("exp log ln tanh sinh cosh sech sin cos max min det tr trace Tr diag softmax Softmax relu ReLU RELU"),
-    *words("sigmoid sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp tril vec rowsum mean"),
+    *words("sigmoid sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp erf tril vec rowsum mean"),
 }
 
 CALLED = {"sigma", "phi", "psi", "f", "g", "h", "varphi", "Phi"}  # what is rather a function where brackets follow
@@ -35,6 +35,8 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
     """A base with what stands above it."""
     if sign in {r"\odot", r"\circ", "*"} and items:
         return Power(base=base, exponent=items[0], entrywise=True)
+    if sign == "+" and not items and isinstance(base, Name):
+        return _marked(base, Mark(kind="plain", content=Name(base="plus")))
     if sign:
         raise UnreadableError(f"the superscript {sign} is not read")
     parts = [part for item in items for part in (_parts(item) if _has_marks(base, item) else (item,))]
@@ -59,7 +61,7 @@ def _has_marks(base: Node, item: Node) -> bool:
     )
 
 
-def _with(base: Node, part: Node, *, last: bool) -> Node:
+def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — one for each kind of script
     """The base with one part of a script above it."""
     what = getattr(part, "what", "")
     if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
@@ -69,6 +71,8 @@ def _with(base: Node, part: Node, *, last: bool) -> Node:
     if isinstance(part, Primed | Transposed):
         return type(part)(base=_with(base, part.base, last=last))
     if isinstance(part, Group) and part.brackets != "{}" and len(part.items) == 1:
+        if isinstance(part.items[0], Plus) and all(isinstance(term, Number) for term in part.items[0].terms):
+            return Power(base=base, exponent=part.items[0])  # w^{(2-1)}
         return _marked(base, Mark(kind="layer", content=part.items[0]))
     if isinstance(part, Plus) and part.signs == (-1,) and getattr(part.terms[0], "what", "") == "T":
         return Transposed(base=Power(base=base, exponent=Plus(signs=(-1,), terms=(number(1),))))

@@ -12,6 +12,8 @@ from symbackprop.proofread.written.numpy_text import parse_numpy
 from symbackprop.proofread.written.rows import Statement, statements
 from symbackprop.proofread.written.tokens import Lexer, UnreadableError, macros_of
 from symbackprop.proofread.written.tree import Name, Node, walk
+from symbackprop.proofread.written.updates import Update, read_update
+from symbackprop.proofread.written.versions import tell_apart
 
 
 @dataclass
@@ -27,13 +29,14 @@ class Written:
     signs: tuple[str, ...] = ()
     continues: bool = False  # the first side is that of the statement before
     problem: str = ""
+    update: Update | None = None
     names: frozenset[Name] = field(default_factory=frozenset)
 
 
 _WORDS = ("net", "out", "loss", "cost", "err", "MSE", "CE", "relu", "ReLU", "softmax", "sigmoid", "tanh", "exp", "log")
 
 
-def read_statements(document: Document, names: Collection[str] = ()) -> list[Written]:
+def read_statements(document: Document, names: Collection[str] = (), parameters: Collection[str] = ()) -> list[Written]:
     """All statements, in their order; `names` are those of the network."""
     macros, _ = macros_of(document.text)
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
@@ -47,8 +50,10 @@ def read_statements(document: Document, names: Collection[str] = ()) -> list[Wri
                     written.sides = (anchor.sides[0], *written.sides)
                 else:
                     written.problem, written.sides = "nothing stands before the equals sign", ()
+            _note_update(written, anchor, parameters)
             found.append(written)
             anchor = written if written.sides else anchor
+    tell_apart([written for written in found if written.kind == "numpy" and written.sides and not written.update])
     heads = [written.sides[0] for written in found if written.sides]
     if any(_is_error(head) for head in heads) and not any(_is_bare_delta(head) for head in heads):
         for written in found:
@@ -56,6 +61,14 @@ def read_statements(document: Document, names: Collection[str] = ()) -> list[Wri
     for written in found:
         written.names = frozenset(part for side in written.sides for part in walk(side) if isinstance(part, Name))
     return found
+
+
+def _note_update(written: Written, before: Written | None, parameters: Collection[str]) -> None:
+    """W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
+    if written.continues and before is not None and before.update is not None:
+        written.update = replace(before.update, changes=written.sides[1:])
+    else:
+        written.update = read_update(written.sides, written.signs, parameters)
 
 
 def _is_bare_delta(node: Node) -> bool:
@@ -130,7 +143,9 @@ def _of_row(document: Document, row: Statement, kind: str) -> Written:
 
 
 def equalities(written: Written) -> tuple[Node, ...]:
-    """The sides joined by equals signs; none where another relation is said."""
+    """The sides joined by equals signs; none where another relation is said, or a step of gradient descent."""
+    if written.update is not None:
+        return ()
     if written.continues and written.signs and all(sign == "=" for sign in written.signs):
         return written.sides
     if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.proofread.written import vocabulary
+from symbackprop.proofread.written.habits import tidied
 from symbackprop.proofread.written.macros import (
     Macro,
     UnreadableError,
@@ -13,19 +14,10 @@ from symbackprop.proofread.written.macros import (
     closing,
     macros_of,
 )
+from symbackprop.proofread.written.token import Token
 from symbackprop.proofread.written.vocabulary import CASES, GREEK, LETTERS, NAMES, PROSE, ROWS, TOKENS
 
 __all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnreadableError", "closing", "macros_of"]
-
-
-@dataclass(frozen=True)
-class Token:
-    """A piece of a formula that stands in the text from `start` to `end`."""
-
-    kind: str
-    value: str
-    start: int
-    end: int
 
 
 _MOST_PIECES = 20_000
@@ -88,7 +80,7 @@ class Lexer:
     def tokens(self, start: int, end: int) -> list[Token]:
         """The tokens of a formula; raises UnreadableError."""
         self._pieces = self._expanded = 0
-        return list(self._of(_Source(self.text[start:end], start)))
+        return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 
     def _of(self, source: _Source) -> Iterator[Token]:
         if source.depth > _DEEPEST:

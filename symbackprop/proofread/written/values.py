@@ -76,10 +76,13 @@ def plus(values: list[Value], signs: tuple[int, ...]) -> Value:
 def _broadcast(values: list[Value]) -> tuple[int, ...]:
     """Numbers are added to each entry, and a row or a column (a bias) to each of a matrix."""
     try:
-        return np.broadcast_shapes(*(value.shape for value in values))
+        whole = np.broadcast_shapes(*(value.shape for value in values))
     except ValueError:
+        whole = ()
+    if whole not in {value.shape for value in values}:  # a row and a column have no sum
         shapes = " and ".join(dict.fromkeys(shape_text(value) for value in values))
-        raise UnfitError(f"{shapes} are added") from None
+        raise UnfitError(f"{shapes} are added")
+    return whole
 
 
 def shape_text(value: Value) -> str:
@@ -89,7 +92,7 @@ def shape_text(value: Value) -> str:
 def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
     """The Hadamard product; strict without broadcasting."""
     if one.is_slope or other.is_slope:
-        return contracted(one, other)
+        return contracted(one if strict else _spread(one, other), other)
     if one.shape != other.shape and not one.is_number and not other.is_number:
         pair = {one.shape, other.shape}
         lines = [s for s in pair if 1 in s]
@@ -98,6 +101,18 @@ def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
         _broadcast([one, other])
     indices = _union(one, other)
     return Value(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
+
+
+def _spread(one: Value, slope: Value) -> Value:
+    """A row or a column before ∂A/∂B, in the shape of A."""
+    if one.is_slope or not slope.is_slope or one.is_number or 1 not in one.shape:
+        return one
+    shape = tuple(np.broadcast_shapes(one.shape, slope.shape[:2])) if _fits(one.shape, slope.shape[:2]) else one.shape
+    return replace(one, array=np.broadcast_to(one.array, (*one.array.shape[:-2], *shape)))
+
+
+def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    return all(size in {1, other} for size, other in zip(shape, whole, strict=True))
 
 
 def product(one: Value, other: Value) -> Value:
@@ -145,6 +160,9 @@ def _linear(one: Value, other: Value, indices: tuple[str, ...]) -> Value:
 
 
 def transposed(value: Value) -> Value:
+    """Of ∂a/∂b of vectors as that of a matrix; of any other ∂A/∂B it is A that is transposed."""
+    if value.is_slope and not (1 in value.shape[:2] and 1 in value.shape[2:]):
+        return replace(value, array=np.swapaxes(value.array, -3, -4))
     if value.is_slope:
         value = as_matrix(value)
     return replace(value, array=np.swapaxes(value.array, -1, -2))
@@ -219,6 +237,14 @@ def mapped(value: Value, function: Any) -> Value:
         return replace(value, array=np.asarray(function(value.array), float))
 
 
+def of_one_example(value: Value) -> Value:
+    """Without the indices that have one value alone."""
+    kept = tuple(k for k, size in zip(value.indices, value.array.shape, strict=False) if size > 1)
+    rest = value.array.shape[len(value.indices) :]
+    sizes = [size for size in value.array.shape[: len(value.indices)] if size > 1]
+    return replace(value, array=value.array.reshape(*sizes, *rest), indices=kept)
+
+
 def renamed(value: Value, old: tuple[str, ...], new: tuple[str, ...]) -> Value:
     names = dict(zip(old, new, strict=True))
     return replace(value, indices=tuple(names.get(k, k) for k in value.indices))
@@ -233,6 +259,18 @@ def same(one: Value, other: Value) -> bool:
     except UnfitError:
         return False
     return close(one.with_indices(indices), other.with_indices(indices))
+
+
+def same_for_each(one: Value, other: Value) -> bool:
+    """Whether they are equal for each value of the indices that stand in one of them alone."""
+    if one.is_slope != other.is_slope or one.shape != other.shape or set(one.indices) == set(other.indices):
+        return False
+    try:
+        indices = _union(one, other)
+    except UnfitError:
+        return False
+    a, b = np.broadcast_arrays(one.with_indices(indices), other.with_indices(indices))
+    return close(a, b)
 
 
 def close(one: Any, other: Any) -> bool:

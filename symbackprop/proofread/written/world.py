@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from symbackprop.backward import AtAPoint, Backward
-from symbackprop.maps import LogSoftmax, LogSumExp, Softmax
-from symbackprop.network import ONE_HOT, Network
+from symbackprop.maps import Elementwise, LogSoftmax, LogSumExp, Softmax
+from symbackprop.network import ONE_HOT, TARGET, Network
 from symbackprop.nodes import postorder
 from symbackprop.points import draws
+from symbackprop.proofread.written.lexicon import cost_terms
 from symbackprop.prove.numbers import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.shapes import shape_of
 
@@ -24,14 +25,15 @@ class World:
         network: it must have a cost.
         extent: ALL sizes, pairwise different; ONE_EXAMPLE; or UNITS, where each size is 1.
         seed: for the values.
+        is_hard: whether one-hot targets are 1 and 0, rather than shares that add up to 1.
     """
 
-    def __init__(self, network: Network, extent: str, seed: int):
+    def __init__(self, network: Network, extent: str, seed: int, is_hard: bool = False):
         self.network = network
         self.extent = extent
         self.sizes = _sizes(network, extent)
         rng = np.random.default_rng(seed)
-        self.given = _drawn(network, self.sizes, rng)
+        self.given = _drawn(network, self.sizes, rng, is_hard)
         self.evaluation = Evaluation(self.sizes)
 
     @cached_property
@@ -43,17 +45,23 @@ class World:
         """Of every quantity and every part of an equation."""
         values: dict[Any, Any] = dict(self.at.values)
         values[self.network.cost.symbol] = self._value(self.network.cost.expression, values)
+        return self.with_terms(values)
+
+    def with_terms(self, values: dict[Any, Any]) -> dict[Any, Any]:
+        """With the terms of the cost."""
+        for term in cost_terms(self.network):
+            values.setdefault(term, self._value(term, values))
         return values
 
     def _value(self, expression: Any, values: dict[Any, Any]) -> Any:
         with np.errstate(all="ignore"):
             return self.evaluation.value(expression, values, IN_FLOATS)
 
-    def moved(self, node: Any, array: Any) -> "Moved":
-        """The world in which a quantity has another value, and all that is computed from it too."""
-        key = node, np.asarray(array, float).tobytes()
+    def moved(self, node: Any, array: Any, held: frozenset[Any] = frozenset()) -> "Moved":
+        """The world in which a quantity has another value, and all that is computed from it but what is held."""
+        key = node, np.asarray(array, float).tobytes(), held
         if key not in self.known_moves:
-            self.known_moves[key] = Moved(self, {node: array})
+            self.known_moves[key] = Moved(self, {**{other: self.values[other] for other in held}, node: array})
         return self.known_moves[key]
 
     @cached_property
@@ -63,10 +71,38 @@ class World:
     @property
     def is_degenerate(self) -> bool:
         """Whether a softmax has one class only: then it says nothing."""
-        equations = (*self.network.equations, self.network.cost)
-        nodes = (node for equation in equations for node in postorder(equation.expression))
-        lines = (node for node in nodes if isinstance(node, Softmax | LogSoftmax | LogSumExp))
-        return any(self.evaluation.size(node.args[0].shape[node.axis]) == 1 for node in lines)
+        return bool(self.saying_nothing)
+
+    @cached_property
+    def saying_nothing(self) -> frozenset[Any]:
+        """The quantities, the cost among them, that come from a softmax of one class."""
+        found: set[Any] = set()
+        for equation in (*self.network.equations, self.network.cost):
+            nodes = list(postorder(equation.expression))
+            lines = (node for node in nodes if isinstance(node, Softmax | LogSoftmax | LogSumExp))
+            if found & set(nodes) or any(self.evaluation.size(line.args[0].shape[line.axis]) == 1 for line in lines):
+                found.add(equation.symbol)
+        return frozenset(found)
+
+
+class Worlds:
+    """The points at which statements are looked at."""
+
+    def __init__(self, network: Network, seed: int, is_hard: bool = False):
+        self.network, self.seed, self.is_hard = network, seed, is_hard
+        self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
+        self.known: dict[tuple[str, int], World | None] = {}
+
+    def at(self, extent: str, point: int) -> World | None:
+        key = extent, point
+        if key not in self.known:
+            try:
+                world = World(self.network, extent, self.seed + point, self.is_hard)
+                _ = world.values
+                self.known[key] = None if world.is_degenerate and extent != UNITS else world
+            except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
+                self.known[key] = None
+        return self.known[key]
 
 
 class Moved:
@@ -76,6 +112,7 @@ class Moved:
         self.world = world
         self.fixed = dict(fixed)
         self.network, self.extent, self.sizes = world.network, world.extent, world.sizes
+        self.saying_nothing = world.saying_nothing
 
     @cached_property
     def values(self) -> dict[Any, Any]:
@@ -84,7 +121,7 @@ class Moved:
         for equation in (*network.equations, network.cost):
             value = self.world._value(equation.expression, values)
             values.setdefault(equation.symbol, value)
-        return values
+        return self.world.with_terms(values)
 
     def moved(self, node: Any, array: Any) -> "Moved":
         return Moved(self.world, {**self.fixed, node: array})
@@ -112,15 +149,34 @@ def _sizes(network: Network, extent: str) -> dict[Any, int]:
     return sizes
 
 
-def _drawn(network: Network, sizes: Mapping[Any, int], rng: np.random.Generator) -> dict[Any, Any]:
+def _drawn(network: Network, sizes: Mapping[Any, int], rng: np.random.Generator, is_hard: bool) -> dict[Any, Any]:
     evaluation = Evaluation(sizes)
     named = {str(d): sizes[d] for d in network.dimensions}
     found = {}
     for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True):
         shape = evaluation.shape(symbol)
-        if draw.one_hot:
+        axis = _axis_of_classes(network, symbol)
+        if axis is not None:
             shares = rng.uniform(0.05, 0.95, shape)
-            found[symbol] = shares / shares.sum(axis=1, keepdims=True)
+            largest = shares == shares.max(axis=axis, keepdims=True)
+            found[symbol] = largest * 1.0 if is_hard else shares / shares.sum(axis=axis, keepdims=True)
         else:
             found[symbol] = getattr(rng, draw.method)(*draw.arguments, shape or None)
     return found
+
+
+def _axis_of_classes(network: Network, symbol: Any) -> int | None:
+    """The axis along which a target adds up to 1: that of the softmax whose logarithm the cost multiplies it with."""
+    role = network.roles[str(symbol.name)]
+    if role not in {TARGET, ONE_HOT}:
+        return None
+    nodes = [node for equation in (*network.equations, network.cost) for node in postorder(equation.expression)]
+    lines = [node for node in nodes if isinstance(node, Softmax | LogSoftmax | LogSumExp)]
+    axes = [node.axis for node in lines if node.args[0].shape == symbol.shape]
+    has_logarithm = any(
+        isinstance(node, LogSoftmax | LogSumExp) or (isinstance(node, Elementwise) and node.function.name == "log")
+        for node in nodes
+    )
+    if axes and (role == ONE_HOT or has_logarithm):
+        return int(axes[-1])
+    return 1 if role == ONE_HOT else None

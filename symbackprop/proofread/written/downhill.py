@@ -1,0 +1,78 @@
+"""Whether a step of gradient descent, as a document writes it, goes downhill."""
+
+from typing import Any
+
+from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.comparing import Judgment
+from symbackprop.proofread.written.layout import UnknownNameError
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Name, Node, Plus, walk
+from symbackprop.proofread.written.unparse import written
+from symbackprop.proofread.written.updates import Update
+from symbackprop.proofread.written.values import UnfitError, scalar
+from symbackprop.proofread.written.world import ONE_EXAMPLE, UNITS
+
+_RATE = 0.3
+_RATES = {"eta", "alpha", "epsilon", "gamma", "mu", "rho", "lr"}
+_UPHILL = "the step goes uphill: what is added must have the other sign (sign)"
+
+
+def judge_update(session: Any, update: Update) -> Judgment:
+    """Whether each change goes downhill: whether it is a negative multiple of the gradient."""
+    judged = [_judged(session, update.name, change) for change in update.changes]
+    order = {False: 0, None: 1, True: 2}
+    return min(judged, key=lambda judgment: order[judgment.holds])
+
+
+def _judged(session: Any, name: Name, change: Node) -> Judgment:
+    cost = session.lexicon.known_name(session.worlds.network.cost.symbol)[0]
+    gradient = tree.Partial(of=Name(base=cost), by=name)
+    letters = {mark.content.base for mark in (*name.above, *name.below) if isinstance(mark.content, Name)}
+    choices = [{}, *({letter: k} for letter in sorted(letters) for k in session.lexicon.layers)]
+    found = [
+        judgment
+        for extent in dict.fromkeys((session.way.extent, UNITS, ONE_EXAMPLE))
+        for choice in choices
+        if (judgment := _multiple(session.meaning(extent, 0, choice), change, gradient, extent)) is not None
+    ]
+    decided = [judgment for judgment in found if judgment.holds is not None]
+    known = decided or found
+    reason = f"nothing says what ∂{cost}/∂{name.source or name.base} is here, or what is added"
+    return known[0] if known else Judgment(None, reason=reason)
+
+
+def _multiple(meaning: Any, change: Node, gradient: Node, extent: str) -> Judgment | None:
+    """The change against the gradient; rates are any positive numbers."""
+    if meaning is None:
+        return None
+    lexicon = meaning.lexicon
+    names = {(part.base, "", "") for part in walk(change) if isinstance(part, Name) and part.base in _RATES}
+    unknown = {key for key in names if lexicon.symbol(key) is None and key not in lexicon.definitions}
+    rates = dict.fromkeys(unknown, scalar(_RATE))
+    for _ in range(4):
+        try:
+            wanted = meaning.values(gradient)
+            found = (meaning.beside(dummies=rates) if rates else meaning).values(change)
+        except UnknownNameError as error:
+            if error.name.above or error.name.below or error.name in walk(gradient):
+                return None
+            rates[(error.name.base, "", "")] = scalar(_RATE)
+            continue
+        except (UnfitError, UnreadableError):
+            return None
+        ratios = [values.ratio(one, other) for one in found for other in wanted]
+        ratio = next((ratio for ratio in ratios if ratio is not None), None)
+        if ratio is None:
+            return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
+        return Judgment(ratio < 0, extent, reason="" if ratio < 0 else _UPHILL)
+    return None
+
+
+def corrected(update: Update, style: str) -> str:
+    """The update with the other sign."""
+    change = update.changes[-1]
+    signs, terms = (change.signs, change.terms) if isinstance(change, Plus) else ((1,), (change,))
+    turned = Plus(signs=tuple(-sign for sign in signs), terms=terms)
+    whole = turned if update.own is None else Plus(signs=(1, *turned.signs), terms=(update.own, *turned.terms))
+    sign = "=" if style == "numpy" or update.own is None else r"\leftarrow"
+    return f"{written(update.left, style)} {sign} {written(whole, style)}"

@@ -1,0 +1,55 @@
+"""What pairs of tokens mean that each alone does not: `||`, `.*`, a Σ that is a sum."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from symbackprop.proofread.written.token import Token
+
+_OPEN = {"LPAR", "LBRACKET", "LBRACE"}
+_CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
+_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # what can stand behind a Σ
+
+
+def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
+    """Tokens as they are meant; `has_sigma` says that Σ is a name, so that it is no sum."""
+    merged = list(_merged(list(tokens)))
+    if not has_sigma:
+        merged = list(_with_sums(merged))
+    return _closed(_with_commas(merged))
+
+
+def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
+    """`||` is a bar of a norm, and `.*` a product entry by entry."""
+    rest = list(reversed(tokens))
+    while rest:
+        token = rest.pop()
+        follower = rest[-1] if rest and rest[-1].start == token.end else None
+        if follower is not None and token.kind == follower.kind == "BAR":
+            token = replace(token, kind="NORM", end=rest.pop().end)
+        elif follower is not None and token.value == "." and follower.value in {"*", "/"}:
+            rest.pop()
+            sign = r"\odot" if follower.value == "*" else "/"
+            token = Token("OPERATOR", sign, token.start, follower.end)
+        yield token
+
+
+def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
+        is_sum = (token.kind, token.value) == ("NAME", "Sigma") and follower.kind in _SUMMED
+        yield replace(token, kind="SUM", value=r"\sum") if is_sum else token
+
+
+def _with_commas(tokens: Sequence[Token]) -> list[Token]:
+    """J(W; x, y): a semicolon in brackets is a comma."""
+    depth, found = 0, []
+    for token in tokens:
+        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+        found.append(replace(token, kind=",", value=",") if token.kind == ";" and depth > 0 else token)
+    return found
+
+
+def _closed(tokens: list[Token]) -> list[Token]:
+    """Without a bracket too much at the end."""
+    depths = sum((token.kind in _OPEN) - (token.kind in _CLOSE) for token in tokens)
+    return tokens[:-1] if depths == -1 and tokens[-1].kind == "RPAR" else tokens

@@ -1,0 +1,69 @@
+"""Quantities that are held where something is derived: those whose own ∂J/∂v stand beside it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symbackprop.proofread.written import tree
+from symbackprop.proofread.written.lexicon import Lexicon
+from symbackprop.proofread.written.meaning import Meaning
+from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.tokens import UnreadableError
+from symbackprop.proofread.written.tree import Name, Node, walk
+from symbackprop.proofread.written.values import UnfitError
+
+
+class Holding:
+    """The part of a session that finds what is held."""
+
+    worlds: Any
+    document: Sequence[Written]
+    lexicon: Lexicon
+    meaning: Callable[..., Any]
+    is_cost: Callable[[Node], bool]
+
+    def _held_sets(self, extent: str, rank: int, left: Node, right: Node) -> list[frozenset[Any]]:
+        """The quantities of the network by which J is derived: in a statement, and in the document up to it."""
+        meaning = self.meaning(extent, 0)
+        if meaning is None:
+            return []
+        before = [side for written in self.document[: rank + 1] for side in equalities(written)]
+        found = [self._derived_by(meaning, sides) for sides in ((left, right), before)]
+        return [held for held in dict.fromkeys(found) if held]
+
+    def _derived_by(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:
+        by: set[Any] = set()
+        for part in (part for side in sides for part in walk(side)):
+            if isinstance(part, tree.Partial) and self.is_cost(part.of):
+                by |= self._nodes_of(meaning, part.by)
+            elif isinstance(part, Name):
+                by |= self._nodes_of_error(meaning, part)
+        return frozenset(by - set(self.worlds.network.arguments))
+
+    def _nodes_of(self, meaning: Meaning, by: Node) -> set[Any]:
+        """What a formula is in the network, for each layer that its letters can stand for."""
+        if not isinstance(by, Name):
+            try:
+                found = meaning.node_worth(meaning.values(by))
+            except (UnfitError, UnreadableError):
+                return set()
+            return set() if found is None else {found.node}
+        letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
+        choices: list[dict[str, int]] = [{}] + [{x: k} for x in letters for k in self.lexicon.layers]
+        keys = [split.key for choice in choices for split in self.lexicon.splits(by, choice)]
+        return {q.node for q in map(meaning.quantity, keys) if q is not None}
+
+    def _nodes_of_error(self, meaning: Meaning, name: Name) -> set[Any]:
+        """Of which v a δ is ∂J/∂v."""
+        for split in self.lexicon.splits(name, {}):
+            definition = self.lexicon.definitions.get(split.key)
+            adjoint = self.lexicon.adjoint(split.key)
+            if (
+                definition is not None
+                and isinstance(definition.body, tree.Partial)
+                and self.is_cost(definition.body.of)
+            ):
+                return self._nodes_of(meaning, definition.body.by)
+            if adjoint is not None:
+                found = adjoint.node or getattr(meaning.quantity(adjoint.of), "node", None)
+                return set() if found is None else {found}
+        return set()

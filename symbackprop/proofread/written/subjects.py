@@ -1,0 +1,114 @@
+"""What the statements of a document are about: the cost, gradients, ranges of letters."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symbackprop.proofread.written import tree
+from symbackprop.proofread.written.lexicon import Key, Lexicon
+from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.tree import Group, Name, Node, walk
+
+_RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
+
+
+class Subjects:
+    """The part of a session that says what statements are about."""
+
+    worlds: Any
+    document: Sequence[Written]
+    way: Any
+    lexicon: Lexicon
+    meaning: Callable[..., Any]
+    _is_gradient: Callable[[Node], bool]
+    _is_in_network: Callable[[Name], bool]
+    _is_argument: Callable[[Key], bool]
+    _is_parameter: Callable[[Key], bool]
+
+    def is_range(self, written: Written) -> bool:
+        """l = 1, 2, …; l < L: it says which numbers letters stand for."""
+        parts = [part for side in written.sides for part in walk(side)]
+        plain = all(isinstance(part, tree.Number | Name | tree.Plus | Group | tree.Relation) for part in parts)
+        names = [part for part in parts if isinstance(part, Name)]
+        if not written.sides:
+            return bool(_RANGE.match(written.source))
+        return (
+            plain
+            and bool(names)
+            and not any(self._is_in_network(name) for name in names)
+            and all(len(name.base) == 1 or name.base == "ell" for name in names)
+            and (
+                len(written.sides) == 1
+                or any(isinstance(part, tree.Number) for part in parts)
+                or "=" not in written.signs
+            )
+        )
+
+    def is_said_again(self, written: Written) -> bool:
+        """Whether it says what a quantity is that the network has too."""
+        left = equalities(written)[0]
+        keys = [split.key for split in self.lexicon.splits(left, {})] if isinstance(left, Name) else []
+        return any(self.lexicon.is_named(key) and not self._is_argument(key) for key in keys)
+
+    def is_cost(self, left: Node) -> bool:
+        meaning = self.meaning(self.way.extent, 0)
+        return meaning is not None and meaning.is_cost(meaning.derived(left))
+
+    def is_gradient_line(self, rank: int) -> bool:
+        sides = equalities(self.document[rank])
+        return bool(sides) and self._is_gradient(sides[0])
+
+    def is_error_line(self, rank: int) -> bool:
+        """Whether it says what ∂J/∂v is, of what is no parameter."""
+        sides = equalities(self.document[rank])
+        return (
+            bool(sides)
+            and isinstance(sides[0], tree.Partial)
+            and self.is_cost(sides[0].of)
+            and not self._is_gradient(sides[0])
+        )
+
+    @property
+    def has_gradients(self) -> bool:
+        return any(self.is_gradient_line(rank) for rank in range(len(self.document)))
+
+    @property
+    def is_turned_for_gradients_alone(self) -> bool:
+        """Whether weights are read as transposed, and no formula uses them but the gradients by them."""
+        if not self.way.layout.weights or self.way.layout.data:
+            return False
+        sides = [side for written in self.document for side in equalities(written) if not self._is_gradient(side)]
+        names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
+        return not any(self._is_in_network(name) and self._is_weight(name) for name in names)
+
+    def _is_weight(self, name: Name) -> bool:
+        keys = [split.key for split in self.lexicon.splits(name, {})]
+        return any(key in self.lexicon.known and self._is_parameter(key) for key in keys)
+
+    @property
+    def example_axis(self) -> int:
+        meaning = self.meaning(self.way.extent, 0)
+        return 0 if meaning is None else meaning.example_axis()
+
+    @property
+    def is_of_columns(self) -> bool:
+        return self.worlds.network.examples[0] == 1
+
+    @property
+    def usual_factors(self) -> dict[float, str]:
+        """Factors in which conventions differ, with words."""
+        world = self.worlds.at(self.way.extent, 0)
+        found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
+        for size in self.worlds.sizes_of_examples if world is not None else ():
+            n = world.sizes[size]
+            for scale, words in ((1.0, ""), (2.0, "2"), (0.5, "")):
+                found.setdefault(n * scale, f"up to the factor {words}{size}" + ("/2" if scale < 1 else ""))
+                found.setdefault(
+                    scale / n, f"up to the factor {words or '1'}/" + (f"(2{size})" if scale < 1 else str(size))
+                )
+        return found
+
+    def factor_words(self, ratio: float | None) -> str:
+        if ratio is None:
+            return ""
+        return next((w for factor, w in self.usual_factors.items() if abs(ratio - factor) < 1e-5 * factor), "")
