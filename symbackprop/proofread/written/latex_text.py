@@ -17,6 +17,7 @@ from symbackprop.proofread.written.tree import (
     Cases,
     Differential,
     Group,
+    Matrix,
     Name,
     Node,
     Norm,
@@ -36,8 +37,8 @@ __all__ = ["Sign", "applied", "parse"]
 _DEEPEST = 25  # brackets in brackets
 _DEEPEST_PARTS = 150  # of the tree
 _MOST_MARKS = 4  # primes and scripts, one after the other
-_OPEN = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "LBAR", "LNORM"}
-_CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "RBAR", "RNORM"}
+_OPEN = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX", "LBAR", "LNORM"}
+_CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", "RNORM"}
 
 
 def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
@@ -98,7 +99,7 @@ def _parser() -> Any:
 
 _TERMINALS = {"{": "_LBRACE_", "}": "_RBRACE_", "^": "_UP", "_": "_DOWN", ",": "_COMMA", "&": "_AMPERSAND"} | {
     kind: f"_{kind}"  # those that the tree leaves out
-    for kind in ["FRACTION", "ROOT", "LBAR", "RBAR", "LNORM", "RNORM", "BEGIN_CASES", "END_CASES", "NEWLINE"]
+    for kind in ["FRACTION", "ROOT", "LBAR", "RBAR", "LNORM", "RNORM", "BEGIN_CASES", "END_CASES", "BEGIN_MATRIX", "END_MATRIX", "NEWLINE"]
 }
 
 
@@ -305,6 +306,9 @@ class _Reader:
         rows = [child.children for child in tree.children if hasattr(child, "data")]
         conditions = [self._condition(row[1]) if len(row) > 1 else None for row in rows]
         return Cases(values=tuple(self.node(row[0]) for row in rows), conditions=tuple(conditions))
+
+    def matrix(self, tree: Any) -> Node:
+        return Matrix(rows=tuple(tuple(self.nodes(row.children)) for row in tree.children))
 
     def _condition(self, tree: Any) -> Node | None:
         return self.node(tree.children[0]) if tree.children else None

@@ -48,6 +48,13 @@ def _trace(_: Any, value: Value) -> Value:
     return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
 
 
+def _determinant(_: Any, value: Value) -> Value:
+    rows, columns = value.shape
+    if rows != columns:
+        raise UnfitError(f"the determinant of {rows}×{columns}")
+    return replace(value, array=np.linalg.det(value.array)[..., None, None])
+
+
 def _diagonal(_: Any, value: Value) -> Value:
     rows, columns = value.shape
     if 1 not in (rows, columns):
@@ -98,13 +105,22 @@ _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
 def _largest(meaning: Any, node: Call) -> list[Value]:
-    """max(0, z)."""
+    """max(0, z) entry by entry; max(z) of each row, and max_rows(z) of each column."""
+    if len(node.arguments) == 1:
+        return _largest_of_lines(meaning, node)
     if len(node.arguments) != 2:
         raise UnreadableError(f"{node.source}: only the larger one of two is read")
     one, other = (meaning.first(argument) for argument in node.arguments)
     difference = values.plus([one, other], (1, -1))
     larger = values.mapped(difference, lambda array: np.maximum(array, 0))
     return [values.plus([larger, other], (1, 1))]
+
+
+def _largest_of_lines(meaning: Any, node: Call) -> list[Value]:
+    marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
+    axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
+    found = [value for value in meaning.values(node.arguments[0]) if not value.is_slope]
+    return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
 
 
 def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
@@ -140,6 +156,7 @@ NAMED: dict[str, Callable[[Any, Call], list[Value]]] = {
     "tr": _of_array(_trace),
     "Tr": _of_array(_trace),
     "trace": _of_array(_trace),
+    "det": _of_array(_determinant),
     "diag": _of_array(_diagonal),
     "softmax": _named_softmax,
     "Softmax": _named_softmax,

@@ -111,6 +111,8 @@ class Meaning(Quantities, Derivatives, Sums):
     def _(self, node: tree.Group) -> list[Value]:
         if len(node.items) != 1:
             raise UnreadableError(f"{node.source}: a list is no quantity")
+        if isinstance(node.items[0], tree.Relation) and node.brackets == "[]":  # [z > 0]
+            return self.condition(node.items[0])
         return self.values(node.items[0])
 
     @value.register
@@ -155,6 +157,25 @@ class Meaning(Quantities, Derivatives, Sums):
         if len(indices) == 1 and all(1 not in value.shape and not value.is_slope for value in found):
             return [line for value in found for line in self.one_example(value, indices[0])]
         return fitting(lambda value: values.entry(value, indices), [found])
+
+    @value.register
+    def _(self, node: tree.Part) -> list[Value]:
+        ranges = tuple(tuple(None if end is None else self.whole(end) for end in ends) for ends in node.ranges)
+        return fitting(lambda value: values.part(value, ranges), [self.values(node.base)])
+
+    def whole(self, node: Node) -> int:
+        """A formula that is a whole number, as 2H."""
+        return int(self.first(node).array.squeeze())
+
+    @value.register
+    def _(self, node: tree.Matrix) -> list[Value]:
+        lengths = [len(row) for row in node.rows]
+
+        def made(*chosen: Value) -> Value:
+            rest = iter(chosen)
+            return values.blocks([[next(rest) for _ in range(length)] for length in lengths])
+
+        return fitting(made, [self.values(entry) for row in node.rows for entry in row])
 
     def index(self, part: Node) -> str | int:
         if isinstance(part, tree.Number):

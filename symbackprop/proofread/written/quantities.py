@@ -100,7 +100,7 @@ class Quantities:
         return [Value(np.ones((size, 1))) for size in sizes] + [Value(np.ones((1, size))) for size in sizes]
 
     def all_sizes(self) -> list[int]:
-        first = [self.world.sizes[size] for size in self.world.network.examples[1] if size in self.world.sizes]
+        first = [self.world.sizes[size] for size in self.world.examples[1] if size in self.world.sizes]
         return list(dict.fromkeys([*first, *self.world.sizes.values()]))
 
     def named(self, split: Split) -> list[Value]:
@@ -150,7 +150,7 @@ class Quantities:
         return []
 
     def example_axis(self) -> int:
-        axis = self.world.network.examples[0]
+        axis = self.world.examples[0]
         return 1 - axis if self.layout.data else axis
 
     def of_key(self, key: Key) -> list[Value]:
@@ -230,11 +230,11 @@ class Quantities:
 
     def is_transposed(self, node: Any) -> bool:
         role = self.world.network.roles.get(str(getattr(node, "name", "")))
-        is_weight = role == PARAMETER and node.shape[self.world.network.examples[0]] != 1  # a bias is laid out as data
+        is_weight = role == PARAMETER and node.shape[self.world.examples[0]] != 1  # a bias is laid out as data
         return self.layout.weights if is_weight else self.layout.data
 
     def has_examples(self, node: Any) -> bool:
-        axis, sizes = self.world.network.examples
+        axis, sizes = self.world.examples
         return bool(is_matrix(node)) and node.shape[axis] in sizes
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from symbackprop.proofread.written.tokens import Token
 
-_OPENING = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES"}
-_CLOSING = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES"}
+_OPENING = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX"}
+_CLOSING = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX"}
 _BETWEEN = {"ARROW", "WORD", ",", ";", "SPACE", ":", "COLUMN"}  # statements
 _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 

@@ -15,7 +15,7 @@ from symbackprop.proofread.written.macros import (
     macros_of,
 )
 from symbackprop.proofread.written.token import Token
-from symbackprop.proofread.written.vocabulary import CASES, GREEK, LETTERS, NAMES, PROSE, ROWS, TOKENS
+from symbackprop.proofread.written.vocabulary import CASES, GREEK, MATRICES, LETTERS, NAMES, PROSE, ROWS, TOKENS
 
 __all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnreadableError", "closing", "macros_of"]
 
@@ -152,8 +152,9 @@ class Lexer:
     def _environment(self, source: _Source, name: str, start: int, at: int) -> _Read:
         at, (argument,) = arguments_at(source.text, at, 1)
         environment = argument.strip()
-        if environment.rstrip("*") in CASES:
-            kind = "BEGIN_CASES" if name == "begin" else "END_CASES"
+        blocks = {**dict.fromkeys(CASES, "CASES"), **dict.fromkeys(MATRICES, "MATRIX")}
+        if environment.rstrip("*") in blocks:
+            kind = f"{name.upper()}_{blocks[environment.rstrip('*')]}"
             return replace(self._one(kind, environment, source, start, at), kind="SPACE")
         if environment.rstrip("*") not in ROWS:
             raise UnreadableError(f"the environment {environment} is not read")

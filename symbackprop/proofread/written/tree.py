@@ -90,6 +90,21 @@ class Entry(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part(Node):
+    """A_{:, H:2H}: rows and columns from a first one, counted from 0, up to a last one that is left out."""
+
+    base: Node
+    ranges: tuple[tuple[Node | None, Node | None], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix(Node):
+    """Matrices in rows, side by side and one below the other."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group(Node):
     """What stands in brackets; more than one item is a list of arguments."""
 

@@ -213,6 +213,32 @@ def line(value: Value, index: str | int, axis: int) -> Value:
     return _at(value, axis - 2, index)
 
 
+def part(value: Value, ranges: tuple[tuple[int | None, int | None], ...]) -> Value:
+    """Rows and columns from a first one up to a last one that is left out; of ∂A/∂B those of A."""
+    places = [slice(None)] * (value.array.ndim - len(value.shape))
+    for size, (first, last) in zip(value.shape, ranges, strict=False):
+        if not 0 <= (first or 0) < (size if last is None else last) <= size:
+            raise UnfitError(f"there is no part {first or 0}:{size if last is None else last} of {size}")
+        places.append(slice(first, last))
+    return replace(value, array=value.array[tuple(places)])
+
+
+def blocks(rows: list[list[Value]]) -> Value:
+    """Matrices side by side and one below the other; of ∂A/∂B the A."""
+    every = [value for row in rows for value in row]
+    if len({value.is_slope for value in every}) > 1:
+        raise UnfitError("∂A/∂B of matrices and a matrix stand side by side")
+    indices = _union(*every)
+    axis = -4 if every[0].is_slope else -2
+    try:
+        lines = [np.concatenate([value.with_indices(indices) for value in row], axis + 1) for row in rows]
+        array = np.concatenate(lines, axis)
+    except ValueError:
+        shapes = " and ".join(dict.fromkeys(map(shape_text, every)))
+        raise UnfitError(f"{shapes} do not fit beside each other") from None
+    return Value(array, indices, every[0].is_slope, _notes(*every))
+
+
 def _at(value: Value, axis: int, place: str | int | None) -> Value:
     if place is None or place == ":":
         return value

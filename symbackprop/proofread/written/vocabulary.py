@@ -99,3 +99,4 @@ ROWS = {  # environments
     *words("displaymath math subequations"),
 }
 CASES = {"cases", "dcases", "rcases"}
+MATRICES = {"matrix", "bmatrix", "pmatrix", "Bmatrix", "smallmatrix"}

@@ -32,6 +32,7 @@ class World:
         self.network = network
         self.extent = extent
         self.sizes = _sizes(network, extent)
+        self.examples = network.examples
         rng = np.random.default_rng(seed)
         self.given = _drawn(network, self.sizes, rng, is_hard)
         self.evaluation = Evaluation(self.sizes)
@@ -63,6 +64,14 @@ class World:
         if key not in self.known_moves:
             self.known_moves[key] = Moved(self, {**{other: self.values[other] for other in held}, node: array})
         return self.known_moves[key]
+
+    @cached_property
+    def formulas(self) -> dict[Any, tuple[Any, frozenset[Any]]]:
+        """Of each quantity that is computed, and of each term of the cost, its formula and the parts of that."""
+        network = self.network
+        named = {equation.symbol: equation.expression for equation in (*network.equations, network.cost)}
+        named |= {term: term for term in cost_terms(network) if term not in named}
+        return {name: (formula, frozenset(postorder(formula))) for name, formula in named.items()}
 
     @cached_property
     def known_moves(self) -> dict[Any, "Moved"]:
@@ -105,6 +114,37 @@ class Worlds:
         return self.known[key]
 
 
+class _Computed(dict[Any, Any]):
+    """The values of named quantities, of which those that change are computed when they are asked for."""
+
+    def __init__(self, world: World, fixed: Mapping[Any, Any]):
+        super().__init__(world.given)
+        self.world = world
+        self.rest: list[Any] = []  # formulas that change, in their order
+        changed = set(fixed)
+        for symbol, (_, nodes) in world.formulas.items():
+            if symbol in fixed:
+                continue
+            if changed.isdisjoint(nodes):
+                self[symbol] = world.values[symbol]
+            else:
+                changed.add(symbol)
+                self.rest.append(symbol)
+        self.update(fixed)
+
+    def __contains__(self, node: object) -> bool:
+        return super().__contains__(node) or node in self.world.formulas
+
+    def __missing__(self, node: Any) -> Any:
+        known: dict[Any, Any] = dict(self)
+        while self.rest and not super().__contains__(node):
+            symbol = self.rest.pop(0)
+            self[symbol] = known[symbol] = self.world._value(self.world.formulas[symbol][0], known)
+        if not super().__contains__(node):
+            raise KeyError(node)
+        return self[node]
+
+
 class Moved:
     """A world with some quantities at other values."""
 
@@ -112,16 +152,12 @@ class Moved:
         self.world = world
         self.fixed = dict(fixed)
         self.network, self.extent, self.sizes = world.network, world.extent, world.sizes
+        self.examples = world.examples
         self.saying_nothing = world.saying_nothing
 
     @cached_property
-    def values(self) -> dict[Any, Any]:
-        values = {**self.world.given, **self.fixed}
-        network = self.network
-        for equation in (*network.equations, network.cost):
-            value = self.world._value(equation.expression, values)
-            values.setdefault(equation.symbol, value)
-        return self.world.with_terms(values)
+    def values(self) -> "_Computed":
+        return _Computed(self.world, self.fixed)
 
     def moved(self, node: Any, array: Any) -> "Moved":
         return Moved(self.world, {**self.fixed, node: array})
