@@ -85,12 +85,20 @@ def call(meaning: Any, node: Call) -> list[Value]:
     if len(node.arguments) != 1:
         raise UnreadableError(f"{node.source}: {function.base} of {len(node.arguments)} arguments is not read")
     found = []
-    for argument in meaning.values(node.arguments[0]):
+    for argument, plain in zip(meaning.values(node.arguments[0]), _unmoved(meaning, node.arguments[0]), strict=False):
         if argument.is_slope:
             raise UnfitError("a function of ∂A/∂B")
-        for f in functions_of(meaning, function, argument):
+        for f in functions_of(meaning, function, plain):
             found.append(f(argument, order))
     return found
+
+
+def _unmoved(meaning: Any, argument: Node) -> list[Value]:
+    """The argument where nothing is moved: there it shows what the network applies to it."""
+    world = getattr(meaning.world, "world", meaning.world)
+    return (
+        meaning.values(argument) if world is meaning.world else meaning.beside(world=world, fixed={}).values(argument)
+    )
 
 
 def _quantity(meaning: Any, function: Name, node: Call) -> list[Value]:
@@ -169,9 +177,10 @@ def _applied_by_network(meaning: Any, argument: Value) -> list[Any]:
     if argument.indices:
         return []
     found: dict[Any, None] = {}
-    for node in meaning.world.values:
+    known = getattr(meaning.world, "world", meaning.world).values
+    for node in known:
         if isinstance(node, Elementwise | Softmax) and not isinstance(node, LogSoftmax):
-            inner = np.asarray(meaning.world.values[quantities(node)[0]], float)
+            inner = np.asarray(known[quantities(node)[0]], float)
             if any(values.close(array, argument.array) for array in (inner, inner.T)):
                 is_map = isinstance(node, Elementwise)
                 if not is_map or (node.function.order == 0 and node.function.name not in _EVERYDAY):

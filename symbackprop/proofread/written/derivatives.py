@@ -1,6 +1,7 @@
 """Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by moving B."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -13,8 +14,8 @@ from symbackprop.proofread.written.layout import Layout, Quantity
 from symbackprop.proofread.written.lexicon import Adjoint, Key, Lexicon, Split
 from symbackprop.proofread.written.slopes import entrywise_slope, slope
 from symbackprop.proofread.written.tokens import UnreadableError
-from symbackprop.proofread.written.tree import Group, Name, Node
-from symbackprop.proofread.written.values import UnfitError, Value, scalar
+from symbackprop.proofread.written.tree import Group, Name, Node, walk
+from symbackprop.proofread.written.values import MOVES, UnfitError, Value, scalar
 from symbackprop.shapes import is_matrix
 
 _MOST_DERIVED = 3  # readings of what is derived
@@ -158,21 +159,22 @@ class Derivatives:
         at = np.asarray(self.world.values[node], float)
         held = self._held_for(of, node)
 
-        def there(array: Any) -> Any:
-            moved = self.world.moved(node, array if is_matrix(node) else np.asarray(array), held)
-            value = Value(array.T if quantity.is_transposed else array)
+        def there(arrays: Any) -> Any:
+            moved = self.world.moved(node, arrays, held)
+            matrices = arrays if is_matrix(node) else arrays.reshape(-1, 1, 1)
+            value = Value(np.swapaxes(matrices, -1, -2) if quantity.is_transposed else matrices, (MOVES,))
             if self.example is not None and self.has_examples(node):
                 value = values.line(value, self.example, self.example_axis())
-            fixed = {} if by is None else {by: value}
+            fixed = self._fixed_parts(of, held) if by is None else {by: value}
             readings = self.beside(world=moved, fixed=fixed).values(of)
-            if len(readings) == len(every):
-                return readings[rank].array
-            alike = (v for v in readings if (v.shape, v.indices) == (here.shape, here.indices))
-            return next(alike, readings[0]).array
+            alike = (v for v in readings if (v.shape, set(v.indices) - {MOVES}) == (here.shape, set(here.indices)))
+            chosen = readings[rank] if len(readings) == len(every) else next(alike, readings[0])
+            if set(chosen.indices) - {MOVES} != set(here.indices) or chosen.shape != here.shape:
+                raise UnfitError("what is derived has another shape where it is moved")
+            array = chosen.with_indices((MOVES, *here.indices))
+            return np.broadcast_to(array, (len(arrays), *array.shape[1:]))
 
         found = slope(there, at)
-        if found.shape != here.array.shape + at.shape:
-            raise UnfitError("what is derived has another shape where it is moved")
         if not is_matrix(node):
             return [replace(here, array=found.reshape(here.array.shape))]
         found = np.swapaxes(found, -1, -2) if quantity.is_transposed else found
@@ -181,6 +183,16 @@ class Derivatives:
         if here.is_slope:
             raise UnfitError("a derivative is derived")
         return [replace(here, array=found, is_slope=True)]
+
+    def _fixed_parts(self, of: Node, held: frozenset[Any]) -> dict[Node, Value]:
+        """The parts of what is derived that are held, by their values."""
+        fixed: dict[Node, Value] = {}
+        for part in walk(of) if held else ():
+            with suppress(UnfitError, UnreadableError):
+                own = self.node_worth(self.values(part)) if part is not of and not isinstance(part, Name) else None
+                if own is not None and own.node in held:
+                    fixed[part] = self.first(part)
+        return fixed
 
     def _held_for(self, of: Node, node: Any) -> frozenset[Any]:
         """What is held where it is derived: not the quantity itself."""

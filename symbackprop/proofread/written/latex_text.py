@@ -99,7 +99,19 @@ def _parser() -> Any:
 
 _TERMINALS = {"{": "_LBRACE_", "}": "_RBRACE_", "^": "_UP", "_": "_DOWN", ",": "_COMMA", "&": "_AMPERSAND"} | {
     kind: f"_{kind}"  # those that the tree leaves out
-    for kind in ["FRACTION", "ROOT", "LBAR", "RBAR", "LNORM", "RNORM", "BEGIN_CASES", "END_CASES", "BEGIN_MATRIX", "END_MATRIX", "NEWLINE"]
+    for kind in [
+        "FRACTION",
+        "ROOT",
+        "LBAR",
+        "RBAR",
+        "LNORM",
+        "RNORM",
+        "BEGIN_CASES",
+        "END_CASES",
+        "BEGIN_MATRIX",
+        "END_MATRIX",
+        "NEWLINE",
+    ]
 }
 
 

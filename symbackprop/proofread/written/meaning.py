@@ -160,12 +160,12 @@ class Meaning(Quantities, Derivatives, Sums):
 
     @value.register
     def _(self, node: tree.Part) -> list[Value]:
-        ranges = tuple(tuple(None if end is None else self.whole(end) for end in ends) for ends in node.ranges)
+        ranges = tuple((self.whole(first), self.whole(last)) for first, last in node.ranges)
         return fitting(lambda value: values.part(value, ranges), [self.values(node.base)])
 
-    def whole(self, node: Node) -> int:
-        """A formula that is a whole number, as 2H."""
-        return int(self.first(node).array.squeeze())
+    def whole(self, node: Node | None) -> int | None:
+        """A formula that is a whole number, as 2H; None where there is none."""
+        return None if node is None else int(self.first(node).array.squeeze())
 
     @value.register
     def _(self, node: tree.Matrix) -> list[Value]:
@@ -324,6 +324,7 @@ class Meaning(Quantities, Derivatives, Sums):
                 raise UnreadableError(f"a derivative by {by.source}, which is no quantity of the network")
             return [value for quantity in quantities for value in self.slope(of, quantity, by)]
         found: list[Value] = []
+        problem: Exception = UnknownNameError(by)
         for split in self.lexicon.splits(by, self.letters):
             if split.key in self.dummies:
                 return [self.by_dummy(of, split.key)]
@@ -337,7 +338,8 @@ class Meaning(Quantities, Derivatives, Sums):
                     for value in self.slope(of, one)
                     for entry in self.at_entries(value, split)
                 ]
-            except UnfitError:
+            except UnfitError as error:
+                problem = error
                 continue
             if split.key in self.lexicon.known or split.key in self.lexicon.definitions:
                 break  # w_1 of another name may be an entry of w too
@@ -345,7 +347,7 @@ class Meaning(Quantities, Derivatives, Sums):
             return found
         if self.is_bare_function(of) and isinstance(of, Name):
             return self.values(tree.Call(function=tree.Primed(base=of), arguments=(by,)))
-        raise UnknownNameError(by)
+        raise problem
 
     # functions
 

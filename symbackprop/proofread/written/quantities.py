@@ -13,7 +13,7 @@ from symbackprop.proofread.written.layout import Layout, Quantity
 from symbackprop.proofread.written.lexicon import EACH, Adjoint, Key, Lexicon, Split
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name, Node, Times
-from symbackprop.proofread.written.values import UnfitError, Value
+from symbackprop.proofread.written.values import MOVES, UnfitError, Value
 from symbackprop.shapes import is_matrix
 
 
@@ -179,9 +179,11 @@ class Quantities:
             return []
         if self.world is not getattr(self.world, "world", self.world):
             quantity = self.node_like(key)  # it may be the one that was moved
-            if quantity is not None and quantity.node in self.world.fixed:
+            if quantity is not None and quantity.node in self.world.given:
+                moves = (MOVES,) if self.world.is_moved(quantity.node) else ()
                 array = np.asarray(self.world.values[quantity.node], float)
-                return [Value(array.T if quantity.is_transposed else array)]
+                array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in moves], 1, 1)
+                return [Value(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, moves)]
         inner = self.beside(letters=definition.letters)
         inner.opening = (*self.opening, key)
         if definition.example is not None:
@@ -199,10 +201,12 @@ class Quantities:
 
     def of_examples(self, value: Value, index: str) -> Value:
         """What is said of each example i as the matrix of all examples."""
-        if value.indices != (index,) or 1 not in value.shape or value.is_slope:
+        others = tuple(k for k in value.indices if k == MOVES)
+        if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_slope:
             raise UnfitError("the index of a definition does not stand in it")
-        rows = value.array.reshape(value.array.shape[0], -1)
-        return Value(rows.T if self.example_axis() else rows, (), False, value.notes)
+        array = value.with_indices((*others, index))
+        rows = array.reshape(*array.shape[: len(others) + 1], -1)
+        return Value(np.swapaxes(rows, -1, -2) if self.example_axis() else rows, others, False, value.notes)
 
     def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
         cache = self.world.__dict__.setdefault("_meanings", {}).setdefault((id(self.lexicon), self.layout), {})
@@ -219,11 +223,12 @@ class Quantities:
             raise UnreadableError("a softmax of one class says nothing")
         if array is None:
             array = self.world.sizes[node] if node in self.world.sizes else self.world.values[node]
+        moves = (MOVES,) if self.world.is_moved(node) else ()
         if not is_matrix(node):
             scale = self.lexicon.cost_scale if node == self.world.network.cost.symbol else 1.0
-            return Value(scale * np.asarray(array, float).reshape(1, 1))
+            return Value(scale * np.asarray(array, float).reshape(*[-1 for _ in moves], 1, 1), moves)
         array = np.asarray(array, float)
-        value = Value(array.T if self.is_transposed(node) else array)
+        value = Value(np.swapaxes(array, -1, -2) if self.is_transposed(node) else array, moves)
         if self.example is None or not self.has_examples(node):
             return value
         return values.line(value, self.example, self.example_axis())
@@ -250,7 +255,8 @@ def raised(base: Value, exponent: Value, entrywise: bool) -> Value:
 
 def _assembled(value: Value, formal: tuple[str, ...]) -> Value:
     """z_j of every j as a matrix: free indices become rows and columns."""
-    if not value.is_number or set(value.indices) != set(formal):
+    others = tuple(k for k in value.indices if k == MOVES)
+    if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
         raise UnfitError("the indices of a definition do not stand in it")
-    array = value.with_indices(formal)[..., 0, 0]
-    return Value(array.reshape(-1, 1) if array.ndim == 1 else array)
+    array = value.with_indices((*others, *formal))[..., 0, 0]
+    return Value(array[..., None] if len(formal) == 1 else array, others)

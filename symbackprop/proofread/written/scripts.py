@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from symbackprop.proofread.written.macros import UnreadableError
+from symbackprop.proofread.written.ranges import has_range, range_of
 from symbackprop.proofread.written.tree import (
     Differential,
     Entry,
@@ -119,32 +120,17 @@ def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
     return None
 
 
-_COLON = Name(base=":")
-
-
-def _range(part: Node) -> tuple[Node | None, Node | None]:
-    """The ends of H:2H, of `:` and of k."""
-    if part == _COLON:
-        return None, None
-    if not isinstance(part, Times) or part.factors.count(_COLON) != 1:
-        raise UnreadableError(f"the range {part.source} is not read")
-    at = part.factors.index(_COLON)
-    first, last = (_product(factors) for factors in (part.factors[:at], part.factors[at + 1 :]))
-    return first, last
-
-
-def _product(factors: tuple[Node, ...]) -> Node | None:
-    return None if not factors else factors[0] if len(factors) == 1 else Times(sign="", factors=factors)
-
-
-def subscripted(base: Node, items: list[Node]) -> Node:
+def subscripted(base: Node, items: list[Node]) -> Node:  # noqa: PLR0911 — one for each kind of base
     """A base with what stands below it."""
     parts = tuple(part for item in items for part in _parts(item))
     condition = _condition(base, parts)
     if condition is not None:
         return Indicator(condition=condition)
-    if any(isinstance(item, Times) and _COLON in item.factors for item in items):
-        return Part(base=base, ranges=tuple(_range(item) for item in items))
+    if any(map(has_range, items)):
+        return Part(base=base, ranges=tuple(range_of(item) for item in items))
+    is_zeros = isinstance(base, Number) and base.value == 0 and any(isinstance(item, Times) for item in items)
+    if is_zeros:
+        return Times(sign="", factors=(base, Name(base="ones", below=tuple(map(_mark, items)))))
     if isinstance(base, Name):
         return replace(base, below=(*base.below, *map(_mark, parts)), source="")
     if isinstance(base, Primed):

@@ -15,7 +15,7 @@ from symbackprop.proofread.written.macros import (
     macros_of,
 )
 from symbackprop.proofread.written.token import Token
-from symbackprop.proofread.written.vocabulary import CASES, GREEK, MATRICES, LETTERS, NAMES, PROSE, ROWS, TOKENS
+from symbackprop.proofread.written.vocabulary import CASES, GREEK, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
 
 __all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnreadableError", "closing", "macros_of"]
 

@@ -12,6 +12,9 @@ import numpy as np
 CLOSE = 1e-8  # relative to the largest entry; slopes are right to about 1e-11
 
 
+MOVES = "moves"  # an index over the places to which a quantity is moved, to find a slope
+
+
 class UnfitError(Exception):
     """Shapes that do not fit."""
 
@@ -136,10 +139,8 @@ def contracted(one: Value, other: Value) -> Value:
         if not number.is_slope and number.is_number and slope.shape[:2] != (1, 1):
             grown = number.with_indices(indices)[..., None, None]
             return Value(grown * slope.with_indices(indices), indices, True, notes)
-    if not (one.is_slope and other.is_slope) and one.shape[-2:] != other.shape[:2]:
+    if not other.is_slope or (not one.is_slope and one.shape != other.shape[:2]):
         return _linear(one, other, indices)
-    if not other.is_slope:
-        raise UnfitError("a matrix stands behind ∂A/∂B")
     if one.shape[-2:] != other.shape[:2]:
         raise UnfitError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
     subscripts = "...mnab,...abpq->...mnpq" if one.is_slope else "...ab,...abpq->...pq"
@@ -226,17 +227,34 @@ def part(value: Value, ranges: tuple[tuple[int | None, int | None], ...]) -> Val
 def blocks(rows: list[list[Value]]) -> Value:
     """Matrices side by side and one below the other; of ∂A/∂B the A."""
     every = [value for row in rows for value in row]
+    slope = next((value for value in every if value.is_slope), None)
+    if slope is not None:
+        rows = [[_zero_slope(value, slope) for value in row] for row in rows]
+        every = [value for row in rows for value in row]
     if len({value.is_slope for value in every}) > 1:
         raise UnfitError("∂A/∂B of matrices and a matrix stand side by side")
     indices = _union(*every)
     axis = -4 if every[0].is_slope else -2
+    lead = np.broadcast_shapes(*(value.with_indices(indices).shape[: len(indices)] for value in every))
+
+    def grown(value: Value) -> Any:
+        array = value.with_indices(indices)
+        return np.broadcast_to(array, (*lead, *array.shape[len(indices) :]))
+
     try:
-        lines = [np.concatenate([value.with_indices(indices) for value in row], axis + 1) for row in rows]
+        lines = [np.concatenate([grown(value) for value in row], axis + 1) for row in rows]
         array = np.concatenate(lines, axis)
     except ValueError:
         shapes = " and ".join(dict.fromkeys(map(shape_text, every)))
         raise UnfitError(f"{shapes} do not fit beside each other") from None
     return Value(array, indices, every[0].is_slope, _notes(*every))
+
+
+def _zero_slope(value: Value, slope: Value) -> Value:
+    """Zeros beside a ∂A/∂B are one too."""
+    if value.is_slope or np.any(value.array):
+        return value
+    return Value(np.zeros((*value.shape, *slope.shape[2:])), (), True, value.notes)
 
 
 def _at(value: Value, axis: int, place: str | int | None) -> Value:

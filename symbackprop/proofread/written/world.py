@@ -58,12 +58,15 @@ class World:
         with np.errstate(all="ignore"):
             return self.evaluation.value(expression, values, IN_FLOATS)
 
-    def moved(self, node: Any, array: Any, held: frozenset[Any] = frozenset()) -> "Moved":
-        """The world in which a quantity has another value, and all that is computed from it but what is held."""
-        key = node, np.asarray(array, float).tobytes(), held
+    def moved(self, node: Any, arrays: Any, held: frozenset[Any] = frozenset()) -> "Moved":
+        """The world in which a quantity has other values, and all that is computed from it but what is held."""
+        key = node, arrays.tobytes(), held
         if key not in self.known_moves:
-            self.known_moves[key] = Moved(self, {**{other: self.values[other] for other in held}, node: array})
+            self.known_moves[key] = Moved(self, node, arrays, held)
         return self.known_moves[key]
+
+    def is_moved(self, _: Any) -> bool:
+        return False
 
     @cached_property
     def formulas(self) -> dict[Any, tuple[Any, frozenset[Any]]]:
@@ -117,50 +120,52 @@ class Worlds:
 class _Computed(dict[Any, Any]):
     """The values of named quantities, of which those that change are computed when they are asked for."""
 
-    def __init__(self, world: World, fixed: Mapping[Any, Any]):
+    def __init__(self, world: World, node: Any, arrays: Any, held: Mapping[Any, Any]):
         super().__init__(world.given)
         self.world = world
-        self.rest: list[Any] = []  # formulas that change, in their order
-        changed = set(fixed)
+        self.changed = {node}
+        self.rest: list[Any] = []  # what changes, in its order
         for symbol, (_, nodes) in world.formulas.items():
-            if symbol in fixed:
+            if symbol in held or symbol == node:
                 continue
-            if changed.isdisjoint(nodes):
+            if self.changed.isdisjoint(nodes):
                 self[symbol] = world.values[symbol]
             else:
-                changed.add(symbol)
+                self.changed.add(symbol)
                 self.rest.append(symbol)
-        self.update(fixed)
+        self.update(held)
+        self.each = [{**self, node: array} for array in arrays] if self.rest else []
+        self[node] = arrays
 
     def __contains__(self, node: object) -> bool:
         return super().__contains__(node) or node in self.world.formulas
 
     def __missing__(self, node: Any) -> Any:
-        known: dict[Any, Any] = dict(self)
         while self.rest and not super().__contains__(node):
             symbol = self.rest.pop(0)
-            self[symbol] = known[symbol] = self.world._value(self.world.formulas[symbol][0], known)
+            formula = self.world.formulas[symbol][0]
+            for values in self.each:
+                values[symbol] = self.world._value(formula, values)
+            self[symbol] = np.stack([np.asarray(values[symbol], float) for values in self.each])
         if not super().__contains__(node):
             raise KeyError(node)
         return self[node]
 
 
 class Moved:
-    """A world with some quantities at other values."""
+    """A world with a quantity at many other values at once: what changes has a first axis for them."""
 
-    def __init__(self, world: World, fixed: Mapping[Any, Any]):
+    def __init__(self, world: World, node: Any, arrays: Any, held: frozenset[Any]):
         self.world = world
-        self.fixed = dict(fixed)
+        self.given = held | {node}
         self.network, self.extent, self.sizes = world.network, world.extent, world.sizes
         self.examples = world.examples
         self.saying_nothing = world.saying_nothing
+        self.values = _Computed(world, node, arrays, {other: world.values[other] for other in held})
 
-    @cached_property
-    def values(self) -> "_Computed":
-        return _Computed(self.world, self.fixed)
-
-    def moved(self, node: Any, array: Any) -> "Moved":
-        return Moved(self.world, {**self.fixed, node: array})
+    def is_moved(self, node: Any) -> bool:
+        """Whether it has a value for each move."""
+        return node in self.values.changed
 
 
 _BACKWARDS: dict[int, tuple[Network, Backward]] = {}
