@@ -1,9 +1,20 @@
 """Derivations as people write them, each right, with one planted mistake for its wrong twin."""
 
-from tests.derivations import classification, columns, numpy_lines, penalties, published, recurrent, rows, sums, vectors
+from tests.derivations import (
+    classification,
+    columns,
+    numpy_lines,
+    penalties,
+    published,
+    recurrent,
+    rows,
+    sums,
+    units,
+    vectors,
+)
 from tests.derivations.case import KINDS, Case
 
-MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published)
+MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units)
 CASES = [case for module in MODULES for case in module.CASES]
 
 __all__ = ["CASES", "KINDS", "Case"]

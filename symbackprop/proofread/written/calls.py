@@ -88,7 +88,7 @@ def call(meaning: Any, node: Call) -> list[Value]:
     for argument, plain in zip(meaning.values(node.arguments[0]), _unmoved(meaning, node.arguments[0]), strict=False):
         if argument.is_slope:
             raise UnfitError("a function of ∂A/∂B")
-        for f in functions_of(meaning, function, plain):
+        for f in functions_of(meaning, function, plain, order):
             found.append(f(argument, order))
     return found
 
@@ -133,13 +133,13 @@ def _is_of_inputs(meaning: Any, function: Name, arguments: Sequence[Node]) -> bo
 Function = Callable[[Value, int], Value]
 
 
-def functions_of(meaning: Any, name: Name, argument: Value) -> list[Function]:
+def functions_of(meaning: Any, name: Name, argument: Value, order: int = 0) -> list[Function]:
     """What a function's name can stand for, where it is given such an argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in meaning.lexicon.functions:
         return [_of_document(meaning, base)]
-    applied_there = _applied_by_network(meaning, argument)
+    applied_there = [kind for kind in _applied_by_network(meaning, argument) if not order or isinstance(kind, str)]
     activations = activations_of(meaning.world.network)
     if base in ROWS and base not in GENERIC:
         return [_row(ROWS[base])]

@@ -153,6 +153,12 @@ def _right(session: Session, rank: int, line: Line, judgments: list[Judgment], n
     if session.way.error_scale != 1 and session.is_error_line(rank):
         verdict = LineVerdict.CONVENTION
         notes = (*notes, f"errors are stated {session.factor_words(session.way.error_scale)}")
+    if rank in session.odd_scales:
+        verdict = LineVerdict.CONVENTION
+        words = session.factor_words(session.odd_scales[rank]) or f"up to the factor {session.odd_scales[rank]:.6g}"
+        notes = (*notes, f"as a ∂J/∂v it is right {words}, and no gradient says that this is meant")
+    if session.is_another(rank):
+        notes = (*notes, "the network has another quantity of this name: it is read as the document's own")
     if session.is_gradient_line(rank) and session.is_turned_for_gradients_alone:
         verdict = LineVerdict.CONVENTION
         notes = (*notes, "right in transposed layout")

@@ -28,6 +28,7 @@ class Definitions:
     definitions: dict[int, Key]
     functions: set[int]
     layered: set[int]
+    odd_scales: dict[int, float]
     meaning: Callable[..., Any]
     judge: Callable[..., Any]
     is_cost: Callable[[Node], bool]
@@ -75,9 +76,9 @@ class Definitions:
         free = self._free_letters(body)
         named = (s for s in splits if self.lexicon.is_named(s.key) and self._letters_of(s) <= free)
         known = next(named, None)
-        if prefix and any(s.key in self.lexicon.known and self._is_parameter(s.key) for s in splits):
+        if prefix and any(self.lexicon.symbol(s.key) in self.worlds.network.parameters for s in splits):
             return
-        if not prefix and known is not None and not (self.way.document_first and not self._is_argument(known.key)):
+        if not prefix and known is not None and not (self.way.document_first and self._may_be_another(known.key)):
             return
         if not prefix and self._define_layers(rank, name, body):
             return
@@ -136,6 +137,33 @@ class Definitions:
         return (
             key in self.lexicon.known and str(getattr(self.lexicon.known[key], "name", "")) in self.worlds.network.roles
         )
+
+    def _may_be_another(self, key: Key) -> bool:
+        """Whether the document may mean something else by a name of the network: not by that of a matrix that is
+        given, or of the cost."""
+        return not self._is_argument(key) and self.lexicon.known.get(key) != self.worlds.network.cost.symbol
+
+    def is_another(self, rank: int) -> bool:
+        """Whether a line says that a quantity of the network is something else than it is there."""
+        sides = equalities(self.document[rank])
+        meaning = self.meaning(self.way.extent, 0)
+        is_definition = rank in self.definitions or rank in self.layered
+        if not is_definition or not self.way.document_first or meaning is None or not isinstance(sides[0], Name):
+            return False
+        try:
+            said = meaning.values(sides[1])
+        except (UnfitError, UnreadableError):
+            return False
+        for split in self.lexicon.splits(sides[0], {}):
+            names = (split.key, (split.key[0].swapcase(), *split.key[1:]))
+            known = next((self.lexicon.known[key] for key in names if key in self.lexicon.known), None)
+            if known is not None and self._letters_of(split) <= self._free_letters(sides[1]):
+                try:
+                    ours = meaning.with_scripts(meaning.oriented(known), split)
+                except (UnfitError, UnreadableError):
+                    return False
+                return not any(values.same(one, other) for one in ours for other in said)
+        return False
 
     def _another_cost(self, rank: int) -> bool:
         """Whether another statement is about the cost by the network's own name."""
@@ -240,6 +268,8 @@ class Definitions:
     def _choose_adjoints(self) -> None:
         """For each δ that the document defines: is it ∂J/∂z, or what the document says?"""
         scales: dict[float, None] = {}  # of those before
+        self.odd_scales.clear()
+        meant: dict[int, float] = {}
         for rank, key in list(self.definitions.items()):
             standard = self._standard(key)
             if standard is None:
@@ -256,7 +286,18 @@ class Definitions:
                 wrong = sum(self.judge(k).holds is not True for k in users)
                 own = self.judge(rank).holds is False if candidate is not None else self._is_odd(rank, ratio)
                 costs.append((wrong + bool(own), order, candidate))
-            self._set(key, min(costs, key=lambda item: item[:2])[2])
+            chosen = min(costs, key=lambda item: item[:2])[2]
+            self._set(key, chosen)
+            if chosen is None and ratio is not None and not np.isclose(ratio, 1.0):
+                (meant if users or self._is_said_with_slope(rank) else self.odd_scales)[rank] = ratio
+        for rank, ratio in list(self.odd_scales.items()):
+            if any(np.isclose(ratio, other) for other in meant.values()):
+                del self.odd_scales[rank]
+
+    def _is_said_with_slope(self, rank: int) -> bool:
+        """Whether a definition says which multiple of a ∂J/∂v it is."""
+        parts = [part for side in equalities(self.document[rank])[1:] for part in walk(side)]
+        return any(isinstance(part, tree.Partial) and self.is_cost(part.of) for part in parts)
 
     def find_errors(self) -> None:
         """Names that the document defines wrongly, and means as a ∂J/∂v: what else is said shows of which v."""

@@ -56,6 +56,7 @@ class Session(Definitions, Holding, Subjects):
         self.definitions: dict[int, Key] = {}
         self.functions: set[int] = set()
         self.layered: set[int] = set()  # definitions for every layer
+        self.odd_scales: dict[int, float] = {}  # of each δ that is a multiple of ∂J/∂z, and is not used
         self.meanings: dict[Any, Meaning] = {}
         self.judged: dict[Any, list[Judgment]] = {}
         self.held: frozenset[Any] = frozenset()  # quantities that do not change where something is derived
@@ -250,7 +251,9 @@ class Session(Definitions, Holding, Subjects):
                 return other
         return first
 
-    def _once(self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]) -> Judgment:
+    def _once(  # noqa: PLR0911 — one for each reason
+        self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]
+    ) -> Judgment:
         try:
             one, other = self.both(extent, point, left, right, letters)
         except UnknownNameError as error:
@@ -266,6 +269,8 @@ class Session(Definitions, Holding, Subjects):
         for a in one:
             for b in other:
                 notes = equal_notes(a, b)
+                if notes is not None and extent != ALL and _is_empty(a, right):
+                    return Judgment(None, reason="for one example both sides are 0, which says nothing")
                 if notes is not None:
                     return Judgment(True, extent, a.notes | b.notes | notes, letters=dict(letters))
         return difference(one[0], other, letters)
@@ -316,6 +321,11 @@ class Session(Definitions, Holding, Subjects):
             ):
                 return True
         return False
+
+
+def _is_empty(value: Value, right: Node) -> bool:
+    """Whether both sides are 0 where one does not say so: with one example, its distance to the mean is 0."""
+    return not np.any(np.abs(value.array) > 1e-12) and not isinstance(right, tree.Number)
 
 
 def _is_elementwise(call: tree.Call) -> bool:

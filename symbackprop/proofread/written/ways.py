@@ -104,6 +104,8 @@ def _cost(session: Session, limit: float) -> float:
         if not equalities(written) or session.is_range(written):
             continue
         judgment = session.judge(rank)
+        if judgment.holds and session.is_another(rank):
+            total += 2.05  # it may as well be a mistake
         if judgment.holds is not True:
             if total > limit:
                 break
