@@ -1,6 +1,7 @@
 """Derivations that people wrote: which lines are right, where they go wrong, what the mistake is."""
 
 import json
+import random
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import symbackprop as sb
 from symbackprop import cli
 from tests.derivations import CASES
+from tests.zoo import ZOO
 
 HOME = Path(__file__).with_name("data") / "home_derivation.md"
 WORDS = {
@@ -19,7 +21,9 @@ WORDS = {
     "product": "product|transpose",
     "function": "function|sign",
 }
-FAST = [case for case in CASES if case.name in {"hours-and-scores", "relu-by-hand", "planar-data", "columns-over-time"}]
+FAST_NAMES = {"hours-and-scores", "relu-by-hand", "planar-data", "columns-over-time", "mean-and-variance-of-a-batch"}
+FAST = [case for case in CASES if case.name in FAST_NAMES | {"layers-by-letters", "score-of-the-own-class"}]
+QUICK = {"ridge", "softmax regression", "batch normalization", "residual layers", "recurrent", "gated linear unit"}
 
 
 def lines_at(check, case):
@@ -85,6 +89,45 @@ def test_corpus():
     assert understood >= 0.95 * lines
     assert found >= 0.95 * count
     assert named >= 0.8 * count
+
+
+def changed(text, line, rng):
+    """The document with the last side of a line turned, or doubled."""
+    source = text[line.start : line.end]
+    at = [m.start() for m in re.finditer(r"(?<![:<>!+*/-])=(?!=)", source) if is_outside(source[: m.start()])]
+    if not at:
+        return None
+    side = source[at[-1] + 1 :].rstrip(" .,\n")
+    factor = rng.choice(["-", "2 * " if line.source.isascii() and "\\" not in line.source else "2"])
+    return text[: line.start] + source[: at[-1] + 1] + f" {factor} ({side})" + text[line.end :]
+
+
+def is_outside(before):
+    return all(before.count(left) == before.count(right) for left, right in ("()", "{}"))
+
+
+@pytest.mark.slow
+def test_no_changed_slope_is_right():
+    """Lines about slopes, their sign turned or doubled, one at a time: some line of the document is no longer right."""
+    seed = random.SystemRandom().randrange(10**6)
+    print("seed", seed)
+    rng = random.Random(seed)
+    passed, count = [], 0
+    for case in rng.sample(CASES, 30):
+        network = sb.parse_network(case.network)
+        lines = [
+            line
+            for line in sb.check_derivation(case.text, network).lines
+            if "in numbers" in line.proof and r"\partial" in line.source.partition("=")[0]
+        ]
+        for line in rng.sample(lines, min(2, len(lines))):
+            text = changed(case.text, line, rng)
+            if text is not None:
+                count += 1
+                if sb.check_derivation(text, network).verdict == "right":
+                    passed.append((case.name, line.source))
+    assert passed == []
+    assert count > 15
 
 
 @pytest.mark.parametrize(
@@ -175,6 +218,92 @@ def test_what_is_printed_reads_back():
     check = sb.check_derivation(derivation.to_latex(detail="delta"), sb.home_network())
     assert "wrong" not in verdicts(check)
     assert "right" in verdicts(check)
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ZOO])
+def test_every_network_reads_back(name):
+    """What symbackprop writes about a network is right, and understood, to the last line."""
+    network = sb.parse_network(ZOO[name])
+    check = sb.check_derivation(sb.derive(network).to_markdown(), network)
+    assert [(str(line.verdict), line.source) for line in check.lines if line.verdict != "right"] == []
+    assert len(check.lines) >= 10
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (r"W^{(1)} \leftarrow W^{(1)} - \eta \frac{\partial J}{\partial W^{(1)}}", "right"),
+        (r"W^{(1)} := W^{(1)} - \alpha X^T \delta^{(2)}", "right"),
+        (r"W^{(1)} = W^{(1)} + \eta \frac{\partial J}{\partial W^{(1)}}", "wrong"),
+        (r"W^{(1)}_{new} = W^{(1)}_{old} - \eta \nabla_{W^{(1)}} J", "right"),
+        (r"\Delta W^{(2)} = \eta \frac{\partial J}{\partial W^{(2)}}", "wrong"),
+        (r"\Delta W^{(2)} = -\eta \frac{\partial J}{\partial W^{(2)}}", "right"),
+        (r"W^{(1)} \leftarrow W^{(1)} - \eta X^T X W^{(1)}", "not understood"),
+        (r"W^{(1)} \leftarrow W^{(1)} - \eta\, unknown_q", "not understood"),
+    ],
+)
+def test_steps_go_downhill(line, verdict):
+    net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    check = sb.check_derivation(f"$${line}$$", net)
+    assert verdicts(check) == [verdict]
+    assert ("uphill" in check.lines[0].mistake) == (verdict == "wrong")
+
+
+def test_step_in_code_is_corrected():
+    net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    code = "```python\ndW1 = X.T @ delta2\nW1 += lr * dW1\n```"
+    check = sb.check_derivation(code, net)
+    assert verdicts(check) == ["right", "wrong"]
+    assert check.lines[1].correction == "W1 = W1 - lr * dW1"
+
+
+LETTERS = next(case for case in CASES if case.name == "layers-by-letters")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("z_j = h(a_j)", "z_j = -h(a_j)"),
+        (r"a_j = \sum_i w_{ji} x_i", r"a_j = 2 \sum_i w_{ji} x_i"),
+        (r"\delta_k = y_k - t_k", r"\delta_k = t_k - y_k"),
+        (r"\frac{\partial a_j}{\partial w_{ji}} = x_i", r"\frac{\partial a_j}{\partial w_{ji}} = -x_i"),
+    ],
+)
+def test_slip_is_no_quantity_of_the_documents_own(old, new):
+    network = sb.parse_network(LETTERS.network)
+    assert old in LETTERS.text
+    assert sb.check_derivation(LETTERS.text, network).verdict == "right"
+    assert sb.check_derivation(LETTERS.text.replace(old, new), network).verdict == "wrong"
+
+
+def test_error_with_a_factor_that_nothing_uses_is_no_definition():
+    net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    check = sb.check_derivation(r"$$\delta^{(3)} = 2 (\hat{y} - y) \odot f'(z^{(3)})$$", net)
+    assert verdicts(check) == ["convention"]
+    assert "factor 2" in check.lines[0].notes[0]
+
+
+def test_nothing_is_held_without_need():
+    """A path that is left out is a mistake: W1 is used at each step."""
+    network = sb.parse_network(next(case for case in CASES if case.name == "what-comes-through-each-step").network)
+    text = (
+        r"$$\frac{\partial L}{\partial W_{hh}} = \frac{\partial L}{\partial h_3} \frac{\partial h_3}{\partial W_{hh}}$$"
+    )
+    assert sb.check_derivation(text, network).verdict == "wrong"
+    right = r"$$\frac{\partial L}{\partial W_{hh}} = \sum_t \frac{\partial L}{\partial h_t} \frac{\partial h_t}{\partial W_{hh}}$$"
+    check = sb.check_derivation(right, network)
+    assert check.verdict == "right"
+    assert any("held" in note for note in check.lines[0].notes)
+
+
+def test_one_column_is_one_example():
+    network = sb.parse_network(
+        "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nb: parameter(K, 1)\n"
+        "p = softmax(W @ x + b, axis=0)\nJ = -sum(y * log(p))"
+    )
+    assert network.examples[0] == 1
+    text = r"$$\frac{\partial J}{\partial W} = (p - y) x^T$$ $$\frac{\partial J}{\partial b} = y - p$$"
+    assert verdicts(sb.check_derivation(text, network)) == ["right", "wrong"]
 
 
 def test_wrong_beyond_single_changes_is_corrected_by_the_derivation_of_the_network():

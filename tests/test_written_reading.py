@@ -19,10 +19,12 @@ from symbackprop.proofread.written.tree import (
     Group,
     Indicator,
     Mark,
+    Matrix,
     Name,
     Norm,
     Number,
     Over,
+    Part,
     Partial,
     Plus,
     Power,
@@ -34,6 +36,7 @@ from symbackprop.proofread.written.tree import (
     number,
 )
 from symbackprop.proofread.written.unparse import written
+from symbackprop.proofread.written.versions import tell_apart
 
 
 def rows(text, start=0):
@@ -268,3 +271,69 @@ def test_what_was_changed_is_written_anew():
     (_, line) = parse_numpy("dW = X.T  @ (y-z)")
     swapped = mapped(line, lambda part: part.base if isinstance(part, Transposed) else part)
     assert written(swapped, "numpy") == "X @ (y-z)"
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (r"||x||^2 = 1", r"\|x\|^2 = 1"),
+        (r"a .* b = 1", r"a \odot b = 1"),
+        (r"J(W; x) = 1", r"J(W, x) = 1"),
+        (r"a = f(x))", r"a = f(x)"),
+        (r"\Sigma dZ = 1", r"\sum dZ = 1"),
+        (r"a = b \in \mathbb{R}^{N \times D}", r"a = b"),
+        (r"a = b \quad \in \mathbb{R}^{N}", r"a = b"),
+        (r"a = \sum_i -x_i", r"a = \sum_i {-x_i}"),
+    ],
+)
+def test_habits(text, same):
+    assert str(rows(text)) == str(rows(same))
+
+
+def test_sigma_is_a_name_where_the_network_has_it():
+    text = r"\Sigma x = 1"
+    tokens = Lexer(text, {}, {"Sigma"}).tokens(0, len(text))
+    assert [token.value for token in tokens][:2] == ["Sigma", "x"]
+
+
+def test_parts_and_blocks():
+    ((_, (left, right), _),) = rows(r"z_{:,\,H:2 H} = \begin{bmatrix} A & B \\ C & D \end{bmatrix}")
+    assert left == Part(
+        base=Name(base="z"),
+        ranges=((None, None), (Name(base="H"), Times(sign="", factors=(number(2), Name(base="H"))))),
+    )
+    assert right == Matrix(rows=((Name(base="A"), Name(base="B")), (Name(base="C"), Name(base="D"))))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("dW += lam * W", "dW = dW + lam * W"),
+        ("p[range(N), y] -= 1", "p = p - 1 * y"),
+        ("p[np.arange(N), y] -= 1", "p = p - 1 * y"),
+        ("dz[z <= 0] = 0", "dz = dz * (z > 0)"),
+        ("q = p.copy()", "q = p"),
+    ],
+)
+def test_code_that_changes_a_name(text, same):
+    assert parse_numpy(text) == parse_numpy(same)
+
+
+@pytest.mark.parametrize("text", ["p[range(N), y] *= 2", "p[0, y] -= 1", "p[z > 0] = 1", "a = 0 < b < 1"])
+def test_changes_that_are_not_read(text):
+    with pytest.raises(UnreadableError):
+        parse_numpy(text)
+
+
+def test_a_name_that_is_changed_is_told_apart():
+    statements = [Assigned(parse_numpy(line)) for line in ("d = a", "e = d", "d = d / n", "f = d")]
+    tell_apart(statements)
+    first, used, changed, last = (statement.sides for statement in statements)
+    assert first[0] == used[1] != last[1]
+    assert first[0] == changed[1].above
+    assert changed[0] == last[1] == Name(base="d")
+
+
+class Assigned:
+    def __init__(self, sides):
+        self.sides = sides

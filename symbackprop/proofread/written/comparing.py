@@ -55,6 +55,7 @@ def _slope_like(slope: Value, plain: Value) -> frozenset[str] | None:
 
 def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> Judgment:
     """What is wrong about a side, in numbers."""
+    one, others = _comparable(one, others)
     other = others[0]
     judgment = Judgment(False, letters=dict(letters))
     for candidate in others:
@@ -86,6 +87,30 @@ def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> J
         f"at a random point, an entry of the left side is {a[worst]:.6g} and of the right side {b[worst]:.6g}"
     )
     return judgment
+
+
+def _comparable(one: Value, others: list[Value]) -> tuple[Value, list[Value]]:
+    """∂a/∂z of what is computed entry by entry as its slopes; what is equal for each k without that index."""
+    other = others[0]
+    if one.is_slope and not other.is_slope and (slopes := _entry_by_entry(one)) is not None:
+        one = slopes
+    extra = [k for k in one.indices if k not in other.indices]
+    if extra and not set(other.indices) - set(one.indices) and one.shape == other.shape:
+        kept = tuple(k for k in one.indices if k in other.indices)
+        array = one.with_indices((*extra, *kept))
+        first = array[(0,) * len(extra)]
+        if values.close(array, np.broadcast_to(first, array.shape)):
+            one = Value(first, kept, one.is_slope, one.notes)
+    return one, others
+
+
+def _entry_by_entry(slope: Value) -> Value | None:
+    a, b = slope.shape[:2], slope.shape[2:]
+    if slope.indices or a != b:
+        return None
+    flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
+    is_diagonal = values.close(np.diag(np.diag(flat)), flat)
+    return Value(np.diag(flat).reshape(a), (), False, slope.notes) if is_diagonal else None
 
 
 def _has_layout(one: Value, other: Value) -> bool:

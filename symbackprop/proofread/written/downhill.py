@@ -1,9 +1,11 @@
 """Whether a step of gradient descent, as a document writes it, goes downhill."""
 
+import math
 from typing import Any
 
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.comparing import Judgment
+from symbackprop.proofread.written.definitions import POINTS
 from symbackprop.proofread.written.layout import UnknownNameError
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name, Node, Plus, walk
@@ -33,7 +35,7 @@ def _judged(session: Any, name: Name, change: Node) -> Judgment:
         judgment
         for extent in dict.fromkeys((session.way.extent, UNITS, ONE_EXAMPLE))
         for choice in choices
-        if (judgment := _multiple(session.meaning(extent, 0, choice), change, gradient, extent)) is not None
+        if (judgment := _at_points(session, extent, choice, change, gradient)) is not None
     ]
     decided = [judgment for judgment in found if judgment.holds is not None]
     known = decided or found
@@ -41,31 +43,37 @@ def _judged(session: Any, name: Name, change: Node) -> Judgment:
     return known[0] if known else Judgment(None, reason=reason)
 
 
-def _multiple(meaning: Any, change: Node, gradient: Node, extent: str) -> Judgment | None:
-    """The change against the gradient; rates are any positive numbers."""
-    if meaning is None:
+def _at_points(session: Any, extent: str, letters: Any, change: Node, gradient: Node) -> Judgment | None:
+    """Whether the change is the same multiple of the gradient at each point."""
+    ratios = [_ratio(session.meaning(extent, point, letters), change, gradient) for point in range(POINTS)]
+    if any(math.isnan(ratio) for ratio in ratios):
         return None
+    if ratios[0] == 0 or not math.isclose(ratios[0], ratios[1], rel_tol=1e-6):
+        return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
+    return Judgment(ratios[0] < 0, extent, reason="" if ratios[0] < 0 else _UPHILL)
+
+
+def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
+    """The change over the gradient, with any positive rates; 0 if it is no multiple, NaN if that is not known."""
+    if meaning is None:
+        return math.nan
     lexicon = meaning.lexicon
     names = {(part.base, "", "") for part in walk(change) if isinstance(part, Name) and part.base in _RATES}
-    unknown = {key for key in names if lexicon.symbol(key) is None and key not in lexicon.definitions}
-    rates = dict.fromkeys(unknown, scalar(_RATE))
+    rates = {key: scalar(_RATE) for key in names if key not in lexicon.known and key not in lexicon.definitions}
     for _ in range(4):
         try:
             wanted = meaning.values(gradient)
             found = (meaning.beside(dummies=rates) if rates else meaning).values(change)
         except UnknownNameError as error:
             if error.name.above or error.name.below or error.name in walk(gradient):
-                return None
-            rates[(error.name.base, "", "")] = scalar(_RATE)
+                return math.nan
+            rates[error.name.base, "", ""] = scalar(_RATE)
             continue
         except (UnfitError, UnreadableError):
-            return None
+            return math.nan
         ratios = [values.ratio(one, other) for one in found for other in wanted]
-        ratio = next((ratio for ratio in ratios if ratio is not None), None)
-        if ratio is None:
-            return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
-        return Judgment(ratio < 0, extent, reason="" if ratio < 0 else _UPHILL)
-    return None
+        return next((ratio for ratio in ratios if ratio is not None), 0.0)
+    return math.nan
 
 
 def corrected(update: Update, style: str) -> str:

@@ -33,7 +33,24 @@ class Written:
     names: frozenset[Name] = field(default_factory=frozenset)
 
 
-_WORDS = ("net", "out", "loss", "cost", "err", "MSE", "CE", "relu", "ReLU", "softmax", "sigmoid", "tanh", "exp", "log")
+_WORDS = (
+    "net",
+    "out",
+    "loss",
+    "cost",
+    "err",
+    "MSE",
+    "CE",
+    "relu",
+    "ReLU",
+    "softmax",
+    "sigmoid",
+    "tanh",
+    "exp",
+    "log",
+    "new",
+    "old",
+)
 
 
 def read_statements(document: Document, names: Collection[str] = (), parameters: Collection[str] = ()) -> list[Written]:

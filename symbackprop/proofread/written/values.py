@@ -95,7 +95,7 @@ def shape_text(value: Value) -> str:
 def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
     """The Hadamard product; strict without broadcasting."""
     if one.is_slope or other.is_slope:
-        return contracted(one if strict else _spread(one, other), other)
+        return contracted(one, other) if strict else contracted(*_spread(one, other))
     if one.shape != other.shape and not one.is_number and not other.is_number:
         pair = {one.shape, other.shape}
         lines = [s for s in pair if 1 in s]
@@ -106,12 +106,17 @@ def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
     return Value(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
 
 
-def _spread(one: Value, slope: Value) -> Value:
-    """A row or a column before ∂A/∂B, in the shape of A."""
-    if one.is_slope or not slope.is_slope or one.is_number or 1 not in one.shape:
-        return one
-    shape = tuple(np.broadcast_shapes(one.shape, slope.shape[:2])) if _fits(one.shape, slope.shape[:2]) else one.shape
-    return replace(one, array=np.broadcast_to(one.array, (*one.array.shape[:-2], *shape)))
+def _spread(one: Value, slope: Value) -> tuple[Value, Value]:
+    """A row or a column before ∂A/∂B, in the shape of A; and the ∂a/∂B of a row or a column, in that of a matrix."""
+    if one.is_slope or not slope.is_slope or one.is_number:
+        return one, slope
+    a = slope.shape[:2]
+    if _fits(one.shape, a):
+        return replace(one, array=np.broadcast_to(one.array, (*one.array.shape[:-2], *a))), slope
+    if _fits(a, one.shape):
+        lead = slope.array.shape[: len(slope.indices)]
+        return one, replace(slope, array=np.broadcast_to(slope.array, (*lead, *one.shape, *slope.shape[2:])))
+    return one, slope
 
 
 def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
