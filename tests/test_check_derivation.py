@@ -111,7 +111,7 @@ def test_no_changed_slope_is_right():
     """Lines about slopes, their sign turned or doubled, one at a time: some line of the document is no longer right."""
     seed = random.SystemRandom().randrange(10**6)
     print("seed", seed)
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 — no secret
     passed, count = [], 0
     for case in rng.sample(CASES, 30):
         network = sb.parse_network(case.network)
