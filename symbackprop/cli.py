@@ -331,7 +331,7 @@ def _proofread(args: argparse.Namespace) -> int:
 
 
 def _proofread_document(args: argparse.Namespace) -> int:
-    found = proofread_document(args, sb.home_network() if args.network is None else _read_network(args.network))
+    found = proofread_document(args, None if args.network is None else _read_network(args.network))
     if args.json:
         _write(args, _as_json(found.to_dict()))
     else:

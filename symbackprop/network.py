@@ -187,13 +187,19 @@ class Network:
         """Along which axis the examples stand, and the sizes of the data along it.
 
         It is axis 0, the rows, unless it is the columns alone of which all inputs and targets have as many, and no
-        parameter has; one example may be a column.
+        parameter has; one example may be a column. Each row of a one-hot target is an example anyway, unless its
+        columns fit and its rows do not.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
-        data = self.of_role(INPUT, TARGET, ONE_HOT)
+        data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
         rows, columns = (frozenset(symbol.shape[axis] for symbol in data) for axis in (0, 1))
-        in_rows, in_columns = (len(sizes) == 1 and not sizes & of_parameters for sizes in (rows, columns))
-        return (1, columns) if in_columns and not in_rows else (0, rows)
+        for axis_of_labels in (0, 1):
+            one_hot = frozenset(symbol.shape[axis_of_labels] for symbol in labels)
+            in_rows = len(rows | one_hot) == 1 and not (rows | one_hot) & of_parameters and axis_of_labels == 0
+            in_columns = len(columns | one_hot) == 1 and not (columns | one_hot) & of_parameters
+            if in_rows or in_columns:
+                return (0, rows | one_hot) if in_rows else (1, columns | one_hot)
+        return 0, rows | frozenset(symbol.shape[0] for symbol in labels)
 
     @property
     def dimensions(self) -> tuple[Symbol, ...]:

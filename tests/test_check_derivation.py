@@ -312,3 +312,51 @@ def test_wrong_beyond_single_changes_is_corrected_by_the_derivation_of_the_netwo
     check = sb.check_derivation(text, sb.mlp(["D", "H", "K"], cost="half_squared_error"))
     assert verdicts(check) == ["wrong", "right"]
     assert check.lines[0].correction == r"\frac{\partial J}{\partial W^{(1)}} = X^{\top} \delta^{(2)}"
+
+
+OWN = {
+    "hours-and-scores": "right",
+    "logistic-with-a-matrix": "right",
+    "squared-length-of-the-error": "right",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_network_that_the_document_says(name):
+    case = next(case for case in CASES if case.name == name)
+    check = sb.check_derivation(case.text)
+    assert check.verdict == OWN[name]
+    assert check.notes[0] == "the network is the one that the document says:"
+    assert sb.check_derivation(case.wrong).first_wrong.start <= case.text.index(case.old) + len(case.new)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (r"$$a = \sigma(z)$$", "what the cost is"),
+        (r"$$z = Wx + b$$ $$J = \sum (q(z) - y)^2$$", "nothing says what q is"),
+        (r"$$z^{(l)} = W^{(l)} a^{(l-1)}$$ $$J = \sum (z^{(L)} - y)^2$$", "every layer"),
+        (r"$$z_j = \sum_i w_{ji} x_i$$ $$J = \frac12 \sum_j (z_j - y_j)^2$$", "entry by entry"),
+        ("no formulas", "what the cost is"),
+        (r"$$J = (((x$$", "what the cost is"),
+    ],
+)
+def test_document_that_says_no_network(text, reason):
+    with pytest.raises(sb.SymbackpropError, match=reason):
+        sb.check_derivation(text)
+
+
+def test_command_without_a_network(tmp_path, capsys):
+    notes = tmp_path / "notes.md"
+    notes.write_text(r"$z = Wx + b$, $$J = \frac12 \sum (z - y)^2$$ $$\frac{\partial J}{\partial W} = (z - y) x^T$$")
+    assert cli.main(["proofread", str(notes)]) == 0
+    assert "W: parameter" in capsys.readouterr().out
+    assert cli.main(["proofread", str(HOME)]) == 1
+    assert "a check against the home network" in capsys.readouterr().out
+
+
+def test_quantity_that_the_cost_does_not_need():
+    network = sb.parse_network(
+        "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nz = W @ x\np = sigmoid(W @ x)\nJ = sum((p - y)**2)"
+    )
+    assert verdicts(sb.check_derivation(r"$$z = W x$$", network)) == ["right"]

@@ -316,3 +316,17 @@ def test_sizes_and_penalties_of_numpy_types_are_numbers():
 def test_mlp_takes_a_cost_of_the_users_own():
     net = sb.mlp([2, 3, 1], cost=lambda y, yhat: sb.total(sb.power(y - yhat, 4)))
     assert str(net).endswith("J = sum((y - yhat)**4)")
+
+
+@pytest.mark.parametrize(
+    ("text", "axis"),
+    [
+        ("X: input(N, D)\nY: one_hot(N, K)\nW: parameter(D, K)\nJ = -sum(Y * log(softmax(X @ W)))", 0),
+        ("X: input(D, N)\nY: one_hot(N, K)\nW: parameter(K, D)\nJ = -sum(Y.T * log(softmax(W @ X, axis=0)))", 1),
+        ("X: input(D, N)\nY: one_hot(K, N)\nW: parameter(K, D)\nJ = -sum(Y * log(softmax(W @ X, axis=0)))", 1),
+        ("x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nb: parameter(K, 1)\nJ = sum((W @ x + b - y)**2)", 1),
+        ("x: input(1, D)\ny: target(1, K)\nW: parameter(D, K)\nb: parameter(1, K)\nJ = sum((x @ W + b - y)**2)", 0),
+    ],
+)
+def test_examples_are_rows_or_columns(text, axis):
+    assert sb.parse_network(text).examples[0] == axis

@@ -1,6 +1,7 @@
 """`symbackprop proofread`: its options, and what they mean. SymPy is imported when it runs."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from symbackprop.errors import ArgumentError
 _EPILOG = """\
 A document is read, never run: which lines of a derivation are right, and where it goes wrong.
 
-  symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt; the home network without --network)
+  symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt)
+  symbackprop proofread notes.md                        (the network that its equations say, or else the home network)
   symbackprop proofread notes.md --network net.txt --annotate -o checked.md
 
 Code is run:
@@ -50,13 +52,21 @@ def is_document(args: argparse.Namespace) -> bool:
 
 
 def proofread_document(args: argparse.Namespace, network: Any) -> Any:
-    """The check of the document that the options say."""
+    """The check of the document that the options say; without a network, against the one that the document says."""
+    from symbackprop.home import home_network
     from symbackprop.proofread.written.check import check_derivation
 
     given = [f"--{name}" for name in _OF_CODE if getattr(args, name)] + ["a gradient"] * (args.gradient is not None)
     if given:
         raise ArgumentError(f"{given[0]} is for code, and {args.cost} is a document; leave it out")
-    return check_derivation(Path(args.cost), network, seed=args.seed)
+    try:
+        return check_derivation(Path(args.cost), network, seed=args.seed)
+    except ArgumentError as error:
+        if network is not None:
+            raise
+        found = check_derivation(Path(args.cost), home_network(), seed=args.seed)
+        said = f"{str(error).partition('; give the network')[0]}: this is a check against the home network"
+        return replace(found, notes=(said, *found.notes))
 
 
 _DOCUMENTS = {".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst"}

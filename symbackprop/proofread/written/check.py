@@ -15,26 +15,30 @@ from symbackprop.proofread.written.judge import HELD, Session, is_of_one_unit
 from symbackprop.proofread.written.mistakes import MOST_EDITS, find_mistake
 from symbackprop.proofread.written.numpy_text import parse_numpy
 from symbackprop.proofread.written.ours import derived
+from symbackprop.proofread.written.own_network import own_network
 from symbackprop.proofread.written.products import JUXTAPOSED
-from symbackprop.proofread.written.statements import Written, equalities, read_statements
+from symbackprop.proofread.written.statements import Written, equalities, is_about_slopes, read_statements
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name
 from symbackprop.proofread.written.updates import Update
-from symbackprop.proofread.written.ways import best_session
+from symbackprop.proofread.written.ways import best_session, may_be_of_one_example
 from symbackprop.proofread.written.world import ALL, UNITS
 
 
-def check_derivation(text: "str | os.PathLike[str]", network: Network, *, seed: int = 0) -> DerivationCheck:
+def check_derivation(
+    text: "str | os.PathLike[str]", network: Network | None = None, *, seed: int = 0
+) -> DerivationCheck:
     r"""Proofread a derivation: which of its lines are right, where it goes wrong, and what the mistake is.
 
     Args:
         text: Markdown, LaTeX or lines of NumPy code as text, or the path of an .md, .tex, .ipynb or .txt file. Nothing
             in it is executed.
-        network: what is derived.
+        network: what is derived; without it, what the equations of the document say, if they do.
         seed: of the random points at which formulas are compared.
 
     Raises:
-        ArgumentError: the file cannot be read, or lark is not installed.
+        ArgumentError: the file cannot be read, the document says no network and none is given, or lark is not
+            installed.
 
     >>> import symbackprop as sb
     >>> net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
@@ -42,13 +46,40 @@ def check_derivation(text: "str | os.PathLike[str]", network: Network, *, seed: 
     >>> check.verdict
     <LineVerdict.WRONG: 'wrong'>
     """
-    if not isinstance(network, Network):
+    if network is not None and not isinstance(network, Network):
         raise ArgumentError(f"the network is a {type(network).__name__}; a Network is expected, as of parse_network")
     document = read_document(text)
+    is_own = network is None
+    if network is None:
+        written = read_statements(document)
+        network = own_network(document.text, written, may_be_of_one_example(document, written))
     written = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
     session = best_session(network, document, written, seed)
+    if is_own:
+        _refuse_unlike(session)
     lines = _lines(session)
-    return DerivationCheck(tuple(lines), document.text, tuple(_notes(session, lines)))
+    unread = sum(line.verdict == LineVerdict.NOT_UNDERSTOOD for line in lines)
+    if is_own and unread > len(lines) / 2:
+        raise ArgumentError(
+            f"no network is given, and with the one that was read from the equations of the document,\n"
+            f"{network.to_text()}\n{unread} of {len(lines)} formulas are not understood; give the network, as of "
+            "parse_network"
+        )
+    own = ["the network is the one that the document says:", *network.to_text().splitlines()] if is_own else []
+    return DerivationCheck(tuple(lines), document.text, (*own, *_notes(session, lines)))
+
+
+def _refuse_unlike(session: Session) -> None:
+    """A network that was read from equations must have those: else they were read as others than they are."""
+    for rank, written in enumerate(session.document):
+        sides = equalities(written)
+        is_forward = bool(sides) and isinstance(sides[0], Name) and not any(map(is_about_slopes, sides))
+        if is_forward and not session.is_range(written) and session.judge(rank).holds is False:
+            raise ArgumentError(
+                f"no network is given, and the one that was read from the equations of the document,\n"
+                f"{session.worlds.network.to_text()}\nis not that of {written.source}; give the network, as of "
+                "parse_network"
+            )
 
 
 # lines

@@ -38,7 +38,7 @@ class Definitions:
     def _note_functions(self, written: Written) -> None:
         """Names that stand as functions somewhere: at the left of f(z) = …, and with a prime."""
         sides = equalities(written)
-        head = _function_head(sides[0]) if sides else None
+        head = function_head(sides[0]) if sides else None
         if head is not None and not self._is_in_network(head[0]):
             self.lexicon.called.add(head[0].base)
         for part in (part for side in sides for part in walk(side)):
@@ -60,7 +60,7 @@ class Definitions:
             self._define_name(rank, left.body, body, "d")
         elif isinstance(left, Name):
             self._define_name(rank, left, body, "")
-        elif (parts := _function_head(left)) is not None:
+        elif (parts := function_head(left)) is not None:
             self._define_function(rank, *parts, body)
 
     def _define_name(self, rank: int, name: Name, body: Node, prefix: str) -> None:  # noqa: PLR0911
@@ -396,7 +396,7 @@ class Definitions:
         ) or any(self.lexicon.aliases.get(s.key) in self.worlds.network.parameters for s in self.lexicon.splits(by, {}))
 
 
-def _function_head(left: Node) -> tuple[Name, Name] | None:
+def function_head(left: Node) -> tuple[Name, Name] | None:
     """f(z) on the left of a definition."""
     if isinstance(left, tree.Times) and len(left.factors) == 2 and not left.sign:
         function, group = left.factors

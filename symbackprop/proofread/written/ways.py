@@ -30,7 +30,7 @@ def best_session(network: Network, document: Document, written: Sequence[Written
     """The reading with the fewest lines that are wrong or not understood."""
     worlds = Worlds(network, seed, bool(_CLASS.search(document.text)))
     best: tuple[float, Session] = (float("inf"), Session(worlds, written, Way()))
-    one_example = _may_be_of_one_example(document, written)
+    one_example = may_be_of_one_example(document, written)
     for rank, way in enumerate(_ways(network, written, one_example)):
         if not _can_help(way, best[1]):
             continue
@@ -114,7 +114,7 @@ def _cost(session: Session, limit: float) -> float:
     return total
 
 
-def _may_be_of_one_example(document: Document, written: Sequence[Written]) -> bool:
+def may_be_of_one_example(document: Document, written: Sequence[Written]) -> bool:
     """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
     if _ONE_EXAMPLE.search(document.text):
         return True

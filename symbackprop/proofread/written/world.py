@@ -45,7 +45,8 @@ class World:
     def values(self) -> dict[Any, Any]:
         """Of every quantity and every part of an equation."""
         values: dict[Any, Any] = dict(self.at.values)
-        values[self.network.cost.symbol] = self._value(self.network.cost.expression, values)
+        for equation in (*self.network.equations, self.network.cost):  # also those that the cost does not need
+            values.setdefault(equation.symbol, self._value(equation.expression, values))
         return self.with_terms(values)
 
     def with_terms(self, values: dict[Any, Any]) -> dict[Any, Any]:
