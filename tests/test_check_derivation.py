@@ -360,3 +360,14 @@ def test_quantity_that_the_cost_does_not_need():
         "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nz = W @ x\np = sigmoid(W @ x)\nJ = sum((p - y)**2)"
     )
     assert verdicts(sb.check_derivation(r"$$z = W x$$", network)) == ["right"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 8, r"K"])
+def test_number_is_no_size(number):
+    """A mean over N K entries has 2/(N K) in its slope: no number in the place of K is right for all sizes."""
+    network = sb.parse_network(
+        "X: input(N, D)\ny: target(N, K)\nW: parameter(D, K)\nyhat = X @ W\nJ = mean((yhat - y)**2)"
+    )
+    text = rf"$$\frac{{\partial J}}{{\partial W}} = \frac{{2}}{{{number} N}} X^T (\hat{{y}} - y)$$"
+    text += r"$$\frac{\partial J}{\partial \hat{y}} = \frac{2}{N K} (\hat{y} - y)$$"
+    assert sb.check_derivation(text, network).lines[0].verdict == ("right" if number == "K" else "wrong")

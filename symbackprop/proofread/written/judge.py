@@ -20,7 +20,7 @@ from symbackprop.proofread.written.subjects import Subjects
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
 from symbackprop.proofread.written.values import UnfitError, Value
-from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, UNITS, Worlds
+from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, OTHER_SIZES, UNITS, Worlds
 
 HELD = "held"  # a note
 _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
@@ -249,7 +249,20 @@ class Session(Definitions, Holding, Subjects):
             other = self._once(extent, point, left, right, letters)
             if other.holds is not True:
                 return other
+        is_decided = first.holds or first.ratio is not None
+        if is_decided and extent == ALL and self._has_no_scales and not is_of_one_unit(left, right):
+            other = self._once(extent, OTHER_SIZES, left, right, letters)
+            if first.holds and other.holds is False and not other.reason:
+                return other  # a number is that of a size
+            if self.factor_words(first.ratio) != self.factor_words(other.ratio, OTHER_SIZES):
+                return replace(first, ratio=None)
         return first
+
+    @property
+    def _has_no_scales(self) -> bool:
+        """Whether no multiple is in play that depends on sizes."""
+        scales = [self.way.cost_scale, self.way.error_scale, *(a.scale for a in self.lexicon.chosen.values())]
+        return all(scale == 1 for scale in scales)
 
     def _once(  # noqa: PLR0911 — one for each reason
         self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]

@@ -94,10 +94,9 @@ class Subjects:
     def is_of_columns(self) -> bool:
         return self.worlds.network.examples[0] == 1
 
-    @property
-    def usual_factors(self) -> dict[float, str]:
-        """Factors in which conventions differ, with words."""
-        world = self.worlds.at(self.way.extent, 0)
+    def usual_factors(self, point: int = 0) -> dict[float, str]:
+        """Factors in which conventions differ, with words; those of sizes as they are at a point."""
+        world = self.worlds.at(self.way.extent, point)
         found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
         for size in self.worlds.sizes_of_examples if world is not None else ():
             n = world.sizes[size]
@@ -108,7 +107,7 @@ class Subjects:
                 )
         return found
 
-    def factor_words(self, ratio: float | None) -> str:
+    def factor_words(self, ratio: float | None, point: int = 0) -> str:
         if ratio is None:
             return ""
-        return next((w for factor, w in self.usual_factors.items() if abs(ratio - factor) < 1e-5 * factor), "")
+        return next((w for factor, w in self.usual_factors(point).items() if abs(ratio - factor) < 1e-5 * factor), "")

@@ -94,7 +94,7 @@ def _is_cost_line(session: Session, rank: int) -> bool:
 
 
 def _is_usual(session: Session, ratio: float) -> bool:
-    return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors)
+    return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors())
 
 
 def _cost(session: Session, limit: float) -> float:

@@ -15,6 +15,8 @@ from symbackprop.proofread.written.lexicon import cost_terms
 from symbackprop.prove.numbers import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.shapes import shape_of
 
+OTHER_SIZES = 2  # the number of the point at which all sizes are others
+_MORE = 3
 ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one unit"
 
 
@@ -26,12 +28,13 @@ class World:
         extent: ALL sizes, pairwise different; ONE_EXAMPLE; or UNITS, where each size is 1.
         seed: for the values.
         is_hard: whether one-hot targets are 1 and 0, rather than shares that add up to 1.
+        more: what is added to each size.
     """
 
-    def __init__(self, network: Network, extent: str, seed: int, is_hard: bool = False):
+    def __init__(self, network: Network, extent: str, seed: int, is_hard: bool = False, more: int = 0):
         self.network = network
         self.extent = extent
-        self.sizes = _sizes(network, extent)
+        self.sizes = {size: n + more * size.is_Symbol for size, n in _sizes(network, extent).items()}
         self.examples = network.examples
         rng = np.random.default_rng(seed)
         self.given = _drawn(network, self.sizes, rng, is_hard)
@@ -110,7 +113,8 @@ class Worlds:
         key = extent, point
         if key not in self.known:
             try:
-                world = World(self.network, extent, self.seed + point, self.is_hard)
+                more = _MORE if point == OTHER_SIZES else 0
+                world = World(self.network, extent, self.seed + point, self.is_hard, more)
                 _ = world.values
                 self.known[key] = None if world.is_degenerate and extent != UNITS else world
             except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
