@@ -371,3 +371,12 @@ def test_number_is_no_size(number):
     text = rf"$$\frac{{\partial J}}{{\partial W}} = \frac{{2}}{{{number} N}} X^T (\hat{{y}} - y)$$"
     text += r"$$\frac{\partial J}{\partial \hat{y}} = \frac{2}{N K} (\hat{y} - y)$$"
     assert sb.check_derivation(text, network).lines[0].verdict == ("right" if number == "K" else "wrong")
+
+
+def test_two_slips_are_said_as_a_multiple():
+    net = sb.mlp(["D", "H", "K"], cost="half_squared_error")
+    text = r"$$\frac{\partial J}{\partial \hat{y}} = 3 (y - \hat{y})$$" + "\n\n"
+    text += r"$$\frac{\partial J}{\partial W^{(2)}} = (a^{(2)})^T \delta^{(3)}$$"
+    check = sb.check_derivation(text, net)
+    assert verdicts(check) == ["wrong", "right"]
+    assert check.lines[0].mistake == "this is -3 times what it should be (sign, number)"

@@ -224,7 +224,10 @@ def _explained(session: Session, rank: int, k: int, line: Line, before: list[Lin
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if rank in session.functions or _is_slope_of_function(sides[0]):
         return replace(line, mistake=f"this is not what {sides[0].source} is (function)")
-    return replace(line, correction=derived(session, sides[0]))
+    multiple = session.multiple(sides[0], sides[k + 1])
+    words = "" if multiple is None else f"this is {multiple:.6g} times what it should be"
+    kinds = "" if multiple is None else " (sign, number)" if multiple < 0 else " (number)"
+    return replace(line, mistake=words + kinds, correction=derived(session, sides[0]))
 
 
 def _is_plain(session: Session, rank: int) -> bool:

@@ -258,6 +258,13 @@ class Session(Definitions, Holding, Subjects):
                 return replace(first, ratio=None)
         return first
 
+    def multiple(self, left: Node, right: Node) -> float | None:
+        """How many times what it should be a side is, if that is the same at each point."""
+        found = [self._once(self.way.extent, point, left, right, {}).ratio for point in range(POINTS)]
+        first, *rest = found
+        same = all(first is not None and ratio is not None and np.isclose(ratio, first) for ratio in rest)
+        return first if same else None
+
     @property
     def _has_no_scales(self) -> bool:
         """Whether no multiple is in play that depends on sizes."""
