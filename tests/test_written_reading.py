@@ -337,3 +337,10 @@ def test_a_name_that_is_changed_is_told_apart():
 class Assigned:
     def __init__(self, sides):
         self.sides = sides
+
+
+def test_parts_and_blocks_are_written_anew():
+    block = Matrix(rows=((Name(base="A"), Name(base="B")), (Name(base="C"), Name(base="D"))))
+    assert written(block) == r"\begin{bmatrix} A & B \\ C & D \end{bmatrix}"
+    part = Part(base=Name(base="z"), ranges=((None, None), (number(0), Name(base="H"))))
+    assert written(part) == "z_{:, 0:H}"

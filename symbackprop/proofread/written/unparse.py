@@ -27,11 +27,6 @@ def _balanced(source: str) -> str:
     return source if len(opened) == len(closed) else re.sub(r"\\(?:left|right)(?![a-zA-Z])\s*", "", source)
 
 
-def _is_loose(node: Node) -> bool:
-    """Whether it needs brackets as a factor."""
-    return isinstance(node, tree.Plus) or (isinstance(node, tree.Group) and node.brackets == "{}")
-
-
 def _factor(node: Node, style: str = "latex") -> str:
     inner = node.items[0] if isinstance(node, tree.Group) and node.brackets == "{}" else node
     text = written(inner, style)
@@ -122,6 +117,18 @@ def _(node: tree.Primed) -> str:
 @_latex.register
 def _(node: tree.Entry) -> str:
     return f"{_base(node.base)}_{{{''.join(written(index) for index in node.indices)}}}"
+
+
+@_latex.register
+def _(node: tree.Part) -> str:
+    ranges = [":".join("" if end is None else written(end) for end in ends) for ends in node.ranges]
+    return f"{_base(node.base)}_{{{', '.join(ranges)}}}"
+
+
+@_latex.register
+def _(node: tree.Matrix) -> str:
+    rows = r" \\ ".join(" & ".join(map(written, row)) for row in node.rows)
+    return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
 
 
 @_latex.register

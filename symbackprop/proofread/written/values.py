@@ -294,11 +294,6 @@ def of_one_example(value: Value) -> Value:
     return replace(value, array=value.array.reshape(*sizes, *rest), indices=kept)
 
 
-def renamed(value: Value, old: tuple[str, ...], new: tuple[str, ...]) -> Value:
-    names = dict(zip(old, new, strict=True))
-    return replace(value, indices=tuple(names.get(k, k) for k in value.indices))
-
-
 def same(one: Value, other: Value) -> bool:
     """Whether two values are equal to within rounding."""
     if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
