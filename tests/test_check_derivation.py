@@ -357,7 +357,7 @@ def test_command_without_a_network(tmp_path, capsys):
 
 def test_quantity_that_the_cost_does_not_need():
     network = sb.parse_network(
-        "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nz = W @ x\np = sigmoid(W @ x)\nJ = sum((p - y)**2)"
+        "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\np = sigmoid(W @ x)\nz = W @ x\nJ = sum((p - y)**2)"
     )
     assert verdicts(sb.check_derivation(r"$$z = W x$$", network)) == ["right"]
 
@@ -380,3 +380,34 @@ def test_two_slips_are_said_as_a_multiple():
     check = sb.check_derivation(text, net)
     assert verdicts(check) == ["wrong", "right"]
     assert check.lines[0].mistake == "this is -3 times what it should be (sign, number)"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"z^{(2)} = \mathbf{1}_{99999999 \times 99999999} W^{(1)}",
+        r"z^{(2)} = \mathbf{1}_{99999999} W^{(1)}",
+        r"z^{(2)} = z^{(2)}_{:, 0:1/0}",
+        r"z^{(2)} = z^{(2)}_{:, 0:X}",
+        r"z^{(2)} = z^{(2)}_{:, 3:1}",
+        r"z^{(2)} = \text{prod}(X, W^{(1)}, X, X, X, X, X, X, X, X, X, X)",
+        r"z^{(2)} = \begin{bmatrix} X & W^{(1)} \\ y \end{bmatrix}",
+    ],
+)
+def test_sizes_that_are_none_are_not_right(formula):
+    """Nor do they take the memory, or the time, that they ask for."""
+    check = sb.check_derivation(f"$${formula}$$", sb.mlp(["D", "H", "K"], cost="half_squared_error"))
+    assert check.verdict in {"wrong", "not understood"}
+
+
+@pytest.mark.parametrize("body", ["1/0", "z/0", "(-1)^{0.5}", "10^{999}", "g(z)", r"e^{e^{e^{z}}}", "z^{z}"])
+def test_function_that_is_no_activation(body):
+    with pytest.raises(sb.SymbackpropError, match="nothing says what f is"):
+        sb.check_derivation(rf"$$f(z) = {body}$$ $$J = \sum (f(Wx) - y)^2$$")
+
+
+def test_line_that_begins_with_an_equals_sign():
+    """Nothing before it is said to be equal to it: that is no line to judge, and no crash."""
+    text = "= \\frac{\\partial}{\\partial z^{(2)}} W\n$$\\delta^{(2)} = X)$$ $$= X W^{(1)}$$"
+    check = sb.check_derivation(text, sb.mlp(["D", "H", "K"], cost="half_squared_error"))
+    assert check.verdict in {"wrong", "not understood"}

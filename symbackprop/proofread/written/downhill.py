@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.adjoints import POINTS
 from symbackprop.proofread.written.comparing import Judgment
-from symbackprop.proofread.written.definitions import POINTS
 from symbackprop.proofread.written.layout import UnknownNameError
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name, Node, Plus, walk

@@ -276,8 +276,11 @@ def _together(one: Term, other: Term) -> tuple[Size, Size] | None:
 def function_like(at: Callable[[Any], Any]) -> str | None:
     """The activation that has the values of a function."""
     points = np.array([-2.3, -0.7, 0.4, 1.9])
-    with np.errstate(all="ignore"):
-        found = np.asarray(at(points), float)
+    try:
+        with np.errstate(all="ignore"):
+            found = np.broadcast_to(np.asarray(at(points), float), points.shape)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
     return next((name for name, values in _KNOWN.items() if np.allclose(values(points), found)), None)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symbackprop.proofread.written import tree, values
+from symbackprop.proofread.written.adjoints import POINTS, Adjoints
 from symbackprop.proofread.written.calls import GENERIC, ROWS
 from symbackprop.proofread.written.comparing import Judgment, difference, equal_notes
-from symbackprop.proofread.written.definitions import POINTS, Definitions
+from symbackprop.proofread.written.definitions import Definitions
 from symbackprop.proofread.written.holding import Holding
 from symbackprop.proofread.written.layout import Layout, UnknownNameError
 from symbackprop.proofread.written.lexicon import Key, Lexicon
@@ -38,7 +39,7 @@ class Way:
     units: tuple[tuple[str, int], ...] = ()  # letters, and the layers whose units they number
 
 
-class Session(Definitions, Holding, Subjects):
+class Session(Definitions, Adjoints, Holding, Subjects):
     """A document read in one way.
 
     Args:

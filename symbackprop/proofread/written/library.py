@@ -130,8 +130,13 @@ def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
     return of
 
 
+_MOST_CHAINED = 4
+
+
 def _chained(meaning: Any, node: Call) -> list[Value]:
     """prod(∂J/∂h, ∂h/∂W): the chain rule, the factors in the order and transposed as their shapes need it."""
+    if len(node.arguments) > _MOST_CHAINED:
+        raise UnreadableError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
     found = []
     for factors in permutations([meaning.values(argument) for argument in node.arguments]):
         turned = [[*values_, *_turned(values_)] for values_ in factors]

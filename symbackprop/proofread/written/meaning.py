@@ -165,7 +165,7 @@ class Meaning(Quantities, Derivatives, Sums):
 
     def whole(self, node: Node | None) -> int | None:
         """A formula that is a whole number, as 2H; None where there is none."""
-        return None if node is None else int(self.first(node).array.squeeze())
+        return None if node is None else values.whole(self.first(node))
 
     @value.register
     def _(self, node: tree.Matrix) -> list[Value]:

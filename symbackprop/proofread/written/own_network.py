@@ -234,7 +234,7 @@ def _called(node: Any, value: Callable[[Node], Any]) -> Any:
 
 
 _NUMBERS: dict[type, Callable[[Any, Callable[[Node], Any]], Any]] = {
-    tree.Number: lambda node, _: float(node.value),
+    tree.Number: lambda node, _: np.float64(node.value),
     tree.Plus: lambda node, value: sum(s * value(t) for s, t in zip(node.signs, node.terms, strict=True)),
     tree.Over: lambda node, value: value(node.above) / value(node.below),
     tree.Group: lambda node, value: value(node.items[0]) if len(node.items) == 1 else np.nan,

@@ -91,11 +91,11 @@ class Quantities:
         sizes = self.all_sizes()
         for mark in node.below[:1]:
             if isinstance(mark.content, Times) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
-                rows, columns = (int(self.first(factor).array.squeeze()) for factor in mark.content.factors)
+                rows, columns = (values.whole(self.first(factor)) for factor in mark.content.factors)
                 return [Value(np.ones((rows, columns)))]
             try:
-                sizes = [int(self.first(mark.content).array.squeeze())]
-            except (UnreadableError, UnfitError, TypeError):
+                sizes = [values.whole(self.first(mark.content))]
+            except (UnreadableError, UnfitError):
                 continue
         return [Value(np.ones((size, 1))) for size in sizes] + [Value(np.ones((1, size))) for size in sizes]
 

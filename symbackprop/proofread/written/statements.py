@@ -163,8 +163,6 @@ def equalities(written: Written) -> tuple[Node, ...]:
     """The sides joined by equals signs; none where another relation is said, or a step of gradient descent."""
     if written.update is not None:
         return ()
-    if written.continues and written.signs and all(sign == "=" for sign in written.signs):
-        return written.sides
     if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:
         return written.sides
     return ()

@@ -49,6 +49,17 @@ class Value:
         return moved[(*at, ...)]
 
 
+MOST = 200  # rows and columns of what a document writes out
+
+
+def whole(value: Value) -> int:
+    """A value that is a size, or the end of a range."""
+    number = float(value.array.ravel()[0]) if value.is_number and not value.indices else np.nan
+    if not (0 <= number <= MOST and number == int(number)):
+        raise UnfitError(f"{number:.6g} is no number of rows or columns from 0 to {MOST}")
+    return int(number)
+
+
 def scalar(number: Any) -> Value:
     return Value(np.full((1, 1), float(number)))
 
