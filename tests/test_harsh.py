@@ -93,6 +93,24 @@ def test_right_gradients_of_harsh_networks_are_never_wrong(part, rng):
     assert not alarms, text(alarms)
 
 
+@pytest.mark.parametrize(
+    "family, seed",
+    [
+        (None, 1683759193),  # what lies around a kink is lost in noise
+        (None, 3939763642),  # the kink is, and the mean of the slopes on both sides passes for a slope
+        (None, 2270273598),
+        ("relu", 1800680583),
+        ("relu", 1187603943),
+        ("relu", 22386594),  # kinks at many distances, the nearest of which only extended precision sees
+    ],
+)
+def test_kinks_that_hide_beside_others_are_no_mistakes(family, seed):
+    with np.errstate(all="ignore"):
+        net = harsh_network(np.random.default_rng(seed), family)
+    report = checked(net)
+    assert report.verdict != "wrong", str(report)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(2))
 def test_right_gradients_of_a_thousand_harsh_networks_are_hardly_ever_wrong(part, rng):

@@ -45,13 +45,25 @@ def evaluated(net, values, dtype):
     return f(**given), f(**in_type(given, np.longdouble))
 
 
+def lost_by_rounding(net, values, dtype, rng):
+    """How far even the truth is off where the numbers given are off in their last place: what nobody can avoid."""
+    f, given = sb.derive(net).to_numpy(), in_type(in_type(values, dtype), np.longdouble)
+    eps = np.finfo(dtype).eps
+    moved = [
+        {name: value * (1 + eps * rng.choice([-1, 1], np.shape(value))) for name, value in given.items()}
+        for _ in range(3)
+    ]
+    return max(off_by(f(**some), f(**given), dtype) for some in moved)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", NETS)
 def test_within_fifty_units_of_the_last_place(name, dtype, rng):
+    """Or within a few times what is lost anyhow, where terms happen to cancel."""
     values = sb.random_values(NETS[name], seed=int(rng.integers(2**31)))
     result, truth = evaluated(NETS[name], values, dtype)
     assert all(np.asarray(part).dtype == dtype for part in result)
-    assert off_by(result, truth, dtype) <= ULPS
+    assert off_by(result, truth, dtype) <= max(ULPS, 5 * lost_by_rounding(NETS[name], values, dtype, rng))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -22,7 +22,12 @@ def is_wrong(numerics: Numerics, look: Look) -> bool:
     if look.agrees:
         return False
     kink = kink_at(numerics, look)
-    return look.accused if kink is None else kink.forbids(look.ours)
+    return _is_accused(numerics, look) if kink is None else kink.forbids(look.ours)
+
+
+def _is_accused(numerics: Numerics, look: Look) -> bool:
+    """Whether ours is far off a slope that is one: nearer to the point, the cost may have a kink that hides."""
+    return look.accused and not numerics.bend(look.direction, look.numeric.step) > look.difference / 2
 
 
 def judged(numerics: Numerics, subject: Subject, looks: list[Look], scale: float) -> Block:
@@ -36,7 +41,7 @@ def judged(numerics: Numerics, subject: Subject, looks: list[Look], scale: float
     at_kinks = [look for look, _ in kinks]
     smooth = [look for look in unsure if look not in at_kinks]
     least = _ROUNDINGS * numerics.epsilon * scale
-    wrong = [look for look in smooth if not look.agrees and look.accused and look.difference > least]
+    wrong = [look for look in smooth if not look.agrees and look.difference > least and _is_accused(numerics, look)]
     wrong += [look for look, kink in kinks if kink.forbids(look.ours)]
     within = [look for look, kink in kinks if look.index is not None and kink.allows(look.ours)]
     blind = [look for look in unsure if look not in within]

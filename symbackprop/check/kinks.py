@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from symbackprop.check.looks import Look
-from symbackprop.check.numerical import Numerics
+from symbackprop.check.numerical import SLOPES_WITHIN, Numerics
 
 _RATIO = 10
-_STEPS = tuple(float(_RATIO) ** -k for k in range(11, 2, -1))
+_STEPS = tuple(float(_RATIO) ** -k for k in range(11, 1, -1))
 _OFF = 16 * float(np.finfo(float).eps)
 _BEYOND = 8  # slacks beyond the slopes around from which on ours is forbidden
 _CLEARLY = 0.05  # of the jump, likewise
@@ -53,7 +53,9 @@ def kink_at(numerics: Numerics, look: Look) -> Kink | None:
 
 
 def _is_alone(numerics: Numerics, look: Look, low: float, high: float, scale: float) -> bool:
-    """Whether the slopes at points around here are those of the two sides, and no others."""
-    slopes = numerics.slopes_around(look.direction, _NEAR * scale, _AROUND)
+    """Whether the slopes at points around here are seen to be those of the two sides, and no others."""
     same = _SAME * (high - low)
+    if numerics.rounding(look.direction, _NEAR * scale * SLOPES_WITHIN) > same:
+        return False  # all that is seen around here may be noise
+    slopes = numerics.slopes_around(look.direction, _NEAR * scale, _AROUND)
     return all(abs(slope - low) <= same or abs(slope - high) <= same for slope in slopes)

@@ -25,6 +25,7 @@ _APART = (0.0031, 0.0057, 0.0093)
 _REPEATS = 3
 _NOISE_POINTS = 9
 _MOST_NOISE = 1e-5  # of the cost
+SLOPES_WITHIN = 0.01  # of the distance from here: the step of slopes at points around
 _NOISE_SPACINGS = (1e-10, 1e-7, 1e-6)  # the last two for costs that compute in single precision
 _UNKNOWN = Slope(math.nan, math.inf)
 
@@ -160,6 +161,13 @@ class Numerics:
         """The slopes to the left and to the right over a step t."""
         return (self.cost - self.at(direction, -t)) / t, (self.at(direction, t) - self.cost) / t
 
+    def bend(self, direction: Direction, step: float) -> float:
+        """How far the slopes on the two sides are apart, where they do not draw near as the step gets smaller."""
+        if not math.isfinite(step):  # a slope that was not looked at by itself
+            return 0.0
+        wide, near = (abs(float(np.subtract(*self.one_sided(direction, t)))) for t in (step, step / 10))
+        return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
+
     def unevenness(self, direction: Direction, found: Slope) -> float:
         """How far the cost is off a straight line of this slope, nearer than the slope looked, as a slope.
 
@@ -181,7 +189,7 @@ class Numerics:
 
     def slopes_around(self, direction: Direction, distance: float, count: int) -> list[float]:
         """Slopes at points so far away from here, in directions drawn at random."""
-        rng, step = np.random.default_rng(0), distance / 100
+        rng, step = np.random.default_rng(0), distance * SLOPES_WITHIN
         slopes = []
         for _ in range(count):
             away = {k: distance * rng.uniform(-1, 1, a.shape) for k, a in enumerate(self._params.arrays)}

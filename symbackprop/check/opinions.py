@@ -86,8 +86,11 @@ class SecondOpinion:
 
 
 def is_close(block: Block) -> bool:
-    """Whether it is undecided, or decided by so little that rounding may have decided."""
-    by_little = {Verdict.RIGHT: block.resolution > _WEAK, Verdict.WRONG: block.relative < _WEAK}
+    """Whether it is undecided, or decided by so little that rounding may have decided, or beside kinks.
+
+    Of kinks at several distances the nearest may be lost in rounding.
+    """
+    by_little = {Verdict.RIGHT: block.resolution > _WEAK, Verdict.WRONG: block.relative < _WEAK or block.kinks > 0}
     return by_little.get(block.verdict, True)
 
 
@@ -96,7 +99,7 @@ def arbitrated(block: Block, wide: Block) -> Block:
     decided = replace(wide, note=_joined(wide.note, "decided in extended precision"))
     if block.verdict == Verdict.WRONG:
         is_cleared = wide.verdict == Verdict.RIGHT and wide.resolution * wide.size < block.difference
-        return decided if is_cleared or wide.verdict == Verdict.WRONG else block
+        return decided if is_cleared or wide.verdict == Verdict.WRONG or block.kinks else block
     return block if wide.verdict == Verdict.UNDECIDED else decided
 
 
