@@ -94,7 +94,7 @@ def test_right_gradients_of_harsh_networks_are_never_wrong(part, rng):
 
 
 @pytest.mark.parametrize(
-    "family, seed",
+    ("family", "seed"),
     [
         (None, 1683759193),  # what lies around a kink is lost in noise
         (None, 3939763642),  # the kink is, and the mean of the slopes on both sides passes for a slope

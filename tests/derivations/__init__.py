@@ -3,6 +3,7 @@
 from tests.derivations import (
     classification,
     columns,
+    habits,
     numpy_lines,
     penalties,
     published,
@@ -14,7 +15,7 @@ from tests.derivations import (
 )
 from tests.derivations.case import KINDS, Case
 
-MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units)
+MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units, habits)
 CASES = [case for module in MODULES for case in module.CASES]
 
 __all__ = ["CASES", "KINDS", "Case"]

@@ -120,12 +120,12 @@ def _quantity(meaning: Any, function: Name, node: Call) -> list[Value]:
 def _is_of_inputs(meaning: Any, function: Name, arguments: Sequence[Node]) -> bool:
     """h_θ(x^{(i)}) of a quantity h of the network."""
     lexicon = meaning.lexicon
-    roles = meaning.world.network.roles
-    if (function.base, "", "") not in lexicon.known or function.above:
+    needed = lexicon.needed.get(lexicon.known.get((function.base, "", "")), set())
+    if not needed or function.above:
         return False
     for argument in arguments:
-        symbols = [lexicon.symbol(split.key) for split in lexicon.splits(argument, meaning.letters)]
-        if not any(symbol is not None and str(getattr(symbol, "name", "")) in roles for symbol in symbols):
+        symbols = {lexicon.symbol(split.key) for split in lexicon.splits(argument, meaning.letters)}
+        if not symbols & needed & set(meaning.world.network.arguments):
             return False
     return True
 

@@ -8,6 +8,7 @@ from symbackprop.errors import ArgumentError
 from symbackprop.network import Network
 from symbackprop.proofread.written import tree
 from symbackprop.proofread.written.comparing import Judgment
+from symbackprop.proofread.written.dependence import without_arguments
 from symbackprop.proofread.written.derivation_check import DerivationCheck, Line, LineVerdict
 from symbackprop.proofread.written.documents import read_document
 from symbackprop.proofread.written.downhill import corrected, judge_update
@@ -22,7 +23,10 @@ from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name
 from symbackprop.proofread.written.updates import Update
 from symbackprop.proofread.written.ways import best_session, may_be_of_one_example
+from symbackprop.proofread.written.worked import of_numbers
 from symbackprop.proofread.written.world import ALL, UNITS
+
+AT_MINIMUM = "this may hold where the gradient is 0, at a minimum alone, which is not looked at"
 
 
 def check_derivation(
@@ -54,6 +58,7 @@ def check_derivation(
         written = read_statements(document)
         network = own_network(document.text, written, may_be_of_one_example(document, written))
     written = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
+    written = without_arguments(written, network)
     session = best_session(network, document, written, seed)
     if is_own:
         _refuse_unlike(session)
@@ -92,12 +97,21 @@ def _lines(session: Session) -> list[Line]:
     number = 0
     for rank, written in enumerate(session.document):
         judgments = judged[rank]
-        if judgments is None and (not _is_said(session, written) or session.is_range(written)):
+        if judgments is None and _is_no_claim(session, written):
             continue
         number += 1
         line = Line(number, written.line, written.source, LineVerdict.RIGHT, start=written.start, end=written.end)
-        lines.append(_line(session, rank, line, judgments, lines, factors))
+        numbers = of_numbers(session, written, line, has_more=judgments is not None)
+        lines.append(_line(session, rank, line, judgments, lines, factors) if numbers is None else numbers)
     return lines
+
+
+def _is_no_claim(session: Session, written: Written) -> bool:
+    """Whether there is nothing to judge: ranges of letters, shapes, numbers that are given, text."""
+    if written.signs and set(written.signs) <= {r"\in"}:
+        return True
+    is_given = len(written.worked) == len(written.sides) == 1 and session.is_given(written.sides[0])
+    return is_given or session.is_range(written) or not (_is_said(session, written) or len(written.worked) > 1)
 
 
 def _is_said(session: Session, written: Written) -> bool:
@@ -152,6 +166,7 @@ def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
         reason = written.problem or "it states no equality, so there is nothing to check"
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason)
     notes = tuple(dict.fromkeys(note for j in judgments for note in _reading_notes(session, j)))
+    notes = (*notes, *_notes_of_parts(session, rank))
     if written.update is not None:
         return _of_update(line, written.update, written.kind, judgments[0], notes)
     sides = equalities(written)
@@ -162,11 +177,17 @@ def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
     if bad is None:
         return _right(session, rank, line, judgments, notes)
     k, judgment = bad
+    if written.is_conditional:
+        reason = "it may hold under the condition that stands behind it in the text, which is not read"
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason, notes=notes)
+    if session.may_hold_at_minimum(rank):
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=AT_MINIMUM, notes=notes)
     if convention and session.is_gradient_line(rank):
         text = "in transposed layout" if convention == "transposed" else convention
         return replace(line, verdict=LineVerdict.CONVENTION, notes=(*notes, f"right {text}, as all gradients here are"))
-    if session.is_cost(sides[0]) and judgment.ratio is not None and not session.has_gradients:
-        words = session.factor_words(judgment.ratio)
+    is_stated = session.is_cost(sides[0]) and not session.has_gradients
+    if judgment.ratio is not None and (is_stated or session.is_error_line(rank)):
+        words = session.factor_words(judgment.ratio) if is_stated else session.size_words(judgment.ratio)
         if words:
             return replace(line, verdict=LineVerdict.CONVENTION, notes=(*notes, f"right {words}"))
     line = replace(
@@ -201,7 +222,9 @@ def _of_update(line: Line, update: Update, kind: str, judgment: Judgment, notes:
     if judgment.holds is None:
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=judgment.reason)
     if judgment.holds:
-        proof = "a step downhill: in numbers, a negative multiple of the gradient"
+        proof = "taken as a definition"
+        if update.changes:
+            proof = "a step downhill: in numbers, a negative multiple of the gradient"
         return replace(line, reading=judgment.reading, notes=notes, proof=proof)
     correction = corrected(update, "numpy" if kind == "numpy" else "latex")
     return replace(line, verdict=LineVerdict.WRONG, mistake=judgment.reason, correction=correction, notes=notes)
@@ -285,6 +308,15 @@ def _reading_notes(session: Session, judgment: Judgment) -> list[str]:
             found.append(f"∂a/∂b is read as a matrix in {layout}")
     if judgment.holds and judgment.reading not in {ALL, UNITS, ""}:
         found.append("read for one example")
+    return found
+
+
+def _notes_of_parts(session: Session, rank: int) -> list[str]:
+    """What of a line was not judged with the rest."""
+    written = session.document[rank]
+    found = ["of the numbers of an example the arithmetic alone is looked at"] if written.worked else []
+    if session.is_condition(rank) and len(written.sides) > 2:
+        found.append("that the gradient is 0 says where a minimum is, and is not judged")
     return found
 
 

@@ -1,12 +1,14 @@
 """What a document defines: names, functions, and errors δ."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from symbackprop.network import PARAMETER
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import ROWS, activations_of
-from symbackprop.proofread.written.lexicon import ADJOINTS, EACH, Definition, Key, Lexicon, Split
+from symbackprop.proofread.written.lexicon import ADJOINTS, COSTS, EACH, Definition, Key, Lexicon, Split
 from symbackprop.proofread.written.statements import Written, equalities
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
@@ -24,6 +26,7 @@ class Definitions:
     functions: set[int]
     layered: set[int]
     odd_scales: dict[int, float]
+    meanings: dict[Any, Any]
     meaning: Callable[..., Any]
     judge: Callable[..., Any]
     is_cost: Callable[[Node], bool]
@@ -51,13 +54,34 @@ class Definitions:
                 splits = [s for s in self.lexicon.splits(middle, {}) if not s.indices and s.example is None]
                 if splits and splits[0].key[2].isdigit():
                     self.lexicon.definitions[splits[0].key] = Definition(splits[0].key, (), left, rank)
+        for before, side in pairwise(sides[1:]):
+            self._define_last(rank, before, side)
         left = left.items[0] if isinstance(left, Group) and len(left.items) == 1 else left
         if isinstance(left, tree.Differential) and isinstance(left.body, Name):
             self._define_name(rank, left.body, body, "d")
         elif isinstance(left, Name):
+            slopes = [side.by for side in sides[1:] if isinstance(side, tree.Partial) and self.is_cost(side.of)]
+            if left.base in ADJOINTS and slopes and slopes[0] == replace(left, base=getattr(slopes[0], "base", "")):
+                self.lexicon.derived_by.setdefault(left.base, slopes[0].base)
             self._define_name(rank, left, body, "")
         elif (parts := function_head(left)) is not None:
             self._define_function(rank, *parts, body)
+
+    def _define_last(self, rank: int, before: Node, side: Node) -> None:
+        """A = -(t - a) = -e says what e is, if nothing else does."""
+        is_negative = isinstance(side, tree.Plus) and side.signs == (-1,)
+        name = side.terms[0] if isinstance(side, tree.Plus) and is_negative else side
+        heads = {equalities(written)[0] for written in self.document if equalities(written)}
+        if not isinstance(name, Name) or name in heads or self._is_resolved(name):
+            return
+        if self.is_known(name) and name != Name(base="e"):  # that is rather an error than Euler's number
+            return
+        body = tree.negated(before) if is_negative else before
+        chosen = self._defined_split(name, body, list(self.lexicon.splits(name, {})))
+        if chosen is not None and chosen.power is None and all(isinstance(index, str) for index in chosen.indices):
+            letters = tuple(str(index) for index in chosen.indices)
+            self.lexicon.definitions.setdefault(chosen.key, Definition(chosen.key, letters, body, rank))
+            self.meanings.clear()  # they know the name as unknown
 
     def _define_name(self, rank: int, name: Name, body: Node, prefix: str) -> None:  # noqa: PLR0911
         splits = list(self.lexicon.splits(name, {}))
@@ -90,6 +114,8 @@ class Definitions:
             and not self._another_cost(rank)
         ):
             return
+        if chosen.key[0] in COSTS and self._is_left_open(rank) and not self._another_cost(rank):  # E_in = L(g(W x), y)
+            body = Name(base=str(self.worlds.network.cost.symbol))
         indices = tuple(str(index) for index in chosen.indices)
         example = chosen.example if isinstance(chosen.example, str) else None
         self.lexicon.definitions[key] = Definition(key, indices, body, rank, example=example)
@@ -165,7 +191,8 @@ class Definitions:
         """Whether another statement is about the cost by the network's own name."""
         cost = self.lexicon.known_name(self.worlds.network.cost.symbol)
         heads = (equalities(w)[0] for k, w in enumerate(self.document) if k != rank and equalities(w))
-        return any(isinstance(head, Name) and (head.base, "", "") == cost for head in heads)
+        plain = (head for head in heads if isinstance(head, Name) and not head.above and not head.below)
+        return any((head.base, "", "") == cost for head in plain)
 
     def _defined_split(self, name: Name, body: Node, splits: list[Any]) -> Any:
         """A letter below that stands in the body too is an index."""

@@ -18,6 +18,7 @@ from symbackprop.proofread.written.tree import Group, Name, Node, walk
 from symbackprop.proofread.written.values import MOVES, UnfitError, Value, scalar
 from symbackprop.shapes import is_matrix
 
+BY_PARAMETERS = frozenset({"by parameters alone"})  # where the others are held
 _MOST_DERIVED = 3  # readings of what is derived
 
 
@@ -196,8 +197,11 @@ class Derivatives:
 
     def _held_for(self, of: Node, node: Any) -> frozenset[Any]:
         """What is held where it is derived: not the quantity itself."""
-        own = self.node_worth(self.values(of)) if self.held else None
-        return self.held - {node, None if own is None else own.node}
+        found = self.node_worth(self.values(of)) if self.held else None
+        own = None if found is None else found.node
+        if self.held >= BY_PARAMETERS and not (node in self.world.network.parameters and own in self.held):
+            return frozenset()
+        return self.held - BY_PARAMETERS - {node, own}
 
     def at_entries(self, value: Value, split: Split) -> list[Value]:
         if value.is_slope and (split.indices or split.example is not None):

@@ -20,7 +20,12 @@ _UPHILL = "the step goes uphill: what is added must have the other sign (sign)"
 
 
 def judge_update(session: Any, update: Update) -> Judgment:
-    """Whether each change goes downhill: whether it is a negative multiple of the gradient."""
+    """Whether each change goes downhill: whether it is a negative multiple of the gradient.
+
+    W ← W + ΔW says only what ΔW means.
+    """
+    if not update.changes:
+        return Judgment(True, session.way.extent, is_definition=True)
     judged = [_judged(session, update.name, change) for change in update.changes]
     order = {False: 0, None: 1, True: 2}
     return min(judged, key=lambda judgment: order[judgment.holds])

@@ -20,7 +20,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
-    """`||` is a bar of a norm, and `.*` a product entry by entry."""
+    """`||` is a bar of a norm, `.*` a product entry by entry, and `+ -` a minus."""
     rest = list(reversed(tokens))
     while rest:
         token = rest.pop()
@@ -31,6 +31,9 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
             rest.pop()
             sign = r"\odot" if follower.value == "*" else "/"
             token = Token("OPERATOR", sign, token.start, follower.end)
+        elif token.kind == "SIGN" and rest and rest[-1].kind == "SIGN" and {token.value, rest[-1].value} <= {"+", "-"}:
+            other = rest.pop()  # a + -b
+            token = Token("SIGN", "+" if token.value == other.value else "-", token.start, other.end)
         yield token
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from symbackprop.proofread.written import tree
+from symbackprop.proofread.written.derivatives import BY_PARAMETERS
 from symbackprop.proofread.written.lexicon import Lexicon
 from symbackprop.proofread.written.meaning import Meaning
 from symbackprop.proofread.written.statements import Written, equalities
@@ -28,7 +29,19 @@ class Holding:
             return []
         before = [side for written in self.document[: rank + 1] for side in equalities(written)]
         found = [self._derived_by(meaning, sides) for sides in ((left, right), before)]
+        found.append(self._like_what_is_derived(meaning, (left, right)))
         return [held for held in dict.fromkeys(found) if held]
+
+    def _like_what_is_derived(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:
+        """Of ∂h_k/∂W beside ∂h_T/∂h_k every h, by W alone: the derivative through this step, as in the sum over k."""
+        partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
+        bases = {
+            p.of.base for p in partials if isinstance(p.of, Name) and isinstance(p.by, Name) and p.of.base == p.by.base
+        }
+        if not bases:
+            return frozenset()
+        states = {node for key, node in self.lexicon.known.items() if key[0] in bases}
+        return frozenset({*states - set(self.worlds.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 
     def _derived_by(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:
         by: set[Any] = set()

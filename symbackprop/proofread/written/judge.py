@@ -53,6 +53,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         self.document = document
         self.way = way
         self.lexicon = Lexicon(worlds.network, way.document_first, dict(way.units))
+        self.lexicon.tell_entries(name for written in document for name in written.names)
         self.lexicon.cost_scale, self.lexicon.error_scale = way.cost_scale, way.error_scale
         self.definitions: dict[int, Key] = {}
         self.functions: set[int] = set()
@@ -114,6 +115,14 @@ class Session(Definitions, Adjoints, Holding, Subjects):
             or is_of_one_unit(left, right)
             or self.is_cost(left)
             or self._is_of_one_example(left, right)
+            or self._ends_chain_rule(rank, right)
+        )
+
+    def _ends_chain_rule(self, rank: int, right: Node) -> bool:
+        """Whether a side says with × what a chain of ∂A/∂B before it comes to: that is of numbers, not matrices."""
+        sides = equalities(self.document[rank])
+        return any(isinstance(part, tree.Times) and part.sign == r"\times" for part in walk(right)) and any(
+            is_of_one_unit(side, side) for side in sides
         )
 
     def _is_of_one_example(self, left: Node, right: Node) -> bool:
@@ -146,6 +155,8 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         if sides is not None:
             return [self.against(rank, sides[0], other) for other in sides[1:]]
         left, *others = equalities(self.document[rank])
+        if len(others) > 1 and self.is_condition(rank):
+            others.pop()
         key = rank, tuple(self.lexicon.chosen.items())
         if key not in self.judged:
             self.judged[key] = [self.against(rank, left, other) for other in others]
@@ -156,7 +167,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
             return Judgment(True, self.way.extent, is_definition=True)
         key = self.definitions.get(rank)
         is_replaced = key is not None and self.lexicon.definitions[key].statement != rank
-        if is_replaced and self._is_left_open(rank):
+        if key is not None and (is_replaced or self.is_cost(left)) and self._is_left_open(rank):
             return Judgment(True, self.way.extent, is_definition=True)
         if key is not None and key not in self.lexicon.chosen and self.lexicon.definitions[key].body is right:
             found = self._definition(right)
@@ -290,8 +301,8 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         for a in one:
             for b in other:
                 notes = equal_notes(a, b)
-                if notes is not None and extent != ALL and _is_empty(a, right):
-                    return Judgment(None, reason="for one example both sides are 0, which says nothing")
+                if notes is not None and (extent != ALL or self.held) and _is_empty(a, right):
+                    return Judgment(None, reason="both sides are 0 in this reading, which says nothing")
                 if notes is not None:
                     return Judgment(True, extent, a.notes | b.notes | notes, letters=dict(letters))
         return difference(one[0], other, letters)

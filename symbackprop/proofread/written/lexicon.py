@@ -1,25 +1,29 @@
 """What the names of a document stand for: quantities of the network, or what the document itself defines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 from sympy import Add, expand_mul
 
 from symbackprop.maps import Total
 from symbackprop.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
-from symbackprop.nodes import MatAdd
+from symbackprop.nodes import MatAdd, Scaled, postorder
 from symbackprop.printing.naming import read_name
 from symbackprop.proofread.written.tree import Mark, Name, Node, Number, Plus
 from symbackprop.shapes import is_matrix
 
 Key = tuple[str, str, str]  # base, subscript, layer
 
-_COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "NLL"}
+COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "NLL"}
 _INPUTS = {"x", "X", "a0", "A0"}
 _FIRST_LAYERS = {"a1", "A1", "o1", "h1", "y0", "Y0"}
-_TARGETS = {"y", "Y", "t", "T", "d", "ystar", "D"}
-_OUTPUTS = {"yhat", "Yhat", "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
+_TARGETS = {"y", "Y", "t", "T", "d", "ystar", "D", "target", "label"}
+_UNNAMED_OUTPUTS = {"yhat", "Yhat", "output", "pred", "prediction"}  # also where the network has no name for it
+_OUTPUTS = {*_UNNAMED_OUTPUTS, "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
 _COUNTS = {"N", "m", "n", "M", "B"}
 _WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
 ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
@@ -77,6 +81,7 @@ class Lexicon:
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
     chosen: dict[Key, Adjoint] = field(default_factory=dict)
+    derived_by: dict[str, str] = field(default_factory=dict)  # the base of the v by which a δ is said to be ∂J/∂v
     cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
     error_scale: float = 1.0  # ∂J/∂v of what is no parameter stands for so many times that
     known: dict[Key, Any] = field(init=False)
@@ -87,13 +92,29 @@ class Lexicon:
         self.known = {key_of(name): symbol for name, symbol in named.items()}
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
+    def tell_entries(self, names: Iterable[Name]) -> None:
+        """Where the network has one w, the w_1 of a document is an entry of it if there is a w_2 too."""
+        marks = ((name.base, mark.content) for name in names for mark in name.below)
+        for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
+            self.aliases.pop((base, "", "1"), None)
+
     def symbol(self, key: Key) -> Any:
         """The network's quantity with this name, or with one that is commonly used for it."""
         return self.known.get(key, self.aliases.get(key))
 
+    @cached_property
+    def needed(self) -> dict[Any, set[Any]]:
+        """What each quantity is computed from, directly or not."""
+        needed: dict[Any, set[Any]] = {node: set(postorder(node)) for node in unnamed(self.network)}
+        for equation in (*self.network.equations, self.network.cost):
+            parts = set(postorder(equation.expression))
+            needed[equation.symbol] = parts.union(*(needed[part] for part in parts if part in needed))
+        return needed
+
     def is_named(self, key: Key) -> bool:
         """Whether the network has this name, in capitals or not."""
-        return key in self.known or (_other_case(key[0]), *key[1:]) in self.known
+        other = self.known.get((_other_case(key[0]), *key[1:]))
+        return key in self.known or not (other is None or other in self.network.dimensions)
 
     @property
     def layers(self) -> range:
@@ -110,26 +131,33 @@ class Lexicon:
         numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
         yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
         for key, symbol in reversed(list(self.known.items())):
-            yield (_other_case(key[0]), *key[1:]), symbol
+            if symbol not in self.network.dimensions:
+                yield (_other_case(key[0]), *key[1:]), symbol
             if len(key[0]) > 1 and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
                 yield (key[0][0], key[0][1:], key[2]), symbol  # Wx is W_x
                 yield (key[0][0].swapcase(), key[0][1:], key[2]), symbol
 
     def _usual_names(self) -> Iterator[tuple[Key, Any]]:
         network = self.network
-        yield from ((_plain(name), network.cost.symbol) for name in _COSTS)
-        yield from (((name, total, ""), network.cost.symbol) for name in _COSTS for total in ("total", "tot"))
+        yield from ((_plain(name), network.cost.symbol) for name in COSTS)
+        yield from (((name, total, ""), network.cost.symbol) for name in COSTS for total in ("total", "tot"))
         dimension = self._count()
         if dimension is not None:
             yield from ((_plain(name), dimension) for name in _COUNTS)
-        for names, symbols in (
-            (_INPUTS, network.of_role(INPUT)),
-            (_TARGETS, network.of_role(TARGET, ONE_HOT)),
-            (_OUTPUTS, self._outputs()),
+        outputs = self._outputs()
+        for names, words, symbols in (
+            (_INPUTS, (), network.of_role(INPUT)),
+            (_TARGETS, ("true", "target", "actual"), network.of_role(TARGET, ONE_HOT)),
+            (
+                _OUTPUTS if outputs else _UNNAMED_OUTPUTS,
+                ("pred", "predicted", "out", "output"),
+                outputs or _compared(network),
+            ),
         ):
             if len(symbols) == 1:
                 yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
-        outputs = self._outputs()
+                yield from (((base, word, ""), symbols[0]) for base, word in product("yY", words))
+        outputs = outputs or _compared(network)
         if len(outputs) == 1:
             yield from ((("h", of, ""), outputs[0]) for of in ("Wb", "W", "w", "theta", "Theta"))
         weights = [p for p in network.of_role(PARAMETER) if 1 not in p.shape[:1]]
@@ -161,7 +189,7 @@ class Lexicon:
                 found.setdefault(own.pop(), []).append(term)
         if len(found) < 2:
             return {}
-        return {(cost, *script): terms[0] for script, terms in found.items() for cost in _COSTS if len(terms) == 1}
+        return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
 
     def _count(self) -> Any:
         """How many examples there are."""
@@ -269,13 +297,22 @@ class Lexicon:
         every = [int(key[2]) for key in keys if key[2].isdigit()]
         return max(layers or every, default=None)
 
+    def of_last_layer(self, name: Name) -> Name | None:
+        """a of layers a1, a2, …, written without a number."""
+        last = (
+            None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
+        )
+        mark = None if last is None else Mark(kind="plain", content=Number(value=Fraction(last)))
+        return None if mark is None else Name(base=name.base, above=(mark,))
+
     def adjoint(self, key: Key) -> Adjoint | None:
         """What a name such as δ^{(3)} stands for by convention."""
         if key in self.chosen:
             return self.chosen[key]
         if key[0] not in ADJOINTS:
             return None
-        for base in _PREACTIVATIONS:
+        said = self.derived_by.get(key[0])
+        for base in (said, *_PREACTIVATIONS) if said else _PREACTIVATIONS:
             of = (base, *key[1:])
             if of in self.definitions or of in self.known:
                 return Adjoint(of)
@@ -288,6 +325,31 @@ def cost_terms(network: Network) -> tuple[Any, ...]:
     if isinstance(cost, Total) and isinstance(cost.argument, MatAdd):
         return tuple(Total(term) for term in cost.argument.args)
     return tuple(Add.make_args(expand_mul(cost, deep=False)))
+
+
+def unnamed(network: Network) -> tuple[Any, ...]:
+    """Parts of the cost that people have names for: its terms, and what it compares with the target."""
+    return (*cost_terms(network), *_compared(network))
+
+
+def _compared(network: Network) -> tuple[Any, ...]:
+    """X θ of Σ (X θ - y)², where no equation gives it a name."""
+    targets = set(network.of_role(TARGET))
+    if any(is_matrix(equation.symbol) for equation in network.equations):
+        return ()
+    for node in postorder(network.cost.expression):
+        terms = node.args if isinstance(node, MatAdd) else ()
+        own = [term for term in terms if targets & term.free_symbols]
+        others = [term for term in terms if term not in own]
+        if len(own) == 1 and others:
+            others = [_negative(term) for term in others] if own[0] in targets else others
+            return (others[0] if len(others) == 1 else MatAdd(*others),)
+    return ()
+
+
+def _negative(term: Any) -> Any:
+    is_negative = isinstance(term, Scaled) and term.args[0] == -1
+    return term.args[1] if is_negative else Scaled(-1, term)
 
 
 def key_of(name: str) -> Key:

@@ -347,6 +347,9 @@ class Meaning(Quantities, Derivatives, Sums):
             return found
         if self.is_bare_function(of) and isinstance(of, Name):
             return self.values(tree.Call(function=tree.Primed(base=of), arguments=(by,)))
+        last = self.lexicon.of_last_layer(by) if self.is_cost(of) else None  # ∇_a C is by the output
+        if last is not None:
+            return self.values(tree.Partial(of=of, by=last))
         raise problem
 
     # functions

@@ -105,7 +105,8 @@ class Quantities:
 
     def named(self, split: Split) -> list[Value]:
         """The values of a name with one reading of its scripts; none if that says nothing."""
-        has_entries = self.lexicon.symbol(split.key) != self.world.network.cost.symbol
+        is_cost = self.lexicon.symbol(split.key) == self.world.network.cost.symbol
+        has_entries = split.key in self.lexicon.definitions or not is_cost
         if (split.indices or split.example is not None) and not has_entries:
             return self.part_of_cost(split)
         found = self.of_key(split.key)
@@ -249,7 +250,10 @@ def raised(base: Value, exponent: Value, entrywise: bool) -> Value:
     power = float(exponent.array.ravel()[0])
     rows, columns = base.shape
     if rows == columns != 1 and not entrywise and power == int(power):
-        return replace(base, array=np.linalg.matrix_power(base.array, int(power)))
+        try:
+            return replace(base, array=np.linalg.matrix_power(base.array, int(power)))
+        except np.linalg.LinAlgError:
+            raise UnfitError("a matrix is inverted that has no inverse here") from None
     return values.mapped(base, lambda array: array**power if power != int(power) else array ** int(power))
 
 

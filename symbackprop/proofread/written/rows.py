@@ -44,12 +44,16 @@ def statements(tokens: Sequence[Token]) -> Iterator[Statement]:
 
 
 def _joined(rows: list[list[Token]]) -> list[list[Token]]:
-    """A row that begins with a sign, and has no relation of its own, goes on with the one before."""
+    """A row that begins with a sign, and has no relation of its own, goes on with the one before.
+
+    So does one that begins with a relation behind a row that has none.
+    """
     found: list[list[Token]] = []
     for row in rows:
         inner = [token for token in row if token.kind != "SPACE"]
-        goes_on = inner and inner[0].kind in {"SIGN", "OPERATOR"} and not any(t.kind == "RELATION" for t in inner)
-        if goes_on and found:
+        goes_on = inner and inner[0].kind in {"SIGN", "OPERATOR"} and not _has(inner, "RELATION")
+        ends = inner and inner[0].kind == "RELATION" and found and found[-1] and not _has(found[-1], "RELATION")
+        if (goes_on or ends) and found:
             found[-1] += row
         else:
             found.append(row)
@@ -113,7 +117,7 @@ def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
         if complete and _is_membership(piece[0]):
             continue
         has_relation = _has(piece, "RELATION")
-        is_remark = "COLUMN" in kinds and not has_relation
+        is_remark = ("COLUMN" in kinds and not has_relation) or ("SPACE" in kinds and _is_remark(piece))
         if glued and (is_remark or ("SPACE" in kinds and _is_label(piece))):
             continue
         starts = has_relation and complete and (piece[0].kind != "RELATION" or not kinds <= {"SPACE"})
@@ -135,6 +139,13 @@ def _is_membership(token: Token) -> bool:
 def _is_label(piece: list[Token]) -> bool:
     """Whether it is the number of the equation."""
     return len(piece) <= 5 and not _has(piece, "RELATION") and (piece[0].kind, piece[-1].kind) == ("LPAR", "RPAR")
+
+
+def _is_remark(piece: list[Token]) -> bool:
+    r"""Whether it is in brackets and says more than a formula: (l = 2, \\ldots, L), (\\text{need } z)."""
+    inner = [token for token in piece if token.kind not in {"SPACE", ",", "STOP"}]
+    is_bracketed = len(inner) > 1 and (inner[0].kind, inner[-1].kind) == ("LPAR", "RPAR")
+    return is_bracketed and any(token.kind in {"DOTS", "WORD"} for token in inner)
 
 
 def _without_membership(tokens: list[Token]) -> list[Token]:

@@ -1,7 +1,7 @@
 """A document as statements: what was read, and what was not."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -10,10 +10,12 @@ from symbackprop.proofread.written.documents import Document, Formula
 from symbackprop.proofread.written.latex_text import parse
 from symbackprop.proofread.written.numpy_text import parse_numpy
 from symbackprop.proofread.written.rows import Statement, statements
+from symbackprop.proofread.written.stepping import steps_in, without_steps
 from symbackprop.proofread.written.tokens import Lexer, UnreadableError, macros_of
 from symbackprop.proofread.written.tree import Name, Node, walk
 from symbackprop.proofread.written.updates import Update, read_update
 from symbackprop.proofread.written.versions import tell_apart
+from symbackprop.proofread.written.worked import parted
 
 
 @dataclass
@@ -29,7 +31,9 @@ class Written:
     signs: tuple[str, ...] = ()
     continues: bool = False  # the first side is that of the statement before
     problem: str = ""
+    is_conditional: bool = False  # "if" stands behind it in the text
     update: Update | None = None
+    worked: tuple[Node, ...] = ()  # sides that are numbers of an example
     names: frozenset[Name] = field(default_factory=frozenset)
 
 
@@ -44,6 +48,10 @@ _WORDS = (
     "relu",
     "ReLU",
     "softmax",
+    "target",
+    "output",
+    "label",
+    "pred",
     "sigmoid",
     "tanh",
     "exp",
@@ -67,17 +75,40 @@ def read_statements(document: Document, names: Collection[str] = (), parameters:
                     written.sides = (anchor.sides[0], *written.sides)
                 else:
                     written.problem, written.sides = "nothing stands before the equals sign", ()
-            _note_update(written, anchor, parameters)
+            written.sides, written.signs, written.worked = parted(written.sides, written.signs)
+            if written.continues and written.worked and anchor is not None:
+                written.worked = (*anchor.worked[-1:], *written.worked)
             found.append(written)
             anchor = written if written.sides else anchor
+    letters = steps_in([written.sides[0] for written in found if written.sides])
+    anchor = None
+    for written in found:
+        if letters:
+            written.sides = tuple(without_steps(side, letters) for side in written.sides)
+        _note_update(written, anchor, parameters)
+        anchor = written if written.sides else anchor
     tell_apart([written for written in found if written.kind == "numpy" and written.sides and not written.update])
     heads = [written.sides[0] for written in found if written.sides]
     if any(_is_error(head) for head in heads) and not any(_is_bare_delta(head) for head in heads):
         for written in found:
             written.sides = tuple(_with_errors(side) for side in written.sides)
+    primed = {written.sides[0] for written in found if written.sides and written.update is None}
+    primed = {head for head in primed if isinstance(head, tree.Primed) and isinstance(head.base, Name)}
     for written in found:
-        written.names = frozenset(part for side in written.sides for part in walk(side) if isinstance(part, Name))
+        written.sides = tuple(_with_primes(side, primed) for side in written.sides) if primed else written.sides
+        written.names = names_of(written.sides)
     return found
+
+
+def _with_primes(node: Node, heads: Collection[Node]) -> Node:
+    """A formula in which what is primed on the left of a statement, as G′ = …, is a name of its own."""
+    if isinstance(node, tree.Primed) and node in heads and isinstance(node.base, Name):
+        return replace(node.base, base=node.base.base + "prime", source=node.source)
+    return tree.mapped(node, lambda part: _with_primes(part, heads))
+
+
+def names_of(sides: Iterable[Node]) -> frozenset[Name]:
+    return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
 
 
 def _note_update(written: Written, before: Written | None, parameters: Collection[str]) -> None:
@@ -139,9 +170,22 @@ def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[
             yield Written(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
         return
     for row in rows:
-        if formula.kind == "inline" and not any(token.kind == "RELATION" for token in row.tokens):
+        if not any(token.kind == "RELATION" for token in row.tokens) and (
+            formula.kind == "inline" or _is_named_in_text(document.text, formula)
+        ):
             continue
-        yield _of_row(document, row, formula.kind)
+        written = _of_row(document, row, formula.kind)
+        written.is_conditional = formula.kind == "inline" and bool(_CONDITION.match(document.text, formula.end))
+        yield written
+
+
+_CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
+
+
+def _is_named_in_text(text: str, formula: Formula) -> bool:
+    """Whether words stand before it in its line: then what states nothing is spoken of there."""
+    before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
+    return any(character.isalpha() for character in before)
 
 
 def _of_row(document: Document, row: Statement, kind: str) -> Written:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from symbackprop.proofread.written import tree
 from symbackprop.proofread.written.lexicon import Key, Lexicon
-from symbackprop.proofread.written.statements import Written, equalities
+from symbackprop.proofread.written.statements import Written, equalities, is_about_slopes
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
@@ -44,6 +46,14 @@ class Subjects:
             )
         )
 
+    def is_given(self, left: Node) -> bool:
+        """Whether a side is a quantity that is given, or one that the network does not have."""
+        if not isinstance(left, Name):
+            return False
+        keys = [split.key for split in self.lexicon.splits(left, {})]
+        symbols = [symbol for key in keys if (symbol := self.lexicon.symbol(key)) is not None]
+        return not symbols or str(getattr(symbols[0], "name", "")) in self.worlds.network.roles
+
     def is_said_again(self, written: Written) -> bool:
         """Whether it says what a quantity is that the network has too."""
         left = equalities(written)[0]
@@ -57,6 +67,17 @@ class Subjects:
     def is_gradient_line(self, rank: int) -> bool:
         sides = equalities(self.document[rank])
         return bool(sides) and self._is_gradient(sides[0])
+
+    def is_condition(self, rank: int) -> bool:
+        """Whether a gradient is set to 0, which says where a minimum is."""
+        return self.is_gradient_line(rank) and equalities(self.document[rank])[-1] == tree.number(0)
+
+    def may_hold_at_minimum(self, rank: int) -> bool:
+        """Whether a line without slopes stands behind such a condition, or is one."""
+        sides = equalities(self.document[rank])
+        if any(map(is_about_slopes, sides)):
+            return len(sides) == 2 and self.is_condition(rank)
+        return any(map(self.is_condition, range(rank)))
 
     def is_error_line(self, rank: int) -> bool:
         """Whether it says what ∂J/∂v is, of what is no parameter."""
@@ -106,6 +127,13 @@ class Subjects:
                     scale / n, f"up to the factor {words or '1'}/" + (f"(2{size})" if scale < 1 else str(size))
                 )
         return found
+
+    def size_words(self, ratio: float) -> str:
+        """Likewise, where the factor is the number of examples, or 1 over it."""
+        world = self.worlds.at(self.way.extent, 0)
+        counts = [] if world is None else [float(world.sizes[size]) for size in self.worlds.sizes_of_examples]
+        is_one = any(np.isclose(ratio, factor) for n in counts for factor in (n, 1 / n))
+        return self.factor_words(ratio) if is_one else ""
 
     def factor_words(self, ratio: float | None, point: int = 0) -> str:
         if ratio is None:

@@ -73,7 +73,7 @@ class Lexer:
         self.text = text
         self.macros = macros
         self.words = frozenset(words)
-        self._longest_word = max(map(len, self.words), default=0)
+        self._longest_word = max(map(len, self.words | {"sum"}))
         self._pieces = 0  # of the formula that is read
         self._expanded = 0
 
@@ -110,6 +110,8 @@ class Lexer:
                 raise UnreadableError(f"a number has more than {_MOST_DIGITS} digits")
             return self._one("NUMBER", digits, source, start, start + len(digits))
         word = _LETTERS_TOGETHER.match(source.text, start, start + self._longest_word + 1)
+        if word and word[0] == "sum":
+            return self._one("SUM", r"\sum", source, start, word.end())
         if word and word[0] in self.words:
             return self._one("NAME", word[0], source, start, word.end())
         return self._one(*_character(match["assign"] or match["one"]), source, start, at)
@@ -173,6 +175,8 @@ class Lexer:
         if script:
             at, _ = arguments_at(source.text, script.end(), 1)
         tokens = list(self._of(_Source(inner, inner_at, source.place, source.depth + 1)))
+        if name in vocabulary.AROUND_EQUATIONS and any(token.kind == "RELATION" for token in tokens):
+            return _Read("NAME", at, tokens)
         if len(tokens) != 1:
             tokens = [Token("{", "{", whole[0], whole[0]), *tokens, Token("}", "}", whole[1], whole[1])]
         else:

@@ -30,10 +30,14 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
     if stepped is not None:
         return Update(stepped, tuple(sides[1:]), sides[0])
     left, right = sides[0], sides[1]
+    if isinstance(left, tree.Primed) and isinstance(left.base, Name):  # w′ = w - …
+        left = replace(left.base, above=(*left.base.above, Mark(kind="plain", content=Name(base="new"))))
     if not isinstance(left, Name) or len(sides) != 2:
         return None
     own, change = _parted(right, left)
     is_parameter = left.base in {key_of(name)[0] for name in parameters} | {"W", "w", "theta", "Theta", "b", "V", "U"}
+    if change == Plus(signs=(1,), terms=(tree.Times(sign="", factors=(Name(base="Delta"), own or left)),)):
+        return Update(_untimed(left), (), left, own)
     is_said = _ARROW in signs or (is_parameter and left in walk(right))
     is_timed = is_parameter and _untimed(left) != left
     if change is None or not (is_said or is_timed):
@@ -74,7 +78,8 @@ def _untimed(name: Name) -> Name:
 def _is_time(mark: Mark) -> bool:
     content = mark.content
     if isinstance(content, Plus):
-        return all(isinstance(term, tree.Number) or _is_time(Mark(kind="", content=term)) for term in content.terms)
+        terms = (Mark(kind=mark.kind, content=term) for term in content.terms)
+        return all(isinstance(term.content, tree.Number) or _is_time(term) for term in terms)
     return isinstance(content, Name) and content.base in _TIMES - {"i", "k", "n"} | (
         {"k", "n"} if mark.kind == "layer" else set()
     )

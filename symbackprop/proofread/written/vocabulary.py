@@ -92,8 +92,9 @@ IN_WORDS = {  # commands whose argument is a word, or a comment
 }
 PROSE = {
     *words("if where and or with for else otherwise so thus hence let then since is as by from using because"),
-    *words("therefore denote define recall note given that such"),
+    *words("therefore denote define recall note given that such need"),
 }
+AROUND_EQUATIONS = {"boxed", "fbox", "color", "textcolor", "colorbox"}
 ROWS = {  # environments
     *words("align aligned alignat alignedat equation gather gathered eqnarray multline split array flalign"),
     *words("displaymath math subequations"),

@@ -1,7 +1,7 @@
 """Which way to read a document: the one with the fewest lines that are wrong or not understood."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -118,11 +118,17 @@ def may_be_of_one_example(document: Document, written: Sequence[Written]) -> boo
     """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
     if _ONE_EXAMPLE.search(document.text):
         return True
-    names = {name.base for w in written for name in w.names}
-    batch = names & {"N", "m", "M", "ones", "X", "Y"} or any(
-        isinstance(part, tree.Summed) for w in written for side in w.sides for part in tree.walk(side)
-    )
-    return not batch
+    names = {name for w in written for name in w.names}
+    parts = (part for w in written for side in w.sides for part in tree.walk(side))
+    summed = {index for part in parts if isinstance(part, tree.Summed) for index in part.indices or ("",)}
+    return not {name.base for name in names} & {"N", "m", "M", "ones", "X", "Y"} and summed <= _letters_of_units(names)
+
+
+def _letters_of_units(names: Collection[Name]) -> set[str]:
+    """The letters of w_{ij}, of which one is also that of a single unit, as in a_j."""
+    below = [{mark.content.base for mark in name.below if isinstance(mark.content, Name)} for name in names]
+    pairs = [letters for name, letters in zip(names, below, strict=True) if name.base in {"w", "W"}]
+    return {letter for letters in pairs if len(letters) == 2 for letter in letters}
 
 
 def _ways(network: Network, document: Sequence[Written], one_example: bool) -> Iterator[Way]:

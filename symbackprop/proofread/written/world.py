@@ -11,7 +11,7 @@ from symbackprop.maps import Elementwise, LogSoftmax, LogSumExp, Softmax
 from symbackprop.network import ONE_HOT, TARGET, Network
 from symbackprop.nodes import postorder
 from symbackprop.points import draws
-from symbackprop.proofread.written.lexicon import cost_terms
+from symbackprop.proofread.written.lexicon import unnamed
 from symbackprop.prove.numbers import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.shapes import shape_of
 
@@ -53,8 +53,8 @@ class World:
         return self.with_terms(values)
 
     def with_terms(self, values: dict[Any, Any]) -> dict[Any, Any]:
-        """With the terms of the cost."""
-        for term in cost_terms(self.network):
+        """With the parts of the cost that have no name."""
+        for term in unnamed(self.network):
             values.setdefault(term, self._value(term, values))
         return values
 
@@ -77,7 +77,7 @@ class World:
         """Of each quantity that is computed, and of each term of the cost, its formula and the parts of that."""
         network = self.network
         named = {equation.symbol: equation.expression for equation in (*network.equations, network.cost)}
-        named |= {term: term for term in cost_terms(network) if term not in named}
+        named |= {term: term for term in unnamed(network) if term not in named}
         return {name: (formula, frozenset(postorder(formula))) for name, formula in named.items()}
 
     @cached_property
@@ -192,6 +192,9 @@ def _sizes(network: Network, extent: str) -> dict[Any, int]:
     if extent == ONE_EXAMPLE:
         _, examples = network.examples
         return sizes | dict.fromkeys(examples & sizes.keys(), 1) if len(examples) == 1 else sizes
+    for size in network.examples[1] & sizes.keys():
+        if sizes[size] == 2 and size.is_Symbol:  # else a factor 2 looks like one N
+            sizes = sizes | {size: max(sizes.values()) + 1}
     return sizes
 
 
