@@ -51,6 +51,10 @@ def test_right_and_wrong_twin(case):
         (r"\hat y = 0.74136507 \times 0.186815602 = 0.138498662", "wrong"),
         (r"\hat y = \begin{bmatrix} 1 & 2 \end{bmatrix} \begin{bmatrix} 3 \\ 4 \end{bmatrix} = 11.0", "right"),
         (r"\hat y = \begin{bmatrix} 1 & 2 \end{bmatrix} \begin{bmatrix} 3 \\ 4 \end{bmatrix} = 10.0", "wrong"),
+        (r"z = 2 \cdot 3 + 1 = 7", "right"),
+        (r"z = 2 \cdot 3 + 1 = 5", "wrong"),
+        (r"\frac{\partial z}{\partial z} = 1", "right"),
+        (r"\frac{\partial z}{\partial z} = 2", "wrong"),  # no example: so small a number may be meant in general
         (r"\hat y = 0.6457", "not understood"),  # nothing says of which numbers
         (r"\frac{\partial J}{\partial z} = 0.5 + q_{0.5} = 0.75", "not understood"),
         (r"0.055399425 + -0.019049119 = 0.036350306", "right"),
@@ -67,7 +71,7 @@ def test_numbers_go_on_in_the_next_row():
 
 
 def test_what_is_given_is_no_claim():
-    assert verdicts("Let $$y = 0.25$$ and $w = -1.2$, $\\eta = 0.1$.") == []
+    assert verdicts("Let $$y = 0.25$$ and $w = -1.2$, $\\eta = 0.1$, $$D = 784$$") == []
 
 
 def test_formula_beside_numbers_is_judged():
@@ -96,6 +100,8 @@ def test_gradient_that_is_set_to_zero():
     behind = verdicts("$$\\nabla_w J = 0$$\n$$X^T X w = X^T y$$\n$$w = (X^T X)^{-1} X^T y$$", network)
     assert behind == ["not understood"] * 3
     assert verdicts("$$X^T X w = X^T y$$", network) == ["wrong"]
+    other = verdicts("$$\\nabla_w J = 0$$\n$$J = \\sum_i (x_i^T w - y_i)^2$$\n$$\\nabla_w J = X^T X w$$", network)
+    assert other[2] == "wrong"
 
 
 def test_condition_in_the_text():
@@ -162,3 +168,41 @@ def test_slopes_of_a_smooth_function(rng):
     at = rng.uniform(-1, 1, (3, 2))
     np.testing.assert_allclose(slope(lambda x: np.sin(x).sum(axis=(1, 2)), at), np.cos(at), rtol=1e-9)
     np.testing.assert_allclose(entrywise_slope(np.sin, at), np.cos(at), rtol=1e-9)
+
+
+# One example beside all of them
+
+SOFTMAX = sb.parse_network("""
+X: input(N, D)
+Y: target(N, K)
+W: parameter(D, K)
+Z = X @ W
+P = softmax(Z)
+L = -sum(Y * log(P)) / N
+""")
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (r"\frac{\partial L}{\partial W} = x (p - y)^\top", "right"),  # a column each
+        (r"\frac{\partial L}{\partial W} = x^\top (p - y)", "right"),  # a row each
+        (r"\frac{\partial L}{\partial W} = x (y - p)^\top", "wrong"),
+        (r"\frac{\partial L}{\partial W} = z (p - y)^\top", "not understood"),
+        (r"\frac{\partial L}{\partial W} = X (P - Y)^\top", "convention"),  # columns, without the 1/N
+        (r"\frac{\partial L}{\partial W} = \frac1N X^\top (P - Y)", "right"),
+        (r"\frac{\partial p}{\partial z} = \operatorname{diag}(p) - p p^\top", "right"),
+        (r"\frac{\partial p}{\partial z} = \operatorname{diag}(p) + p p^\top", "wrong"),
+        (r"p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}", "right"),
+        (r"\frac{\partial p_i}{\partial z_j} = \begin{cases} p_i (1 - p_j), & i = j \\ -p_i p_j, & i \neq j \end{cases}", "right"),
+        (r"\frac{\partial p_i}{\partial z_j} = \begin{cases} p_i (1 - p_j), & i = j \\ p_i p_j, & i \neq j \end{cases}", "wrong"),
+    ],
+)  # fmt: skip
+def test_small_letters_beside_capitals(line, verdict):
+    check = sb.check_derivation(f"$${line}$$", SOFTMAX)
+    assert [str(found.verdict) for found in check.lines] == [verdict]
+
+
+def test_small_letters_of_one_example_are_said_to_be():
+    check = sb.check_derivation(r"$$\frac{\partial L}{\partial W} = x (p - y)^\top$$", SOFTMAX)
+    assert "read for one example" in check.lines[0].notes

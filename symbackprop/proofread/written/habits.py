@@ -8,6 +8,7 @@ from symbackprop.proofread.written.token import Token
 
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
+_ENDS_OF_CELLS = {"&", "NEWLINE", "END_CASES"}
 _SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # what can stand behind a Σ
 
 
@@ -16,7 +17,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
-    return _closed(_with_commas(merged))
+    return _closed(_without_last_commas(_with_commas(merged)))
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -49,6 +50,16 @@ def _with_commas(tokens: Sequence[Token]) -> list[Token]:
     for token in tokens:
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
         found.append(replace(token, kind=",", value=",") if token.kind == ";" and depth > 0 else token)
+    return found
+
+
+def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
+    """A comma behind the value of a case separates nothing."""
+    depth, found = 0, []
+    for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
+        depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")
+        if not (depth and token.kind == "," and follower.kind in _ENDS_OF_CELLS):
+            found.append(token)
     return found
 
 

@@ -21,7 +21,7 @@ from symbackprop.proofread.written.subjects import Subjects
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
 from symbackprop.proofread.written.values import UnfitError, Value
-from symbackprop.proofread.written.world import ALL, ONE_EXAMPLE, OTHER_SIZES, UNITS, Worlds
+from symbackprop.proofread.written.world import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES, UNITS, Worlds
 
 HELD = "held"  # a note
 _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
@@ -77,7 +77,9 @@ class Session(Definitions, Adjoints, Holding, Subjects):
             return None
         key = extent, point, tuple((letters or {}).items()), tuple(self.lexicon.chosen.items()), self.held
         if key not in self.meanings:
-            self.meanings[key] = Meaning(world, self.lexicon, self.way.layout, letters=letters, held=self.held)
+            layout = self.way.layout
+            layout = replace(layout, data=not layout.data) if extent == ONE_COLUMN else layout
+            self.meanings[key] = Meaning(world, self.lexicon, layout, letters=letters, held=self.held)
         return self.meanings[key]
 
     def is_known(self, left: Node) -> bool:
@@ -91,14 +93,14 @@ class Session(Definitions, Adjoints, Holding, Subjects):
     def targets(self, rank: int, left: Node, right: Node) -> list[tuple[Meaning, list[Value]]]:
         """What a left side is worth at one point, in each extent in which the statement may be read."""
         letters = self.against(rank, left, right).letters
-        extents = (
-            dict.fromkeys((self.way.extent, ONE_EXAMPLE, UNITS))
-            if self._may_be_narrow(rank, left, right)
-            else [self.way.extent]
-        )
+        extents = [self.way.extent]
+        if self._may_be_narrow(rank, left, right):
+            extents += [ONE_EXAMPLE, UNITS]
+        if self._has_small_names(left, right):
+            extents += [ONE_EXAMPLE, ONE_COLUMN]
         found = []
         every = [{letter: k} for letter in letters for k in self.lexicon.layers] or [{}]
-        for extent, chosen in product(extents, every):
+        for extent, chosen in product(dict.fromkeys(extents), every):
             try:
                 wanted, _ = self.both(extent, 0, left, left, chosen)
             except (UnfitError, UnreadableError):
@@ -125,6 +127,22 @@ class Session(Definitions, Adjoints, Holding, Subjects):
             is_of_one_unit(side, side) for side in sides
         )
 
+    def _has_small_names(self, left: Node, right: Node) -> bool:
+        """Whether data stand there as x, p, y without an index, where the network has X, P, Y of all examples."""
+        names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
+        meaning = self.meaning(self.way.extent, 0)
+        data = [name for name in names if meaning is not None and self._is_data(meaning, name)]
+        keys = ((name.base.swapcase(), "", "") for name in data)
+        return bool(data) and all(
+            name.base.islower() and not name.above and not name.below and key in self.lexicon.known
+            for name, key in zip(data, keys, strict=True)
+        )
+
+    def _is_data(self, meaning: Meaning, name: Name) -> bool:
+        symbols = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
+        found = next((symbol for symbol in symbols if symbol is not None), None)
+        return found is not None and meaning.has_examples(found)
+
     def _is_of_one_example(self, left: Node, right: Node) -> bool:
         """Whether one index alone stands at data of the network, as in p_k, in what is no gradient by a parameter."""
         names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
@@ -135,7 +153,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         letters = [mark for mark in name.below if isinstance(mark.content, Name) and not mark.content.below]
         if meaning is None or name.above or len(letters) != 1 or len(name.below) != 1:
             return False
-        symbols = (self.lexicon.known.get(s.key) for s in self.lexicon.splits(name, {}) if s.indices)
+        symbols = (self.lexicon.symbol(s.key) for s in self.lexicon.splits(name, {}) if s.indices)
         return any(symbol is not None and meaning.has_examples(symbol) for symbol in symbols)
 
     def same(self, rank: int, one: Node, other: Node) -> bool:
@@ -177,13 +195,15 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         if first.holds:
             return first
         is_unfit = first.holds is None or first.reason.startswith("shapes") or self._is_of_one_example(left, right)
-        if is_unfit and self._may_be_narrow(rank, left, right):
-            for extent in (UNITS,) if self.way.extent == ONE_EXAMPLE else (UNITS, ONE_EXAMPLE):
-                other = self._in(extent, rank, left, right)
-                if other.holds:
-                    return other
-                if extent == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
-                    first = other  # it fits for one example alone, and is wrong there
+        extents = (UNITS, ONE_EXAMPLE) if is_unfit and self._may_be_narrow(rank, left, right) else ()
+        if self._has_small_names(left, right):
+            extents = (*extents, ONE_EXAMPLE, ONE_COLUMN)
+        for extent in dict.fromkeys(extents):
+            other = first if extent == self.way.extent else self._in(extent, rank, left, right)
+            if other.holds:
+                return other
+            if extent == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
+                first = other  # it fits for one example alone, and is wrong there
         if first.holds is None and not first.reason.startswith("shapes"):
             return first
         if first.holds is None:
@@ -296,7 +316,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
             return Judgment(None, reason=str(error), letters=dict(letters))
         except RecursionError:
             return Judgment(None, reason="it is nested too deeply")
-        if extent == ONE_EXAMPLE:
+        if extent in {ONE_EXAMPLE, ONE_COLUMN}:
             one, other = ([values.of_one_example(value) for value in side] for side in (one, other))
         for a in one:
             for b in other:

@@ -52,7 +52,8 @@ class Subjects:
             return False
         keys = [split.key for split in self.lexicon.splits(left, {})]
         symbols = [symbol for key in keys if (symbol := self.lexicon.symbol(key)) is not None]
-        return not symbols or str(getattr(symbols[0], "name", "")) in self.worlds.network.roles
+        network = self.worlds.network
+        return not symbols or symbols[0] in {*network.arguments, *network.dimensions}
 
     def is_said_again(self, written: Written) -> bool:
         """Whether it says what a quantity is that the network has too."""
@@ -77,7 +78,8 @@ class Subjects:
         sides = equalities(self.document[rank])
         if any(map(is_about_slopes, sides)):
             return len(sides) == 2 and self.is_condition(rank)
-        return any(map(self.is_condition, range(rank)))
+        says_another = isinstance(sides[0], Name) and not self._is_weight(sides[0])
+        return not says_another and any(map(self.is_condition, range(rank)))
 
     def is_error_line(self, rank: int) -> bool:
         """Whether it says what ∂J/∂v is, of what is no parameter."""

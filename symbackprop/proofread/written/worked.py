@@ -17,6 +17,7 @@ from symbackprop.proofread.written.values import UnfitError
 from symbackprop.proofread.written.world import UNITS
 
 _WITHOUT_VALUES = {"e", "pi", "sigma", *FUNCTIONS, *NAMED}
+_LARGE = 3
 _MANY_DIGITS = 3  # from which on a number inside a formula is taken as rounded
 _ABOUT = {"=", r"\approx", "~", r"\simeq"}
 
@@ -43,8 +44,11 @@ def _is_numeric(side: Node) -> bool:
 
 
 def _is_of_example(side: Node) -> bool:
-    """Whether it has decimals, or a matrix of numbers: what is derived in general has neither."""
-    return any(isinstance(part, Matrix) or (isinstance(part, Number) and "." in part.source) for part in walk(side))
+    """Whether it has decimals, larger numbers, or a matrix of numbers: what is derived in general has none of them."""
+    parts = list(walk(side))
+    numbers = [part for part in parts if isinstance(part, Number)]
+    is_large = any("." in number.source or number.value >= _LARGE for number in numbers)
+    return is_large or any(isinstance(part, Matrix) for part in parts)
 
 
 def of_numbers(session: Any, written: Any, line: Line, has_more: bool) -> Line | None:

@@ -18,6 +18,7 @@ from symbackprop.shapes import shape_of
 OTHER_SIZES = 2  # the number of the point at which all sizes are others
 _MORE = 3
 ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one unit"
+ONE_COLUMN = "one example, laid out the other way than all of them"
 
 
 class World:
@@ -189,7 +190,7 @@ def _sizes(network: Network, extent: str) -> dict[Any, int]:
     sizes = small_sizes(network)
     if extent == UNITS:
         return dict.fromkeys(sizes, 1)
-    if extent == ONE_EXAMPLE:
+    if extent in {ONE_EXAMPLE, ONE_COLUMN}:
         _, examples = network.examples
         return sizes | dict.fromkeys(examples & sizes.keys(), 1) if len(examples) == 1 else sizes
     for size in network.examples[1] & sizes.keys():
