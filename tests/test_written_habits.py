@@ -100,8 +100,8 @@ def test_gradient_that_is_set_to_zero():
     behind = verdicts("$$\\nabla_w J = 0$$\n$$X^T X w = X^T y$$\n$$w = (X^T X)^{-1} X^T y$$", network)
     assert behind == ["not understood"] * 3
     assert verdicts("$$X^T X w = X^T y$$", network) == ["wrong"]
-    other = verdicts("$$\\nabla_w J = 0$$\n$$J = \\sum_i (x_i^T w - y_i)^2$$\n$$\\nabla_w J = X^T X w$$", network)
-    assert other[2] == "wrong"
+    other = verdicts("$$\\nabla_w J = 0$$\n$$J = \\sum_i (x_i^T w + y_i)^2$$\n$$\\nabla_w J = X^T X w$$", network)
+    assert other[1:] == ["wrong", "wrong"]
 
 
 def test_condition_in_the_text():
@@ -204,5 +204,8 @@ def test_small_letters_beside_capitals(line, verdict):
 
 
 def test_small_letters_of_one_example_are_said_to_be():
-    check = sb.check_derivation(r"$$\frac{\partial L}{\partial W} = x (p - y)^\top$$", SOFTMAX)
+    of_all = r"$$\frac{\partial L}{\partial W} = \frac1N X^\top (P - Y)$$"
+    check = sb.check_derivation(rf"$$\frac{{\partial L}}{{\partial W}} = x (p - y)^\top$$ {of_all}", SOFTMAX)
+    assert [str(line.verdict) for line in check.lines] == ["right", "right"]
     assert "read for one example" in check.lines[0].notes
+    assert "read for one example" not in check.lines[1].notes
