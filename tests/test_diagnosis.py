@@ -115,7 +115,7 @@ def test_of_a_right_gradient_nothing_is_said(rng):
 
 def test_a_mistake_that_is_none_of_these_has_no_name(rng):
     report = Net(rng).report(
-        "W1", lambda g, v, r: g * (1 + np.sin(np.arange(g.size)).reshape(g.shape) ** 2) + v["W1"] ** 3
+        "W1", lambda g, v, r: g * (1 + np.sin(1 + np.arange(g.size)).reshape(g.shape) ** 2) + v["W1"] ** 3 + 0.1
     )
     (block,) = [block for block in report.blocks if block.name == "W1"]
     assert block.verdict == "wrong"

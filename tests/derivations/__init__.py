@@ -4,6 +4,7 @@ from tests.derivations import (
     classification,
     columns,
     habits,
+    letters,
     numpy_lines,
     penalties,
     published,
@@ -15,7 +16,9 @@ from tests.derivations import (
 )
 from tests.derivations.case import KINDS, Case
 
-MODULES = (rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units, habits)
+MODULES = (
+    rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units, habits, letters
+)  # fmt: skip
 CASES = [case for module in MODULES for case in module.CASES]
 
 __all__ = ["CASES", "KINDS", "Case"]

@@ -68,8 +68,8 @@ class Adjoints:
         for rank, key in self.definitions.items():
             if key[0] != "J" and key not in self.lexicon.known and not self._is_said(rank):
                 chosen = self.lexicon.chosen.get(key)
-                found = self._error_that_helps(key, rank)
-                self._set(key, found or chosen)
+                if chosen is None or not self.judge(rank).holds:  # else dH is ∂J/∂H, as it should be
+                    self._set(key, self._error_that_helps(key, rank) or chosen)
 
     def _error_that_helps(self, key: Key, rank: int) -> Adjoint | None:
         """For e1 = …: the ∂J/∂v with which the gradients hold in which it stands, if what is written is none."""
@@ -89,9 +89,12 @@ class Adjoints:
         return None
 
     def _set(self, key: Key, candidate: Adjoint | None) -> None:
-        self.lexicon.chosen.pop(key, None)
-        if candidate is not None:
-            self.lexicon.chosen[key] = candidate
+        """For all layers, where one line says what δ_j is of units of any layer."""
+        for other in (key, *self.lexicon.of_other_layers(key)):
+            self.lexicon.chosen.pop(other, None)
+            if candidate is not None:
+                of = candidate.of if other == key else (*candidate.of[:2], other[2])
+                self.lexicon.chosen[other] = replace(candidate, of=of)
 
     def _standard(self, key: Key) -> Adjoint | None:
         if key[0].startswith("d") and key[0] != "delta":

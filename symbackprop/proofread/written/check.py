@@ -23,7 +23,7 @@ from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name
 from symbackprop.proofread.written.updates import Update
 from symbackprop.proofread.written.ways import best_session, may_be_of_one_example
-from symbackprop.proofread.written.worked import of_numbers
+from symbackprop.proofread.written.worked import WITHOUT_ARITHMETIC, of_numbers
 from symbackprop.proofread.written.world import ALL, UNITS
 
 AT_MINIMUM = "this may hold where the gradient is 0, at a minimum alone, which is not looked at"
@@ -182,6 +182,8 @@ def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason, notes=notes)
     if session.may_hold_at_minimum(rank):
         return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=AT_MINIMUM, notes=notes)
+    if session.gives_a_number(sides[0], sides[-1]):
+        return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=WITHOUT_ARITHMETIC, notes=notes)
     if convention and session.is_gradient_line(rank):
         text = "in transposed layout" if convention == "transposed" else convention
         return replace(line, verdict=LineVerdict.CONVENTION, notes=(*notes, f"right {text}, as all gradients here are"))

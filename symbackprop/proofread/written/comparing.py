@@ -23,6 +23,7 @@ class Judgment:
     is_unknown_name: bool = False
     letters: Mapping[str, int] = field(default_factory=dict)
     counterexample: str = ""
+    lone_index: str = ""  # stands on one side only
 
 
 def equal_notes(one: Value, other: Value) -> frozenset[str] | None:
@@ -75,6 +76,7 @@ def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> J
         return judgment
     if one.shape != other.shape or set(one.indices) != set(other.indices):
         free = sorted(set(one.indices) ^ set(other.indices))
+        judgment.lone_index = free[0] if free else ""
         judgment.reason = (
             f"the index {free[0]} stands on one side only"
             if free

@@ -8,7 +8,7 @@ from typing import Any
 from symbackprop.network import PARAMETER
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import ROWS, activations_of
-from symbackprop.proofread.written.lexicon import ADJOINTS, COSTS, EACH, Definition, Key, Lexicon, Split
+from symbackprop.proofread.written.lexicon import ADJOINTS, COSTS, EACH, SHIFT, Definition, Key, Lexicon, Split
 from symbackprop.proofread.written.statements import Written, equalities
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
@@ -31,6 +31,7 @@ class Definitions:
     judge: Callable[..., Any]
     is_cost: Callable[[Node], bool]
     is_known: Callable[[Node], bool]
+    gives_a_number: Callable[[Node, Node], bool]
     _is_said: Callable[[int], bool]
     is_gradient: Callable[[Node], bool]
 
@@ -60,12 +61,17 @@ class Definitions:
         if isinstance(left, tree.Differential) and isinstance(left.body, Name):
             self._define_name(rank, left.body, body, "d")
         elif isinstance(left, Name):
-            slopes = [side.by for side in sides[1:] if isinstance(side, tree.Partial) and self.is_cost(side.of)]
-            if left.base in ADJOINTS and slopes and slopes[0] == replace(left, base=getattr(slopes[0], "base", "")):
-                self.lexicon.derived_by.setdefault(left.base, slopes[0].base)
+            self._note_derived_by(left, sides[1:])
             self._define_name(rank, left, body, "")
         elif (parts := function_head(left)) is not None:
             self._define_function(rank, *parts, body)
+
+    def _note_derived_by(self, left: Name, others: Sequence[Node]) -> None:
+        """The x by which δ_j = ±∂J/∂x_j says that it is derived."""
+        said = (side.terms[0] if isinstance(side, tree.Plus) and len(side.terms) == 1 else side for side in others)
+        slopes = [side.by for side in said if isinstance(side, tree.Partial) and self.is_cost(side.of)]
+        if left.base in ADJOINTS and slopes and slopes[0] == replace(left, base=getattr(slopes[0], "base", "")):
+            self.lexicon.derived_by.setdefault(left.base, slopes[0].base)
 
     def _define_last(self, rank: int, before: Node, side: Node) -> None:
         """A = -(t - a) = -e says what e is, if nothing else does."""
@@ -85,7 +91,7 @@ class Definitions:
 
     def _define_name(self, rank: int, name: Name, body: Node, prefix: str) -> None:  # noqa: PLR0911
         splits = list(self.lexicon.splits(name, {}))
-        if not splits or name.base == "":
+        if not splits or name.base == "" or self.gives_a_number(name, body):
             return
         if not prefix and self._is_part_of_cost(splits):
             if self._define_part_of_cost(rank, name, body, splits):
@@ -106,7 +112,7 @@ class Definitions:
         if chosen is None or chosen.power is not None:
             return
         key = (prefix + chosen.key[0], *chosen.key[1:])
-        if key in self.lexicon.definitions or any(not isinstance(i, str) for i in chosen.indices):
+        if self._is_defined(key, rank) or any(not isinstance(i, str) for i in chosen.indices):
             return
         if (
             not prefix
@@ -120,6 +126,24 @@ class Definitions:
         example = chosen.example if isinstance(chosen.example, str) else None
         self.lexicon.definitions[key] = Definition(key, indices, body, rank, example=example)
         self.definitions[rank] = key
+        if example is None:
+            self._define_of_other_layers(name, prefix, self.lexicon.definitions[key])
+
+    def _is_defined(self, key: Key, rank: int) -> bool:
+        """Whether a line before says what it is, rather than of another layer; a δ that is said to be ∂J/∂v is so in
+        all of them, unless this line says of which v it is here."""
+        own = self.lexicon.definitions.get(key)
+        is_of_all = key[0] in self.lexicon.derived_by and not self._is_said(rank)
+        return own is not None and (SHIFT not in own.letters or is_of_all)
+
+    def _define_of_other_layers(self, name: Name, prefix: str, own: Definition) -> None:
+        """δ_j of units of any layer."""
+        for shift in self.lexicon.shifts:
+            keys = (s.key for s in self.lexicon.splits(name, shift) if s.indices == own.indices)
+            base, subscript, layer = next(keys, own.key)
+            key = prefix + base, subscript, layer
+            if key not in self.lexicon.known and key != own.key:
+                self.lexicon.definitions.setdefault(key, replace(own, key=key, letters=shift))
 
     def _is_part_of_cost(self, splits: Sequence[Any]) -> bool:
         """Whether a name is that of the cost, with an index: L_t, E_n."""

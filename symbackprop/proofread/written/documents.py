@@ -100,14 +100,20 @@ _OPENING = re.compile(
     r"|(?P<dollars>\$\$)"
     r"|(?P<bracket>\\\[)"
     rf"|\\begin\{{(?P<environment>(?:{_ENVIRONMENTS})\*?)\}}"
+    r"|(?P<lone>^[ \t]*+\$[ \t]*$)"
     r"|(?P<inline>(?<![\w$])\$(?=[^\s$]))"
+    r"|(?P<spaced>(?<![\w$])\$(?=[ \t]+[^\s$]))"
     r"|(?P<paren>\\\()"
     r"|(?P<span>`(?=[^`\n]))",
     re.MULTILINE,
 )
 _CLOSING = {"comment": "-->", "dollars": "$$", "bracket": r"\]", "verbatim": r"\end{%s}", "environment": r"\end{%s}"}
 _LONGEST_INLINE = 400
+_LONGEST_BLOCK = 4000
 _INLINE = re.compile(rf"[^\s$](?:[^$\n]|\n(?!\n)){{0,{_LONGEST_INLINE}}}?(?<!\s)(?=\$(?![\d$]))")
+_SPACED = re.compile(rf"(?=[^$\n]*[=\\])[^$\n]{{1,{_LONGEST_INLINE}}}?(?=\$(?![\d$]))")  # $ x = 5 $
+_SHORT = {"inline": _INLINE, "spaced": _SPACED}
+_LONE = re.compile(r"^[ \t]*+\$[ \t]*$", re.MULTILINE)
 _SPAN = re.compile(r"[^`\n]+(?=`)")
 _LANGUAGES = {"", *words("python py numpy text code ipython3 code-cell")}
 _Opened = tuple[Iterable[Formula], int | None]  # the formulas there, and where it ends, if it is closed
@@ -150,8 +156,10 @@ class _Scanner:
             return (), match.end()
         if kind == "percent":
             return (), self._after_percent(match.start())
-        if kind in {"inline", "paren", "span"}:
+        if kind in {"inline", "spaced", "paren", "span"}:
             return self._short(kind, match.end())
+        if kind == "lone":
+            return self._between_lone_dollars(match.end())
         return self._long(kind, _CLOSING[kind].replace("%s", match[kind]), match.end())
 
     def _after_percent(self, start: int) -> int:
@@ -186,10 +194,17 @@ class _Scanner:
         if kind == "paren":
             end = self.text.find(r"\)", start + 1, start + _LONGEST_INLINE + 2)
             return ([Formula("inline", start, end)], end + 2) if end >= 0 else ((), None)
-        match = (_INLINE if kind == "inline" else _SPAN).match(self.text, start)
+        match = _SHORT.get(kind, _SPAN).match(self.text, start)
+        if match is None and kind == "inline":
+            match = _SPACED.match(self.text, start)
         if match is None:
             return (), None
-        return ([Formula("inline", *match.span())] if kind == "inline" else ()), match.end() + 1
+        return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1
+
+    def _between_lone_dollars(self, start: int) -> _Opened:
+        """A formula between two lines that have a dollar alone."""
+        match = _LONE.search(self.text, start, start + _LONGEST_BLOCK)
+        return ((), None) if match is None else ([Formula("display", start, match.start())], match.end())
 
 
 _ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+[-+*/]?=(?!=)\s*+\S")

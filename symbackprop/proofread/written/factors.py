@@ -12,6 +12,7 @@ from symbackprop.proofread.written.tree import (
     Indicator,
     Name,
     Node,
+    Number,
     Over,
     Partial,
     Plus,
@@ -55,11 +56,20 @@ def bounded(sign: Sign, items: list[Node]) -> Sign:
         names += [part.base for part in inner if isinstance(part, Name) and not part.above and not part.below]
         if isinstance(item, Relation) and item.sign == "=":
             sign = replace(sign, first=item.right)
-        elif isinstance(item, Relation) and item.sign == "!=":
+        elif isinstance(item, Relation) and item.sign in _CONDITIONS:
             sign = replace(sign, condition=item)
+            names += _letters_below(left)  # of Σ_{m_i < 1}
         elif isinstance(item, Relation) and item.sign not in {r"\in"}:
             raise UnreadableError(f"a sum over {item.sign} is not read")
     return replace(sign, indices=tuple(names))
+
+
+_CONDITIONS = {"!=", "<", ">", "<=", ">="}
+
+
+def _letters_below(node: Node) -> list[str]:
+    marks = [mark.content for part in walk(node) if isinstance(part, Name) for mark in part.below]
+    return list(dict.fromkeys(content.base for content in marks if isinstance(content, Name) and not content.below))
 
 
 def signed(pieces: list[Any]) -> list[Any]:
@@ -175,9 +185,21 @@ def _joined(pieces: list[Any]) -> Node:
 
 def _times(sign: str, factors: list[Node]) -> Node:
     kept = [factor for factor in factors if not (isinstance(factor, Name) and not factor.base)]
+    kept = [f for rank, f in enumerate(kept) if not (rank and isinstance(kept[rank - 1], Name) and _is_shape(f))]
     if not kept:
         raise UnreadableError("nothing stands where a factor is expected")
     return kept[0] if len(kept) == 1 else Times(sign=sign, factors=tuple(kept))
+
+
+def _is_shape(node: Node) -> bool:
+    """(2 × 4), as behind the name of a matrix."""
+    item = node.items[0] if isinstance(node, Group) and node.brackets == "()" and len(node.items) == 1 else None
+    if not isinstance(item, Times) or item.sign != r"\times" or len(item.factors) != 2:
+        return False
+    return all(
+        (isinstance(f, Number) and f.value.denominator == 1) or (isinstance(f, Name) and not (f.above or f.below))
+        for f in item.factors
+    )
 
 
 def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]:

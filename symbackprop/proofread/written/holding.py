@@ -11,6 +11,7 @@ from symbackprop.proofread.written.statements import Written, equalities
 from symbackprop.proofread.written.tokens import UnreadableError
 from symbackprop.proofread.written.tree import Name, Node, walk
 from symbackprop.proofread.written.values import UnfitError
+from symbackprop.shapes import is_matrix
 
 
 class Holding:
@@ -40,7 +41,7 @@ class Holding:
         }
         if not bases:
             return frozenset()
-        states = {node for key, node in self.lexicon.known.items() if key[0] in bases}
+        states = {node for key, node in self.lexicon.known.items() if key[0] in bases and is_matrix(node)}
         return frozenset({*states - set(self.worlds.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 
     def _derived_by(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:

@@ -10,11 +10,13 @@ import numpy as np
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.adjoints import POINTS, Adjoints
 from symbackprop.proofread.written.calls import GENERIC, ROWS
+from symbackprop.proofread.written.classes import unit_vectors, with_class
 from symbackprop.proofread.written.comparing import Judgment, difference, equal_notes
 from symbackprop.proofread.written.definitions import Definitions
 from symbackprop.proofread.written.holding import Holding
 from symbackprop.proofread.written.layout import Layout, UnknownNameError
-from symbackprop.proofread.written.lexicon import Key, Lexicon
+from symbackprop.proofread.written.lettering import Lettering
+from symbackprop.proofread.written.lexicon import SHIFT, Key, Lexicon
 from symbackprop.proofread.written.meaning import Meaning
 from symbackprop.proofread.written.statements import Written, equalities
 from symbackprop.proofread.written.subjects import Subjects
@@ -24,7 +26,6 @@ from symbackprop.proofread.written.values import UnfitError, Value
 from symbackprop.proofread.written.world import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES, UNITS, Worlds
 
 HELD = "held"  # a note
-_LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Way:
     units: tuple[tuple[str, int], ...] = ()  # letters, and the layers whose units they number
 
 
-class Session(Definitions, Adjoints, Holding, Subjects):
+class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
     """A document read in one way.
 
     Args:
@@ -53,7 +54,9 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         self.document = document
         self.way = way
         self.lexicon = Lexicon(worlds.network, way.document_first, dict(way.units))
-        self.lexicon.tell_entries(name for written in document for name in written.names)
+        names = [name for written in document for name in written.names]
+        self.lexicon.tell_entries(names)
+        self.lexicon.tell_words(names)
         self.lexicon.cost_scale, self.lexicon.error_scale = way.cost_scale, way.error_scale
         self.definitions: dict[int, Key] = {}
         self.functions: set[int] = set()
@@ -94,12 +97,11 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         """What a left side is worth at one point, in each extent in which the statement may be read."""
         letters = self.against(rank, left, right).letters
         extents = [self.way.extent]
-        if self._may_be_narrow(rank, left, right):
-            extents += [ONE_EXAMPLE, UNITS]
+        extents += reversed(self._narrow_extents(rank, left, right))
         if self._has_small_names(left, right):
             extents += [ONE_EXAMPLE, ONE_COLUMN]
         found = []
-        every = [{letter: k} for letter in letters for k in self.lexicon.layers] or [{}]
+        every = [{letter: k} for letter in letters if letter != SHIFT for k in self.lexicon.layers] or [dict(letters)]
         for extent, chosen in product(dict.fromkeys(extents), every):
             try:
                 wanted, _ = self.both(extent, 0, left, left, chosen)
@@ -110,15 +112,18 @@ class Session(Definitions, Adjoints, Holding, Subjects):
                 found.append((meaning.beside(dummies=self.dummies), wanted))
         return found
 
-    def _may_be_narrow(self, rank: int, left: Node, right: Node) -> bool:
-        """Whether a statement may hold for one example or one unit alone."""
-        return (
+    def _narrow_extents(self, rank: int, left: Node, right: Node) -> tuple[str, ...]:
+        """Whether a statement may hold for one unit or one example alone."""
+        may_be = (
             rank in self.functions
             or is_of_one_unit(left, right)
             or self.is_cost(left)
             or self._is_of_one_example(left, right)
             or self._ends_chain_rule(rank, right)
         )
+        if not may_be:
+            return ()
+        return (ONE_EXAMPLE,) if sums_entries(left, right) else (UNITS, ONE_EXAMPLE)  # one unit hides exchanged indices
 
     def _ends_chain_rule(self, rank: int, right: Node) -> bool:
         """Whether a side says with × what a chain of ∂A/∂B before it comes to: that is of numbers, not matrices."""
@@ -195,7 +200,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
         if first.holds:
             return first
         is_unfit = first.holds is None or first.reason.startswith("shapes") or self._is_of_one_example(left, right)
-        extents = (UNITS, ONE_EXAMPLE) if is_unfit and self._may_be_narrow(rank, left, right) else ()
+        extents = self._narrow_extents(rank, left, right) if is_unfit else ()
         if self._has_small_names(left, right):
             extents = (*extents, ONE_EXAMPLE, ONE_COLUMN)
         for extent in dict.fromkeys(extents):
@@ -233,6 +238,7 @@ class Session(Definitions, Adjoints, Holding, Subjects):
     def _in(self, extent: str, rank: int, left: Node, right: Node) -> Judgment:
         """With derivatives as they are; or with those quantities held whose own ∂J/∂v stand there."""
         found = self._with_letters(extent, left, right)
+        found = found if found.holds else self._of_the_class(extent, left, right, found)
         if found.holds or not is_of_one_unit(left, right):
             return found
         for held in self._held_sets(extent, rank, left, right):
@@ -245,32 +251,15 @@ class Session(Definitions, Adjoints, Holding, Subjects):
                 return replace(other, notes=other.notes | {HELD})
         return found
 
-    def _with_letters(self, extent: str, left: Node, right: Node) -> Judgment:
-        """At all points, for every layer that a letter can stand for."""
-        plain = self._at(extent, left, right, {})
-        if plain.holds:
-            return plain
-        if plain.is_unknown_name:
-            return self._for_layers(extent, left, right, plain)
-        if plain.reason.startswith("shapes") and self._for_layers(extent, left, right, plain).holds:
-            return self._for_layers(extent, left, right, plain)
-        return plain
-
-    def _for_layers(self, extent: str, left: Node, right: Node, plain: Judgment) -> Judgment:
-        used = {m.content for side in (left, right) for part in walk(side) if isinstance(part, Name)
-                for m in (*part.above, *part.below)}  # fmt: skip
-        letters = {part.base for content in used for part in walk(content) if isinstance(part, Name)}
-        for letter in (x for x in _LAYER_LETTERS if x in letters):
-            found = [self._at(extent, left, right, {letter: number}) for number in self.lexicon.layers]
-            numbered = zip(self.lexicon.layers, found, strict=True)
-            known = [(k, j) for k, j in numbered if j.holds is not None or j.reason.startswith("shapes")]
-            if known:
-                holding = [(k, judgment) for k, judgment in known if judgment.holds]
-                wrong = [(k, judgment) for k, judgment in known if not judgment.holds]
-                # the last layer may have another function
-                clear = [(k, judgment) for k, judgment in wrong if not judgment.reason]
-                number, judgment = holding[0] if holding and len(wrong) <= 1 else (clear or wrong)[0]
-                return replace(judgment, letters={letter: number})
+    def _of_the_class(self, extent: str, left: Node, right: Node, plain: Judgment) -> Judgment:
+        """With an index that stands on one side alone, or the c of e_c, as that of the class of the example."""
+        label = self.lexicon.label()
+        for letter in (plain.lone_index, *unit_vectors(left, right)):
+            if label is None or not letter:
+                continue
+            found = self._with_letters(extent, *(with_class(side, letter, label) for side in (left, right)))
+            if found.holds is not None and not found.reason:
+                return found
         return plain
 
     def _at(self, extent: str, left: Node, right: Node, letters: Mapping[str, int]) -> Judgment:
@@ -385,6 +374,18 @@ def _is_elementwise(call: tree.Call) -> bool:
     while isinstance(function, tree.Primed):
         function = function.base
     return isinstance(function, Name) and function.base not in {"tr", "softmax", "diag", "sum", "mean", "det"}
+
+
+def sums_entries(*sides: Node) -> bool:
+    """Whether a sum over k is of w_{jk}, the entries of a matrix."""
+    sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summed))
+    return any(
+        isinstance(name, Name)
+        and len(name.below) == 2
+        and any(mark.content == Name(base=index) for mark in name.below for index in whole.indices)
+        for whole in sums
+        for name in walk(whole.body)
+    )
 
 
 def is_of_one_unit(left: Node, right: Node) -> bool:

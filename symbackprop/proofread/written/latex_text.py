@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from symbackprop.errors import ArgumentError
+from symbackprop.proofread.written import dots
 from symbackprop.proofread.written.applied import applied
 from symbackprop.proofread.written.factors import bounded, fraction, product, signed, widened
 from symbackprop.proofread.written.scripts import scripted, subscripted
@@ -16,6 +17,7 @@ from symbackprop.proofread.written.tree import (
     Call,
     Cases,
     Differential,
+    Dots,
     Group,
     Matrix,
     Name,
@@ -202,7 +204,7 @@ class _Reader:
                 signs.append(sign)
                 terms.append(self.node(child))
                 sign = 1
-        signs, terms = widened(signs, terms)
+        signs, terms = widened(*dots.summed(signs, terms))
         if signs == [1]:
             return terms[0]
         return Plus(signs=tuple(signs), terms=tuple(terms))
@@ -299,7 +301,11 @@ class _Reader:
 
     def group(self, tree: Any) -> Node:
         opened, inner, closed = tree.children
-        return Group(items=tuple(self.nodes(inner.children)), brackets=f"{opened}{closed}"[:2].replace("\\", "{"))
+        brackets = f"{opened}{closed}"[:2].replace("\\", "{")
+        items = self.nodes(inner.children)
+        if brackets == "[]" and any(isinstance(item, Dots) for item in items):
+            return Group(items=tuple(dots.listed([items])[0]), brackets="[]")
+        return Group(items=tuple(items), brackets=brackets)
 
     def accented(self, tree: Any) -> Node:
         accent, argument = tree.children
@@ -320,7 +326,8 @@ class _Reader:
         return Cases(values=tuple(self.node(row[0]) for row in rows), conditions=tuple(conditions))
 
     def matrix(self, tree: Any) -> Node:
-        return Matrix(rows=tuple(tuple(self.nodes(row.children)) for row in tree.children))
+        rows = dots.listed([self.nodes(row.children) for row in tree.children])
+        return rows[0][0] if [len(row) for row in rows] == [1] else Matrix(rows=tuple(map(tuple, rows)))
 
     def _condition(self, tree: Any) -> Node | None:
         return self.node(tree.children[0]) if tree.children else None
@@ -346,6 +353,7 @@ _LEAVES: dict[str, Callable[[str], Node]] = {
     "NABLA": lambda _: Sign(what=r"\nabla"),
     "SUM": lambda value: Sign(what=value),
     "ONE": lambda _: Name(base="ones"),
+    "DOTS": lambda _: Dots(),
 }
 
 

@@ -7,13 +7,12 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from sympy import Add, expand_mul
-
-from symbackprop.maps import Total
 from symbackprop.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
-from symbackprop.nodes import MatAdd, Scaled, postorder
+from symbackprop.nodes import postorder
 from symbackprop.printing.naming import read_name
+from symbackprop.proofread.written.cost import compared, cost_terms, unnamed
 from symbackprop.proofread.written.tree import Mark, Name, Node, Number, Plus
+from symbackprop.proofread.written.vocabulary import LETTERS
 from symbackprop.shapes import is_matrix
 
 Key = tuple[str, str, str]  # base, subscript, layer
@@ -30,6 +29,8 @@ ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Mark(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
+LAST = "the last layer"  # among the letters that stand for numbers: z_k is of it, where layers are numbered
+SHIFT = "layers further"  # among the letters that stand for numbers: all units of a line are of layers further up
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
@@ -98,9 +99,27 @@ class Lexicon:
         for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
             self.aliases.pop((base, "", "1"), None)
 
+    def tell_words(self, names: Iterable[Name]) -> None:
+        """The one word that stands below x or y of the network, as at v_ctx, says no more than the name does."""
+        words: dict[str, set[str]] = {}
+        for name in names:
+            found = [getattr(mark.content, "base", "") for mark in name.below]
+            if len(found) == 1 and len(found[0]) > 2 and found[0] not in LETTERS.values():
+                words.setdefault(name.base, set()).add(found[0])
+        data = self.network.of_role(INPUT, TARGET, ONE_HOT)
+        for base, (word, *others) in words.items():
+            symbol = self.symbol(_plain(base))
+            if symbol in data and not others and self.symbol((base, word, "")) is None:
+                self.aliases[base, word, ""] = symbol
+
     def symbol(self, key: Key) -> Any:
         """The network's quantity with this name, or with one that is commonly used for it."""
         return self.known.get(key, self.aliases.get(key))
+
+    def label(self) -> Name | None:
+        """The one target that says a class, where it has a plain name."""
+        named = [key for key, symbol in self.known.items() if symbol in self.network.of_role(ONE_HOT)]
+        return Name(base=named[0][0]) if len(named) == 1 and not any(named[0][1:]) else None
 
     @cached_property
     def needed(self) -> dict[Any, set[Any]]:
@@ -115,6 +134,18 @@ class Lexicon:
         """Whether the network has this name, in capitals or not."""
         other = self.known.get((_other_case(key[0]), *key[1:]))
         return key in self.known or not (other is None or other in self.network.dimensions)
+
+    @property
+    def shifts(self) -> list[dict[str, int]]:
+        """How far the units of a line may be from those that their letters stand for elsewhere."""
+        last = max(self.units.values(), default=0)
+        return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
+
+    def of_other_layers(self, key: Key) -> list[Key]:
+        """What the line that defines a δ_j defines of units of other layers."""
+        own = self.definitions.get(key)
+        every = self.definitions.items() if own is not None else ()
+        return [k for k, d in every if own is not None and d.statement == own.statement and SHIFT in d.letters]
 
     @property
     def layers(self) -> range:
@@ -151,13 +182,13 @@ class Lexicon:
             (
                 _OUTPUTS if outputs else _UNNAMED_OUTPUTS,
                 ("pred", "predicted", "out", "output"),
-                outputs or _compared(network),
+                outputs or compared(network),
             ),
         ):
             if len(symbols) == 1:
                 yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
                 yield from (((base, word, ""), symbols[0]) for base, word in product("yY", words))
-        outputs = outputs or _compared(network)
+        outputs = outputs or compared(network)
         if len(outputs) == 1:
             yield from ((("h", of, ""), outputs[0]) for of in ("Wb", "W", "w", "theta", "Theta"))
         weights = [p for p in network.of_role(PARAMETER) if 1 not in p.shape[:1]]
@@ -211,7 +242,7 @@ class Lexicon:
 
     def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[Split]:  # noqa: PLR0912
         """The ways to read the scripts of a name, likely ones first."""
-        layer = self._layer_of_units(name)
+        layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
             power = name.above[0].content if name.above else None
@@ -244,6 +275,8 @@ class Lexicon:
         if under:
             digits = [text for text in under if text.isdigit()]
             if power is None and example is None:
+                if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
+                    yield Split((base, under[1], ""), indices[:1])
                 if under[-1].isdigit() and len(under) > 1:
                     yield Split((base, "".join(under[:-1]), under[-1]))
                 if digits[:1] == under[:1]:
@@ -256,15 +289,17 @@ class Lexicon:
                 if under[0].isdigit():
                     yield Split((base, "", under[0]), indices[1:], example_index, power)
                 yield Split((base, joined, ""), (), example_index, power)
+        if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
+            yield Split((base, "", str(last)), indices)
         if over:
             yield Split((base, "", ""), indices, None if example is None else _index(example), power)
         else:
             yield Split((base, "", ""), indices)
 
-    def _layer_of_units(self, name: Name) -> int | None:
+    def _layer_of_units(self, name: Name, shift: int) -> int | None:
         """The layer of o_j, and that of the units j to which w_{ij} leads."""
         letters = [getattr(mark.content, "base", "") for mark in name.below]
-        layers = [self.units[letter] for letter in letters if letter in self.units]
+        layers = [self.units[letter] + shift for letter in letters if letter in self.units]
         is_power = all(mark.kind == "plain" and isinstance(mark.content, Number) for mark in name.above)
         return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
 
@@ -273,7 +308,7 @@ class Lexicon:
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
-            if content.base == "L" and "L" not in letters:
+            if content.base in {"L", "T"} - letters.keys():
                 last = self._last_layer(base)
                 return content.base if last is None else str(last)
             return str(letters.get(content.base, content.base))
@@ -317,39 +352,6 @@ class Lexicon:
             if of in self.definitions or of in self.known:
                 return Adjoint(of)
         return None
-
-
-def cost_terms(network: Network) -> tuple[Any, ...]:
-    """The terms whose sum the cost is."""
-    cost = network.cost.expression
-    if isinstance(cost, Total) and isinstance(cost.argument, MatAdd):
-        return tuple(Total(term) for term in cost.argument.args)
-    return tuple(Add.make_args(expand_mul(cost, deep=False)))
-
-
-def unnamed(network: Network) -> tuple[Any, ...]:
-    """Parts of the cost that people have names for: its terms, and what it compares with the target."""
-    return (*cost_terms(network), *_compared(network))
-
-
-def _compared(network: Network) -> tuple[Any, ...]:
-    """X θ of Σ (X θ - y)², where no equation gives it a name."""
-    targets = set(network.of_role(TARGET))
-    if any(is_matrix(equation.symbol) for equation in network.equations):
-        return ()
-    for node in postorder(network.cost.expression):
-        terms = node.args if isinstance(node, MatAdd) else ()
-        own = [term for term in terms if targets & term.free_symbols]
-        others = [term for term in terms if term not in own]
-        if len(own) == 1 and others:
-            others = [_negative(term) for term in others] if own[0] in targets else others
-            return (others[0] if len(others) == 1 else MatAdd(*others),)
-    return ()
-
-
-def _negative(term: Any) -> Any:
-    is_negative = isinstance(term, Scaled) and term.args[0] == -1
-    return term.args[1] if is_negative else Scaled(-1, term)
 
 
 def key_of(name: str) -> Key:

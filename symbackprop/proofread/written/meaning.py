@@ -9,6 +9,7 @@ import numpy as np
 
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.calls import call, fused
+from symbackprop.proofread.written.classes import Classes
 from symbackprop.proofread.written.combining import distinct, fitting
 from symbackprop.proofread.written.derivatives import Derivatives
 from symbackprop.proofread.written.layout import Layout, UnknownNameError
@@ -21,7 +22,7 @@ from symbackprop.proofread.written.tree import Group, Name, Node
 from symbackprop.proofread.written.values import UnfitError, Value, scalar
 
 
-class Meaning(Quantities, Derivatives, Sums):
+class Meaning(Quantities, Classes, Derivatives, Sums):
     """Values of formulas.
 
     Args:
@@ -177,6 +178,10 @@ class Meaning(Quantities, Derivatives, Sums):
 
         return fitting(made, [self.values(entry) for row in node.rows for entry in row])
 
+    @value.register
+    def _(self, node: tree.Listed) -> list[Value]:
+        return fitting(lambda value: values.listed(value, node.rows, node.columns), [self.values(node.body)])
+
     def index(self, part: Node) -> str | int:
         if isinstance(part, tree.Number):
             return int(part.value)
@@ -215,15 +220,6 @@ class Meaning(Quantities, Derivatives, Sums):
         left, right = self.first(node.left), self.first(node.right)
         difference = values.plus([left, right], (1, -1))
         return [values.mapped(difference, lambda array: _COMPARED[node.sign](array).astype(float))]
-
-    def class_is(self, node: tree.Relation) -> list[Value]:
-        """[y_i = k] of a one-hot y."""
-        letter = node.right
-        if node.sign != "=" or not isinstance(letter, Name) or letter.above or letter.below:
-            return []
-        if not isinstance(node.left, Name) or not self.is_label(node.left):
-            return []
-        return [values.entry(value, (self.index(letter),)) for value in self.classes(node.left)]
 
     def kronecker(self, i: str | int, j: str | int) -> list[Value]:
         """1 where two indices are equal, of any size."""
@@ -278,7 +274,8 @@ class Meaning(Quantities, Derivatives, Sums):
         for split in self.lexicon.splits(node, self.letters):
             found = self.named(split)
             if found:
-                return [*found, *self.of_a_row(split), *self.kronecker_delta(node)]
+                own = self.of_own_class(node) if len(split.indices) == 1 else []
+                return [*own, *found, *self.of_a_row(split), *self.kronecker_delta(node)]
         found = self.kronecker_delta(node) or self.of_own_class(node) or self.constant(node)
         if found:
             return found
@@ -288,6 +285,8 @@ class Meaning(Quantities, Derivatives, Sums):
         """π, e and the identity matrix, of any size."""
         if node.base in _CONSTANTS and not node.above and not node.below:
             return [scalar(_CONSTANTS[node.base])]
+        if node == Name(base="T") and self.lexicon.layers:
+            return [scalar(self.lexicon.layers[-2])]  # the number of time steps
         if node.base in {"I", "mathbbI", "E"} and not node.above:
             return [Value(np.eye(size)) for size in sorted(self.all_sizes(), key=lambda size: size == 1)]
         return []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.network import ONE_HOT, PARAMETER
+from symbackprop.network import INPUT, PARAMETER
 from symbackprop.proofread.written import values
 from symbackprop.proofread.written.layout import Layout, Quantity
 from symbackprop.proofread.written.lexicon import EACH, Adjoint, Key, Lexicon, Split
@@ -60,33 +60,6 @@ class Quantities:
             return []
         return [Quantity(other, self.is_transposed(other))]
 
-    def is_label(self, name: Name) -> bool:
-        """Whether it is a target that says a class."""
-        classes = self.world.network.of_role(ONE_HOT)
-        return any(self.lexicon.symbol(split.key) in classes for split in self.lexicon.splits(name, self.letters))
-
-    def classes(self, label: Name) -> list[Value]:
-        """y_i as the row of all its classes; that of one example has no i."""
-        found = [value for value in self.values(label) if not value.is_number]
-        return found or self.values(replace(label, above=(), below=(), source=""))
-
-    def of_own_class(self, node: Name) -> list[Value]:
-        """p_{y_i}: the entry of p in the class of example i."""
-        if (
-            len(node.below) != 1
-            or not isinstance(node.below[0].content, Name)
-            or not self.is_label(node.below[0].content)
-        ):
-            return []
-        label = node.below[0].content
-        found = []
-        for target in self.classes(label):
-            places = (*label.below, *label.above) if target.indices else ()
-            for value in self.values(replace(node, below=tuple(places), source="")):
-                with suppress(UnfitError):
-                    found.append(values.total(values.entrywise(value, target, strict=True)))
-        return found
-
     def ones(self, node: Name) -> list[Value]:
         sizes = self.all_sizes()
         for mark in node.below[:1]:
@@ -135,7 +108,7 @@ class Quantities:
             if self.lexicon.symbol(split.key) in self.world.network.parameters:
                 found += self.of_one_unit(value, split.indices[0])
         elif split.indices:
-            found = [values.entry(value, split.indices) for value in found[:1]]
+            found = [*(values.entry(value, split.indices) for value in found[:1]), *self.of_a_feature(value, split)]
         return found if split.power is None else [raised(v, self.first(split.power), False) for v in found]
 
     def one_example(self, value: Value, index: str | int) -> list[Value]:
@@ -148,6 +121,16 @@ class Quantities:
         with suppress(UnfitError):
             found = values.line(value, index, 1 - self.example_axis())
             return [found, values.transposed(found)]
+        return []
+
+    def of_a_feature(self, value: Value, split: Split) -> list[Value]:
+        """x_1 of the inputs: of all examples."""
+        symbol = self.lexicon.symbol(split.key)
+        numbered = [index for index in split.indices if isinstance(index, int)]
+        if len(numbered) != 1 or len(split.indices) > 1 or symbol not in self.world.network.of_role(INPUT):
+            return []
+        with suppress(UnfitError):
+            return [values.line(value, numbered[0], 1 - self.example_axis())] if self.has_examples(symbol) else []
         return []
 
     def example_axis(self) -> int:

@@ -159,8 +159,14 @@ def _without_membership(tokens: list[Token]) -> list[Token]:
     return list(tokens)
 
 
+def _without_label(tokens: list[Token]) -> list[Token]:
+    """Without the number of the equation behind dots: … (1)."""
+    ends = [token.kind for token in tokens[-4:]]
+    return tokens[:-3] if ends == ["STOP", "LPAR", "NUMBER", "RPAR"] else tokens
+
+
 def _trimmed(tokens: list[Token]) -> list[Token]:
-    kept = _without_membership(tokens)
+    kept = _without_label(_without_membership(tokens))
     while kept and kept[-1].kind in _ENDS:
         kept.pop()
     while kept and kept[0].kind in _ENDS | {","}:

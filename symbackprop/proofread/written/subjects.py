@@ -55,6 +55,15 @@ class Subjects:
         network = self.worlds.network
         return not symbols or symbols[0] in {*network.arguments, *network.dimensions}
 
+    def gives_a_number(self, left: Node, right: Node) -> bool:
+        """Whether z_1 = 0 says what a quantity of the network is in an example."""
+        splits = self.lexicon.splits(left, {}) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
+        cost = self.worlds.network.cost.symbol
+        return any(
+            self.lexicon.symbol(split.key) not in {None, cost} and not any(isinstance(i, int) for i in split.indices)
+            for split in splits
+        )
+
     def is_said_again(self, written: Written) -> bool:
         """Whether it says what a quantity is that the network has too."""
         left = equalities(written)[0]

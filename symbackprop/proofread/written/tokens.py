@@ -146,7 +146,8 @@ class Lexer:
     def _spacing(self, source: _Source, name: str, start: int, at: int) -> _Read:
         if name in {"left", "right", "middle"}:
             return _Read("SPACE", after(_DELIMITER, source.text, at))
-        return self._one("SPACE", name, source, start, at) if "quad" in name else _Read("SPACE", at)
+        is_wide = "quad" in name or (name == " " and source.text.startswith("\\ ", at))
+        return self._one("SPACE", name, source, start, at) if is_wide else _Read("SPACE", at)
 
     def _left_out(self, source: _Source, _: str, __: int, at: int) -> _Read:
         return _Read("SPACE", arguments_at(source.text, at, 1)[0])
@@ -188,6 +189,7 @@ class Lexer:
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
+        name = "mathbb" if name == "Bbb" else name
         if name in {"mathrm", "operatorname", "mathbb", "mathsf"} and "\\" in plain:
             return _Read("NAME", at, self._of(_Source(plain, 0, where, source.depth + 1)))
         return _Read("NAME", at, [Token(*_word(name, plain), *where)])

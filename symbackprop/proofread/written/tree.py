@@ -105,6 +105,20 @@ class Matrix(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dots(Node):
+    """What is left out, as in 1, …, n."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(Node):
+    """The matrix of what a formula is for each number that one letter or two stand for."""
+
+    body: Node
+    rows: str = ""
+    columns: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group(Node):
     """What stands in brackets; more than one item is a list of arguments."""
 
@@ -226,6 +240,15 @@ def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
         items = tuple(_changed(item, change) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
     return value
+
+
+def relettered(node: Node, old: str, new: str) -> Node:
+    """The node with another letter for an index, and for what sums run over."""
+    if node == Name(base=old):
+        return Name(base=new)
+    if isinstance(node, Summed) and old in node.indices:
+        node = replace(node, indices=tuple(new if index == old else index for index in node.indices), source="")
+    return mapped(node, lambda part: relettered(part, old, new))
 
 
 def number(value: int | Fraction) -> Number:

@@ -132,6 +132,12 @@ def _(node: tree.Matrix) -> str:
 
 
 @_latex.register
+def _(node: tree.Listed) -> str:
+    letters = ", ".join(letter for letter in (node.rows, node.columns) if letter)
+    return rf"[{written(node.body)}]_{{{letters}}}"
+
+
+@_latex.register
 def _(node: tree.Group) -> str:
     inner = ", ".join(written(item) for item in node.items)
     return inner if node.brackets == "{}" else f"({inner})" if node.brackets == "()" else f"[{inner}]"

@@ -32,9 +32,10 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
     left, right = sides[0], sides[1]
     if isinstance(left, tree.Primed) and isinstance(left.base, Name):  # w′ = w - …
         left = replace(left.base, above=(*left.base.above, Mark(kind="plain", content=Name(base="new"))))
-    if not isinstance(left, Name) or len(sides) != 2:
+    if not isinstance(left, Name) or (len(sides) != 2 and signs[0] != _ARROW):
         return None
     own, change = _parted(right, left)
+    more = [_parted(side, left)[1] for side in sides[2:]]
     is_parameter = left.base in {key_of(name)[0] for name in parameters} | {"W", "w", "theta", "Theta", "b", "V", "U"}
     if change == Plus(signs=(1,), terms=(tree.Times(sign="", factors=(Name(base="Delta"), own or left)),)):
         return Update(_untimed(left), (), left, own)
@@ -42,7 +43,8 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
     is_timed = is_parameter and _untimed(left) != left
     if change is None or not (is_said or is_timed):
         return None
-    return Update(_untimed(left), (change,), left, own)
+    changes = (change, *(other for other in more if other is not None))
+    return Update(_untimed(left), changes, left, own) if len(changes) == len(sides) - 1 else None
 
 
 def _difference(left: Node) -> Name | None:

@@ -240,6 +240,19 @@ def part(value: Value, ranges: tuple[tuple[int | None, int | None], ...]) -> Val
     return replace(value, array=value.array[tuple(places)])
 
 
+def listed(value: Value, rows: str, columns: str) -> Value:
+    """Numbers in rows and columns, or rows one below the other, or columns side by side, for each index."""
+    letters = tuple(letter for letter in (rows, columns) if letter)
+    if value.is_slope or not set(letters) <= set(value.indices):
+        raise UnfitError("what runs along the dots does not stand in what is written there")
+    others = tuple(index for index in value.indices if index not in letters)
+    array = value.with_indices((*others, *letters))
+    if len(letters) == 2 or (rows and value.shape[0] == 1) or (columns and value.shape[1] == 1):
+        array = array[..., 0, 0] if len(letters) == 2 else array[..., 0, :] if rows else array[..., 0]
+        return Value(np.swapaxes(array, -1, -2) if letters == (columns,) else array, others, False, value.notes)
+    raise UnfitError(f"matrices of {shape_text(value)} are listed")
+
+
 def blocks(rows: list[list[Value]]) -> Value:
     """Matrices side by side and one below the other; of ∂A/∂B the A."""
     every = [value for row in rows for value in row]

@@ -54,7 +54,7 @@ _KINDS = {
     "LNORM":    [(r"\lVert", r"\|")],
     "RNORM":    [(r"\rVert", r"\|")],
     "NEWLINE":  [(r"\\", ""), (r"\newline", ""), (r"\cr", "")],
-    "DOTS":     [(rf"\{name}", "…") for name in ("dots", "ldots", "cdots", "vdots", "dotsc", "dotsb")] + [("…", "…")],
+    "DOTS":     [("…", "…"), *((rf"\{name}", "…") for name in words("dots ldots cdots vdots ddots dotsc dotsb"))],
     "{":        [("{", "{"), (r"\bgroup", "{")],
     "}":        [("}", "}"), (r"\egroup", "}")],
     "^":        [("^", "^")],
@@ -88,7 +88,7 @@ TRANSPARENT = {  # commands that leave their argument
 SECOND_OF_TWO = {"textcolor", "colorbox", "underset", "overset", "stackrel", "htmlId"}
 IN_WORDS = {  # commands whose argument is a word, or a comment
     *words("text mathrm operatorname operatorname* textrm textit textbf mbox mathsf textsf hbox mathbb textnormal"),
-    "texttt",
+    *words("texttt Bbb"),
 }
 PROSE = {
     *words("if where and or with for else otherwise so thus hence let then since is as by from using because"),

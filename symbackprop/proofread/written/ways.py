@@ -23,7 +23,9 @@ _ONE_EXAMPLE = re.compile(
 
 
 _MOST_STARTS = 2
-_CLASS = re.compile(r"range\(|_\{?\s*y_|_\{\s*[ytc]\s*\}")  # the probability of an example's own class
+_CLASS = re.compile(
+    r"range\(|_\{?\s*y_|_(?:[ytc](?![\w{])|\{\s*[ytc]\s*\})"
+)  # the probability of an example's own class
 
 
 def best_session(network: Network, document: Document, written: Sequence[Written], seed: int) -> Session:
@@ -133,32 +135,51 @@ def _letters_of_units(names: Collection[Name]) -> set[str]:
 
 def _ways(network: Network, document: Sequence[Written], one_example: bool) -> Iterator[Way]:
     """The ways to read a document, likely ones first."""
-    for units in _unit_letters(network, document):
-        for way in _layouts(one_example):
-            yield replace(way, units=units)
+    every = _unit_letters(network, document)
+    first, *others = _layouts(one_example)
+    yield from (replace(first, units=units) for units in every)
+    yield from (replace(way, units=units) for units in every for way in others)
 
 
 def _unit_letters(network: Network, document: Sequence[Written]) -> list[tuple[tuple[str, int], ...]]:
     """Which layers' units i, j and k number in w_{ij} and w_{jk}, where the network numbers its weights."""
     layers = {key[2] for key in map(key_of, network.symbols) if key[0] in {"W", "w"} and key[2].isdigit()}
     last = max((int(layer) for layer in layers), default=0)
-    weights = sorted({name for written in document for name in written.names if name.base in {"w", "W"}}, key=str)
-    pairs: dict[str, set[str]] = {}  # of each layer; "" where none is said
-    for name in weights:
-        letters = {mark.content.base for mark in name.below if isinstance(mark.content, Name)}
-        numbers = [str(mark.content.value) for mark in name.above if isinstance(mark.content, tree.Number)]
-        if len(letters) == 2 and len(numbers) == len(name.above) <= 1 and all(len(k) == 1 for k in letters):
-            pairs.setdefault("".join(numbers), set()).update(letters)
+    pairs = _pairs_at_weights(document)
     if last < 2 or not pairs:
         return [()]
     if set(pairs) == {str(layer) for layer in range(1, last + 1)}:
-        said = [pairs[str(layer)] for layer in range(1, last + 1)]
+        said = [{*"".join(pairs[str(layer)])} for layer in range(1, last + 1)]
         return [(), *_in_order(said)]
-    if set(pairs) != {""} or not 2 <= len(pairs[""]) <= last + 1:
+    if set(pairs) != {""} or not 2 <= len({*"".join(pairs[""])}) <= last + 1:
         return [()]
-    in_order = sorted(pairs[""])
-    starts = list(range(last + 1 - len(in_order), -1, -1))[:_MOST_STARTS]
-    return [*(tuple(zip(in_order, range(start, last + 1), strict=False)) for start in starts), ()]
+    by_name, chain = sorted({*"".join(pairs[""])}), _chained(pairs[""])
+    starts = list(range(last + 1 - len(by_name), -1, -1))[:_MOST_STARTS]
+    orders = [in_order for in_order in (by_name, by_name[::-1], chain, chain[::-1]) if in_order]
+    every = (tuple(zip(in_order, range(start, last + 1), strict=False)) for in_order in orders for start in starts)
+    return [*dict.fromkeys(every), ()]
+
+
+def _pairs_at_weights(document: Sequence[Written]) -> dict[str, list[str]]:
+    """The two letters of each w_{ij}, by the layer that stands there as a number; "" where none does."""
+    found: dict[str, list[str]] = {}
+    for name in sorted({name for written in document for name in written.names if name.base in {"w", "W"}}, key=str):
+        marks = [mark.content for mark in (*name.above, *name.below)]
+        numbers = [str(content.value) for content in marks if isinstance(content, tree.Number)]
+        letters = sorted({content.base for content in marks if isinstance(content, Name) and len(content.base) == 1})
+        if len(letters) == 2 and len(numbers) <= 1 and len(marks) == 2 + len(numbers):
+            pairs = found.setdefault("".join(numbers), [])
+            pairs += [] if "".join(letters) in pairs else ["".join(letters)]
+    return found
+
+
+def _chained(pairs: Sequence[str]) -> list[str]:
+    """Letters from layer to layer, where w_{ij} and w_{ki} say j, i, k."""
+    if len(pairs) != 2 or len({*pairs[0]} & {*pairs[1]}) != 1:
+        return []
+    (shared,) = {*pairs[0]} & {*pairs[1]}
+    first, last = sorted({*pairs[0]} ^ {*pairs[1]})
+    return [first, shared, last]
 
 
 def _in_order(pairs: Sequence[set[str]]) -> list[tuple[tuple[str, int], ...]]:

@@ -17,6 +17,7 @@ from symbackprop.proofread.written.values import UnfitError
 from symbackprop.proofread.written.world import UNITS
 
 _WITHOUT_VALUES = {"e", "pi", "sigma", *FUNCTIONS, *NAMED}
+WITHOUT_ARITHMETIC = "a number of an example stands here without its arithmetic"  # a reason
 _LARGE = 3
 _MANY_DIGITS = 3  # from which on a number inside a formula is taken as rounded
 _ABOUT = {"=", r"\approx", "~", r"\simeq"}
@@ -63,8 +64,7 @@ def of_numbers(session: Any, written: Any, line: Line, has_more: bool) -> Line |
         return None
     if reason is not None:
         return replace(line, proof="the arithmetic is right, to the digits that are written")
-    reason = "a number of an example stands here without its arithmetic"
-    return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason)
+    return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=WITHOUT_ARITHMETIC)
 
 
 def _off(session: Any, sides: Sequence[Node]) -> str | None:

@@ -11,7 +11,7 @@ from symbackprop.maps import Elementwise, LogSoftmax, LogSumExp, Softmax
 from symbackprop.network import ONE_HOT, TARGET, Network
 from symbackprop.nodes import postorder
 from symbackprop.points import draws
-from symbackprop.proofread.written.lexicon import unnamed
+from symbackprop.proofread.written.cost import unnamed
 from symbackprop.prove.numbers import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.shapes import shape_of
 
