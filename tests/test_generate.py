@@ -290,15 +290,15 @@ def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
         sb.derive(net).to_numpy()([[1.0, -1.0]])
 
 
-@pytest.mark.parametrize("activation", FUNCTIONS)
-def test_generated_tests_draw_points_where_every_function_is_defined(activation, tmp_path):
-    d = sb.derive(sb.mlp(["D", "H", 2], activation, l2="lam"))
-    assert d.check(sb.random_values(d.network, seed=3)).verdict == "right"
-    (tmp_path / "test_grads.py").write_text(d.to_tests("grads"), encoding="utf-8")
-    (tmp_path / "grads.py").write_text(d.to_source(), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_grads.py"]
+def test_generated_tests_draw_points_where_every_function_is_defined(tmp_path):
+    for activation in FUNCTIONS:
+        d = sb.derive(sb.mlp(["D", "H", 2], activation, l2="lam"))
+        assert d.check(sb.random_values(d.network, seed=3)).verdict == "right", activation
+        (tmp_path / f"test_{activation}.py").write_text(d.to_tests(f"with_{activation}"), encoding="utf-8")
+        (tmp_path / f"with_{activation}.py").write_text(d.to_source(), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "5 passed" in run.stdout, run.stdout
+    assert f"{5 * len(FUNCTIONS)} passed" in run.stdout, run.stdout
 
 
 def test_functions_and_results_can_be_pickled():

@@ -188,7 +188,7 @@ MEANING: dict[type, Callable[..., Any]] = {
     nodes.Determinant:     _determinant,
     Total:                 lambda how, node, M: M.sum(),
     nodes.MatAdd:          lambda how, node, *Ms: sum(Ms),
-    nodes.Scaled:          lambda how, node, c, M: c * M,
+    nodes.Scaled:          lambda how, node, c, M: M * c,  # a number of mpmath before an array is slow
     nodes.MatMul:          lambda how, node, *Ms: reduce(np.dot, Ms),
     nodes.Transpose:       lambda how, node, M: M.T,
     nodes.MatPow:          lambda how, node, M, n: reduce(np.dot, [M] * int(node.args[1])),
@@ -269,6 +269,7 @@ class Point(Evaluation):
         self.network = network
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         named = {str(d): self.sizes[d] for d in network.dimensions}
+        self.parts = {s: [(node, quantities(node)) for node in postorder(e)] for s, e in self.definitions.items()}
         self.given = {
             symbol: _drawn(draw, self.shape(symbol), rng)
             for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True)

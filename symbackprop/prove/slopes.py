@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from sympy import Symbol
 
-from symbackprop.nodes import postorder, quantities
+from symbackprop.nodes import quantities
 from symbackprop.prove.numbers import IN_DIGITS, IN_SYMBOLS, Point
 
 
@@ -42,8 +42,7 @@ class CarriedForward(Slopes):
         shape = np.shape(self.point.values[moved])
         slopes = {moved: np.eye(int(np.prod(shape)), dtype=object).reshape(*shape, -1)}
         for symbol, expression in self.point.definitions.items():
-            for node in (*postorder(expression), symbol):
-                parts = [expression] if node == symbol else quantities(node)
+            for node, parts in (*self.point.parts[symbol], (symbol, [expression])):
                 moving = {part for part in parts if part in slopes and (part == moved or part not in held)}
                 if moving and node not in slopes:
                     slopes[node] = slopes[expression] if node == symbol else self._chained(node, moving, slopes)
@@ -56,7 +55,7 @@ class CarriedForward(Slopes):
         result = np.full((int(np.prod(shape)), next(iter(rows.values())).shape[1]), mpmath.mpf(0), dtype=object)
         for k, part, i, value in self.partials(node):
             if part in moving:
-                result[k] = result[k] + value * rows[part][i]
+                result[k] = result[k] + rows[part][i] * value  # a number of mpmath before an array is slow
         return result.reshape(*shape, -1)
 
     def _partials(self, node: Any) -> list[tuple[int, Any, int, Any]]:
@@ -110,8 +109,7 @@ def _values_at(point: Point, moved: Any, value: Any, held: frozenset[Any]) -> di
         return point.values[part] if part not in values or (part in held and part != moved) else values[part]
 
     for symbol, expression in point.definitions.items():
-        for node in postorder(expression):
-            parts = quantities(node)
+        for node, parts in point.parts[symbol]:
             if node != moved and any(part in values for part in parts):
                 values[node] = point.combined(node, [passed_on(part) for part in parts], IN_DIGITS)
         if expression in values and symbol != moved:

@@ -12,6 +12,7 @@ import numpy as np
 from sympy import Basic
 
 from symbackprop.network import Network
+from symbackprop.nodes import postorder, quantities
 from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
 from symbackprop.printing.text import text
 from symbackprop.prove.numbers import DIGITS, AtAKink, generic_point, small_sizes
@@ -75,16 +76,24 @@ class _AtAPoint:
             return np.ravel(slopes[side.cost]) if side.cost in slopes else 0 * np.ravel(self.values[side.of])
         if is_matrix(side):
             return np.ravel(self.point.value(side, dict(self.values)))
-        return np.array([self.term(side, k, slopes) for k in range(np.size(self.values[about]))], dtype=object)
+        return np.array(list(self.terms(side, np.size(self.values[about]), slopes)), dtype=object)
 
-    def term(self, side: Any, k: int, slopes: dict[Any, Any]) -> Any:
-        """A sum of terms, for the entry k of W."""
-        values = dict(self.values)
-        for partial in side.atoms(ByEntry, ScalarByEntry):
-            still = 0 * self.values[partial.of]
-            values[partial] = slopes[partial.of][..., k] if partial.of in slopes else still
-        values |= {each: self.entrywise(each) for each in side.atoms(Entrywise)}
-        return self.point.value(side, values)
+    def terms(self, side: Any, count: int, slopes: dict[Any, Any]) -> Iterator[Any]:
+        """A sum of terms, for each entry of W; what does not change from entry to entry is evaluated once."""
+        partials = side.atoms(ByEntry, ScalarByEntry)
+        moving = set(partials)
+        shared = self.values | {each: self.entrywise(each) for each in side.atoms(Entrywise)}
+        for node in postorder(side):
+            if not moving.isdisjoint(quantities(node)):
+                moving.add(node)
+            elif node not in moving:
+                self.point.value(node, shared)
+        for k in range(count):
+            values = dict(shared)
+            for partial in partials:
+                still = 0 * self.values[partial.of]
+                values[partial] = slopes[partial.of][..., k] if partial.of in slopes else still
+            yield self.point.value(side, values)
 
     def entrywise(self, each: Entrywise) -> Any:
         """∂C/∂A, of each entry by the same entry."""
