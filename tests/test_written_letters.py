@@ -76,6 +76,8 @@ def test_right_derivations_are_right(case):
         (r"L = -\log p_c", "right"),
         (r"L = -\log p_y", "right"),
         (r"L = \log p_c", "wrong"),
+        (r"L = -\sum_c y_c \log p_c", "right"),
+        (r"L = -y_c \log p_c", "not understood"),  # the sum is missing: c is any class here
         (r"L = -s_c + \log \sum_k e^{s_k}", "right"),
         (r"L = -s_c + \log \sum_k e^{p_k}", "wrong"),
         (r"\frac{\partial L}{\partial s_j} = p_j - \mathbf{1}[j = c]", "right"),
@@ -89,6 +91,21 @@ def test_right_derivations_are_right(case):
 )
 def test_an_index_on_one_side_alone_is_the_class_of_the_example(line, verdict):
     assert last(line, CLASSES) == verdict
+
+
+def test_without_steps_of_time_t_is_no_number_of_them():
+    """It may be a temperature."""
+    network = sb.parse_network("""
+x: input(D, 1)
+y1: target(K, 1)
+y2: target(K, 1)
+W: parameter(K, D)
+z = W @ x
+q = tanh(z)
+E = sum((q - y1)**2) + sum((q - y2)**2)
+""")
+    assert last(r"q = \tanh(z / T)", network) == "not understood"
+    assert last(r"q = \tanh(z)", network) == "right"
 
 
 def test_without_classes_it_is_none():

@@ -71,6 +71,12 @@ def unit_vectors(*sides: Node) -> list[str]:
     return list(dict.fromkeys(content.base for content in marks if isinstance(content, Name)))
 
 
+def says_index(label: Name, letter: str, *sides: Node) -> bool:
+    """Whether y_c stands there: then c is any class, for y of the right one is 1."""
+    names = (part for side in sides for part in tree.walk(side) if isinstance(part, Name) and part.base == label.base)
+    return any(mark.content == Name(base=letter) for name in names for mark in name.below)
+
+
 def with_class(node: Node, letter: str, label: Node) -> Node:
     """A formula in which an index c, the right class, is written as y."""
     return label if node == Name(base=letter) else mapped(node, lambda part: with_class(part, letter, label))

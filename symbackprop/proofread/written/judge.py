@@ -10,7 +10,7 @@ import numpy as np
 from symbackprop.proofread.written import tree, values
 from symbackprop.proofread.written.adjoints import POINTS, Adjoints
 from symbackprop.proofread.written.calls import GENERIC, ROWS
-from symbackprop.proofread.written.classes import unit_vectors, with_class
+from symbackprop.proofread.written.classes import says_index, unit_vectors, with_class
 from symbackprop.proofread.written.comparing import Judgment, difference, equal_notes
 from symbackprop.proofread.written.definitions import Definitions
 from symbackprop.proofread.written.holding import Holding
@@ -258,7 +258,8 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
             if label is None or not letter:
                 continue
             found = self._with_letters(extent, *(with_class(side, letter, label) for side in (left, right)))
-            if found.holds is not None and not found.reason:
+            is_told = found.holds is not None and not found.reason
+            if is_told and not (found.holds and says_index(label, letter, left, right)):
                 return found
         return plain
 

@@ -135,6 +135,13 @@ class Lexicon:
         other = self.known.get((_other_case(key[0]), *key[1:]))
         return key in self.known or not (other is None or other in self.network.dimensions)
 
+    @cached_property
+    def last_step(self) -> int:
+        """T, where the network has an input for each step of time; else 0."""
+        inputs = self.network.of_role(INPUT)
+        steps = [int(key[2]) for key, symbol in self.known.items() if symbol in inputs and key[2].isdigit()]
+        return max(steps) if len(steps) > 1 else 0
+
     @property
     def shifts(self) -> list[dict[str, int]]:
         """How far the units of a line may be from those that their letters stand for elsewhere."""
@@ -308,7 +315,7 @@ class Lexicon:
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
-            if content.base in {"L", "T"} - letters.keys():
+            if content.base in ({"L", "T"} if self.last_step else {"L"}) - letters.keys():
                 last = self._last_layer(base)
                 return content.base if last is None else str(last)
             return str(letters.get(content.base, content.base))

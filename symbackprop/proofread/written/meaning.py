@@ -285,8 +285,8 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         """π, e and the identity matrix, of any size."""
         if node.base in _CONSTANTS and not node.above and not node.below:
             return [scalar(_CONSTANTS[node.base])]
-        if node == Name(base="T") and self.lexicon.layers:
-            return [scalar(self.lexicon.layers[-2])]  # the number of time steps
+        if node == Name(base="T") and self.lexicon.last_step:
+            return [scalar(self.lexicon.last_step)]
         if node.base in {"I", "mathbbI", "E"} and not node.above:
             return [Value(np.eye(size)) for size in sorted(self.all_sizes(), key=lambda size: size == 1)]
         return []
