@@ -5,6 +5,8 @@ import pytest
 pytest.importorskip("lark")
 
 import symbackprop as sb
+from symbackprop.proofread.written.lexicon import Lexicon
+from symbackprop.proofread.written.tree import Mark, Name
 from tests.derivations import letters
 
 CLASSES = sb.parse_network("""
@@ -70,6 +72,12 @@ def test_right_derivations_are_right(case):
     assert {str(line.verdict) for line in lines(case.text, sb.parse_network(case.network))} == {"right"}
 
 
+def test_a_mistake_is_told_at_its_line_and_not_at_an_error_that_is_right():
+    (case,) = (case for case in letters.CASES if case.name == "shapes-behind-names")
+    wrong = [line for line in lines(case.wrong, sb.parse_network(case.network)) if str(line.verdict) == "wrong"]
+    assert [line.source.strip() for line in wrong] == [case.new]
+
+
 @pytest.mark.parametrize(
     ("line", "verdict"),
     [
@@ -124,6 +132,24 @@ def test_without_classes_it_is_none():
 def test_one_word_below_data_says_nothing_more(line, verdict):
     found = last(line, CLASSES)
     assert found == verdict or {found, verdict} == {"wrong", "convention"}
+
+
+def test_two_words_below_data_tell_two_things_apart():
+    def known(*words):
+        lexicon = Lexicon(CLASSES)
+        lexicon.tell_words(Name(base="v", below=(Mark(kind="plain", content=Name(base=word)),)) for word in words)
+        return [word for word in words if ("v", word, "") in lexicon.aliases]
+
+    assert known("word") == ["word"]
+    assert known("one", "two") == []
+
+
+def test_errors_that_each_layer_says_for_itself():
+    text = r"""
+$$ p_i = \sum_j w_{ij} q_j \qquad p_k = \sum_i w_{ki} q_i $$
+$$ \delta_k = (q_k - t_k) (1 - q_k^2) $$ $$ \delta_i = 2 q_i (1 - q_i) \sum_k \delta_k w_{ki} $$
+$$ \frac{\partial E}{\partial w_{ij}} = \frac{1}{2} \delta_i q_j $$"""
+    assert {str(line.verdict) for line in lines(text, LAYERS)} == {"right"}
 
 
 @pytest.mark.parametrize(
@@ -204,8 +230,10 @@ def test_dots(line, verdict):
         (r"\frac{\partial L}{\partial h_T} = W_q^T (o_T - y_T)", "right"),
         (r"\frac{\partial L}{\partial h_T} = W_q^T (o_T + y_T)", "wrong"),
         (r"\frac{\partial h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2) W_h", "right"),
-        (r"\frac{\partial h_t}{\partial h_k} = \frac{\partial h_t}{\partial h_{t-1}} \frac{\partial h_{t-1}}{\partial h_k}",
-         "not understood"),  # `h` is a size too: that is no state
+        (r"\frac{\partial o_3}{\partial W_h} = \sum_{k=1}^3 \frac{\partial o_3}{\partial h_3}"
+         r"\frac{\partial h_3}{\partial h_k} \frac{\partial h_k}{\partial W_h}", "right"),  # `h` is a size too
+        (r"\frac{\partial o_3}{\partial W_h} = \sum_{k=1}^3 \frac{\partial o_3}{\partial h_3}"
+         r"\frac{\partial h_2}{\partial h_k} \frac{\partial h_k}{\partial W_h}", "wrong"),
         (r"\frac{1}{T} (h_1 + h_2 + h_3) = \frac{1}{3} (h_1 + h_2 + h_3)", "right"),
         (r"\frac{1}{T} (h_1 + h_2 + h_3) = \frac{1}{2} (h_1 + h_2 + h_3)", "wrong"),
     ],
@@ -225,9 +253,10 @@ def test_numbers_of_quantities_are_of_an_example_and_define_nothing(line):
 
 
 def test_formulas_between_lone_dollars_and_with_spaces_inside():
-    text = "$\nz = X w + b\n$\nthen $ h = \\sigma(z) $ and it costs $ 5 or $ 6\n\n$\nL = \\frac{1}{2} \\sum (h - y)^2 ...(1)\n$\n"
+    text = "$\nz = X w + b\n$\nthen $ h = \\sigma(z) $ or $h = \\sigma(z) $ and it costs $ 5 or $ 6\n\n$\nL = \\frac{1}{2} \\sum (h - y)^2 ...(1)\n$\n"
     assert [line.source.strip() for line in lines(text, LINEAR)] == [
         "z = X w + b",
+        r"h = \sigma(z)",
         r"h = \sigma(z)",
         r"L = \frac{1}{2} \sum (h - y)^2",
     ]
@@ -240,9 +269,10 @@ def test_formulas_between_lone_dollars_and_with_spaces_inside():
     [
         (r"b \leftarrow b - \eta \frac{\partial L}{\partial b} = b - \eta \sum_i \frac{\partial L}{\partial z_i}", "right"),
         (r"b \leftarrow b - \eta \frac{\partial L}{\partial b} = b + \eta \sum_i \frac{\partial L}{\partial z_i}", "wrong"),
+        (r"b \leftarrow b - \eta \frac{\partial L}{\partial b} = -\eta \frac{\partial L}{\partial b}", "not understood"),
         (r"X(m \times 2) \cdot w(2 \times 1) + b(1 \times 1) = z(m \times 1)", "right"),
         (r"X(m \times 2) \cdot w(2 \times 1) - b(1 \times 1) = z(m \times 1)", "wrong"),
-        (r"z = X w + b,\ \ \ \ x \in \Bbb{R}^{20}", "right"),
+        (r"z = X w + b\ \ \ \ x \in \Bbb{R}^{20}", "right"),
     ],
 )  # fmt: skip
 def test_what_stands_beside(line, verdict):

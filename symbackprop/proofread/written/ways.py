@@ -167,7 +167,7 @@ def _pairs_at_weights(document: Sequence[Written]) -> dict[str, list[str]]:
         marks = [mark.content for mark in (*name.above, *name.below)]
         numbers = [str(content.value) for content in marks if isinstance(content, tree.Number)]
         letters = sorted({content.base for content in marks if isinstance(content, Name) and len(content.base) == 1})
-        if len(letters) == 2 and len(numbers) <= 1 and len(marks) == 2 + len(numbers):
+        if len(letters) == 2 and len(numbers) <= 1:
             pairs = found.setdefault("".join(numbers), [])
             pairs += [] if "".join(letters) in pairs else ["".join(letters)]
     return found
