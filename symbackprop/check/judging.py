@@ -18,10 +18,10 @@ NOTHING = 1e-5  # nor does one above this part of all gradients, where this one 
 
 def is_wrong(numerics: Numerics, look: Look) -> bool:
     """Whether ours is off beyond doubt, whatever kink there may be."""
-    look = _second(numerics, look)
+    look = numerics.once(_second, look)
     if look.agrees:
         return False
-    kink = kink_at(numerics, look)
+    kink = numerics.once(kink_at, look)
     return _is_accused(numerics, look) if kink is None else kink.forbids(look.ours)
 
 
@@ -34,10 +34,10 @@ def judged(numerics: Numerics, subject: Subject, looks: list[Look], scale: float
     name, array = subject.name, subject.array
     if not looks:
         return _without_looks(subject)
-    looks = [_second(numerics, look) for look in looks]
+    looks = [numerics.once(_second, look) for look in looks]
     size = max((look.size for look in looks if look.index is not None), default=0.0)
     unsure = [look for look in looks if not look.agrees or _is_blind(look, size, scale)]
-    kinks = [(look, kink) for look in unsure if (kink := kink_at(numerics, look)) is not None]
+    kinks = [(look, kink) for look in unsure if (kink := numerics.once(kink_at, look)) is not None]
     at_kinks = [look for look, _ in kinks]
     smooth = [look for look in unsure if look not in at_kinks]
     least = _ROUNDINGS * numerics.epsilon * scale
