@@ -160,16 +160,13 @@ def _saturated(case, rng):
 
 
 def _kink(off):
-    """A unit that is exactly at 0, or `off` it, for the first example."""
+    """A unit that is exactly at 0, or `off` it, for one example, and on either side of it for others."""
 
     def at(case, rng):
-        z = case.X[:1] @ case.params["W1"] + case.params["b1"]
+        z = case.X @ case.params["W1"][:, 0]
         b1 = case.params["b1"].copy()
-        b1[0, 0] -= z[0, 0] - off
-        moved = replace(case, activation="relu", params=case.params | {"b1": b1})
-        z = moved.X[0] @ moved.params["W1"][:, 0]
-        b1[0, 0] = off - z
-        return moved
+        b1[0, 0] = off - np.sort(z)[len(z) // 2]
+        return replace(case, activation="relu", params=case.params | {"b1": b1})
 
     return at
 

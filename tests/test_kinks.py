@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import symbackprop as sb
 from symbackprop.check import judging
 from symbackprop.check.differences import Slope
 from symbackprop.check.kinks import _is_alone, kink_at
@@ -64,3 +65,28 @@ def test_slope_beyond_both_sides_of_a_kink_is_forbidden():
     assert kink is not None
     assert kink.allows(0.5)
     assert kink.forbids(3.0)
+
+
+def only_here(slope, off):
+    """The right gradient of `vee(off)`, but for the slope of its kinked part at the point itself."""
+    return lambda x: np.where(x == 0, slope, 3 * np.sign(x - off)) + np.exp(x)
+
+
+def vee(off):
+    return lambda x: float(np.sum(3 * np.abs(x - off) + np.exp(x)))
+
+
+@pytest.mark.parametrize("off", [1e-3, -1e-5, 1e-6, -3e-7])
+def test_slope_between_those_of_a_kink_that_is_not_here_is_wrong(off, rng):
+    """So far off, the cost is smooth here, and the differences see its slope."""
+    bend = -3 * np.sign(off)
+    assert sb.check_gradients(vee(off), only_here(bend, off), X).verdict == "right"
+    for slope in [0.0, *rng.uniform(-2.7, 2.7, size=3)]:
+        assert sb.check_gradients(vee(off), only_here(slope, off), X).verdict == "wrong"
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-15, -1e-13])
+def test_slope_between_those_of_a_kink_that_is_here_is_right(off, rng):
+    for slope in [-2.9, 0.0, 2.9, *rng.uniform(-2.9, 2.9, size=3)]:
+        assert sb.check_gradients(vee(off), only_here(slope, off), X).verdict == "right"
+    assert sb.check_gradients(vee(off), only_here(3.5, off), X).verdict == "wrong"
