@@ -53,6 +53,16 @@ def one_entry(g, index, value):
     return g
 
 
+def largest(g):
+    return np.unravel_index(np.argmax(np.abs(g)), g.shape)
+
+
+def clipped(g):
+    """All but two entries are as they were."""
+    bound = np.sort(np.abs(g), axis=None)[-3]
+    return np.clip(g, -bound, bound)
+
+
 # fmt: off
 PLANTED = {  # the parameter, our gradient from the right one, and what is said
     "sign":                ("W1", lambda g, v, r: -g,                                   "its sign is wrong"),
@@ -73,6 +83,7 @@ PLANTED = {  # the parameter, our gradient from the right one, and what is said
     "a row of zeros":      ("W1", lambda g, v, r: one_entry(g, 1, 0.0),                 "row 1 is 0, the rest is right"),
     "a column of zeros":   ("W2", lambda g, v, r: one_entry(g, (slice(None), 2), 0.0),  "column 2 is 0, the rest is right"),
     "one entry":           ("W2", lambda g, v, r: one_entry(g, (2, 1), g[2, 1] + 1),    r"only \[2, 1\] is wrong"),
+    "the largest entry":   ("W2", lambda g, v, r: one_entry(g, largest(g), 0.9 * g[largest(g)]), r"only \[\d, \d\] is wrong"),
     "two entries":         ("W1", lambda g, v, r: one_entry(one_entry(g, (0, 1), 5.0), (2, 3), -4.0), r"only \[0, 1\] and \[2, 3\] are wrong"),
     "a row twice":         ("W1", lambda g, v, r: one_entry(g, 2, 2 * g[2]),            "only row 2 is wrong: there it is twice"),
     "transposed":          ("W1", lambda g, v, r: g.T,                                  "it is transposed"),
@@ -86,7 +97,7 @@ PLANTED = {  # the parameter, our gradient from the right one, and what is said
     "flat":                ("b1", lambda g, v, r: g.ravel(),                            r"the right entries, but not the shape 1×5"),
     "the mean everywhere": ("W1", lambda g, v, r: np.full(g.shape, g.mean()),           "every entry is the mean of all entries"),
     "the sum of the rows": ("W1", lambda g, v, r: np.broadcast_to(g.sum(0), g.shape),   "every row is the sum of all rows"),
-    "clipped":             ("W1", lambda g, v, r: np.clip(g, -1, 1) if np.abs(g).max() > 1 else np.clip(g, -0.1, 0.1), r"it is clipped at ±"),
+    "clipped":             ("W1", lambda g, v, r: clipped(g),                         "it is clipped at ±"),
     "absolute":            ("W1", lambda g, v, r: np.abs(g),                            "it has lost its signs"),
     "positive part":       ("W1", lambda g, v, r: np.maximum(g, 0),                     "0"),
     "a constant":          ("W1", lambda g, v, r: g + 0.25,                             "every entry is off by the same 0.25"),

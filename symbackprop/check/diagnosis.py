@@ -213,9 +213,11 @@ def _unsigned(e: Evidence) -> str:
 
 
 def _clipped(e: Evidence) -> str:
+    """At a bound that several entries are at: one that is large and wrong is at its own."""
     bound = float(np.max(np.abs(e.ours)))
     beyond = np.abs(e.numeric) > bound + e.slack
-    return f"it is clipped at ±{bound:.6g}" if np.any(beyond) and e.is_like(np.clip(e.numeric, -bound, bound)) else ""
+    is_it = np.count_nonzero(beyond) > 1 and e.is_like(np.clip(e.numeric, -bound, bound))
+    return f"it is clipped at ±{bound:.6g}" if is_it else ""
 
 
 def _squared(e: Evidence) -> str:
