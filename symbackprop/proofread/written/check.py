@@ -12,6 +12,7 @@ from symbackprop.proofread.written.dependence import without_arguments
 from symbackprop.proofread.written.derivation_check import DerivationCheck, Line, LineVerdict
 from symbackprop.proofread.written.documents import read_document
 from symbackprop.proofread.written.downhill import corrected, judge_update
+from symbackprop.proofread.written.examples import unused_letter, with_own_index
 from symbackprop.proofread.written.judge import HELD, Session, is_of_one_unit
 from symbackprop.proofread.written.mistakes import MOST_EDITS, find_mistake
 from symbackprop.proofread.written.numpy_text import parse_numpy
@@ -58,7 +59,8 @@ def check_derivation(
         written = read_statements(document)
         network = own_network(document.text, written, may_be_of_one_example(document, written))
     written = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
-    written = without_arguments(written, network)
+    letter = unused_letter(written)
+    written = with_own_index(without_arguments(written, network, letter), letter)
     session = best_session(network, document, written, seed)
     if is_own:
         _refuse_unlike(session)

@@ -116,7 +116,8 @@ def _completed(sign: Sign, rest: list[Node], later: list[Any]) -> tuple[Node, li
         own = rest[:1] if _is_bracketed(rest[0]) else rest  # ∂/∂w (…) r is ∂(…)/∂w times r
         return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
     if sign.what == r"\nabla" and sign.by is not None:
-        return Partial(of=rest[0], by=sign.by), [_without_arguments(rest[1:]), *later]
+        own = rest[: 1 + _has_arguments(rest)]
+        return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
         return Partial(of=rest[0], by=rest[1].items[0]), [rest[2:], *later]
     raise UnreadableError("a transposition of nothing" if sign.what == "T" else f"{sign.what} is not read here")
@@ -147,11 +148,10 @@ def _is_bracketed(node: Node) -> bool:
     return isinstance(inner, Group) and inner.brackets != "{}"
 
 
-def _without_arguments(factors: list[Node]) -> list[Node]:
-    """J(W, b): the arguments are left out."""
-    if factors and isinstance(factors[0], Group) and all(isinstance(item, Name) for item in factors[0].items):
-        return factors[1:]
-    return factors
+def _has_arguments(factors: list[Node]) -> bool:
+    """Whether what stands first has its arguments behind it, as J(W, b) has."""
+    group = factors[1] if len(factors) > 1 else None
+    return isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
 
 
 def _divided(pieces: list[Any]) -> list[Any]:

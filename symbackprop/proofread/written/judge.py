@@ -96,10 +96,11 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
     def targets(self, rank: int, left: Node, right: Node) -> list[tuple[Meaning, list[Value]]]:
         """What a left side is worth at one point, in each extent in which the statement may be read."""
         letters = self.against(rank, left, right).letters
-        extents = [self.way.extent]
-        extents += reversed(self._narrow_extents(rank, left, right))
+        extents = [self.way.extent, *reversed(self._narrow_extents(rank, left, right))]
         if self._has_small_names(left, right):
             extents += [ONE_EXAMPLE, ONE_COLUMN]
+        if self._is_of_all(rank, left, right):
+            extents = [ALL]
         found = []
         every = [{letter: k} for letter in letters if letter != SHIFT for k in self.lexicon.layers] or [dict(letters)]
         for extent, chosen in product(dict.fromkeys(extents), every):
@@ -131,22 +132,6 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         return any(isinstance(part, tree.Times) and part.sign == r"\times" for part in walk(right)) and any(
             is_of_one_unit(side, side) for side in sides
         )
-
-    def _has_small_names(self, left: Node, right: Node) -> bool:
-        """Whether data stand there as x, p, y without an index, where the network has X, P, Y of all examples."""
-        names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
-        meaning = self.meaning(self.way.extent, 0)
-        data = [name for name in names if meaning is not None and self._is_data(meaning, name)]
-        keys = ((name.base.swapcase(), "", "") for name in data)
-        return bool(data) and all(
-            name.base.islower() and not name.above and not name.below and key in self.lexicon.known
-            for name, key in zip(data, keys, strict=True)
-        )
-
-    def _is_data(self, meaning: Meaning, name: Name) -> bool:
-        symbols = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
-        found = next((symbol for symbol in symbols if symbol is not None), None)
-        return found is not None and meaning.has_examples(found)
 
     def _is_of_one_example(self, left: Node, right: Node) -> bool:
         """Whether one index alone stands at data of the network, as in p_k, in what is no gradient by a parameter."""
@@ -196,6 +181,8 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
             found = self._definition(right)
             if found.holds is not None:
                 return found
+        if self._is_of_all(rank, left, right):
+            return self._in(ALL, rank, left, right)
         first = self._in(self.way.extent, rank, left, right)
         if first.holds:
             return first
@@ -214,6 +201,11 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         if first.holds is None:
             return replace(first, holds=False)
         return first
+
+    def _is_of_all(self, rank: int, left: Node, right: Node) -> bool:
+        """Whether what counts examples is to be read for all of them, in a document that is about one elsewhere."""
+        counts = self.way.extent == ONE_EXAMPLE and self.counts_examples(left, right)
+        return counts and self._in(ALL, rank, left, right).holds is not None
 
     def _definition(self, body: Node) -> Judgment:
         try:
@@ -392,6 +384,10 @@ def sums_entries(*sides: Node) -> bool:
 def is_of_one_unit(left: Node, right: Node) -> bool:
     """Whether it is of the kind of the chain rule: with a ∂A/∂B whose A is not the cost, or is not said to be."""
     partials = [p for side in (left, right) for p in walk(side) if isinstance(p, tree.Partial)]
-    costs = {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
-    other = [p for p in partials if not (isinstance(p.of, Name) and p.of.base in costs and not p.of.above)]
-    return bool(other)
+    return not all(isinstance(p.of, Name) and _is_like_a_cost(p.of) for p in partials)
+
+
+def _is_like_a_cost(name: Name) -> bool:
+    """J, or J^{(i)} of an example."""
+    is_one = all(mark.kind == "layer" and isinstance(mark.content, Name) for mark in name.above)
+    return is_one and name.base in {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}

@@ -281,7 +281,7 @@ class Lexicon:
             yield Split((base, "", over[0]), indices)
         if under:
             digits = [text for text in under if text.isdigit()]
-            if power is None and example is None:
+            if not over:
                 if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
                     yield Split((base, under[1], ""), indices[:1])
                 if under[-1].isdigit() and len(under) > 1:
@@ -291,7 +291,7 @@ class Lexicon:
                 yield Split((base, joined, ""))
                 if len(under) > 1:
                     yield Split((base, under[0], ""), indices[1:])
-            else:
+            elif power is not None or example is not None:
                 example_index = None if example is None else _index(example)
                 if under[0].isdigit():
                     yield Split((base, "", under[0]), indices[1:], example_index, power)

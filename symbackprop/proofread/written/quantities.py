@@ -102,6 +102,8 @@ class Quantities:
     def with_scripts(self, value: Value, split: Split) -> list[Value]:
         found = [value]
         if split.example is not None:
+            if self.lexicon.symbol(split.key) in self.world.network.parameters:
+                raise UnfitError("a parameter is of no example")
             found = self.one_example(value, split.example)
         if len(split.indices) == 1 and 1 not in value.shape and split.example is None:
             found = self.one_example(value, split.indices[0])

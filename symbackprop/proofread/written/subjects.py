@@ -8,6 +8,7 @@ import numpy as np
 
 from symbackprop.proofread.written import tree
 from symbackprop.proofread.written.lexicon import Key, Lexicon
+from symbackprop.proofread.written.meaning import Meaning
 from symbackprop.proofread.written.statements import Written, equalities, is_about_slopes
 from symbackprop.proofread.written.tree import Group, Name, Node, walk
 
@@ -21,7 +22,7 @@ class Subjects:
     document: Sequence[Written]
     way: Any
     lexicon: Lexicon
-    meaning: Callable[..., Any]
+    meaning: Callable[..., Meaning | None]
     _is_gradient: Callable[[Node], bool]
     _is_in_network: Callable[[Name], bool]
     _is_argument: Callable[[Key], bool]
@@ -54,6 +55,36 @@ class Subjects:
         symbols = [symbol for key in keys if (symbol := self.lexicon.symbol(key)) is not None]
         network = self.worlds.network
         return not symbols or symbols[0] in {*network.arguments, *network.dimensions}
+
+    def _has_small_names(self, left: Node, right: Node) -> bool:
+        """Whether data stand there as x, p, y without an index, where the network has X, P, Y of all examples."""
+        names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
+        meaning = self.meaning(self.way.extent, 0)
+        data = [name for name in names if meaning is not None and self._is_data(meaning, name)]
+        keys = ((name.base.swapcase(), "", "") for name in data)
+        return bool(data) and all(
+            name.base.islower() and not name.above and not name.below and key in self.lexicon.known
+            for name, key in zip(data, keys, strict=True)
+        )
+
+    def _is_data(self, meaning: Meaning, name: Name) -> bool:
+        symbols = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
+        found = next((symbol for symbol in symbols if symbol is not None), None)
+        return found is not None and meaning.has_examples(found)
+
+    def counts_examples(self, *sides: Node) -> bool:
+        """Whether a formula adds up over examples, or has their number: of one example alone it would say less."""
+        parts = [part for side in sides for part in walk(side, into_scripts=False)]
+        names = [part for part in parts if isinstance(part, Name)]
+        examples = {
+            mark.content.base
+            for n in names
+            for mark in n.above
+            if mark.kind == "layer" and isinstance(mark.content, Name)
+        }
+        summed = {index for part in parts if isinstance(part, tree.Summed) for index in part.indices}
+        counts = (self.lexicon.symbol((name.base, "", "")) for name in names if not name.above and not name.below)
+        return bool(examples & summed) or any(symbol in self.worlds.sizes_of_examples for symbol in counts)
 
     def gives_a_number(self, left: Node, right: Node) -> bool:
         """Whether z_1 = 0 says what a quantity of the network is in an example."""

@@ -210,13 +210,14 @@ def _nodes(value: Any) -> Iterator[Node]:
             yield from _nodes(item)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and all of its parts, wholes before parts."""
+def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
+    """The node and all of its parts, wholes before parts, and those that are scripts of names."""
     stack = [node]
     while stack:
         part = stack.pop()
         yield part
-        stack.extend(reversed(list(part.children())))
+        if into_scripts or not isinstance(part, Name):
+            stack.extend(reversed(list(part.children())))
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
