@@ -88,3 +88,31 @@ def test_h_of_x_is_what_the_network_computes_where_h_is_a_size():
     assert verdicts(line) == ["right"]
     assert verdicts(line.replace("h(x^{(i)}) -", "h(x^{(i)}) +")) == ["wrong"]
     assert verdicts(line.replace("{2m}", "{2h}")) == ["wrong"]
+
+
+MEAN = sb.parse_network("""
+X: input(N, D)
+y: target(N, 1)
+w: parameter(D, 1)
+z = X @ w
+h = sigmoid(z)
+L = sum((h - y)**2) / (2*N)
+""")
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (r"L = \frac12 (h - y)^2", "right"),
+        (r"L = \frac{1}{2N} \sum_i (h_i - y_i)^2", "right"),
+        (r"L = \frac{1}{2N} (h - y)^2", "wrong"),
+        (r"L = \frac{1}{2N} (h_i - y_i)^2", "wrong"),
+        (r"\frac{\partial L}{\partial w_j} = (h - y) h (1 - h) x_j", "right"),
+        (r"\frac{\partial L}{\partial w_j} = \frac1N \sum_i (h_i - y_i) h_i (1 - h_i) x_{ij}", "right"),
+        (r"\frac{\partial L}{\partial w_j} = \frac1N (h - y) h (1 - h) x_j", "not understood"),
+    ],
+)
+def test_what_has_the_number_of_examples_is_not_read_for_one(line, verdict):
+    """Of one example, N is 1, and no sum is missing."""
+    text = f"For one example:\n$$h = \\sigma(w^T x)$$\n$${line}$$"
+    assert str(sb.check_derivation(text, MEAN).lines[-1].verdict) == verdict

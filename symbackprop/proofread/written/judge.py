@@ -122,7 +122,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
             or self._is_of_one_example(left, right)
             or self._ends_chain_rule(rank, right)
         )
-        if not may_be:
+        if not may_be or self.counts_examples(left, right):
             return ()
         return (ONE_EXAMPLE,) if sums_entries(left, right) else (UNITS, ONE_EXAMPLE)  # one unit hides exchanged indices
 
@@ -204,8 +204,10 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
 
     def _is_of_all(self, rank: int, left: Node, right: Node) -> bool:
         """Whether what counts examples is to be read for all of them, in a document that is about one elsewhere."""
-        counts = self.way.extent == ONE_EXAMPLE and self.counts_examples(left, right)
-        return counts and self._in(ALL, rank, left, right).holds is not None
+        if self.way.extent != ONE_EXAMPLE or not self.counts_examples(left, right):
+            return False
+        found = self._in(ALL, rank, left, right)
+        return found.holds is not None or found.reason.startswith("shapes")
 
     def _definition(self, body: Node) -> Judgment:
         try:
