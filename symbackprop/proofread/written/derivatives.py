@@ -149,8 +149,12 @@ class Derivatives:
     def _slope(self, of: Node, quantity: Quantity, by: Node | None) -> list[Value]:
         if getattr(self.world, "world", self.world) is not self.world:
             raise UnfitError("a derivative is derived")
-        count = min(len(self.values(of)), _MOST_DERIVED)
-        return [slope for rank in range(count) for slope in self._slope_of(of, rank, quantity, by)]
+        every = self.values(of)
+        ranks = list(range(min(len(every), _MOST_DERIVED)))
+        numbers = [rank for rank, value in enumerate(every) if value.is_number]  # a cost is one
+        if numbers and numbers[0] not in ranks:
+            ranks.append(numbers[0])
+        return [slope for rank in ranks for slope in self._slope_of(of, rank, quantity, by)]
 
     def _slope_of(self, of: Node, rank: int, quantity: Quantity, by: Node | None) -> list[Value]:
         """Of one reading of what is derived."""
