@@ -2,6 +2,6 @@
 
 import sys
 
-from symbackprop.cli import main
+from symbackprop.cli.commands import main
 
 sys.exit(main())

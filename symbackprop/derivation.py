@@ -4,17 +4,18 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from symbackprop.backprop import ARGUMENT, backpropagate
-from symbackprop.check.gradients import check_gradients
-from symbackprop.check.report import GradientCheck
+from symbackprop.backprop.engine import ARGUMENT, backpropagate
+from symbackprop.backprop.tape import Step, Tape
+from symbackprop.codegen.array_api_module import portable_source
+from symbackprop.codegen.backends import backend_for
+from symbackprop.codegen.dask_function import ClusterFunction, examples_of
+from symbackprop.codegen.function import GradientFunction
+from symbackprop.codegen.numpy_module import NUMPY, module_source
+from symbackprop.codegen.pytest_module import tests_source
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
-from symbackprop.generate.backends import backend_for
-from symbackprop.generate.cluster import ClusterFunction, examples_of
-from symbackprop.generate.function import GradientFunction
-from symbackprop.generate.module import NUMPY, module_source
-from symbackprop.generate.portable import portable_source
-from symbackprop.generate.tests_source import tests_source
-from symbackprop.network import Equation, Network
+from symbackprop.gradcheck.check import check_gradients
+from symbackprop.gradcheck.report import GradientCheck
+from symbackprop.network.network import Equation, Network
 from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
 from symbackprop.prove.report import Verification
@@ -24,7 +25,6 @@ from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.outline import function_names, outline
 from symbackprop.render.text import to_text
-from symbackprop.tape import Step, Tape
 
 TARGETS = {"numpy": module_source, "array_api": portable_source}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.check.parameters import Parameters, require_callable, scalar_value
 from symbackprop.errors import ArgumentError, listed
+from symbackprop.gradcheck.parameters import Parameters, require_callable, scalar_value
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The errors a user can meet, and the words they share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class SymbackpropError(ValueError):
@@ -67,3 +68,16 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {by_lower[close[0]]}?"
     return f"there are {listed(names)}" if names else "there are none yet"
+
+
+def shape_text(shape: Sequence[object]) -> str:
+    """A shape as people write it: `N×4H`; a scalar's is said in words."""
+    return "×".join(map(size_text, shape)) if shape else "a scalar"
+
+
+def size_text(size: Any) -> str:
+    """A size: N, 4H, (D + H). SymPy's own attributes tell what it is, so that a check of numbers needs no SymPy."""
+    is_product, is_sum = (getattr(size, kind, False) for kind in ("is_Mul", "is_Add"))
+    if is_product and size.args[0].is_Integer and len(size.args) == 2 and size.args[1].is_Symbol:
+        return f"{size.args[0]}{size.args[1]}"
+    return f"({size})" if is_product or is_sum else str(size)

@@ -25,7 +25,7 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     def check(cost: Any, gradients: Any, params: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        gradients_ = import_module("symbackprop.check.gradients")
+        gradients_ = import_module("symbackprop.gradcheck.check")
         report = gradients_.check_gradients(cost, gradients, params, **options)
         request.node.user_properties.append((_PROPERTY, _line(report)))
         if report.verdict != "right":

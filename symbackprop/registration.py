@@ -16,11 +16,11 @@ from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 import symbackprop
 from symbackprop.derivation import derive
 from symbackprop.errors import ArgumentError, NameInUseError, SymbackpropError, listed
-from symbackprop.functions import ALIASES, FUNCTION, FUNCTIONS, POSITIVE, ElementwiseFunction, Row, z
-from symbackprop.maps import Total
-from symbackprop.names import check_name
-from symbackprop.network import Network
-from symbackprop.stable import stable as stable_form
+from symbackprop.expressions.functions import ALIASES, FUNCTION, FUNCTIONS, POSITIVE, ElementwiseFunction, Row, z
+from symbackprop.expressions.operations import Total
+from symbackprop.expressions.stable_forms import stable as stable_form
+from symbackprop.network.names import check_name
+from symbackprop.network.network import Network
 
 # Functions that have a derivative by SymPy, and NumPy code: they and their derivatives.
 _KNOWN = (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from symbackprop.functions import FUNCTION, FUNCTIONS
-from symbackprop.generate import backends
+from symbackprop.codegen import backends
+from symbackprop.expressions.functions import FUNCTION, FUNCTIONS
 
 
 def pytest_addoption(parser):

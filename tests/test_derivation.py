@@ -7,14 +7,14 @@ import pytest
 import sympy
 
 import symbackprop as sb
-from symbackprop import adjoints
-from symbackprop.builders.costs import COSTS
-from symbackprop.nodes import Zeros
-from symbackprop.partials import ByEntry, Gradient
+from symbackprop.backprop import adjoints
+from symbackprop.expressions.derivative_symbols import ByEntry, Gradient
+from symbackprop.expressions.matrices import Zeros
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.network.models.losses import COSTS
 from symbackprop.printing.text import text
-from symbackprop.shapes import is_matrix
-from tests import oracle
-from tests.networks import ON_PROBABILITIES, PAIRS, residual, rnn
+from tests.support import oracle
+from tests.support.networks import ON_PROBABILITIES, PAIRS, residual, rnn
 
 WIDTHS = [4, 3, 6, 2, 7, 9, 8]  # pairwise different, and none is the number of examples
 

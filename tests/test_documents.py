@@ -14,11 +14,8 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import symbackprop as sb
-from symbackprop.builders.costs import AVERAGES, COSTS, FACTORS
-from symbackprop.builders.layout import LAYOUTS
-from symbackprop.functions import FUNCTIONS
-from symbackprop.rules import RULES
-from symbackprop.sentences import (
+from symbackprop.backprop.rules import RULES
+from symbackprop.backprop.wording import (
     CANCELLATION,
     DEFINITION,
     KNOWN_ERRORS,
@@ -30,6 +27,9 @@ from symbackprop.sentences import (
     SEVERAL_USES,
     SUBSTITUTION,
 )
+from symbackprop.expressions.functions import FUNCTIONS
+from symbackprop.network.models.layout import LAYOUTS
+from symbackprop.network.models.losses import AVERAGES, COSTS, FACTORS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -113,7 +113,11 @@ def test_every_row_of_a_table_is_in_the_documents(name):
 
 def test_every_builder_is_in_the_documents():
     page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
-    modules = [module for name, module in sb._HOME.items() if module.startswith("builders") and name != "COSTS"]
+    modules = [
+        module
+        for name, module in sb._HOME.items()
+        if module.startswith("network.models") and not name.startswith(("COSTS", "home_"))
+    ]
     assert len(modules) == 10
     assert all(f"`sb.{name}" in page for name, home in sb._HOME.items() if home in modules and name != "COSTS")
 

@@ -9,8 +9,8 @@ import sympy
 from sympy import Abs, Heaviside, Max, Min, Piecewise, Rational, Symbol, cosh, erf, exp, log, sign, sqrt, tanh
 
 import symbackprop as sb
-from symbackprop.functions import FUNCTIONS
-from symbackprop.functions import z as own_z
+from symbackprop.expressions.functions import FUNCTIONS
+from symbackprop.expressions.functions import z as own_z
 from symbackprop.printing.latex import latex
 
 z = Symbol("z")  # as a user writes it: of nothing is it said that it is real

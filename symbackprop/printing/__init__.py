@@ -1,1 +1,1 @@
-"""One expression at a time: as LaTeX, as Unicode text, as the text people type."""
+"""One expression at a time: LaTeX, Unicode, NumPy syntax."""

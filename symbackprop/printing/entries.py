@@ -9,7 +9,7 @@ from sympy import Basic, Integer
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-from symbackprop.nodes import Operators
+from symbackprop.expressions.matrices import Operators
 
 Letter = str | None  # None is the index of a dimension of size 1: it goes without saying
 

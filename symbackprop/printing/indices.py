@@ -11,16 +11,16 @@ from typing import Any
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow
 
-from symbackprop import nodes
-from symbackprop.blocks import Slice
-from symbackprop.forms import hadamard
-from symbackprop.functions import FUNCTION, Applied
-from symbackprop.maps import ROWS, Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums, Total
-from symbackprop.nodes import HadamardPower, MatAdd, scaled, split
-from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.constructors import hadamard
+from symbackprop.expressions.derivative_symbols import ByEntry, Entrywise, Gradient, ScalarByEntry
+from symbackprop.expressions.functions import FUNCTION, Applied
+from symbackprop.expressions.matrices import HadamardPower, MatAdd, scaled, split
+from symbackprop.expressions.operations import ROWS, Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums, Total
+from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.expressions.slicing import Slice
 from symbackprop.printing.entries import Entry, EntrySlope, Letter, Part, Plain, Ratio, SumOver
 from symbackprop.printing.notation import SPECIAL, ordered_terms
-from symbackprop.shapes import is_matrix, shape_of
 
 
 class Indices:

@@ -7,8 +7,8 @@ from typing import Any
 from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
-from symbackprop.maps import Total
-from symbackprop.nodes import HadamardPower, Inverse, Ones
+from symbackprop.expressions.matrices import HadamardPower, Inverse, Ones
+from symbackprop.expressions.operations import Total
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of, power_of_ten
 
@@ -168,7 +168,7 @@ class Latex(Notation, LatexPrinter):
 def latex(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:
     r"""An expression as LaTeX.
 
-    >>> from symbackprop.nodes import NamedMatrix
+    >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> latex(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     '\\left(a^{(2)}\\right)^{\\top} \\delta^{(3)}'
     """

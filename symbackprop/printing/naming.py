@@ -47,3 +47,15 @@ def read_name(name: str) -> Name:
 def _index_off(stem: str) -> tuple[str, str]:
     match = re.fullmatch(r"(.*?[^\d])(\d+)", stem)
     return (match[1], match[2]) if match else (stem, "")
+
+
+Key = tuple[str, str, str]  # base, subscript, layer
+
+
+def key_of(name: str) -> Key:
+    """The key of a name of the network."""
+    parts = read_name(name)
+    base = (parts.greek or parts.base) + parts.modifier
+    if parts.subscript.isdigit() and not parts.index:
+        return base, "", parts.subscript
+    return base, parts.subscript.replace("_", ""), parts.index

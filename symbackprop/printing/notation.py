@@ -6,12 +6,12 @@ from typing import Any
 import sympy
 from sympy import Expr, Integer, S
 
-from symbackprop import nodes
-from symbackprop.functions import Applied, ElementwiseFunction, a
-from symbackprop.maps import ROWS, Broadcast, Sums, Total, broadcast
-from symbackprop.partials import PARTIALS, ByEntry, Entrywise, ScalarByEntry
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.derivative_symbols import PARTIALS, ByEntry, Entrywise, ScalarByEntry
+from symbackprop.expressions.functions import Applied, ElementwiseFunction, a
+from symbackprop.expressions.operations import ROWS, Broadcast, Sums, Total, broadcast
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.entries import EntrySlope, Plain, Ratio, SumOver
-from symbackprop.shapes import is_matrix
 
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
 

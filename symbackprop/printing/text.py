@@ -7,11 +7,11 @@ from sympy import Basic, S
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
-from symbackprop.maps import Broadcast, Total
-from symbackprop.nodes import HadamardPower, Inverse, MatPow, Ones
+from symbackprop.errors import shape_text
+from symbackprop.expressions.matrices import HadamardPower, Inverse, MatPow, Ones
+from symbackprop.expressions.operations import Broadcast, Total
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import ATOM, POWER, Notation, is_negative, norm_of, power_of_ten
-from symbackprop.shapes import shape_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
@@ -221,7 +221,7 @@ class Typed(Notation, StrPrinter):
 def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:
     """An expression as Unicode text.
 
-    >>> from symbackprop.nodes import NamedMatrix
+    >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> text(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     'a2ᵀ δ3'
     """
@@ -236,7 +236,7 @@ def typed_factor(expression: Basic) -> str:
 def typed(expression: Basic) -> str:
     """An expression in the NumPy syntax that people type.
 
-    >>> from symbackprop.nodes import NamedMatrix
+    >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> typed(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))
     'a2.T @ delta3'
     """

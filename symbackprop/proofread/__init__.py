@@ -1,1 +1,1 @@
-"""What a person wrote, code or derivation, read and compared with what is derived."""
+"""Judgement of what a user wrote."""

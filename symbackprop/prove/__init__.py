@@ -1,1 +1,1 @@
-"""Every step proved, by witnesses that share nothing with the table of rules."""
+"""Proofs of every step, by witnesses that share nothing with the table of rules."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from sympy import Add, Integer
 
-from symbackprop.maps import Elementwise, Largest
-from symbackprop.nodes import Zeros
-from symbackprop.partials import Gradient
+from symbackprop.backprop.tape import Section, Step, Tape
+from symbackprop.expressions.derivative_symbols import Gradient
+from symbackprop.expressions.matrices import Zeros
+from symbackprop.expressions.operations import Elementwise, Largest
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.text import text
 from symbackprop.prove.calculus import Calculus, paired
 from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.outcome import Outcome, not_proved, proved, unclaimed
-from symbackprop.prove.recount import Recount, coefficient, partials_in
-from symbackprop.shapes import is_matrix
-from symbackprop.tape import Section, Step, Tape
+from symbackprop.prove.use_counts import Recount, coefficient, partials_in
 
 
 def prove_for_all_sizes(tape: Tape) -> list[Outcome]:

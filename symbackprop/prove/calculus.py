@@ -7,15 +7,15 @@ from typing import Any
 from sympy import Add, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symbackprop.forms import hadamard
-from symbackprop.functions import Applied
-from symbackprop.maps import Elementwise, Total
-from symbackprop.nodes import NamedMatrix, postorder
-from symbackprop.partials import Entrywise
+from symbackprop.expressions.constructors import hadamard
+from symbackprop.expressions.derivative_symbols import Entrywise
+from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.matrices import NamedMatrix, postorder
+from symbackprop.expressions.operations import Elementwise, Total
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form
 from symbackprop.prove.normal_form import equal
-from symbackprop.prove.recount import Recount, partials_in
-from symbackprop.shapes import is_matrix
+from symbackprop.prove.use_counts import Recount, partials_in
 
 _MOST_OPENED = 4  # names, one after the other, that are replaced by what they stand for
 

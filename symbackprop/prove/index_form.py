@@ -12,10 +12,10 @@ import sympy
 from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symbackprop import nodes
-from symbackprop.blocks import Concatenate, Slice
-from symbackprop.functions import Applied, ElementwiseFunction, a, z
-from symbackprop.maps import (
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.derivative_symbols import Entrywise
+from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
+from symbackprop.expressions.operations import (
     ROWS,
     AtLargest,
     Broadcast,
@@ -27,8 +27,8 @@ from symbackprop.maps import (
     Sums,
     Total,
 )
-from symbackprop.partials import Entrywise
-from symbackprop.shapes import is_matrix
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.slicing import Concatenate, Slice
 
 # How far the moved quantities have gone along their tangents: not said to be real, or roots of squares become Abs.
 t = Dummy("t")
@@ -58,7 +58,7 @@ def scalar_form(expression: Any, moved: Moved | None = None) -> Any:
     `moved` maps quantities, which may be parts such as y - yhat, to tangents of the same shape. Wherever such a
     quantity stands, t times its tangent is added, for `differential` to derive by t.
 
-    >>> from symbackprop.nodes import NamedMatrix
+    >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> A, dA = NamedMatrix("A", 1, 1), NamedMatrix("dA", 1, 1)
     >>> differential(scalar_form(Total(nodes.HadamardProduct(A, A)), {A: dA}))
     2*A[0, 0]*dA[0, 0]

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from sympy import Add, Dummy, Function, Integer, Mul, Pow, Sum, Symbol, default_sort_key, expand
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symbackprop.nodes import NamedMatrix, OneHot
+from symbackprop.expressions.matrices import NamedMatrix, OneHot
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.prove.index_form import Place
-from symbackprop.shapes import is_matrix
 
 _MOST_TERMS = 5000  # that a product is expanded into
 _MOST_NAMINGS = 500  # that are compared for one sum

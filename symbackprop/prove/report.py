@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from symbackprop.backprop.tape import Step
 from symbackprop.printing.text import Text
 from symbackprop.prove.outcome import Outcome
-from symbackprop.tape import Step
 from symbackprop.verdicts import Judged, Verdict
 
 _CLAIMS = {"all sizes": "proved for all sizes", "exact": "exact", "numeric": "numeric"}

@@ -11,16 +11,16 @@ import mpmath
 import numpy as np
 from sympy import Basic
 
-from symbackprop.network import Network
-from symbackprop.nodes import postorder, quantities
-from symbackprop.partials import ByEntry, Entrywise, Gradient, ScalarByEntry
+from symbackprop.backprop.tape import Section, Step, Tape
+from symbackprop.expressions.derivative_symbols import ByEntry, Entrywise, Gradient, ScalarByEntry
+from symbackprop.expressions.matrices import postorder, quantities
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.network.evaluate import DIGITS, AtAKink, generic_point, small_sizes
+from symbackprop.network.network import Network
 from symbackprop.printing.text import text
-from symbackprop.prove.numbers import DIGITS, AtAKink, generic_point, small_sizes
+from symbackprop.prove.jacobians import Slopes
 from symbackprop.prove.outcome import Outcome, not_proved, proved, unclaimed
-from symbackprop.prove.recount import partials_in
-from symbackprop.prove.slopes import Slopes
-from symbackprop.shapes import is_matrix
-from symbackprop.tape import Section, Step, Tape
+from symbackprop.prove.use_counts import partials_in
 
 
 def prove_in_numbers(tape: Tape, kind: type[Slopes], digits: int, rng: np.random.Generator) -> list[Outcome]:

@@ -7,19 +7,19 @@ import mpmath
 import numpy as np
 from sympy import Reals, lambdify
 
+from symbackprop.backprop.tape import Tape
 from symbackprop.errors import DerivationError
-from symbackprop.flow import by_names
-from symbackprop.functions import ElementwiseFunction, a, z
-from symbackprop.maps import Elementwise
-from symbackprop.nodes import postorder
+from symbackprop.expressions.functions import ElementwiseFunction, a, z
+from symbackprop.expressions.matrices import postorder
+from symbackprop.expressions.operations import Elementwise
+from symbackprop.network.evaluate import DIGITS
+from symbackprop.network.network import by_names
 from symbackprop.printing.text import Text
 from symbackprop.prove.all_sizes import prove_for_all_sizes
-from symbackprop.prove.numbers import DIGITS
+from symbackprop.prove.jacobians import CarriedForward, Differences
 from symbackprop.prove.outcome import Outcome, not_proved, proved
 from symbackprop.prove.report import Proof, Verification, formula
-from symbackprop.prove.slopes import CarriedForward, Differences
 from symbackprop.prove.small_sizes import prove_in_numbers, sizes_in_words
-from symbackprop.tape import Tape
 
 _EXACT, _NUMERIC = 40, 20  # digits in which two sides must agree
 

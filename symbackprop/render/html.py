@@ -7,8 +7,8 @@ from html import escape
 from importlib.resources import files
 from itertools import count, islice
 
-from symbackprop.check.report import HEADINGS, GradientCheck, cells
 from symbackprop.errors import listed
+from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
 from symbackprop.printing.latex import latex_name
 from symbackprop.render.latex import Block, Row, latex_blocks, latex_declarations, symbols
 from symbackprop.render.mathml import MathML

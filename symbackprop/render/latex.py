@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from symbackprop.backprop.tape import Step
+from symbackprop.backprop.wording import why
+from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.latex import Latex, latex
 from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline, Section
-from symbackprop.sentences import why
-from symbackprop.shapes import shape_of
-from symbackprop.tape import Step
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}

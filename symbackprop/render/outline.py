@@ -7,15 +7,15 @@ from typing import Any
 
 from sympy import Expr
 
+from symbackprop.backprop.tape import Step, Tape
 from symbackprop.errors import ArgumentError, nearest
-from symbackprop.functions import ElementwiseFunction
-from symbackprop.maps import Elementwise
-from symbackprop.network import INPUT, ONE_HOT, SCALAR, TARGET
-from symbackprop.nodes import postorder
-from symbackprop.partials import Gradient
+from symbackprop.expressions.derivative_symbols import Gradient
+from symbackprop.expressions.functions import ElementwiseFunction
+from symbackprop.expressions.matrices import postorder
+from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.shapes import shape_of
+from symbackprop.network.network import INPUT, ONE_HOT, SCALAR, TARGET
 from symbackprop.printing.indices import Indices
-from symbackprop.shapes import shape_of
-from symbackprop.tape import Step, Tape
 
 DETAILS = ("full", "delta", "result")
 VIEWS = ("matrix", "index", "both")

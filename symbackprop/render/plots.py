@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symbackprop.check.differences import Slope
-from symbackprop.errors import ArgumentError, SymbackpropError
-from symbackprop.render.slopes import Index, Slopes
-from symbackprop.shapes import shape_text
+from symbackprop.errors import ArgumentError, SymbackpropError, shape_text
+from symbackprop.gradcheck.finite_differences import Slope
+from symbackprop.render.plot_data import Index, Slopes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,10 +3,11 @@
 import textwrap
 from typing import Any
 
+from symbackprop.backprop.wording import why
+from symbackprop.errors import shape_text
+from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.text import Text, text_name
 from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline
-from symbackprop.sentences import why
-from symbackprop.shapes import shape_of, shape_text
 
 _WIDTH, _FORMULA = 100, 70  # of a sentence, and of a formula with its rule beside it
 

@@ -1,6 +1,6 @@
 """Gradient checkers side by side, by what they tell apart: `python -m tests.benchmarks.checkers`.
 
-Each is used as its documentation says, with its own tolerances, on the mistakes of tests/mistakes.py, where a right
+Each is used as its documentation says, with its own tolerances, on the mistakes of tests/support/mistakes.py, where a right
 gradient must be accepted too, and on the right gradients of random harsh networks. The libraries are wrapped around the
 same NumPy functions. A checker that cannot decide has neither accepted nor rejected.
 """
@@ -16,8 +16,8 @@ from importlib import import_module
 import numpy as np
 
 import symbackprop as sb
-from tests.harsh import harsh_network
-from tests.mistakes import KINDS, LARGE, REGIMES, SMALL, case_of, differs, mistaken
+from tests.support.harsh import harsh_network
+from tests.support.mistakes import KINDS, LARGE, REGIMES, SMALL, case_of, differs, mistaken
 
 
 @dataclass

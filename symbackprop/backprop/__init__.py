@@ -1,0 +1,1 @@
+"""Reverse-mode differentiation, and the textbook steps that lead to each gradient."""

@@ -1,0 +1,76 @@
+"""backpropagate(): derive the cost of a network by its parameters, and write the tape.
+
+The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
+What is printed, proved, generated and checked all comes from it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sympy import Basic
+
+from symbackprop.backprop.adjoints import adjoints
+from symbackprop.backprop.graph import Flow
+from symbackprop.backprop.steps import sections
+from symbackprop.backprop.tape import Tape
+from symbackprop.errors import ArgumentError, DerivationError, listed, nearest
+from symbackprop.expressions.matrices import Zeros
+from symbackprop.network.network import INPUT, PARAMETER, Network
+
+ARGUMENT, OUTPUT = "argument", "output"  # of an activation, what its derivative is written in terms of
+
+
+def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
+    """The parameters named in `wrt`, all by default, in declared order."""
+    names = {str(p.name): p for p in network.parameters}
+    if not names:
+        raise DerivationError(
+            "this network has no parameters to derive by; declare one, as in W: parameter(D, K) in a text, or by "
+            "net.parameter('W', …)"
+        )
+    if wrt is None:
+        return network.parameters
+    if not isinstance(wrt, Iterable | Basic):
+        raise DerivationError(f"wrt is a list of parameter names, such as {list(names)}, not {wrt!r}")
+    chosen = [str(getattr(name, "name", name)) for name in ([wrt] if isinstance(wrt, str | Basic) else wrt)]
+    for name in chosen:
+        if name in names:
+            continue
+        role = network.roles.get(name)
+        if role is not None and role != PARAMETER:
+            article = "an" if role == INPUT else "a"
+            raise DerivationError(
+                f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
+                f"(declare {name} with net.parameter to derive by it)"
+            )
+        if name == network.cost.name:
+            raise DerivationError(f"{name} is the cost itself; gradients are by parameters: {listed(names)}")
+        if name in network.symbols:
+            raise DerivationError(f"{name} is an intermediate quantity; gradients are by parameters: {listed(names)}")
+        raise DerivationError(f"unknown parameter {name!r}: {nearest(name, names)}")
+    if not chosen:
+        raise DerivationError(f"nothing to derive by was named; the parameters are {listed(names)}")
+    return tuple(symbol for name, symbol in names.items() if name in chosen)
+
+
+def backpropagate(
+    network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
+) -> Tape:
+    """Derive the cost by every parameter, or by those named in `wrt`; see `symbackprop.derive`.
+
+    >>> import symbackprop as sb
+    >>> tape = backpropagate(sb.mlp([2, 3, 1]))
+    >>> [str(adjoint.symbol) for adjoint in tape.adjoints]
+    ['delta3', 'delta2']
+    """
+    if activation_derivative not in (ARGUMENT, OUTPUT):
+        raise ArgumentError(
+            f"activation_derivative is {ARGUMENT!r}, which writes f′(z), or {OUTPUT!r}, which writes a ⊙ (1 − a); "
+            f"it is not {activation_derivative!r}"
+        )
+    flow = Flow(network, chosen := parameters_to_derive_by(network, wrt))
+    found = adjoints(flow, of_outputs=activation_derivative == OUTPUT)
+    gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
+    return Tape(
+        network, chosen, tuple(flow.equations), tuple(found.named.values()), gradients, sections(flow, found, chosen)
+    )

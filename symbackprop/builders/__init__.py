@@ -1,1 +1,0 @@
-"""Well-known networks, said through `Network` like any other."""

@@ -1,0 +1,1 @@
+"""Gradient functions generated from a derivation."""

@@ -1,0 +1,265 @@
+"""Examples in chunks of dask arrays, on the workers of a cluster: the sum over all is the sum over the chunks."""
+
+import inspect
+import operator
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import sha256
+from importlib import import_module
+from itertools import accumulate, count
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from symbackprop.backprop.tape import Tape
+from symbackprop.codegen.batching import separated
+from symbackprop.codegen.bound_function import said
+from symbackprop.codegen.function import GradientFunction, _run
+from symbackprop.codegen.lowering import program
+from symbackprop.codegen.runtime import dask_runtime as cluster_runtime
+from symbackprop.codegen.runtime.dask_runtime import NOT_FINITE, REFUSED
+from symbackprop.codegen.runtime.numpy_runtime import _as_array, _as_floats, _require_shape
+from symbackprop.codegen.runtime.threads import BLAS
+from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.expressions.matrices import OneHot
+
+FAN_IN = 8  # how many sums a task adds up
+THRESHOLD = "distributed.admin.large-graph-warning-threshold"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Where data have the examples: the name of their number, and the axis; and which data are one-hot."""
+
+    size: str
+    axis: int
+    one_hot: tuple[str, ...]
+
+
+def examples_of(tape: Tape) -> Examples:
+    """How the examples of a network can be taken chunk by chunk.
+
+    Raises:
+        ArgumentError: they need each other, or their number has no name.
+    """
+    phases = separated(program(tape, list(tape.result_names)), tape.network)
+    if not phases.is_split:
+        raise ArgumentError(
+            "this network cannot be computed chunk by chunk: its examples need each other, as those of batch "
+            "normalisation do, or their number is no size of its own that has a name, such as N"
+        )
+    data = {value.name for value in phases.axes}
+    one_hot = [s.name for s in tape.network.arguments if isinstance(s, OneHot) and s.name in data]
+    return Examples(str(phases.size), next(iter(phases.axes.values())), tuple(one_hot))
+
+
+class ClusterFunction(GradientFunction):
+    """`J, dJdW1, … = g(X, y, W1, …)` for data beyond one machine: X and y may be dask arrays.
+
+    Each chunk of examples is a task, on the workers of the active `dask.distributed.Client` or, without one, on the
+    threads of dask's own scheduler; a tree of tasks adds up what they return. The result is a NamedTuple of NumPy's
+    arrays. Data that are no dask arrays are cut into chunks; all other arguments travel once per call. `bind` is for
+    arrays in the memory of this machine.
+
+    Raises:
+        ArgumentError: before anything is computed: a missing or unknown argument, a shape or a type that does not
+            fit, chunks of unknown size. Afterwards: a row of a one-hot target that does not add up to 1, or a number
+            that is not finite where a result is not finite.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        arguments: tuple[str, ...],
+        parameters: tuple[str, ...],
+        results: tuple[str, ...],
+        examples: Examples,
+    ):
+        _require_dask()
+        super().__init__(source, arguments, parameters, results)
+        self._examples = examples
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._result._make(self._computed("cost_and_gradients", args, kwargs))
+
+    def cost(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The cost alone."""
+        return self._computed("cost", args, kwargs)[0]
+
+    def __reduce__(self) -> Any:
+        return ClusterFunction, (self.source, self.arguments, self.parameters, self._results, self._examples)
+
+    def _computed(self, name: str, args: Any, kwargs: Any) -> Any:
+        try:
+            given = inspect.signature(self._module[name]).bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentError(f"{error}; the arguments are {listed(self.arguments)}") from None
+        try:
+            data, values = self._taken(given)
+        except ValueError as error:
+            raise said(error) from None
+        chunks = Chunks(self.source, data, values, self._examples)
+        try:
+            with np.errstate(all="ignore"):
+                results = self._module[f"_{name}"](*values.values(), chunks.in_parts)
+        except (ZeroDivisionError, np.linalg.LinAlgError) as error:
+            raise said(error) from error
+        return self._sound(results, values, chunks.remark)
+
+    def _taken(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The data as dask arrays; and all arguments, found to fit, the data among them without their numbers."""
+        sizes: dict[str, int] = {}
+        data: dict[str, Any] = {}
+        values: dict[str, Any] = {}
+        for name, shape in self._module["_arguments"].shapes.items():
+            if self._examples.size in shape:
+                data[name] = _lazy(name, given[name])
+                _require_shape(name, data[name].shape, shape, sizes)
+                values[name] = _as_floats(name, np.empty(0, data[name].dtype))
+            else:
+                values[name] = _as_array(name, given[name], shape, sizes)
+        dtype = np.result_type(*(value for value in values.values() if type(value) is not float))
+        for name, value in values.items():
+            if name in data:  # nan: if these numbers are used by mistake, that will not pass unnoticed
+                values[name] = np.broadcast_to(np.array(np.nan, dtype), data[name].shape)
+            elif type(value) is not float:
+                values[name] = value.astype(dtype, copy=False)
+        if self._module["_arguments"].check is not None:
+            self._module["_arguments"].check(*self._without_examples(values))
+        return data, values
+
+    def _without_examples(self, values: Mapping[str, Any]) -> list[Any]:
+        none = np.s_[:0] if self._examples.axis == 0 else np.s_[:, :0]
+        shapes = self._module["_arguments"].shapes
+        return [value[none] if self._examples.size in shapes[name] else value for name, value in values.items()]
+
+    def _sound(self, results: Any, values: Mapping[str, Any], remark: Any) -> Any:
+        """The results, unless something was found that makes them useless."""
+        kind, _, text = remark or (None, None, "")
+        if kind == REFUSED or (kind == NOT_FINITE and not all(np.isfinite(result).all() for result in results)):
+            raise ArgumentError(text)
+        known = self._without_examples(values)
+        try:
+            return self._module["_arguments"].sound(results, *known)
+        except ValueError as error:
+            where = f"; look at {text}" if text and all(np.isfinite(value).all() for value in known) else ""
+            raise ArgumentError(f"{error}{where}") from None
+
+
+class Chunks:
+    """The driver of one call: dask computes the parts, a chunk of the examples each, and adds them up in a tree."""
+
+    def __init__(self, source: str, data: Mapping[str, Any], values: Mapping[str, Any], examples: Examples):
+        self.source, self.examples, self.values = source, examples, values
+        self.data = _in_common_chunks(data, examples.axis)
+        self.remark: Any = None  # on the numbers in the chunks
+
+    def in_parts(self, part: Any, form: Any, data: Any, rest: Any, results: Any) -> Any:
+        function, memory, axis = part
+        taken = [next(name for name in self.data if self.values[name] is one) for one in data]
+        names = list(dict.fromkeys([*taken, *self.examples.one_hot]))
+        call = SimpleNamespace(
+            module=f"symbackprop_generated_{sha256(self.source.encode()).hexdigest()}",
+            source=self.source,
+            function=function.__name__,
+            memory=memory.__name__,
+            axis=axis,
+            form=form,
+            rest=rest,
+            results=[None] * len(results),
+            names=names,
+            taken=len(taken),
+            widths=[self.data[name].shape[1 - axis] for name in names],
+            one_hot=self.examples.one_hot,
+            dtype=data[0].dtype,
+        )
+        # dask's own threads are enough; where workers are processes, dask.distributed sees to that
+        pinned = BLAS.pinned() if BLAS.controller is not None else nullcontext()
+        with pinned, _allowance(sum(getattr(value, "nbytes", 0) for value in rest)):
+            sums, self.remark = self.task(call).compute()
+        return sums
+
+    def task(self, call: Any) -> Any:
+        """The task that returns the sums over all examples, not computed yet."""
+        arrays = [self.data[name] for name in call.names]
+        blocks, lengths = zip(*_blocks(arrays), strict=True), arrays[0].chunks[call.axis]
+        chunks = [*zip(accumulate(lengths, initial=0), lengths, blocks, strict=False)]
+        worthy = [chunk for chunk in chunks if chunk[1]] or chunks[:1]
+        of_chunk, of_sums = _Shipped(partial(_sent()["sums_of_chunk"], call)), _Shipped(_sent()["sums_of_sums"])
+        tasks = [of_chunk(first, *some) for first, _, some in worthy]
+        while len(tasks) > 1:
+            groups = (tasks[k : k + FAN_IN] for k in range(0, len(tasks), FAN_IN))
+            tasks = [of_sums(*group) if len(group) > 1 else group[0] for group in groups]
+        return tasks[0]
+
+
+class _Shipped:
+    """A function that goes to each worker once, as a task's result does, and not along with each task that calls it."""
+
+    def __init__(self, function: Any):
+        name = getattr(function, "func", function).__name__
+        self.name, self.numbers = f"{name}-{uuid4().hex}", count()
+        self.delayed = import_module("dask").delayed
+        self.function = self.delayed(function, name=f"function-{self.name}", traverse=False)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.delayed(operator.call)(self.function, *arguments, dask_key_name=(self.name, next(self.numbers)))
+
+
+def _lazy(name: str, value: Any) -> Any:
+    """The data as a dask array of known size."""
+    dask, arrays = import_module("dask"), import_module("dask.array")
+    if not dask.is_dask_collection(value):
+        return arrays.from_array(_as_floats(name, value), name=False)
+    if not isinstance(value, arrays.Array):
+        raise ArgumentError(f"{name} is a {type(value).__name__} of dask's; a dask array is expected")
+    if any(np.isnan(size) for size in value.shape):
+        raise ArgumentError(f"{name} has chunks of unknown size; {name} = {name}.compute_chunk_sizes() finds them")
+    return value
+
+
+def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
+    """The data in the chunks of the largest of them, each with the whole of some examples."""
+    largest = max(data.values(), key=lambda array: array.nbytes)
+    chunks = {axis: largest.chunks[axis], 1 - axis: -1}
+    return {name: array.rechunk(chunks) for name, array in data.items()}
+
+
+def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
+    """The chunks of each array, to be computed. What several arrays are made from is computed once.
+
+    `to_delayed` optimises one array at a time, and does not see what they share.
+    """
+    core, delayed = import_module("dask.core"), import_module("dask.delayed")
+    graphs = import_module("dask.highlevelgraph").HighLevelGraph
+    keys = [[*core.flatten(array.__dask_keys__())] for array in arrays]
+    graph = arrays[0].__dask_optimize__(graphs.merge(*(array.__dask_graph__() for array in arrays)), keys)
+    layer = f"data-{uuid4().hex}"
+    graph = graphs.from_collections(layer, graph)
+    return [[delayed.Delayed(key, graph, layer=layer) for key in of_array] for of_array in keys]
+
+
+def _allowance(size: int) -> AbstractContextManager[Any]:
+    """Let weights of so many bytes go along without the warning that data should not."""
+    config = import_module("dask").config
+    limit = config.get(THRESHOLD, None)
+    if limit is None:  # dask.distributed is not there
+        return config.set({})
+    return config.set({THRESHOLD: import_module("dask.utils").parse_bytes(limit) + size})
+
+
+@cache
+def _sent() -> dict[str, Any]:
+    """The functions that workers run, as the functions of no module: those are pickled with all they need."""
+    return _run(inspect.getsource(cluster_runtime))
+
+
+def _require_dask() -> None:
+    try:
+        import_module("dask.array")
+    except ImportError:
+        raise SymbackpropError("dask arrays need the package dask: pip install 'symbackprop[dask]'") from None

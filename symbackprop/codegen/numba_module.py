@@ -1,0 +1,149 @@
+"""The part that is done with some examples at a time as loops that numba compiles.
+
+The same part in NumPy goes along, for types of floats that numba has not.
+"""
+
+import inspect
+import re
+from collections.abc import Iterable
+from types import FunctionType
+from typing import Any
+
+from sympy.core.sympify import _sympify
+
+from symbackprop.codegen.batching import Phases
+from symbackprop.codegen.loop_nests import Blocks
+from symbackprop.codegen.loops import KNOWN, Loops
+from symbackprop.codegen.numpy_printer import NumPySource
+from symbackprop.codegen.program import Names, Program, Value
+from symbackprop.codegen.runtime import vector_math
+from symbackprop.codegen.statements import Statements
+from symbackprop.codegen.templates import define, indented, place_of, tuple_of
+
+_COMPILED = '@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})\n'
+_IN_ANY_ORDER = '@numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})\n'
+
+
+def obstacle(program: Program, phases: Phases) -> str:
+    """Why a program cannot be compiled: a sentence, or nothing.
+
+    >>> import symbackprop as sb
+    >>> from symbackprop.codegen.lowering import program
+    >>> from symbackprop.codegen.batching import separated
+    >>> net = sb.mlp([2, 3, 1], "gelu")
+    >>> found = program(sb.derive(net).tape, ["J"])
+    >>> obstacle(found, separated(found, net))
+    'there are no loops for erfc'
+    """
+    unknown = (operation for operation in phases.each if operation.function not in KNOWN)
+    arrays = [operation for operation in unknown if operation.result.shape and operation.values]
+    if arrays:
+        expression = arrays[0].expression
+        return f"there are no loops for {arrays[0].function if expression is None else type(expression).__name__}"
+    return "" if phases.is_split else "the cost is no sum over examples that are each computed alone"
+
+
+class NumbaPart:
+    """The text of loops over blocks of examples, and of the function that calls them."""
+
+    def __init__(self, program: Program, phases: Phases, names: Names, statements: Statements):
+        self.phases = phases
+        taken = program.given_to(phases.each)
+        self.data = [value for value in taken if value in phases.axes]
+        self.taken = [*self.data, *(value for value in taken if value not in phases.axes)]
+        self.results = [value for value in phases.sums if value.shape]
+        self.numbers = [value for value in phases.sums if not value.shape]
+        self.printer = NumPySource({})
+        self.loops = Loops(Blocks(program, phases), statements.constants or {}, names, self.size, statements.comment)
+        self.sums, self.dtype, self.function = map(names.unique, ("sums", "dtype", "loops"))
+        self.setup, self.block = self.loops.block(self.data, phases.each)
+        self.shapes = [self.printer.shape_code(value.shape) for value in self.results]
+        self.given: list[str] = []  # sizes that no array has
+
+    def size(self, length: Any) -> str:
+        return str(self.printer.doprint(_sympify(length)))
+
+    def sizes(self, names: Iterable[str]) -> list[str]:
+        places = {name: place_of(name, [value.symbol for value in self.taken]) for name in sorted(names)}
+        self.given += [name for name, where in places.items() if not where and name not in self.given]
+        return [f"{name} = {where}" for name, where in places.items() if where]
+
+    def calls(self, name: str, plain: str, sizes_of_memory: list[str], given: list[str]) -> list[str]:
+        """The function that is called, what it asks for memory, and the loops; `plain` is the part in NumPy."""
+        taken, results = [value.name for value in self.taken], [value.name for value in self.results]
+        arrays = [value.name for value in self.taken if value.shape]
+        sizes = self.sizes({*self.printer.sizes, *sizes_of_memory, *given})
+        arguments = ", ".join([*taken, *self.given])
+        memory = ", ".join([self.count, *sizes_of_memory, self.dtype])
+        found = f"{self.sums} = " if self.numbers else ""
+        lines = [
+            f'"""What is added up, of some examples: {", ".join(value.name for value in self.data)}."""',
+            *sizes,
+            f"{self.dtype} = {self.data[0].name}.dtype",
+            f"{self.function} = {name}_loops({self.dtype}.type)",
+            f"if {self.function} is None:",
+            f"    return {plain}({', '.join([*taken, *given, *results])}, *{plain}_memory({memory}))",
+            *(
+                f"{result} = np.empty({shape}, {self.dtype}) if {result} is None else {result}"
+                for result, shape in zip(results, self.shapes, strict=True)
+            ),
+            f"{', '.join(arrays)}{',' * (len(arrays) == 1)} = map(np.ascontiguousarray, {tuple_of(arrays)})",
+            "try:",
+            f"    {found}{self.function}({', '.join([arguments, *results])})",
+            "except TypeError:  # of arrays whose floats are not aligned",
+            f"    {found}{self.function}({', '.join([f'*_copied([{arguments}])', *results])})",
+            f"return {tuple_of(self.sum(value) for value in self.phases.sums)}",
+        ]
+        return [
+            define(name, [*taken, *self.given, *results], lines),
+            define(f"{name}_memory", ["*_"], ['"""The loops have their own."""', "return ()"]),
+            self.compiled(f"{name}_loops", [*taken, *self.given, *results], sizes),
+        ]
+
+    def sum(self, value: Value) -> str:
+        return value.name if value.shape else f"{self.dtype}.type({self.sums}[{self.numbers.index(value)}])"
+
+    @property
+    def count(self) -> str:
+        """How many examples there are."""
+        return f"{self.data[0].name}.shape[{self.phases.axes[self.data[0]]}]"
+
+    def compiled(self, name: str, parameters: list[str], sizes: list[str]) -> str:
+        letters = ["a" if value.shape else "x" for value in self.taken]
+        signature = "".join([*letters, *"n" * len(self.given), *"r" * len(self.results)])
+        lines = [
+            '"""Loops over blocks of examples that stay in a near cache, compiled for one type of floats."""',
+            "",
+            *define(self.function, parameters, [*sizes, *self.body()]).splitlines(),
+            "",
+            f'return _compiled({self.function}, {self.loops.number}, "{signature}")',
+        ]
+        return "@functools.cache\n" + define(name, [self.loops.number], lines)
+
+    def body(self) -> list[str]:
+        loops = self.loops
+        constants = [f"{name} = {loops.number}({float(c.number)!r})" for c, name in loops.constants.items()]
+        scalars = [f"{value.name} = {loops.number}({value.name})" for value in self.taken if not value.shape]
+        zeros = [f"{value.name} = 0.0" for value in self.numbers]
+        zeros += [f"{value.name}[:, :] = 0" for value in self.results]
+        block = [f"{loops.rows} = min({loops.examples}, {self.count} - {loops.first})", *self.block]
+        loop = f"for {loops.first} in range(0, {self.count}, {loops.examples}):"
+        ends = [f"return {tuple_of(value.name for value in self.numbers)}"] if self.numbers else []
+        return [*constants, *scalars, *zeros, *self.setup, loop, *indented(block), *ends]
+
+
+def carried_math(texts: Iterable[str]) -> list[str]:
+    """The functions of one number that these texts call, and what those call."""
+    found: dict[str, FunctionType] = {}
+    waiting = [word for text in texts for word in re.findall(r"\b_\w+(?=\()", text)]
+    while waiting:
+        name = waiting.pop()
+        function = getattr(vector_math, name, None)
+        if isinstance(function, FunctionType) and name not in found:
+            found[name] = function
+            waiting += function.__code__.co_names
+    return [
+        ("" if f in vector_math.DRIVERS else _IN_ANY_ORDER if f is vector_math._plus else _COMPILED)
+        + inspect.getsource(f).rstrip()
+        for f in found.values()
+    ]

@@ -1,0 +1,1 @@
+"""Code that generated modules carry along."""

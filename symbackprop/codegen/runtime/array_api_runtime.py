@@ -1,0 +1,165 @@
+"""What modules for the array API standard carry with them: their text includes these functions as they stand here.
+
+Nothing here looks at the numbers in an array, so that JAX can trace it and dask can put it off, and nothing makes a
+number too large for a float on the way to one that is not.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symbackprop.codegen.runtime import numpy_runtime as runtime
+from symbackprop.codegen.runtime.numpy_runtime import _as_floats, _erf_over_x, _erfc_series, _require_shape
+
+if TYPE_CHECKING:  # the text of this file is printed; who only prints it need not have the package
+    from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
+    from array_api_compat import device as _device
+
+IMPORTS = """\
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
+from array_api_compat import device as _device"""
+
+
+def _checked(*arguments):
+    """The library, and the arguments as its arrays, their shapes found to fit; each is (name, value, shape).
+
+    The library, its device and its type of floats are those of the arrays that are not NumPy's, if there are any.
+    """
+    values = [_as_array(name, value) for name, value, _ in arguments]
+    leading = [value for value in values if not is_numpy_array(value)] or values
+    arrays = [value for value in leading if value.ndim] or leading
+    xp = array_namespace(*leading)
+    types = [value.dtype for value in arrays if xp.isdtype(value.dtype, "real floating")]
+    dtype = xp.result_type(*types) if types else xp.asarray(0.0).dtype
+    device, sizes = _device(arrays[0]), {}
+    for place, (name, _, shape) in enumerate(arguments):
+        given = tuple(values[place].shape)
+        if not all(size >= 0 for size in given):  # nan, of dask's arrays
+            raise ValueError(f"{name} has shape {given}: sizes are not known; {name}.compute_chunk_sizes() finds them")
+        _require_shape(name, given, shape, sizes)
+        values[place] = _moved(xp, values[place], dtype, device)
+    return xp, *values
+
+
+def _as_array(name, value):
+    """An array of any library; lists and numbers become NumPy's."""
+    if not is_array_api_obj(value) or is_numpy_array(value):
+        return _as_floats(name, value)
+    if not array_namespace(value).isdtype(value.dtype, ("bool", "integral", "real floating")):
+        raise ValueError(f"{name} has dtype {value.dtype}; real numbers are expected")
+    return value
+
+
+def _moved(xp, value, dtype, device):
+    """A value as the library's array; Python's number stays one, for it has no type of floats to force on others."""
+    if not is_numpy_array(value):
+        return xp.astype(value, dtype, copy=False)
+    if not value.ndim:
+        return float(value)
+    own = value if xp is array_namespace(value) else np.array(value)  # not read-only, or turned round, for PyTorch
+    return xp.asarray(own, dtype=dtype, device=device)
+
+
+def _softmax(z, axis):
+    """exp(z) over its sum along an axis; the largest entry is taken off first, so that exp cannot overflow."""
+    xp = array_namespace(z)
+    e = xp.exp(z - xp.max(z, axis=axis, keepdims=True))
+    return e / xp.sum(e, axis=axis, keepdims=True)
+
+
+def _logsumexp(z, axis):
+    """log of the sum of exp(z) along an axis; the largest entry is taken off first."""
+    xp = array_namespace(z)
+    largest = xp.max(z, axis=axis, keepdims=True)
+    return largest + xp.log(xp.sum(xp.exp(z - largest), axis=axis, keepdims=True))
+
+
+def _log_softmax(z, axis):
+    """log of the softmax along an axis; the largest entry is taken off first."""
+    xp = array_namespace(z)
+    rest = z - xp.max(z, axis=axis, keepdims=True)
+    return rest - xp.log(xp.sum(xp.exp(rest), axis=axis, keepdims=True))
+
+
+def _max(z, axis):
+    """The largest entry along an axis."""
+    return array_namespace(z).max(z, axis=axis, keepdims=True)
+
+
+def _at_max(z, axis):
+    """1 at the largest entry along an axis, 0 elsewhere; equal ones share the 1."""
+    xp = array_namespace(z)
+    found = xp.astype(z == xp.max(z, axis=axis, keepdims=True), z.dtype)
+    return found / xp.sum(found, axis=axis, keepdims=True)
+
+
+def _sigmoid(z):
+    """1/(1 + exp(-z)), for z of either sign by the exp that is at most 1."""
+    xp = array_namespace(z)
+    e = xp.exp(-xp.abs(z))
+    return xp.where(z < 0, e, 1.0) / (1 + e)
+
+
+def _sech(z):
+    """1/cosh(z), by the exp that is at most 1."""
+    xp = array_namespace(z)
+    e = xp.exp(-xp.abs(z))
+    return 2 * e / (1 + e * e)
+
+
+def _step(z, at_zero):
+    """0 below zero, 1 above; nan stays nan."""
+    xp = array_namespace(z)
+    return xp.where(z > 0, 1.0, xp.where(z < 0, 0.0, z + at_zero))
+
+
+def _logdet(matrix):
+    """log of the determinant; nan where that is negative."""
+    xp = array_namespace(matrix)
+    sign, log = xp.linalg.slogdet(matrix)
+    return xp.where(sign >= 0, log, np.nan)
+
+
+def _matrix_power(matrix, exponent):
+    """The product of a matrix with itself, by squaring."""
+    if exponent == 1:
+        return matrix
+    half = _matrix_power(matrix @ matrix, exponent // 2)
+    return matrix @ half if exponent % 2 else half
+
+
+def _erf(x):
+    """The error function: a series up to 1, and 1 - erfc(x) beyond."""
+    xp = array_namespace(x)
+    size = xp.abs(x)
+    inside = xp.where(size < 1, x, 0.0)
+    return xp.where(size < 1, inside * _erf_over_x(inside * inside), xp.sign(x) * (1 - _erfc(size)))
+
+
+def _erfc(x):
+    """1 - erf(x) without cancellation, for x of either sign."""
+    xp = array_namespace(x)
+    t = 3 / (3 + xp.abs(x))
+    right = t * xp.exp(-x * x) * _erfc_series(t)
+    return xp.where(x < 0, 2 - right, right)
+
+
+def _one_hot(value):
+    """nan in each row that does not add up to 1: the gradients would be wrong."""
+    xp = array_namespace(value)
+    return xp.where(xp.abs(xp.sum(value, axis=1, keepdims=True) - 1) < 1e-4, value, np.nan)
+
+
+ALWAYS = (_checked, _as_array, _moved, _as_floats, _require_shape, runtime._expected)
+HELPERS: dict[str, tuple[object, ...]] = {
+    f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _sigmoid, _sech, _step)
+}
+HELPERS |= {
+    "logdet": (_logdet,),
+    "matrix_power": (_matrix_power,),
+    "one_hot": (_one_hot,),
+    "erf": (_erf, _erfc, *runtime.ERF_SERIES),
+    "erfc": (_erfc, *runtime.ERFC_SERIES),
+    "fits": (runtime._fits,),
+}

@@ -1,0 +1,1 @@
+"""The expression language: strict SymPy matrices, elementwise functions, NumPy-like operations."""

@@ -1,0 +1,127 @@
+"""Constructors that keep formulas in textbook form: signs and factors go out once, no 1·, no (Mᵀ)ᵀ.
+
+The shapes are known to fit, or are checked when the network takes the equation.
+"""
+
+from typing import Any
+
+from sympy import Expr, S
+
+from symbackprop.errors import NetworkError
+from symbackprop.expressions.matrices import (
+    Eye,
+    HadamardPower,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    Ones,
+    Zeros,
+    operand,
+    scaled,
+    split,
+    terms_of,
+)
+from symbackprop.expressions.shapes import dimension, is_matrix
+from symbackprop.expressions.slicing import merged
+
+
+def add(*terms: Any) -> Any:
+    """The sum, with equal terms collected in the order of their first appearance, and a common factor in front."""
+    collected: dict[Any, Expr] = {}
+    for term in (t for whole in terms for t in terms_of(whole)):
+        coefficient, matrix = split(term)
+        collected[matrix] = collected.get(matrix, S.Zero) + coefficient
+    kept = merged(scaled(c, m) for m, c in collected.items() if c != 0 and not isinstance(m, Zeros))
+    if not kept:
+        return Zeros(*terms[0].shape)
+    return kept[0] if len(kept) == 1 else _factored(kept)
+
+
+def _factored(terms: list[Any]) -> Any:
+    """c A − c B as c (A − B): what they have in common but for the sign, where all of them have it."""
+    coefficients, matrices = zip(*map(split, terms), strict=True)
+    common = next((c for c in coefficients if not c.could_extract_minus_sign()), coefficients[0])
+    signs = [c / common for c in coefficients]
+    if common in (1, -1) or any(sign not in (1, -1) for sign in signs):
+        return MatAdd(*terms)
+    ordered = sorted(zip(signs, matrices, strict=True), key=lambda pair: pair[0] == -1)
+    return scaled(common, MatAdd(*(scaled(sign, matrix) for sign, matrix in ordered)))
+
+
+def matmul(*factors: Any) -> Any:
+    """The matrix product, flat, with the scalars in front."""
+    coefficient, flat = _gathered(factors, MatMul)
+    flat = [factor for factor in flat if factor != Ones(1, 1) and not isinstance(factor, Eye)] or flat[:1]
+    if any(isinstance(factor, Zeros) for factor in flat):
+        return Zeros(flat[0].shape[0], flat[-1].shape[1])
+    return scaled(coefficient, flat[0] if len(flat) == 1 else MatMul(*flat))
+
+
+def hadamard(*factors: Any) -> Any:
+    """The product entry by entry, flat, with the scalars in front and without factors of ones.
+
+    Raises nothing here: shapes are checked when the network takes the equation.
+    """
+    if not factors:
+        raise NetworkError("hadamard() needs at least one matrix")
+    coefficient, flat = _gathered([operand(factor) for factor in factors], HadamardProduct)
+    zeros = [factor for factor in flat if isinstance(factor, Zeros)]
+    if zeros:
+        return zeros[0]
+    kept = [f for f in flat if not (isinstance(f, Ones) and all(f.shape == g.shape for g in flat))] or flat[:1]
+    return scaled(coefficient, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
+
+
+def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
+    coefficient: Expr = S.One
+    flat: list[Any] = []
+    for factor in factors:
+        scalar, matrix = split(factor)
+        coefficient *= scalar
+        flat += matrix.args if isinstance(matrix, kind) else (matrix,)
+    return coefficient, flat
+
+
+def transposed(matrix: Any) -> Any:
+    """The transpose, moved inward to the factors of a product."""
+    coefficient, matrix = split(matrix)
+    if matrix.shape == (1, 1):
+        return scaled(coefficient, matrix)
+    if isinstance(matrix, MatMul):
+        return scaled(coefficient, MatMul(*[transposed(factor) for factor in reversed(matrix.args)]))
+    if isinstance(matrix, Ones | Zeros):
+        return scaled(coefficient, matrix.func(*reversed(matrix.shape)))
+    if isinstance(matrix, Eye):
+        return scaled(coefficient, matrix)
+    return scaled(coefficient, matrix.T)
+
+
+def power(matrix: Any, exponent: Any) -> Any:
+    """Each entry of a matrix, or a scalar, to the power of a scalar.
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> power(NamedMatrix("A", 3, 2), 2).shape
+    (3, 2)
+    """
+    base, exponent = operand(matrix), operand(exponent)
+    if not is_matrix(base) and not is_matrix(exponent):
+        return base**exponent
+    if exponent == 1:
+        return base
+    if isinstance(base, HadamardPower) and _is_merged(base.args[1], exponent):
+        return power(base.args[0], base.args[1] * exponent)
+    return Ones(*base.shape) if exponent == 0 else HadamardPower(base, exponent)
+
+
+def _is_merged(inner: Any, outer: Any) -> bool:
+    """Whether (xᵐ)ⁿ is xᵐⁿ wherever the left side is defined: √(x²) is not x, but (√x)² is, and 1/√x is x^(−½)."""
+    return bool(outer.is_integer or (inner.is_Rational and inner.q % 2 == 0))
+
+
+def ones(rows: Any, columns: Any) -> Any:
+    """A matrix of ones.
+
+    >>> ones("N", 2).shape
+    (N, 2)
+    """
+    return Ones(dimension(rows), dimension(columns))

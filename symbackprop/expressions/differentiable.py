@@ -1,0 +1,30 @@
+"""Which nodes can be differentiated. A test holds this list against the table of rules."""
+
+import sympy
+from sympy import Add, Basic, Mul, Pow
+
+from symbackprop.expressions import matrices
+from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.operations import (
+    Broadcast,
+    Elementwise,
+    Largest,
+    LogSoftmax,
+    LogSumExp,
+    Softmax,
+    Sums,
+    Total,
+)
+from symbackprop.expressions.slicing import Concatenate, Slice
+
+SCALARS = (Add, Mul, Pow, sympy.exp, sympy.log, Applied, matrices.Trace, matrices.Determinant, Total)
+MATRICES = (
+    *(matrices.MatAdd, matrices.Scaled, matrices.MatMul, matrices.Transpose, matrices.MatPow, matrices.Inverse),
+    *(matrices.HadamardProduct, matrices.HadamardPower, Elementwise, Sums, Broadcast, Softmax, LogSoftmax, Largest),
+    *(Concatenate, Slice, LogSumExp),
+)
+
+
+def is_differentiable(node: Basic) -> bool:
+    """Return whether there is a derivative rule for nodes of this class."""
+    return isinstance(node, SCALARS + MATRICES)

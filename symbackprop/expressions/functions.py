@@ -1,0 +1,243 @@
+"""THE elementwise functions, one table. Adding an activation is adding a row.
+
+f is a SymPy expression in the real symbol `z`. f′ is never typed in: SymPy differentiates f. A row may
+say besides
+
+- `stable`: f written so that floating point neither overflows nor cancels, where `stable.py` does not see how;
+- `prime`: which row f′ is, perhaps with a minus sign in front;
+- `prime_of_output`: f′ in terms of a = f(z), in the symbol `a`, so that code reuses a stored activation;
+- `domain`: where f is defined, and `range`: between which numbers its values lie;
+- `kinks`: where f has no derivative, and the value that f′ is given there.
+
+The tests prove each of these equal to what SymPy derives.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from math import inf
+from typing import Any
+
+import sympy
+from sympy import Basic, Expr, Integer, Interval, Piecewise, S, Symbol
+from sympy.core.symbol import Str
+from sympy.printing.precedence import PRECEDENCE
+
+from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.expressions.constructors import power
+from symbackprop.expressions.matrices import operand, scaled
+from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.stable_forms import in_sigmoid, stable
+
+z = Symbol("z", real=True)
+a = Symbol("a", real=True)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One elementwise function."""
+
+    name: str
+    f: Expr
+    latex: str
+    stable: Expr | None = None
+    prime: str = ""
+    prime_of_output: Expr | None = None
+    domain: sympy.Set = field(default=S.Reals)
+    range: tuple[float, float] = (-inf, inf)
+    kinks: dict[Expr, Expr] = field(default_factory=dict)
+
+    @property
+    def elementary(self) -> bool:
+        """Whether nobody needs to be told what it is."""
+        return self.name in _ELEMENTARY
+
+
+_ELEMENTARY = {"exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos"}
+POSITIVE = Interval.open(0, sympy.oo)
+_gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
+
+# fmt: off
+FUNCTIONS: dict[str, Row] = {row.name: row for row in [
+    #   name          f                                             LaTeX
+    Row("identity",   z,                                            r"\mathrm{id}"),
+    Row("sigmoid",    1 / (1 + sympy.exp(-z)),                      r"\sigma",
+        prime_of_output=a * (1 - a), range=(0, 1)),
+    Row("tanh",       sympy.tanh(z),                                r"\tanh",
+        prime_of_output=1 - a**2, range=(-1, 1)),
+    Row("relu",       Piecewise((0, z <= 0), (z, True)),            r"\mathrm{relu}",
+        stable=sympy.Max(z, 0), kinks={S.Zero: S.Zero}),
+    Row("leaky_relu", Piecewise((z / 100, z <= 0), (z, True)),      r"\mathrm{lrelu}",
+        stable=sympy.Max(z, z / 100), kinks={S.Zero: S.One / 100}),
+    Row("elu",        Piecewise((sympy.exp(z) - 1, z <= 0), (z, True)), r"\mathrm{elu}"),
+    Row("softplus",   sympy.log(1 + sympy.exp(z)),                  r"\mathrm{softplus}",
+        prime="sigmoid", range=(0, inf)),
+    Row("gelu",       z * (1 + sympy.erf(z / sympy.sqrt(2))) / 2,   r"\mathrm{gelu}"),
+    Row("gelu_tanh",  z * (1 + sympy.tanh(_gelu_inner)) / 2,        r"\mathrm{gelu}_{\tanh}"),
+    Row("silu",       z / (1 + sympy.exp(-z)),                      r"\mathrm{silu}"),
+    Row("exp",        sympy.exp(z),                                 r"\exp",     prime="exp", range=(0, inf)),
+    Row("log",        sympy.log(z),                                 r"\log",     domain=POSITIVE),
+    Row("sqrt",       sympy.sqrt(z),                                r"\mathrm{sqrt}", domain=POSITIVE, range=(0, inf)),
+    Row("square",     z**2,                                         r"\mathrm{square}", range=(0, inf)),
+    Row("abs",        Piecewise((-z, z < 0), (0, sympy.Eq(z, 0)), (z, True)), r"\mathrm{abs}",
+        stable=sympy.Abs(z), prime="sign", range=(0, inf), kinks={S.Zero: S.Zero}),
+    Row("huber",      Piecewise((-z - S.Half, z < -1), (z**2 / 2, z <= 1), (z - S.Half, True)), r"\mathrm{huber}",
+        range=(0, inf)),
+    Row("sign",       Piecewise((-1, z < 0), (0, sympy.Eq(z, 0)), (1, True)), r"\operatorname{sign}",
+        stable=sympy.sign(z), range=(-1, 1), kinks={S.Zero: S.Zero}),
+    Row("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),
+    Row("cos",        sympy.cos(z),                                 r"\cos",     prime="-sin", range=(-1, 1)),
+    Row("erf",        sympy.erf(z),                                 r"\operatorname{erf}", range=(-1, 1)),
+]}
+# fmt: on
+ALIASES = {"absolute": "abs"}
+_ALSO_CALLED = {"linear": "identity", "swish": "silu", "logistic": "sigmoid", "hard_tanh": "a function to sb.register"}
+
+
+class ElementwiseFunction(Basic):
+    """A row of the table, or one of its derivatives: call it on a matrix or on a scalar.
+
+    >>> from symbackprop.expressions.functions import FUNCTION
+    >>> FUNCTION["sigmoid"].prime.expression
+    exp(-z)/(1 + exp(-z))**2
+    """
+
+    def __new__(cls, name: str, order: Any = 0) -> "ElementwiseFunction":
+        return Basic.__new__(cls, Str(str(name)), Integer(order))
+
+    @property
+    def name(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def order(self) -> int:
+        """0 for f, 1 for f′, …"""
+        return int(self.args[1])
+
+    @property
+    def row(self) -> Row:
+        return FUNCTIONS[self.name]
+
+    @property
+    def prime(self) -> "ElementwiseFunction":
+        """The derivative f′."""
+        return ElementwiseFunction(self.name, self.order + 1)
+
+    @property
+    def undifferentiated(self) -> "ElementwiseFunction":
+        """f of f′."""
+        return ElementwiseFunction(self.name)
+
+    @property
+    def syntax(self) -> str:
+        """As people type it: `sigmoid`, `sigmoid.prime`."""
+        return self.name + ".prime" * self.order
+
+    @property
+    def expression(self) -> Expr:
+        """f(z), or its derivative by SymPy, in the symbol z."""
+        return _derivative(self.name, self.order)
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is constant but for jumps, as sign is: its derivative is 0."""
+        return bool(self.prime.expression == 0)
+
+    @property
+    def written_out(self) -> tuple[Expr, Any] | None:
+        """(c, n) where this is c zⁿ, (c, g) where it is c g(z) of another row g, None where it has no such form."""
+        coefficient, rest = self.expression.as_coeff_Mul()
+        base, exponent = rest.as_base_exp()
+        if self.expression.is_number:
+            return self.expression, S.Zero
+        if base == z and exponent.is_Rational:
+            return coefficient, exponent
+        if self.order == 1 and self.row.prime:
+            return (S.NegativeOne if self.row.prime[0] == "-" else S.One), FUNCTION[self.row.prime.lstrip("-")]
+        return None
+
+    @property
+    def code_expression(self) -> Expr:
+        """The form that floating point code should compute."""
+        if self.order == 0 and self.row.stable is not None:
+            return self.row.stable
+        rational = in_sigmoid(self.expression) if self.order > 1 else None
+        return _stable(self.expression) if rational is None else rational
+
+    def at(self, argument: Expr) -> Expr:
+        """f of a scalar, written out."""
+        return self.expression.xreplace({z: argument})
+
+    def __call__(self, argument: Any) -> Any:
+        """f of each entry of a matrix, or of a scalar; a power, and a derivative that has a name, as such."""
+        given = operand(argument)
+        if not is_matrix(given) and (given.is_number or self.name in ("exp", "log")):
+            return self.at(given)
+        known = self.written_out
+        if known is None or self.expression == z:
+            return Elementwise(self, given) if is_matrix(given) else Applied(self, given)
+        coefficient, form = known
+        value = form(given) if isinstance(form, ElementwiseFunction) else power(given, form)
+        return scaled(coefficient, value) if is_matrix(value) else coefficient * value
+
+
+class Applied(Expr):
+    """f of a scalar: `Applied(f, x)`, f a row of the table of functions."""
+
+    is_commutative = True
+    is_real = True
+    precedence = PRECEDENCE["Func"]
+
+    @property
+    def function(self) -> ElementwiseFunction:
+        return self.args[0]
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        return (self.args[1],)
+
+    @property
+    def is_step(self) -> bool:
+        return self.function.is_step
+
+    def _typed(self, printer: Any) -> str:
+        return f"{self.function.syntax}({printer._print(self.args[1])})"
+
+    def _text(self, printer: Any) -> str:
+        return f"{printer.function_name(self.function)}({printer._print(self.args[1])})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"{printer.function_name(self.function)}\!\left({printer._print(self.args[1])}\right)"
+
+
+@cache
+def _derivative(name: str, order: int) -> Expr:
+    return FUNCTIONS[name].f if order == 0 else _derivative(name, order - 1).diff(z)
+
+
+_stable = cache(stable)
+FUNCTION = {name: ElementwiseFunction(name) for name in FUNCTIONS}
+
+
+def function_named(name: object) -> ElementwiseFunction:
+    """The elementwise function of that name; an unknown one is refused with the nearest known."""
+    if isinstance(name, ElementwiseFunction):
+        return name
+    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str) or name not in FUNCTION:
+        if name == "softmax":
+            raise SymbackpropError(
+                "softmax mixes the entries of a row: it can be output_activation='softmax' of sb.mlp alone; "
+                "cost='softmax_cross_entropy' has it in it"
+            )
+        hint = f"here it is {_ALSO_CALLED[str(name)]}" if str(name) in _ALSO_CALLED else nearest(name, FUNCTION)
+        raise SymbackpropError(f"unknown activation {name!r:.60}: {hint}")
+    return FUNCTION[str(name)]
+
+
+def __getattr__(name: str) -> ElementwiseFunction:
+    """Each row of the table is a name of this module: `functions.sigmoid`."""
+    known = ALIASES.get(name, name)
+    if known not in FUNCTION:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return FUNCTION[known]

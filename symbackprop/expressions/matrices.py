@@ -1,0 +1,398 @@
+"""SymPy's matrix nodes, made strict.
+
+The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is
+rewritten behind the reader's back: SymPy's operators turn -(y - yhat) into yhat - y. And nothing is
+refused before the whole equation is known: `check` tells what does not fit, so that the message can
+show the equation it stands in.
+"""
+
+from collections.abc import Callable
+from operator import add as add_
+from operator import mul, sub, truediv
+from typing import Any
+
+import sympy
+from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
+from sympy.core.sympify import _sympify
+from sympy.matrices import expressions as matrices
+from sympy.matrices.expressions.matexpr import MatrixExpr
+
+from symbackprop.errors import NetworkError, NotNumericError
+from symbackprop.expressions.shapes import (
+    Mismatch,
+    is_matrix,
+    require_inner,
+    require_matrices,
+    require_same_shape,
+    require_square,
+)
+
+
+def operand(value: Any) -> Any:
+    """What a user gives as a part of an expression, made of this module's nodes."""
+    try:
+        return adopt(_sympify(value))
+    except SympifyError:
+        kind = type(value).__name__
+        hint = "; declare arrays with net.input and give them to the function" if kind == "ndarray" else ""
+        raise NetworkError(
+            f"a {kind} cannot be part of a formula ({value!r:.60} is no SymPy expression){hint}"
+        ) from None
+
+
+_OF_NUMPY_SCALARS = {"add": add_, "subtract": sub, "multiply": mul, "divide": truediv}
+INSTEAD_OF_NUMPY = {
+    "sum": "sb.total(…), or sb.sums(…, axis)",
+    "mean": "sb.total(…) divided by the number of entries",
+    "dot": "X * W",
+    "matmul": "X * W",
+    "multiply": "sb.hadamard(…, …)",
+    "square": "sb.power(…, 2)",
+    "power": "sb.power(…, exponent)",
+    "sqrt": "sb.power(…, sympy.Rational(1, 2))",
+    "maximum": "sb.relu(…)",
+    "absolute": "sb.absolute(…)",
+    "exp": "sb.exp(…)",
+    "log": "sb.log(…)",
+    "tanh": "sb.tanh(…)",
+    "transpose": "X.T",
+}
+
+
+class Operators:
+    """`+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
+
+    _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
+
+    def __iter__(self) -> Any:
+        raise NotNumericError(
+            f"{self} is symbolic and cannot be looped over; the sum of its entries is sb.total({self})"
+        )
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+        """An operation of a NumPy scalar with this; any other NumPy function is refused."""
+        numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
+        if method == "__call__" and numbers and ufunc.__name__ in _OF_NUMPY_SCALARS:
+            left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)
+            return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
+        return self.__array_function__(ufunc, (), inputs, {})
+
+    def __array_function__(self, function: Any, _: Any, __: Any, ___: Any) -> Any:
+        name = function.__name__
+        instead = INSTEAD_OF_NUMPY.get(name)
+        hint = f"; write {instead}" if instead else "; declare arrays with net.input and give them to the function"
+        raise NotNumericError(f"np.{name} works on numbers, but {self} is symbolic{hint}")
+
+    def _combine(self, other: object, build: Any) -> Any:
+        return build(operand(other))
+
+    def __add__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(o)))
+
+    def __radd__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(self)))
+
+    def __sub__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(-o)))
+
+    def __rsub__(self, other: object) -> Any:
+        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(-self)))
+
+    def __neg__(self) -> Any:
+        return scaled(S.NegativeOne, self)
+
+    def __mul__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(self, o))
+
+    def __rmul__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(o, self))
+
+    __matmul__ = __mul__
+    __rmatmul__ = __rmul__
+
+    def __truediv__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(self, Quotient(o) if is_matrix(o) else 1 / o))
+
+    def __rtruediv__(self, other: object) -> Any:
+        return self._combine(other, lambda o: _product(o, Quotient(self)))
+
+    def __pow__(self, exponent: object) -> Any:
+        return self._combine(exponent, lambda e: Inverse(self) if e == -1 else MatPow(self, e))
+
+    def inverse(self) -> Any:
+        """The inverse of a square matrix; SymPy's `.inv()` and `.I` come here too."""
+        return Inverse(self)
+
+    def __abs__(self) -> Any:
+        raise NetworkError(f"abs({self}): for the absolute value of each entry, write sb.absolute({self})")
+
+    @property
+    def T(self) -> Any:  # noqa: N802 — SymPy's and NumPy's name
+        """The transpose."""
+        return self.args[0] if isinstance(self, Transpose) else Transpose(self)
+
+    def transpose(self) -> Any:
+        return self.T
+
+
+class _Unevaluated(Operators):
+    def __new__(cls, *args: object, **_: object) -> Any:
+        return Basic.__new__(cls, *map(_sympify, args))
+
+    def check(self) -> None:
+        """Raise `Mismatch` where the shapes of the parts do not fit."""
+
+
+class NamedMatrix(Operators, sympy.MatrixSymbol):
+    """A named matrix."""
+
+    def check(self) -> None:
+        """A name always fits itself."""
+
+
+class OneHot(NamedMatrix):
+    """A named matrix of which each row adds up to 1."""
+
+
+class MatAdd(_Unevaluated, sympy.MatAdd):
+    def check(self) -> None:
+        require_same_shape(self, self.args)
+
+
+class MatMul(_Unevaluated, sympy.MatMul):
+    """A product of two or more matrices."""
+
+    def check(self) -> None:
+        require_inner(self, self.args)
+
+
+class Scaled(_Unevaluated, sympy.MatMul):
+    """A scalar times a matrix."""
+
+    def check(self) -> None:
+        require_matrices(self, self.args[1:])
+
+
+class Transpose(_Unevaluated, sympy.Transpose):
+    pass
+
+
+class HadamardProduct(_Unevaluated, sympy.HadamardProduct):
+    def check(self) -> None:
+        require_same_shape(self, self.args)
+
+
+class HadamardPower(_Unevaluated, sympy.HadamardPower):
+    """Each entry to the power of one scalar."""
+
+    def check(self) -> None:
+        require_matrices(self, self.args[:1])
+        if is_matrix(self.args[1]):
+            raise Mismatch(self, lambda show: f"the exponent {show(self.args[1])} is a matrix; a scalar is needed")
+
+
+class MatPow(_Unevaluated, sympy.MatPow):
+    """The product of a square matrix with itself, a whole number of times."""
+
+    def check(self) -> None:
+        base, exponent = self.args
+        require_square(
+            self, base, lambda show: f"; for the power of each entry, write sb.power({show(base)}, {exponent})"
+        )
+        if not (exponent.is_Integer and 2 <= exponent <= MOST_FACTORS):
+            raise Mismatch(
+                self,
+                lambda show: (
+                    f"{show(base)} to the power of {show(exponent)}: the power of a whole matrix is a number from 2 to "
+                    f"{MOST_FACTORS}; for the power of each entry, write sb.power({show(base)}, {show(exponent)})"
+                ),
+            )
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        return self.as_product()._entry(i, j, **kwargs)
+
+    def as_product(self) -> Any:
+        return MatMul(*[self.args[0]] * int(self.args[1]))
+
+
+class Quotient(_Unevaluated, sympy.MatPow):
+    """A division by a whole matrix, which people mostly write where they mean the one by each entry."""
+
+    def check(self) -> None:
+        raise Mismatch(
+            self,
+            lambda show: (
+                f"a division by the matrix {show(self.args[0])} can be meant in two ways: by each entry, "
+                f"sb.hadamard(…, sb.power({show(self.args[0])}, -1)), or a product with the inverse, sb.inv(…)"
+            ),
+        )
+
+    @property
+    def shape(self) -> Any:
+        return self.args[0].shape
+
+
+class Inverse(_Unevaluated, sympy.Inverse):
+    """The inverse of a square matrix."""
+
+    def check(self) -> None:
+        require_square(self, self.args[0])
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        matrix = self.args[0]
+        return sympy.Matrix(*map(int, matrix.shape), matrix._entry).inv()[i, j]
+
+
+class _OfSquare:
+    """A scalar made of a square matrix."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, matrix: object) -> Any:
+        return Expr.__new__(cls, _sympify(matrix))
+
+    def check(self) -> None:
+        require_square(self, self.args[0])  # type: ignore[attr-defined]
+
+
+class Trace(_OfSquare, sympy.Trace):
+    """The sum of the entries on the diagonal."""
+
+
+class Determinant(_OfSquare, sympy.Determinant):
+    """The determinant."""
+
+
+class Eye(Operators, sympy.Identity):
+    """The identity matrix."""
+
+
+class Ones(Operators, sympy.OneMatrix):
+    """A matrix of ones."""
+
+
+class Zeros(Operators, sympy.ZeroMatrix):
+    """A matrix of zeros."""
+
+
+class LowerOnes(Operators, MatrixExpr):
+    """Ones on the diagonal and below it, zeros above: what may look at what, if nothing looks ahead."""
+
+    def __new__(cls, rows: Any, columns: Any) -> "LowerOnes":
+        return Basic.__new__(cls, _sympify(rows), _sympify(columns))
+
+    @property
+    def shape(self) -> Any:
+        return self.args
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return sympy.Piecewise((S.One, sympy.Ge(i, j)), (S.Zero, True))
+
+
+def terms_of(expression: Any) -> Any:
+    return expression.args if isinstance(expression, MatAdd) else (expression,)
+
+
+def split(expression: Any) -> tuple[Expr, Any]:
+    """(coefficient, matrix) of a matrix expression."""
+    return expression.args if isinstance(expression, Scaled) else (S.One, expression)
+
+
+def _product(left: Any, right: Any) -> Any:
+    """The product with all scalars in front, as one factor."""
+    coefficient: Expr = S.One
+    factors: list[Any] = []
+    for part in (left, right):
+        if not is_matrix(part):
+            coefficient *= part
+            continue
+        scalar, matrix = split(part)
+        coefficient *= scalar
+        factors += matrix.args if isinstance(matrix, MatMul) else (matrix,)
+    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
+
+
+def scaled(coefficient: Any, matrix: Any) -> Any:
+    """coefficient · matrix, with the coefficients merged."""
+    inner, matrix = split(matrix)
+    coefficient = _sympify(coefficient) * inner
+    if coefficient == 1 or isinstance(matrix, Zeros):
+        return matrix
+    return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
+
+
+LEAVES = (Ones, Zeros, Eye, LowerOnes)  # constants that are known by their shape
+MOST_FACTORS = 64  # of a power of a matrix
+
+# What SymPy's own constructors make is taken in by rebuilding it from the classes above.
+_OURS: dict[type, Any] = {
+    matrices.MatAdd: MatAdd,
+    matrices.HadamardProduct: HadamardProduct,
+    matrices.HadamardPower: HadamardPower,
+    matrices.Transpose: Transpose,
+    matrices.MatPow: lambda base, exponent: Inverse(base) if exponent == -1 else MatPow(base, exponent),
+    matrices.Inverse: lambda base, *_: Inverse(base),
+    matrices.Trace: Trace,
+    matrices.Determinant: Determinant,
+    matrices.Identity: Eye,
+    matrices.OneMatrix: Ones,
+    matrices.ZeroMatrix: Zeros,
+}
+
+
+def adopt(expression: Any) -> Any:
+    """The same expression made of this module's nodes."""
+    if not getattr(expression, "args", None) or isinstance(
+        expression, Operators | _OfSquare | Symbol | matrices.MatrixSymbol
+    ):
+        return expression
+    args = [adopt(arg) for arg in expression.args]
+    if type(expression) is matrices.MatMul:
+        scalars = [arg for arg in args if not is_matrix(arg)]
+        factors = [arg for arg in args if is_matrix(arg)]
+        return scaled(Mul(*scalars), factors[0] if len(factors) == 1 else MatMul(*factors))
+    build = _OURS.get(type(expression))
+    if build is not None:
+        return build(*args)
+    return expression if tuple(args) == expression.args else expression.func(*args)
+
+
+# What an expression is made of
+
+
+def quantities(node: Any) -> list[Any]:
+    """The arguments of a node that are quantities themselves, in their order."""
+    if isinstance(node, LEAVES):
+        return []
+    own = getattr(node, "operands", None)
+    return [argument for argument in node.args if isinstance(argument, Expr)] if own is None else list(own)
+
+
+def changing(node: Any) -> list[Any]:
+    """The quantities that a node has a derivative by: what a step function is made of is none of them."""
+    return [] if getattr(node, "is_step", False) else quantities(node)
+
+
+def postorder(expression: Any, parts: Callable[[Any], list[Any]] = quantities) -> list[Any]:
+    """The distinct quantities in an expression, parts before wholes; axes, sizes and functions are none."""
+    seen: dict[Basic, None] = {}
+    stack = [(expression, False)]
+    while stack:
+        node, expanded = stack.pop()
+        if node in seen:
+            continue
+        if expanded or not node.args or isinstance(node, matrices.MatrixSymbol):
+            seen[node] = None
+        else:
+            stack.append((node, True))
+            stack += [(part, False) for part in reversed(parts(node))]
+    return list(seen)
+
+
+def is_name(expression: Any) -> bool:
+    """Return whether an expression is a named quantity: a matrix symbol or a scalar symbol."""
+    return bool(expression.is_symbol)

@@ -1,0 +1,385 @@
+"""The nodes that SymPy lacks or breaks: elementwise maps, sums, broadcasting, softmax.
+
+Each has SymPy's hooks: `shape`, `_entry` (its meaning, entry by entry), and how it is printed:
+`_latex`, `_text` (Unicode), `_numpycode` (NumPy source). `syntax` is its name in the text people type.
+"""
+
+from typing import Any
+
+import sympy
+from sympy import Dummy, Expr, Integer, Sum
+from sympy.core.sympify import _sympify
+from sympy.matrices.expressions.matexpr import MatrixExpr
+from sympy.printing.precedence import PRECEDENCE
+
+from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.matrices import Operators, operand, scaled, split
+from symbackprop.expressions.shapes import Mismatch, Shape, dimension, is_matrix, require_matrices
+
+ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
+_AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
+
+
+def _reduced(shape: Shape, axis: int) -> Shape:
+    rows, columns = shape
+    return (Integer(1), columns) if axis == ROWS else (rows, Integer(1))
+
+
+def _sum_over(body: Any, size: Expr) -> Expr:
+    """Σ body(i) for i = 0 … size-1, written out where the size is a number."""
+    if size.is_Integer:
+        return sympy.Add(*[body(Integer(i)) for i in range(int(size))])
+    index = Dummy("i", integer=True)
+    return Sum(body(index), (index, 0, size - 1))
+
+
+class MapNode(Operators, MatrixExpr):
+    """A matrix node of ours whose first argument is the matrix it works on."""
+
+    syntax: str
+    precedence = PRECEDENCE["Func"]
+
+    @property
+    def argument(self) -> Any:
+        return self.args[0]
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The quantities that it works on, without axes and sizes."""
+        return (self.argument,)
+
+    def check(self) -> None:
+        require_matrices(self, [self.argument])
+
+    def _typed(self, printer: Any) -> str:
+        return f"{self.syntax}({printer._print(self.argument)})"
+
+    _text = _typed
+
+
+class Elementwise(MapNode):
+    """f applied to each entry: `Elementwise(f, Z)`, f a row of the table of functions."""
+
+    @property
+    def function(self) -> Any:
+        return self.args[0]
+
+    @property
+    def argument(self) -> Any:
+        return self.args[1]
+
+    @property
+    def is_step(self) -> bool:
+        return bool(self.function.is_step)
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        return self.function.at(self.argument._entry(i, j, **kwargs))
+
+    def _typed(self, printer: Any) -> str:
+        return f"{self.function.syntax}({printer._print(self.argument)})"
+
+    def _text(self, printer: Any) -> str:
+        return f"{printer.function_name(self.function)}({printer._print(self.argument)})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"{printer.function_name(self.function)}\!\left({printer._print(self.argument)}\right)"
+
+
+class _Along(MapNode):
+    """A node with an axis.
+
+    Over the columns, each row for itself, goes without saying; over the rows is said as in Σ_rows.
+    """
+
+    keepdims = ", keepdims=True"
+
+    @property
+    def axis(self) -> int:
+        return int(self.args[1])
+
+    def _line(self, i: Any, j: Any) -> tuple[Any, Expr]:
+        """The entries that the (i, j) entry is made of, as a function of one index, and how many."""
+        matrix = self.argument
+        if self.axis == ROWS:
+            return (lambda k: matrix._entry(k, j)), matrix.shape[0]
+        return (lambda k: matrix._entry(i, k)), matrix.shape[1]
+
+    def _typed(self, printer: Any) -> str:
+        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{self.keepdims})"
+
+    def _text(self, printer: Any) -> str:
+        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
+        return f"{self.syntax}{over}({printer._print(self.argument)})"
+
+    def _latex(self, printer: Any) -> str:
+        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
+        return rf"\operatorname{{{self.syntax}}}{over}\!\left({printer._print(self.argument)}\right)"
+
+    def _numpycode(self, printer: Any) -> str:
+        return printer.helper_call(self.syntax, self.argument, self.axis)
+
+
+class Sums(_Along):
+    """The sum over the rows (axis 0, a row is left) or over the columns (axis 1, a column is left)."""
+
+    syntax = "sum"
+    precedence = PRECEDENCE["Mul"]
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return _sum_over(*self._line(i, j))
+
+    def _text(self, printer: Any) -> str:
+        return f"Σ_{_AXIS_WORDS[self.axis]} {printer.summand(self.argument)}"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\sum_{{\text{{{_AXIS_WORDS[self.axis]}}}}} {printer.summand(self.argument)}"
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer.named('sum')}({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
+
+
+class LogSumExp(_Along):
+    """log Σ exp over the rows (axis 0) or over the columns (axis 1)."""
+
+    syntax = "logsumexp"
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
+
+
+class Softmax(_Along):
+    """exp(Z) divided by its sum over the columns (axis 1: each row adds up to 1) or the rows (axis 0)."""
+
+    syntax = "softmax"
+    keepdims = ""
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return sympy.exp(self.argument._entry(i, j)) / _sum_over(lambda k: sympy.exp(entry(k)), size)
+
+
+class LogSoftmax(_Along):
+    """The log of the softmax, Z − log Σ exp Z along the axis."""
+
+    syntax = "log_softmax"
+    keepdims = ""
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return self.argument._entry(i, j) - sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
+
+    def _latex(self, printer: Any) -> str:
+        return super()._latex(printer).replace(r"log_softmax", r"log\,softmax")
+
+
+class Largest(_Along):
+    """The largest entry of each column (axis 0) or of each row (axis 1)."""
+
+    syntax = "max"
+
+    @property
+    def shape(self) -> Shape:
+        return _reduced(self.argument.shape, self.axis)
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        return sympy.Max(*[entry(Integer(k)) for k in range(int(size))])
+
+    def _latex(self, printer: Any) -> str:
+        return super()._latex(printer).replace(r"\operatorname{max}", r"\max")
+
+
+class AtLargest(_Along):
+    """1 at the largest entry of each column (axis 0) or row (axis 1), 0 elsewhere; equal ones share the 1 equally.
+
+    It is the slope of `Largest`, and does not change with its argument but where another entry becomes the largest.
+    """
+
+    syntax = "at_max"
+    keepdims = ""
+    is_step = True
+
+    @property
+    def shape(self) -> Shape:
+        return self.argument.shape
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        entry, size = self._line(i, j)
+        line = [entry(Integer(k)) for k in range(int(size))]
+        here = [sympy.Piecewise((1, one >= sympy.Max(*line)), (0, True)) for one in line]
+        return here[int(i if self.axis == ROWS else j)] / sympy.Add(*here)
+
+    def _text(self, printer: Any) -> str:
+        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
+        argument = self.argument
+        return f"[{printer._print(argument)} = max{over}({printer._print(argument)})]"
+
+    def _latex(self, printer: Any) -> str:
+        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
+        inner = printer._print(self.argument)
+        return rf"\left[{inner} = \max{over}\left({inner}\right)\right]"
+
+
+class Broadcast(MapNode):
+    """A row or a column repeated to rows × columns: 1 b, the column of ones times the row."""
+
+    @property
+    def shape(self) -> Shape:
+        return self.args[1], self.args[2]
+
+    @property
+    def axis(self) -> int:
+        """The axis along which it repeats."""
+        return ROWS if self.argument.shape[0] != self.shape[0] else COLUMNS
+
+    def check(self) -> None:
+        super().check()
+        (rows, columns), target = self.argument.shape, self.shape
+        if (rows, columns) not in ((1, target[1]), (target[0], 1)):
+            message = f"is {shape_text((rows, columns))}, which cannot be repeated to {shape_text(target)}"
+            raise Mismatch(self, lambda show: f"{show(self.argument)} {message}")
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        zero = Integer(0)
+        at = (zero, j) if self.axis == ROWS else (i, zero)
+        return self.argument._entry(*at, **kwargs)
+
+    def _typed(self, printer: Any) -> str:
+        return printer._print_Broadcast(self)
+
+    _text = _typed
+    _latex = _typed
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer.named('broadcast_to')}({printer._print(self.argument)}, {printer.shape_code(self.shape)})"
+
+
+class Total(Expr):
+    """The sum of all entries of a matrix: a scalar."""
+
+    is_commutative = True
+    is_real = True
+    precedence = PRECEDENCE["Mul"]
+    syntax = "sum"
+
+    def __new__(cls, matrix: Any) -> "Total":
+        return Expr.__new__(cls, _sympify(matrix))
+
+    @property
+    def argument(self) -> Any:
+        return self.args[0]
+
+    operands = MapNode.operands
+
+    def check(self) -> None:
+        require_matrices(self, [self.argument])
+
+    def as_sum(self) -> Expr:
+        """Σᵢⱼ of the entries, as SymPy's `Sum` (written out where the sizes are numbers)."""
+        rows, columns = self.argument.shape
+        return _sum_over(lambda i: _sum_over(lambda j: self.argument._entry(i, j), columns), rows)
+
+    def _typed(self, printer: Any) -> str:
+        return f"sum({printer._print(self.argument)})"
+
+    def _text(self, printer: Any) -> str:
+        return self._printed(printer, "Σ ")
+
+    def _latex(self, printer: Any) -> str:
+        return self._printed(printer, r"\sum ")
+
+    def _printed(self, printer: Any, sign: str) -> str:
+        if self.argument.shape == (1, 1):  # the sum of one entry is that entry
+            return printer.summand(self.argument)
+        return sign + printer.summand(self.argument)
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer.named('sum')}({printer._print(self.argument)})"
+
+
+# What a user writes
+
+
+def axis_of(axis: Any) -> int:
+    """NumPy's axis of a matrix: 0 or 1, or counted from the end."""
+    if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
+        raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
+    return int(axis) % 2
+
+
+def total(matrix: Any) -> Any:
+    """The sum of all entries of a matrix (a scalar is its own total).
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> total(NamedMatrix("A", 3, 2)).as_sum().free_symbols
+    {A}
+    """
+    matrix = operand(matrix)
+    return Total(matrix) if is_matrix(matrix) else matrix
+
+
+def sums(matrix: Any, axis: int) -> Any:
+    """The sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
+    return Sums(operand(matrix), axis_of(axis))
+
+
+def softmax(matrix: Any, axis: int = COLUMNS) -> Any:
+    """exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
+    return Softmax(operand(matrix), axis_of(axis))
+
+
+def log_softmax(matrix: Any, axis: int = COLUMNS) -> Any:
+    """log of the softmax along an axis, computed without the quotient."""
+    return LogSoftmax(operand(matrix), axis_of(axis))
+
+
+def largest(matrix: Any, axis: int | None = None) -> Any:
+    """The largest entry along an axis (axis=1: of each row, an N×1 column), or of the whole matrix, a scalar."""
+    matrix = operand(matrix)
+    if axis is None:
+        return Total(Largest(Largest(matrix, COLUMNS), ROWS))
+    return Largest(matrix, axis_of(axis))
+
+
+def logsumexp(matrix: Any, axis: int = COLUMNS) -> Any:
+    """log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
+    return LogSumExp(operand(matrix), axis_of(axis))
+
+
+def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
+    """A 1×K row or an N×1 column repeated to rows × columns, a scalar factor in front.
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> broadcast(NamedMatrix("b1", 1, 4), "N", 4).shape
+    (N, 4)
+    """
+    matrix, target = operand(matrix), (dimension(rows), dimension(columns))
+    if not is_matrix(matrix):
+        raise ShapeError(f"broadcast repeats a row or a column, but {matrix} is a scalar")
+    if matrix.shape == target:
+        return matrix
+    coefficient, matrix = split(matrix)
+    if matrix.shape == (1, 1) and 1 not in target:
+        matrix = Broadcast(matrix, 1, target[1])
+    return scaled(coefficient, Broadcast(matrix, *target))

@@ -1,0 +1,121 @@
+"""Dimensions, shapes, and the strictness about them that SymPy lacks for symbolic sizes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from numbers import Integral
+
+from sympy import Basic, Expr, Integer, Symbol
+
+from symbackprop.errors import ShapeError, shape_text
+
+Shape = tuple[Expr, Expr]
+Show = Callable[[Basic], str]
+
+
+class Mismatch(Exception):  # noqa: N818 — it says what is the case, the network makes the error of it
+    """A piece of an expression whose parts do not fit; `message` takes the way to show an expression."""
+
+    def __init__(self, piece: Basic, message: Callable[[Show], str]):
+        super().__init__(piece)
+        self.piece = piece
+        self.message = message
+
+
+def dimension(size: object) -> Expr:
+    """A dimension from its name, from a positive whole number, or made of such ones.
+
+    >>> dimension("N"), dimension(3), 4 * dimension("H")
+    (N, 3, 4*H)
+    """
+    if isinstance(size, str) and size.isidentifier():
+        return Symbol(size, integer=True, positive=True)
+    if isinstance(size, Symbol) and size.is_integer and size.is_positive:
+        return size
+    if isinstance(size, Expr) and size.free_symbols and size.is_polynomial() and size.is_integer and size.is_positive:
+        return size
+    if isinstance(size, Integral | Integer) and not isinstance(size, bool) and int(size) >= 1:
+        return Integer(int(size))
+    raise ShapeError(f"a dimension is a name or a whole number of at least 1, not {size!r}")
+
+
+def _typed(size: Expr) -> str:
+    """A size as it is typed in Python: 3, or "N"."""
+    return str(size) if size.is_Integer else f'"{size}"'
+
+
+def is_matrix(expression: object) -> bool:
+    return bool(getattr(expression, "is_Matrix", False))
+
+
+def shape_of(expression: Basic) -> tuple[Expr, ...]:
+    """(rows, columns) of a matrix, () of a scalar."""
+    return expression.shape if is_matrix(expression) else ()
+
+
+def require_matrices(piece: Basic, parts: Sequence[Basic]) -> None:
+    """Every part must be a matrix: a scalar is never silently spread over one."""
+    for part in parts:
+        if not is_matrix(part):
+            other = next((p for p in parts if is_matrix(p)), None)
+            raise Mismatch(piece, partial(_scalar_where_matrix, scalar=part, matrix=other))
+
+
+def _scalar_where_matrix(show: Show, scalar: Basic, matrix: Basic | None) -> str:
+    if matrix is None:
+        return f"{show(scalar)} is a scalar, a matrix is needed"
+    rows, columns = map(_typed, shape_of(matrix))
+    return (
+        f"{show(matrix)} is {shape_text(shape_of(matrix))} but {show(scalar)} is a scalar, which has no rows or "
+        f"columns; as a matrix it is {show(scalar)}*sb.ones({rows}, {columns})"
+    )
+
+
+def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
+    """Entry by entry operations need equal shapes, symbol for symbol."""
+    require_matrices(piece, parts)
+    for other in parts[1:]:
+        if shape_of(other) != shape_of(parts[0]):
+            raise Mismatch(piece, partial(_different, first=parts[0], other=other))
+
+
+def require_square(piece: Basic, matrix: Basic, hint: Callable[[Show], str] = lambda _: "") -> None:
+    """What only a square matrix has, such as an inverse."""
+    require_matrices(piece, [matrix])
+    rows, columns = shape_of(matrix)
+    if rows != columns:
+        shape = shape_text((rows, columns))
+        raise Mismatch(piece, lambda show: f"{show(matrix)} is {shape}; a square matrix is needed here{hint(show)}")
+
+
+def _different(show: Show, first: Basic, other: Basic) -> str:
+    pairs = zip(("row", "column"), shape_of(first), shape_of(other), strict=True)
+    what, a, b = next((what, a, b) for what, a, b in pairs if a != b)
+    message = (
+        f"{show(first)} is {shape_text(shape_of(first))} but {show(other)} is {shape_text(shape_of(other))}; "
+        f"the {what} dimensions {a} and {b} differ"
+    )
+    for small, large in ((first, other), (other, first)):
+        (n, k), (rows, columns) = shape_of(small), shape_of(large)
+        if (n, k) in ((1, columns), (rows, 1)):
+            repeated = "row" if n == 1 else "column"
+            return f"{message}; sb.broadcast({show(small)}, {_typed(rows)}, {_typed(columns)}) repeats the {repeated}"
+    return message
+
+
+def require_inner(piece: Basic, factors: Sequence[Basic]) -> None:
+    """A matrix product needs each inner pair of dimensions equal, symbol for symbol."""
+    require_matrices(piece, factors)
+    for left, right in pairwise(factors):
+        if shape_of(left)[1] != shape_of(right)[0]:
+            raise Mismatch(piece, partial(_inner, left=left, right=right))
+
+
+def _inner(show: Show, left: Basic, right: Basic) -> str:
+    hint = ""
+    if shape_of(left) == shape_of(right):
+        hint = f"; for the product entry by entry, write sb.hadamard({show(left)}, {show(right)})"
+    return (
+        f"{show(left)} is {shape_text(shape_of(left))} but {show(right)} is {shape_text(shape_of(right))}; "
+        f"the inner dimensions {shape_of(left)[1]} and {shape_of(right)[0]} differ{hint}"
+    )

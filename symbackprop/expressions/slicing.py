@@ -1,0 +1,247 @@
+"""Matrices put side by side, and parts of matrices: the gates of an LSTM, a patch, a head of attention."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sympy import Expr, Integer, Piecewise
+from sympy.core.sympify import _sympify
+from sympy.printing.precedence import PRECEDENCE
+
+from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
+from symbackprop.expressions.operations import COLUMNS, ROWS, MapNode, axis_of
+from symbackprop.expressions.shapes import Mismatch, Shape, is_matrix, require_matrices
+
+
+class Block(NamedTuple):
+    """A matrix that fills an axis from `start` up to, and without, `stop`."""
+
+    start: Expr
+    stop: Expr
+    matrix: Any
+
+
+class Concatenate(MapNode):
+    """Matrices one below the other (axis 0) or side by side (axis 1): `Concatenate(axis, A, B, …)`."""
+
+    syntax = "concatenate"
+
+    @property
+    def axis(self) -> int:
+        return int(self.args[0])
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        return tuple(self.args[1:])
+
+    @property
+    def blocks(self) -> list[Block]:
+        blocks: list[Block] = []
+        for matrix in self.operands:
+            start = blocks[-1].stop if blocks else Integer(0)
+            blocks.append(Block(start, start + matrix.shape[self.axis], matrix))
+        return blocks
+
+    @property
+    def shape(self) -> Shape:
+        whole, across = self.blocks[-1].stop, self.operands[0].shape[1 - self.axis]
+        return (whole, across) if self.axis == ROWS else (across, whole)
+
+    def check(self) -> None:
+        require_matrices(self, self.operands)
+        across = 1 - self.axis
+        first, what = self.operands[0], ("rows", "columns")[across]
+        for other in self.operands[1:]:
+            if other.shape[across] != first.shape[across]:
+                shapes = [shape_text(matrix.shape) for matrix in (first, other)]
+                raise Mismatch(
+                    self,
+                    lambda show, other=other, shapes=shapes: (  # type: ignore[misc]
+                        f"{show(first)} is {shapes[0]} but {show(other)} is {shapes[1]}; their {what} must be as many"
+                    ),
+                )
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        place = i if self.axis == ROWS else j
+        pieces = []
+        for start, stop, matrix in self.blocks:
+            if (place < stop) == False:  # noqa: E712 — SymPy's relation, or SymPy's false
+                continue
+            at = (i - start, j) if self.axis == ROWS else (i, j - start)
+            pieces.append((matrix._entry(*at, **kwargs), place < stop))
+            if pieces[-1][1] == True:  # noqa: E712
+                break
+        return Piecewise(*pieces)
+
+    def _typed(self, printer: Any) -> str:
+        inner = ", ".join(map(printer._print, self.operands))
+        return f"concatenate(({inner}), axis={self.axis})"
+
+    def _text(self, printer: Any) -> str:
+        return f"[{('; ' if self.axis == ROWS else ', ').join(map(printer._print, self.operands))}]"
+
+    def _latex(self, printer: Any) -> str:
+        sign = r" \\ " if self.axis == ROWS else " & "
+        return rf"\begin{{bmatrix}} {sign.join(map(printer._print, self.operands))} \end{{bmatrix}}"
+
+    def _numpycode(self, printer: Any) -> str:
+        blocks = ", ".join(map(printer._print, self.operands))
+        return f"{printer.named('concatenate')}(({blocks}), axis={self.axis})"
+
+
+class Slice(MapNode):
+    """The rows (axis 0) or the columns (axis 1) from `start` up to, and without, `stop`."""
+
+    precedence = PRECEDENCE["Atom"]
+
+    @property
+    def axis(self) -> int:
+        return int(self.args[1])
+
+    @property
+    def bounds(self) -> tuple[Expr, Expr]:
+        return self.args[2], self.args[3]
+
+    @property
+    def shape(self) -> Shape:
+        start, stop = self.bounds
+        rows, columns = self.argument.shape
+        return (stop - start, columns) if self.axis == ROWS else (rows, stop - start)
+
+    def check(self) -> None:
+        super().check()
+        (start, stop), size = self.bounds, self.argument.shape[self.axis]
+        inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
+        if not (inside and (stop - start).is_positive):
+            what, rule = ("rows", "columns")[self.axis], "0 ≤ start < stop ≤ size must hold whatever the sizes are"
+            raise Mismatch(
+                self,
+                lambda show: f"{show(self.argument)} has {size} {what}, of which {start}:{stop} is no part: {rule}",
+            )
+
+    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+        start = self.bounds[0]
+        at = (i + start, j) if self.axis == ROWS else (i, j + start)
+        return self.argument._entry(*at, **kwargs)
+
+    def _places(self, printer: Any) -> str:
+        start, stop = map(printer._print, self.bounds)
+        return f"{start}:{stop}, :" if self.axis == ROWS else f":, {start}:{stop}"
+
+    def _typed(self, printer: Any) -> str:
+        return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
+
+    _text = _typed
+
+    def _latex(self, printer: Any) -> str:
+        return f"{printer.bracket_name(self.argument)}_{{{self._places(printer)}}}".replace(", ", r",\,")
+
+    def _numpycode(self, printer: Any) -> str:
+        return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
+
+
+# Constructors for derivations
+
+
+def sliced(matrix: Any, axis: int, start: Any, stop: Any) -> Any:
+    """A part of a matrix, with the scalar factor in front."""
+    coefficient, matrix = split(matrix)
+    if (start, stop) == (0, matrix.shape[axis]):
+        return scaled(coefficient, matrix)
+    if isinstance(matrix, Concatenate) and matrix.axis == axis:
+        for block in matrix.blocks:
+            if (block.start, block.stop) == (start, stop):
+                return scaled(coefficient, block.matrix)
+    part = Slice(matrix, axis, start, stop)
+    if isinstance(matrix, Ones | Zeros):
+        return scaled(coefficient, matrix.func(*part.shape))
+    return scaled(coefficient, part)
+
+
+def padded(matrix: Any, axis: int, start: Any, size: Any) -> Any:
+    """A matrix at its place between zeros, on an axis of that size; the scalar factor stands in front."""
+    coefficient, matrix = split(matrix)
+    return scaled(coefficient, _filled([Block(start, start + matrix.shape[axis], matrix)], axis, size))
+
+
+def _filled(blocks: Sequence[Block], axis: int, size: Any) -> Any:
+    """The blocks, which are in order, and zeros between them."""
+    parts: list[Any] = []
+    at: Any = Integer(0)
+    across = blocks[0].matrix.shape[1 - axis]
+
+    def zeros(width: Any) -> list[Any]:
+        shape = (width, across) if axis == ROWS else (across, width)
+        return [Zeros(*shape)] if width != 0 else []
+
+    for start, stop, matrix in blocks:
+        parts += [*zeros(start - at), matrix]
+        at = stop
+    parts += zeros(size - at)
+    return parts[0] if len(parts) == 1 else Concatenate(axis, *parts)
+
+
+def merged(terms: Iterable[Any]) -> list[Any]:
+    """The terms of a sum, with those put together that have their entries where the others have zeros."""
+    kept: list[Any] = []
+    for term in terms:
+        partner = next((k for k, other in enumerate(kept) if _together(other, term) is not None), None)
+        if partner is None:
+            kept.append(term)
+        else:
+            kept[partner] = _together(kept[partner], term)
+    return kept
+
+
+def _together(one: Any, other: Any) -> Any:
+    first, second = _padded_blocks(one), _padded_blocks(other)
+    if first is None or second is None or first[0] != second[0]:
+        return None
+    (axis, blocks), (_, more) = first, second
+    for block in more:
+        rank = next((k for k, known in enumerate(blocks) if (known.start - block.stop).is_nonnegative), len(blocks))
+        if rank and not (block.start - blocks[rank - 1].stop).is_nonnegative:
+            return None
+        blocks = [*blocks[:rank], block, *blocks[rank:]]
+    return _filled(blocks, axis, one.shape[axis])
+
+
+def _padded_blocks(term: Any) -> tuple[int, list[Block]] | None:
+    """The axis and the blocks of a matrix that has zeros beside them."""
+    coefficient, matrix = split(term)
+    if not isinstance(matrix, Concatenate):
+        return None
+    blocks = [Block(b.start, b.stop, scaled(coefficient, b.matrix)) for b in matrix.blocks]
+    kept = [block for block in blocks if not isinstance(block.matrix, Zeros)]
+    return (matrix.axis, kept) if len(kept) < len(blocks) else None
+
+
+# What a user writes
+
+
+def concatenate(matrices: Iterable[Any], axis: int = ROWS) -> Any:
+    """Matrices one below the other (axis=0) or side by side (axis=1), as `np.concatenate` does it.
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> concatenate([NamedMatrix("h", 5, 3), NamedMatrix("x", 5, 2)], axis=1).shape
+    (5, 5)
+    """
+    parts = [operand(matrix) for matrix in matrices] if isinstance(matrices, Iterable) else [operand(matrices)]
+    if not parts or not all(map(is_matrix, parts)):
+        raise ShapeError(f"concatenate takes a list of matrices, not {matrices!r:.80}")
+    return parts[0] if len(parts) == 1 else Concatenate(axis_of(axis), *parts)
+
+
+def columns(matrix: Any, start: Any, stop: Any) -> Any:
+    """The columns from `start` up to, and without, `stop`, which may be sizes such as `2*H`.
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> columns(NamedMatrix("z", 5, 8), 0, 3).shape
+    (5, 3)
+    """
+    return Slice(operand(matrix), COLUMNS, _sympify(start), _sympify(stop))
+
+
+def rows(matrix: Any, start: Any, stop: Any) -> Any:
+    """The rows from `start` up to, and without, `stop`."""
+    return Slice(operand(matrix), ROWS, _sympify(start), _sympify(stop))

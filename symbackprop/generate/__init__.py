@@ -1,1 +1,0 @@
-"""Fast functions from a tape."""

@@ -1,0 +1,118 @@
+"""Gradients against finite differences of the cost."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import ArgumentError
+from symbackprop.gradcheck.calls import Calls
+from symbackprop.gradcheck.comparisons import subjects_of
+from symbackprop.gradcheck.directional import Numerics
+from symbackprop.gradcheck.evidence import sizes_of
+from symbackprop.gradcheck.parameters import Parameters, require_callable
+from symbackprop.gradcheck.recheck import SecondOpinion, arbitrated, is_close, is_doubtful, looked_at, supported
+from symbackprop.gradcheck.report import Block, GradientCheck
+from symbackprop.verdicts import Verdict
+
+
+def check_gradients(
+    cost: Callable[..., Any],
+    gradients: Callable[..., Any] | None,
+    params: Any,
+    *,
+    data: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> GradientCheck:
+    """Compare gradients with finite differences of the cost.
+
+    Args:
+        cost: the cost as a function; or, with `gradients` None, one callable that returns (J, gradients).
+        gradients: returns the gradients in the structure of `params`.
+        params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
+            f(**arrays) accordingly. It is not changed.
+        data: fixed keyword arguments of every call.
+        seed: for the directions and samples that stand for parameters of more than 2000 entries in all.
+
+    No fixed tolerance decides: a gradient is right where it lies within the error bar of the extrapolated
+    differences. Where the cost has a kink, it is right between the slopes on the two sides.
+
+    Raises:
+        ArgumentError: parameters or gradients that are no arrays of numbers, or a cost that is no number.
+
+    >>> import numpy as np
+    >>> x = np.array([[1.0, 2.0, 3.0]])
+    >>> check_gradients(lambda x: np.sum(x**3), lambda x: 3 * x**2, x).verdict
+    <Verdict.RIGHT: 'right'>
+    >>> check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x).verdict
+    <Verdict.WRONG: 'wrong'>
+    """
+    with np.errstate(all="ignore"):  # a check goes where a cost may overflow, and sees that
+        return _checked(cost, gradients, Parameters.of(params, data), data, seed)
+
+
+def _checked(
+    cost: Callable[..., Any],
+    gradients: Callable[..., Any] | None,
+    taken: Parameters,
+    data: Mapping[str, Any] | None,
+    seed: int | None,
+) -> GradientCheck:
+    require_callable("cost", cost)
+    if gradients is not None:
+        require_callable("gradients", gradients)
+    alone = cost if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[0])
+    slopes = gradients if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[1])
+    numerics = Numerics(alone, taken)
+    if not np.isfinite(numerics.cost):
+        undecided = tuple(Block(n, a.shape, Verdict.UNDECIDED) for n, a in zip(taken.labels, taken.arrays, strict=True))
+        reason = f"the cost is {numerics.cost} at this point"
+        return GradientCheck(Verdict.UNDECIDED, undecided, numerics.evaluations, numerics.cost, reason)
+    if seed is not None and not (isinstance(seed, int | np.integer) and seed >= 0):
+        raise ArgumentError(f"seed must be a whole number of at least 0, not {seed!r}")
+    rng = np.random.default_rng(seed)
+    gradient = Calls("the gradients function", slopes, taken)
+    sizes = sizes_of(data)
+    blocks = looked_at(numerics, subjects_of(gradient, taken, rng), sizes, rng)
+    further = SecondOpinion(alone, slopes, sizes, rng)
+    blocks = further.on(blocks, is_close, arbitrated, lambda: [taken.widened()])
+    blocks = further.on(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(taken, rng))
+    verdicts = {block.verdict for block in blocks}
+    verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
+    noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
+    return GradientCheck(
+        verdict,
+        tuple(blocks),
+        numerics.evaluations + further.evaluations,
+        numerics.cost,
+        reason="; ".join([*noisy, *numerics.calls.notes, *gradient.notes]),
+        gradient_calls=gradient.count + further.gradient_calls,
+        generic_point=taken.rebuild(taken.elsewhere(rng).arrays) if verdict == Verdict.UNDECIDED else None,
+    )
+
+
+def _nearby(taken: Parameters, rng: np.random.Generator) -> list[Parameters]:
+    """A generic point nearby, in the highest precision first."""
+    point = taken.elsewhere(rng)
+    return [point.widened(), point]
+
+
+def assert_gradients(
+    cost: Callable[..., Any],
+    gradients: Callable[..., Any] | None,
+    params: Any,
+    *,
+    data: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> None:
+    """For tests: raise AssertionError with the readable report unless the gradients are right."""
+    __tracebackhide__ = True
+    report = check_gradients(cost, gradients, params, data=data, seed=seed)
+    if report.verdict != Verdict.RIGHT:
+        raise AssertionError(str(report))
+
+
+def _pair(result: Any) -> Any:
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise ArgumentError("without a gradients function the cost must return (J, gradients)")
+    return result

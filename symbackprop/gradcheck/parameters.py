@@ -1,0 +1,149 @@
+"""Parameters as people keep them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import ArgumentError, listed
+
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The labels and arrays of parameters, and how they are put back together for a call."""
+
+    labels: tuple[str, ...]
+    arrays: Arrays
+    rebuild: Callable[[Arrays], Any]  # the structure that was given
+    call: Callable[[Callable[..., Any], Arrays, Mapping[str, Any]], Any]  # f, at arrays, with data
+    data: Mapping[str, Any]  # fixed keyword arguments of every call
+
+    @classmethod
+    def of(cls, params: Any, data: Mapping[str, Any] | None = None) -> "Parameters":
+        """Take parameters in; `data` are keyword arguments of every call."""
+        if data is not None and not isinstance(data, Mapping):
+            raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")
+        fixed = dict(data or {})
+        if isinstance(params, Mapping | tuple | list) and not len(params):
+            raise ArgumentError("there are no parameters to check")
+        if isinstance(params, Mapping):
+            names = tuple(str(name) for name in params)
+            if len(set(names)) < len(names):
+                raise ArgumentError(f"two parameters have the same name: {listed(names)}")
+            twice = [name for name in names if name in fixed]
+            if twice:
+                raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
+            arrays = [_floats(name, value) for name, value in params.items()]
+            return cls(
+                names,
+                arrays,
+                lambda a: dict(zip(names, a, strict=True)),
+                lambda f, a, data: f(**dict(zip(names, a, strict=True)), **data),
+                fixed,
+            )
+        if isinstance(params, tuple | list):
+            kind = list if isinstance(params, list) else tuple
+            names = tuple(f"[{i}]" for i in range(len(params)))
+            arrays = [_floats(f"params{name}", value) for name, value in zip(names, params, strict=True)]
+            return cls(names, arrays, kind, lambda f, a, data: f(*a, **data), fixed)
+        return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(a[0], **data), fixed)
+
+    def copies(self) -> Arrays:
+        return [array.copy() for array in self.arrays]
+
+    def widened(self) -> "Parameters":
+        """The same in extended precision (80 bits, where the machine has them)."""
+        return replace(self, arrays=[array.astype(np.longdouble) for array in self.arrays])
+
+    def moved(self, direction: Mapping[int, np.ndarray], t: Any) -> Arrays:
+        """Copies of the arrays, some of them moved by t along a direction."""
+        return [_moved(a, direction[k], t) if k in direction else a.copy() for k, a in enumerate(self.arrays)]
+
+    def rounded(self, rng: np.random.Generator) -> Arrays:
+        """The arrays, each entry off by its rounding."""
+        return [_moved(a, a * signs(rng, a.shape), np.finfo(a.dtype).eps) for a in self.arrays]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether any array is of extended precision."""
+        return any(array.dtype.char == "g" for array in self.arrays)
+
+    def elsewhere(self, rng: np.random.Generator) -> "Parameters":
+        """A generic point not far away: no entry is 0, none equals another, nothing is on a kink."""
+        steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
+        return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
+
+    def aligned(self, gradients: Any) -> Arrays:
+        """Gradients in the same structure as the parameters, as a list of arrays."""
+        values: Any
+        if isinstance(gradients, Mapping):
+            missing = [label for label in self.labels if label not in gradients]
+            if missing:
+                raise ArgumentError(f"the gradients lack {listed(missing)}; they have {listed(gradients)}")
+            values = [gradients[label] for label in self.labels]
+        elif isinstance(gradients, Sequence) and not isinstance(gradients, str) and self.rebuild is not _only:
+            values = list(gradients)
+        else:
+            values = [gradients]
+        if len(values) != len(self.arrays):
+            raise ArgumentError(
+                f"{len(values)} gradients were returned for {len(self.arrays)} parameters ({listed(self.labels)})"
+            )
+        return [_floats(f"the gradient by {label}", value) for label, value in zip(self.labels, values, strict=True)]
+
+
+def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """−1 and 1, one byte each."""
+    return rng.integers(0, 2, shape, dtype=np.int8) * np.int8(2) - np.int8(1)
+
+
+def _sizes(array: np.ndarray) -> np.ndarray:
+    """The size of each entry; of those that are smaller than most, the size of most."""
+    sizes: np.ndarray = np.abs(array)
+    others = sizes[sizes > 0]
+    return np.maximum(sizes, np.median(others) if others.size else 1.0)
+
+
+def _moved(array: np.ndarray, direction: np.ndarray, t: Any) -> np.ndarray:
+    moved: np.ndarray = np.multiply(direction, t, dtype=np.result_type(direction, array, t))
+    return np.add(moved, array, out=moved if moved.shape else None)  # in place: parameters can be large
+
+
+def _only(arrays: Arrays) -> np.ndarray:
+    return arrays[0]
+
+
+def _floats(name: object, value: Any) -> np.ndarray:
+    """An array of floats of at least double precision: a check is about the formula, not about rounding."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"{name} is no array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
+    return array if array.dtype.char in "dg" else array.astype(float)
+
+
+def scalar_value(value: Any) -> Any:
+    """A cost as one float, or one of extended precision; a shape of (1,) or (1, 1) counts as one."""
+    if isinstance(value, tuple | list | dict):
+        kind = type(value).__name__
+        raise ArgumentError(
+            f"the cost must be one real number, not a {kind} of {len(value)}; is it f where f.cost was meant?"
+        )
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
+    value = array.reshape(())[()]
+    return value if array.dtype.char == "g" else float(value)
+
+
+def require_callable(what: str, value: Any) -> None:
+    if not callable(value):
+        hint = "; its function is d.to_numpy()" if hasattr(value, "to_numpy") else ""
+        raise ArgumentError(f"{what} must be a function, not {type(value).__name__}{hint}")

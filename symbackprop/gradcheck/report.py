@@ -1,0 +1,112 @@
+"""What a gradient check says: a verdict, a line for each parameter, and the table of them."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import shape_text
+from symbackprop.verdicts import Judged, Verdict
+
+
+@dataclass(frozen=True)
+class Block:
+    """One parameter: the largest difference and where it is, over the entries that were looked at."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    difference: float = float("nan")  # largest |ours − numeric|
+    index: tuple[int, ...] = ()  # where; () is along a direction through all entries
+    ours: float = float("nan")
+    numeric: float = float("nan")
+    uncertainty: float = float("nan")  # of numeric
+    size: float = float("nan")  # of the largest slope, ours or numeric
+    relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
+    resolution: float = float("nan")  # the part of the gradient's size that is too small to be seen
+    norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
+    looked_at: int = 0
+    kinks: int = 0  # slopes that jump at this point
+    note: str = ""
+    mistake: str = ""  # what it likely is, if it is wrong
+
+    @property
+    def digits(self) -> float:
+        """To how many decimal digits both agree, of the 16 that a float has."""
+        return min(16.0, max(0.0, -math.log10(self.relative))) if self.relative > 0 else 16.0
+
+
+@dataclass(frozen=True)
+class GradientCheck(Judged):
+    """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
+
+    verdict: Verdict
+    blocks: tuple[Block, ...]
+    evaluations: int
+    cost: float
+    reason: str = ""
+    gradient_calls: int = 0
+    generic_point: Any = None  # where nothing could be decided here: parameters nearby, to check again at
+
+    @property
+    def worst(self) -> Block | None:
+        """The parameter that is off by most, measured in what its own numbers allow."""
+        order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
+        return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "verdict": str(self.verdict),
+            "cost": self.cost,
+            "evaluations": self.evaluations,
+            "gradient_calls": self.gradient_calls,
+            "reason": self.reason,
+            "parameters": [
+                asdict(block) | {"verdict": str(block.verdict), "digits": block.digits} for block in self.blocks
+            ],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"gradient check: {self.verdict}" + (f" ({self.reason})" if self.reason else "")]
+        lines += _table(self.blocks)
+        lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
+        lines += [f"{block.name}: the likely mistake: {block.mistake}" for block in self.blocks if block.mistake]
+        if self.generic_point is not None:
+            lines.append("nothing more can be decided at this point; check again at params = report.generic_point")
+        lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
+        return "\n".join(lines)
+
+
+_FIGURES = ("largest difference", "at", "ours", "numeric", "relative", "digits", "norm ratio")
+HEADINGS = ("parameter", "shape", "verdict", *_FIGURES)
+
+
+def _table(blocks: tuple[Block, ...]) -> list[str]:
+    rows = [HEADINGS, *(cells(block) for block in blocks)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def cells(block: Block) -> tuple[str, ...]:
+    """The row of a parameter, as text."""
+    numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
+    where = str(list(block.index)) if block.index else "all"
+    figures = (
+        f"{block.difference:.1e}",
+        where,
+        f"{block.ours:.9g}",
+        numeric,
+        f"{block.relative:.1e}",
+        f"{block.digits:.1f}",
+        f"{block.norm_ratio:.1e}",
+    )
+    return (
+        block.name,
+        shape_text(block.shape),
+        str(block.verdict),
+        *(figures if block.looked_at else ("-",) * len(_FIGURES)),
+    )

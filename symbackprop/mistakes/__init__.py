@@ -1,0 +1,1 @@
+"""The catalogue of mistakes, and which of them explains a wrong gradient."""

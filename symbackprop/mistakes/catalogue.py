@@ -1,0 +1,362 @@
+"""The mistakes that people make, one table: what somebody could have written for a share of the backward pass.
+
+A share is what one quantity passes on to another. Each row of `ROWS` gives other forms of it, with words for each.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from sympy import Expr, Integer, Mul, Rational, S, Symbol
+
+from symbackprop.expressions.constructors import add, hadamard, transposed
+from symbackprop.expressions.functions import Applied, a
+from symbackprop.expressions.functions import z as z_
+from symbackprop.expressions.matrices import HadamardProduct, MatMul, Ones, Transpose, is_name, postorder, scaled, split
+from symbackprop.expressions.operations import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, broadcast, sums
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.mistakes.backward import Backward, Share
+from symbackprop.printing.text import text
+
+_MOST_NEIGHBOURS = 12
+_AXES = ("rows", "columns")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another form of a share, and what was done to it: `with sigmoid′(z2) left out`."""
+
+    words: str
+    value: Any
+    group: str = ""  # what must be alike too, where the same is done at other places
+
+
+Row = Callable[[Share, Backward], Iterator[Change]]
+
+
+# Factors
+
+
+def _factors(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each factor of a product, entry by entry or of numbers, with what is left without it."""
+    coefficient, core = split(value) if is_matrix(value) else (S.One, value)
+    for number, rest in _of_number(coefficient):
+        yield number, scaled(rest, core)
+    if isinstance(core, HadamardProduct):
+        for i, factor in enumerate(core.args):
+            inner = split(factor)
+            for number, rest in _of_number(inner[0]):
+                yield number, scaled(coefficient, hadamard(*core.args[:i], scaled(rest, inner[1]), *core.args[i + 1 :]))
+            yield (
+                inner[1],
+                scaled(coefficient, hadamard(*core.args[:i], scaled(inner[0], _ones(factor)), *core.args[i + 1 :])),
+            )
+    elif not is_matrix(value):
+        yield from _of_number(value)
+
+
+def _ones(matrix: Any) -> Any:
+    return Ones(*matrix.shape)
+
+
+def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
+    """Each factor of a scalar, the sign apart."""
+    for factor in Mul.make_args(value):
+        if isinstance(factor, Rational) and factor < 0:
+            yield Integer(-1), -value
+            if factor != -1:
+                yield -factor, value / -factor
+        elif factor != 1:
+            yield factor, value / factor
+
+
+def _has_error(expression: Any, share: Share) -> bool:
+    return share.error in postorder(expression)
+
+
+def factor_left_out(share: Share, _: Backward) -> Iterator[Change]:
+    """f′, ½, 1/N or λ is forgotten."""
+    for factor, rest in _factors(share.value):
+        if factor == -1:
+            continue
+        if not _has_error(factor, share) and factor != share.error:
+            yield Change(f"with {_called(factor)} left out{_meaning(factor)}", rest)
+
+
+def factor_twice(share: Share, _: Backward) -> Iterator[Change]:
+    for factor, _rest in _factors(share.value):
+        if factor == -1 or _has_error(factor, share):
+            continue
+        twice = hadamard(share.value, factor) if is_matrix(factor) else _times(factor, share.value)
+        yield Change(f"with {_called(factor)} applied twice", twice)
+
+
+def _called(factor: Any) -> str:
+    if _is_slope(factor):
+        return f"the derivative {text(factor)}"
+    return text(factor) if is_matrix(factor) else f"the factor {text(factor)}"
+
+
+def _meaning(factor: Any) -> str:
+    """What it is that is missing."""
+    if _is_slope(factor):
+        return ", the slope of the activation"
+    count = S.One if is_matrix(factor) else 1 / factor
+    return ": a sum, not a mean" if count.is_integer and (count.is_Symbol or count > 2) else ""
+
+
+def _is_slope(factor: Any) -> bool:
+    return isinstance(factor, Elementwise | Applied) and factor.function.order > 0
+
+
+def _times(number: Any, value: Any) -> Any:
+    return scaled(number, value) if is_matrix(value) else number * value
+
+
+def sign(share: Share, _: Backward) -> Iterator[Change]:
+    yield Change(f"with the wrong sign in what {text(share.user)} passes on to {text(share.part)}", -share.value)
+
+
+def another_factor(share: Share, backward: Backward) -> Iterator[Change]:
+    """A sum for a mean or the other way round, a ½ too much: in a term of the cost, or in what ends in a parameter."""
+    at_the_cost = not is_matrix(share.user)
+    if not at_the_cost and share.part not in backward.wrt:
+        return
+    what = text(share.user) if at_the_cost else f"the gradient by {text(share.part)}"
+    for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
+        many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
+        if factor == 2:
+            many, few = "twice as large as it should be", "half as large as it should be"
+        yield Change(f"with {what} {many}", _times(factor, share.value))
+        yield Change(f"with {what} {few}", _times(1 / factor, share.value))
+
+
+def _whole_sizes(backward: Backward) -> list[Integer]:
+    every = chain.from_iterable(s.shape for s in backward.network.arguments if is_matrix(s))
+    return sorted({size for size in every if size.is_Integer and size > 2}, key=int)
+
+
+# Slopes
+
+
+def _slope(share: Share) -> tuple[Any, Any] | None:
+    """The function and its argument of a share that has a slope in it."""
+    node = share.expression
+    return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
+
+
+def _with_slope(share: Share, slope: Any) -> Any:
+    return hadamard(share.error, slope) if is_matrix(share.error) else share.error * slope
+
+
+def slope_of_the_output(share: Share, _: Backward) -> Iterator[Change]:
+    """f′ of the activation, where it is to be of the pre-activation."""
+    found = _slope(share)
+    if found is None:
+        return
+    f, z = found
+    output = share.user if is_name(share.user) else share.expression
+    if f.prime.expression.is_number:
+        return
+    words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
+    yield Change(
+        f"with the derivative of the activation instead of the pre-activation: {words}",
+        _with_slope(share, f.prime(output)),
+    )
+
+
+def function_for_slope(share: Share, _: Backward) -> Iterator[Change]:
+    found = _slope(share)
+    if found is None:
+        return
+    f, z = found
+    output = share.user if is_name(share.user) else share.expression
+    words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
+    yield Change(words, _with_slope(share, output))
+    yield Change(f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(share, z))
+
+
+def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
+    """a (1 − a) with z for a, or with a factor forgotten; 1 − a for 1 − a²."""
+    found = _slope(share)
+    if found is None or found[0].order or found[0].row.prime_of_output is None:
+        return
+    f, z = found
+    form = f.row.prime_of_output
+    output = share.user if is_name(share.user) else share.expression
+    right = text(f.prime(z))
+    variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
+    variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
+    for words, (expression, argument) in variants.items():
+        slope = _polynomial(expression, argument)
+        yield Change(f"with {words} in place of the derivative {right}", _with_slope(share, slope))
+
+
+def _in_output(part: Expr, output: Any) -> str:
+    """`1 − a2`; or `1 − a of a = …`, where the activation has no name."""
+    if is_name(output):
+        return text(part.xreplace({a: Symbol(str(output.name), real=True)}))
+    return f"{text(part)} of a = {text(output)}"
+
+
+def _simpler(form: Expr) -> list[Expr]:
+    """A polynomial in a with a factor left out, or with a for a²."""
+    parts = [form / factor for factor in Mul.make_args(form)] if form.is_Mul else []
+    return [*parts, *({form.xreplace({a**2: a})} - {form})]
+
+
+def _polynomial(form: Expr, argument: Any) -> Any:
+    """A polynomial in a, at an argument."""
+    if not is_matrix(argument):
+        return form.xreplace({a: argument})
+    terms = []
+    for (power,), coefficient in form.as_poly(a).terms():
+        terms.append(scaled(coefficient, hadamard(*[argument] * power) if power else _ones(argument)))
+    return add(*terms)
+
+
+# Products
+
+
+def _product(share: Share) -> tuple[Any, tuple[Any, ...]] | None:
+    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+    return (coefficient, core.args) if isinstance(core, MatMul) else None
+
+
+def transpose(share: Share, _: Backward) -> Iterator[Change]:
+    """A transpose too few or too many; the sizes decide whether that is one."""
+    found = _product(share)
+    if found is None:
+        return
+    coefficient, factors = found
+    for i, factor in enumerate(factors):
+        turned = transposed(factor)
+        words = f"with {_shown(share, turned)} in place of {_shown(share, factor)}: a transpose"
+        yield Change(words, scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :])))
+    whole = (
+        f"with the gradient by {text(share.part)} transposed" if is_name(share.part) else "with a product transposed"
+    )
+    yield Change(whole, scaled(coefficient, transposed(MatMul(*factors))))
+
+
+def swapped(share: Share, _: Backward) -> Iterator[Change]:
+    found = _product(share)
+    if found is not None and len(found[1]) == 2:
+        left, right = found[1]
+        words = f"with {_shown(share, left)} and {_shown(share, right)} in the wrong order"
+        yield Change(words, scaled(found[0], MatMul(right, left)))
+
+
+def product_by_entries(share: Share, _: Backward) -> Iterator[Change]:
+    """⊙ for a matrix product, and the other way round."""
+    found = _product(share)
+    if found is not None:
+        yield Change("with ⊙ for a matrix product", scaled(found[0], HadamardProduct(*found[1])))
+    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+    if isinstance(core, HadamardProduct):
+        yield Change("with a matrix product for ⊙", scaled(coefficient, MatMul(*core.args)))
+
+
+def _shown(share: Share, factor: Any) -> str:
+    """A factor, where the adjoint is called what it is."""
+    if not _has_error(factor, share):
+        return text(factor)
+    turned = "ᵀ" if isinstance(factor, Transpose) else ""
+    return f"(∂J/∂{text(share.user)}){turned}"
+
+
+def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
+    """z2 for z1, W1 for W2: another quantity of the same shape."""
+    values = {s for s in share.value.atoms(*{type(x) for x in backward.network.symbols.values()}) if s != share.error}
+    for symbol in sorted((s for s in values if is_name(s) and is_matrix(s)), key=str):
+        others = [
+            other
+            for other in backward.network.symbols.values()
+            if is_matrix(other) and other.shape == symbol.shape and other != symbol
+        ]
+        for other in others[:_MOST_NEIGHBOURS]:
+            words = f"with {text(other)} in place of {text(symbol)}"
+            yield Change(words, share.value.xreplace({symbol: other}), _distance(symbol, other))
+
+
+def _distance(symbol: Any, other: Any) -> str:
+    """How many layers or steps apart two quantities stand: h and h_2 are one step apart."""
+    numbers = [int(found[1]) if (found := re.search(r"(\d+)$", str(s.name))) else 1 for s in (symbol, other)]
+    return str(numbers[1] - numbers[0])
+
+
+# Sums, softmax, paths
+
+
+def other_axis(share: Share, _: Backward) -> Iterator[Change]:
+    if isinstance(share.expression, Broadcast):
+        axis = share.expression.axis
+        wrong = sums(share.error, 1 - axis)
+        words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if axis else -1])
+        yield Change(words, wrong)
+        yield Change("with the sum over the wrong axis", transposed(wrong))
+
+
+def sum_over_the_other_axis(share: Share, _: Backward) -> Iterator[Change]:
+    """A sum within the share, such as that of a softmax, over the examples for one over the classes."""
+    for spread in share.value.atoms(Broadcast):
+        whole = spread.argument
+        if isinstance(whole, Sums):
+            other = broadcast(sums(whole.argument, 1 - whole.axis), *spread.shape)
+            words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if whole.axis else -1])
+            yield Change(words, share.value.xreplace({spread: other}))
+
+
+def softmax_jacobian(share: Share, _: Backward) -> Iterator[Change]:
+    """The full Jacobian of a softmax cut to its diagonal, or left out."""
+    node = share.expression
+    if isinstance(node, Softmax):
+        output = share.user if is_name(share.user) else node
+        diagonal = hadamard(share.error, output, add(_ones(output), -output))
+        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
+        yield Change("with the Jacobian of the softmax left out", share.error)
+        yield Change("with the sum in the Jacobian of the softmax left out", hadamard(share.error, output))
+        rest = add(hadamard(share.error, output), -share.value)
+        yield Change("with the wrong sign in the Jacobian of the softmax", add(hadamard(share.error, output), rest))
+    if isinstance(node, LogSoftmax):
+        soft = Softmax(*node.args)
+        yield Change("with the softmax in the derivative of its logarithm left out", share.error)
+        words = f"with {text(node.argument)} in place of their softmax"
+        yield Change(words, share.value.xreplace({soft: node.argument}))
+        yield Change("with the sum in the Jacobian of the softmax left out", add(share.error, -soft))
+        diagonal = hadamard(share.error, add(_ones(soft), -soft))
+        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
+
+
+def path_left_out(share: Share, backward: Backward) -> Iterator[Change]:
+    """One of several ways in which a quantity changes the cost is forgotten."""
+    if len(backward.flow.users[share.part]) > 1:
+        path = f"the path from {text(share.part)} through {_user(share, backward)}"
+        words = f"with {path} left out: a term of the sum is missing"
+        yield Change(words, S.Zero)
+
+
+def _user(share: Share, backward: Backward) -> str:
+    """The next quantity that has a name."""
+    node = share.user
+    while not is_name(node) and backward.flow.users[node]:
+        node = backward.flow.users[node][0]
+    return text(node) if node != backward.flow.cost else text(share.user)
+
+
+ROWS: tuple[Row, ...] = (
+    *(factor_left_out, path_left_out, slope_of_the_output, function_for_slope, slope_in_terms, factor_twice),
+    *(
+        transpose,
+        swapped,
+        product_by_entries,
+        other_axis,
+        sum_over_the_other_axis,
+        softmax_jacobian,
+        sign,
+        another_factor,
+        neighbour,
+    ),
+)

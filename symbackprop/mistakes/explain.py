@@ -1,0 +1,238 @@
+"""Which mistakes a wrong gradient has: the mutants of a derivation whose gradients are the same numbers."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import ArgumentError, listed, shape_text
+from symbackprop.expressions.matrices import MatMul, NamedMatrix, split
+from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.mistakes.backward import AtAPoint, Backward
+from symbackprop.mistakes.mutants import Mutant, mutants
+from symbackprop.network.network import Network
+from symbackprop.printing.text import text
+
+_CLOSE = 1e-7  # relative to the largest entry
+_MOST_PAIRED = 60  # mutants of which pairs are tried
+_ROUNDS = 6  # of the secant method
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Words for a mistake, and ∂J/∂v of every quantity as the mistake makes it."""
+
+    words: str
+    errors: Mapping[Any, Any]
+    parameters: tuple[str, ...]  # whose gradients it explains
+
+    def sentence(self, cost: str) -> str:
+        """`dJdW1 equals the right one with …`."""
+        names = [f"d{cost}d{name}" for name in self.parameters]
+        return f"{listed(names)} {'equal the right ones' if len(names) > 1 else 'equals the right one'} {self.words}"
+
+
+def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mapping[str, Any]) -> str:
+    """What is wrong with gradients, from whatever code they come: which mistake in the derivation gives these numbers.
+
+    Args:
+        network: what was derived.
+        values: an array for every argument of the network, by name, at which the gradients were computed.
+        gradients: by the parameters' names.
+
+    Returns a sentence, or an empty one where the gradients are right or nothing known explains them.
+
+    Raises:
+        ArgumentError: names that are missing or unknown, or shapes that do not fit.
+
+    >>> import numpy as np, symbackprop as sb
+    >>> net = sb.mlp([2, 3, 1], cost="half_squared_error")
+    >>> values = sb.random_values(net, seed=0)
+    >>> right = sb.derive(net).to_numpy()(**values)
+    >>> likely_mistake(net, values, {"W1": right.dJdW1, "W2": 5 * right.dJdW2})
+    'dJdW2 equals the right one with the gradient by W2 too large by the factor N'
+    """
+    names = {str(symbol.name): symbol for symbol in network.arguments}
+    for name in names:
+        if name not in values:
+            raise ArgumentError(f"a value for {name} is missing; the arguments are {listed(names)}")
+    parameters = {str(p.name): p for p in network.parameters}
+    unknown = [name for name in gradients if name not in parameters]
+    if unknown or not gradients:
+        raise ArgumentError(f"{listed(unknown) or 'nothing'} is no parameter; the parameters are {listed(parameters)}")
+    given = {symbol: np.asarray(values[name], float) for name, symbol in names.items()}
+    sizes: dict[Any, int] = {}
+    for symbol, array in given.items():
+        shape = shape_of(symbol)
+        if array.ndim != len(shape) or any(
+            sizes.setdefault(s, n) != n for s, n in zip(shape, array.shape, strict=True)
+        ):
+            raise ArgumentError(f"{symbol.name} has shape {array.shape}, which does not fit {shape_text(shape)}")
+    at = AtAPoint(Backward(network, tuple(parameters[name] for name in gradients)), sizes, given)
+    found = Explainer(at, {name: np.asarray(gradient, float) for name, gradient in gradients.items()}).explanation()
+    return "; ".join(explanation.sentence(network.cost.name) for explanation in found)
+
+
+class Explainer:
+    """Explains wrong gradients at one point.
+
+    Args:
+        at: the backward pass at the point.
+        claimed: the gradients by the parameters' names, in the parameters' shapes.
+    """
+
+    def __init__(self, at: AtAPoint, claimed: Mapping[str, Any]):
+        self.at = at
+        self.claimed = claimed
+        self.right = at.gradients(at.right)
+        self.wrong = [name for name in claimed if not self.is_like(claimed[name], self.right[name])]
+
+    def is_like(self, one: Any, other: Any) -> bool:
+        one, other = np.asarray(one), np.asarray(other)
+        if one.shape != other.shape:
+            return False
+        scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
+        return bool(np.all(np.abs(one - other) <= _CLOSE * scale))
+
+    @cached_property
+    def catalogue(self) -> list[tuple[Mutant, dict[Any, Any], dict[str, Any]]]:
+        """The mutants with their numbers, those that change nothing and those without value left out."""
+        found: dict[bytes, tuple[Mutant, dict[Any, Any], dict[str, Any]]] = {}
+        for mutant in mutants(self.at.backward):
+            errors = self._errors(mutant)
+            if errors is None:
+                continue
+            gradients = self.at.gradients(errors)
+            if all(self.is_like(gradients[name], self.right[name]) for name in gradients):
+                continue
+            found.setdefault(_key(gradients.values()), (mutant, errors, gradients))
+        return list(found.values())
+
+    def _errors(self, mutant: Mutant) -> dict[Any, Any] | None:
+        try:
+            with np.errstate(all="ignore"):
+                errors = self.at.errors(mutant.changed, mutant.cut)
+        except (ValueError, TypeError):  # shapes that do not fit
+            return None
+        shapes = all(np.shape(error) == np.shape(self.at.values[node]) for node, error in errors.items())
+        return errors if shapes else None
+
+    def explanation(self) -> tuple[Explanation, ...]:
+        """One mistake that explains all, or two, or one for each wrong gradient that has one."""
+        if not self.wrong:
+            return ()
+        with np.errstate(all="ignore"):  # far steps of the secant method overflow
+            for search in (self._one, self._penalized, self._updated, self._two):
+                found = next(search(), None)
+                if found is not None:
+                    return (found,)
+            return tuple(self._each())
+
+    def _explains(self, gradients: Mapping[str, Any], names: Iterable[str] | None = None) -> bool:
+        return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
+
+    def _one(self) -> Iterator[Explanation]:
+        for mutant, errors, gradients in self.catalogue:
+            if self._explains(gradients):
+                yield Explanation(mutant.words, errors, tuple(self.wrong))
+
+    def _two(self) -> Iterator[Explanation]:
+        """Two mistakes: those that change the gradient nearest to the cost are looked at there first."""
+        nearest = self._nearest_to_the_cost()
+        alone = [entry for entry in self.catalogue if self._explains(entry[2], [nearest])]
+        for first, _, _ in alone:
+            yield from self._pairs((first, second) for second, _, _ in self.catalogue)
+        changing = [m for m, _, g in self.catalogue if not self.is_like(g[nearest], self.right[nearest])]
+        yield from self._pairs(combinations(changing[:_MOST_PAIRED], 2))
+
+    def _pairs(self, pairs: Iterable[tuple[Mutant, Mutant]]) -> Iterator[Explanation]:
+        for first, second in pairs:
+            if first.changed.keys() & second.changed.keys():
+                continue
+            both = first.together(second)
+            errors = self._errors(both)
+            if errors is not None and self._explains(self.at.gradients(errors)):
+                yield Explanation(both.words, errors, tuple(self.wrong))
+
+    def _nearest_to_the_cost(self) -> str:
+        order = list(self.at.right)
+        ranks = {str(p.name): order.index(p) for p in self.at.backward.wrt if p in self.at.right}
+        return min(self.wrong, key=lambda name: ranks.get(name, len(order)))
+
+    def _penalized(self) -> Iterator[Explanation]:
+        """The penalty of one parameter on others, such as biases: c W of the cost, c b in the gradient."""
+        values = {str(p.name): np.asarray(self.at.values[p]) for p in self.at.backward.wrt}
+        for factor, owner in self._penalties():
+            if all(self.is_like(self.claimed[n], self.right[n] + factor * values[n]) for n in self.wrong):
+                words = (
+                    f"with the L2 penalty of {owner} on {' and '.join(self.wrong)} too, which the cost does not have"
+                )
+                yield Explanation(words, self.at.right, tuple(self.wrong))
+
+    def _penalties(self) -> Iterator[tuple[float, str]]:
+        """Each c for which c W is a part of the gradient by W."""
+        backward = self.at.backward
+        for parameter in backward.wrt:
+            own = np.asarray(self.at.values[parameter], float)
+            values = [v for (_, part), v in self.at.contributions.items() if part == parameter and v is not None]
+            factors = [float(np.sum(own * value) / np.sum(own * own)) for value in values]
+            found = [f for f, value in zip(factors, values, strict=True) if self.is_like(f * own, value)]
+            if found and own.size > 1:
+                yield sum(found), str(parameter.name)
+
+    def _updated(self) -> Iterator[Explanation]:
+        """Weights that were changed by a step downhill before the backward pass was done with them."""
+        backward = self.at.backward
+        for parameter in backward.wrt:
+            places = [s for s in backward.shares.values() if parameter in s.value.free_symbols]
+            products = [s for s in places if isinstance(split(s.value)[1] if is_matrix(s.value) else s.value, MatMul)]
+            for chosen in (products, *([place] for place in places)):
+                found = self._rate(parameter, chosen) if chosen else None
+                if found is not None:
+                    yield found
+
+    def _rate(self, parameter: Any, places: Any) -> Explanation | None:
+        gradient = self.right[str(parameter.name)]
+        moved = NamedMatrix(f"moved {parameter.name}", *parameter.shape)
+
+        def mutated(eta: float) -> tuple[dict[Any, Any], dict[str, Any]]:
+            self.at.values[moved] = self.at.values[parameter] - eta * gradient
+            fresh = {s.place: s.value.xreplace({parameter: moved}) for s in places}
+            errors = self.at.errors(fresh)
+            for node in [n for n in self.at.values if moved in getattr(n, "free_symbols", ())]:
+                del self.at.values[node]
+            return errors, self.at.gradients(errors)
+
+        name = next((n for n in self.wrong if not self.is_like(mutated(1.0)[1][n], self.right[n])), None)
+        if name is None:
+            return None
+        eta, step = 0.0, 1e-3
+        for _ in range(_ROUNDS):
+            here, there = mutated(eta)[1][name], mutated(eta + step)[1][name]
+            slope = (there - here) / step
+            if not np.sum(slope * slope):
+                return None
+            eta += float(np.sum(slope * (np.asarray(self.claimed[name]) - here)) / np.sum(slope * slope))
+        errors, gradients = mutated(eta)
+        if not self._explains(gradients):
+            return None
+        name = text(parameter)
+        words = f"with {name} already changed by a step of {eta:.4g} times its gradient (updated weights)"
+        return Explanation(words, errors, tuple(self.wrong))
+
+    def _each(self) -> Iterator[Explanation]:
+        for name in self.wrong:
+            for mutant, errors, gradients in self.catalogue:
+                if self.is_like(self.claimed[name], gradients[name]):
+                    yield Explanation(mutant.words, errors, (name,))
+                    break
+
+
+def _key(gradients: Iterable[Any]) -> bytes:
+    """Numbers that count as the same: to 8 digits, and next to nothing as 0."""
+    arrays = [np.ravel(gradient) for gradient in gradients]
+    least = 1e-12 * max((np.max(np.abs(array), initial=0.0) for array in arrays), default=0.0)
+    return b"|".join(np.array([f"{x if abs(x) > least else 0.0:.8e}" for x in array]).tobytes() for array in arrays)

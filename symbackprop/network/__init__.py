@@ -1,0 +1,1 @@
+"""Networks, defined by equations, as text or ready made; their reference evaluation."""

@@ -1,0 +1,329 @@
+"""The network in numbers: every named quantity and every part, at small sizes, in 50 digits.
+
+What each node means is said once more here, by arrays: with numbers in them these are values, with symbols in them
+they are the scalar equations that SymPy differentiates.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, reduce
+from itertools import chain, permutations
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+from sympy import Integer, Piecewise, Rational
+from sympy.combinatorics import Permutation
+
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.functions import Applied, ElementwiseFunction, z
+from symbackprop.expressions.matrices import postorder, quantities
+from symbackprop.expressions.operations import (
+    COLUMNS,
+    ROWS,
+    AtLargest,
+    Broadcast,
+    Elementwise,
+    Largest,
+    LogSoftmax,
+    LogSumExp,
+    Softmax,
+    Sums,
+    Total,
+)
+from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.expressions.slicing import Concatenate, Slice
+from symbackprop.network.network import Network, by_names
+from symbackprop.network.sampling import Draw, assigned, draws, rank_conditions
+
+DIGITS = 50
+_SMALL = 5  # a size that may stay as it is
+_DRAWS = 200
+_NEAR = mpmath.mpf(10) ** -9  # far more than a finite difference moves anything
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """exp, log and the elementwise functions of one kind of number."""
+
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    function: Callable[[ElementwiseFunction], Callable[[Any], Any]]
+    largest: Callable[..., Any]
+    at_largest: Callable[..., Any]
+    number: Callable[[Any], Any]  # of SymPy
+    each: Callable[[Callable[[Any], Any], Any], Any]  # a function of each entry of an array
+    filled: Callable[[Any], Any]  # of an array of whole numbers
+    dtype: type = object
+
+
+@cache
+def _numeric(function: ElementwiseFunction) -> Callable[[Any], Any]:
+    return sympy.lambdify(z, function.expression, "mpmath")
+
+
+def _shares(*line: Any) -> list[Any]:
+    """1 at the largest entry; equal ones share it."""
+    largest = max(line)
+    return [mpmath.mpf(int(entry == largest)) / line.count(largest) for entry in line]
+
+
+@cache
+def _largest_of(count: int) -> Any:
+    """The largest of so many symbols, as pieces: that is what SymPy differentiates best."""
+    symbols = sympy.symbols(f"x:{count}", real=True)
+    return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
+
+
+def _each(function: Callable[[Any], Any], array: Any) -> Any:
+    """A function of each entry of an array, or of a scalar."""
+    if np.ndim(array) == 0:
+        return function(array)
+    return np.array([function(entry) for entry in array.ravel()], dtype=object).reshape(array.shape)
+
+
+def _exactly(number: Any) -> Any:
+    return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
+
+
+def _filled(array: Any) -> Any:
+    return _each(mpmath.mpf, array.astype(object))
+
+
+@cache
+def _in_floats(function: ElementwiseFunction) -> Callable[[Any], Any]:
+    of_arrays = sympy.lambdify(z, function.expression, [{"erf": np.vectorize(math.erf)}, "numpy"])
+    return lambda array: np.broadcast_to(of_arrays(array), np.shape(array))
+
+
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _shares, _exactly, _each, _filled)
+IN_FLOATS = Arithmetic(
+    np.exp,
+    np.log,
+    _in_floats,
+    lambda *line: max(line),
+    lambda *line: [float(share) for share in _shares(*line)],
+    float,
+    lambda function, array: function(array),
+    lambda array: array,
+    float,
+)
+IN_SYMBOLS = Arithmetic(
+    sympy.exp,
+    sympy.log,
+    lambda function: function.at,
+    lambda *line: _largest_of(len(line))(*line),
+    lambda *line: [Integer(0)] * len(line),  # its slope is 0
+    _exactly,
+    _each,
+    _filled,
+)
+
+
+def _softmax(how: Arithmetic, node: Any, M: Any) -> Any:
+    powers = how.each(how.exp, M)
+    return powers / powers.sum(axis=node.axis, keepdims=True)
+
+
+def _log_sum_exp(how: Arithmetic, node: Any, M: Any) -> Any:
+    return how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
+
+
+def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
+    return M - _log_sum_exp(how, node, M)
+
+
+def _line_by_line(how: Arithmetic, function: Callable[..., Any], node: Any, M: Any) -> Any:
+    """A function of each row (axis 1) or column (axis 0), which gives a list."""
+    lines: Any = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
+    return lines if node.axis == COLUMNS else lines.T
+
+
+def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
+    """By Leibniz' formula: it holds for numbers and for symbols."""
+    if how.dtype is float:
+        return np.linalg.det(M)
+    size = len(M)
+    terms = (
+        Permutation(order).signature() * reduce(operator.mul, (M[i, k] for i, k in enumerate(order)))
+        for order in permutations(range(size))
+    )
+    return sum(terms)
+
+
+def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
+    """By Cramer's rule: the adjugate over the determinant."""
+    if how.dtype is float:
+        return np.linalg.inv(M)
+    size = len(M)
+
+    def cofactor(i: int, k: int) -> Any:
+        minor = np.delete(np.delete(M, k, axis=0), i, axis=1)
+        return (-1) ** (i + k) * (_determinant(how, node, minor) if size > 1 else mpmath.mpf(1))
+
+    adjugate = np.array([[cofactor(i, k) for k in range(size)] for i in range(size)], dtype=object)
+    return adjugate / _determinant(how, node, M)
+
+
+_FILLED: dict[type, Callable[[Any], Any]] = {
+    nodes.Ones: np.ones,
+    nodes.Zeros: np.zeros,
+    nodes.Eye: lambda shape: np.eye(shape[0]),
+    nodes.LowerOnes: lambda shape: np.tri(*shape),
+}
+
+# fmt: off
+MEANING: dict[type, Callable[..., Any]] = {
+    sympy.Add:             lambda how, node, *xs: sum(xs),
+    sympy.Mul:             lambda how, node, *xs: reduce(operator.mul, xs),
+    sympy.Pow:             lambda how, node, x, n: x**n,
+    sympy.exp:             lambda how, node, x: how.exp(x),
+    sympy.log:             lambda how, node, x: how.log(x),
+    Applied:               lambda how, node, x: how.function(node.function)(x),
+    nodes.Trace:           lambda how, node, M: np.trace(M),
+    nodes.Determinant:     _determinant,
+    Total:                 lambda how, node, M: M.sum(),
+    nodes.MatAdd:          lambda how, node, *Ms: sum(Ms),
+    nodes.Scaled:          lambda how, node, c, M: M * c,  # a number of mpmath before an array is slow
+    nodes.MatMul:          lambda how, node, *Ms: reduce(np.dot, Ms),
+    nodes.Transpose:       lambda how, node, M: M.T,
+    nodes.MatPow:          lambda how, node, M, n: reduce(np.dot, [M] * int(node.args[1])),
+    nodes.Inverse:         _inverse,
+    nodes.HadamardProduct: lambda how, node, *Ms: reduce(operator.mul, Ms),
+    nodes.HadamardPower:   lambda how, node, M, n: how.each(lambda x: x**n, M),
+    Elementwise:           lambda how, node, M: how.each(how.function(node.function), M),
+    Sums:                  lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
+    Softmax:               _softmax,
+    LogSoftmax:            _log_softmax,
+    Largest:               lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
+    AtLargest:             lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
+    Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
+    LogSumExp:             _log_sum_exp,
+}
+# fmt: on
+
+
+class AtAKink(Exception):  # noqa: N818 — it is no error: nothing is claimed there
+    """No point was found away from the kinks of the functions of a network."""
+
+
+def generic_point(network: Network, rng: np.random.Generator) -> "Point":
+    """A random point that is not near a kink of one of the network's functions.
+
+    Raises AtAKink where each one that was drawn is, as for relu(relu(Z)) of negative numbers.
+    """
+    for _ in range(_DRAWS):
+        point = Point(network, rng)
+        if not point.is_near_a_kink():
+            return point
+    raise AtAKink
+
+
+class Evaluation:
+    """Expressions in numbers, at given sizes of the dimensions."""
+
+    sizes: dict[Any, int]
+
+    def __init__(self, sizes: Mapping[Any, int]):
+        self.sizes = dict(sizes)
+
+    def size(self, size: Any) -> int:
+        return self.sizes[size] if size in self.sizes else int(size.xreplace(self.sizes))
+
+    def shape(self, quantity: Any) -> tuple[int, ...]:
+        return tuple(map(self.size, shape_of(quantity)))
+
+    def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
+        """The value of an expression; those of its parts are noted in `values`."""
+        for node in postorder(expression):
+            if node not in values:
+                values[node] = self.combined(node, [values[part] for part in quantities(node)], how)
+        return values[expression]
+
+    def combined(self, node: Any, parts: list[Any], how: Arithmetic) -> Any:
+        """What a node makes of the values of its parts."""
+        if node in self.sizes and not is_matrix(node):
+            return self.sizes[node] if node.is_Symbol else how.number(node)
+        if isinstance(node, nodes.LEAVES):
+            return how.filled(_FILLED[type(node)](self.shape(node)))
+        if isinstance(node, Broadcast):
+            return np.broadcast_to(parts[0], self.shape(node))
+        if isinstance(node, Slice):
+            part = slice(*(self.size(bound) for bound in node.bounds))
+            return parts[0][part] if node.axis == ROWS else parts[0][:, part]
+        if not parts:
+            return how.number(node)
+        kind = next(kind for kind in type(node).__mro__ if kind in MEANING)
+        return MEANING[kind](how, node, *parts)
+
+
+class Point(Evaluation):
+    """A random point of a network at small sizes."""
+
+    def __init__(self, network: Network, rng: np.random.Generator):
+        super().__init__(small_sizes(network))
+        self.network = network
+        self.definitions = {e.symbol: e.expression for e in by_names(network)}
+        named = {str(d): self.sizes[d] for d in network.dimensions}
+        self.parts = {s: [(node, quantities(node)) for node in postorder(e)] for s, e in self.definitions.items()}
+        self.given = {
+            symbol: _drawn(draw, self.shape(symbol), rng)
+            for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True)
+        }
+        self.values = self.evaluated()
+
+    def evaluated(self, known: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
+        """The value of every quantity; what is `known` is taken as it is."""
+        values: dict[Any, Any] = dict(self.given) | dict(known or {})
+        for symbol, expression in self.definitions.items():
+            value = self.value(expression, values)
+            values.setdefault(symbol, value)
+        return values
+
+    def is_near_a_kink(self) -> bool:
+        maps = [node for node in self.values if isinstance(node, Elementwise | Applied)]
+        at_kinks = (
+            abs(entry - mpmath.mpf(int(kink)))
+            for node in maps
+            for kink in node.function.row.kinks
+            for entry in np.ravel(self.values[quantities(node)[0]])
+        )
+        leads = (self._lead(node) for node in self.values if isinstance(node, Largest))
+        return any(distance < _NEAR for distance in chain(at_kinks, leads))
+
+    def _lead(self, node: Any) -> Any:
+        """How far the largest entry of a line is ahead of the next."""
+        lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
+        return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
+
+
+def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """A generic value: of one-hot rows all that is known is that each adds up to 1."""
+    if not draw.one_hot:
+        return _number(draw.method, draw.arguments, shape, rng)
+    shares = _number("uniform", (0.05, 0.95), shape, rng)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Random rationals: what is drawn, in thousandths."""
+    drawn = getattr(rng, method)(*given, shape or None)
+    return _each(lambda x: mpmath.mpf(round(float(x) * 1000) or 1) / 1000, drawn if shape else float(drawn))
+
+
+def small_sizes(network: Network) -> dict[Any, int]:
+    """A small size for each dimension, so that those which meet in one part of an equation differ; 1 stays 1."""
+    nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
+    meet = dict.fromkeys(
+        tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
+    )
+    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # with places that are numbers
+    unused = (size for argument in network.arguments for size in shape_of(argument))
+    every = dict.fromkeys(size for sizes in (*meet, unused) for size in sizes)
+    fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
+    named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
+    free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
+    return assigned(free, fixed, meet, rank_conditions(network), (3, 2, *range(4, 12)))

@@ -1,0 +1,253 @@
+"""Networks of dense layers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Unpack
+
+from symbackprop.errors import NetworkError
+from symbackprop.expressions.functions import ElementwiseFunction, function_named
+from symbackprop.expressions.operations import COLUMNS, softmax
+from symbackprop.network.models.layout import Layout, Size, layout_named, require_apart, require_count
+from symbackprop.network.models.losses import Cost, Penalty, cost_named, data_cost, penalized
+from symbackprop.network.network import Network
+from symbackprop.network.numpy_semantics import plus
+
+Activation = str | ElementwiseFunction
+AnyCost = str | Callable[[Any, Any], Any]
+
+
+def mlp(
+    sizes: Sequence[Size],
+    activation: Activation = "sigmoid",
+    cost: AnyCost = "half_squared_error",
+    *,
+    output_activation: Activation | None = None,
+    bias: bool = False,
+    average: str | None = None,
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """A network of dense layers: z = a W (+ b), a = f(z), layer by layer.
+
+    Args:
+        sizes: the width of each layer, input first, as whole numbers or names of dimensions.
+        activation: f of every layer, by name or as a function such as `sb.tanh`.
+        cost: a name from `sb.COSTS`, or a callable (y, yhat) -> scalar. The cross-entropies that have no
+            `on_probabilities` in their name are computed from the last pre-activation z (the logits), the stable way;
+            y then holds probabilities (one-hot rows, or 0 and 1), and there is no output activation. So are the
+            hinges, whose y is −1 or 1. Those with `on_probabilities` put a sigmoid or a softmax last.
+        output_activation: f of the last layer, where it differs; "softmax" makes each row of y one-hot, in either
+            layout.
+        bias: whether each layer adds a row b to every example.
+        average: "sum" over all entries, or divided by the number of "examples", "outputs" or "entries"; what the cost
+            does by itself if left out.
+        layout: "rows" or "columns": where the examples stand; columns make z = W a + b.
+        examples: the number of examples, a name or a whole number.
+        **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|: a number of at least 0, the name
+            of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` say another
+            convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` counts the biases among the weights.
+
+    Raises:
+        SymbackpropError: an unknown activation or cost (the nearest is named), or sizes that are none.
+
+    >>> import symbackprop as sb
+    >>> print(sb.mlp([2, 3, 1]))
+    X:  input(N, 2)
+    y:  target(N, 1)
+    W1: parameter(2, 3)
+    W2: parameter(3, 1)
+    z2 = X @ W1
+    a2 = sigmoid(z2)
+    z3 = a2 @ W2
+    yhat = sigmoid(z3)
+    J = (1/2) * sum((y - yhat)**2)
+    """
+    widths, place, of = _widths(sizes, examples), layout_named(layout), cost_named(cost)
+    f = function_named(activation)
+    last = _last(of, f, output_activation)
+    net = Network()
+    a = net.input("X", *place.shape(examples, widths[0]))
+    y = _target(net, place, examples, widths[-1], one_hot=last == "softmax" and not of.on_logits)
+    layers = [_layer(net, place, str(k), widths[k - 1], widths[k], bias=bias) for k in range(1, len(widths))]
+    for k, (W, b) in enumerate(layers, start=2):
+        z = net.define(f"z{k}", place.affine(a, W, b))
+        a = net.define(f"a{k}", f(z)) if k <= len(layers) else z
+    return _minimize(net, place, layers, y, a, last=last, cost=of, average=average, penalty=penalty)
+
+
+def linear_regression(
+    inputs: Size = "D",
+    outputs: Size = 1,
+    cost: AnyCost = "mean_half_squared_error",
+    *,
+    bias: bool = True,
+    average: str | None = None,
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """ŷ = X W + b. The options are those of `mlp`.
+
+    >>> import symbackprop as sb
+    >>> print(sb.linear_regression(l2="lam"))
+    X:   input(N, D)
+    y:   target(N, 1)
+    W:   parameter(D, 1)
+    b:   parameter(1, 1)
+    lam: scalar
+    yhat = X @ W + b
+    J = (1/(2*N)) * sum((y - yhat)**2) + (lam/2) * sum(W**2)
+    """
+    place, of = layout_named(layout), cost_named(cost, of_activation=False)
+    if of.on_logits:
+        raise NetworkError(f"{of.name} is a cost of classes; see logistic_regression, or mlp of one layer")
+    require_apart(examples, inputs, outputs)
+    net = Network()
+    X = net.input("X", *place.shape(examples, inputs))
+    y = net.target("y", *place.shape(examples, outputs))
+    layer = _layer(net, place, "", inputs, outputs, bias=bias)
+    yhat = net.define("yhat", place.affine(X, *layer))
+    return _minimize(net, place, [layer], y, yhat, last=None, cost=of, average=average, penalty=penalty)
+
+
+def logistic_regression(
+    inputs: Size = "D",
+    classes: Size = 1,
+    *,
+    on_logits: bool = False,
+    bias: bool = True,
+    average: str = "examples",
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """The probability of a class, ŷ = σ(X W + b), or of each of several, by a softmax; J is the cross-entropy.
+
+    Args:
+        inputs: the number of features.
+        classes: 1 for two classes, told apart by y = 0 and 1; else their number. Then each row of y is one-hot, in
+            either layout; with `on_logits`, y may be any probabilities, laid out as X is.
+        on_logits: whether J is said of z = X W + b, the stable way, or of ŷ, from which derivations start.
+        bias, average, layout, examples, **penalty: as in `mlp`.
+
+    >>> import symbackprop as sb
+    >>> print(sb.derive(sb.logistic_regression()).to_text(detail="result"))
+    Result
+      δ = ∂J/∂z = (1/N) (yhat − y)   N×1
+      ∂J/∂W = Xᵀ δ                   D×1
+      ∂J/∂b = Σ_rows δ               1×1
+    """
+    place, several = layout_named(layout), classes != 1
+    kind = _OF_CLASSES[several, on_logits]
+    require_apart(examples, inputs, classes)
+    net = Network()
+    X = net.input("X", *place.shape(examples, inputs))
+    y = _target(net, place, examples, classes, one_hot=several and not on_logits)
+    layer = _layer(net, place, "", inputs, classes, bias=bias)
+    z = net.define("z", place.affine(X, *layer))
+    last, of = "softmax" if several else "sigmoid", cost_named(kind)
+    return _minimize(net, place, [layer], y, z, last=last, cost=of, average=average, penalty=penalty)
+
+
+_OF_CLASSES = {
+    (False, False): "binary_cross_entropy_on_probabilities",
+    (False, True): "binary_cross_entropy",
+    (True, False): "cross_entropy_on_probabilities",
+    (True, True): "softmax_cross_entropy",
+}
+
+
+def residual(
+    width: Size = "D",
+    layers: int = 2,
+    activation: Activation = "relu",
+    cost: AnyCost = "half_squared_error",
+    *,
+    bias: bool = False,
+    average: str | None = None,
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """Layers with residual connections: h + f(h W + b), again and again. The options are those of `mlp`.
+
+    After K. He et al., Deep residual learning for image recognition, CVPR 2016, equation (1), with one weight layer in
+    each block.
+
+    >>> import symbackprop as sb
+    >>> print(sb.residual(layers=1))
+    X:  input(N, D)
+    y:  target(N, D)
+    W1: parameter(D, D)
+    z1 = X @ W1
+    yhat = X + relu(z1)
+    J = (1/2) * sum((y - yhat)**2)
+    """
+    place, of, f = layout_named(layout), cost_named(cost, of_activation=False), function_named(activation)
+    require_apart(examples, width)
+    net = Network()
+    h = net.input("X", *place.shape(examples, width))
+    y = net.target("y", *place.shape(examples, width))
+    weights = [
+        _layer(net, place, str(k), width, width, bias=bias) for k in range(1, require_count("layers", layers) + 1)
+    ]
+    for k, layer in enumerate(weights, start=1):
+        z = net.define(f"z{k}", place.affine(h, *layer))
+        h = net.define("yhat" if k == layers else f"h{k}", plus(h, f(z)))
+    return _minimize(net, place, weights, y, h, last=None, cost=of, average=average, penalty=penalty)
+
+
+def _last(cost: Cost, f: ElementwiseFunction, wanted: Activation | None) -> Activation:
+    """The activation of the last layer: as asked for, as the cost needs it, or that of every layer."""
+    if cost.on_logits and wanted is not None:
+        raise NetworkError(f"{cost.name} is computed from the logits: leave out output_activation")
+    last = wanted if wanted is not None else cost.output or f
+    if cost.output and last != "softmax":
+        low, high = function_named(last).row.range
+        if not (low >= 0 and high <= 1):
+            name = function_named(last).name
+            raise NetworkError(
+                f"{cost.name} needs a prediction between 0 and 1, {name} gives others; take {cost.output}"
+            )
+    return last
+
+
+def _widths(sizes: Sequence[Size], examples: Size) -> list[Size]:
+    widths = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
+    if len(widths) < 2:
+        raise NetworkError(f"sizes are the widths of at least two layers, such as [2, 3, 1], not {sizes!r}")
+    require_apart(examples, *widths)
+    return widths
+
+
+def _target(net: Network, place: Layout, examples: Size, width: Size, *, one_hot: bool) -> Any:
+    """y; of one-hot targets each row is an example in either layout."""
+    if one_hot:
+        y = net.one_hot("y", examples, width)
+        return y if place.features == COLUMNS else y.T
+    return net.target("y", *place.shape(examples, width))
+
+
+def _layer(net: Network, place: Layout, k: str, inputs: Size, outputs: Size, *, bias: bool) -> tuple[Any, Any]:
+    return place.weights(net, f"W{k}", inputs, outputs), place.bias(net, f"b{k}", outputs) if bias else None
+
+
+def _minimize(
+    net: Network,
+    place: Layout,
+    layers: Sequence[tuple[Any, Any]],
+    y: Any,
+    a: Any,
+    *,
+    last: Activation | None,
+    cost: Cost,
+    average: str | None,
+    penalty: Penalty,
+) -> Network:
+    """The last activation, where the cost is not one of logits, and the cost with its penalties."""
+    if last is not None and not cost.on_logits:
+        a = net.define("yhat", softmax(a, place.features) if last == "softmax" else function_named(last)(a))
+    data = data_cost(cost, y, a, place.features, average)
+    weights, biases = [W for W, _ in layers], [b for _, b in layers if b is not None]
+    net.minimize("J", penalized(net, data, (weights, biases), y.shape[1 - place.features], penalty))
+    return net

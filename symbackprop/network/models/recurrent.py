@@ -1,0 +1,171 @@
+"""Recurrent networks, unrolled over their steps: the weights are shared, so their gradients add up over time."""
+
+from collections.abc import Callable
+from typing import Any, Unpack
+
+import sympy
+
+from symbackprop.expressions.functions import FUNCTION, function_named
+from symbackprop.network.models.dense import Activation, AnyCost
+from symbackprop.network.models.layout import Layout, Size, layout_named, require_apart, require_count
+from symbackprop.network.models.losses import Penalty, cost_named, data_cost, penalized
+from symbackprop.network.network import Network
+from symbackprop.network.numpy_semantics import plus, times
+
+
+class _Unrolled:
+    """What recurrent networks have in common: data, the first state, the outputs and their cost."""
+
+    def __init__(self, steps: int, inputs: Size, hidden: Size, outputs: Size, *, layout: str, examples: Size):
+        require_apart(examples, inputs, hidden, outputs)
+        self.place: Layout = layout_named(layout)
+        self.steps = range(1, require_count("steps", steps) + 1)
+        self.sizes = inputs, hidden, outputs
+        self.net = Network()
+        shape = self.place.shape
+        self.inputs = [self.net.input(f"X{t}", *shape(examples, inputs)) for t in self.steps]
+        self.examples = self.inputs[0].shape[1 - self.place.features]
+        self.first = self.net.input("h0", *shape(examples, hidden))
+
+    def weights(self, name: str, inputs: Any, outputs: Any) -> Any:
+        return self.place.weights(self.net, name, inputs, outputs)
+
+    def bias(self, name: str, width: Any, wanted: bool) -> Any:
+        return self.place.bias(self.net, name, width) if wanted else None
+
+    def minimize(
+        self,
+        state: Callable[[int, Any], Any],
+        weights: list[Any],
+        biases: list[Any],
+        *,
+        cost: AnyCost,
+        every_step: bool,
+        average: str | None,
+        penalty: Penalty,
+    ) -> Network:
+        """Unroll the states, and add up the costs of the outputs."""
+        net, place, of = self.net, self.place, cost_named(cost, of_activation=False)
+        _, hidden, outputs = self.sizes
+        wanted = list(self.steps) if every_step else [self.steps[-1]]
+        targets = {t: net.target(f"y{t}", *place.shape(self.examples, outputs)) for t in wanted}
+        W_hy = self.weights("W_hy", hidden, outputs)
+        b_y = self.bias("b_y", outputs, wanted=bool(biases))
+        h, costs = self.first, []
+        for t in self.steps:
+            h = state(t, h)
+            if t in targets:
+                out = net.define(f"z{t}" if of.on_logits else f"yhat{t}", place.affine(h, W_hy, b_y))
+                share = data_cost(of, targets[t], out, place.features, average)
+                costs.append(net.define(f"L{t}", share) if every_step else share)
+        every = [b for b in (*biases, b_y) if b is not None]
+        total = sympy.Add(*costs)
+        net.minimize("J", penalized(net, total, ([*weights, W_hy], every), self.examples, penalty))
+        return net
+
+
+def rnn(
+    steps: int = 3,
+    inputs: Size = "D",
+    hidden: Size = "H",
+    outputs: Size = "K",
+    *,
+    activation: Activation = "tanh",
+    cost: AnyCost = "softmax_cross_entropy",
+    every_step: bool = True,
+    bias: bool = True,
+    average: str | None = None,
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """A recurrent network, a = X W_xh + h W_hh + b_h, h = f(a), unrolled over its steps from a state h0 that is given.
+
+    Args:
+        steps: how many.
+        inputs, hidden, outputs: the number of features of an input, of a state and of an output.
+        activation: f.
+        cost: of one output, by the name of a cost or as a callable (y, yhat) -> scalar; J adds up those of all steps.
+        every_step: whether each step has an output, or the last one alone.
+        bias, average, layout, examples, **penalty: as in `mlp`.
+
+    >>> import symbackprop as sb
+    >>> print("\\n".join(str(sb.rnn(steps=2)).splitlines()[10:]))
+    a1 = X1 @ W_xh + h0 @ W_hh + b_h
+    h1 = tanh(a1)
+    z1 = h1 @ W_hy + b_y
+    L1 = sum(logsumexp(z1, axis=1, keepdims=True)) - sum(y1 * z1)
+    a2 = X2 @ W_xh + h1 @ W_hh + b_h
+    h2 = tanh(a2)
+    z2 = h2 @ W_hy + b_y
+    L2 = sum(logsumexp(z2, axis=1, keepdims=True)) - sum(y2 * z2)
+    J = L1 + L2
+    """
+    f = function_named(activation)
+    unrolled = _Unrolled(steps, inputs, hidden, outputs, layout=layout, examples=examples)
+    W_xh, W_hh = unrolled.weights("W_xh", inputs, hidden), unrolled.weights("W_hh", hidden, hidden)
+    b_h = unrolled.bias("b_h", hidden, bias)
+    place, net = unrolled.place, unrolled.net
+
+    def state(t: int, h: Any) -> Any:
+        a = net.define(f"a{t}", plus(place.affine(unrolled.inputs[t - 1], W_xh), place.affine(h, W_hh, b_h)))
+        return net.define(f"h{t}", f(a))
+
+    biases = [b_h] if bias else []
+    return unrolled.minimize(
+        state, [W_xh, W_hh], biases, cost=cost, every_step=every_step, average=average, penalty=penalty
+    )
+
+
+def lstm(
+    steps: int = 3,
+    inputs: Size = "D",
+    hidden: Size = "H",
+    outputs: Size = "K",
+    *,
+    cost: AnyCost = "softmax_cross_entropy",
+    every_step: bool = True,
+    bias: bool = True,
+    average: str | None = None,
+    layout: str = "rows",
+    examples: Size = "N",
+    **penalty: Unpack[Penalty],
+) -> Network:
+    """A long short-term memory, unrolled over its steps from a state h0 and a memory c0 that are given.
+
+    The gates i (input), f (forget), o (output) and g (what is new) are the parts, in this order, of
+    a = X W_x + h W_h + b; then c = f ⊙ c + i ⊙ g and h = o ⊙ tanh(c). The options are those of `rnn`.
+
+    After S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9 (1997), with the forget gate of
+    F. Gers, J. Schmidhuber, F. Cummins, Neural Computation 12 (2000).
+
+    >>> import symbackprop as sb
+    >>> print("\\n".join(str(sb.lstm(steps=1)).splitlines()[9:16]))
+    a1 = X1 @ W_x + h0 @ W_h + b
+    i1 = sigmoid(a1[:, 0:H])
+    f1 = sigmoid(a1[:, H:2*H])
+    o1 = sigmoid(a1[:, 2*H:3*H])
+    g1 = tanh(a1[:, 3*H:4*H])
+    c1 = f1 * c0 + i1 * g1
+    h1 = o1 * tanh(c1)
+    """
+    unrolled = _Unrolled(steps, inputs, hidden, outputs, layout=layout, examples=examples)
+    net, place = unrolled.net, unrolled.place
+    H = unrolled.first.shape[place.features]
+    memory = {0: net.input("c0", *place.shape(examples, hidden))}
+    W_x, W_h = unrolled.weights("W_x", inputs, 4 * H), unrolled.weights("W_h", hidden, 4 * H)
+    b = unrolled.bias("b", 4 * H, bias)
+    gates = [("i", "sigmoid"), ("f", "sigmoid"), ("o", "sigmoid"), ("g", "tanh")]
+
+    def state(t: int, h: Any) -> Any:
+        a = net.define(f"a{t}", plus(place.affine(unrolled.inputs[t - 1], W_x), place.affine(h, W_h, b)))
+        i, f, o, g = (
+            net.define(f"{gate}{t}", FUNCTION[name](place.part(a, k * H, (k + 1) * H)))
+            for k, (gate, name) in enumerate(gates)
+        )
+        memory[t] = net.define(f"c{t}", plus(times(f, memory[t - 1]), times(i, g)))
+        return net.define(f"h{t}", times(o, FUNCTION["tanh"](memory[t])))
+
+    return unrolled.minimize(
+        state, [W_x, W_h], [b] if bias else [], cost=cost, every_step=every_step, average=average, penalty=penalty
+    )

@@ -1,0 +1,84 @@
+"""Which names a network may use: they become Python names, LaTeX symbols and keyword arguments."""
+
+import keyword
+import unicodedata
+from collections.abc import Callable, Collection, Iterable
+
+from symbackprop.errors import NameInUseError
+from symbackprop.expressions.functions import FUNCTIONS
+from symbackprop.printing.latex import latex_name
+
+# Names that generated code or the text language uses itself.
+_CALLS = [
+    *("sum", "mean", "var", "max", "min", "maximum", "minimum", "abs", "softmax", "log_softmax", "logsumexp"),
+    *("trace", "inv", "det", "matrix_power", "norm", "ones", "zeros", "eye", "tril", "broadcast_to", "concatenate"),
+    *("transpose", "dot", "matmul", "multiply", "power", "pi"),
+]
+_DECLARATIONS = ["input", "target", "one_hot", "parameter", "scalar", "broadcast"]
+_GENERATED_CODE = ["np", "numpy", "xp", "cost", "cost_and_gradients", "dtype", "device", "range"]
+RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
+
+
+def check_name(
+    name: object, taken: Collection[str] = (), describe: Callable[[str], str] = str, *, cost: bool = False
+) -> str:
+    """The name, if it can be used beside those taken; `describe` tells what a taken one is.
+
+    >>> check_name("z2", {"X"})
+    'z2'
+    """
+    if not isinstance(name, str):
+        raise NameInUseError(f"a name is text such as 'W1', not {name!r}")
+    _require_identifier(name)
+    if name in taken:
+        raise NameInUseError(f"{name} is already {describe(name)}; choose another name")
+    if name in RESERVED or name in FUNCTIONS:
+        raise NameInUseError(f"{name} is a name that formulas and generated code use themselves; try {name}_1")
+    if name.startswith("_") or name.endswith("_"):
+        raise NameInUseError(f"{name}: a name neither begins nor ends with an underscore")
+    if name == "J" and not cost:
+        raise NameInUseError("J is kept for the cost; use it in net.minimize('J', …)")
+    if name.startswith("dJd"):
+        raise NameInUseError(f"{name} is kept for a gradient (dJdW1 is ∂J/∂W1); choose another name")
+    twin = next((known for known in taken if latex_name(known) == latex_name(name)), None)
+    if twin is not None:
+        raise NameInUseError(f"{name} would look the same as {twin} in LaTeX: {latex_name(name)}; choose another name")
+    return name
+
+
+def check_gradient_names(cost: str, names: Iterable[str], dimensions: Iterable[str]) -> None:
+    """No name, of a quantity or of a dimension, may be that of a gradient of this cost."""
+    names = set(names)
+    for other in names:
+        if f"d{cost}d{other}" in names.union(dimensions):
+            raise NameInUseError(f"d{cost}d{other} is what the gradient of {cost} by {other} is called; rename one")
+
+
+def _require_identifier(name: str) -> None:
+    for position, character in enumerate(name):
+        if not character.isascii():
+            plain = "".join(map(_in_ascii, name))
+            hint = f"; write {plain}" if plain.isidentifier() else "; write it in ASCII"
+            raise NameInUseError(
+                f"the name {name!r} has {character!r} ({unicodedata.name(character, 'an unnamed character')}) "
+                f"at position {position + 1}, which can be mistaken for another letter{hint}"
+            )
+    if not name.isidentifier():
+        raise NameInUseError(f"{name!r} is no identifier: a name begins with a letter and has letters, digits and _")
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        other = {"lambda": "lam"}.get(name, f"{name}_1")
+        raise NameInUseError(f"{name} is a word of Python itself; choose another name, for example {other}")
+
+
+def _in_ascii(character: str) -> str:
+    """θ as theta, ŷ as yhat, １ as 1."""
+    if character.isascii():
+        return character
+    words = unicodedata.name(character, "").split()
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    if words[-2:] == ["WITH", "CIRCUMFLEX"]:
+        return plain + "hat"
+    if words[:1] == ["GREEK"] and words[2:3] == ["LETTER"] and len(words) == 4:
+        letter = {"LAMDA": "lam"}.get(words[3], words[3].lower())
+        return letter.capitalize() if words[1] == "CAPITAL" else letter
+    return plain

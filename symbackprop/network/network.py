@@ -1,0 +1,373 @@
+"""Network: named inputs, targets, parameters, equations and a cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sympy import Add, Basic, Expr, Pow, Symbol
+from sympy.core.sympify import _sympify
+from sympy.matrices.expressions import MatrixSymbol
+
+from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, listed, nearest, shape_text
+from symbackprop.expressions.differentiable import is_differentiable
+from symbackprop.expressions.functions import FUNCTIONS
+from symbackprop.expressions.matrices import (
+    LEAVES,
+    HadamardPower,
+    MatAdd,
+    NamedMatrix,
+    OneHot,
+    Ones,
+    adopt,
+    is_name,
+    postorder,
+    quantities,
+    split,
+)
+from symbackprop.expressions.operations import Total
+from symbackprop.expressions.shapes import Mismatch, Shape, dimension, is_matrix, shape_of
+from symbackprop.network.names import check_gradient_names, check_name
+from symbackprop.printing.text import typed
+
+INPUT, TARGET, ONE_HOT, PARAMETER, SCALAR = "input", "target", "one_hot", "parameter", "scalar"
+ROLES = {
+    INPUT: "an input",
+    TARGET: "a target",
+    ONE_HOT: "a one-hot target",
+    PARAMETER: "a parameter",
+    SCALAR: "a scalar",
+}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A named quantity and the expression that defines it."""
+
+    symbol: Any
+    expression: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.symbol.name)
+
+
+class Network:
+    """A network said in equations.
+
+    Matrices are SymPy matrix expressions: `*` (or `@`) is the matrix product, `.T` the transpose,
+    `sb.hadamard` the product entry by entry. Rows are examples. Dimensions are names or whole numbers.
+
+    >>> import symbackprop as sb
+    >>> net = sb.Network()
+    >>> X, y = net.input("X", "N", "D"), net.target("y", "N", "K")
+    >>> W1 = net.parameter("W1", "D", "K")
+    >>> yhat = net.define("yhat", sb.sigmoid(X * W1))
+    >>> J = net.minimize("J", sb.total(sb.power(y - yhat, 2)) / 2)
+    >>> print(net)
+    X:  input(N, D)
+    y:  target(N, K)
+    W1: parameter(D, K)
+    yhat = sigmoid(X @ W1)
+    J = (1/2) * sum((y - yhat)**2)
+    """
+
+    def __init__(self) -> None:
+        self._roles: dict[str, str] = {}
+        self._symbols: dict[str, Any] = {}
+        self._dimensions: dict[str, Symbol] = {}
+        self._equations: list[Equation] = []
+        self._cost: Equation | None = None
+
+    # saying a network
+
+    def input(self, name: str, rows: object, columns: object) -> Any:
+        """Declare data of rows × columns; each row is one example."""
+        return self._declare(INPUT, name, rows, columns)
+
+    def target(self, name: str, rows: object, columns: object) -> Any:
+        """Declare what the network should predict: a constant of rows × columns."""
+        return self._declare(TARGET, name, rows, columns)
+
+    def one_hot(self, name: str, rows: object, columns: object) -> Any:
+        """Declare a target whose rows say a class each: one 1 and else zeros, so that each row adds up to 1."""
+        return self._declare(ONE_HOT, name, rows, columns)
+
+    def parameter(self, name: str, rows: object, columns: object) -> Any:
+        """Declare a matrix of weights or biases, by which the cost is derived."""
+        return self._declare(PARAMETER, name, rows, columns)
+
+    def scalar(self, name: str) -> Any:
+        """Declare a hyperparameter: a number that is given with the data, such as `lam`."""
+        name = self._new_name(name)
+        self._roles[name] = SCALAR
+        self._symbols[name] = Symbol(name, real=True)
+        return self._symbols[name]
+
+    def define(self, name: str, expression: object) -> Any:
+        """Name an intermediate quantity.
+
+        Raises `ShapeError` where shapes do not fit, `NetworkError` for what has no derivative rule or is
+        not of this network, `NameInUseError` for an unusable name.
+        """
+        name = self._new_name(name)
+        value = self._understood(name, expression)
+        shape = shape_of(value)
+        self._symbols[name] = NamedMatrix(name, *shape) if shape else Symbol(name, real=True)
+        self._equations.append(Equation(self._symbols[name], value))
+        return self._symbols[name]
+
+    def minimize(self, name: str, expression: object) -> Any:
+        """Name the cost, a scalar (a 1×1 matrix counts as one)."""
+        if self._cost is not None:
+            raise NetworkError(f"the cost is already {self._cost.name} = {typed(self._cost.expression)}")
+        name = self._new_name(name, cost=True)
+        value = self._understood(name, expression)
+        shape = shape_of(value)
+        if shape and shape != (1, 1):
+            quoted = typed(value)
+            raise ShapeError(
+                f"{name} = {quoted}: the cost must be a scalar, this is {shape_text(shape)}; "
+                f"sum its entries with sb.total({quoted})"
+            )
+        self._require_dependence(name, value)
+        check_gradient_names(name, self._symbols, self._dimensions)
+        self._symbols[name] = Symbol(name, real=True)
+        self._cost = Equation(self._symbols[name], _of_one_entry(value) if shape else value)
+        return self._symbols[name]
+
+    def _require_dependence(self, name: str, cost: Any) -> None:
+        """A cost that no parameter changes is a slip."""
+        depends = set(self.parameters)
+        for equation in self._equations:
+            if equation.expression.free_symbols & depends:
+                depends.add(equation.symbol)
+        if self.parameters and not cost.free_symbols & depends:
+            raise NetworkError(
+                f"{name} = {typed(cost)} depends on no parameter, so there is nothing to derive; "
+                f"the parameters are {listed(p.name for p in self.parameters)}"
+            )
+
+    def dimension(self, name: str) -> Any:
+        """The size called `name`, to be used as a number in formulas, as in `/ net.dimension("N")`."""
+        if name not in self._dimensions:
+            raise NetworkError(f"unknown dimension {name!r}: {nearest(name, self._dimensions)}")
+        return self._dimensions[name]
+
+    # reading it
+
+    @property
+    def symbols(self) -> Mapping[str, Any]:
+        """Every declared or defined quantity by its name."""
+        return MappingProxyType(self._symbols)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._symbols:
+            raise NetworkError(f"unknown name {name!r}: {nearest(name, self._symbols)}")
+        return self._symbols[name]
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """What each declared quantity is: input, target, parameter or scalar, in declared order."""
+        return MappingProxyType(self._roles)
+
+    def of_role(self, *roles: str) -> tuple[Any, ...]:
+        return tuple(self._symbols[name] for name, role in self._roles.items() if role in roles)
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        return self.of_role(PARAMETER)
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """All that must be given to evaluate the cost, in declared order."""
+        return tuple(self._symbols[name] for name in self._roles)
+
+    @property
+    def examples(self) -> tuple[int, frozenset[Any]]:
+        """Along which axis the examples stand, and the sizes of the data along it.
+
+        It is axis 0, the rows, unless it is the columns alone of which all inputs and targets have as many, and no
+        parameter has; one example may be a column. Each row of a one-hot target is an example anyway, unless its
+        columns fit and its rows do not.
+        """
+        of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
+        data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
+        rows, columns = (frozenset(symbol.shape[axis] for symbol in data) for axis in (0, 1))
+        for axis_of_labels in (0, 1):
+            one_hot = frozenset(symbol.shape[axis_of_labels] for symbol in labels)
+            in_rows = len(rows | one_hot) == 1 and not (rows | one_hot) & of_parameters and axis_of_labels == 0
+            in_columns = len(columns | one_hot) == 1 and not (columns | one_hot) & of_parameters
+            if in_rows or in_columns:
+                return (0, rows | one_hot) if in_rows else (1, columns | one_hot)
+        return 0, rows | frozenset(symbol.shape[0] for symbol in labels)
+
+    @property
+    def dimensions(self) -> tuple[Symbol, ...]:
+        """The dimensions that have names, in the order of their first use."""
+        return tuple(self._dimensions.values())
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The definitions in order, without the cost."""
+        return tuple(self._equations)
+
+    @property
+    def cost(self) -> Equation:
+        if self._cost is None:
+            raise NetworkError("this network has no cost yet; say it with net.minimize('J', …)")
+        return self._cost
+
+    def to_text(self) -> str:
+        """The network in NumPy syntax: declarations, then equations, the cost last."""
+        width = max((len(name) for name in self._roles), default=0) + 1
+        lines = []
+        for name, role in self._roles.items():
+            shape = shape_of(self._symbols[name])
+            lines.append(f"{name + ':':{width}} {role}" + (f"({', '.join(map(str, shape))})" if shape else ""))
+        lines += [f"{equation.name} = {typed(equation.expression)}" for equation in self._equations]
+        if self._cost is not None:
+            cost = self._cost.expression
+            is_1x1 = isinstance(cost, Total) and cost.argument.shape == (1, 1)
+            lines.append(f"{self._cost.name} = {typed(cost.argument if is_1x1 else cost)}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<Network of {len(self.parameters)} parameters and {len(self._equations)} equations>"
+
+    # taking in what is said
+
+    def _new_name(self, name: object, *, cost: bool = False) -> str:
+        if self._cost is not None and not cost:
+            raise NetworkError(f"{name} comes after the cost {self._cost.name}; say it before minimize")
+        return check_name(name, [*self._symbols, *self._dimensions], self._describe, cost=cost)
+
+    def _describe(self, name: str) -> str:
+        if name in self._dimensions:
+            return "a dimension"
+        if name in self._roles:
+            return ROLES[self._roles[name]]
+        return next(f"defined as {typed(e.expression)}" for e in self._equations if e.name == name)
+
+    def _declare(self, role: str, name: str, rows: object, columns: object) -> Any:
+        name = self._new_name(name)
+        shape: Shape = (self._size(name, rows), self._size(name, columns))
+        for size in shape:
+            if size.is_Symbol:
+                self._dimensions.setdefault(str(size), size)
+        self._roles[name] = role
+        self._symbols[name] = (OneHot if role == ONE_HOT else NamedMatrix)(name, *shape)
+        return self._symbols[name]
+
+    def _size(self, name: str, given: object) -> Expr:
+        try:
+            size = dimension(given)
+        except ShapeError as error:
+            raise ShapeError(f"{name}: {error}") from None
+        if size.is_Symbol and str(size) not in self._dimensions:
+            check_name(str(size), [*self._symbols, name], lambda n: "the matrix" if n == name else self._describe(n))
+        unknown = [] if size.is_Symbol else sorted(map(str, size.free_symbols - set(self.dimensions)))
+        if unknown:
+            raise ShapeError(
+                f"{name}: {unknown[0]} in {size} is not known yet; first declare a matrix that has it alone"
+            )
+        return size
+
+    def _understood(self, name: str, expression: object) -> Any:
+        """The expression, of nodes that are known, over names that are declared, of shapes that fit."""
+        value = _as_expression(name, expression)
+        _require_readable(name, value)
+        known = set(self._symbols.values()) | set(self._dimensions.values())
+        for piece in postorder(value):
+            if isinstance(piece, MatrixSymbol) or piece.is_Symbol:
+                if piece not in known:
+                    raise NetworkError(f"{name} = {typed(value)}: {piece} is not of this network{self._hint(piece)}")
+            elif piece.is_number:
+                if not (piece.is_real and piece.is_finite):
+                    raise NetworkError(f"{name} = {typed(value)}: {piece} is not a finite real number")
+            elif not isinstance(piece, LEAVES):
+                self._check_piece(name, value, piece)
+        return value
+
+    def _hint(self, piece: Any) -> str:
+        name = str(piece.name)
+        if name in self._symbols or name in self._dimensions:
+            return f"; there is another {name} here: use the object that the network gave you"
+        return f"; {nearest(name, [*self._symbols, *self._dimensions])}"
+
+    def _check_piece(self, name: str, whole: Any, piece: Any) -> None:
+        equation = f"{name} = {typed(whole)}"
+        try:
+            if hasattr(piece, "check"):
+                piece.check()
+        except Mismatch as mismatch:
+            quoted = "" if piece == whole else f"in {typed(piece)}, "
+            raise ShapeError(f"{equation}: {quoted}{mismatch.message(typed)}") from None
+        scalar_of_matrix = not is_matrix(piece) and not hasattr(piece, "check") and any(map(is_matrix, piece.args))
+        kind = type(piece).__name__
+        if scalar_of_matrix and kind in FUNCTIONS:
+            inner = typed(next(arg for arg in piece.args if is_matrix(arg)))
+            raise NetworkError(
+                f"{equation}: {kind} of SymPy is for scalars, but {inner} is a matrix; sb.{kind} works on each entry"
+            )
+        if isinstance(piece, Pow | HadamardPower):
+            varying = piece.args[1].free_symbols - set(self._dimensions.values()) - set(self.of_role(SCALAR))
+            if varying:
+                exponent = typed(piece.args[1])
+                raise NetworkError(f"{equation}: the exponent {exponent} is computed; it must be a constant here")
+        if scalar_of_matrix or not is_differentiable(piece):
+            raise NetworkError(f"{equation}: there is no derivative rule for {kind} ({typed(piece)})")
+
+
+def _of_one_entry(matrix: Any) -> Any:
+    """A 1×1 matrix as the scalar that it is; numbers that were added to it are numbers again."""
+    terms = matrix.args if isinstance(matrix, MatAdd) else (matrix,)
+    factored = [split(term) for term in terms]
+    if not any(isinstance(term, Ones) for _, term in factored):
+        return Total(matrix)
+    return Add(*(c if isinstance(term, Ones) else c * Total(term) for c, term in factored))
+
+
+def _as_expression(name: str, expression: object) -> Any:
+    if isinstance(expression, str):
+        raise NetworkError(f"{name} = {expression!r}: an expression is built from the network's symbols, not from text")
+    try:
+        value = adopt(_sympify(expression))
+    except (SymbackpropError, ValueError, TypeError):
+        raise NetworkError(f"{name}: {type(expression).__name__} is no SymPy expression: {expression!r:.80}") from None
+    if not isinstance(value, Expr):
+        raise NetworkError(f"{name}: {type(expression).__name__} is no SymPy expression: {expression!r:.80}")
+    return value
+
+
+_PARTS, _DEPTH = 3000, 40  # of one equation, written out
+
+
+def _require_readable(name: str, value: Any) -> None:
+    """An equation must be one that can be written out: one that repeats itself grows without bounds."""
+    sizes: dict[Basic, tuple[int, int]] = {}
+    unique = 0
+    for node in postorder(value):
+        parts = [sizes[part] for part in quantities(node) if part in sizes]
+        sizes[node] = 1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0)
+        unique += 1
+    size, depth = sizes[value]
+    if depth > _DEPTH or (size > _PARTS and size > 4 * unique):
+        raise NetworkError(
+            f"the equation of {name} has {size} parts, nested {depth} deep; give some of them a name first"
+        )
+
+
+def by_names(network: Network) -> list[Equation]:
+    """The equations in order, the cost last, with every part that an earlier one names written by its name."""
+    names: dict[Any, Any] = {}
+    equations = []
+    for equation in (*network.equations, network.cost):
+        expression = equation.expression.xreplace(names)
+        equations.append(Equation(equation.symbol, expression))
+        if not is_name(expression):
+            names[expression] = equation.symbol
+    return equations

@@ -1,0 +1,205 @@
+"""NumPy's operations on quantities of a network: entry by entry, where rows, columns and numbers are repeated.
+
+A quantity is a matrix expression, or a scalar. What these functions make is what a network is made of: a repeated
+row is a `Broadcast`, a number added to a matrix is a multiple of ones.
+"""
+
+from typing import Any
+
+from sympy import Integer
+
+from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.constructors import hadamard, power
+from symbackprop.expressions.functions import FUNCTION
+from symbackprop.expressions.matrices import Determinant, Inverse, Ones, Trace, operand, scaled
+from symbackprop.expressions.operations import COLUMNS, ROWS, Largest, Sums, Total, axis_of, broadcast
+from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.expressions.slicing import Slice
+from symbackprop.printing.text import typed, typed_factor
+
+HALF = Integer(1) / 2
+
+
+def plus(a: Any, b: Any) -> Any:
+    """a + b.
+
+    >>> from symbackprop.expressions.matrices import NamedMatrix
+    >>> typed(plus(NamedMatrix("X", 5, 3), NamedMatrix("b", 1, 3)))
+    'X + b'
+    """
+    return _added(a, b, "+")
+
+
+def minus(a: Any, b: Any) -> Any:
+    """a - b."""
+    return _added(a, -b, "-", shown=b)
+
+
+def _added(a: Any, b: Any, sign: str, shown: Any = None) -> Any:
+    if is_matrix(a) != is_matrix(b):
+        shape = shape_of(a) or shape_of(b)
+        if 0 in (a, b):
+            return a if b == 0 else b
+        a, b = (x if is_matrix(x) else scaled(x, Ones(*shape)) for x in (a, b))
+    elif is_matrix(a):
+        a, b = together(a, b, sign, shown)
+    return a + b
+
+
+def times(a: Any, b: Any) -> Any:
+    """a * b, entry by entry."""
+    if is_matrix(a) and is_matrix(b):
+        return hadamard(*together(a, b, "*"))
+    return scaled(b, a) if is_matrix(a) else scaled(a, b) if is_matrix(b) else a * b
+
+
+def divided(a: Any, b: Any) -> Any:
+    """a / b, entry by entry."""
+    if b == 0:
+        raise ShapeError(f"{typed(a)} / 0: a division by zero")
+    if is_matrix(a) and is_matrix(b):
+        together(a, b, "/")  # so that a message shows what was written
+    return times(a, power(b, -1)) if a != 1 else power(b, -1)
+
+
+def product(a: Any, b: Any) -> Any:
+    """a @ b, the matrix product."""
+    one, other = typed_factor(a), typed_factor(b)
+    for factor in (a, b):
+        if not is_matrix(factor):
+            raise ShapeError(
+                f"{one} @ {other}: {typed(factor)} is a scalar; the product with a number is {one} * {other}"
+            )
+    if a.shape[1] != b.shape[0]:
+        raise ShapeError(_no_product(a, b))
+    return a * b
+
+
+def to_the(a: Any, n: Any) -> Any:
+    """a ** n, of each entry."""
+    if is_matrix(n):
+        raise ShapeError(
+            f"{typed_factor(a)} ** {typed_factor(n)}: the exponent {typed(n)} is a matrix; a scalar is needed "
+            f"(a power with a varying exponent is exp({typed_factor(n)} * log({typed(a)})))"
+        )
+    return power(a, n)
+
+
+def together(a: Any, b: Any, sign: str, shown: Any = None) -> tuple[Any, Any]:
+    """Two matrices repeated to one shape, by NumPy's rule."""
+    sizes = [_common(n, m) for n, m in zip(a.shape, b.shape, strict=True)]
+    if None in sizes:
+        raise ShapeError(_no_broadcast(a, b if shown is None else shown, sign))
+    return broadcast(a, *sizes), broadcast(b, *sizes)
+
+
+def _common(n: Any, m: Any) -> Any:
+    return n if m in {n, 1} else m if n == 1 else None
+
+
+# reductions
+
+
+def total(a: Any, axis: int | None = None) -> Any:
+    """The sum over all entries, over the rows (axis=0) or over the columns (axis=1)."""
+    if not is_matrix(a):
+        return a
+    return Total(a) if axis is None else Sums(a, axis_of(axis))
+
+
+def count(a: Any, axis: int | None = None) -> Any:
+    """How many entries a reduction takes together."""
+    rows, columns = shape_of(a) or (Integer(1), Integer(1))
+    return rows * columns if axis is None else (rows, columns)[axis_of(axis)]
+
+
+def mean(a: Any, axis: int | None = None) -> Any:
+    """The sum divided by the number of entries."""
+    return times(1 / count(a, axis), total(a, axis))
+
+
+def var(a: Any, axis: int | None = None) -> Any:
+    """The mean squared distance to the mean, NumPy's variance (divided by N, not by N - 1)."""
+    return mean(power(minus(a, mean(a, axis)), 2), axis)
+
+
+def largest(a: Any, axis: int | None = None) -> Any:
+    """The largest entry."""
+    if not is_matrix(a):
+        return a
+    return Total(Largest(Largest(a, COLUMNS), ROWS)) if axis is None else Largest(a, axis_of(axis))
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two, entry by entry: b + relu(a - b); where they are equal, b is taken."""
+    if a.is_number and not b.is_number:
+        a, b = b, a
+    return plus(b, FUNCTION["relu"](minus(a, b)))
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of two, entry by entry: b - relu(b - a); where they are equal, b is taken."""
+    if a.is_number and not b.is_number:
+        a, b = b, a
+    return minus(b, FUNCTION["relu"](minus(b, a)))
+
+
+# linear algebra and parts
+
+
+def square(a: Any, name: str) -> Any:
+    """The matrix, if it is square: what `name` is of."""
+    if not is_matrix(a):
+        raise ShapeError(f"{name}({typed(a)}): {typed(a)} is a scalar; a square matrix is needed")
+    if a.shape[0] != a.shape[1]:
+        raise ShapeError(f"{name}({typed(a)}): {typed(a)} is {shape_text(a.shape)}; a square matrix is needed")
+    return a
+
+
+def inv(a: Any) -> Any:
+    """The inverse."""
+    return Inverse(square(a, "inv"))
+
+
+def trace(a: Any) -> Any:
+    """The sum of the diagonal."""
+    return Trace(square(a, "trace"))
+
+
+def det(a: Any) -> Any:
+    """The determinant."""
+    return Determinant(square(a, "det"))
+
+
+def part(a: Any, axis: int, start: Any, stop: Any) -> Any:
+    """Some rows (axis=0) or columns (axis=1) of a matrix."""
+    start, stop, size = operand(start), operand(stop), a.shape[axis]
+    return a if (start, stop) == (0, size) else Slice(a, axis, start, stop)
+
+
+# messages
+
+
+def sizes_in_words(a: Any, b: Any) -> str:
+    return f"{typed(a)} is {shape_text(a.shape)} but {typed(b)} is {shape_text(b.shape)}"
+
+
+def _no_broadcast(a: Any, b: Any, sign: str) -> str:
+    message = f"{typed_factor(a)} {sign} {typed_factor(b)}: {sizes_in_words(a, b)}, which do not broadcast together"
+    if sign == "*" and a.shape[1] == b.shape[0]:
+        return f"{message}; for the matrix product write {typed_factor(a)} @ {typed_factor(b)}"
+    if a.shape == b.shape[::-1]:
+        return f"{message}; {typed_factor(a)} {sign} {typed_factor(b)}.T does"
+    return message
+
+
+def _no_product(a: Any, b: Any) -> str:
+    one, other = typed_factor(a), typed_factor(b)
+    message = f"{one} @ {other}: {sizes_in_words(a, b)}; the inner dimensions {a.shape[1]} and {b.shape[0]} differ"
+    if a.shape == b.shape:
+        return f"{message}; for the product entry by entry write {one} * {other}"
+    if a.shape[1] == b.shape[1]:
+        return f"{message}; {one} @ {other}.T fits"
+    if a.shape[0] == b.shape[0]:
+        return f"{message}; {one}.T @ {other} fits"
+    return f"{message}; {other} @ {one} fits" if b.shape[1] == a.shape[0] else message

@@ -1,0 +1,177 @@
+"""Generic points: random values for every argument of a network."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Pow, S, log
+
+from symbackprop.errors import ArgumentError, listed
+from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.intervals import POSITIVE, Range, ranges
+from symbackprop.expressions.matrices import Determinant, HadamardPower, Inverse, MatMul, postorder, split
+from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.shapes import shape_of
+from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Network
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How an argument is drawn: a method of NumPy's generator, its arguments, and the size."""
+
+    method: str
+    arguments: tuple[float, float]
+    size: tuple[int, ...]
+    one_hot: bool = False  # a row of the identity for each number that is drawn
+
+    def value(self, rng: np.random.Generator) -> Any:
+        if self.one_hot:
+            return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
+        return getattr(rng, self.method)(*self.arguments, self.size or None)
+
+    def code(self) -> str:
+        """The same as source, of a generator called rng."""
+        if self.one_hot:
+            return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
+        given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
+        return f"rng.{self.method}({', '.join(given)})"
+
+
+def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
+    """A size for each named dimension; no two are equal, so that no square coincidence hides a transpose.
+
+    >>> import symbackprop as sb
+    >>> distinct_sizes(sb.mlp(["D", "H", "K"]))
+    {'N': 5, 'D': 6, 'K': 7, 'H': 8}
+    """
+    every = dict.fromkeys(size for s in network.arguments for size in shape_of(s))
+    fixed = {size: int(size) for size in every if size.is_Integer}
+    largest = examples + len(network.dimensions) + len(fixed) + 8
+    sizes = assigned(network.dimensions, fixed, [every], rank_conditions(network), range(examples, largest))
+    return {str(dimension): sizes[dimension] for dimension in network.dimensions}
+
+
+def assigned(
+    free: Iterable[Any],
+    fixed: Mapping[Any, int],
+    different: Iterable[Iterable[Any]],
+    ordered: Iterable[tuple[Any, Any]],
+    choices: Sequence[int],
+) -> dict[Any, int]:
+    """Sizes for what is free: those in one group differ, and of an ordered pair the first is not the smaller one.
+
+    Where there is no such choice, the groups are given up first.
+    """
+    groups, pairs, wanted = [list(group) for group in different], list(ordered), list(free)
+
+    def value(size: Any, known: Mapping[Any, int]) -> int | None:
+        if size in known:
+            return known[size]
+        parts = {symbol: known.get(symbol) for symbol in size.free_symbols}
+        return int(size.xreplace(parts)) if None not in parts.values() else None
+
+    def fits(known: Mapping[Any, int]) -> bool:
+        for group in groups:
+            values = [v for v in (value(size, known) for size in group) if v is not None]
+            if len(set(values)) < len(values):
+                return False
+        compared = ((value(a, known), value(b, known)) for a, b in pairs)
+        return all(a is None or b is None or a >= b for a, b in compared)
+
+    def search(known: dict[Any, int], rank: int) -> dict[Any, int] | None:
+        if rank == len(wanted):
+            return known
+        further = ({**known, wanted[rank]: choice} for choice in choices)
+        found = (search(sizes, rank + 1) for sizes in further if fits(sizes))
+        return next((sizes for sizes in found if sizes is not None), None)
+
+    for _ in range(2):
+        sizes = search(dict(fixed), 0)
+        if sizes is not None:
+            return sizes
+        groups = []
+    return dict(fixed) | dict.fromkeys(wanted, choices[0])
+
+
+def rank_conditions(network: Network) -> list[tuple[Any, Any]]:
+    """(inner, outer) sizes of products that are inverted: Xᵀ X has an inverse where X has no more columns than rows."""
+    equations = [*network.equations, network.cost]
+    values: dict[Any, Any] = {e.symbol: e.expression for e in network.equations}
+    found = (node for e in equations for node in postorder(e.expression) if isinstance(node, Inverse | Determinant))
+    products = (split(values.get(node.args[0], node.args[0]))[1] for node in found)
+    return [(f.shape[1], p.shape[0]) for p in products if isinstance(p, MatMul) for f in p.args[:-1]]
+
+
+def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str, Draw]:
+    """How each argument is drawn.
+
+    Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
+    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where
+    something may be undefined, such as log of an input, everything lies in (1, 2).
+    """
+    if not isinstance(network, Network):
+        raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
+    known = distinct_sizes(network) | dict(sizes or {})
+    unknown = [name for name in known if name not in map(str, network.dimensions)]
+    if unknown:
+        raise ArgumentError(f"{listed(unknown)} is no dimension; there are {listed(network.dimensions)}")
+    limited = _has_limited_domain(network)
+    chosen = {}
+    for symbol in network.arguments:
+        size = tuple(int(n.xreplace({d: known[str(d)] for d in n.free_symbols})) for n in shape_of(symbol))
+        role = network.roles[symbol.name]
+        chosen[str(symbol.name)] = _draw("limited" if limited and role != ONE_HOT else role, size)
+    return chosen
+
+
+def _draw(role: str, size: tuple[int, ...]) -> Draw:
+    drawn = {
+        SCALAR: lambda: Draw("uniform", (0.1, 0.9), size),
+        TARGET: lambda: Draw("uniform", (0.05, 0.95), size),
+        ONE_HOT: lambda: Draw("integers", (0, size[1]), size, one_hot=True),
+        "limited": lambda: Draw("uniform", (1, 2), size),
+        PARAMETER: lambda: Draw("normal", (0, size[0] ** -0.5), size),
+    }
+    return drawn.get(role, lambda: Draw("normal", (0, 1), size))()
+
+
+def _has_limited_domain(network: Network) -> bool:
+    """Whether something is computed that is defined for some numbers only, of what may be another number."""
+    known = dict.fromkeys(network.dimensions, POSITIVE)
+    known |= dict.fromkeys(network.of_role(SCALAR, TARGET, ONE_HOT), (0, 1))
+    for equation in (*network.equations, network.cost):
+        found = ranges(equation.expression, known)
+        if any(_may_be_undefined(node, found) for node in found):
+            return True
+        known[equation.symbol] = found[equation.expression]
+    return False
+
+
+def _may_be_undefined(node: Any, found: Mapping[Any, Range]) -> bool:
+    if isinstance(node, Elementwise | Applied):
+        return bool(node.function.row.domain != S.Reals) and found[node.args[1]][0] < 0
+    is_root = isinstance(node, HadamardPower | Pow) and node.args[1].is_integer is False
+    return (is_root or isinstance(node, log)) and not node.is_number and found[node.args[0]][0] < 0
+
+
+def random_values(
+    network: Network, sizes: Mapping[str, int] | None = None, *, seed: int | None = None
+) -> dict[str, Any]:
+    """Random values for every argument: a generic point to check gradients at.
+
+    Args:
+        network: it must have a cost.
+        sizes: of named dimensions; those left out are chosen pairwise different.
+        seed: repeats a draw.
+
+    Raises:
+        ArgumentError: `sizes` names what is no dimension.
+
+    >>> import symbackprop as sb
+    >>> values = sb.random_values(sb.mlp([2, 3, 1]), seed=0)
+    >>> {name: value.shape for name, value in values.items()}
+    {'X': (5, 2), 'y': (5, 1), 'W1': (2, 3), 'W2': (3, 1)}
+    """
+    rng = np.random.default_rng(seed)
+    return {name: draw.value(rng) for name, draw in draws(network, sizes).items()}

@@ -1,0 +1,1 @@
+"""Written mathematics, LaTeX or NumPy, parsed to a syntax tree."""

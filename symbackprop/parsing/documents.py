@@ -1,0 +1,235 @@
+"""Where the formulas stand in Markdown, LaTeX, notebooks and plain text."""
+
+import json
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from symbackprop.errors import ArgumentError
+from symbackprop.parsing.macros import macros_of
+from symbackprop.parsing.vocabulary import ROWS, words
+
+_LONGEST = 2_000_000  # characters
+_MOST_FORMULAS = 10_000
+SUFFIXES = (".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula that stands in a document from `start` to `end`: display, inline or numpy (one line of code)."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with its formulas."""
+
+    text: str
+    formulas: tuple[Formula, ...]
+
+    @cached_property
+    def _ends_of_lines(self) -> list[int]:
+        return [match.start() for match in re.finditer("\n", self.text)]
+
+    def line_at(self, place: int) -> int:
+        return bisect_left(self._ends_of_lines, place) + 1
+
+
+def read_document(given: "str | os.PathLike[str]") -> Document:
+    """A document from a text or from a file.
+
+    Raises:
+        ArgumentError: a file that cannot be read, or is no notebook, or is too long.
+    """
+    text, suffix = (given, ".md") if isinstance(given, str) else _of_file(Path(given))
+    if len(text) > _LONGEST:
+        raise ArgumentError(f"the document has {len(text)} characters; at most {_LONGEST} are read")
+    text = text.replace("\r\n", "\n")
+    formulas = _at_most(_in_markup(text, is_tex=suffix == ".tex")) or _at_most(_bare_lines(text))
+    return Document(text, formulas)
+
+
+def _at_most(formulas: Iterator[Formula]) -> tuple[Formula, ...]:
+    found = tuple(islice(formulas, _MOST_FORMULAS + 1))
+    if len(found) > _MOST_FORMULAS:
+        raise ArgumentError(f"the document has more than {_MOST_FORMULAS} formulas; check its parts one by one")
+    return found
+
+
+def _of_file(path: Path) -> tuple[str, str]:
+    """The text of a file, and the suffix that says what it is."""
+    suffix = path.suffix.lower()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path} cannot be read: it is no text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return (_of_notebook(text, path) if suffix == ".ipynb" else text), suffix
+
+
+def _of_notebook(text: str, path: Path) -> str:
+    """The cells one after the other, code in fences."""
+    try:
+        cells = json.loads(text)["cells"]
+        pieces = []
+        for cell in cells:
+            source = cell["source"]
+            source = source if isinstance(source, str) else "".join(source)
+            pieces.append(f"```python\n{source}\n```" if cell["cell_type"] == "code" else source)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ArgumentError(f"{path} is no Jupyter notebook: it needs cells with their sources") from None
+    return "\n\n".join(pieces)
+
+
+_ENVIRONMENTS = "|".join(sorted(ROWS - {*words("array split aligned gathered alignedat math")}, key=len))
+_OPENING = re.compile(
+    r"^[ \t]*+(?P<fence>`{3,12}|~{3,12})[ \t]*+\{?(?P<language>[\w-]*+)[^\n]*+\n"
+    r"|(?P<percent>^[ \t]*+%|(?<!\\)%)"
+    r"|(?P<comment><!--)"
+    r"|\\begin\{(?P<verbatim>verbatim|lstlisting|minted)\}"
+    r"|(?P<escaped>\\\$|\\\\(?![\[(]))"
+    r"|(?P<dollars>\$\$)"
+    r"|(?P<bracket>\\\[)"
+    rf"|\\begin\{{(?P<environment>(?:{_ENVIRONMENTS})\*?)\}}"
+    r"|(?P<lone>^[ \t]*+\$[ \t]*$)"
+    r"|(?P<inline>(?<![\w$])\$(?=[^\s$]))"
+    r"|(?P<spaced>(?<![\w$])\$(?=[ \t]+[^\s$]))"
+    r"|(?P<paren>\\\()"
+    r"|(?P<span>`(?=[^`\n]))",
+    re.MULTILINE,
+)
+_CLOSING = {"comment": "-->", "dollars": "$$", "bracket": r"\]", "verbatim": r"\end{%s}", "environment": r"\end{%s}"}
+_LONGEST_INLINE = 400
+_LONGEST_BLOCK = 4000
+_INLINE = re.compile(rf"[^\s$](?:[^$\n]|\n(?!\n)){{0,{_LONGEST_INLINE}}}?(?<!\s)(?=\$(?![\d$]))")
+_SPACED = re.compile(rf"(?=[^$\n]*[=\\])[^$\n]{{1,{_LONGEST_INLINE}}}?(?=\$(?![\d$]))")  # $ x = 5 $
+_SHORT = {"inline": _INLINE, "spaced": _SPACED}
+_LONE = re.compile(r"^[ \t]*+\$[ \t]*$", re.MULTILINE)
+_SPAN = re.compile(r"[^`\n]+(?=`)")
+_LANGUAGES = {"", *words("python py numpy text code ipython3 code-cell")}
+_Opened = tuple[Iterable[Formula], int | None]  # the formulas there, and where it ends, if it is closed
+
+
+def _in_markup(text: str, *, is_tex: bool) -> Iterator[Formula]:
+    return _Scanner(_blanked(text, macros_of(text)[1]), is_tex=is_tex).formulas()
+
+
+def _blanked(text: str, places: list[tuple[int, int]]) -> str:
+    """The text without the definitions of macros, at the same length."""
+    pieces, at = [], 0
+    for start, end in places:
+        if start >= at:  # not in the definition before
+            pieces += [text[at:start], re.sub(r"[^\n]", " ", text[start:end])]
+            at = end
+    return "".join([*pieces, text[at:]])
+
+
+class _Scanner:
+    """Goes through a text once; an end that is nowhere is looked for once."""
+
+    def __init__(self, text: str, *, is_tex: bool):
+        self.text = text
+        self.is_tex = is_tex
+        self.missing: set[str] = set()
+
+    def formulas(self) -> Iterator[Formula]:
+        at = 0
+        while match := _OPENING.search(self.text, at):
+            found, end = self._opened(match)
+            yield from found
+            at = match.start() + 1 if end is None else end
+
+    def _opened(self, match: re.Match[str]) -> _Opened:
+        kind = "fence" if match["fence"] else match.lastgroup or ""
+        if kind == "fence":
+            return self._fenced(match["fence"], match["language"].lower(), match.end())
+        if kind == "escaped":
+            return (), match.end()
+        if kind == "percent":
+            return (), self._after_percent(match.start())
+        if kind in {"inline", "spaced", "paren", "span"}:
+            return self._short(kind, match.end())
+        if kind == "lone":
+            return self._between_lone_dollars(match.end())
+        return self._long(kind, _CLOSING[kind].replace("%s", match[kind]), match.end())
+
+    def _after_percent(self, start: int) -> int:
+        """A comment in LaTeX; in Markdown, only a whole line is one."""
+        if not self.is_tex and start > 0 and self.text[start - 1] != "\n":
+            return start + 1
+        end = self.text.find("\n", start)
+        return len(self.text) if end < 0 else end
+
+    def _fenced(self, mark: str, language: str, start: int) -> _Opened:
+        match = None
+        if mark not in self.missing:
+            match = re.compile(rf"^[ \t]*+{mark}[ \t]*$", re.MULTILINE).search(self.text, start)
+        if match is None:
+            self.missing.add(mark)
+            return (), None
+        if language == "math":
+            return [Formula("display", start, match.start())], match.end()
+        return (_code(self.text, start, match.start()) if language in _LANGUAGES else ()), match.end()
+
+    def _long(self, kind: str, close: str, start: int) -> _Opened:
+        end = -1
+        if close not in self.missing:
+            end = self.text.find(close, start + (kind in {"dollars", "bracket"}))
+        if end < 0:
+            self.missing.add(close)
+            return (), None
+        is_formula = kind not in {"comment", "verbatim"}
+        return ([Formula("display", start, end)] if is_formula else ()), end + len(close)
+
+    def _short(self, kind: str, start: int) -> _Opened:
+        if kind == "paren":
+            end = self.text.find(r"\)", start + 1, start + _LONGEST_INLINE + 2)
+            return ([Formula("inline", start, end)], end + 2) if end >= 0 else ((), None)
+        match = _SHORT.get(kind, _SPAN).match(self.text, start)
+        if match is None and kind == "inline":
+            match = _SPACED.match(self.text, start)
+        if match is None:
+            return (), None
+        return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1
+
+    def _between_lone_dollars(self, start: int) -> _Opened:
+        """A formula between two lines that have a dollar alone."""
+        match = _LONE.search(self.text, start, start + _LONGEST_BLOCK)
+        return ((), None) if match is None else ([Formula("display", start, match.start())], match.end())
+
+
+_ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+[-+*/]?=(?!=)\s*+\S")
+
+
+def _code(text: str, start: int, end: int) -> Iterator[Formula]:
+    """Assignments of code, a line each; those with open brackets go on."""
+    begin, depth = start, 0
+    for match in re.compile(r"[^\n]*(?:\n|\Z)").finditer(text, start, end):
+        depth += match[0].count("(") - match[0].count(")")
+        stop = match.end() - match[0].endswith("\n")
+        if depth > 0 and match.end() < end:
+            continue
+        if _ASSIGNMENT.match(text, begin, stop):
+            yield Formula("numpy", begin, stop)
+        begin, depth = match.end(), 0
+
+
+def _bare_lines(text: str) -> Iterator[Formula]:
+    """A text without any sign of mathematics: each line with an equals sign is a formula, in LaTeX or NumPy syntax."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        stripped = line.strip()
+        if "=" in stripped:
+            start = at + len(line) - len(line.lstrip())
+            is_latex = "\\" in stripped or "^" in stripped or "{" in stripped
+            yield Formula("display" if is_latex else "numpy", start, start + len(stripped))
+        at += len(line)

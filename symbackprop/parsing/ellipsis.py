@@ -1,0 +1,128 @@
+"""Dots: what stands on both sides of them has a letter for what runs, as w_k x_k of w_1 x_1 + … + w_n x_n."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from symbackprop.parsing.macros import UnreadableError
+from symbackprop.parsing.syntax_tree import Dots, Listed, Mark, Name, Node, Number, Summed, number, walk
+
+_LETTERS = "kpqsuvcr"
+_NOT_READ = "the dots are not read: what stands before and behind them differs in more than one number"
+_Ends = tuple[Node, Node]
+
+
+class _UnlikeError(Exception):
+    """Two formulas differ in more than a script."""
+
+
+def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list[Node]]:
+    """The terms of a sum, with those around dots in one Σ.
+
+    Raises:
+        UnreadableError: dots, and no such terms.
+    """
+    place = next((rank for rank, term in enumerate(terms) if isinstance(term, Dots)), None)
+    if place is None or len(terms) == 1:  # dots alone are an entry of a matrix or a list
+        return list(signs), list(terms)
+    if 0 < place < len(terms) - 1:
+        last, letter = terms[place + 1], _unused(terms)
+        for first in range(place):
+            found = _running(terms[first:place], last, letter)
+            if found is not None and len({*signs[first : place + 2]}) == 1:
+                body, (start, end) = found
+                whole = Summed(indices=(letter,), body=body, first=start, last=end)
+                return [*signs[: first + 1], *signs[place + 2 :]], [*terms[:first], whole, *terms[place + 2 :]]
+    raise UnreadableError(_NOT_READ)
+
+
+def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
+    """The rows of a matrix, with what dots leave out as one entry.
+
+    Raises:
+        UnreadableError: dots, and entries around them that differ in more than a number.
+    """
+    if not any(isinstance(entry, Dots) for row in rows for entry in row):
+        return [list(row) for row in rows]
+    letter, other = _unused([entry for row in rows for entry in row]), ""
+    said = [row for row in rows if not all(isinstance(entry, Dots) for entry in row)]
+    shortened = [_shortened(row, letter) for row in said]
+    if len(said) == len(rows):
+        return [[_as_listed(entry, columns=letter) for entry in row] for row in shortened]
+    other = _unused([entry for row in shortened for entry in row], letter)
+    if len({*map(len, shortened)}) != 1:
+        raise UnreadableError(_NOT_READ)
+    columns = [_merged(entries[:-1], entries[-1], other) for entries in zip(*shortened, strict=True)]
+    return [[_as_listed(entry, rows=other, columns=letter) for entry in columns]]
+
+
+def _shortened(row: Sequence[Node], letter: str) -> list[Node]:
+    """A row with the entries on both sides of dots as one."""
+    place = next((rank for rank, entry in enumerate(row) if isinstance(entry, Dots)), None)
+    if place is None:
+        return list(row)
+    if not 0 < place < len(row) - 1:
+        raise UnreadableError(_NOT_READ)
+    return [_merged(row[:place], row[place + 1], letter), *row[place + 2 :]]
+
+
+def _as_listed(entry: Node, rows: str = "", columns: str = "") -> Node:
+    used = {mark.base for mark in _scripts(entry)}
+    shown = Listed(body=entry, rows=rows if rows in used else "", columns=columns if columns in used else "")
+    return shown if shown.rows or shown.columns else entry
+
+
+def _merged(before: Sequence[Node], last: Node, letter: str) -> Node:
+    found = _running(before, last, letter)
+    if found is None:
+        raise UnreadableError(_NOT_READ)
+    return found[0]
+
+
+def _running(before: Sequence[Node], last: Node, letter: str) -> tuple[Node, _Ends] | None:
+    """What all are with a letter where their scripts differ, and the two ends; None if they are not alike."""
+    found = []
+    for one in before:
+        ends: set[_Ends] = set()
+        try:
+            found.append((_alike(one, last, letter, ends), *ends))
+        except _UnlikeError:
+            return None
+    (body, *places), *others = found
+    is_one = len(places) == 1 and all(len(other) == 2 and other[0] == body for other in others)
+    return (body, places[0]) if is_one else None
+
+
+def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
+    if one == other:
+        return one
+    if isinstance(one, Mark) and isinstance(other, Mark) and one.kind == other.kind:
+        ends.add((one.content, other.content))
+        return replace(one, content=Name(base=letter))
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        one, other = _digit_by_digit(one, len(other)), _digit_by_digit(other, len(one))
+        if len(one) == len(other):
+            return tuple(_alike(a, b, letter, ends) for a, b in zip(one, other, strict=True))
+    if type(one) is type(other) and isinstance(one, Node):
+        parts = {f.name: (getattr(one, f.name), getattr(other, f.name)) for f in fields(one) if f.name != "source"}
+        return replace(one, **{name: _alike(*pair, letter, ends) for name, pair in parts.items()}, source="")
+    raise _UnlikeError
+
+
+def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """The 1 and 1 of w_{11} beside w_{1n}."""
+    content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Mark) else None
+    digits = str(content.value) if isinstance(content, Number) else ""
+    return tuple(replace(marks[0], content=number(int(d))) for d in digits) if 1 < len(digits) == count else marks
+
+
+def _scripts(node: Node) -> Iterable[Name]:
+    names = (part for part in walk(node) if isinstance(part, Name))
+    contents = (mark.content for name in names for mark in (*name.above, *name.below))
+    return (part for content in contents for part in walk(content) if isinstance(part, Name))
+
+
+def _unused(nodes: Sequence[Node], *others: str) -> str:
+    used = {part.base for node in nodes for part in walk(node) if isinstance(part, Name)}
+    used |= {name.base for node in nodes for name in _scripts(node)}
+    return next((letter for letter in _LETTERS if letter not in {*used, *others}), "ell")

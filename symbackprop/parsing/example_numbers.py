@@ -1,0 +1,40 @@
+"""Which sides of a statement are numbers of a worked example."""
+
+from collections.abc import Sequence
+
+from symbackprop.parsing.scripts import FUNCTIONS
+from symbackprop.parsing.syntax_tree import Matrix, Name, Node, Number, walk
+from symbackprop.parsing.vocabulary import LIBRARY
+
+_WITHOUT_VALUES = {"e", "pi", "sigma", *FUNCTIONS, *LIBRARY}
+_LARGE = 3
+_ABOUT = {"=", r"\approx", "~", r"\simeq"}
+
+
+def parted(sides: Sequence[Node], signs: Sequence[str]) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[Node, ...]]:
+    """The sides that say something in general, their signs, and those that are numbers of an example."""
+    numbers = [_is_numeric(side) for side in sides]
+    if len(sides) < 2 or not set(signs) <= _ABOUT or not any(map(_is_of_example, _chosen(sides, numbers))):
+        return tuple(sides), tuple(signs), ()
+    before = ("=", *signs)
+    general = [(side, sign) for side, sign, is_number in zip(sides, before, numbers, strict=True) if not is_number]
+    return tuple(side for side, _ in general), tuple(sign for _, sign in general[1:]), _chosen(sides, numbers)
+
+
+def _chosen(sides: Sequence[Node], where: Sequence[bool]) -> tuple[Node, ...]:
+    return tuple(side for side, is_chosen in zip(sides, where, strict=True) if is_chosen)
+
+
+def _is_numeric(side: Node) -> bool:
+    names = [part for part in walk(side) if isinstance(part, Name)]
+    return all(name.base in _WITHOUT_VALUES and not name.above and not name.below for name in names) and any(
+        isinstance(part, Number) for part in walk(side)
+    )
+
+
+def _is_of_example(side: Node) -> bool:
+    """Whether it has decimals, larger numbers, or a matrix of numbers: what is derived in general has none of them."""
+    parts = list(walk(side))
+    numbers = [part for part in parts if isinstance(part, Number)]
+    is_large = any("." in number.source or number.value >= _LARGE for number in numbers)
+    return is_large or any(isinstance(part, Matrix) for part in parts)

@@ -1,0 +1,98 @@
+"""Functions with their arguments, and differentials, in factors that stand side by side."""
+
+from dataclasses import replace
+
+from symbackprop.parsing.scripts import CALLED, FUNCTIONS
+from symbackprop.parsing.syntax_tree import (
+    Call,
+    Differential,
+    Entry,
+    Group,
+    Indicator,
+    Name,
+    Node,
+    Norm,
+    Power,
+    Primed,
+    Relation,
+    Sign,
+    Times,
+    Transposed,
+)
+
+
+def called_in(factors: list[Node]) -> list[Node]:
+    """Functions with their arguments; dW and ∂W as differentials."""
+    found: list[Node] = []
+    rest = list(factors)
+    while rest:
+        factor = rest.pop(0)
+        function = factor.base if isinstance(factor, Power) else factor
+        condition = _condition(rest[0]) if rest and isinstance(factor, Name) and factor.base == "ones" else None
+        if condition is not None:
+            rest.pop(0)
+            found.append(Indicator(condition=condition))
+        elif isinstance(factor, Name) and factor.base == "d" and _is_plain(factor) and rest and _is_quantity(rest[0]):
+            inner = rest.pop(0)
+            if isinstance(inner, Transposed):  # dWᵀ is (dW)ᵀ
+                found.append(Transposed(base=Differential(body=inner.base, source=factor.source + inner.base.source)))
+            else:
+                found.append(Differential(body=inner, source=factor.source + inner.source))
+        elif _is_function(function) and rest and not isinstance(rest[0], Sign):
+            if len(rest) > 1 and _is_called(rest[0]) and isinstance(rest[1], Group):  # log σ(z)
+                inner = rest.pop(0)
+                source = inner.source + rest[0].source
+                rest[0] = Times(sign="", factors=(inner, rest[0]), source=source)
+            called = applied(function, rest[0], bare=True)
+            if called is None:
+                found.append(factor)
+                continue
+            rest.pop(0)
+            found.append(replace(factor, base=called, source="") if isinstance(factor, Power) else called)
+        else:
+            found.append(factor)
+    return found
+
+
+def _is_called(node: Node) -> bool:
+    return isinstance(node, Name) and node.base in CALLED
+
+
+def _condition(node: Node) -> Relation | None:
+    """What stands in the brackets of 1[z > 0]."""
+    inner = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else None
+    return inner if isinstance(inner, Relation) else None
+
+
+def _is_plain(name: Name) -> bool:
+    return not name.above and not name.below
+
+
+def _is_quantity(node: Node) -> bool:
+    """What a differential can be of: dW, dz^{(2)}, dW^T is rather none."""
+    return (isinstance(node, Name) and node.base not in FUNCTIONS) or isinstance(node, Transposed | Power | Norm)
+
+
+def _is_function(node: Node) -> bool:
+    """Whether it is surely one: f′, or a name that everybody knows."""
+    if isinstance(node, Primed):
+        inner = node.base
+        while isinstance(inner, Primed):
+            inner = inner.base
+        return isinstance(inner, Name)
+    return isinstance(node, Name) and node.base in FUNCTIONS
+
+
+def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
+    """The function called with a factor, if that can be its arguments: f(z), f(z)^2, f(z)^T."""
+    if isinstance(factor, Power | Transposed | Entry):
+        inner = applied(function, factor.base)
+        if inner is not None:
+            return replace(factor, base=inner, source=function.source + factor.source)
+    if isinstance(factor, Group) and factor.brackets != "{}":
+        return Call(function=function, arguments=factor.items, source=function.source + factor.source)
+    is_argument = bare and not isinstance(function, Primed)
+    if is_argument:
+        space = " " if function.source[-1:].isalpha() and factor.source[:1].isalnum() else ""
+        return Call(function=function, arguments=(factor,), source=function.source + space + factor.source)
+    return None

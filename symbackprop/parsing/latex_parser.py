@@ -1,0 +1,376 @@
+"""LaTeX read as a tree, by a grammar of our own: nothing that is written is executed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from symbackprop.errors import ArgumentError
+from symbackprop.parsing import ellipsis as dots
+from symbackprop.parsing.juxtaposition import applied
+from symbackprop.parsing.lexer import Token, UnreadableError
+from symbackprop.parsing.products import bounded, fraction, product, signed, widened
+from symbackprop.parsing.scripts import scripted, subscripted
+from symbackprop.parsing.syntax_tree import (
+    Call,
+    Cases,
+    Differential,
+    Dots,
+    Group,
+    Matrix,
+    Name,
+    Node,
+    Norm,
+    Number,
+    Over,
+    Partial,
+    Plus,
+    Primed,
+    Relation,
+    Sign,
+    Times,
+    walk,
+)
+
+__all__ = ["Sign", "applied", "parse"]
+
+_DEEPEST = 25  # brackets in brackets
+_DEEPEST_PARTS = 150  # of the tree
+_MOST_MARKS = 4  # primes and scripts, one after the other
+_OPEN = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX", "LBAR", "LNORM"}
+_CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", "RNORM"}
+
+
+def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
+    """The sides of a row, and the relation signs between them; whether it goes on from the row before.
+
+    Raises:
+        UnreadableError: with the reason.
+        ArgumentError: lark is not installed.
+    """
+    paired = list(_paired(tokens))
+    _check_nesting(paired)
+    lark = _lark()
+    try:
+        tree = _parser().parse(paired)
+    except lark.UnexpectedToken as error:
+        raise UnreadableError(_unexpected(error.token, text)) from None
+    except lark.UnexpectedInput:
+        raise UnreadableError("the formula ends where something is expected") from None
+    _check_depth([tree], lambda item: getattr(item, "children", ()))
+    continues, sides, signs = _Reader(text).chain(tree)
+    _check_depth(sides, Node.children)
+    return continues, sides, signs
+
+
+def _check_depth(whole: Iterable[Any], parts: Callable[[Any], Iterable[Any]]) -> None:
+    for _ in range(_DEEPEST_PARTS):
+        whole = [part for item in whole for part in parts(item)]
+        if not whole:
+            return
+    raise UnreadableError("it is nested too deeply")
+
+
+def _lark() -> Any:
+    try:
+        import lark  # noqa: PLC0415
+    except ImportError:
+        raise ArgumentError('reading LaTeX needs lark; install it with: pip install "symbackprop[proofread]"') from None
+    return lark
+
+
+@cache
+def _parser() -> Any:
+    lark = _lark()
+
+    class Given(lark.lexer.Lexer):  # type: ignore[name-defined]
+        """The tokens come from tokens.py."""
+
+        def __init__(self, _: Any):
+            pass
+
+        def lex(self, tokens: Sequence[Token]) -> Iterator[Any]:
+            for token in tokens:
+                yield lark.Token(_TERMINALS.get(token.kind, token.kind), token.value, token.start, end_pos=token.end)
+
+    grammar = files(__package__).joinpath("latex.lark").read_text(encoding="utf-8")
+    return lark.Lark(grammar, start="chain", parser="lalr", lexer=Given, propagate_positions=True)
+
+
+_TERMINALS = {"{": "_LBRACE_", "}": "_RBRACE_", "^": "_UP", "_": "_DOWN", ",": "_COMMA", "&": "_AMPERSAND"} | {
+    kind: f"_{kind}"  # those that the tree leaves out
+    for kind in [
+        "FRACTION",
+        "ROOT",
+        "LBAR",
+        "RBAR",
+        "LNORM",
+        "RNORM",
+        "BEGIN_CASES",
+        "END_CASES",
+        "BEGIN_MATRIX",
+        "END_MATRIX",
+        "NEWLINE",
+    ]
+}
+
+
+def _unexpected(token: Any, text: str) -> str:
+    if token.type == "$END":
+        return "the formula ends where something is expected"
+    written = text[token.start_pos : token.end_pos] or token.value
+    return f"{written!r} is not expected here"
+
+
+def _paired(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Bars told apart: those that open and those that close."""
+    stack: list[str] = []
+    before = ""
+    for token in tokens:
+        if token.kind in {"BAR", "NORM"}:
+            closes = bool(stack) and stack[-1] == token.kind and before not in {"", "SIGN", "OPERATOR", "RELATION", ","}
+            if closes:
+                stack.pop()
+            else:
+                stack.append(token.kind)
+            token = replace(token, kind=("R" if closes else "L") + token.kind)  # noqa: PLW2901
+        elif token.kind == ":" and stack:
+            token = replace(token, kind="NAME")  # noqa: PLW2901 — a whole row or column
+        elif token.kind in _OPEN:
+            stack.append(token.kind)
+        elif token.kind in _CLOSE and stack:
+            stack.pop()
+        before = token.kind
+        yield token
+
+
+def _check_nesting(tokens: Sequence[Token]) -> None:
+    depth = marks = 0
+    for token in tokens:
+        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+        marks = marks + 1 if token.kind in {"PRIME", "^", "_"} else marks if token.kind == "}" else 0
+        if depth > _DEEPEST:
+            raise UnreadableError(f"brackets are nested more than {_DEEPEST} deep")
+        if marks > _MOST_MARKS:
+            raise UnreadableError("too many primes or scripts at one name")
+    if depth:
+        raise UnreadableError("a bracket is not closed" if depth > 0 else "a bracket is closed that was not opened")
+
+
+class _Reader:
+    """The tree of the grammar as a tree of nodes."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.made: dict[int, Node] = {}  # what is read twice, as scripts are, would else be read 2^depth times
+
+    def chain(self, tree: Any) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
+        signs = [child for child in tree.children if _is_token(child, "RELATION")]
+        continues = bool(tree.children) and _is_token(tree.children[0], "RELATION")
+        sides = tuple(self.node(child) for child in tree.children if not _is_token(child, "RELATION"))
+        return continues, sides, tuple(str(sign) for sign in signs)
+
+    def node(self, item: Any) -> Node:
+        """A part of the tree."""
+        if not hasattr(item, "data"):
+            leaf = _LEAVES.get(item.type, _unknown)(str(item))
+            return replace(leaf, source=self.text[item.start_pos : item.end_pos])
+        if id(item) not in self.made:
+            made: Node = getattr(self, item.data)(item)
+            if not made.source and not item.meta.empty:
+                made = replace(made, source=self.text[item.meta.start_pos : item.meta.end_pos])
+            self.made[id(item)] = made
+        return self.made[id(item)]
+
+    def nodes(self, items: Sequence[Any]) -> list[Node]:
+        return [self.node(item) for item in items]
+
+    def expression(self, tree: Any) -> Node:
+        signs: list[int] = []
+        terms: list[Node] = []
+        sign = 1
+        rest = list(tree.children)
+        while rest:
+            child = rest.pop(0)
+            if _is_token(child, "SIGN"):
+                sign = -1 if child == "-" else 1
+            elif len(rest) > 1 and _ends_with_sum(child):  # a sum of -x
+                signs.append(sign)
+                terms.append(self._sum_of_signed(child, rest.pop(0), rest.pop(0)))
+                sign = 1
+            else:
+                signs.append(sign)
+                terms.append(self.node(child))
+                sign = 1
+        signs, terms = widened(*dots.summed(signs, terms))
+        if signs == [1]:
+            return terms[0]
+        return Plus(signs=tuple(signs), terms=tuple(terms))
+
+    def term(self, tree: Any) -> Node:
+        return product(self._pieces(tree))
+
+    def _sum_of_signed(self, tree: Any, sign: Any, summand: Any) -> Node:
+        inner = self.node(summand)
+        signed_one = Plus(signs=(-1,), terms=(inner,)) if sign == "-" else inner
+        *before, last = self._pieces(tree)
+        return product([*before, [*last, Group(items=(signed_one,), brackets="{}")]])
+
+    def _pieces(self, tree: Any) -> list[Any]:
+        pieces: list[Any] = []  # factors, and between products what stands there
+        for child in tree.children:
+            if _is_token(child, "OPERATOR"):
+                pieces.append(str(child))
+            elif child.data == "signed_operator":
+                pieces += [str(child.children[0]), str(child.children[1])]
+            else:
+                pieces.append(self.nodes(child.children))
+        return signed(pieces)
+
+    def _script(self, tree: Any) -> tuple[str, list[Node]]:
+        """The sign before a script's items, and the items."""
+        *primes, inner = tree.children
+        found: list[Node] = [Sign(what="'") for _ in primes]
+        if getattr(inner, "data", "") != "script_body":
+            return "", [*found, self.node(inner)]
+        sign, items = "", list(inner.children)
+        if items and getattr(items[0], "type", "") in {"OPERATOR", "SIGN"}:
+            sign = str(items.pop(0))
+        return sign, [*found, *(self._script_item(item) for item in items)]
+
+    def _script_item(self, tree: Any) -> Node:
+        """`(l+1)T`: factors side by side, with signs that mean something above a name alone."""
+        children = list(tree.children) if getattr(tree, "data", "") == "expression" else []
+        signs = [str(child) for child in children[:-1]]
+        if not children or signs not in ([], ["-"]) or len(children[-1].children) > 1:
+            return self.node(tree)
+        factors = self.nodes(children[-1].children[0].children)
+        if not any(isinstance(part, Sign) for factor in factors for part in walk(factor)):
+            return self.node(tree)
+        item = factors[0] if len(factors) == 1 else Times(sign="", factors=tuple(factors))
+        return Plus(signs=(-1,), terms=(item,)) if signs else item
+
+    def primes(self, tree: Any) -> Node:
+        return Group(items=tuple(Sign(what="'") for _ in tree.children))
+
+    def above(self, tree: Any) -> Node:
+        base, script = tree.children
+        inner = self.node(base)
+        if script.data == "primes":
+            return _primed(inner, len(script.children))
+        sign, items = self._script(script)
+        if isinstance(inner, Sign) and inner.what == r"\sum":
+            return replace(inner, last=items[0] if items else None)
+        return scripted(inner, sign, items)
+
+    def below(self, tree: Any) -> Node:
+        base, script = tree.children
+        inner = self.node(base)
+        if script.data == "primes":
+            raise UnreadableError("a prime stands below")
+        _, items = self._script(script)
+        if isinstance(inner, Sign):
+            return bounded(inner, items)
+        return subscripted(inner, items)
+
+    def primed(self, tree: Any) -> Node:
+        return _primed(self.node(tree.children[0]), 1)
+
+    def relation(self, tree: Any) -> Node:
+        left, sign, right = tree.children
+        return Relation(left=self.node(left), sign=str(sign), right=self.node(right))
+
+    def braced(self, tree: Any) -> Node:
+        inner = self.node(tree.children[0])
+        simple = (Name, Number, Group, Over, Call, Partial, Sign, Differential)
+        return inner if isinstance(inner, simple) else Group(items=(inner,), brackets="{}")
+
+    def nothing(self, _: Any) -> Node:
+        return Name(base="")
+
+    def root(self, tree: Any) -> Node:
+        return Call(function=Name(base="sqrt"), arguments=(self.node(tree.children[0]),))
+
+    def absolute(self, tree: Any) -> Node:
+        return Norm(body=self.node(tree.children[0]), single=True)
+
+    def norm(self, tree: Any) -> Node:
+        return Norm(body=self.node(tree.children[0]))
+
+    def group(self, tree: Any) -> Node:
+        opened, inner, closed = tree.children
+        brackets = f"{opened}{closed}"[:2].replace("\\", "{")
+        items = self.nodes(inner.children)
+        if brackets == "[]" and any(isinstance(item, Dots) for item in items):
+            return Group(items=tuple(dots.listed([items])[0]), brackets="[]")
+        return Group(items=tuple(items), brackets=brackets)
+
+    def accented(self, tree: Any) -> Node:
+        accent, argument = tree.children
+        inner = self.node(argument)
+        if isinstance(inner, Group) and len(inner.items) == 1:
+            inner = inner.items[0]
+        if not isinstance(inner, Name):
+            raise UnreadableError("an accent stands on what is no name")
+        return replace(inner, base=inner.base + _ACCENTS[str(accent)], source="")
+
+    def fraction(self, tree: Any) -> Node:
+        above, below = (self.node(child) for child in tree.children)
+        return fraction(above, below)
+
+    def cases(self, tree: Any) -> Node:
+        rows = [child.children for child in tree.children if hasattr(child, "data")]
+        conditions = [self._condition(row[1]) if len(row) > 1 else None for row in rows]
+        return Cases(values=tuple(self.node(row[0]) for row in rows), conditions=tuple(conditions))
+
+    def matrix(self, tree: Any) -> Node:
+        rows = dots.listed([self.nodes(row.children) for row in tree.children])
+        return rows[0][0] if [len(row) for row in rows] == [1] else Matrix(rows=tuple(map(tuple, rows)))
+
+    def _condition(self, tree: Any) -> Node | None:
+        return self.node(tree.children[0]) if tree.children else None
+
+
+_ACCENTS = {"hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde", "widetilde": "tilde"} | {
+    "dot": "dot",
+    "check": "check",
+    "breve": "breve",
+}
+
+
+def _unknown(value: str) -> Node:
+    raise UnreadableError(f"{value!r} is not expected here")
+
+
+_LEAVES: dict[str, Callable[[str], Node]] = {
+    "NUMBER": lambda value: Number(value=Fraction(value)),
+    "NAME": lambda value: Name(base=value),
+    "TOP": lambda _: Sign(what="T"),
+    "PRIME": lambda _: Sign(what="'"),
+    "PARTIAL": lambda _: Sign(what=r"\partial"),
+    "NABLA": lambda _: Sign(what=r"\nabla"),
+    "SUM": lambda value: Sign(what=value),
+    "ONE": lambda _: Name(base="ones"),
+    "DOTS": lambda _: Dots(),
+}
+
+
+def _ends_with_sum(term: Any) -> bool:
+    """Whether a sum stands last, as in Σ_i -x_i."""
+    last = term
+    while getattr(last, "children", None):
+        is_script = getattr(last, "data", "") in {"above", "below"}
+        last = last.children[0 if is_script else -1]
+    return _is_token(last, "SUM")
+
+
+def _is_token(item: Any, kind: str) -> bool:
+    return getattr(item, "type", None) == kind
+
+
+def _primed(node: Node, count: int) -> Node:
+    for _ in range(count):
+        node = Primed(base=node)
+    return node

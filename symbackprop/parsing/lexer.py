@@ -1,0 +1,227 @@
+"""LaTeX in tokens: macros expanded, spacing and comments left out."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from symbackprop.parsing import vocabulary
+from symbackprop.parsing.macros import Macro, UnreadableError, after, arguments_at, closing, macros_of
+from symbackprop.parsing.token_fixes import tidied
+from symbackprop.parsing.tokens import Token
+from symbackprop.parsing.vocabulary import CASES, GREEK, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
+
+__all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnreadableError", "closing", "macros_of"]
+
+
+_MOST_PIECES = 20_000
+_MOST_DIGITS = 40
+_DEEPEST = 20  # of macros in macros
+_LONGEST_EXPANDED = 200_000  # characters, of all the macros in a formula
+
+_TRANSPOSES = {"T", "t", "⊤"}
+_PIECE = re.compile(
+    r"(?P<space>\s+)|(?P<comment>%[^\n]*)|\\(?P<command>(?:operatorname|tag|hspace|vspace)\*|[A-Za-z]+|.)"
+    r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=)|(?P<one>.)",
+    re.DOTALL,
+)
+_LETTERS_TOGETHER = re.compile(r"[A-Za-z]{2,}")
+_HEIGHT = re.compile(r"\[[^\]]{0,10}\]")  # \\[2pt]
+_DELIMITER = re.compile(r"\s*\.?")
+_COLUMNS = re.compile(r"\s*(?:\[[a-z]\]|\{[^{}]*\})?")
+_SCRIPT = re.compile(r"\s*[_^]\s*")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A text that stands at an offset or, where it is what a macro says, at the macro's place."""
+
+    text: str
+    offset: int
+    place: tuple[int, int] | None = None
+    depth: int = 0
+
+    def where(self, start: int, end: int) -> tuple[int, int]:
+        return self.place or (self.offset + start, self.offset + end)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a command is: the kind of what stands there, where the text goes on, and its tokens."""
+
+    kind: str
+    at: int
+    tokens: Iterable[Token] = ()
+
+
+class Lexer:
+    """Tokens of formulas that stand in one document.
+
+    Args:
+        text: the document.
+        macros: what it defines.
+        words: names of several letters that are written without a command, such as net.
+    """
+
+    def __init__(self, text: str, macros: Mapping[str, Macro], words: Collection[str] = ()):
+        self.text = text
+        self.macros = macros
+        self.words = frozenset(words)
+        self._longest_word = max(map(len, self.words | {"sum"}))
+        self._pieces = 0  # of the formula that is read
+        self._expanded = 0
+
+    def tokens(self, start: int, end: int) -> list[Token]:
+        """The tokens of a formula; raises UnreadableError."""
+        self._pieces = self._expanded = 0
+        return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
+
+    def _of(self, source: _Source) -> Iterator[Token]:
+        if source.depth > _DEEPEST:
+            raise UnreadableError(f"macros are nested more than {_DEEPEST} deep")
+        at, before = 0, ""  # the kind of the token before
+        while match := _PIECE.match(source.text, at):
+            self._pieces += 1
+            if self._pieces > _MOST_PIECES:
+                raise UnreadableError(f"the formula is too long: more than {_MOST_PIECES} pieces")
+            if match["space"] or match["comment"]:
+                at = match.end()
+                continue
+            read = self._piece(source, match, before)
+            yield from read.tokens
+            at = read.at
+            before = "half a fraction" if before == "FRACTION" and read.kind == "NUMBER" else read.kind
+
+    def _piece(self, source: _Source, match: re.Match[str], before: str) -> _Read:
+        start, at = match.span()
+        if match["command"] is not None:
+            return self._command(source, match["command"], start, at)
+        if match["number"]:
+            digits = match["number"]
+            if before in {"^", "_", "FRACTION", "half a fraction"} and digits[0] != ".":  # \frac12
+                digits = digits[0]
+            if len(digits) > _MOST_DIGITS:
+                raise UnreadableError(f"a number has more than {_MOST_DIGITS} digits")
+            return self._one("NUMBER", digits, source, start, start + len(digits))
+        word = _LETTERS_TOGETHER.match(source.text, start, start + self._longest_word + 1)
+        if word and word[0] == "sum":
+            return self._one("SUM", r"\sum", source, start, word.end())
+        if word and word[0] in self.words:
+            return self._one("NAME", word[0], source, start, word.end())
+        return self._one(*_character(match["assign"] or match["one"]), source, start, at)
+
+    def _one(self, kind: str, value: str, source: _Source, start: int, at: int) -> _Read:
+        return _Read(kind, at, [Token(kind, value, *source.where(start, at))])
+
+    def _command(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        if name in self.macros:
+            return self._macro(source, self.macros[name], start, at)
+        written = "\\" + name
+        if written in TOKENS:
+            read = self._one(*TOKENS[written], source, start, at)
+            return replace(read, at=after(_HEIGHT, source.text, at)) if name == "\\" else read
+        if name in NAMES:
+            return self._one("NAME", NAMES[name], source, start, at)
+        if name in vocabulary.SPACING:
+            return self._spacing(source, name, start, at)
+        read_by = next((read for names, read in _WITH_ARGUMENTS if name in names), None)
+        if read_by is None:
+            raise UnreadableError(f"the macro {written} is not known")
+        return read_by(self, source, name, start, at)
+
+    def _macro(self, source: _Source, macro: Macro, start: int, at: int) -> _Read:
+        at, arguments = arguments_at(source.text, at, macro.arguments)
+        body = macro.expanded(arguments)
+        self._expanded += len(body) + 1
+        if self._expanded > _LONGEST_EXPANDED:
+            raise UnreadableError("the macros grow too long when they are expanded")
+        return _Read("MACRO", at, self._of(_Source(body, 0, source.where(start, at), source.depth + 1)))
+
+    def _spacing(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        if name in {"left", "right", "middle"}:
+            return _Read("SPACE", after(_DELIMITER, source.text, at))
+        is_wide = "quad" in name or (name == " " and source.text.startswith("\\ ", at))
+        return self._one("SPACE", name, source, start, at) if is_wide else _Read("SPACE", at)
+
+    def _left_out(self, source: _Source, _: str, __: int, at: int) -> _Read:
+        return _Read("SPACE", arguments_at(source.text, at, 1)[0])
+
+    def _environment(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        at, (argument,) = arguments_at(source.text, at, 1)
+        environment = argument.strip()
+        blocks = {**dict.fromkeys(CASES, "CASES"), **dict.fromkeys(MATRICES, "MATRIX")}
+        if environment.rstrip("*") in blocks:
+            kind = f"{name.upper()}_{blocks[environment.rstrip('*')]}"
+            return replace(self._one(kind, environment, source, start, at), kind="SPACE")
+        if environment.rstrip("*") not in ROWS:
+            raise UnreadableError(f"the environment {environment} is not read")
+        has_columns = name == "begin" and environment in {"array", "alignedat", "aligned"}
+        return _Read("SPACE", after(_COLUMNS, source.text, at) if has_columns else at)
+
+    def _transparent(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        begin = at
+        at, arguments = arguments_at(source.text, at, 2 if name in vocabulary.SECOND_OF_TWO else 1)
+        inner = arguments[-1]
+        inner_at = source.offset + source.text.rfind(inner, begin, at)
+        whole = source.where(start, at)
+        if name in {"mathbf", "boldsymbol", "bm", "symbf"} and inner.strip() == "1":
+            return _Read("NAME", at, [Token("ONE", "1", *whole)])
+        script = _SCRIPT.match(source.text, at) if name in {"underbrace", "overbrace"} else None
+        if script:
+            at, _ = arguments_at(source.text, script.end(), 1)
+        tokens = list(self._of(_Source(inner, inner_at, source.place, source.depth + 1)))
+        if name in vocabulary.AROUND_EQUATIONS and any(token.kind == "RELATION" for token in tokens):
+            return _Read("NAME", at, tokens)
+        if len(tokens) != 1:
+            tokens = [Token("{", "{", whole[0], whole[0]), *tokens, Token("}", "}", whole[1], whole[1])]
+        else:
+            tokens = [Token(tokens[0].kind, tokens[0].value, *whole)]
+        return _Read("NAME", at, tokens)
+
+    def _in_words(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        """A word is a name; more than one are a comment."""
+        at, (word,) = arguments_at(source.text, at, 1)
+        where = source.where(start, at)
+        plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
+        name = "mathbb" if name == "Bbb" else name
+        if name in {"mathrm", "operatorname", "mathbb", "mathsf"} and "\\" in plain:
+            return _Read("NAME", at, self._of(_Source(plain, 0, where, source.depth + 1)))
+        return _Read("NAME", at, [Token(*_word(name, plain), *where)])
+
+
+_WITH_ARGUMENTS = [
+    (vocabulary.WITH_ARGUMENT, Lexer._left_out),
+    ({"begin", "end"}, Lexer._environment),
+    (vocabulary.IN_WORDS, Lexer._in_words),
+    (vocabulary.TRANSPARENT | vocabulary.SECOND_OF_TWO, Lexer._transparent),
+]
+
+
+def _character(character: str) -> tuple[str, str]:
+    """The kind and the value of a character."""
+    if character in TOKENS:
+        return TOKENS[character]
+    if character in LETTERS:
+        return "NAME", LETTERS[character]
+    if character.isalpha():
+        return "NAME", character
+    if character == "~":
+        return "SPACE", ""
+    raise UnreadableError(f"the character {character!r} is not read in a formula")
+
+
+def _word(command: str, plain: str) -> tuple[str, str]:
+    """The kind and the value of what a command has in words."""
+    if command.startswith("operatorname"):
+        plain = plain.replace(" ", "_")
+    if command == "mathbb" and plain in {"1", "I"}:
+        return "ONE", "I"
+    if command in {"mathrm", "mathsf", "text", "textrm", "textsf"} and plain in _TRANSPOSES:
+        return ("TOP" if plain != "t" else "NAME"), plain
+    plain = re.sub(r"^(?:np|numpy)\.(?=\w+$)", "", plain)
+    if (re.fullmatch(r"[^\W\d_][\w-]*", plain) and command != "textit") or plain == "d":
+        return ("WORD" if command.startswith("text") and plain.lower() in PROSE else "NAME"), plain
+    if re.fullmatch(rf"\d{{1,{_MOST_DIGITS}}}", plain):
+        return "NUMBER", plain
+    if re.fullmatch(r"[+\-*/=]", plain):
+        return TOKENS[plain]
+    return "WORD", plain

@@ -1,0 +1,143 @@
+"""Scripts at names: layer numbers, transposition, powers, indices."""
+
+from dataclasses import replace
+
+from symbackprop.parsing.macros import UnreadableError
+from symbackprop.parsing.slices import has_range, range_of
+from symbackprop.parsing.syntax_tree import (
+    Differential,
+    Entry,
+    Group,
+    Indicator,
+    Mark,
+    Name,
+    Node,
+    Norm,
+    Number,
+    Part,
+    Plus,
+    Power,
+    Primed,
+    Relation,
+    Times,
+    Transposed,
+    number,
+)
+from symbackprop.parsing.vocabulary import words
+
+FUNCTIONS = {  # what needs no brackets around its argument
+    *words("exp log ln tanh sinh cosh sech sin cos max min det tr trace Tr diag softmax Softmax relu ReLU RELU"),
+    *words("sigmoid sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp erf tril vec rowsum mean"),
+}
+
+CALLED = {"sigma", "phi", "psi", "f", "g", "h", "varphi", "Phi"}  # what is rather a function where brackets follow
+
+
+def scripted(base: Node, sign: str, items: list[Node]) -> Node:
+    """A base with what stands above it."""
+    if sign in {r"\odot", r"\circ", "*"} and items:
+        return Power(base=base, exponent=items[0], entrywise=True)
+    if sign == "+" and not items and isinstance(base, Name):
+        return _marked(base, Mark(kind="plain", content=Name(base="plus")))
+    if sign:
+        raise UnreadableError(f"the superscript {sign} is not read")
+    parts = [part for item in items for part in (_parts(item) if _has_marks(base, item) else (item,))]
+    for rank, part in enumerate(parts):
+        base = _with(base, part, last=rank == len(parts) - 1)
+    return base
+
+
+def _parts(item: Node) -> tuple[Node, ...]:
+    """The factors of a script; `dk` is no differential there."""
+    factors = item.factors if isinstance(item, Times) and not item.sign else (item,)
+    parts = [(Name(base="d"), f.body) if isinstance(f, Differential) and f.body is not None else (f,) for f in factors]
+    return tuple(part for inner in parts for part in inner)
+
+
+def _has_marks(base: Node, item: Node) -> bool:
+    """Whether the factors of a superscript mean one thing each, as in (2)T, rather than being an exponent."""
+    marks = [getattr(part, "what", "") or isinstance(part, Transposed | Primed) for part in _parts(item)]
+    is_name = isinstance(base, Name) and base.base != "e"
+    return any(marks) or (
+        is_name and any(isinstance(part, Group) or getattr(part, "base", "") == "T" for part in _parts(item))
+    )
+
+
+def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — one for each kind of script
+    """The base with one part of a script above it."""
+    what = getattr(part, "what", "")
+    if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
+        return Transposed(base=base)
+    if what == "'":
+        return Primed(base=base)
+    if isinstance(part, Primed | Transposed):
+        return type(part)(base=_with(base, part.base, last=last))
+    if isinstance(part, Group) and part.brackets != "{}" and len(part.items) == 1:
+        if isinstance(part.items[0], Plus) and all(isinstance(term, Number) for term in part.items[0].terms):
+            return Power(base=base, exponent=part.items[0])  # w^{(2-1)}
+        return _marked(base, Mark(kind="layer", content=part.items[0]))
+    if isinstance(part, Plus) and part.signs == (-1,) and getattr(part.terms[0], "what", "") == "T":
+        return Transposed(base=Power(base=base, exponent=Plus(signs=(-1,), terms=(number(1),))))
+    has_layer = isinstance(base, Name) and base.base not in {"e", *FUNCTIONS} and _may_be_layer(part)
+    return _marked(base, Mark(kind="plain", content=part)) if has_layer else Power(base=base, exponent=part)
+
+
+def _may_be_layer(part: Node) -> bool:
+    """3, l, l+1, L-1."""
+    if isinstance(part, Plus):
+        return len(part.terms) == 2 and part.signs[0] == 1 and all(_may_be_layer(term) for term in part.terms)
+    if isinstance(part, Name):
+        return not part.above and not part.below
+    return isinstance(part, Number) and part.value.denominator == 1
+
+
+def _marked(base: Node, mark: Mark) -> Node:
+    if isinstance(base, Name):
+        return replace(base, above=(*base.above, mark), source="")
+    if isinstance(base, Group) and len(base.items) == 1 and isinstance(base.items[0], Name):
+        return _marked(base.items[0], mark)
+    if isinstance(base, Primed | Transposed):
+        return replace(base, base=_marked(base.base, mark), source="")
+    raise UnreadableError("a layer number stands on what is no name")
+
+
+def _mark(part: Node) -> Mark:
+    if isinstance(part, Group) and len(part.items) == 1:
+        return Mark(kind="layer", content=part.items[0])
+    return Mark(kind="plain", content=part)
+
+
+def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
+    """The condition below an indicator: 1_{z > 0}, 1_{(z > 0)}."""
+    is_digit = isinstance(base, Number) and base.value == 1
+    first = parts[0] if len(parts) == 1 else None
+    if is_digit and isinstance(first, Group):
+        first = first.items[0]
+    if isinstance(first, Relation) and (is_digit or (isinstance(base, Name) and base.base == "ones")):
+        return first
+    if any(isinstance(part, Relation) for part in parts):
+        raise UnreadableError("a condition stands below what is no indicator")
+    return None
+
+
+def subscripted(base: Node, items: list[Node]) -> Node:  # noqa: PLR0911 — one for each kind of base
+    """A base with what stands below it."""
+    parts = tuple(part for item in items for part in _parts(item))
+    condition = _condition(base, parts)
+    if condition is not None:
+        return Indicator(condition=condition)
+    if any(map(has_range, items)):
+        return Part(base=base, ranges=tuple(range_of(item) for item in items))
+    is_zeros = isinstance(base, Number) and base.value == 0 and any(isinstance(item, Times) for item in items)
+    if is_zeros:
+        return Times(sign="", factors=(base, Name(base="ones", below=tuple(map(_mark, items)))))
+    if isinstance(base, Name):
+        return replace(base, below=(*base.below, *map(_mark, parts)), source="")
+    if isinstance(base, Primed):
+        return replace(base, base=subscripted(base.base, items), source="")
+    if isinstance(base, Norm):
+        is_first = len(parts) == 1 and isinstance(parts[0], Number) and parts[0].value == 1
+        return replace(base, order=1, source="") if is_first else base
+    if isinstance(base, Power) and isinstance(base.base, Norm):
+        return base
+    return Entry(base=base, indices=parts)

@@ -1,0 +1,216 @@
+"""A document as statements: what was read, and what was not."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.documents import Document, Formula
+from symbackprop.parsing.example_numbers import parted
+from symbackprop.parsing.latex_parser import parse
+from symbackprop.parsing.lexer import Lexer, UnreadableError, macros_of
+from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.reassignment import tell_apart
+from symbackprop.parsing.statement_splitter import Statement, statements
+from symbackprop.parsing.step_numbers import steps_in, without_steps
+from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.parsing.updates import Update, read_update
+
+
+@dataclass
+class Written:
+    """One statement of a document: sides that are said to be equal, or the reason why it was not read."""
+
+    source: str
+    start: int
+    end: int
+    kind: str  # display, inline or numpy
+    line: int
+    sides: tuple[Node, ...] = ()
+    signs: tuple[str, ...] = ()
+    continues: bool = False  # the first side is that of the statement before
+    problem: str = ""
+    is_conditional: bool = False  # "if" stands behind it in the text
+    update: Update | None = None
+    worked: tuple[Node, ...] = ()  # sides that are numbers of an example
+    names: frozenset[Name] = field(default_factory=frozenset)
+
+
+_WORDS = (
+    "net",
+    "out",
+    "loss",
+    "cost",
+    "err",
+    "MSE",
+    "CE",
+    "relu",
+    "ReLU",
+    "softmax",
+    "target",
+    "output",
+    "label",
+    "pred",
+    "sigmoid",
+    "tanh",
+    "exp",
+    "log",
+    "new",
+    "old",
+)
+
+
+def read_statements(document: Document, names: Collection[str] = (), parameters: Collection[str] = ()) -> list[Written]:
+    """All statements, in their order; `names` are those of the network."""
+    macros, _ = macros_of(document.text)
+    stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
+    lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
+    found: list[Written] = []
+    anchor: Written | None = None  # the last statement with sides
+    for formula in document.formulas:
+        for written in _of_formula(document, lexer, formula):
+            if written.continues and found:
+                if anchor is not None and anchor.kind == "display":
+                    written.sides = (anchor.sides[0], *written.sides)
+                else:
+                    written.problem, written.sides = "nothing stands before the equals sign", ()
+            written.sides, written.signs, written.worked = parted(written.sides, written.signs)
+            if written.continues and written.worked and anchor is not None:
+                written.worked = (*anchor.worked[-1:], *written.worked)
+            found.append(written)
+            anchor = written if written.sides else anchor
+    letters = steps_in([written.sides[0] for written in found if written.sides])
+    anchor = None
+    for written in found:
+        if letters:
+            written.sides = tuple(without_steps(side, letters) for side in written.sides)
+        _note_update(written, anchor, parameters)
+        anchor = written if written.sides else anchor
+    tell_apart([written for written in found if written.kind == "numpy" and written.sides and not written.update])
+    heads = [written.sides[0] for written in found if written.sides]
+    if any(_is_error(head) for head in heads) and not any(_is_bare_delta(head) for head in heads):
+        for written in found:
+            written.sides = tuple(_with_errors(side) for side in written.sides)
+    primed = {written.sides[0] for written in found if written.sides and written.update is None}
+    primed = {head for head in primed if isinstance(head, tree.Primed) and isinstance(head.base, Name)}
+    for written in found:
+        written.sides = tuple(_with_primes(side, primed) for side in written.sides) if primed else written.sides
+        written.names = names_of(written.sides)
+    return found
+
+
+def _with_primes(node: Node, heads: Collection[Node]) -> Node:
+    """A formula in which what is primed on the left of a statement, as G′ = …, is a name of its own."""
+    if isinstance(node, tree.Primed) and node in heads and isinstance(node.base, Name):
+        return replace(node.base, base=node.base.base + "prime", source=node.source)
+    return tree.mapped(node, lambda part: _with_primes(part, heads))
+
+
+def names_of(sides: Iterable[Node]) -> frozenset[Name]:
+    return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
+
+
+def _note_update(written: Written, before: Written | None, parameters: Collection[str]) -> None:
+    """W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
+    if written.continues and before is not None and before.update is not None:
+        written.update = replace(before.update, changes=written.sides[1:])
+    else:
+        written.update = read_update(written.sides, written.signs, parameters)
+
+
+def _is_bare_delta(node: Node) -> bool:
+    return isinstance(node, Name) and node.base == "delta" and not node.above and not node.below
+
+
+def _is_error(node: Node) -> bool:
+    """δh = …, in which δ is no factor."""
+    return (
+        isinstance(node, tree.Times)
+        and not node.sign
+        and len(node.factors) == 2
+        and _is_bare_delta(node.factors[0])
+        and isinstance(node.factors[1], Name)
+    )
+
+
+def _with_errors(node: Any) -> Any:
+    """A formula with δh read as dh."""
+    if isinstance(node, tuple):
+        return tuple(_with_errors(part) for part in node)
+    if not isinstance(node, Node):
+        return node
+    if not isinstance(node, tree.Times) or node.sign:
+        return replace(node, **{f.name: _with_errors(getattr(node, f.name)) for f in fields(node)})
+    factors: list[Node] = []
+    for factor in node.factors:
+        if factors and _is_bare_delta(factors[-1]) and isinstance(factor, Name):
+            factors[-1] = tree.Differential(body=factor, source=rf"\delta {factor.source}")
+        else:
+            factors.append(_with_errors(factor))
+    return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors))
+
+
+def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[Written]:
+    source = document.text[formula.start : formula.end]
+    line = document.line_at(formula.start + len(source) - len(source.lstrip()))
+    if formula.kind == "numpy":
+        written = Written(source.strip(), formula.start, formula.end, "numpy", line)
+        try:
+            written.sides = parse_numpy(source)
+            written.signs = ("=",) * (len(written.sides) - 1)
+        except UnreadableError as error:
+            written.problem = str(error)
+        yield written
+        return
+    try:
+        rows = list(statements(lexer.tokens(formula.start, formula.end)))
+    except UnreadableError as error:
+        if formula.kind == "display" or "=" in source:
+            yield Written(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
+        return
+    for row in rows:
+        if not any(token.kind == "RELATION" for token in row.tokens) and (
+            formula.kind == "inline" or _is_named_in_text(document.text, formula)
+        ):
+            continue
+        written = _of_row(document, row, formula.kind)
+        written.is_conditional = formula.kind == "inline" and bool(_CONDITION.match(document.text, formula.end))
+        yield written
+
+
+_CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
+
+
+def _is_named_in_text(text: str, formula: Formula) -> bool:
+    """Whether words stand before it in its line: then what states nothing is spoken of there."""
+    before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
+    return any(character.isalpha() for character in before)
+
+
+def _of_row(document: Document, row: Statement, kind: str) -> Written:
+    source = document.text[row.start : row.end]
+    written = Written(source, row.start, row.end, kind, document.line_at(row.start))
+    try:
+        written.continues, written.sides, written.signs = parse(row.tokens, document.text)
+    except UnreadableError as error:
+        written.problem = str(error)
+        return written
+    for part in (part for side in written.sides for part in walk(side)):
+        if type(part).__name__ == "Sign":
+            written.problem, written.sides = f"{part.source or 'a sign'} is not read here", ()
+            return written
+    return written
+
+
+def equalities(written: Written) -> tuple[Node, ...]:
+    """The sides joined by equals signs; none where another relation is said, or a step of gradient descent."""
+    if written.update is not None:
+        return ()
+    if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:
+        return written.sides
+    return ()
+
+
+def is_about_slopes(node: Node) -> bool:
+    return any(isinstance(part, tree.Partial | tree.Differential) for part in walk(node))

@@ -1,0 +1,47 @@
+"""W(k+1) = W(k) + ΔW(k), which numbers the steps of gradient descent, read as W^{(k+1)} = W + ΔW."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from symbackprop.parsing.syntax_tree import Group, Mark, Name, Node, Plus, Times, mapped, number
+
+_STEPS = {"k", "t", "n", "s", "tau", "i"}
+
+
+def steps_in(heads: Sequence[Node]) -> set[str]:
+    """The letters k of which W(k+1) stands on the left of a statement."""
+    return {letter for head in heads if (letter := _step_after(head))}
+
+
+def without_steps(node: Node, letters: set[str]) -> Node:
+    """A formula without the (k), and with the (k+1) as a mark."""
+    node = mapped(node, lambda part: without_steps(part, letters))
+    if not isinstance(node, Times) or node.sign:
+        return node
+    factors: list[Node] = []
+    for factor in node.factors:
+        name = factors[-1] if factors else None
+        if isinstance(name, Name) and _letter(factor, True) in letters and isinstance(factor, Group):
+            mark = Mark(kind="layer", content=factor.items[0])
+            factors[-1] = Name(base=name.base, above=(*name.above, mark), below=name.below)
+        elif not isinstance(name, Name) or _letter(factor, False) not in letters:
+            factors.append(factor)
+    if len(factors) == len(node.factors):
+        return node
+    return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors), source="")
+
+
+def _step_after(head: Node) -> str:
+    """The k of a W(k+1) on the left."""
+    group = head.factors[-1] if isinstance(head, Times) and not head.sign else None
+    return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Plus))
+
+
+def _letter(group: Any, is_next: bool) -> str:
+    """The letter of (k), or of (k+1)."""
+    item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
+    if is_next:
+        is_one_more = isinstance(item, Plus) and item.signs == (1, 1) and item.terms[1] == number(1)
+        item = item.terms[0] if isinstance(item, Plus) and is_one_more else None
+    return item.base if isinstance(item, Name) and item in {Name(base=letter) for letter in _STEPS} else ""

@@ -1,0 +1,69 @@
+"""What pairs of tokens mean that each alone does not: `||`, `.*`, a Σ that is a sum."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from symbackprop.parsing.tokens import Token
+
+_OPEN = {"LPAR", "LBRACKET", "LBRACE"}
+_CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
+_ENDS_OF_CELLS = {"&", "NEWLINE", "END_CASES"}
+_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # what can stand behind a Σ
+
+
+def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
+    """Tokens as they are meant; `has_sigma` says that Σ is a name, so that it is no sum."""
+    merged = list(_merged(list(tokens)))
+    if not has_sigma:
+        merged = list(_with_sums(merged))
+    return _closed(_without_last_commas(_with_commas(merged)))
+
+
+def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
+    """`||` is a bar of a norm, `.*` a product entry by entry, and `+ -` a minus."""
+    rest = list(reversed(tokens))
+    while rest:
+        token = rest.pop()
+        follower = rest[-1] if rest and rest[-1].start == token.end else None
+        if follower is not None and token.kind == follower.kind == "BAR":
+            token = replace(token, kind="NORM", end=rest.pop().end)
+        elif follower is not None and token.value == "." and follower.value in {"*", "/"}:
+            rest.pop()
+            sign = r"\odot" if follower.value == "*" else "/"
+            token = Token("OPERATOR", sign, token.start, follower.end)
+        elif token.kind == "SIGN" and rest and rest[-1].kind == "SIGN" and {token.value, rest[-1].value} <= {"+", "-"}:
+            other = rest.pop()  # a + -b
+            token = Token("SIGN", "+" if token.value == other.value else "-", token.start, other.end)
+        yield token
+
+
+def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
+        is_sum = (token.kind, token.value) == ("NAME", "Sigma") and follower.kind in _SUMMED
+        yield replace(token, kind="SUM", value=r"\sum") if is_sum else token
+
+
+def _with_commas(tokens: Sequence[Token]) -> list[Token]:
+    """J(W; x, y): a semicolon in brackets is a comma."""
+    depth, found = 0, []
+    for token in tokens:
+        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+        found.append(replace(token, kind=",", value=",") if token.kind == ";" and depth > 0 else token)
+    return found
+
+
+def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
+    """A comma behind the value of a case separates nothing."""
+    depth, found = 0, []
+    for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
+        depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")
+        if not (depth and token.kind == "," and follower.kind in _ENDS_OF_CELLS):
+            found.append(token)
+    return found
+
+
+def _closed(tokens: list[Token]) -> list[Token]:
+    """Without a bracket too much at the end."""
+    depths = sum((token.kind in _OPEN) - (token.kind in _CLOSE) for token in tokens)
+    return tokens[:-1] if depths == -1 and tokens[-1].kind == "RPAR" else tokens

@@ -1,0 +1,87 @@
+"""Steps of gradient descent in a document: W ← W - η ∂J/∂W goes downhill, W + η ∂J/∂W does not."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.syntax_tree import Mark, Name, Node, Plus, walk
+from symbackprop.printing.naming import key_of
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is added to a parameter; more than one formula is a chain of equal ones."""
+
+    name: Name
+    changes: tuple[Node, ...]
+    left: Node
+    own: Node | None = None  # the parameter itself, to which the change is added
+
+
+_ARROW = "<-"
+_TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", "current", "neu", "alt"}
+
+
+def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
+    """The update that a statement is, if it is one; `parameters` are names of the network."""
+    if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
+        return None
+    stepped = _difference(sides[0])
+    if stepped is not None:
+        return Update(stepped, tuple(sides[1:]), sides[0])
+    left, right = sides[0], sides[1]
+    if isinstance(left, tree.Primed) and isinstance(left.base, Name):  # w′ = w - …
+        left = replace(left.base, above=(*left.base.above, Mark(kind="plain", content=Name(base="new"))))
+    if not isinstance(left, Name) or (len(sides) != 2 and signs[0] != _ARROW):
+        return None
+    own, change = _parted(right, left)
+    more = [_parted(side, left)[1] for side in sides[2:]]
+    is_parameter = left.base in {key_of(name)[0] for name in parameters} | {"W", "w", "theta", "Theta", "b", "V", "U"}
+    if change == Plus(signs=(1,), terms=(tree.Times(sign="", factors=(Name(base="Delta"), own or left)),)):
+        return Update(_untimed(left), (), left, own)
+    is_said = _ARROW in signs or (is_parameter and left in walk(right))
+    is_timed = is_parameter and _untimed(left) != left
+    if change is None or not (is_said or is_timed):
+        return None
+    changes = (change, *(other for other in more if other is not None))
+    return Update(_untimed(left), changes, left, own) if len(changes) == len(sides) - 1 else None
+
+
+def _difference(left: Node) -> Name | None:
+    """The w of Δw."""
+    if isinstance(left, tree.Times) and not left.sign and len(left.factors) == 2:
+        head, name = left.factors
+        if isinstance(head, Name) and head == Name(base="Delta") and isinstance(name, Name):
+            return name
+    return None
+
+
+def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
+    """The parameter itself as a term, and the other terms; None where it is no term."""
+    if not isinstance(right, Plus):
+        return None, None
+    own = _untimed(left)
+    for rank, (sign, term) in enumerate(zip(right.signs, right.terms, strict=True)):
+        if sign == 1 and isinstance(term, Name) and _untimed(term) == own:
+            rest = [k for k in range(len(right.terms)) if k != rank]
+            signs = tuple(right.signs[k] for k in rest)
+            return term, Plus(signs=signs, terms=tuple(right.terms[k] for k in rest))
+    return None, None
+
+
+def _untimed(name: Name) -> Name:
+    """Without the marks that tell a step from the next one."""
+    if name.base.endswith(("new", "old")):
+        return replace(name, base=name.base[:-3].rstrip("_"), source="")
+    above, below = (tuple(mark for mark in marks if not _is_time(mark)) for marks in (name.above, name.below))
+    return name if (above, below) == (name.above, name.below) else replace(name, above=above, below=below, source="")
+
+
+def _is_time(mark: Mark) -> bool:
+    content = mark.content
+    if isinstance(content, Plus):
+        terms = (Mark(kind=mark.kind, content=term) for term in content.terms)
+        return all(isinstance(term.content, tree.Number) or _is_time(term) for term in terms)
+    return isinstance(content, Name) and content.base in _TIMES - {"i", "k", "n"} | (
+        {"k", "n"} if mark.kind == "layer" else set()
+    )

@@ -1,0 +1,206 @@
+"""A person's gradient beside the derived one: exact, in the order of the code, with the first quantity that differs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr
+
+from symbackprop.backprop.engine import backpropagate
+from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.matrices import postorder
+from symbackprop.expressions.operations import Elementwise, Largest
+from symbackprop.mistakes.backward import AtAPoint
+from symbackprop.network.network import Network
+from symbackprop.printing.text import text
+from symbackprop.prove.calculus import Calculus
+from symbackprop.prove.index_form import NoIndexForm
+from symbackprop.prove.use_counts import Recount
+from symbackprop.tracing.arrays.trace import Trace
+
+_AGREE = 40  # digits
+_NEARLY = 11  # digits, where the code has numbers that are rounded
+_NEAR = 1e-20
+_MOST_PROVED = 40  # quantities of the code
+
+
+@dataclass(frozen=True)
+class FirstDifference:
+    """The first quantity of the code that is not what the derivation has, and what it is to be."""
+
+    name: str
+    formula: str
+    right: str
+    what: str = ""  # ∂J/∂z2
+
+    def __str__(self) -> str:
+        about = f", which is to be {self.what}" if self.what and self.what != self.name else ""
+        return f"{self.name} = {self.formula}{about}; right is {self.right}"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Whether each gradient equals the derived one, in digits; and whether that is proved for all sizes."""
+
+    right: Mapping[str, bool]
+    opposite: Mapping[str, bool]
+    where: str
+    proved: bool = False
+    at_a_kink: bool = False
+    near: bool = False  # equal but for the rounding of numbers in the code
+
+    @property
+    def all_right(self) -> bool:
+        return all(self.right.values())
+
+
+def compared(trace: Trace, at: AtAPoint) -> Exact:
+    """The gradients of the code against the derived ones, at a point in digits."""
+    network = trace.network
+    values = values_of(trace, at)
+    gradients = at.gradients(at.right)
+    claimed = read_gradients(trace, at)
+    right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
+    opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
+    at_a_kink = _is_at_a_kink(values)
+    sizes = ", ".join(f"{d}={at.evaluation.size(d)}" for d in network.dimensions)
+    where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
+    proved = trace.general and all(right.values()) and _is_proved(trace)
+    near = all(same(claimed[name], gradients[name], _NEARLY) for name in claimed)
+    return Exact(right, opposite, where, proved, at_a_kink, near)
+
+
+def has_kinks(trace: Trace) -> bool:
+    """Whether a function with a kink, such as relu, stands in the network or in the gradient."""
+    expressions = [e.expression for e in (*trace.network.equations, trace.network.cost)]
+    expressions += [q.expression for q in trace.quantities] + list((trace.gradients or {}).values())
+    nodes = (node for expression in expressions for node in postorder(expression))
+    return any(_kinks(node) or isinstance(node, Largest) for node in nodes)
+
+
+def _kinks(node: Any) -> Any:
+    return node.function.row.kinks if isinstance(node, Elementwise | Applied) else ()
+
+
+def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
+    """Whether a function stands where it has no derivative, as relu does at an entry that is 0 by construction."""
+    return any(
+        abs(entry - int(kink)) < _NEAR
+        for node in values
+        for kink in _kinks(node)
+        for entry in np.ravel(values[node.args[1]])
+    )
+
+
+def read_gradients(trace: Trace, at: AtAPoint) -> dict[str, Any]:
+    """The gradients as they were read, in numbers."""
+    values = values_of(trace, at)
+    with np.errstate(all="ignore"):
+        return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
+
+
+def values_of(trace: Trace, at: AtAPoint) -> dict[Any, Any]:
+    """The values of the network's quantities, and of the code's own."""
+    values = dict(at.values)
+    for quantity in trace.quantities:
+        with np.errstate(all="ignore"):
+            values[quantity.symbol] = at.evaluation.value(quantity.expression, values, at.how)
+    return values
+
+
+def same(one: Any, other: Any, digits: int) -> bool:
+    one, other = np.asarray(one), np.asarray(other)
+    if one.shape != other.shape:
+        return False
+    scale = max((abs(x) for x in (*one.ravel(), *other.ravel())), default=0)
+    return all(abs(x - y) <= scale * 10.0**-digits for x, y in zip(one.ravel(), other.ravel(), strict=True))
+
+
+def _is_proved(trace: Trace) -> bool:
+    """Whether index calculus shows the gradients equal for all sizes."""
+    if len(trace.quantities) > _MOST_PROVED:
+        return False
+    tape = backpropagate(trace.network, list(trace.gradients or {}))
+    known: dict[Any, Any] = {adjoint.symbol: adjoint.expression for adjoint in tape.adjoints}
+    known |= {quantity.symbol: quantity.expression for quantity in trace.quantities}
+    recount = Recount(trace.network)
+    try:
+        return all(
+            Calculus(recount, parameter, known).same(
+                (trace.gradients or {})[str(parameter.name)], tape.gradients[str(parameter.name)]
+            )
+            for parameter in tape.wrt
+        )
+    except (NoIndexForm, ValueError):
+        return False
+
+
+def first_difference(trace: Trace, at: AtAPoint, mistaken: Mapping[Any, Any] | None) -> FirstDifference | None:
+    """The first quantity of the gradient's code that has the value which the mistake gives it, not the right one.
+
+    Args:
+        trace: of the code.
+        at: the backward pass at a point.
+        mistaken: ∂J/∂v of every v by the mistake that explains the gradients.
+    """
+    values = values_of(trace, at)
+    changed = {
+        node: error for node, error in (mistaken or {}).items() if node in at.right and not _like(error, at.right[node])
+    }
+    for quantity in trace.quantities:
+        value = values[quantity.symbol]
+        if any(_like(value, right) for right in at.right.values()):
+            continue
+        node = next((n for n, error in changed.items() if _like(value, error)), None)
+        if node is not None:
+            return FirstDifference(
+                quantity.name, text(quantity.expression), _right(trace.network, at, node), _partial(trace.network, node)
+            )
+    return _gradient_that_differs(trace, at, values)
+
+
+def _gradient_that_differs(trace: Trace, at: AtAPoint, values: dict[Any, Any]) -> FirstDifference | None:
+    """The first gradient, from the cost back, that is wrong."""
+    own = {quantity.symbol: quantity for quantity in trace.quantities}
+    for parameter in [node for node in at.right if node in at.backward.wrt]:
+        gradient = (trace.gradients or {}).get(str(parameter.name))
+        if gradient is None:
+            continue
+        with np.errstate(all="ignore"):
+            value = at.evaluation.value(gradient, dict(values), at.how)
+        if np.shape(value) == np.shape(at.right[parameter]) and _like(value, at.right[parameter]):
+            continue
+        quantity = own.get(gradient)
+        name = quantity.name if quantity else f"the gradient by {parameter.name}"
+        formula = text(quantity.expression if quantity else gradient)
+        return FirstDifference(name, formula, _right(trace.network, at, parameter), _partial(trace.network, parameter))
+    return None
+
+
+def _partial(network: Network, node: Any) -> str:
+    return f"∂{network.cost.name}/∂{text(node)}"
+
+
+def _right(network: Network, at: AtAPoint, node: Any) -> str:
+    """The derived formula of ∂J/∂node, in the names of the derivation, each with what it stands for."""
+    tape = backpropagate(network, [str(p.name) for p in at.backward.wrt])
+    adjoints = {adjoint.of: adjoint for adjoint in tape.adjoints}
+    found: Expr | None = (
+        adjoints[node].expression if node in adjoints else tape.gradients.get(str(getattr(node, "name", "")))
+    )
+    if found is None:
+        return f"the derived {_partial(network, node)}"
+    used = [adjoint for adjoint in tape.adjoints if adjoint.symbol in found.free_symbols]
+    where = ", ".join(f"{text(adjoint.symbol)} = {_partial(network, adjoint.of)}" for adjoint in used)
+    return text(found) + (f" with {where}" if where else "")
+
+
+def _like(one: Any, other: Any) -> bool:
+    """Equal, up to rounding; also up to the sign, and turned."""
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    return any(
+        form.shape == other.shape
+        and bool(np.allclose(form, other, rtol=1e-7, atol=1e-12 * np.max(np.abs(other), initial=0)))
+        for form in (one, one.T)
+    )

@@ -1,0 +1,98 @@
+"""What proofreading code says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from symbackprop.gradcheck.report import GradientCheck
+from symbackprop.network.network import Network
+from symbackprop.printing.text import text
+from symbackprop.proofread.code.compare import FirstDifference
+from symbackprop.tracing.arrays.trace import Named
+from symbackprop.verdicts import Judged, Verdict
+
+
+class Level(StrEnum):
+    """How code was read: as formulas of matrices, as formulas of their entries at small sizes, or by numbers alone."""
+
+    FORMULA = "formula"
+    ENTRIES = "entries"
+    NUMBERS = "numbers"
+
+
+_LEVELS = {
+    Level.FORMULA: "the code was read as formulas, which hold for all sizes",
+    Level.ENTRIES: "the code was read entry by entry at small sizes",
+    Level.NUMBERS: "the code could not be read; its numbers were checked",
+}
+
+
+@dataclass(frozen=True)
+class CodeCheck(Judged):
+    """The result of `check_code`. `print` it for the report; `verdict` says right, wrong, convention or undecided.
+
+    "convention" is right but for the sign of all gradients, as of code that then adds them to the weights.
+    """
+
+    verdict: Verdict
+    level: Level
+    mistake: str = ""
+    first_difference: FirstDifference | None = None
+    network: Network | None = None  # that the cost computes, where it could be read
+    quantities: tuple[Named, ...] = ()  # of the gradient's code
+    gradients: Mapping[str, Any] | None = None  # as formulas in these
+    check: GradientCheck | None = None  # in numbers
+    proof: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counterexample(self) -> str:
+        """An entry that is wrong, with both numbers."""
+        worst = self.check.worst if self.check is not None and self.verdict == Verdict.WRONG else None
+        if worst is None or worst.verdict != Verdict.WRONG or not worst.looked_at:
+            return ""
+        entry = f"∂/∂{worst.name}{list(worst.index) or ''}"
+        return f"at a random point, {entry} is {worst.numeric:.6g}; the code says {worst.ours:.6g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        first = self.first_difference
+        return {
+            "verdict": str(self.verdict),
+            "level": str(self.level),
+            "mistake": self.mistake,
+            "first_difference": None if first is None else vars(first).copy(),
+            "counterexample": self.counterexample,
+            "proof": self.proof,
+            "network": None if self.network is None else self.network.to_text(),
+            "gradient": {q.name: text(q.expression) for q in self.quantities},
+            "check": None if self.check is None else self.check.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"gradient code: {self.verdict}"]
+        if self.mistake:
+            lines.append(f"the likely mistake: {self.mistake}")
+        if self.first_difference is not None:
+            lines += _difference(self.first_difference)
+        lines += [line for line in (self.counterexample, self.proof, _LEVELS[self.level], *self.notes) if line]
+        if self.network is not None:
+            lines += ["", "The network that the cost computes:"]
+            lines += [f"  {line}" for line in self.network.to_text().splitlines()]
+        if self.quantities:
+            lines += ["", "The gradient's code:"]
+            lines += [f"  {q.name} = {text(q.expression)}" for q in self.quantities]
+        if self.check is not None:
+            lines += ["", str(self.check)]
+        return "\n".join(lines)
+
+
+def _difference(first: FirstDifference) -> list[str]:
+    about = f" (it is to be {first.what})" if first.what else ""
+    return [
+        f"the first quantity that differs: {first.name}{about}",
+        f"  the code has  {first.formula}",
+        f"  derived is    {first.right}",
+    ]

@@ -1,0 +1,117 @@
+"""What the mistake in a wrong line is, and the line as it should be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, permutations
+from typing import Any
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
+from symbackprop.parsing.unparse import written
+from symbackprop.proofread.derivation.edit import Material
+from symbackprop.proofread.derivation.edits import edits
+from symbackprop.proofread.derivation.session import Session
+from symbackprop.proofread.interpreter.compare import equal_notes
+from symbackprop.proofread.interpreter.functions import activations_of
+from symbackprop.proofread.interpreter.values import UnfitError, Value
+
+MOST_EDITS = 6000
+_MOST_NAMES = 40
+_MOST_PAIRED = 12
+
+
+@dataclass(frozen=True)
+class Mistake:
+    words: str
+    correction: str
+
+
+def find_mistake(session: Session, rank: int, left: Node, right: Node, most: int = MOST_EDITS) -> Mistake | None:
+    """The first single change of the right side that makes it equal to the left side."""
+    statement = session.document[rank]
+    material = _material(session, statement, left)
+    targets = session.targets(rank, left, right)
+    for edit in islice(edits(right, material), most):
+        if not _may_repair(targets, edit.formula):
+            continue
+        if session.against(rank, left, edit.formula).holds is True:
+            style = material.style
+            return Mistake(edit.words, f"{written(left, style)} = {written(edit.formula, style)}")
+    return None
+
+
+def _may_repair(targets: Sequence[tuple[Any, list[Value]]], formula: Node) -> bool:
+    """Whether a formula has the value of the left side at one point, in one extent."""
+    for meaning, wanted in targets:
+        try:
+            found = meaning.values(formula)
+        except (UnfitError, UnreadableError):
+            continue
+        if any(equal_notes(one, other) is not None for one in wanted for other in found):
+            return True
+    return False
+
+
+def _material(session: Session, statement: Written, left: Node) -> Material:
+    """Names, slopes and terms of the document."""
+    sides = [
+        side for w in session.document for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
+    ]
+    parts = [part for side in sides for part in walk(side)]
+    # those of the statement itself first
+    own = [part for side in statement.sides for part in walk(side)]
+    parts = [*own, *parts]
+    names = _unique(part for part in parts if isinstance(part, Name) and part.base not in _NO_QUANTITIES)
+    differentials = _unique(part for part in parts if isinstance(part, tree.Differential))
+    calls = _unique(part for part in parts if _is_slope(part))
+    lexicon = session.lexicon
+    count = [
+        n for n in names if isinstance(n, Name) and lexicon.symbol((n.base, "", "")) in session.worlds.sizes_of_examples
+    ]
+    network = session.worlds.network
+    return Material(
+        names=(*names[:_MOST_NAMES], *differentials),
+        calls=calls,
+        terms=_terms(parts, left, names),
+        counts=tuple(count) or (Name(base="N"),),
+        functions=tuple(activations_of(network)),
+        axis=session.example_axis,
+        style="numpy" if statement.kind == "numpy" else "latex",
+    )
+
+
+_NO_QUANTITIES = {"log", "exp", "tanh", "ln", "e", "max", "softmax", "tr", "diag", "sum", "T", "sqrt", "sin", "cos"}
+
+
+def _is_slope(part: Node) -> bool:
+    return isinstance(part, tree.Call) and (isinstance(part.function, tree.Primed) or len(part.arguments) == 1)
+
+
+def _terms(parts: Sequence[Node], left: Node, names: Sequence[Node]) -> tuple[Node, ...]:
+    """Terms of other sums, those of another parameter as of this one, and products of two quantities."""
+    found: list[Node] = []
+    for part in parts:
+        if isinstance(part, tree.Plus) and len(part.terms) > 1:
+            found += [term for term in part.terms if isinstance(term, tree.Times | Name | tree.Over)]
+    by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else None
+    if isinstance(by, Name):
+        found += [_about(term, by) for term in found]
+    found += [part for part in parts if isinstance(part, tree.Times)]
+    few = [name for name in names if isinstance(name, Name)][:_MOST_PAIRED]
+    for one, other in permutations(few, 2):
+        found.append(tree.Times(sign="", factors=(tree.Transposed(base=one), other)))
+        found.append(tree.Times(sign="", factors=(one, tree.Transposed(base=other))))
+    return _unique(found)
+
+
+def _about(term: Node, by: Name) -> Node:
+    """λ W^{(2)} as λ W^{(1)}."""
+    if isinstance(term, Name):
+        return by if term.base == by.base else term
+    return mapped(term, lambda part: _about(part, by))
+
+
+def _unique(parts: Any) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(parts))

@@ -1,0 +1,92 @@
+"""Whether a step of gradient descent, as a document writes it, goes downhill."""
+
+import math
+from typing import Any
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.syntax_tree import Name, Node, Plus, walk
+from symbackprop.parsing.unparse import written
+from symbackprop.parsing.updates import Update
+from symbackprop.proofread.derivation.adjoints import POINTS
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.compare import Judgment
+from symbackprop.proofread.interpreter.conventions import UnknownNameError
+from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
+from symbackprop.proofread.interpreter.values import UnfitError, scalar
+
+_RATE = 0.3
+_RATES = {"eta", "alpha", "epsilon", "gamma", "mu", "rho", "lr"}
+_UPHILL = "the step goes uphill: what is added must have the other sign (sign)"
+
+
+def judge_update(session: Any, update: Update) -> Judgment:
+    """Whether each change goes downhill: whether it is a negative multiple of the gradient.
+
+    W ← W + ΔW says only what ΔW means.
+    """
+    if not update.changes:
+        return Judgment(True, session.way.extent, is_definition=True)
+    judged = [_judged(session, update.name, change) for change in update.changes]
+    order = {False: 0, None: 1, True: 2}
+    return min(judged, key=lambda judgment: order[judgment.holds])
+
+
+def _judged(session: Any, name: Name, change: Node) -> Judgment:
+    cost = session.lexicon.known_name(session.worlds.network.cost.symbol)[0]
+    gradient = tree.Partial(of=Name(base=cost), by=name)
+    letters = {mark.content.base for mark in (*name.above, *name.below) if isinstance(mark.content, Name)}
+    choices = [{}, *({letter: k} for letter in sorted(letters) for k in session.lexicon.layers)]
+    found = [
+        judgment
+        for extent in dict.fromkeys((session.way.extent, UNITS, ONE_EXAMPLE))
+        for choice in choices
+        if (judgment := _at_points(session, extent, choice, change, gradient)) is not None
+    ]
+    decided = [judgment for judgment in found if judgment.holds is not None]
+    known = decided or found
+    reason = f"nothing says what ∂{cost}/∂{name.source or name.base} is here, or what is added"
+    return known[0] if known else Judgment(None, reason=reason)
+
+
+def _at_points(session: Any, extent: str, letters: Any, change: Node, gradient: Node) -> Judgment | None:
+    """Whether the change is the same multiple of the gradient at each point."""
+    ratios = [_ratio(session.meaning(extent, point, letters), change, gradient) for point in range(POINTS)]
+    if any(math.isnan(ratio) for ratio in ratios):
+        return None
+    if ratios[0] == 0 or not math.isclose(ratios[0], ratios[1], rel_tol=1e-6):
+        return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
+    return Judgment(ratios[0] < 0, extent, reason="" if ratios[0] < 0 else _UPHILL)
+
+
+def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
+    """The change over the gradient, with any positive rates; 0 if it is no multiple, NaN if that is not known."""
+    if meaning is None:
+        return math.nan
+    lexicon = meaning.lexicon
+    names = {(part.base, "", "") for part in walk(change) if isinstance(part, Name) and part.base in _RATES}
+    rates = {key: scalar(_RATE) for key in names if key not in lexicon.known and key not in lexicon.definitions}
+    for _ in range(4):
+        try:
+            wanted = meaning.values(gradient)
+            found = (meaning.beside(dummies=rates) if rates else meaning).values(change)
+        except UnknownNameError as error:
+            if error.name.above or error.name.below or error.name in walk(gradient):
+                return math.nan
+            rates[error.name.base, "", ""] = scalar(_RATE)
+            continue
+        except (UnfitError, UnreadableError):
+            return math.nan
+        ratios = [values.ratio(one, other) for one in found for other in wanted]
+        return next((ratio for ratio in ratios if ratio is not None), 0.0)
+    return math.nan
+
+
+def corrected(update: Update, style: str) -> str:
+    """The update with the other sign."""
+    change = update.changes[-1]
+    signs, terms = (change.signs, change.terms) if isinstance(change, Plus) else ((1,), (change,))
+    turned = Plus(signs=tuple(-sign for sign in signs), terms=terms)
+    whole = turned if update.own is None else Plus(signs=(1, *turned.signs), terms=(update.own, *turned.terms))
+    sign = "=" if style == "numpy" or update.own is None else r"\leftarrow"
+    return f"{written(update.left, style)} {sign} {written(whole, style)}"

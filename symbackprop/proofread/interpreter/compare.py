@@ -1,0 +1,122 @@
+"""Whether two sides have the same value, and how they differ if they do not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.values import Value, shape_text
+
+
+@dataclass
+class Judgment:
+    """What was found out about one side of a statement, against its first side."""
+
+    holds: bool | None  # None: not understood
+    reading: str = ""
+    notes: frozenset[str] = frozenset()
+    reason: str = ""
+    ratio: float | None = None  # of the side to what it should be
+    is_transposed: bool = False
+    is_definition: bool = False
+    is_unknown_name: bool = False
+    letters: Mapping[str, int] = field(default_factory=dict)
+    counterexample: str = ""
+    lone_index: str = ""  # stands on one side only
+
+
+def equal_notes(one: Value, other: Value) -> frozenset[str] | None:
+    """Whether two sides are equal, and under which further reading; None if they are not."""
+    if values.same(one, other) or values.same_for_each(one, other):
+        return frozenset()
+    if one.is_slope != other.is_slope:
+        slope, plain = (one, other) if one.is_slope else (other, one)
+        return _slope_like(slope, plain)
+    return None
+
+
+def _slope_like(slope: Value, plain: Value) -> frozenset[str] | None:
+    """∂a/∂z as a matrix, or, of what is computed entry by entry, as the slopes of the entries."""
+    if slope.indices or plain.indices:
+        return None
+    a, b = slope.shape[:2], slope.shape[2:]
+    flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
+    if a == b == plain.shape:
+        diagonal = np.diag(flat).reshape(a)
+        if values.close(np.diag(np.diag(flat)), flat) and values.close(diagonal, plain.array):
+            return frozenset({"entry by entry"})
+    if 1 in a and 1 in b:
+        if values.close(flat, plain.array):
+            return frozenset({"numerator layout"})
+        if values.close(flat.T, plain.array):
+            return frozenset({"denominator layout"})
+    return None
+
+
+def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> Judgment:
+    """What is wrong about a side, in numbers."""
+    one, others = _comparable(one, others)
+    other = others[0]
+    judgment = Judgment(False, letters=dict(letters))
+    for candidate in others:
+        ratio = values.ratio(candidate, one)
+        if ratio is not None:
+            judgment.ratio = ratio
+            break
+        plain = not (one.is_slope or candidate.is_slope or one.indices or candidate.indices or one.is_number)
+        if plain and values.close(np.swapaxes(candidate.array, -1, -2), one.array):
+            judgment.is_transposed = True
+            break
+    if one.is_slope != other.is_slope and _has_layout(one, other):
+        return judgment
+    lengths = {k: one.array.shape[one.indices.index(k)] for k in one.indices}
+    if any(lengths.get(k) not in {None, other.array.shape[other.indices.index(k)]} for k in other.indices):
+        judgment.reason = "shapes do not fit: an index runs over axes of different lengths on the two sides"
+        return judgment
+    if one.shape != other.shape or set(one.indices) != set(other.indices):
+        free = sorted(set(one.indices) ^ set(other.indices))
+        judgment.lone_index = free[0] if free else ""
+        judgment.reason = (
+            f"the index {free[0]} stands on one side only"
+            if free
+            else f"shapes do not fit: the left side is {shape_text(one)}, the right side {shape_text(other)}"
+        )
+        return judgment
+    a, b = np.ravel(one.with_indices(one.indices)), np.ravel(other.with_indices(one.indices))
+    worst = int(np.argmax(np.abs(a - b)))
+    judgment.counterexample = (
+        f"at a random point, an entry of the left side is {a[worst]:.6g} and of the right side {b[worst]:.6g}"
+    )
+    return judgment
+
+
+def _comparable(one: Value, others: list[Value]) -> tuple[Value, list[Value]]:
+    """∂a/∂z of what is computed entry by entry as its slopes; what is equal for each k without that index."""
+    other = others[0]
+    if one.is_slope and not other.is_slope and (slopes := _entry_by_entry(one)) is not None:
+        one = slopes
+    extra = [k for k in one.indices if k not in other.indices]
+    if extra and not set(other.indices) - set(one.indices) and one.shape == other.shape:
+        kept = tuple(k for k in one.indices if k in other.indices)
+        array = one.with_indices((*extra, *kept))
+        first = array[(0,) * len(extra)]
+        if values.close(array, np.broadcast_to(first, array.shape)):
+            one = Value(first, kept, one.is_slope, one.notes)
+    return one, others
+
+
+def _entry_by_entry(slope: Value) -> Value | None:
+    a, b = slope.shape[:2], slope.shape[2:]
+    if slope.indices or a != b:
+        return None
+    flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
+    is_diagonal = values.close(np.diag(np.diag(flat)), flat)
+    return Value(np.diag(flat).reshape(a), (), False, slope.notes) if is_diagonal else None
+
+
+def _has_layout(one: Value, other: Value) -> bool:
+    """Whether ∂a/∂b of vectors is compared with a matrix of its shape."""
+    slope, plain = (one, other) if one.is_slope else (other, one)
+    a, b = slope.shape[:2], slope.shape[2:]
+    return 1 in a and 1 in b and set(plain.shape) == {max(a), max(b)} and max(a) > 1 and max(b) > 1

@@ -1,0 +1,183 @@
+"""Functions in written formulas that have a name of their own: traces, sums, softmax, NumPy's products."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.syntax_tree import Call, Power
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.products import readings
+from symbackprop.proofread.interpreter.values import UnfitError, Value
+
+
+def softmax(argument: Value, axis: int) -> Value:
+    if argument.is_slope:
+        raise UnfitError("a softmax of ∂A/∂B")
+    rows, columns = argument.shape
+    if 1 in (rows, columns) and rows != columns:
+        axis = 0 if columns == 1 else 1
+    powers = np.exp(argument.array)
+    return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
+
+
+def _of_array(function: Callable[[Any, Value], Value]) -> Callable[[Any, Call], list[Value]]:
+    """A function of one argument."""
+
+    def of(meaning: Any, node: Call) -> list[Value]:
+        if not node.arguments:
+            raise UnreadableError(f"{node.source}: an argument is missing")
+        found = []
+        for value in meaning.values(node.arguments[0]):
+            if value.is_slope:
+                value = values.as_matrix(value)  # noqa: PLW2901
+            found.append(function(meaning, value))
+        return found
+
+    return of
+
+
+def _trace(_: Any, value: Value) -> Value:
+    rows, columns = value.shape
+    if rows != columns:
+        raise UnfitError(f"the trace of {rows}×{columns}")
+    return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
+
+
+def _determinant(_: Any, value: Value) -> Value:
+    rows, columns = value.shape
+    if rows != columns:
+        raise UnfitError(f"the determinant of {rows}×{columns}")
+    return replace(value, array=np.linalg.det(value.array)[..., None, None])
+
+
+def _diagonal(_: Any, value: Value) -> Value:
+    rows, columns = value.shape
+    if 1 not in (rows, columns):
+        raise UnfitError(f"a diagonal matrix of {rows}×{columns}")
+    flat = value.array.reshape(*value.array.shape[:-2], -1)
+    return replace(value, array=flat[..., None] * np.eye(flat.shape[-1]))
+
+
+def _named_softmax(meaning: Any, node: Call) -> list[Value]:
+    axis = 1 - meaning.example_axis() if node.axis is None else node.axis
+    return [softmax(value, axis) for value in meaning.values(node.arguments[0])]
+
+
+def _log_softmax(meaning: Any, node: Call) -> list[Value]:
+    return [values.mapped(value, np.log) for value in _named_softmax(meaning, node)]
+
+
+def _reduced(mean: bool) -> Callable[[Any, Call], list[Value]]:
+    """sum(…) and mean(…) as NumPy has them."""
+
+    def of(meaning: Any, node: Call) -> list[Value]:
+        found = []
+        axis = _axis_in_words(node) if node.axis is None else node.axis
+        for value in meaning.values(node.arguments[0]):
+            first = -4 if value.is_slope else -2  # axis of A in ∂A/∂B
+            axes = (first, first + 1) if axis is None else (first + axis,)
+            array = value.array.sum(axis=axes, keepdims=True)
+            count = np.prod([value.array.shape[axis] for axis in axes])
+            found.append(replace(value, array=array / count if mean else array))
+        return found
+
+    return of
+
+
+def _axis_in_words(node: Call) -> int | None:
+    """The axis of \\text{np.sum}(dZ, axis=1, keepdims=True), in a formula."""
+    axis = None
+    for argument in node.arguments[1:]:
+        keyword, _, given = re.sub(r"\\[a-z]+|[\s{}]", "", argument.source).partition("=")
+        if keyword == "axis" and given in _AXES:
+            axis = _AXES[given]
+        elif keyword != "keepdims":
+            raise UnreadableError(f"{node.source}: {argument.source} is not read")
+    return axis
+
+
+_AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
+
+
+def _largest(meaning: Any, node: Call) -> list[Value]:
+    """max(0, z) entry by entry; max(z) of each row, and max_rows(z) of each column."""
+    if len(node.arguments) == 1:
+        return _largest_of_lines(meaning, node)
+    if len(node.arguments) != 2:
+        raise UnreadableError(f"{node.source}: only the larger one of two is read")
+    one, other = (meaning.first(argument) for argument in node.arguments)
+    difference = values.plus([one, other], (1, -1))
+    larger = values.mapped(difference, lambda array: np.maximum(array, 0))
+    return [values.plus([larger, other], (1, 1))]
+
+
+def _largest_of_lines(meaning: Any, node: Call) -> list[Value]:
+    marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
+    axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
+    found = [value for value in meaning.values(node.arguments[0]) if not value.is_slope]
+    return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
+
+
+def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
+    def of(meaning: Any, node: Call) -> list[Value]:
+        return readings(sign, [meaning.values(argument) for argument in node.arguments])
+
+    return of
+
+
+_MOST_CHAINED = 4
+
+
+def _chained(meaning: Any, node: Call) -> list[Value]:
+    """prod(∂J/∂h, ∂h/∂W): the chain rule, the factors in the order and transposed as their shapes need it."""
+    if len(node.arguments) > _MOST_CHAINED:
+        raise UnreadableError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
+    found = []
+    for factors in permutations([meaning.values(argument) for argument in node.arguments]):
+        turned = [[*values_, *_turned(values_)] for values_ in factors]
+        try:
+            found += readings("", turned)
+        except UnfitError:
+            continue
+    if not found:
+        raise UnfitError("nothing fits")
+    return found
+
+
+def _turned(found: list[Value]) -> list[Value]:
+    return [values.transposed(value) for value in found if not value.is_slope]
+
+
+def _power(meaning: Any, node: Call) -> list[Value]:
+    return meaning.values(Power(base=node.arguments[0], exponent=node.arguments[1], entrywise=True))
+
+
+NAMED: dict[str, Callable[[Any, Call], list[Value]]] = {
+    "tr": _of_array(_trace),
+    "Tr": _of_array(_trace),
+    "trace": _of_array(_trace),
+    "det": _of_array(_determinant),
+    "diag": _of_array(_diagonal),
+    "softmax": _named_softmax,
+    "Softmax": _named_softmax,
+    "log_softmax": _log_softmax,
+    "logsoftmax": _log_softmax,
+    "sum": _reduced(mean=False),
+    "mean": _reduced(mean=True),
+    "max": _largest,
+    "maximum": _largest,
+    "dot": _product("@"),
+    "matmul": _product("@"),
+    "multiply": _product("numpy *"),
+    "transpose": _of_array(lambda _, value: values.transposed(value)),
+    "power": _power,
+    "prod": _chained,
+    "tril": _of_array(lambda _, value: values.mapped(value, np.tril)),
+    "square": _of_array(lambda _, value: values.mapped(value, np.square)),
+    "ones_like": _of_array(lambda _, value: values.mapped(value, np.ones_like)),
+}

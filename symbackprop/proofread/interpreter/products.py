@@ -1,0 +1,94 @@
+"""Products as people write them: which brackets and which kind of product fit the shapes."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.values import UnfitError, Value
+
+_MOST_FACTORS = 12
+_MOST = 6
+JUXTAPOSED = "juxtaposed"
+
+
+def readings(sign: str, factors: list[list[Value]]) -> list[Value]:
+    """The values of a product, those with the fewest products entry by entry first.
+
+    Raises UnfitError where nothing fits.
+    """
+    if len(factors) > _MOST_FACTORS:
+        raise UnfitError(f"a product of more than {_MOST_FACTORS} factors")
+
+    @cache
+    def between(first: int, last: int) -> tuple[tuple[int, Value], ...]:
+        if last - first == 1:
+            return tuple((0, value) for value in factors[first])
+        found: list[tuple[int, Value]] = []
+        for middle in range(last - 1, first, -1):  # from the left, as people read
+            for cost, one in between(first, middle):
+                for more, other in between(middle, last):
+                    for extra, value in _pairs(sign, one, other):
+                        if not any(values.same(value, known) for _, known in found):
+                            found.append((cost + more + extra, value))
+        return tuple(sorted(found, key=lambda item: item[0])[:_MOST])
+
+    found = between(0, len(factors))
+    if not found:
+        raise UnfitError(_problem(sign, factors))
+    return [value for _, value in found]
+
+
+def _hadamard(one: Value, other: Value) -> Value:
+    product = values.entrywise(one, other, strict=True)
+    is_plain = one.is_number or other.is_number or one.is_slope or other.is_slope
+    return product if is_plain else product.noted(JUXTAPOSED)
+
+
+def _as_matrices(one: Value, other: Value) -> Value:
+    if not (one.is_slope or other.is_slope):
+        raise UnfitError("no derivative of a vector")
+    pair = (values.as_matrix(value) if value.is_slope else value for value in (one, other))
+    return values.product(*pair)
+
+
+def _inner(one: Value, other: Value) -> Value:
+    """a · b of two vectors."""
+    if one.shape != other.shape or 1 not in one.shape or one.is_slope or other.is_slope:
+        raise UnfitError("no two vectors")
+    return values.total(values.entrywise(one, other))
+
+
+_Pair = Callable[[Value, Value], Value]
+_JUXTAPOSED: tuple[tuple[int, _Pair], ...] = ((0, values.product), (1, _hadamard), (1, _as_matrices))
+_ENTRYWISE: tuple[tuple[int, _Pair], ...] = ((0, values.entrywise),)
+_KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
+    "": _JUXTAPOSED,
+    r"\cdot": (*_JUXTAPOSED, (2, _inner)),
+    r"\times": _JUXTAPOSED,
+    r"\odot": _ENTRYWISE,
+    r"\circ": _ENTRYWISE,
+    "*": ((0, values.entrywise), (1, values.product)),
+    "numpy *": _ENTRYWISE,
+    r"\otimes": ((0, values.entrywise), (1, values.product)),
+    "@": ((0, values.product),),
+}
+
+
+def _pairs(sign: str, one: Value, other: Value) -> list[tuple[int, Value]]:
+    found = []
+    for cost, kind in _KINDS[sign]:
+        try:
+            found.append((cost, kind(one, other)))
+        except UnfitError:
+            continue
+    return found
+
+
+def _problem(sign: str, factors: list[list[Value]]) -> str:
+    """Which neighbours do not fit."""
+    for one, other in pairwise(factors):
+        if not _pairs(sign, one[0], other[0]):
+            shapes = f"{values.shape_text(one[0])} and {values.shape_text(other[0])}"
+            return f"factors of {shapes} stand side by side"
+    return "the factors do not fit"

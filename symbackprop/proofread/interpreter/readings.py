@@ -1,0 +1,38 @@
+"""Readings of parts, combined to readings of the whole."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product as combinations
+
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.values import UnfitError, Value
+
+_MOST = 6  # readings of one part
+
+
+def distinct(found: Iterable[Value]) -> list[Value]:
+    kept: list[Value] = []
+    for value in found:
+        if not any(values.same(value, other) for other in kept):
+            kept.append(value)
+    return kept[:_MOST]
+
+
+def fitting(combine: Callable[..., Value], parts: list[list[Value]]) -> list[Value]:
+    """What fits, of all combinations of readings."""
+    found: list[Value] = []
+    problem = UnfitError("nothing fits")
+    for chosen in _first_combinations(parts):
+        try:
+            found.append(combine(*chosen))
+        except UnfitError as error:
+            problem = error
+    if not found:
+        raise problem
+    return found
+
+
+def _first_combinations(parts: list[list[Value]], most: int = 64) -> Iterator[tuple[Value, ...]]:
+    for count, chosen in enumerate(combinations(*parts)):
+        if count == most:
+            return
+        yield chosen

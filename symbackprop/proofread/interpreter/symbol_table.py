@@ -1,0 +1,375 @@
+"""What the names of a document stand for: quantities of the network, or what the document itself defines."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from symbackprop.expressions.matrices import postorder
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.network.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
+from symbackprop.parsing.syntax_tree import Mark, Name, Node, Number, Plus
+from symbackprop.parsing.vocabulary import LETTERS
+from symbackprop.printing.naming import Key, key_of
+from symbackprop.proofread.interpreter.cost_terms import compared, cost_terms, unnamed
+
+COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "NLL"}
+_INPUTS = {"x", "X", "a0", "A0"}
+_FIRST_LAYERS = {"a1", "A1", "o1", "h1", "y0", "Y0"}
+_TARGETS = {"y", "Y", "t", "T", "d", "ystar", "D", "target", "label"}
+_UNNAMED_OUTPUTS = {"yhat", "Yhat", "output", "pred", "prediction"}  # also where the network has no name for it
+_OUTPUTS = {*_UNNAMED_OUTPUTS, "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
+_COUNTS = {"N", "m", "n", "M", "B"}
+_WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
+ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
+_MOST_LAYERS = 40
+_LAST_LAYER = Name(base="n", below=(Mark(kind="plain", content=Name(base="l")),))  # n_l
+EACH = "each"  # of a cost of one example
+LAST = "the last layer"  # among the letters that stand for numbers: z_k is of it, where layers are numbered
+SHIFT = "layers further"  # among the letters that stand for numbers: all units of a line are of layers further up
+_PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to read the scripts of a name."""
+
+    key: Key
+    indices: tuple[str | int, ...] = ()
+    example: str | int | None = None
+    power: Node | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a document says that a name is."""
+
+    key: Key
+    indices: tuple[str, ...]
+    body: Node
+    statement: int
+    letters: Mapping[str, int] = field(default_factory=dict)
+    example: str | None = None  # the index over examples that it is said for
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """scale · ∂J/∂v as the meaning of a name."""
+
+    of: Key
+    scale: float = 1.0
+    node: Any = None  # of the network, where no name says which
+
+
+@dataclass
+class Lexicon:
+    """The names of a document.
+
+    Args:
+        network: what is derived.
+        document_first: whether a definition of the document goes before a quantity of the network of the same name.
+        units: the layers that letters number the units of: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
+    """
+
+    network: Network
+    document_first: bool = False
+    units: Mapping[str, int] = field(default_factory=dict)
+    definitions: dict[Key, Definition] = field(default_factory=dict)
+    functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
+    chosen: dict[Key, Adjoint] = field(default_factory=dict)
+    derived_by: dict[str, str] = field(default_factory=dict)  # the base of the v by which a δ is said to be ∂J/∂v
+    cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
+    error_scale: float = 1.0  # ∂J/∂v of what is no parameter stands for so many times that
+    known: dict[Key, Any] = field(init=False)
+    aliases: dict[Key, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
+        self.known = {key_of(name): symbol for name, symbol in named.items()}
+        self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
+
+    def tell_entries(self, names: Iterable[Name]) -> None:
+        """Where the network has one w, the w_1 of a document is an entry of it if there is a w_2 too."""
+        marks = ((name.base, mark.content) for name in names for mark in name.below)
+        for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
+            self.aliases.pop((base, "", "1"), None)
+
+    def tell_words(self, names: Iterable[Name]) -> None:
+        """The one word that stands below x or y of the network, as at v_ctx, says no more than the name does."""
+        words: dict[str, set[str]] = {}
+        for name in names:
+            found = [getattr(mark.content, "base", "") for mark in name.below]
+            if len(found) == 1 and len(found[0]) > 2 and found[0] not in LETTERS.values():
+                words.setdefault(name.base, set()).add(found[0])
+        data = self.network.of_role(INPUT, TARGET, ONE_HOT)
+        for base, (word, *others) in words.items():
+            symbol = self.symbol(_plain(base))
+            if symbol in data and not others and self.symbol((base, word, "")) is None:
+                self.aliases[base, word, ""] = symbol
+
+    def symbol(self, key: Key) -> Any:
+        """The network's quantity with this name, or with one that is commonly used for it."""
+        return self.known.get(key, self.aliases.get(key))
+
+    def label(self) -> Name | None:
+        """The one target that says a class, where it has a plain name."""
+        named = [key for key, symbol in self.known.items() if symbol in self.network.of_role(ONE_HOT)]
+        return Name(base=named[0][0]) if len(named) == 1 and not any(named[0][1:]) else None
+
+    @cached_property
+    def needed(self) -> dict[Any, set[Any]]:
+        """What each quantity is computed from, directly or not."""
+        needed: dict[Any, set[Any]] = {node: set(postorder(node)) for node in unnamed(self.network)}
+        for equation in (*self.network.equations, self.network.cost):
+            parts = set(postorder(equation.expression))
+            needed[equation.symbol] = parts.union(*(needed[part] for part in parts if part in needed))
+        return needed
+
+    def is_named(self, key: Key) -> bool:
+        """Whether the network has this name, in capitals or not."""
+        other = self.known.get((_other_case(key[0]), *key[1:]))
+        return key in self.known or not (other is None or other in self.network.dimensions)
+
+    @cached_property
+    def last_step(self) -> int:
+        """T, where the network has an input for each step of time; else 0."""
+        inputs = self.network.of_role(INPUT)
+        steps = [int(key[2]) for key, symbol in self.known.items() if symbol in inputs and key[2].isdigit()]
+        return max(steps) if len(steps) > 1 else 0
+
+    @property
+    def shifts(self) -> list[dict[str, int]]:
+        """How far the units of a line may be from those that their letters stand for elsewhere."""
+        last = max(self.units.values(), default=0)
+        return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
+
+    def of_other_layers(self, key: Key) -> list[Key]:
+        """What the line that defines a δ_j defines of units of other layers."""
+        own = self.definitions.get(key)
+        every = self.definitions.items() if own is not None else ()
+        return [k for k, d in every if own is not None and d.statement == own.statement and SHIFT in d.letters]
+
+    @property
+    def layers(self) -> range:
+        """The numbers that letters may stand for: those of layers or time steps, and one more on both sides."""
+        every = [
+            int(key[2]) for key in (*self.known, *self.definitions) if key[2].isdigit() and int(key[2]) < _MOST_LAYERS
+        ]
+        return range(max(min(every) - 1, 0), max(every) + 2) if every else range(0)
+
+    def known_name(self, symbol: Any) -> Key | None:
+        return next((key for key, known in self.known.items() if known == symbol), None)
+
+    def _aliases(self) -> Iterator[tuple[Key, Any]]:
+        numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
+        yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
+        for key, symbol in reversed(list(self.known.items())):
+            if symbol not in self.network.dimensions:
+                yield (_other_case(key[0]), *key[1:]), symbol
+            if len(key[0]) > 1 and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
+                yield (key[0][0], key[0][1:], key[2]), symbol  # Wx is W_x
+                yield (key[0][0].swapcase(), key[0][1:], key[2]), symbol
+
+    def _usual_names(self) -> Iterator[tuple[Key, Any]]:
+        network = self.network
+        yield from ((_plain(name), network.cost.symbol) for name in COSTS)
+        yield from (((name, total, ""), network.cost.symbol) for name in COSTS for total in ("total", "tot"))
+        dimension = self._count()
+        if dimension is not None:
+            yield from ((_plain(name), dimension) for name in _COUNTS)
+        outputs = self._outputs()
+        for names, words, symbols in (
+            (_INPUTS, (), network.of_role(INPUT)),
+            (_TARGETS, ("true", "target", "actual"), network.of_role(TARGET, ONE_HOT)),
+            (
+                _OUTPUTS if outputs else _UNNAMED_OUTPUTS,
+                ("pred", "predicted", "out", "output"),
+                outputs or compared(network),
+            ),
+        ):
+            if len(symbols) == 1:
+                yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
+                yield from (((base, word, ""), symbols[0]) for base, word in product("yY", words))
+        outputs = outputs or compared(network)
+        if len(outputs) == 1:
+            yield from ((("h", of, ""), outputs[0]) for of in ("Wb", "W", "w", "theta", "Theta"))
+        weights = [p for p in network.of_role(PARAMETER) if 1 not in p.shape[:1]]
+        if len(weights) == 1:
+            yield from ((key_of(name + index), weights[0]) for name in _WEIGHTS for index in ("", "1"))
+        scalars = network.of_role(SCALAR)
+        if len(scalars) == 1:
+            yield from ((_plain(name), scalars[0]) for name in ("lambda", "alpha", "gamma", "mu", "beta"))
+
+    def _names_of_units(self) -> Iterator[tuple[Key, Any]]:
+        """Layer 0 is the input, and the last one the output, whatever their names."""
+        if not self.units:
+            return
+        inputs, outputs = self.network.of_role(INPUT), self._outputs()
+        targets = {name for key in self.known for name in (key[0], _other_case(key[0])) if not any(key[1:])}
+        names = [name for name in ("x", "o", "a", "y", "h", "z", "out") if name not in targets - {"x"}]
+        for symbols, layer in ((inputs, 0), (outputs, max(self.units.values()))):
+            if len(symbols) == 1:
+                yield from (((name, "", str(layer)), symbols[0]) for name in names)
+
+    def _terms_of_cost(self) -> dict[Key, Any]:
+        """L_t of a cost that is a sum over time steps or layers: the terms in which y_t stands."""
+        targets = set(self.network.of_role(TARGET, ONE_HOT))
+        scripts = {symbol: key[1:] for key, symbol in self.known.items() if symbol in targets}
+        found: dict[tuple[str, str], list[Any]] = {}
+        for term in cost_terms(self.network):
+            own = {scripts[symbol] for symbol in term.free_symbols & scripts.keys()}
+            if len(own) == 1:
+                found.setdefault(own.pop(), []).append(term)
+        if len(found) < 2:
+            return {}
+        return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
+
+    def _count(self) -> Any:
+        """How many examples there are."""
+        _, sizes = self.network.examples
+        named = [size for size in sizes if size.is_Symbol]
+        return named[0] if len(named) == 1 else None
+
+    def _outputs(self) -> tuple[Any, ...]:
+        """What the cost compares with the target."""
+        cost, targets = self.network.cost.expression, set(self.network.of_role(TARGET, ONE_HOT))
+        own = [e.symbol for e in self.network.equations if is_matrix(e.symbol) and e.symbol in cost.free_symbols]
+        if own and targets & cost.free_symbols:
+            return tuple(own[-1:])
+        matrices = [e.symbol for e in self.network.equations if is_matrix(e.symbol)]
+        return tuple(matrices[-1:])
+
+    def _is_layer(self, name: str) -> bool:
+        return name in _FIRST_LAYERS
+
+    def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[Split]:  # noqa: PLR0912
+        """The ways to read the scripts of a name, likely ones first."""
+        layer = self._layer_of_units(name, letters.get(SHIFT, 0))
+        if layer is not None:
+            letters_below = (getattr(mark.content, "base", "") for mark in name.below)
+            power = name.above[0].content if name.above else None
+            yield Split((name.base, "", str(layer)), tuple(letters_below), None, power)
+        above = [
+            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.above)
+        ]
+        below = [
+            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.below)
+        ]
+        if any(text is None for *_, text in (*above, *below)):
+            return
+        over = [str(text) for *_, text in above]
+        under = [str(text) for *_, text in below]
+        indices = tuple(_index(text) for text in under)
+        joined = "".join(under)
+        base = name.base
+        power = above[0][1] if len(above) == 1 and above[0][0] == "plain" else None
+        example = over[0] if len(above) == 1 and above[0][0] == "layer" and not over[0].isdigit() else None
+        if len(above) == 2:
+            yield Split((base, "", over[0]), indices, _index(over[1]))
+            yield Split((base, "", over[1]), indices, _index(over[0]))
+            return
+        if power is not None and under and under[0].isdigit() and over[0].isdigit():  # h_1^2
+            yield Split((base, "", under[0]), indices[1:], None, power)
+        if over:
+            if under:
+                yield Split((base, joined, over[0]))
+            yield Split((base, "", over[0]), indices)
+        if under:
+            digits = [text for text in under if text.isdigit()]
+            if not over:
+                if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
+                    yield Split((base, under[1], ""), indices[:1])
+                if under[-1].isdigit() and len(under) > 1:
+                    yield Split((base, "".join(under[:-1]), under[-1]))
+                if digits[:1] == under[:1]:
+                    yield Split((base, "", under[0]), indices[1:])
+                yield Split((base, joined, ""))
+                if len(under) > 1:
+                    yield Split((base, under[0], ""), indices[1:])
+            elif power is not None or example is not None:
+                example_index = None if example is None else _index(example)
+                if under[0].isdigit():
+                    yield Split((base, "", under[0]), indices[1:], example_index, power)
+                yield Split((base, joined, ""), (), example_index, power)
+        if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
+            yield Split((base, "", str(last)), indices)
+        if over:
+            yield Split((base, "", ""), indices, None if example is None else _index(example), power)
+        else:
+            yield Split((base, "", ""), indices)
+
+    def _layer_of_units(self, name: Name, shift: int) -> int | None:
+        """The layer of o_j, and that of the units j to which w_{ij} leads."""
+        letters = [getattr(mark.content, "base", "") for mark in name.below]
+        layers = [self.units[letter] + shift for letter in letters if letter in self.units]
+        is_power = all(mark.kind == "plain" and isinstance(mark.content, Number) for mark in name.above)
+        return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
+
+    def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
+        """A script as text, its letters replaced where they stand for numbers."""
+        if isinstance(content, Number):
+            return str(content.value)
+        if isinstance(content, Name) and not content.above and not content.below:
+            if content.base in ({"L", "T"} if self.last_step else {"L"}) - letters.keys():
+                last = self._last_layer(base)
+                return content.base if last is None else str(last)
+            return str(letters.get(content.base, content.base))
+        if isinstance(content, Plus):
+            parts = [self._script(term, letters, base) for term in content.terms]
+            if any(part is None or not part.lstrip("-").isdigit() for part in parts):
+                return None
+            total = sum(sign * int(part or 0) for sign, part in zip(content.signs, parts, strict=True))
+            return str(total) if total >= 0 else None
+        if content == _LAST_LAYER and "n" not in letters:
+            return str(self._last_layer(base) or "nl")
+        if isinstance(content, Name):
+            inner = [self._script(mark.content, letters, base) for mark in (*content.above, *content.below)]
+            return content.base + "".join(part or "" for part in inner)
+        return None
+
+    def _last_layer(self, base: str) -> int | None:
+        base = ADJOINTS.get(base, base)
+        keys = [*self.known, *self.definitions]
+        layers = [int(key[2]) for key in keys if key[0] in {base, _other_case(base)} and key[2].isdigit()]
+        every = [int(key[2]) for key in keys if key[2].isdigit()]
+        return max(layers or every, default=None)
+
+    def of_last_layer(self, name: Name) -> Name | None:
+        """a of layers a1, a2, …, written without a number."""
+        last = (
+            None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
+        )
+        mark = None if last is None else Mark(kind="plain", content=Number(value=Fraction(last)))
+        return None if mark is None else Name(base=name.base, above=(mark,))
+
+    def adjoint(self, key: Key) -> Adjoint | None:
+        """What a name such as δ^{(3)} stands for by convention."""
+        if key in self.chosen:
+            return self.chosen[key]
+        if key[0] not in ADJOINTS:
+            return None
+        said = self.derived_by.get(key[0])
+        for base in (said, *_PREACTIVATIONS) if said else _PREACTIVATIONS:
+            of = (base, *key[1:])
+            if of in self.definitions or of in self.known:
+                return Adjoint(of)
+        return None
+
+
+def _plain(name: str) -> Key:
+    return name, "", ""
+
+
+def _other_case(base: str) -> str:
+    return base[:1].swapcase() + base[1:]
+
+
+def _each(marks: tuple[Mark, ...]) -> Iterator[tuple[Mark, Node]]:
+    return ((mark, mark.content) for mark in marks)
+
+
+def _index(text: str) -> str | int:
+    return int(text) if text.isdigit() else text

@@ -1,1 +1,0 @@
-"""Derivations that a person wrote: read, understood, judged line by line."""

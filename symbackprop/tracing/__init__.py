@@ -1,0 +1,1 @@
+"""A user's NumPy functions run on placeholders, and what they compute."""

@@ -1,0 +1,1 @@
+"""Whole arrays of symbolic size."""

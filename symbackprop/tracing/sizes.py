@@ -1,0 +1,123 @@
+"""Concrete sizes that tell which dimension they are, so that a person's code finds whole numbers in every shape.
+
+Each named dimension gets a prime of its own: `X.shape[0]` is 107, and where 107, 1/107 or 0.5/107 turns up in a
+formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and what is read this way is
+compared with the code itself at other sizes.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from itertools import combinations
+from math import isclose, isfinite
+from typing import Any
+
+from sympy import Expr, Integer, Rational, sqrt
+
+from symbackprop.expressions.shapes import dimension
+from symbackprop.tracing.untraceable import Untraceable
+
+_PRIMES = (
+    107,
+    139,
+    173,
+    229,
+    283,
+    367,
+    457,
+    587,
+    757,
+    967,
+    1237,
+    1583,
+    2029,
+    2609,
+    3343,
+    4289,
+    5501,
+    7057,
+    9067,
+    11633,
+)
+_LARGEST_OWN = 100  # a size up to here is a number that stands for itself
+_SHORT = 13  # digits of a decimal that a person may have typed
+
+
+class Sizes:
+    """A size for each dimension of some shapes.
+
+    Args:
+        shapes: by name; dimensions are names or whole numbers.
+        fixed: sizes of named dimensions, which then are these numbers; without them they stay names.
+
+    >>> sizes = Sizes({"X": ("N", "D")})
+    >>> sizes.of(("N", 3)), sizes.number(0.5 / 107)
+    ((107, 3), 1/(2*N))
+    """
+
+    def __init__(self, shapes: Mapping[str, Iterable[Any]], fixed: Mapping[str, int] | None = None):
+        self.fixed = fixed
+        names = dict.fromkeys(size for shape in shapes.values() for size in shape if isinstance(size, str))
+        if fixed is None and len(names) > len(_PRIMES):
+            raise Untraceable(f"there are more than {len(_PRIMES)} dimensions")
+        self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(_PRIMES, names, strict=False)}
+        self.sizes = {symbol: p for p, symbol in self.primes.items()}
+        self._sums = self._known_sums()
+
+    def _known_sums(self) -> dict[int, Expr]:
+        """N - 1, N + 1, D + H: sizes that are no products."""
+        single: dict[int, Expr] = {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
+        pairs = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
+        return {**pairs, **single}
+
+    def dimension(self, size: Any) -> Any:
+        """A size of a shape that was said: a name, or a whole number."""
+        if self.fixed is not None and isinstance(size, str):
+            return dimension(self.fixed[size])
+        return dimension(size)
+
+    def of(self, shape: Iterable[Any]) -> tuple[int, ...]:
+        """The concrete sizes of a shape of names, numbers or expressions."""
+        return tuple(int(self.dimension(size).xreplace(self.sizes)) for size in shape)
+
+    def length(self, n: int) -> Expr:
+        """The dimension that has a size.
+
+        Raises Untraceable for a size of which it is not clear.
+        """
+        if n <= _LARGEST_OWN or self.fixed is not None:
+            return Integer(n)
+        found = self._whole(n)
+        if found.free_symbols:
+            return found
+        raise Untraceable(f"the size {n} is none of the dimensions' sizes")
+
+    def number(self, x: Any) -> Expr:
+        """A number that stands in a formula, in terms of the dimensions."""
+        if isinstance(x, bool) or int(x) == x if isfinite(x) else False:
+            return self._whole(int(x))
+        if not isfinite(x):
+            raise Untraceable(f"the number {x} stands in a formula")
+        text = repr(float(x))
+        if sum(map(str.isdigit, text)) <= _SHORT:
+            return Rational(text)
+        plain = self._fraction(float(x))
+        root = self._fraction(float(x) ** 2) if plain is None else None
+        if root is not None:
+            return sqrt(root) if x > 0 else -sqrt(root)
+        return Rational(text) if plain is None else plain
+
+    def _fraction(self, x: float) -> Expr | None:
+        fraction = Fraction(x).limit_denominator(10**6)
+        if not fraction or not isclose(fraction, x, rel_tol=1e-15):
+            return None
+        return self._whole(fraction.numerator) / self._whole(fraction.denominator)
+
+    def _whole(self, n: int) -> Expr:
+        """A whole number, by its factors."""
+        if abs(n) in self._sums:
+            return self._sums[abs(n)] * (1 if n > 0 else -1)
+        value, rest = Integer(1), n
+        for prime, symbol in self.primes.items():
+            while rest and rest % prime == 0:
+                value, rest = value * symbol, rest // prime
+        return value * rest

@@ -1,0 +1,385 @@
+"""The command line, as a process and in process: output, exit status, messages."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import symbackprop as sb
+from symbackprop.backprop import rules
+from symbackprop.cli import commands as cli
+from symbackprop.expressions.operations import Elementwise
+
+
+def run(*args, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "symbackprop", *args], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_help_imports_neither_sympy_nor_numpy():
+    program = (
+        "import sys\nfrom symbackprop.cli.commands import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "assert not {'sympy', 'numpy'} & set(sys.modules), 'heavy'"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("demo", "derive", "generate", "check", "report"):
+        assert command in done.stdout
+
+
+def test_demo_shows_everything():
+    done = run("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    for piece in [
+        "X    input       N×2",
+        "∂J/∂W2   3×1, the shape of W2",
+        "∂J/∂W1   2×3, the shape of W1",
+        "matrix form",
+        "It is used again below, for all that z3 is made of: it gets a name.",
+        "verification: right",
+        r"\begin{align*}",
+        "def cost_and_gradients(X, y, W1, W2):",
+        "gradient check: right",
+        "lower",
+        "higher",
+    ]:
+        assert piece in done.stdout, piece
+    assert "NOT" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "derive", "generate", "check", "report"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "--help"])
+    assert end.value.code == 0
+    assert "usage: symbackprop" in capsys.readouterr().out
+
+
+def test_derive_in_every_format(capsys):
+    d = sb.derive(sb.home_network())
+    for option, text in [("text", d.to_text()), ("latex", d.to_latex()), ("markdown", d.to_markdown())]:
+        assert cli.main(["derive", "--format", option]) == 0
+        assert capsys.readouterr().out == text.rstrip("\n") + "\n"
+    assert cli.main(["derive", "--format", "latex", "--standalone"]) == 0
+    assert capsys.readouterr().out.startswith(r"\documentclass")
+
+
+def test_derive_as_data(capsys):
+    assert cli.main(["derive", "--json", "--wrt", "W2"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["gradients"] == {
+        "dJdW2": {"text": "a2ᵀ δ3", "latex": r"\left(a^{(2)}\right)^{\top} \delta^{(3)}", "shape": ["3", "1"]}
+    }
+    assert data["steps"][-1]["rule"] == "matrix form"
+    assert data["steps"][-1]["after"] == {k: data["gradients"]["dJdW2"][k] for k in ("text", "latex")}
+    assert {step["parameter"] for step in data["steps"]} == {"W2"}
+    assert [step["name"] for step in data["steps"] if step["name"]] == ["delta3"]
+    assert all(step["why"] and step["shape"] for step in data["steps"])
+
+
+MODEL = """
+X: input(N, D)
+y: target(N, K)
+W1: parameter(D, H)
+W2: parameter(H, K)
+yhat = tanh(X @ W1) @ W2
+J = mean((y - yhat)**2) + sum(abs(W1))
+"""
+
+
+def test_every_command_takes_a_model(tmp_path, capsys):
+    model, module = tmp_path / "mynet.txt", tmp_path / "grads.py"
+    model.write_text(MODEL)
+    assert cli.main(["derive", str(model), "--wrt", "W1", "--verify"]) == 0
+    printed = capsys.readouterr().out
+    assert "yhat = f(X W1) W2" in printed
+    assert "∂J/∂W2   H" not in printed
+    assert cli.main(["generate", str(model), "-o", str(module), "--tests"]) == 0
+    assert "def cost_and_gradients(X, y, W1, W2)" in module.read_text()
+    assert cli.main(["check", str(model)]) == 0
+    assert cli.main(["report", str(model), "-o", str(tmp_path / "report.html")]) == 0
+    assert "tanh" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", cli._BUILDERS)
+def test_a_model_may_be_the_name_of_a_builder(name, capsys, tmp_path, monkeypatch):
+    assert cli.main(["derive", name, "--detail", "result"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.strip() == sb.derive(getattr(sb, name)()).to_text(detail="result").strip()
+    monkeypatch.chdir(tmp_path)  # a file of that name is the model
+    (tmp_path / name).write_text("W: parameter(N, D)\nJ = sum(W**2)", encoding="utf-8")
+    assert cli.main(["derive", name, "--detail", "result"]) == 0
+    assert "∂J/∂W = 2 W" in capsys.readouterr().out
+
+
+def test_layers_in_columns_averaged_and_with_both_penalties(capsys):
+    options = ["--layout", "columns", "--average", "examples", "--l1", "mu", "--l2", "lam", "--bias"]
+    assert cli.main(["derive", "--sizes", "D-H-K", *options, "--detail", "result"]) == 0
+    assert "∂J/∂W2 = λ W2 + μ sign(W2) + δ3 a2ᵀ" in capsys.readouterr().out
+
+
+def test_a_model_may_be_piped_in():
+    done = run("derive", "-", "--detail", "result", input=MODEL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "∂J/∂W1 = sign(W1) + Xᵀ ((δ_yhat W2ᵀ) ⊙ f′(X W1))" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "said"),
+    [
+        ("X: input(N, D)\nW: parameter(D, H)\nJ = sum(X * W)", [], "mynet.txt: line 3, column 9: X * W: X is N×D but"),
+        (MODEL, ["--bias", "--cost", "hinge"], "--cost, --bias: the network is said by"),
+        (MODEL, ["--wrt", "W3"], "W3"),
+        ("\udcff", [], "is no text in UTF-8"),
+        ("", [], "there is nothing here"),
+    ],
+)
+def test_a_model_that_is_none_is_refused_in_one_line(text, args, said, tmp_path, capsys):
+    model = tmp_path / "mynet.txt"
+    model.write_bytes(text.encode(errors="surrogateescape"))
+    assert cli.main(["derive", str(model), *args]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("view", ["matrix", "index", "both"])
+@pytest.mark.parametrize("detail", ["full", "delta", "result"])
+def test_derive_in_every_detail_and_view(detail, view, capsys):
+    d = sb.derive(sb.home_network())
+    documents = {"text": d.to_text, "latex": d.to_latex, "markdown": d.to_markdown}
+    for form, document in documents.items():
+        assert cli.main(["derive", "--format", form, "--detail", detail, "--view", view]) == 0
+        assert capsys.readouterr().out == document(detail=detail, view=view).rstrip("\n") + "\n"
+    assert cli.main(["derive", "--format", "latex", "--standalone", "--detail", detail, "--view", view]) == 0
+    assert capsys.readouterr().out == d.to_latex(standalone=True, detail=detail, view=view)
+
+
+def test_derive_and_prove(capsys):
+    assert cli.main(["derive", "--verify", "--detail", "result"]) == 0
+    said = capsys.readouterr().out
+    assert "∂J/∂W2 = a2ᵀ δ3" in said
+    assert "verification: right (18 lines: 17 proved for all sizes, 18 exact, 18 numeric)" in said
+    assert cli.main(["derive", "--verify", "--format", "latex"]) == 0
+    document, report = capsys.readouterr()
+    assert "verification" not in document
+    assert report.startswith("verification: right")
+    assert cli.main(["derive", "--verify", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["verification"]["verdict"] == "right"
+    assert len(data["verification"]["steps"]) == len(data["steps"])
+
+
+def test_derive_exits_with_1_where_a_step_is_not_proved(monkeypatch, capsys):
+    wrong = rules.Rule(
+        "derivative of the activation", lambda G, _, f, Z: [None, G], local=rules.RULES[Elementwise].local
+    )
+    monkeypatch.setitem(rules.RULES, Elementwise, wrong)
+    assert cli.main(["derive", "--verify"]) == 1
+    assert "NOT PROVED: all sizes: the two sides differ; exact: at N=4, at W2[" in capsys.readouterr().out
+
+
+def test_derive_a_network_of_the_users_sizes(capsys):
+    options = [
+        "--sizes",
+        "784-128-10",
+        "--activation",
+        "tanh",
+        "--cost",
+        "softmax_cross_entropy",
+        "--bias",
+        "--l2",
+        "lam",
+    ]
+    assert cli.main(["derive", *options]) == 0
+    out = capsys.readouterr().out
+    assert "W1   parameter        784×128" in out
+    assert "λ    hyperparameter   scalar" in out
+    assert "δ3 = ∂J/∂z3 = softmax(z3) − y" in out
+
+
+def test_generate_writes_a_module_and_its_tests(tmp_path, capsys):
+    target = tmp_path / "grads.py"
+    assert cli.main(["generate", "-o", str(target), "--tests", "--sizes", "4-3-2"]) == 0
+    assert "run it with: pytest" in capsys.readouterr().err
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_grads.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "5 passed" in done.stdout
+
+
+def test_check_agrees_with_data_of_the_users_own(tmp_path, capsys):
+    np.savez(tmp_path / "home.npz", **sb.home_data())
+    assert cli.main(["check", "--data", str(tmp_path / "home.npz"), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["verdict"] == "right"
+    assert data["point"].startswith("X, y from")
+    assert "W1, W2 drawn at random" in data["point"]
+
+
+MINE = """
+import numpy as np
+from beside import error
+
+def cost(X, y, W, lam):
+    return np.sum(error(X, y, W) ** 2) / 2 + lam / 2 * np.sum(W**2)
+
+def gradient(X, y, W, lam):
+    return {"W": X.T @ error(X, y, W) + lam * W}
+
+def in_a_tuple(X, y, W, lam):
+    return (gradient(X, y, W, lam)["W"],)
+
+def without_penalty(X, y, W):
+    return {"W": X.T @ error(X, y, W)}
+
+def greedy(X, y, W, rate):
+    return {"W": W}
+
+def broken(X, y, W):
+    raise KeyError("W1")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, rng, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "beside.py").write_text("def error(X, y, W):\n    return X @ W - y\n", encoding="utf-8")
+    (tmp_path / "fails.py").write_text("1 / 0\n", encoding="utf-8")
+    arrays = {"X": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2)), "W": rng.normal(size=(3, 2)), "lam": 0.3}
+    np.savez(tmp_path / "data.npz", **arrays)
+    np.savez(tmp_path / "more.npz", rest=1.0, **arrays)
+    return lambda *args: run("check", *args, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (["mine.py:cost", "mine.py:gradient", "--data", "data.npz"], 0, "gradient check: right"),
+        (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz", "--wrt", "W"], 0, "gradient check: right"),
+        (["mine.py:cost", "mine.py:without_penalty", "--data", "data.npz"], 1, "0.3 · W is missing"),
+        (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz"], 2, "say which they are with --wrt W1,W2"),
+        (["mine.py:cost", "mine.py:gradent", "--data", "data.npz"], 2, "mine.py has no function gradent: did you mean"),
+        (["mine.py:cost", "mine.py:gradient"], 2, "a cost, a gradient and data: check mine.py:cost"),
+        (["mine.py:cost", "--data", "data.npz"], 2, "a cost, a gradient and data: check mine.py:cost"),
+        (["mine.py:cost", "yours.py:gradient", "--data", "data.npz"], 2, "there is no file yours.py"),
+        (["mine.py:cost", "mine:gradient", "--data", "data.npz"], 2, "a function is said as PATH.py:NAME"),
+        (["mine.py:cost", "fails.py:g", "--data", "data.npz"], 2, "fails as it is imported: ZeroDivisionError"),
+        (["mine.py:cost", "mine.py:greedy", "--data", "data.npz"], 2, "the gradient takes rate, which the data lack"),
+        (["mine.py:cost", "mine.py:gradient", "--data", "more.npz"], 2, "neither function takes rest"),
+        (["mine.py:cost", "mine.py:broken", "--data", "data.npz"], 2, "the gradient raised KeyError: 'W1'"),
+        (["mine.py:cost", "mine.py:gradient", "--data", "data.npz", "--wrt", "V"], 2, "the data have no V"),
+        (["--wrt", "W1"], 2, "--wrt is for functions of your own"),
+    ],
+)
+def test_check_of_functions_of_the_users_own(args, status, said, mine):
+    done = mine(*args)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert said in (done.stderr if status == 2 else done.stdout)
+
+
+def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
+    wrong = rules.Rule("chain rule", lambda G, _, f, Z: [None, G])
+    monkeypatch.setitem(rules.RULES, Elementwise, wrong)
+    assert cli.main(["check"]) == 1
+    assert "gradient check: wrong" in capsys.readouterr().out
+    assert cli.main(["demo"]) == 1
+
+
+def test_undecided_exits_with_1_and_json_has_no_infinity(tmp_path, capsys):
+    np.savez(tmp_path / "large.npz", X=np.full((3, 1), 1e4), W1=np.ones((1, 1)))
+    options = ["--sizes", "1-1", "--activation", "exp", "--data", str(tmp_path / "large.npz"), "--json"]
+    assert cli.main(["check", *options]) == 1
+    data = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert data["verdict"] == "undecided"
+    assert data["cost"] is None
+
+
+def test_seed_decides_what_is_drawn(capsys):
+    def cost_of(seed):
+        cli.main(["check", "--json", "--seed", seed])
+        return json.loads(capsys.readouterr().out)["cost"]
+
+    assert cost_of("1") == cost_of("1") != cost_of("2")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["derive", "--activation", "sigmod"], "did you mean sigmoid"),
+        (["derive", "--cost", "mse"], "unknown cost 'mse'"),
+        (["derive", "--sizes", "2"], "at least two layers"),
+        (["derive", "--sizes", ""], "at least two layers"),
+        (["derive", "--sizes", "2-0-1"], "at least 1"),
+        (["derive", "--sizes", "2-np-1"], "np is a name"),
+        (["derive", "--wrt", "X"], "X is an input"),
+        (["derive", "--wrt", "W9"], "there are W1 and W2"),
+        (["derive", "--l2", "-1"], "l2 is a number of at least 0"),
+        (["derive", "--standalone"], "goes with --format latex"),
+        (["derive", "--json", "--detail", "delta"], "--json has everything"),
+        (["derive", "--json", "--view", "index"], "--json has everything"),
+        (["derive", "-o", "/nowhere/at/all.txt"], "No such file"),
+        (["generate", "--tests"], "say where with -o"),
+        (["generate", "--tests", "-o", "my-grads.py"], "cannot be imported"),
+        (["check", "--data", "/nowhere.npz"], "No such file"),
+        (["check", "--sizes", "²-1"], "a dimension is a name or a whole number"),
+        (["check", "--sizes", "99999999999999-1"], "not enough memory"),
+        (["generate", "--tests", "-o", "class.py"], "cannot be imported"),
+        (["generate", "--tests", "-o", "sb.py"], "hides another module"),
+        (["generate", "-o", "numpy.py"], "hides another module"),
+    ],
+)
+def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
+    assert cli.main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert err.startswith(f"symbackprop {args[0]}: ")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["fly"],
+        ["derive", "--format", "pdf"],
+        ["derive", "--json", "--format", "latex"],
+        ["derive", "--detail", "some"],
+        ["derive", "--view", "entries"],
+        ["check", "--seed", "-1"],
+    ],
+)
+def test_bad_usage_exits_with_2(args, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(args)
+    assert end.value.code == 2
+    assert "usage: symbackprop" in capsys.readouterr().err
+
+
+def test_data_that_is_no_npz_or_does_not_fit(tmp_path, capsys):
+    for name, content in [("text.npz", b"not a zip"), ("empty.npz", b""), ("broken.npz", b"PK\x03\x04 and no more")]:
+        (tmp_path / name).write_bytes(content)
+        assert cli.main(["check", "--data", str(tmp_path / name)]) == 2
+        assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.save(tmp_path / "one.npy", np.ones(2))
+    assert cli.main(["check", "--data", str(tmp_path / "one.npy")]) == 2
+    assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.savez(tmp_path / "objects.npz", X=np.array([None, "a"]))
+    assert cli.main(["check", "--data", str(tmp_path / "objects.npz")]) == 2
+    assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    np.savez(tmp_path / "other.npz", Q=np.ones(2))
+    assert cli.main(["check", "--data", str(tmp_path / "other.npz")]) == 2
+    assert "has Q; this network takes X, y, W1, W2" in capsys.readouterr().err
+    np.savez(tmp_path / "shape.npz", X=np.ones((3, 4)))
+    assert cli.main(["check", "--data", str(tmp_path / "shape.npz")]) == 2
+    assert "X has shape (3, 4)" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    program = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'symbackprop', 'derive', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode()); sys.exit(p.wait())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "")

@@ -1,0 +1,338 @@
+"""Networks as text: what is read, what is printed back, and what is said about text that is no network."""
+
+import numpy as np
+import pytest
+import sympy
+
+import symbackprop as sb
+from symbackprop.errors import FormulaError
+from symbackprop.network.formula_parser import CALLS
+from symbackprop.network.names import RESERVED
+from tests.support.evaluator import random_point
+from tests.support.networks import PAIRS, composite, random_network, residual, rnn, tied, tied_across_sections
+
+
+def same(one, other):
+    """Whether two networks say the same, symbol for symbol."""
+    return (
+        dict(one.roles) == dict(other.roles)
+        and one.arguments == other.arguments
+        and one.equations == other.equations
+        and one.cost == other.cost
+    )
+
+
+def assert_printed_back(net):
+    again = sb.parse_network(str(net))
+    assert str(again) == str(net)
+    assert same(again, net)
+
+
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+def test_every_network_of_the_builder_is_printed_back(activation, cost):
+    assert_printed_back(sb.mlp(["D", "H", "K"], activation, cost, bias=True, l2="lam"))
+    assert_printed_back(sb.mlp([4, 3, 1], activation, cost, bias=True, l2=0.1, examples=5))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [composite(), tied(), tied_across_sections(), rnn(3), residual(3)],
+    ids=["composite", "tied", "across", "rnn", "residual"],
+)
+def test_other_networks_are_printed_back(net):
+    assert_printed_back(net)
+
+
+@pytest.mark.parametrize("case", range(25))
+def test_random_networks_are_printed_back(case, rng):
+    assert_printed_back(random_network(rng))
+
+
+HEAD = """
+X: input(N, D)
+y: target(N, 1)
+W: parameter(D, H)
+V: parameter(H, H)
+b: parameter(1, H)
+c: parameter(N, 1)
+s: parameter(1, 1)
+B: parameter(3, 4)
+lam: scalar
+A = X @ W
+"""
+
+
+def numbers(text, rng):
+    """The value of a formula, and what the names in it stand for."""
+    net = sb.parse_network(HEAD + f"J = {text} + sum(A)")
+    point = random_point(net, rng)
+    known = {str(s.name): np.asarray(point.value(s), dtype=float) for s in (*net.arguments, net["A"])}
+    known |= {str(size): n for size, n in point.sizes.items()}
+    return float(np.squeeze(point.value(net.cost.expression, point.here))) - known["A"].sum(), known
+
+
+def softmax(z, axis=1):
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+NUMPY = {
+    "np": np,
+    "sum": np.sum,
+    "mean": np.mean,
+    "var": np.var,
+    "max": np.max,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "tanh": np.tanh,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "softmax": softmax,
+    "log_softmax": lambda z, axis=1: np.log(softmax(z, axis)),
+    "logsumexp": lambda z, axis=1, keepdims=True: np.log(np.exp(z).sum(axis=axis, keepdims=True)),
+    "trace": np.trace,
+    "det": np.linalg.det,
+    "inv": np.linalg.inv,
+    "matrix_power": np.linalg.matrix_power,
+    "norm": np.linalg.norm,
+    "ones": np.ones,
+    "zeros": np.zeros,
+    "eye": np.eye,
+    "concatenate": np.concatenate,
+    "broadcast_to": np.broadcast_to,
+    "transpose": np.transpose,
+    "dot": np.dot,
+    "matmul": np.matmul,
+    "multiply": np.multiply,
+    "power": np.power,
+    "pi": np.pi,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(A + b)",
+        "sum((A - c)**3)",
+        "sum((b + c)**2)",
+        "sum((b * c - A / (1 + b**2))**2)",
+        "sum(A * s + s)",
+        "sum((1 - A)**2) / N",
+        "sum(2 / (1 + exp(-A)))",
+        "sum(A**2 / 3 - 4)",
+        "-mean((A - mean(A))**2)",
+        "sum(mean(A, axis=0, keepdims=True)**2) + sum(mean(A, axis=1, keepdims=True)**3)",
+        "var(A) + sum(var(A, axis=0, keepdims=True) * b)",
+        "sum((A - A.mean(axis=0, keepdims=True)) / sqrt(var(A, axis=0, keepdims=True) + 1e-2))",
+        "max(A) + sum(max(A, axis=1, keepdims=True))",
+        "sum(maximum(A, b)) + sum(minimum(A, 0) * A) + maximum(lam, 0.3) + minimum(0.2, lam)",
+        "sum(maximum(0, A) + maximum(c, A) * minimum(A, c))",
+        "sum(softmax(A, axis=1) * log_softmax(A, axis=0)) + sum(logsumexp(A, axis=1, keepdims=True))",
+        "trace(V) * det(V) + sum(inv(V)) + sum(matrix_power(V, 3)) + norm(V - eye(H))",
+        "sum(matrix_power(V, -2) @ matrix_power(V, 0))",
+        "sum(np.exp(A) @ np.linalg.inv(V)) + sum(np.dot(X, W)) + sum(matmul(X, W) - multiply(A, b)) + sum(power(A, 2))",
+        "sum(concatenate((A, X), axis=1)**2) + sum(concatenate([A.T, W.T], axis=1))",
+        "sum(A[:, 0:1]**3) + sum(B[1:]) + sum(B[:, 1:3] * 2) + sum(B[:, -2:]) + sum(B[0:2, 1:]) + sum(B[1:-1, :])",
+        "sum(broadcast_to(b, (N, H)) * ones((N, H)) - zeros((N, H)))",
+        "N * D / H + X.shape[0] + X.shape[1] * 2 - pi",
+        "sum(A.T @ A) + sum(transpose(A) @ A) + c.T @ (y - c) - (c.T @ c) * s",
+        "(c.T @ c)**2 + sum(A / (c.T @ c)) + sum(b * (c.T @ y))",
+        "+lam**2 - lam / 3 + sqrt(lam) + lam**-1 + exp(lam) * log(lam) + abs(lam - 1) + sigmoid(lam)",
+        "sum(abs(A)**lam)",
+        "0.1 * sum(A) + 1e-3 * sum(W) - 7",
+        "sum(X @ (W @ V)) + sum(A @ V @ V.T) + sum(-A @ V)",
+        "sum(exp(A)**2 * A**3 * 3 / A**2)",
+    ],
+)
+def test_a_formula_means_what_numpy_computes(text, rng):
+    value, known = numbers(text, rng)
+    assert value == pytest.approx(float(np.squeeze(eval(text, NUMPY | known))), rel=1e-9)  # noqa: S307 — NumPy is the oracle
+    net = sb.parse_network(HEAD + f"J = {text} + sum(W)")
+    assert_printed_back(net)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_is_a_reserved_name(name):
+    assert name in RESERVED
+
+
+BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "words"),
+    [
+        ("z = X * W", 5, "X is N×D but W is D×H, which do not broadcast together; for the matrix product write X @ W"),
+        ("z = W @ X", 5, "the inner dimensions H and N differ; X @ W fits"),
+        ("z = X @ W.T", 5, "W.T is H×D"),
+        ("z = X @ X", 5, "for the product entry by entry write X * X"),
+        ("z = X + W", 5, "which do not broadcast together"),
+        ("z = X @ 2", 5, "2 is a scalar; the product with a number is X * 2"),
+        ("z = X @ w", 9, "w is not defined; did you mean W?"),
+        ("z = later + X", 5, "later is used before line 5, where it is said"),
+        ("z = sigmod(X)", 5, "unknown function sigmod: did you mean sigmoid?"),
+        ("z = sum(X, axis=0)", 5, "sum(X, axis=0, keepdims=True)"),
+        ("z = sum(X, axis=2, keepdims=True)", 5, "axis is 0"),
+        ("z = sum(X, axes=1)", 5, "it is sum(a, axis, keepdims)"),
+        ("z = max(sum(X), 3)", 5, "the larger of two is maximum(sum(X), 3)"),
+        ("z = X[:, 0]", 5, "[0:0 + 1] keeps a matrix"),
+        ("z = X[::2]", 5, "no step"),
+        ("z = X ^ 2", 5, "write **"),
+        ("z = X > 0", 5, "a comparison"),
+        ("z = X if 1 else W", 5, "a choice"),
+        ("z = lambda x: x", 5, "a lambda"),
+        ("z = [x for x in X]", 5, "a loop"),
+        ("z = X.__class__", 5, ".__class__ is not known here"),
+        ("z = __import__('os').system('ls')", 5, "unknown function"),
+        ("z = open('secret')", 5, "unknown function open"),
+        ("z = eval('1')", 5, "unknown function eval"),
+        ("z = X.sum", 5, ".sum is not known here"),
+        ("z = sigmoid", 5, "sigmoid is a function"),
+        ("z = sum", 5, "sum is a function"),
+        ("z = 'text'", 5, "no number"),
+        ("z = True * X", 5, "no number"),
+        ("z = 1j * X", 5, "no number"),
+        ("z = 1e999 * X", 5, "no number"),
+        ("z = 2**2**99 * X", 5, "beyond all bounds"),
+        ("z = exp(exp(exp(exp(9)))) * X", 13, "beyond all bounds"),
+        ("z = X / 0", 5, "a division by zero"),
+        ("z = sqrt(-2) * X", 5, "not a finite real number"),
+        ("z = X ** W", 5, "the exponent W is a matrix"),
+        ("z = trace(X)", 5, "X is N×D; a square matrix is needed"),
+        ("z = inv(X)", 5, "a square matrix is needed"),
+        ("z = matrix_power(X.T @ X, 2.5)", 5, "the exponent is a whole number"),
+        ("z = ones(N, D)", 5, "it is ones(shape)"),
+        ("z = ones(N)", 5, "ones((N, D))"),
+        ("z = concatenate((X, W), axis=1)", 5, "X is N×D but W is D×H"),
+        ("z = concatenate(X, W)", 5, "its matrices together"),
+        ("z = sum(*X)", 5, "without stars"),
+        ("z = X, W", 5, "a tuple is no quantity"),
+        ("z = 2 X", 7, "a product needs its sign"),
+        ("z = X × W", 7, "× is written * here"),
+        ("z = sum(X", 8, "never closed"),
+        ("z, u = X", 1, "one name on its left side"),
+        ("z += X", 1, "a name of its own"),
+        ("X", 1, "name = formula"),
+        ("X = X @ W", 1, "X is already an input"),
+        ("exp = X @ W", 1, "exp is a name that formulas"),
+        ("J = sum(W)", 1, "J is kept for the cost"),
+        ("import os", 1, "nothing is imported"),
+        ("for i in X: pass", 1, "a loop"),
+        ("def f(x): return x", 1, "a function"),
+        ("V: paramter(D, H)", 1, "did you mean parameter?"),
+        ("V: parameter(D)", 1, "V: parameter(N, D)"),
+        ("V: parameter(D, 0)", 1, "at least 1"),
+        ("V: parameter(D, 4*M)", 19, "M is not known yet"),
+        ("V: parameter(D, -H)", 1, "not -H"),
+        ("V: scalar(1)", 1, "no role"),
+        ("V: int = 3", 1, "declarations and equations only"),
+        ("z = " + "-" * 300 + "X", 255, "inside one another"),
+        ("z = " + "-" * 30000 + "X", None, "inside one another"),
+        ("z = " + "(" * 100 + "X" + ")" * 100, 65, "brackets inside one another"),
+        ("z = " + "+".join(["X"] * 5000), None, "inside one another"),
+        ("z = X.T.T.shape[2]", 5, ".shape is not known here"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(line, column, words):
+    text = BASE + line + "\nlater = X @ W\nJ = sum(later**2)\n"
+    with pytest.raises(FormulaError) as error:
+        sb.parse_network(text)
+    assert words in str(error.value)
+    if column is not None:
+        assert (error.value.line, error.value.column) == (4, column)
+
+
+def test_columns_are_those_of_an_indented_text():
+    with pytest.raises(FormulaError, match=r"line 3, column 15: w is not defined"):
+        sb.parse_network("\n        W: parameter(D, H)\n        J = 3*w\n".replace("J = 3*w", "J = 3*w"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "nothing here"),
+        ("# nothing", "nothing here"),
+        ("W: parameter(D, H)", "the last line must be the cost"),
+        (BASE + "J = X @ W", "the cost, which must be a scalar, but J is N×H; .* mean"),
+        (BASE + "J = sum(X)", "depends on no parameter"),
+        ("x" * 10**6, "at most 200000"),
+        ("x = 1\n" * 10**5, "at most 200000"),
+        ("(" * 150_000, "brackets"),
+        ("\x00", "cannot be read|null"),
+        ("W: parameter(D, D)\nJ = " + "9" * 5000 + " * sum(W)", "."),
+        (17, "read from text, not from a int"),
+    ],
+)
+def test_texts_that_are_no_network(text, words):
+    with pytest.raises(sb.NetworkError, match=words):
+        sb.parse_network(text)
+
+
+def test_sizes_made_of_others(rng):
+    """The four gates of an LSTM in one matrix: 4*H columns."""
+    net = sb.parse_network("""
+        X: input(N, D)
+        h: input(N, H)
+        W: parameter(D + H, 4*H)
+        b: parameter(1, 4*H)
+        z = concatenate((X, h), axis=1) @ W + b
+        i = sigmoid(z[:, 0:H])
+        g = tanh(z[:, 3*H:])
+        J = sum(i * g)
+    """)
+    assert_printed_back(net)
+    values = sb.random_values(net, seed=int(rng.integers(2**31)))
+    f = sb.derive(net).to_numpy()
+    result = f(**values)
+    assert (
+        result.dJdW.shape
+        == values["W"].shape
+        == (values["X"].shape[1] + values["h"].shape[1], 4 * values["h"].shape[1])
+    )
+    assert not result.dJdW[:, values["h"].shape[1] : 3 * values["h"].shape[1]].any()
+    assert sb.derive(net).check(values).verdict == "right"
+    values["W"] = values["W"][:-1]
+    with pytest.raises(ValueError, match=r"W has shape .* but \(D \+ H, 4\*H\) = "):
+        f(**values)
+
+
+def test_one_hot_rows_add_up_to_one():
+    net = sb.parse_network("X: input(N, D)\nY: one_hot(N, K)\nW: parameter(D, K)\nJ = -sum(Y * log_softmax(X @ W))")
+    values = sb.random_values(net, seed=1)
+    assert (np.sort(values["Y"], axis=1)[:, -1] == 1).all()
+    assert (values["Y"].sum(axis=1) == 1).all()
+    values["Y"][2] = 0
+    with pytest.raises(ValueError, match=r"Y\[2\] adds up to 0"):
+        sb.derive(net).to_numpy()(**values)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("J = sum(X[0:N/2]**2)", "N/2 is not a whole number whatever the sizes are"),
+        ("J = sum(X[0:1.5])", "3/2 is not a whole number"),
+        ("J = sum(X[0:X])", "X is not a whole number"),
+        ("J = sum(X) * 1e-400", "a number beyond all bounds"),
+        ("J = sum(X) * 0." + "9" * 5000, "a number beyond all bounds"),
+        ("J = sum(sum(X, axis=0, keepdims=X))", "keepdims is True or False"),
+        ("lambda: scalar", "lambda is a word of Python itself; write lam"),
+        ("J = lambda * sum(X)", "lambda is a word of Python itself; write lam"),
+        ("J = cross_entropy(X)", r"write -sum\(Y \* log_softmax\(z\)\) / N"),
+    ],
+)
+def test_more_that_is_refused_with_its_place(said, message):
+    with pytest.raises(sb.FormulaError, match=f"line 2, column .*{message}"):
+        sb.parse_network(f"X: parameter(N, D)\n{said}")
+
+
+def test_decimals_are_exact():
+    net = sb.parse_network("X: parameter(N, D)\nJ = sum(X) * 0.12345678901234567890123 + 1_000.5 * sum(X**2)")
+    assert sympy.Rational("0.12345678901234567890123") in net.cost.expression.atoms(sympy.Rational)
+    assert sympy.Rational("1000.5") in net.cost.expression.atoms(sympy.Rational)
+
+
+def test_a_mark_of_an_editor_at_the_start_is_no_text():
+    assert str(sb.parse_network("\ufeffX: parameter(N, D)\nJ = sum(X)")).startswith("X:")

@@ -1,0 +1,255 @@
+"""Arrays without numbers do what NumPy's do: each line runs on both, and the formula has the numbers of the array."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.network.evaluate import IN_FLOATS, Evaluation
+from symbackprop.tracing.arguments import given
+from symbackprop.tracing.arrays import indexing
+from symbackprop.tracing.arrays.array import Run
+from symbackprop.tracing.arrays.graph import Graph, quantities
+from symbackprop.tracing.arrays.numpy_functions import Numpy
+from symbackprop.tracing.arrays.products import Labels
+from symbackprop.tracing.sampling import Drawn
+from symbackprop.tracing.sizes import Sizes
+from symbackprop.tracing.untraceable import Untraceable
+
+SHAPES = {"X": ("N", "D"), "Z": ("N", "D"), "W": ("D", "H"), "S": ("D", "D"), "b": ("D",), "v": ("N",), "y": ("N",)}
+SIZES = {"N": 5, "D": 3, "H": 4}
+
+LINES = """
+X + b
+b - X
+X * v[:, None]
+v[:, np.newaxis] + b
+X @ W
+X.dot(b)
+v @ X
+np.dot(v, v)
+b @ W
+np.outer(v, b)
+X.T @ v / X.shape[0]
+2.5 / (1 + X**2)
+X ** 3 - 0.1
+-X
+abs(X)
+np.sqrt(X**2 + 1e-3)
+np.sum(X)
+np.sum(X, axis=0)
+X.sum(axis=1, keepdims=True) + X
+X.mean(axis=0)
+np.mean(X, 1)
+X.var(axis=0)
+np.var(X, axis=0, ddof=1)
+X.std(1, keepdims=True)
+X.max(axis=1)
+np.min(X)
+np.max(X, axis=1, keepdims=True) - X
+np.sum(X) / len(X)
+np.sum(v) / (2 * X.shape[0])
+1.0 / X.shape[0] * X
+np.sqrt(X.shape[1]) * X
+X / np.sqrt(X.shape[1])
+(X.shape[0] - 1) * b
+X.reshape(X.shape[0], -1)
+v.reshape(-1, 1) * X
+v.reshape((1, -1)) @ X
+X[:, 0]
+X[:, 0:1]
+X[0]
+b[0] * X
+X.T[0]
+np.maximum(0, X)
+np.minimum(X, 0.2)
+np.maximum(X, Z)
+np.where(X > 0, X, 0.01 * X)
+np.where(X <= Z, Z, X)
+(X > 0) * Z
+(X >= 0.1).astype(float) * Z
+(X < Z) * 1.0
+np.clip(X, -0.5, 0.5)
+np.exp(-X) / (1 + np.exp(-X))
+1 / (1 + np.exp(-X))
+np.exp(-X) / (1 + np.exp(-X))**2
+np.log(1 + np.exp(X))
+np.log1p(np.exp(X))
+np.logaddexp(0, X)
+np.exp(X) / np.sum(np.exp(X), axis=1, keepdims=True)
+np.exp(b - np.max(b)) / np.sum(np.exp(b - np.max(b)))
+np.log(np.exp(X) / np.exp(X).sum(axis=1, keepdims=True))
+np.tanh(X) * np.sin(Z) + np.cos(X)
+np.square(X) + np.sign(Z)
+np.concatenate((X, Z), axis=1)
+np.concatenate([X, Z])
+np.hstack((X, v[:, None]))
+np.vstack((b, X))
+np.einsum('nd,dh->nh', X, W)
+np.einsum('nd,nd->n', X, Z)
+np.einsum('nd,n->d', X, v)
+np.einsum('nd->', X)
+np.einsum('i,j->ij', v, b)
+np.einsum('nd->dn', X)
+np.linalg.norm(X)
+np.linalg.norm(X, axis=1)
+np.diag(b) @ W
+np.trace(S)
+np.eye(X.shape[1]) - S
+S @ np.ones((X.shape[1], 1))
+np.zeros_like(X) + Z
+np.ones(X.shape) * Z
+np.full(X.shape, 2.0) * Z
+np.add(X, np.multiply(Z, 2))
+np.subtract(X, Z) / np.power(2, 1)
+np.divide(X, 1 + Z**2)
+np.transpose(X) @ Z
+X.ravel() @ Z.ravel()
+np.sum(W.ravel()**2)
+np.dot(X.flatten(), Z.flatten())
+np.expand_dims(v, 1) * X
+np.atleast_2d(b) + X
+np.squeeze(X[:, 0:1])
+X[np.arange(X.shape[0]), y]
+X[range(len(X)), y].sum()
+np.eye(X.shape[1])[y] * X
+W[y]
+np.add.reduce(X)
+np.vdot(X, Z)
+np.inner(X, Z)
+np.negative(X) + np.reciprocal(1 + X**2)
+~(X > 0) * Z
+((X > 0) & (Z > 0)) * X
+"""
+
+STATEMENTS = {
+    "mask": "A = X.copy(); A[A <= 0] = 0; A",
+    "scaled mask": "A = X.copy(); A[A < 0] *= 0.01; A",
+    "mask of another": "A = Z.copy(); A[X <= 0] = 0; A",
+    "labels": "A = X.copy(); A[np.arange(len(X)), y] -= 1; A / len(X)",
+    "labels set": "A = X.copy(); A[range(X.shape[0]), y] = -np.sum(Z, axis=1); A",
+    "in place": "A = np.zeros_like(X); A += X; B = A; B *= 2; A",
+    "in place of zeros": "A = np.zeros((X.shape[0], X.shape[1])); A += X; A -= Z; A",
+    "all": "A = np.empty(X.shape); A[:] = b; A",
+    "scatter": "A = np.zeros(W.shape); np.add.at(A, y, X @ W); A",
+    "out": "A = np.empty_like(X); np.multiply(X, Z, out=A); A",
+}
+
+
+def drawn(seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    values = {name: rng.normal(size=[SIZES[n] for n in shape]) for name, shape in SHAPES.items()}
+    return values | {"y": rng.integers(3, size=5)}
+
+
+def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tuple[Any, Any]:
+    """What a line gives in NumPy, and what its formula gives with the same numbers."""
+    seed = int(np.random.default_rng().integers(1000)) if seed is None else seed
+    print("seed", seed)
+    values = drawn(seed)
+    told = given(SHAPES, ["W"], labels={"y": "D"})
+    point = Drawn(values, SIZES)
+    if at_a_point:
+        told = told.with_labels(values)
+    sizes = Sizes(told.every_shape, SIZES if at_a_point else None)
+    network = told.declared(sizes)
+    numpy = Numpy()
+    known = point.symbols(network, told)
+    run = numpy.run = Run(sizes, Graph(), numpy, indexing, known if at_a_point else None)
+    arrays = {
+        name: (Labels if name in told.labels else type(run.array(network[name], 2)))(
+            run, run.graph.leaf(network[name], 2 if name in told.labels else len(shape))
+        )
+        for name, shape in told.every_shape.items()
+    }
+    if at_a_point:
+        arrays["y"] = values["y"]
+    theirs = ours = None
+    *first, last = code.split(";")
+    for names in (values | {"np": np}, arrays | {"np": numpy}):
+        space = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in names.items()}
+        exec(";".join(line.strip() for line in [*first, f"result = {last.strip()}"]), space)
+        theirs, ours = ours, space["result"]
+    node = run.node(ours)
+    assert np.shape(theirs) == sizes_of(node, network), "the shape is NumPy's"
+    expression = quantities([node], {})[node]
+    dimensions = {d: SIZES[str(d)] for d in network.dimensions}
+    value = Evaluation(dimensions).value(expression, dict(known), IN_FLOATS)
+    return theirs, np.reshape(value, np.shape(theirs))
+
+
+def sizes_of(node: Any, network: Any) -> tuple[int, ...]:
+    dimensions = {d: SIZES[str(d)] for d in network.dimensions}
+    return tuple(int(n.xreplace(dimensions)) for n in node.size)
+
+
+@pytest.mark.parametrize("line", LINES.strip().splitlines())
+def test_a_line_is_what_numpy_makes_of_it(line: str) -> None:
+    theirs, ours = both(line)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("code", STATEMENTS.values(), ids=STATEMENTS.keys())
+def test_what_is_changed_in_place(code: str) -> None:
+    theirs, ours = both(code)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+AT_A_POINT = [
+    "X[1:, :] - X[:-1, :]",
+    "X[..., 1]",
+    "A = X.copy(); A[0] = b; A",
+    "A = X.copy(); A[:, 1] = v; A",
+    "A = X.copy(); A[1:, 1:] = 0.0; A",
+    "A = np.zeros((3, 4)); np.add.at(A, y, X @ W); A",
+    "A = W.copy(); A[2] += b[0] * A[1]; A",
+    "sum(X[i] * v[i] for i in range(len(X)))",
+    "np.array([X[i] @ b for i in range(X.shape[0])])",
+    "X[y]",
+    "X[np.argmax(X, axis=0), range(X.shape[1])]",
+    "np.array([x if x > 0 else 0 * x for x in v])",
+    "X[[0, 2, 2]]",
+    "X[0] if X[0, 0] > 0 else X[1]",
+]
+
+
+@pytest.mark.parametrize("line", AT_A_POINT)
+def test_at_a_point_loops_run_and_numbers_decide(line: str) -> None:
+    theirs, ours = both(line, at_a_point=True)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "float(np.sum(X))",
+        "X[3]",
+        "1 if np.sum(X) > 0 else 0",
+        "np.sort(X)",
+        "X == Z",
+        "np.random.normal(size=3) * X",
+        "X.astype(int)",
+        "np.asarray([X, Z])",
+        "X.reshape(X.shape[1], X.shape[0])",
+        "np.argmax(X)",
+        "y * 2",
+    ],
+)
+def test_what_would_lose_the_quantity_is_refused(line: str) -> None:
+    with pytest.raises(Untraceable):
+        both(line, seed=0)
+
+
+def test_sizes_are_told_from_their_numbers() -> None:
+    sizes = Sizes({"X": ("N", "D"), "W": ("D", "H")})
+    n, d, h = sizes.of(("N", "D", "H"))
+    told = {n: "N", n * d: "D*N", n - 1: "N - 1", d + h: "D + H", 0.5 / n: "1/(2*N)", 1 / (n * d): "1/(D*N)"}
+    told |= {0.1: "1/10", 1e-8: "1/100000000", 1 / 3: "1/3", 2.0 * n: "2*N", n**0.5: "sqrt(N)", 1 / d**0.5: "1/sqrt(D)"}
+    assert {number: str(sizes.number(number)) for number in told} == told
+
+
+def test_a_sigmoid_of_another_sign_is_none() -> None:
+    """What is recognized must be equal: a near miss stays what it is."""
+    for line in ("1 / (1 - np.exp(-X))", "1 / (2 + np.exp(-X))", "np.exp(X) / (1 + np.exp(-X))**2"):
+        theirs, ours = both(line)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
