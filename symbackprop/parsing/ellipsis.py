@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from symbackprop.parsing.macros import UnreadableError
-from symbackprop.parsing.syntax_tree import Dots, Listed, Mark, Name, Node, Number, Summed, number, walk
+from symbackprop.parsing.macros import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Dots, IndexedList, Name, Node, Number, Script, Summation, number, walk
 
 _LETTERS = "kpqsuvcr"
 _NOT_READ = "the dots are not read: what stands before and behind them differs in more than one number"
@@ -20,7 +20,7 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
     """The terms of a sum, with those around dots in one Σ.
 
     Raises:
-        UnreadableError: dots, and no such terms.
+        UnsupportedNotationError: dots, and no such terms.
     """
     place = next((rank for rank, term in enumerate(terms) if isinstance(term, Dots)), None)
     if place is None or len(terms) == 1:  # dots alone are an entry of a matrix or a list
@@ -31,16 +31,16 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
             found = _running(terms[first:place], last, letter)
             if found is not None and len({*signs[first : place + 2]}) == 1:
                 body, (start, end) = found
-                whole = Summed(indices=(letter,), body=body, first=start, last=end)
+                whole = Summation(indices=(letter,), body=body, first=start, last=end)
                 return [*signs[: first + 1], *signs[place + 2 :]], [*terms[:first], whole, *terms[place + 2 :]]
-    raise UnreadableError(_NOT_READ)
+    raise UnsupportedNotationError(_NOT_READ)
 
 
 def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
     """The rows of a matrix, with what dots leave out as one entry.
 
     Raises:
-        UnreadableError: dots, and entries around them that differ in more than a number.
+        UnsupportedNotationError: dots, and entries around them that differ in more than a number.
     """
     if not any(isinstance(entry, Dots) for row in rows for entry in row):
         return [list(row) for row in rows]
@@ -51,7 +51,7 @@ def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
         return [[_as_listed(entry, columns=letter) for entry in row] for row in shortened]
     other = _unused([entry for row in shortened for entry in row], letter)
     if len({*map(len, shortened)}) != 1:
-        raise UnreadableError(_NOT_READ)
+        raise UnsupportedNotationError(_NOT_READ)
     columns = [_merged(entries[:-1], entries[-1], other) for entries in zip(*shortened, strict=True)]
     return [[_as_listed(entry, rows=other, columns=letter) for entry in columns]]
 
@@ -62,20 +62,20 @@ def _shortened(row: Sequence[Node], letter: str) -> list[Node]:
     if place is None:
         return list(row)
     if not 0 < place < len(row) - 1:
-        raise UnreadableError(_NOT_READ)
+        raise UnsupportedNotationError(_NOT_READ)
     return [_merged(row[:place], row[place + 1], letter), *row[place + 2 :]]
 
 
 def _as_listed(entry: Node, rows: str = "", columns: str = "") -> Node:
     used = {mark.base for mark in _scripts(entry)}
-    shown = Listed(body=entry, rows=rows if rows in used else "", columns=columns if columns in used else "")
+    shown = IndexedList(body=entry, rows=rows if rows in used else "", columns=columns if columns in used else "")
     return shown if shown.rows or shown.columns else entry
 
 
 def _merged(before: Sequence[Node], last: Node, letter: str) -> Node:
     found = _running(before, last, letter)
     if found is None:
-        raise UnreadableError(_NOT_READ)
+        raise UnsupportedNotationError(_NOT_READ)
     return found[0]
 
 
@@ -96,7 +96,7 @@ def _running(before: Sequence[Node], last: Node, letter: str) -> tuple[Node, _En
 def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
     if one == other:
         return one
-    if isinstance(one, Mark) and isinstance(other, Mark) and one.kind == other.kind:
+    if isinstance(one, Script) and isinstance(other, Script) and one.kind == other.kind:
         ends.add((one.content, other.content))
         return replace(one, content=Name(base=letter))
     if isinstance(one, tuple) and isinstance(other, tuple):
@@ -111,7 +111,7 @@ def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
 
 def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     """The 1 and 1 of w_{11} beside w_{1n}."""
-    content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Mark) else None
+    content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Script) else None
     digits = str(content.value) if isinstance(content, Number) else ""
     return tuple(replace(marks[0], content=number(int(d))) for d in digits) if 1 < len(digits) == count else marks
 

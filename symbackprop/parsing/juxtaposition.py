@@ -9,14 +9,14 @@ from symbackprop.parsing.syntax_tree import (
     Entry,
     Group,
     Indicator,
+    Multiply,
     Name,
     Node,
     Norm,
+    PendingOperator,
     Power,
-    Primed,
+    Prime,
     Relation,
-    Sign,
-    Times,
     Transposed,
 )
 
@@ -38,11 +38,11 @@ def called_in(factors: list[Node]) -> list[Node]:
                 found.append(Transposed(base=Differential(body=inner.base, source=factor.source + inner.base.source)))
             else:
                 found.append(Differential(body=inner, source=factor.source + inner.source))
-        elif _is_function(function) and rest and not isinstance(rest[0], Sign):
+        elif _is_function(function) and rest and not isinstance(rest[0], PendingOperator):
             if len(rest) > 1 and _is_called(rest[0]) and isinstance(rest[1], Group):  # log σ(z)
                 inner = rest.pop(0)
                 source = inner.source + rest[0].source
-                rest[0] = Times(sign="", factors=(inner, rest[0]), source=source)
+                rest[0] = Multiply(sign="", factors=(inner, rest[0]), source=source)
             called = applied(function, rest[0], bare=True)
             if called is None:
                 found.append(factor)
@@ -75,9 +75,9 @@ def _is_quantity(node: Node) -> bool:
 
 def _is_function(node: Node) -> bool:
     """Whether it is surely one: f′, or a name that everybody knows."""
-    if isinstance(node, Primed):
+    if isinstance(node, Prime):
         inner = node.base
-        while isinstance(inner, Primed):
+        while isinstance(inner, Prime):
             inner = inner.base
         return isinstance(inner, Name)
     return isinstance(node, Name) and node.base in FUNCTIONS
@@ -91,7 +91,7 @@ def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
             return replace(factor, base=inner, source=function.source + factor.source)
     if isinstance(factor, Group) and factor.brackets != "{}":
         return Call(function=function, arguments=factor.items, source=function.source + factor.source)
-    is_argument = bare and not isinstance(function, Primed)
+    is_argument = bare and not isinstance(function, Prime)
     if is_argument:
         space = " " if function.source[-1:].isalpha() and factor.source[:1].isalnum() else ""
         return Call(function=function, arguments=(factor,), source=function.source + space + factor.source)

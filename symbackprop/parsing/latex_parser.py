@@ -10,31 +10,31 @@ from typing import Any
 from symbackprop.errors import ArgumentError
 from symbackprop.parsing import ellipsis as dots
 from symbackprop.parsing.juxtaposition import applied
-from symbackprop.parsing.lexer import Token, UnreadableError
+from symbackprop.parsing.lexer import Token, UnsupportedNotationError
 from symbackprop.parsing.products import bounded, fraction, product, signed, widened
 from symbackprop.parsing.scripts import scripted, subscripted
 from symbackprop.parsing.syntax_tree import (
+    Add,
     Call,
     Cases,
     Differential,
+    Divide,
     Dots,
     Group,
     Matrix,
+    Multiply,
     Name,
     Node,
     Norm,
     Number,
-    Over,
     Partial,
-    Plus,
-    Primed,
+    PendingOperator,
+    Prime,
     Relation,
-    Sign,
-    Times,
     walk,
 )
 
-__all__ = ["Sign", "applied", "parse"]
+__all__ = ["PendingOperator", "applied", "parse"]
 
 _DEEPEST = 25  # brackets in brackets
 _DEEPEST_PARTS = 150  # of the tree
@@ -47,7 +47,7 @@ def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], t
     """The sides of a row, and the relation signs between them; whether it goes on from the row before.
 
     Raises:
-        UnreadableError: with the reason.
+        UnsupportedNotationError: with the reason.
         ArgumentError: lark is not installed.
     """
     paired = list(_paired(tokens))
@@ -56,9 +56,9 @@ def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], t
     try:
         tree = _parser().parse(paired)
     except lark.UnexpectedToken as error:
-        raise UnreadableError(_unexpected(error.token, text)) from None
+        raise UnsupportedNotationError(_unexpected(error.token, text)) from None
     except lark.UnexpectedInput:
-        raise UnreadableError("the formula ends where something is expected") from None
+        raise UnsupportedNotationError("the formula ends where something is expected") from None
     _check_depth([tree], lambda item: getattr(item, "children", ()))
     continues, sides, signs = _Reader(text).chain(tree)
     _check_depth(sides, Node.children)
@@ -70,7 +70,7 @@ def _check_depth(whole: Iterable[Any], parts: Callable[[Any], Iterable[Any]]) ->
         whole = [part for item in whole for part in parts(item)]
         if not whole:
             return
-    raise UnreadableError("it is nested too deeply")
+    raise UnsupportedNotationError("it is nested too deeply")
 
 
 def _lark() -> Any:
@@ -152,11 +152,13 @@ def _check_nesting(tokens: Sequence[Token]) -> None:
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
         marks = marks + 1 if token.kind in {"PRIME", "^", "_"} else marks if token.kind == "}" else 0
         if depth > _DEEPEST:
-            raise UnreadableError(f"brackets are nested more than {_DEEPEST} deep")
+            raise UnsupportedNotationError(f"brackets are nested more than {_DEEPEST} deep")
         if marks > _MOST_MARKS:
-            raise UnreadableError("too many primes or scripts at one name")
+            raise UnsupportedNotationError("too many primes or scripts at one name")
     if depth:
-        raise UnreadableError("a bracket is not closed" if depth > 0 else "a bracket is closed that was not opened")
+        raise UnsupportedNotationError(
+            "a bracket is not closed" if depth > 0 else "a bracket is closed that was not opened"
+        )
 
 
 class _Reader:
@@ -207,14 +209,14 @@ class _Reader:
         signs, terms = widened(*dots.summed(signs, terms))
         if signs == [1]:
             return terms[0]
-        return Plus(signs=tuple(signs), terms=tuple(terms))
+        return Add(signs=tuple(signs), terms=tuple(terms))
 
     def term(self, tree: Any) -> Node:
         return product(self._pieces(tree))
 
     def _sum_of_signed(self, tree: Any, sign: Any, summand: Any) -> Node:
         inner = self.node(summand)
-        signed_one = Plus(signs=(-1,), terms=(inner,)) if sign == "-" else inner
+        signed_one = Add(signs=(-1,), terms=(inner,)) if sign == "-" else inner
         *before, last = self._pieces(tree)
         return product([*before, [*last, Group(items=(signed_one,), brackets="{}")]])
 
@@ -232,7 +234,7 @@ class _Reader:
     def _script(self, tree: Any) -> tuple[str, list[Node]]:
         """The sign before a script's items, and the items."""
         *primes, inner = tree.children
-        found: list[Node] = [Sign(what="'") for _ in primes]
+        found: list[Node] = [PendingOperator(what="'") for _ in primes]
         if getattr(inner, "data", "") != "script_body":
             return "", [*found, self.node(inner)]
         sign, items = "", list(inner.children)
@@ -247,13 +249,13 @@ class _Reader:
         if not children or signs not in ([], ["-"]) or len(children[-1].children) > 1:
             return self.node(tree)
         factors = self.nodes(children[-1].children[0].children)
-        if not any(isinstance(part, Sign) for factor in factors for part in walk(factor)):
+        if not any(isinstance(part, PendingOperator) for factor in factors for part in walk(factor)):
             return self.node(tree)
-        item = factors[0] if len(factors) == 1 else Times(sign="", factors=tuple(factors))
-        return Plus(signs=(-1,), terms=(item,)) if signs else item
+        item = factors[0] if len(factors) == 1 else Multiply(sign="", factors=tuple(factors))
+        return Add(signs=(-1,), terms=(item,)) if signs else item
 
     def primes(self, tree: Any) -> Node:
-        return Group(items=tuple(Sign(what="'") for _ in tree.children))
+        return Group(items=tuple(PendingOperator(what="'") for _ in tree.children))
 
     def above(self, tree: Any) -> Node:
         base, script = tree.children
@@ -261,7 +263,7 @@ class _Reader:
         if script.data == "primes":
             return _primed(inner, len(script.children))
         sign, items = self._script(script)
-        if isinstance(inner, Sign) and inner.what == r"\sum":
+        if isinstance(inner, PendingOperator) and inner.what == r"\sum":
             return replace(inner, last=items[0] if items else None)
         return scripted(inner, sign, items)
 
@@ -269,9 +271,9 @@ class _Reader:
         base, script = tree.children
         inner = self.node(base)
         if script.data == "primes":
-            raise UnreadableError("a prime stands below")
+            raise UnsupportedNotationError("a prime stands below")
         _, items = self._script(script)
-        if isinstance(inner, Sign):
+        if isinstance(inner, PendingOperator):
             return bounded(inner, items)
         return subscripted(inner, items)
 
@@ -284,7 +286,7 @@ class _Reader:
 
     def braced(self, tree: Any) -> Node:
         inner = self.node(tree.children[0])
-        simple = (Name, Number, Group, Over, Call, Partial, Sign, Differential)
+        simple = (Name, Number, Group, Divide, Call, Partial, PendingOperator, Differential)
         return inner if isinstance(inner, simple) else Group(items=(inner,), brackets="{}")
 
     def nothing(self, _: Any) -> Node:
@@ -313,7 +315,7 @@ class _Reader:
         if isinstance(inner, Group) and len(inner.items) == 1:
             inner = inner.items[0]
         if not isinstance(inner, Name):
-            raise UnreadableError("an accent stands on what is no name")
+            raise UnsupportedNotationError("an accent stands on what is no name")
         return replace(inner, base=inner.base + _ACCENTS[str(accent)], source="")
 
     def fraction(self, tree: Any) -> Node:
@@ -341,17 +343,17 @@ _ACCENTS = {"hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "ti
 
 
 def _unknown(value: str) -> Node:
-    raise UnreadableError(f"{value!r} is not expected here")
+    raise UnsupportedNotationError(f"{value!r} is not expected here")
 
 
 _LEAVES: dict[str, Callable[[str], Node]] = {
     "NUMBER": lambda value: Number(value=Fraction(value)),
     "NAME": lambda value: Name(base=value),
-    "TOP": lambda _: Sign(what="T"),
-    "PRIME": lambda _: Sign(what="'"),
-    "PARTIAL": lambda _: Sign(what=r"\partial"),
-    "NABLA": lambda _: Sign(what=r"\nabla"),
-    "SUM": lambda value: Sign(what=value),
+    "TOP": lambda _: PendingOperator(what="T"),
+    "PRIME": lambda _: PendingOperator(what="'"),
+    "PARTIAL": lambda _: PendingOperator(what=r"\partial"),
+    "NABLA": lambda _: PendingOperator(what=r"\nabla"),
+    "SUM": lambda value: PendingOperator(what=value),
     "ONE": lambda _: Name(base="ones"),
     "DOTS": lambda _: Dots(),
 }
@@ -372,5 +374,5 @@ def _is_token(item: Any, kind: str) -> bool:
 
 def _primed(node: Node, count: int) -> Node:
     for _ in range(count):
-        node = Primed(base=node)
+        node = Prime(base=node)
     return node

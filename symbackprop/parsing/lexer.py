@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.parsing import vocabulary
-from symbackprop.parsing.macros import Macro, UnreadableError, after, arguments_at, closing, macros_of
+from symbackprop.parsing.macros import Macro, UnsupportedNotationError, after, arguments_at, closing, macros_of
 from symbackprop.parsing.token_fixes import tidied
 from symbackprop.parsing.tokens import Token
 from symbackprop.parsing.vocabulary import CASES, GREEK, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
 
-__all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnreadableError", "closing", "macros_of"]
+__all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnsupportedNotationError", "closing", "macros_of"]
 
 
 _MOST_PIECES = 20_000
@@ -71,18 +71,18 @@ class Lexer:
         self._expanded = 0
 
     def tokens(self, start: int, end: int) -> list[Token]:
-        """The tokens of a formula; raises UnreadableError."""
+        """The tokens of a formula; raises UnsupportedNotationError."""
         self._pieces = self._expanded = 0
         return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 
     def _of(self, source: _Source) -> Iterator[Token]:
         if source.depth > _DEEPEST:
-            raise UnreadableError(f"macros are nested more than {_DEEPEST} deep")
+            raise UnsupportedNotationError(f"macros are nested more than {_DEEPEST} deep")
         at, before = 0, ""  # the kind of the token before
         while match := _PIECE.match(source.text, at):
             self._pieces += 1
             if self._pieces > _MOST_PIECES:
-                raise UnreadableError(f"the formula is too long: more than {_MOST_PIECES} pieces")
+                raise UnsupportedNotationError(f"the formula is too long: more than {_MOST_PIECES} pieces")
             if match["space"] or match["comment"]:
                 at = match.end()
                 continue
@@ -100,7 +100,7 @@ class Lexer:
             if before in {"^", "_", "FRACTION", "half a fraction"} and digits[0] != ".":  # \frac12
                 digits = digits[0]
             if len(digits) > _MOST_DIGITS:
-                raise UnreadableError(f"a number has more than {_MOST_DIGITS} digits")
+                raise UnsupportedNotationError(f"a number has more than {_MOST_DIGITS} digits")
             return self._one("NUMBER", digits, source, start, start + len(digits))
         word = _LETTERS_TOGETHER.match(source.text, start, start + self._longest_word + 1)
         if word and word[0] == "sum":
@@ -125,7 +125,7 @@ class Lexer:
             return self._spacing(source, name, start, at)
         read_by = next((read for names, read in _WITH_ARGUMENTS if name in names), None)
         if read_by is None:
-            raise UnreadableError(f"the macro {written} is not known")
+            raise UnsupportedNotationError(f"the macro {written} is not known")
         return read_by(self, source, name, start, at)
 
     def _macro(self, source: _Source, macro: Macro, start: int, at: int) -> _Read:
@@ -133,7 +133,7 @@ class Lexer:
         body = macro.expanded(arguments)
         self._expanded += len(body) + 1
         if self._expanded > _LONGEST_EXPANDED:
-            raise UnreadableError("the macros grow too long when they are expanded")
+            raise UnsupportedNotationError("the macros grow too long when they are expanded")
         return _Read("MACRO", at, self._of(_Source(body, 0, source.where(start, at), source.depth + 1)))
 
     def _spacing(self, source: _Source, name: str, start: int, at: int) -> _Read:
@@ -153,7 +153,7 @@ class Lexer:
             kind = f"{name.upper()}_{blocks[environment.rstrip('*')]}"
             return replace(self._one(kind, environment, source, start, at), kind="SPACE")
         if environment.rstrip("*") not in ROWS:
-            raise UnreadableError(f"the environment {environment} is not read")
+            raise UnsupportedNotationError(f"the environment {environment} is not read")
         has_columns = name == "begin" and environment in {"array", "alignedat", "aligned"}
         return _Read("SPACE", after(_COLUMNS, source.text, at) if has_columns else at)
 
@@ -206,7 +206,7 @@ def _character(character: str) -> tuple[str, str]:
         return "NAME", character
     if character == "~":
         return "SPACE", ""
-    raise UnreadableError(f"the character {character!r} is not read in a formula")
+    raise UnsupportedNotationError(f"the character {character!r} is not read in a formula")
 
 
 def _word(command: str, plain: str) -> tuple[str, str]:

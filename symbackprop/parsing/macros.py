@@ -8,7 +8,7 @@ from symbackprop.errors import SymbackpropError
 _LONGEST = 20_000  # characters of one expansion
 
 
-class UnreadableError(SymbackpropError):
+class UnsupportedNotationError(SymbackpropError):
     """A formula that is not understood; the message is the reason."""
 
 
@@ -20,15 +20,15 @@ class Macro:
     body: str
 
     def expanded(self, arguments: list[str]) -> str:
-        """What it stands for; raises UnreadableError where that is too long."""
+        """What it stands for; raises UnsupportedNotationError where that is too long."""
         body = self.body
         for k, argument in enumerate(arguments, 1):
             mark = f"#{k}"
             if len(body) + body.count(mark) * len(argument) > _LONGEST:
-                raise UnreadableError("a macro grows too long when it is expanded")
+                raise UnsupportedNotationError("a macro grows too long when it is expanded")
             body = body.replace(mark, argument)
         if len(body) > _LONGEST:
-            raise UnreadableError("a macro grows too long when it is expanded")
+            raise UnsupportedNotationError("a macro grows too long when it is expanded")
         return body
 
 
@@ -92,11 +92,11 @@ def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
     for _ in range(count):
         at = after(_SPACE, text, at)
         if at >= len(text):
-            raise UnreadableError("a command has no argument: the formula ends")
+            raise UnsupportedNotationError("a command has no argument: the formula ends")
         if text[at] == "{":
             end = closing(text, at)
             if end is None:
-                raise UnreadableError("a brace { is never closed")
+                raise UnsupportedNotationError("a brace { is never closed")
             found.append(text[at + 1 : end])
             at = end + 1
         else:

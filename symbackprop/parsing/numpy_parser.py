@@ -8,22 +8,22 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import (
+    Add,
     Call,
     Differential,
+    Divide,
     Indicator,
-    Mark,
+    Multiply,
     Name,
     Node,
     Number,
-    Over,
     Partial,
-    Plus,
     Power,
-    Primed,
+    Prime,
     Relation,
-    Times,
+    Script,
     Transposed,
     number,
 )
@@ -37,17 +37,17 @@ _LONGEST = 5_000  # characters of a line
 def parse_numpy(text: str) -> tuple[Node, ...]:
     """The sides of an assignment.
 
-    Raises UnreadableError.
+    Raises UnsupportedNotationError.
 
     >>> [side.source for side in parse_numpy("dW2 = a2.T @ delta3")]
     ['dW2', 'a2.T @ delta3']
     """
     stripped = re.sub(r"^\s*return\b", "", text).strip()
     if len(stripped) > _LONGEST:
-        raise UnreadableError(f"the line is too long: more than {_LONGEST} characters")
+        raise UnsupportedNotationError(f"the line is too long: more than {_LONGEST} characters")
     module = _parsed(stripped)
     if len(module.body) != 1:
-        raise UnreadableError("it is no single assignment")
+        raise UnsupportedNotationError("it is no single assignment")
     statement = module.body[0]
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
         return _with_class_changed(statement, stripped)
@@ -63,10 +63,10 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
         compared = statement.value
         if not all(isinstance(op, ast.Eq) for op in compared.ops):
-            raise UnreadableError("it states no equality")
+            raise UnsupportedNotationError("it states no equality")
         parts = [compared.left, *compared.comparators]
     else:
-        raise UnreadableError("it is no assignment")
+        raise UnsupportedNotationError("it is no assignment")
     return tuple(_node(part, stripped, 0) for part in parts)
 
 
@@ -76,9 +76,9 @@ def _with_class_changed(statement: ast.AugAssign, text: str) -> tuple[Node, ...]
     label = _label(target, text)
     signs = {ast.Add: (1, 1), ast.Sub: (1, -1)}.get(type(statement.op))
     if label is None or signs is None or not isinstance(target, ast.Subscript):
-        raise UnreadableError(f"{_source(statement.target, text)} is not read")
+        raise UnsupportedNotationError(f"{_source(statement.target, text)} is not read")
     whole, change = _node(target.value, text, 0), _node(statement.value, text, 0)
-    return whole, Plus(signs=signs, terms=(whole, Times(sign="numpy *", factors=(change, label))))
+    return whole, Add(signs=signs, terms=(whole, Multiply(sign="numpy *", factors=(change, label))))
 
 
 def _blanked(statement: ast.Assign, text: str) -> tuple[Node, ...]:
@@ -89,7 +89,7 @@ def _blanked(statement: ast.Assign, text: str) -> tuple[Node, ...]:
         return ()
     whole, where = _node(target.value, text, 0), _node(target.slice, text, 0)
     relation = replace(where.condition, sign=_OPPOSITE[where.condition.sign])  # type: ignore[attr-defined]
-    return whole, Times(sign="numpy *", factors=(whole, Indicator(condition=relation)))
+    return whole, Multiply(sign="numpy *", factors=(whole, Indicator(condition=relation)))
 
 
 def _label(part: Any, text: str) -> Node | None:
@@ -105,15 +105,15 @@ def _parsed(text: str) -> ast.Module:
             warnings.simplefilter("ignore")  # of invalid escapes
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UnreadableError("it is no line of Python") from None
+        raise UnsupportedNotationError("it is no line of Python") from None
 
 
 def _node(part: ast.expr, text: str, depth: int) -> Node:
     if depth > _DEEPEST:
-        raise UnreadableError("it is nested too deeply")
+        raise UnsupportedNotationError("it is nested too deeply")
     read = _READ.get(type(part))
     if read is None:
-        raise UnreadableError(f"{_source(part, text)} is not read")
+        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
     made = read(part, text, depth + 1)
     return replace(made, source=_source(part, text))
 
@@ -128,14 +128,14 @@ def _binary(part: Any, text: str, depth: int) -> Node:
     left, right = _node(part.left, text, depth), _node(part.right, text, depth)
     make = _OPERATORS.get(type(part.op))
     if make is None:
-        raise UnreadableError(f"the operator of {_source(part, text)} is not read")
+        raise UnsupportedNotationError(f"the operator of {_source(part, text)} is not read")
     return make(left, right)
 
 
 def _compared(part: Any, text: str, depth: int) -> Node:
     """h > 0: 1 where it is so, else 0."""
     if len(part.ops) != 1 or type(part.ops[0]) not in _RELATIONS:
-        raise UnreadableError(f"{_source(part, text)} is not read")
+        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
     left, right = _node(part.left, text, depth), _node(part.comparators[0], text, depth)
     return Indicator(condition=Relation(left=left, sign=_RELATIONS[type(part.ops[0])], right=right))
 
@@ -145,11 +145,11 @@ _OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 
 
 _OPERATORS: dict[type, Callable[[Node, Node], Node]] = {
-    ast.Add: lambda a, b: Plus(signs=(1, 1), terms=(a, b)),
-    ast.Sub: lambda a, b: Plus(signs=(1, -1), terms=(a, b)),
-    ast.Mult: lambda a, b: Times(sign="numpy *", factors=(a, b)),
-    ast.MatMult: lambda a, b: Times(sign="@", factors=(a, b)),
-    ast.Div: lambda a, b: Over(above=a, below=b, slash=True),
+    ast.Add: lambda a, b: Add(signs=(1, 1), terms=(a, b)),
+    ast.Sub: lambda a, b: Add(signs=(1, -1), terms=(a, b)),
+    ast.Mult: lambda a, b: Multiply(sign="numpy *", factors=(a, b)),
+    ast.MatMult: lambda a, b: Multiply(sign="@", factors=(a, b)),
+    ast.Div: lambda a, b: Divide(above=a, below=b, slash=True),
     ast.Pow: lambda a, b: Power(base=a, exponent=b, entrywise=True),
 }
 
@@ -157,16 +157,16 @@ _OPERATORS: dict[type, Callable[[Node, Node], Node]] = {
 def _unary(part: Any, text: str, depth: int) -> Node:
     inner = _node(part.operand, text, depth)
     if isinstance(part.op, ast.USub):
-        return Plus(signs=(-1,), terms=(inner,))
+        return Add(signs=(-1,), terms=(inner,))
     if isinstance(part.op, ast.UAdd):
         return inner
-    raise UnreadableError("this operator is not read")
+    raise UnsupportedNotationError("this operator is not read")
 
 
 def _constant(part: Any, text: str, _: int) -> Node:
     value = part.value
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e12:
-        raise UnreadableError(f"{_source(part, text)} is not read")
+        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
     return Number(value=Fraction(str(value)))
 
 
@@ -193,8 +193,8 @@ def named(identifier: str) -> Node:
 
 def _plain(identifier: str) -> Name:
     parts = read_name(identifier)
-    above = (Mark(kind="layer", content=number(int(parts.index))),) if parts.index else ()
-    below = (Mark(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
+    above = (Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
+    below = (Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
     return Name(base=(parts.greek or parts.base) + parts.modifier, above=above, below=below, source=identifier)
 
 
@@ -203,7 +203,7 @@ def _attribute(part: Any, text: str, depth: int) -> Node:
         return Transposed(base=_node(part.value, text, depth))
     if isinstance(part.value, ast.Name) and part.value.id in _MODULES:
         return named(part.attr)
-    raise UnreadableError(f"{_source(part, text)} is not read")
+    raise UnsupportedNotationError(f"{_source(part, text)} is not read")
 
 
 def _subscript(part: Any, text: str, depth: int) -> Node:
@@ -211,12 +211,12 @@ def _subscript(part: Any, text: str, depth: int) -> Node:
         return named(part.slice.value)  # grads["W1"], and cache["A1"]
     label = _label(part, text)
     if label is not None:
-        taken = Times(sign="numpy *", factors=(_node(part.value, text, depth), label))
+        taken = Multiply(sign="numpy *", factors=(_node(part.value, text, depth), label))
         return Call(function=Name(base="sum"), arguments=(taken,), axis=1)
     is_count = isinstance(part.value, ast.Attribute) and part.value.attr == "shape"
     if is_count and isinstance(part.slice, ast.Constant) and part.slice.value in (0, 1):
         return Name(base="N")
-    raise UnreadableError(f"{_source(part, text)} is not read")
+    raise UnsupportedNotationError(f"{_source(part, text)} is not read")
 
 
 _PRODUCTS = {"dot": "@", "matmul": "@", "multiply": "numpy *"}
@@ -235,25 +235,25 @@ def _call(part: Any, text: str, depth: int) -> Node:
     if isinstance(function, ast.Attribute):
         is_module = isinstance(function.value, ast.Name) and function.value.id in _MODULES
         if function.attr == "prime" and isinstance(function.value, ast.Name):
-            return Call(function=Primed(base=Name(base=function.value.id)), arguments=tuple(arguments))
+            return Call(function=Prime(base=Name(base=function.value.id)), arguments=tuple(arguments))
         if function.attr == "copy" and not arguments and not is_module:
             return _node(function.value, text, depth)
         if function.attr in _METHODS and not is_module:
             arguments.insert(0, _node(function.value, text, depth))
         elif not is_module:
-            raise UnreadableError(f"{_source(function, text)} is not read")
+            raise UnsupportedNotationError(f"{_source(function, text)} is not read")
         name = function.attr
     elif isinstance(function, ast.Name):
         name = function.id
     else:
-        raise UnreadableError(f"{_source(part, text)} is not read")
+        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
     match = _PRIME.fullmatch(name)
     stem = (match["stem"] or match["d"]) if match else name
     head: Node = Name(base=stem, source=stem)
     if match:
-        head = Primed(base=head, source=name)
+        head = Prime(base=head, source=name)
     if name in _PRODUCTS and len(arguments) > 1:
-        return Times(sign=_PRODUCTS[name], factors=tuple(arguments))
+        return Multiply(sign=_PRODUCTS[name], factors=tuple(arguments))
     return Call(function=head, arguments=tuple(arguments), axis=axis)
 
 
@@ -266,7 +266,7 @@ def _axis(part: Any, text: str) -> int | None:
         if keyword.arg == "axis" and _source(keyword.value, text) in _AXES:
             axis = _AXES[_source(keyword.value, text)]
         elif keyword.arg != "keepdims":
-            raise UnreadableError(f"the argument {keyword.arg} is not read")
+            raise UnsupportedNotationError(f"the argument {keyword.arg} is not read")
     return axis
 
 

@@ -4,23 +4,23 @@ from dataclasses import replace
 from typing import Any
 
 from symbackprop.parsing.juxtaposition import called_in
-from symbackprop.parsing.macros import UnreadableError
+from symbackprop.parsing.macros import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import (
+    Add,
     Call,
     Differential,
+    Divide,
     Group,
     Indicator,
+    Multiply,
     Name,
     Node,
     Number,
-    Over,
     Partial,
-    Plus,
+    PendingOperator,
     Power,
     Relation,
-    Sign,
-    Summed,
-    Times,
+    Summation,
     Transposed,
     walk,
 )
@@ -32,27 +32,27 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
     numerator = above.items[0] if isinstance(above, Group) and above.brackets == "{}" else above
     if isinstance(below, Group) and below.brackets == "{}" and len(below.items) == 1:
         below = below.items[0]
-    if isinstance(numerator, Sign) and numerator.what == r"\partial":
+    if isinstance(numerator, PendingOperator) and numerator.what == r"\partial":
         numerator = Differential(body=None)
     if isinstance(numerator, Name) and numerator.base == "d" and isinstance(below, Differential):
         numerator = Differential(body=None)
     if isinstance(numerator, Differential) and isinstance(below, Differential) and below.body is not None:
         if numerator.body is None:
-            return Sign(what="operator", by=below.body)
+            return PendingOperator(what="operator", by=below.body)
         return Partial(of=numerator.body, by=below.body)
-    return Over(above=numerator if isinstance(numerator, Differential) else above, below=below, slash=slash)
+    return Divide(above=numerator if isinstance(numerator, Differential) else above, below=below, slash=slash)
 
 
-def bounded(sign: Sign, items: list[Node]) -> Sign:
+def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
     r"""`\\sum_{i=1}`, `\\sum_{i,j}`, `\\nabla_W`."""
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
     if sign.what != r"\sum":
-        raise UnreadableError(f"{sign.what} has a subscript")
+        raise UnsupportedNotationError(f"{sign.what} has a subscript")
     names: list[str] = []
     for item in items:
         left = item.left if isinstance(item, Relation) else item
-        inner = left.factors if isinstance(left, Times) and not left.sign else (left,)
+        inner = left.factors if isinstance(left, Multiply) and not left.sign else (left,)
         names += [part.base for part in inner if isinstance(part, Name) and not part.above and not part.below]
         if isinstance(item, Relation) and item.sign == "=":
             sign = replace(sign, first=item.right)
@@ -60,7 +60,7 @@ def bounded(sign: Sign, items: list[Node]) -> Sign:
             sign = replace(sign, condition=item)
             names += _letters_below(left)  # of Σ_{m_i < 1}
         elif isinstance(item, Relation) and item.sign not in {r"\in"}:
-            raise UnreadableError(f"a sum over {item.sign} is not read")
+            raise UnsupportedNotationError(f"a sum over {item.sign} is not read")
     return replace(sign, indices=tuple(names))
 
 
@@ -80,7 +80,7 @@ def signed(pieces: list[Any]) -> list[Any]:
         if piece in ("+", "-"):
             negative = piece == "-"
         elif negative and isinstance(piece, list):
-            found.append([Group(items=(Plus(signs=(-1,), terms=(product([piece]),)),), brackets="{}")])
+            found.append([Group(items=(Add(signs=(-1,), terms=(product([piece]),)),), brackets="{}")])
             negative = False
         else:
             found.append(piece)
@@ -89,13 +89,16 @@ def signed(pieces: list[Any]) -> list[Any]:
 
 def product(pieces: list[Any]) -> Node:
     """Products of factors, with signs between them."""
-    if sum(isinstance(factor, Sign) for piece in pieces if isinstance(piece, list) for factor in piece) > _MOST_SIGNS:
-        raise UnreadableError(f"more than {_MOST_SIGNS} sums and derivatives stand in one product")
+    if (
+        sum(isinstance(factor, PendingOperator) for piece in pieces if isinstance(piece, list) for factor in piece)
+        > _MOST_SIGNS
+    ):
+        raise UnsupportedNotationError(f"more than {_MOST_SIGNS} sums and derivatives stand in one product")
     for rank, piece in enumerate(pieces):
         if not isinstance(piece, list):
             continue
         factors = called_in(piece)
-        place, sign = next(((k, f) for k, f in enumerate(factors) if isinstance(f, Sign)), (0, None))
+        place, sign = next(((k, f) for k, f in enumerate(factors) if isinstance(f, PendingOperator)), (0, None))
         if sign is None:
             pieces = [*pieces[:rank], factors, *pieces[rank + 1 :]]
             continue
@@ -104,12 +107,12 @@ def product(pieces: list[Any]) -> Node:
     return _joined(_divided(pieces))
 
 
-def _completed(sign: Sign, rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
+def _completed(sign: PendingOperator, rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
     """What a mark makes of what follows it, and what is left after that: factors, then pieces."""
     if sign.what == r"\partial":
         return _differential(rest, later)
     if sign.what in _NEEDS and not rest:
-        raise UnreadableError(f"{_NEEDS[sign.what]} of nothing")
+        raise UnsupportedNotationError(f"{_NEEDS[sign.what]} of nothing")
     if sign.what == r"\sum":
         return _summed(sign, product([rest, *later])), [[]]
     if sign.what == "operator" and sign.by is not None:
@@ -120,25 +123,27 @@ def _completed(sign: Sign, rest: list[Node], later: list[Any]) -> tuple[Node, li
         return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
         return Partial(of=rest[0], by=rest[1].items[0]), [rest[2:], *later]
-    raise UnreadableError("a transposition of nothing" if sign.what == "T" else f"{sign.what} is not read here")
+    raise UnsupportedNotationError(
+        "a transposition of nothing" if sign.what == "T" else f"{sign.what} is not read here"
+    )
 
 
 _NEEDS = {r"\sum": "a sum", "operator": "a derivative", r"\nabla": "a gradient"}
 
 
-def _summed(sign: Sign, body: Node) -> Node:
+def _summed(sign: PendingOperator, body: Node) -> Node:
     if sign.indices in {("rows",), ("columns",)}:
         return Call(function=Name(base="sum"), arguments=(body,), axis=0 if sign.indices == ("rows",) else 1)
     if isinstance(sign.condition, Relation):
-        body = Times(sign="", factors=(Indicator(condition=sign.condition), Group(items=(body,))))
-    return Summed(indices=sign.indices, body=body, first=sign.first, last=sign.last)
+        body = Multiply(sign="", factors=(Indicator(condition=sign.condition), Group(items=(body,))))
+    return Summation(indices=sign.indices, body=body, first=sign.first, last=sign.last)
 
 
 def _differential(rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
     """Of what follows up to the next mark; a sum takes all."""
-    end = next((k for k, f in enumerate(rest) if isinstance(f, Sign) and f.what != r"\sum"), len(rest))
+    end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what != r"\sum"), len(rest))
     inner = rest[:end]
-    if any(isinstance(factor, Sign) for factor in inner):
+    if any(isinstance(factor, PendingOperator) for factor in inner):
         return Differential(body=product([inner, *later])), [[]]
     return Differential(body=product([inner]) if inner else None), [rest[end:], *later]
 
@@ -187,14 +192,14 @@ def _times(sign: str, factors: list[Node]) -> Node:
     kept = [factor for factor in factors if not (isinstance(factor, Name) and not factor.base)]
     kept = [f for rank, f in enumerate(kept) if not (rank and isinstance(kept[rank - 1], Name) and _is_shape(f))]
     if not kept:
-        raise UnreadableError("nothing stands where a factor is expected")
-    return kept[0] if len(kept) == 1 else Times(sign=sign, factors=tuple(kept))
+        raise UnsupportedNotationError("nothing stands where a factor is expected")
+    return kept[0] if len(kept) == 1 else Multiply(sign=sign, factors=tuple(kept))
 
 
 def _is_shape(node: Node) -> bool:
     """(2 × 4), as behind the name of a matrix."""
     item = node.items[0] if isinstance(node, Group) and node.brackets == "()" and len(node.items) == 1 else None
-    if not isinstance(item, Times) or item.sign != r"\times" or len(item.factors) != 2:
+    if not isinstance(item, Multiply) or item.sign != r"\times" or len(item.factors) != 2:
         return False
     return all(
         (isinstance(f, Number) and f.value.denominator == 1) or (isinstance(f, Name) and not (f.above or f.below))
@@ -218,17 +223,17 @@ def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]
 
 def _wider(before: Node, sign: int, term: Node) -> Node | None:
     """The term before with this one under its sum, if that goes on."""
-    if isinstance(before, Times):
+    if isinstance(before, Multiply):
         wider = _wider(before.factors[-1], sign, term)
         return wider and replace(before, factors=(*before.factors[:-1], wider), source="")
-    if not isinstance(before, Summed) or not _has_free(term, before.indices):
+    if not isinstance(before, Summation) or not _has_free(term, before.indices):
         return None
-    body = before.body if isinstance(before.body, Plus) else Plus(signs=(1,), terms=(before.body,))
-    return replace(before, body=Plus(signs=(*body.signs, sign), terms=(*body.terms, term)), source="")
+    body = before.body if isinstance(before.body, Add) else Add(signs=(1,), terms=(before.body,))
+    return replace(before, body=Add(signs=(*body.signs, sign), terms=(*body.terms, term)), source="")
 
 
 def _has_free(node: Node, indices: tuple[str, ...]) -> bool:
-    bound = {index for part in walk(node) if isinstance(part, Summed) for index in part.indices}
+    bound = {index for part in walk(node) if isinstance(part, Summation) for index in part.indices}
     wanted = set(indices) - bound
     names = (part for part in walk(node) if isinstance(part, Name))
     marks = (mark.content for name in names for mark in (*name.above, *name.below))

@@ -2,24 +2,24 @@
 
 from dataclasses import replace
 
-from symbackprop.parsing.macros import UnreadableError
+from symbackprop.parsing.macros import UnsupportedNotationError
 from symbackprop.parsing.slices import has_range, range_of
 from symbackprop.parsing.syntax_tree import (
+    Add,
     Differential,
     Entry,
     Group,
     Indicator,
-    Mark,
+    Multiply,
     Name,
     Node,
     Norm,
     Number,
     Part,
-    Plus,
     Power,
-    Primed,
+    Prime,
     Relation,
-    Times,
+    Script,
     Transposed,
     number,
 )
@@ -38,9 +38,9 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
     if sign in {r"\odot", r"\circ", "*"} and items:
         return Power(base=base, exponent=items[0], entrywise=True)
     if sign == "+" and not items and isinstance(base, Name):
-        return _marked(base, Mark(kind="plain", content=Name(base="plus")))
+        return _marked(base, Script(kind="plain", content=Name(base="plus")))
     if sign:
-        raise UnreadableError(f"the superscript {sign} is not read")
+        raise UnsupportedNotationError(f"the superscript {sign} is not read")
     parts = [part for item in items for part in (_parts(item) if _has_marks(base, item) else (item,))]
     for rank, part in enumerate(parts):
         base = _with(base, part, last=rank == len(parts) - 1)
@@ -49,14 +49,14 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
 
 def _parts(item: Node) -> tuple[Node, ...]:
     """The factors of a script; `dk` is no differential there."""
-    factors = item.factors if isinstance(item, Times) and not item.sign else (item,)
+    factors = item.factors if isinstance(item, Multiply) and not item.sign else (item,)
     parts = [(Name(base="d"), f.body) if isinstance(f, Differential) and f.body is not None else (f,) for f in factors]
     return tuple(part for inner in parts for part in inner)
 
 
 def _has_marks(base: Node, item: Node) -> bool:
     """Whether the factors of a superscript mean one thing each, as in (2)T, rather than being an exponent."""
-    marks = [getattr(part, "what", "") or isinstance(part, Transposed | Primed) for part in _parts(item)]
+    marks = [getattr(part, "what", "") or isinstance(part, Transposed | Prime) for part in _parts(item)]
     is_name = isinstance(base, Name) and base.base != "e"
     return any(marks) or (
         is_name and any(isinstance(part, Group) or getattr(part, "base", "") == "T" for part in _parts(item))
@@ -69,42 +69,42 @@ def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — o
     if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
         return Transposed(base=base)
     if what == "'":
-        return Primed(base=base)
-    if isinstance(part, Primed | Transposed):
+        return Prime(base=base)
+    if isinstance(part, Prime | Transposed):
         return type(part)(base=_with(base, part.base, last=last))
     if isinstance(part, Group) and part.brackets != "{}" and len(part.items) == 1:
-        if isinstance(part.items[0], Plus) and all(isinstance(term, Number) for term in part.items[0].terms):
+        if isinstance(part.items[0], Add) and all(isinstance(term, Number) for term in part.items[0].terms):
             return Power(base=base, exponent=part.items[0])  # w^{(2-1)}
-        return _marked(base, Mark(kind="layer", content=part.items[0]))
-    if isinstance(part, Plus) and part.signs == (-1,) and getattr(part.terms[0], "what", "") == "T":
-        return Transposed(base=Power(base=base, exponent=Plus(signs=(-1,), terms=(number(1),))))
+        return _marked(base, Script(kind="layer", content=part.items[0]))
+    if isinstance(part, Add) and part.signs == (-1,) and getattr(part.terms[0], "what", "") == "T":
+        return Transposed(base=Power(base=base, exponent=Add(signs=(-1,), terms=(number(1),))))
     has_layer = isinstance(base, Name) and base.base not in {"e", *FUNCTIONS} and _may_be_layer(part)
-    return _marked(base, Mark(kind="plain", content=part)) if has_layer else Power(base=base, exponent=part)
+    return _marked(base, Script(kind="plain", content=part)) if has_layer else Power(base=base, exponent=part)
 
 
 def _may_be_layer(part: Node) -> bool:
     """3, l, l+1, L-1."""
-    if isinstance(part, Plus):
+    if isinstance(part, Add):
         return len(part.terms) == 2 and part.signs[0] == 1 and all(_may_be_layer(term) for term in part.terms)
     if isinstance(part, Name):
         return not part.above and not part.below
     return isinstance(part, Number) and part.value.denominator == 1
 
 
-def _marked(base: Node, mark: Mark) -> Node:
+def _marked(base: Node, mark: Script) -> Node:
     if isinstance(base, Name):
         return replace(base, above=(*base.above, mark), source="")
     if isinstance(base, Group) and len(base.items) == 1 and isinstance(base.items[0], Name):
         return _marked(base.items[0], mark)
-    if isinstance(base, Primed | Transposed):
+    if isinstance(base, Prime | Transposed):
         return replace(base, base=_marked(base.base, mark), source="")
-    raise UnreadableError("a layer number stands on what is no name")
+    raise UnsupportedNotationError("a layer number stands on what is no name")
 
 
-def _mark(part: Node) -> Mark:
+def _mark(part: Node) -> Script:
     if isinstance(part, Group) and len(part.items) == 1:
-        return Mark(kind="layer", content=part.items[0])
-    return Mark(kind="plain", content=part)
+        return Script(kind="layer", content=part.items[0])
+    return Script(kind="plain", content=part)
 
 
 def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
@@ -116,7 +116,7 @@ def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
     if isinstance(first, Relation) and (is_digit or (isinstance(base, Name) and base.base == "ones")):
         return first
     if any(isinstance(part, Relation) for part in parts):
-        raise UnreadableError("a condition stands below what is no indicator")
+        raise UnsupportedNotationError("a condition stands below what is no indicator")
     return None
 
 
@@ -128,12 +128,12 @@ def subscripted(base: Node, items: list[Node]) -> Node:  # noqa: PLR0911 — one
         return Indicator(condition=condition)
     if any(map(has_range, items)):
         return Part(base=base, ranges=tuple(range_of(item) for item in items))
-    is_zeros = isinstance(base, Number) and base.value == 0 and any(isinstance(item, Times) for item in items)
+    is_zeros = isinstance(base, Number) and base.value == 0 and any(isinstance(item, Multiply) for item in items)
     if is_zeros:
-        return Times(sign="", factors=(base, Name(base="ones", below=tuple(map(_mark, items)))))
+        return Multiply(sign="", factors=(base, Name(base="ones", below=tuple(map(_mark, items)))))
     if isinstance(base, Name):
         return replace(base, below=(*base.below, *map(_mark, parts)), source="")
-    if isinstance(base, Primed):
+    if isinstance(base, Prime):
         return replace(base, base=subscripted(base.base, items), source="")
     if isinstance(base, Norm):
         is_first = len(parts) == 1 and isinstance(parts[0], Number) and parts[0].value == 1

@@ -12,7 +12,7 @@ _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 
 
 @dataclass(frozen=True)
-class Statement:
+class Row:
     """Tokens that say one thing."""
 
     tokens: tuple[Token, ...]
@@ -26,7 +26,7 @@ class Statement:
         return self.tokens[-1].end
 
 
-def statements(tokens: Sequence[Token]) -> Iterator[Statement]:
+def statements(tokens: Sequence[Token]) -> Iterator[Row]:
     """What the rows of a formula say, one after the other."""
     rows: list[list[Token]] = [[]]
     depth, before = 0, ""
@@ -60,7 +60,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
     return found
 
 
-def _parts(row: list[Token]) -> Iterator[Statement]:
+def _parts(row: list[Token]) -> Iterator[Row]:
     """A row, split at arrows, words and commas between statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
@@ -74,7 +74,7 @@ def _parts(row: list[Token]) -> Iterator[Statement]:
     for piece in _regrouped(pieces):
         kept = _trimmed(piece)
         if kept:
-            yield Statement(tuple(kept))
+            yield Row(tuple(kept))
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:

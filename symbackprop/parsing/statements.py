@@ -9,17 +9,17 @@ from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import Document, Formula
 from symbackprop.parsing.example_numbers import parted
 from symbackprop.parsing.latex_parser import parse
-from symbackprop.parsing.lexer import Lexer, UnreadableError, macros_of
+from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
 from symbackprop.parsing.numpy_parser import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
-from symbackprop.parsing.statement_splitter import Statement, statements
+from symbackprop.parsing.statement_splitter import Row, statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.parsing.updates import Update, read_update
 
 
 @dataclass
-class Written:
+class Statement:
     """One statement of a document: sides that are said to be equal, or the reason why it was not read."""
 
     source: str
@@ -61,13 +61,15 @@ _WORDS = (
 )
 
 
-def read_statements(document: Document, names: Collection[str] = (), parameters: Collection[str] = ()) -> list[Written]:
+def read_statements(
+    document: Document, names: Collection[str] = (), parameters: Collection[str] = ()
+) -> list[Statement]:
     """All statements, in their order; `names` are those of the network."""
     macros, _ = macros_of(document.text)
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
     lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
-    found: list[Written] = []
-    anchor: Written | None = None  # the last statement with sides
+    found: list[Statement] = []
+    anchor: Statement | None = None  # the last statement with sides
     for formula in document.formulas:
         for written in _of_formula(document, lexer, formula):
             if written.continues and found:
@@ -93,7 +95,7 @@ def read_statements(document: Document, names: Collection[str] = (), parameters:
         for written in found:
             written.sides = tuple(_with_errors(side) for side in written.sides)
     primed = {written.sides[0] for written in found if written.sides and written.update is None}
-    primed = {head for head in primed if isinstance(head, tree.Primed) and isinstance(head.base, Name)}
+    primed = {head for head in primed if isinstance(head, tree.Prime) and isinstance(head.base, Name)}
     for written in found:
         written.sides = tuple(_with_primes(side, primed) for side in written.sides) if primed else written.sides
         written.names = names_of(written.sides)
@@ -102,7 +104,7 @@ def read_statements(document: Document, names: Collection[str] = (), parameters:
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:
     """A formula in which what is primed on the left of a statement, as G′ = …, is a name of its own."""
-    if isinstance(node, tree.Primed) and node in heads and isinstance(node.base, Name):
+    if isinstance(node, tree.Prime) and node in heads and isinstance(node.base, Name):
         return replace(node.base, base=node.base.base + "prime", source=node.source)
     return tree.mapped(node, lambda part: _with_primes(part, heads))
 
@@ -111,7 +113,7 @@ def names_of(sides: Iterable[Node]) -> frozenset[Name]:
     return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
 
 
-def _note_update(written: Written, before: Written | None, parameters: Collection[str]) -> None:
+def _note_update(written: Statement, before: Statement | None, parameters: Collection[str]) -> None:
     """W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
     if written.continues and before is not None and before.update is not None:
         written.update = replace(before.update, changes=written.sides[1:])
@@ -126,7 +128,7 @@ def _is_bare_delta(node: Node) -> bool:
 def _is_error(node: Node) -> bool:
     """δh = …, in which δ is no factor."""
     return (
-        isinstance(node, tree.Times)
+        isinstance(node, tree.Multiply)
         and not node.sign
         and len(node.factors) == 2
         and _is_bare_delta(node.factors[0])
@@ -140,7 +142,7 @@ def _with_errors(node: Any) -> Any:
         return tuple(_with_errors(part) for part in node)
     if not isinstance(node, Node):
         return node
-    if not isinstance(node, tree.Times) or node.sign:
+    if not isinstance(node, tree.Multiply) or node.sign:
         return replace(node, **{f.name: _with_errors(getattr(node, f.name)) for f in fields(node)})
     factors: list[Node] = []
     for factor in node.factors:
@@ -151,23 +153,23 @@ def _with_errors(node: Any) -> Any:
     return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors))
 
 
-def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[Written]:
+def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[Statement]:
     source = document.text[formula.start : formula.end]
     line = document.line_at(formula.start + len(source) - len(source.lstrip()))
     if formula.kind == "numpy":
-        written = Written(source.strip(), formula.start, formula.end, "numpy", line)
+        written = Statement(source.strip(), formula.start, formula.end, "numpy", line)
         try:
             written.sides = parse_numpy(source)
             written.signs = ("=",) * (len(written.sides) - 1)
-        except UnreadableError as error:
+        except UnsupportedNotationError as error:
             written.problem = str(error)
         yield written
         return
     try:
         rows = list(statements(lexer.tokens(formula.start, formula.end)))
-    except UnreadableError as error:
+    except UnsupportedNotationError as error:
         if formula.kind == "display" or "=" in source:
-            yield Written(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
+            yield Statement(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
         return
     for row in rows:
         if not any(token.kind == "RELATION" for token in row.tokens) and (
@@ -188,12 +190,12 @@ def _is_named_in_text(text: str, formula: Formula) -> bool:
     return any(character.isalpha() for character in before)
 
 
-def _of_row(document: Document, row: Statement, kind: str) -> Written:
+def _of_row(document: Document, row: Row, kind: str) -> Statement:
     source = document.text[row.start : row.end]
-    written = Written(source, row.start, row.end, kind, document.line_at(row.start))
+    written = Statement(source, row.start, row.end, kind, document.line_at(row.start))
     try:
         written.continues, written.sides, written.signs = parse(row.tokens, document.text)
-    except UnreadableError as error:
+    except UnsupportedNotationError as error:
         written.problem = str(error)
         return written
     for part in (part for side in written.sides for part in walk(side)):
@@ -203,7 +205,7 @@ def _of_row(document: Document, row: Statement, kind: str) -> Written:
     return written
 
 
-def equalities(written: Written) -> tuple[Node, ...]:
+def equalities(written: Statement) -> tuple[Node, ...]:
     """The sides joined by equals signs; none where another relation is said, or a step of gradient descent."""
     if written.update is not None:
         return ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from symbackprop.parsing.syntax_tree import Group, Mark, Name, Node, Plus, Times, mapped, number
+from symbackprop.parsing.syntax_tree import Add, Group, Multiply, Name, Node, Script, mapped, number
 
 _STEPS = {"k", "t", "n", "s", "tau", "i"}
 
@@ -17,13 +17,13 @@ def steps_in(heads: Sequence[Node]) -> set[str]:
 def without_steps(node: Node, letters: set[str]) -> Node:
     """A formula without the (k), and with the (k+1) as a mark."""
     node = mapped(node, lambda part: without_steps(part, letters))
-    if not isinstance(node, Times) or node.sign:
+    if not isinstance(node, Multiply) or node.sign:
         return node
     factors: list[Node] = []
     for factor in node.factors:
         name = factors[-1] if factors else None
         if isinstance(name, Name) and _letter(factor, True) in letters and isinstance(factor, Group):
-            mark = Mark(kind="layer", content=factor.items[0])
+            mark = Script(kind="layer", content=factor.items[0])
             factors[-1] = Name(base=name.base, above=(*name.above, mark), below=name.below)
         elif not isinstance(name, Name) or _letter(factor, False) not in letters:
             factors.append(factor)
@@ -34,14 +34,14 @@ def without_steps(node: Node, letters: set[str]) -> Node:
 
 def _step_after(head: Node) -> str:
     """The k of a W(k+1) on the left."""
-    group = head.factors[-1] if isinstance(head, Times) and not head.sign else None
-    return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Plus))
+    group = head.factors[-1] if isinstance(head, Multiply) and not head.sign else None
+    return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Add))
 
 
 def _letter(group: Any, is_next: bool) -> str:
     """The letter of (k), or of (k+1)."""
     item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     if is_next:
-        is_one_more = isinstance(item, Plus) and item.signs == (1, 1) and item.terms[1] == number(1)
-        item = item.terms[0] if isinstance(item, Plus) and is_one_more else None
+        is_one_more = isinstance(item, Add) and item.signs == (1, 1) and item.terms[1] == number(1)
+        item = item.terms[0] if isinstance(item, Add) and is_one_more else None
     return item.base if isinstance(item, Name) and item in {Name(base=letter) for letter in _STEPS} else ""

@@ -23,7 +23,7 @@ class Number(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class Script:
     """A script at a name: `plain` as in W_1 and x^2, `layer` in brackets, as in W^{(1)} and W^{[1]}."""
 
     kind: str
@@ -35,12 +35,12 @@ class Name(Node):
     """A name with its scripts, those of transposition and f′ taken off."""
 
     base: str
-    above: tuple[Mark, ...] = ()
-    below: tuple[Mark, ...] = ()
+    above: tuple[Script, ...] = ()
+    below: tuple[Script, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plus(Node):
+class Add(Node):
     """Terms with their signs, 1 or -1."""
 
     signs: tuple[int, ...]
@@ -48,7 +48,7 @@ class Plus(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Times(Node):
+class Multiply(Node):
     r"""Factors; `sign` is what stands between them: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
 
     sign: str
@@ -56,7 +56,7 @@ class Times(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Over(Node):
+class Divide(Node):
     above: Node
     below: Node
     slash: bool = False
@@ -75,7 +75,7 @@ class Transposed(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Primed(Node):
+class Prime(Node):
     """f′."""
 
     base: Node
@@ -110,7 +110,7 @@ class Dots(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed(Node):
+class IndexedList(Node):
     """The matrix of what a formula is for each number that one letter or two stand for."""
 
     body: Node
@@ -127,7 +127,7 @@ class Group(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summed(Node):
+class Summation(Node):
     """Σ over indices: each may have bounds."""
 
     indices: tuple[str, ...]
@@ -189,7 +189,7 @@ class Cases(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sign(Node):
+class PendingOperator(Node):
     r"""What needs what follows: `\sum` with its bounds, `\partial`, `\nabla_W`, `\frac{\partial}{\partial W}`."""
 
     what: str
@@ -203,7 +203,7 @@ class Sign(Node):
 def _nodes(value: Any) -> Iterator[Node]:
     if isinstance(value, Node):
         yield value
-    elif isinstance(value, Mark):
+    elif isinstance(value, Script):
         yield value.content
     elif isinstance(value, tuple):
         for item in value:
@@ -234,9 +234,9 @@ def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
 def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
     if isinstance(value, Node):
         return change(value)
-    if isinstance(value, Mark):
+    if isinstance(value, Script):
         content = change(value.content)
-        return value if content is value.content else Mark(kind=value.kind, content=content)
+        return value if content is value.content else Script(kind=value.kind, content=content)
     if isinstance(value, tuple):
         items = tuple(_changed(item, change) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
@@ -247,7 +247,7 @@ def relettered(node: Node, old: str, new: str) -> Node:
     """The node with another letter for an index, and for what sums run over."""
     if node == Name(base=old):
         return Name(base=new)
-    if isinstance(node, Summed) and old in node.indices:
+    if isinstance(node, Summation) and old in node.indices:
         node = replace(node, indices=tuple(new if index == old else index for index in node.indices), source="")
     return mapped(node, lambda part: relettered(part, old, new))
 
@@ -257,4 +257,4 @@ def number(value: int | Fraction) -> Number:
 
 
 def negated(node: Node) -> Node:
-    return Plus(signs=(-1,), terms=(node,))
+    return Add(signs=(-1,), terms=(node,))

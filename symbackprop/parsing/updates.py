@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.syntax_tree import Mark, Name, Node, Plus, walk
+from symbackprop.parsing.syntax_tree import Add, Name, Node, Script, walk
 from symbackprop.printing.naming import key_of
 
 
@@ -30,14 +30,14 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
     if stepped is not None:
         return Update(stepped, tuple(sides[1:]), sides[0])
     left, right = sides[0], sides[1]
-    if isinstance(left, tree.Primed) and isinstance(left.base, Name):  # w′ = w - …
-        left = replace(left.base, above=(*left.base.above, Mark(kind="plain", content=Name(base="new"))))
+    if isinstance(left, tree.Prime) and isinstance(left.base, Name):  # w′ = w - …
+        left = replace(left.base, above=(*left.base.above, Script(kind="plain", content=Name(base="new"))))
     if not isinstance(left, Name) or (len(sides) != 2 and signs[0] != _ARROW):
         return None
     own, change = _parted(right, left)
     more = [_parted(side, left)[1] for side in sides[2:]]
     is_parameter = left.base in {key_of(name)[0] for name in parameters} | {"W", "w", "theta", "Theta", "b", "V", "U"}
-    if change == Plus(signs=(1,), terms=(tree.Times(sign="", factors=(Name(base="Delta"), own or left)),)):
+    if change == Add(signs=(1,), terms=(tree.Multiply(sign="", factors=(Name(base="Delta"), own or left)),)):
         return Update(_untimed(left), (), left, own)
     is_said = _ARROW in signs or (is_parameter and left in walk(right))
     is_timed = is_parameter and _untimed(left) != left
@@ -49,7 +49,7 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
 
 def _difference(left: Node) -> Name | None:
     """The w of Δw."""
-    if isinstance(left, tree.Times) and not left.sign and len(left.factors) == 2:
+    if isinstance(left, tree.Multiply) and not left.sign and len(left.factors) == 2:
         head, name = left.factors
         if isinstance(head, Name) and head == Name(base="Delta") and isinstance(name, Name):
             return name
@@ -58,14 +58,14 @@ def _difference(left: Node) -> Name | None:
 
 def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
     """The parameter itself as a term, and the other terms; None where it is no term."""
-    if not isinstance(right, Plus):
+    if not isinstance(right, Add):
         return None, None
     own = _untimed(left)
     for rank, (sign, term) in enumerate(zip(right.signs, right.terms, strict=True)):
         if sign == 1 and isinstance(term, Name) and _untimed(term) == own:
             rest = [k for k in range(len(right.terms)) if k != rank]
             signs = tuple(right.signs[k] for k in rest)
-            return term, Plus(signs=signs, terms=tuple(right.terms[k] for k in rest))
+            return term, Add(signs=signs, terms=tuple(right.terms[k] for k in rest))
     return None, None
 
 
@@ -77,10 +77,10 @@ def _untimed(name: Name) -> Name:
     return name if (above, below) == (name.above, name.below) else replace(name, above=above, below=below, source="")
 
 
-def _is_time(mark: Mark) -> bool:
+def _is_time(mark: Script) -> bool:
     content = mark.content
-    if isinstance(content, Plus):
-        terms = (Mark(kind=mark.kind, content=term) for term in content.terms)
+    if isinstance(content, Add):
+        terms = (Script(kind=mark.kind, content=term) for term in content.terms)
         return all(isinstance(term.content, tree.Number) or _is_time(term) for term in terms)
     return isinstance(content, Name) and content.base in _TIMES - {"i", "k", "n"} | (
         {"k", "n"} if mark.kind == "layer" else set()

@@ -5,8 +5,8 @@ import pytest
 pytest.importorskip("lark")
 
 import symbackprop as sb
-from symbackprop.parsing.syntax_tree import Mark, Name
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
+from symbackprop.parsing.syntax_tree import Name, Script
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 from tests.corpora.derivations import letters
 
 CLASSES = sb.parse_network("""
@@ -136,8 +136,8 @@ def test_one_word_below_data_says_nothing_more(line, verdict):
 
 def test_two_words_below_data_tell_two_things_apart():
     def known(*words):
-        lexicon = Lexicon(CLASSES)
-        lexicon.tell_words(Name(base="v", below=(Mark(kind="plain", content=Name(base=word)),)) for word in words)
+        lexicon = SymbolTable(CLASSES)
+        lexicon.tell_words(Name(base="v", below=(Script(kind="plain", content=Name(base=word)),)) for word in words)
         return [word for word in words if ("v", word, "") in lexicon.aliases]
 
     assert known("word") == ["word"]

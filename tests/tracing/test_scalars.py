@@ -13,7 +13,7 @@ from symbackprop.tracing.scalars.array import Entries, arrays_of, values_of
 from symbackprop.tracing.scalars.differentiate import Agreement, agree, evaluate, gradient_of
 from symbackprop.tracing.scalars.numpy_functions import BUILTINS, MATH, NUMPY, SCIPY
 from symbackprop.tracing.scalars.operations import OPERATIONS, partial
-from symbackprop.tracing.scalars.scalar import Scalar, Trace, applied
+from symbackprop.tracing.scalars.scalar import BranchLog, Scalar, applied
 from symbackprop.tracing.untraceable import Untraceable
 from tests.support.entrywise_code import CODES, Code
 
@@ -38,7 +38,7 @@ class Run:
         values = drawn(code)
         self.arrays = {n: arrays_of(n, v) if n in code.shapes else v for n, v in values.items()}
         space = functions(text, np=NUMPY, **BUILTINS)
-        with Trace() as self.trace:
+        with BranchLog() as self.trace:
             self.cost = space["cost"](**self.arrays)
             self.gradients = space["gradient"](**self.arrays)
         self.entries = [entry for name in code.wrt for entry in self.arrays[name].flat]
@@ -99,7 +99,7 @@ def test_the_wrong_entry_is_named() -> None:
     X = arrays_of("X", [[1.0, 2.0], [3.0, 4.0]])
     claimed = 2 * X
     claimed[1, 0] += 1e-30
-    seen = agree(np.sum(X**2), list(claimed.flat), list(X.flat), Trace(), np.random.default_rng(1))
+    seen = agree(np.sum(X**2), list(claimed.flat), list(X.flat), BranchLog(), np.random.default_rng(1))
     assert seen.entries == (True, True, False, True)
     assert seen.first is not None
     assert (seen.first.place, seen.first.entry.name) == (2, "X[1,0]")
@@ -109,7 +109,7 @@ def test_the_wrong_entry_is_named() -> None:
 def test_exact_zero_is_no_small_number() -> None:
     x, y = arrays_of("x", [1.5, 0.25])
     nothing = np.exp(x) * y - y * np.exp(x)
-    judge = lambda cost, claimed: agree(cost, claimed, [x, y], Trace(), np.random.default_rng(1)).entries
+    judge = lambda cost, claimed: agree(cost, claimed, [x, y], BranchLog(), np.random.default_rng(1)).entries
     assert judge(nothing + y, [0, 1]) == (True, True)
     assert judge(y, [nothing, 1.0]) == (True, True)
     assert judge(y, [1e-30, 1]) == (False, True)
@@ -118,7 +118,7 @@ def test_exact_zero_is_no_small_number() -> None:
 
 def test_conditions_are_recorded_and_kept() -> None:
     x = arrays_of("x", [0.001, 2.0])
-    with Trace() as trace:
+    with BranchLog() as trace:
         cost = np.sum(np.maximum(x, 0) ** 2)
         claimed = np.where(x > 0, 2 * x, 0)
     assert {(str(c.difference), c.relation, c.truth) for c in trace.conditions} >= {
@@ -129,12 +129,12 @@ def test_conditions_are_recorded_and_kept() -> None:
     assert seen.right
     assert seen.points == 3
     assert x[0] > 0
-    assert not Trace().conditions
+    assert not BranchLog().conditions
 
 
 def test_where_no_point_is_decided_alike_the_traced_one_is_looked_at() -> None:
     x = Scalar.entry("x", (), 2.0)
-    with Trace() as trace:
+    with BranchLog() as trace:
         assert x == 2.0
         cost = x**2
     right = agree(cost, [2 * x], [x], trace, np.random.default_rng(2))
@@ -144,7 +144,7 @@ def test_where_no_point_is_decided_alike_the_traced_one_is_looked_at() -> None:
 
 def test_a_cost_without_a_derivative_is_refused() -> None:
     x = Scalar.entry("x", (), 0.0)
-    with Trace() as trace:
+    with BranchLog() as trace:
         assert x == 0
     with pytest.raises(Untraceable, match="no finite derivative"):
         agree(np.sqrt(x), [1 / (2 * np.sqrt(x))], [x], trace, np.random.default_rng(2))
@@ -152,7 +152,7 @@ def test_a_cost_without_a_derivative_is_refused() -> None:
 
 def test_a_claim_that_is_not_finite_is_wrong() -> None:
     x, y = arrays_of("x", [1.5, 0.25])
-    seen = agree(x * y, [y / (x - x), x], [x, y], Trace(), np.random.default_rng(2))
+    seen = agree(x * y, [y / (x - x), x], [x, y], BranchLog(), np.random.default_rng(2))
     assert seen.entries == (False, True)
     assert seen.first is not None
     assert mpmath.isnan(seen.first.claimed)

@@ -17,7 +17,7 @@ from symbackprop.tracing.sampling import Drawn
 from symbackprop.tracing.scalars.array import arrays_of
 from symbackprop.tracing.scalars.differentiate import agree
 from symbackprop.tracing.scalars.numpy_functions import BUILTINS, MATH, NUMPY, SCIPY, StandIn
-from symbackprop.tracing.scalars.scalar import Scalar, Trace
+from symbackprop.tracing.scalars.scalar import BranchLog, Scalar
 from symbackprop.tracing.untraceable import Untraceable
 
 
@@ -27,7 +27,7 @@ def compared_by_entries(code: Code, given: Given, point: Drawn, rng: np.random.G
     Raises Untraceable for code that cannot be followed like this.
     """
     arrays = {n: v if n in given.labels else arrays_of(n, v) for n, v in point.values.items()}
-    with standing_in(code.functions, _instead, BUILTINS), Trace() as decided:
+    with standing_in(code.functions, _instead, BUILTINS), BranchLog() as decided:
         cost, gradients = _run(code, arrays, given)
     claimed: dict[str, list[Any]] = {}
     for name in given.wrt:

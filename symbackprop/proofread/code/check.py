@@ -20,7 +20,7 @@ from symbackprop.proofread.code.compare import Exact, compared, first_difference
 from symbackprop.proofread.code.report import CodeCheck, Level
 from symbackprop.tracing.arguments import Given, given, network_name
 from symbackprop.tracing.arrays.array import CLIP, EPSILON
-from symbackprop.tracing.arrays.trace import Trace, trace
+from symbackprop.tracing.arrays.trace import TracedNetwork, trace
 from symbackprop.tracing.calls import Code
 from symbackprop.tracing.sampling import Drawn, as_functions, as_matrix, copied, distinct, points
 from symbackprop.tracing.untraceable import Untraceable
@@ -138,13 +138,13 @@ class _Look:
     given: Given  # where labels are numbers, if the code was read entry by entry
     point: Drawn
     level: Level
-    read: Trace | None
+    read: TracedNetwork | None
     network: Network | None
     check: GradientCheck
     exact: Exact | None
 
     @property
-    def formulas(self) -> Trace | None:
+    def formulas(self) -> TracedNetwork | None:
         return self.read if self.read is not None and self.read.gradients is not None else None
 
     @property
@@ -209,7 +209,7 @@ class _Proofreading:
             tuple(notes),
         )
 
-    def _general(self) -> tuple[Trace | None, list[str]]:
+    def _general(self) -> tuple[TracedNetwork | None, list[str]]:
         """The code as formulas for all sizes, or the reason why it is not read as that."""
         try:
             found = trace(self.code, self.given)
@@ -236,13 +236,13 @@ class _Proofreading:
         where, first = next(iter(failures.items()))
         raise ArgumentError(f"the code fails at {where}: {_told(first)}") from first
 
-    def _look(self, general: Trace | None, point: Drawn, reasons: list[str], *, far: bool) -> _Look:
+    def _look(self, general: TracedNetwork | None, point: Drawn, reasons: list[str], *, far: bool) -> _Look:
         cost, gradients = as_functions(self.code, self.given)
         seed = int(self.rng.integers(2**31))
         check = check_gradients(cost, gradients, point.params(self.given), data=point.data(self.given), seed=seed)
         fixed = self.given.with_labels(point.values)
         network = self.network
-        readings: list[tuple[Level, Given, Callable[[], Trace | None]]] = [
+        readings: list[tuple[Level, Given, Callable[[], TracedNetwork | None]]] = [
             (Level.FORMULA, self.given, lambda: general),
             (Level.FORMULA, self.given, lambda: general and trace(self.code, self.given, ignored=frozenset())),
             (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point)),
@@ -263,7 +263,9 @@ class _Proofreading:
             reasons.append(f"not read entry by entry: {reason}")
         return _Look(self.given, point, Level.NUMBERS, None, network, check, None)
 
-    def _read(self, read: Callable[[], Trace | None], given_: Given, point: Drawn, reasons: list[str]) -> Trace | None:
+    def _read(
+        self, read: Callable[[], TracedNetwork | None], given_: Given, point: Drawn, reasons: list[str]
+    ) -> TracedNetwork | None:
         """What was read, if it has the values that the code has."""
         try:
             found = read()
@@ -274,7 +276,9 @@ class _Proofreading:
             reasons.append(f"not read with loops and branches: {reason}")
         return None
 
-    def _exact(self, found: Trace, given_: Given, point: Drawn, check: GradientCheck, *, far: bool) -> Exact | None:
+    def _exact(
+        self, found: TracedNetwork, given_: Given, point: Drawn, check: GradientCheck, *, far: bool
+    ) -> Exact | None:
         """The comparison in digits; none where only the choice of a slope at a kink makes a difference."""
         exact = self._compared(found, given_, point)
         if exact is None or exact.all_right or all(exact.opposite.values()):
@@ -300,7 +304,7 @@ class _Proofreading:
             return exact
         return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
 
-    def _compared(self, found: Trace, given_: Given, point: Drawn) -> Exact | None:
+    def _compared(self, found: TracedNetwork, given_: Given, point: Drawn) -> Exact | None:
         """The comparison in 50 digits or more: functions that are saturated lose some, but what differs stays so.
 
         None where there is no value, such as that of log(1 − p) where p is 1 in all digits.
@@ -316,13 +320,13 @@ class _Proofreading:
                 break
         return exact
 
-    def computes(self, found: Trace) -> bool:
+    def computes(self, found: TracedNetwork) -> bool:
         """Whether the network has the values of the cost, at points of two sizes."""
         sizes = distinct(self.given)
         some = islice(points(self.code, self.given, sizes, self.rng, found.network), 2)
         return all(self._agrees(found, self.given, point) for point in some)
 
-    def _agrees(self, found: Trace, given_: Given, point: Drawn, tolerance: float = _AGREES) -> bool:
+    def _agrees(self, found: TracedNetwork, given_: Given, point: Drawn, tolerance: float = _AGREES) -> bool:
         """Whether what was read computes what the code computes: the cost, and the gradients."""
         at = self._at(found.network, given_, point)
         cost, gradients = as_functions(self.code, self.given)

@@ -17,7 +17,7 @@ from symbackprop.printing.text import text
 from symbackprop.prove.calculus import Calculus
 from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.use_counts import Recount
-from symbackprop.tracing.arrays.trace import Trace
+from symbackprop.tracing.arrays.trace import TracedNetwork
 
 _AGREE = 40  # digits
 _NEARLY = 11  # digits, where the code has numbers that are rounded
@@ -55,7 +55,7 @@ class Exact:
         return all(self.right.values())
 
 
-def compared(trace: Trace, at: AtAPoint) -> Exact:
+def compared(trace: TracedNetwork, at: AtAPoint) -> Exact:
     """The gradients of the code against the derived ones, at a point in digits."""
     network = trace.network
     values = values_of(trace, at)
@@ -71,7 +71,7 @@ def compared(trace: Trace, at: AtAPoint) -> Exact:
     return Exact(right, opposite, where, proved, at_a_kink, near)
 
 
-def has_kinks(trace: Trace) -> bool:
+def has_kinks(trace: TracedNetwork) -> bool:
     """Whether a function with a kink, such as relu, stands in the network or in the gradient."""
     expressions = [e.expression for e in (*trace.network.equations, trace.network.cost)]
     expressions += [q.expression for q in trace.quantities] + list((trace.gradients or {}).values())
@@ -93,14 +93,14 @@ def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
     )
 
 
-def read_gradients(trace: Trace, at: AtAPoint) -> dict[str, Any]:
+def read_gradients(trace: TracedNetwork, at: AtAPoint) -> dict[str, Any]:
     """The gradients as they were read, in numbers."""
     values = values_of(trace, at)
     with np.errstate(all="ignore"):
         return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
-def values_of(trace: Trace, at: AtAPoint) -> dict[Any, Any]:
+def values_of(trace: TracedNetwork, at: AtAPoint) -> dict[Any, Any]:
     """The values of the network's quantities, and of the code's own."""
     values = dict(at.values)
     for quantity in trace.quantities:
@@ -117,7 +117,7 @@ def same(one: Any, other: Any, digits: int) -> bool:
     return all(abs(x - y) <= scale * 10.0**-digits for x, y in zip(one.ravel(), other.ravel(), strict=True))
 
 
-def _is_proved(trace: Trace) -> bool:
+def _is_proved(trace: TracedNetwork) -> bool:
     """Whether index calculus shows the gradients equal for all sizes."""
     if len(trace.quantities) > _MOST_PROVED:
         return False
@@ -136,7 +136,7 @@ def _is_proved(trace: Trace) -> bool:
         return False
 
 
-def first_difference(trace: Trace, at: AtAPoint, mistaken: Mapping[Any, Any] | None) -> FirstDifference | None:
+def first_difference(trace: TracedNetwork, at: AtAPoint, mistaken: Mapping[Any, Any] | None) -> FirstDifference | None:
     """The first quantity of the gradient's code that has the value which the mistake gives it, not the right one.
 
     Args:
@@ -160,7 +160,7 @@ def first_difference(trace: Trace, at: AtAPoint, mistaken: Mapping[Any, Any] | N
     return _gradient_that_differs(trace, at, values)
 
 
-def _gradient_that_differs(trace: Trace, at: AtAPoint, values: dict[Any, Any]) -> FirstDifference | None:
+def _gradient_that_differs(trace: TracedNetwork, at: AtAPoint, values: dict[Any, Any]) -> FirstDifference | None:
     """The first gradient, from the cost back, that is wrong."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:

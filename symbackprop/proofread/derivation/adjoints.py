@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.symbol_table import Adjoint, Lexicon
-from symbackprop.proofread.interpreter.values import UnfitError
+from symbackprop.proofread.interpreter.symbol_table import Adjoint, SymbolTable
+from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 POINTS = 2
 
@@ -21,9 +21,9 @@ POINTS = 2
 class Adjoints:
     """The part of a session that chooses what its δ are."""
 
-    document: Sequence[Written]
+    document: Sequence[Statement]
     way: Any
-    lexicon: Lexicon
+    lexicon: SymbolTable
     definitions: dict[int, Key]
     odd_scales: dict[int, float]
     meaning: Callable[..., Any]
@@ -122,7 +122,7 @@ class Adjoints:
             try:
                 ours = meaning.adjoint(standard)
                 ratios = [values.ratio(value, ours[0]) for value in meaning.of_document(key)]
-            except (UnfitError, UnreadableError):
+            except (ShapeMismatchError, UnsupportedNotationError):
                 return None
             found.append(next((r for r in ratios if r is not None), None))
         first = found[0]

@@ -6,21 +6,21 @@ from typing import Any
 
 from symbackprop.network.network import INPUT, ONE_HOT, TARGET, Network
 from symbackprop.parsing.scripts import FUNCTIONS
-from symbackprop.parsing.statements import Written, names_of
-from symbackprop.parsing.syntax_tree import Call, Group, Mark, Name, Node, Times, mapped
+from symbackprop.parsing.statements import Statement, names_of
+from symbackprop.parsing.syntax_tree import Call, Group, Multiply, Name, Node, Script, mapped
 from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.example_index import of_example
 from symbackprop.proofread.interpreter.cost_terms import cost_terms
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
-def without_arguments(document: Sequence[Written], network: Network, letter: str) -> list[Written]:
+def without_arguments(document: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
     """The document with such quantities by their names alone; of one example, they get the letter."""
     plain = _Plain(network, letter)
     return [_changed(written, plain) for written in document]
 
 
-def _changed(written: Written, plain: "_Plain") -> Written:
+def _changed(written: Statement, plain: "_Plain") -> Statement:
     heads = tuple(side if plain.is_of_given(side) else plain(side) for side in written.sides[:1])
     others = tuple(map(plain, written.sides[1:]))
     if any(isinstance(head, Name) and head.above == (plain.each,) for head in heads):
@@ -36,7 +36,7 @@ class _Plain:
     """Formulas without the arguments of quantities."""
 
     def __init__(self, network: Network, letter: str):
-        self.lexicon = Lexicon(network)
+        self.lexicon = SymbolTable(network)
         self.each = of_example(letter)
         self.data = set(network.of_role(INPUT, TARGET, ONE_HOT))
         self.has_penalty = not all(self._needs_data(term) for term in cost_terms(network))
@@ -59,13 +59,13 @@ class _Plain:
 
     def __call__(self, node: Node) -> Node:
         node = mapped(node, self)
-        if isinstance(node, Times) and not node.sign:
+        if isinstance(node, Multiply) and not node.sign:
             return self._of_factors(node)
         if isinstance(node, Call) and isinstance(node.function, Name):
             return self._named(node.function, node.arguments) or node
         return node
 
-    def _of_factors(self, node: Times) -> Node:
+    def _of_factors(self, node: Multiply) -> Node:
         factors: list[Node] = []
         for factor in node.factors:
             name = factors[-1] if factors else None
@@ -100,7 +100,7 @@ class _Plain:
 
     def _hypothesis(self, name: Name) -> Name:
         """h of h(x) as h_W, where h alone is a size."""
-        of_weights = Mark(kind="plain", content=Name(base="W"))
+        of_weights = Script(kind="plain", content=Name(base="W"))
         is_size = not name.below and self._symbol(name) in self.lexicon.network.dimensions
         other = replace(name, below=(of_weights,), source="")
         return other if is_size and self._symbol(other) is not None else name
@@ -127,5 +127,5 @@ class _Plain:
         return next((symbol for symbol in found if symbol is not None), None)
 
 
-def _is_example(mark: Mark) -> bool:
+def _is_example(mark: Script) -> bool:
     return mark.kind == "layer" and isinstance(mark.content, Name)

@@ -8,9 +8,9 @@ from symbackprop.errors import ArgumentError
 from symbackprop.network.network import Network
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import read_document
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.numpy_parser import parse_numpy
-from symbackprop.parsing.statements import Written, equalities, is_about_slopes, read_statements
+from symbackprop.parsing.statements import Statement, equalities, is_about_slopes, read_statements
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.parsing.updates import Update
 from symbackprop.proofread.derivation.arguments import without_arguments
@@ -19,7 +19,7 @@ from symbackprop.proofread.derivation.own_network import own_network
 from symbackprop.proofread.derivation.repair import MOST_EDITS, find_mistake
 from symbackprop.proofread.derivation.report import DerivationCheck, Line, LineVerdict
 from symbackprop.proofread.derivation.search import best_session, may_be_of_one_example
-from symbackprop.proofread.derivation.session import HELD, Session, is_of_one_unit
+from symbackprop.proofread.derivation.session import HELD, DocumentReading, is_of_one_unit
 from symbackprop.proofread.derivation.suggestion import derived
 from symbackprop.proofread.derivation.update_direction import corrected, judge_update
 from symbackprop.proofread.derivation.worked_numbers import WITHOUT_ARITHMETIC, of_numbers
@@ -76,7 +76,7 @@ def check_derivation(
     return DerivationCheck(tuple(lines), document.text, (*own, *_notes(session, lines)))
 
 
-def _refuse_unlike(session: Session) -> None:
+def _refuse_unlike(session: DocumentReading) -> None:
     """A network that was read from equations must have those: else they were read as others than they are."""
     for rank, written in enumerate(session.document):
         sides = equalities(written)
@@ -92,7 +92,7 @@ def _refuse_unlike(session: Session) -> None:
 # lines
 
 
-def _lines(session: Session) -> list[Line]:
+def _lines(session: DocumentReading) -> list[Line]:
     judged = [_judged(session, rank) for rank in range(len(session.document))]
     factors = _common_convention(session, judged)
     lines: list[Line] = []
@@ -108,7 +108,7 @@ def _lines(session: Session) -> list[Line]:
     return lines
 
 
-def _is_no_claim(session: Session, written: Written) -> bool:
+def _is_no_claim(session: DocumentReading, written: Statement) -> bool:
     """Whether there is nothing to judge: ranges of letters, shapes, numbers that are given, text."""
     if written.signs and set(written.signs) <= {r"\in"}:
         return True
@@ -116,20 +116,20 @@ def _is_no_claim(session: Session, written: Written) -> bool:
     return is_given or session.is_range(written) or not (_is_said(session, written) or len(written.worked) > 1)
 
 
-def _is_said(session: Session, written: Written) -> bool:
+def _is_said(session: DocumentReading, written: Statement) -> bool:
     """Whether a statement that is no equality is worth a line."""
     if written.kind == "display" or written.update is not None:
         return True
     if written.kind == "numpy":
         try:
             (left, *_) = parse_numpy(written.source.partition("=")[0] + "= 0")
-        except UnreadableError:
+        except UnsupportedNotationError:
             return False
         return session.is_known(left)
     return bool(written.problem) and "=" in written.source and "\\" in written.source
 
 
-def _judged(session: Session, rank: int) -> list[Judgment] | None:
+def _judged(session: DocumentReading, rank: int) -> list[Judgment] | None:
     written = session.document[rank]
     if written.update is not None:
         return [judge_update(session, written.update)]
@@ -142,7 +142,7 @@ def _judged(session: Session, rank: int) -> list[Judgment] | None:
     return judgments
 
 
-def _common_convention(session: Session, judged: Sequence[list[Judgment] | None]) -> str:
+def _common_convention(session: DocumentReading, judged: Sequence[list[Judgment] | None]) -> str:
     """The convention in which all gradients differ from ours in the same way, in words; empty if there is none."""
     gradients = [
         j
@@ -161,7 +161,12 @@ def _common_convention(session: Session, judged: Sequence[list[Judgment] | None]
 
 
 def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
-    session: Session, rank: int, line: Line, judgments: list[Judgment] | None, before: list[Line], convention: str
+    session: DocumentReading,
+    rank: int,
+    line: Line,
+    judgments: list[Judgment] | None,
+    before: list[Line],
+    convention: str,
 ) -> Line:
     written = session.document[rank]
     if judgments is None:
@@ -200,7 +205,7 @@ def _line(  # noqa: PLR0911, PLR0917 — one for each verdict
     return _explained(session, rank, k, line, before)
 
 
-def _right(session: Session, rank: int, line: Line, judgments: list[Judgment], notes: tuple[str, ...]) -> Line:
+def _right(session: DocumentReading, rank: int, line: Line, judgments: list[Judgment], notes: tuple[str, ...]) -> Line:
     sides = equalities(session.document[rank])
     verdict = LineVerdict.RIGHT
     if session.way.cost_scale != 1 and session.is_cost(sides[0]):
@@ -234,7 +239,7 @@ def _of_update(line: Line, update: Update, kind: str, judgment: Judgment, notes:
     return replace(line, verdict=LineVerdict.WRONG, mistake=judgment.reason, correction=correction, notes=notes)
 
 
-def _explained(session: Session, rank: int, k: int, line: Line, before: list[Line]) -> Line:
+def _explained(session: DocumentReading, rank: int, k: int, line: Line, before: list[Line]) -> Line:
     """A wrong line with its mistake, or with what it follows from, or as not understood where that is doubtful."""
     sides = equalities(session.document[rank])
     origin = _origin(session, rank, k, before)
@@ -257,11 +262,11 @@ def _explained(session: Session, rank: int, k: int, line: Line, before: list[Lin
     return replace(line, mistake=words + kinds, correction=derived(session, sides[0]))
 
 
-def _is_plain(session: Session, rank: int) -> bool:
+def _is_plain(session: DocumentReading, rank: int) -> bool:
     """Whether shapes that do not fit are surely a mistake: of matrices, in a document that else is read well."""
     sides = equalities(session.document[rank])
     parts = [part for side in sides for part in tree.walk(side)]
-    has_indices = any(isinstance(part, tree.Summed | tree.Entry) for part in parts) or any(
+    has_indices = any(isinstance(part, tree.Summation | tree.Entry) for part in parts) or any(
         isinstance(mark.content, Name)
         for part in parts
         if isinstance(part, Name)
@@ -278,10 +283,10 @@ def _is_plain(session: Session, rank: int) -> bool:
 
 
 def _is_slope_of_function(left: tree.Node) -> bool:
-    return isinstance(left, tree.Call) and isinstance(left.function, tree.Primed)
+    return isinstance(left, tree.Call) and isinstance(left.function, tree.Prime)
 
 
-def _origin(session: Session, rank: int, k: int, before: list[Line]) -> int | None:
+def _origin(session: DocumentReading, rank: int, k: int, before: list[Line]) -> int | None:
     """The number of an earlier wrong line whose mistake a side carries on: it has the value that was claimed there."""
     sides = equalities(session.document[rank])
     starts = {w.start: r for r, w in enumerate(session.document)}
@@ -294,7 +299,7 @@ def _origin(session: Session, rank: int, k: int, before: list[Line]) -> int | No
     return None
 
 
-def _reading_notes(session: Session, judgment: Judgment) -> list[str]:
+def _reading_notes(session: DocumentReading, judgment: Judgment) -> list[str]:
     found = []
     if JUXTAPOSED in judgment.notes:
         found.append(
@@ -315,7 +320,7 @@ def _reading_notes(session: Session, judgment: Judgment) -> list[str]:
     return found
 
 
-def _notes_of_parts(session: Session, rank: int) -> list[str]:
+def _notes_of_parts(session: DocumentReading, rank: int) -> list[str]:
     """What of a line was not judged with the rest."""
     written = session.document[rank]
     found = ["of the numbers of an example the arithmetic alone is looked at"] if written.worked else []
@@ -324,7 +329,7 @@ def _notes_of_parts(session: Session, rank: int) -> list[str]:
     return found
 
 
-def _proof(session: Session, judgments: list[Judgment]) -> str:
+def _proof(session: DocumentReading, judgments: list[Judgment]) -> str:
     if all(judgment.is_definition for judgment in judgments):
         return "taken as a definition"
     return (
@@ -334,7 +339,7 @@ def _proof(session: Session, judgments: list[Judgment]) -> str:
     )
 
 
-def _notes(session: Session, lines: Sequence[Line]) -> list[str]:
+def _notes(session: DocumentReading, lines: Sequence[Line]) -> list[str]:
     found = []
     layout = session.way.layout
     if layout.data and not session.is_of_columns:

@@ -7,23 +7,31 @@ from typing import Any
 
 from symbackprop.network.network import PARAMETER
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.functions import ROWS, activations_of
-from symbackprop.proofread.interpreter.symbol_table import ADJOINTS, COSTS, EACH, SHIFT, Definition, Lexicon, Split
-from symbackprop.proofread.interpreter.values import UnfitError
+from symbackprop.proofread.interpreter.symbol_table import (
+    ADJOINTS,
+    COSTS,
+    EACH,
+    SHIFT,
+    Definition,
+    NameReading,
+    SymbolTable,
+)
+from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 class Definitions:
     """The part of a session that finds what the document says names are."""
 
     worlds: Any
-    document: Sequence[Written]
+    document: Sequence[Statement]
     way: Any
-    lexicon: Lexicon
+    lexicon: SymbolTable
     definitions: dict[int, Key]
     functions: set[int]
     layered: set[int]
@@ -37,17 +45,17 @@ class Definitions:
     _is_said: Callable[[int], bool]
     is_gradient: Callable[[Node], bool]
 
-    def _note_functions(self, written: Written) -> None:
+    def _note_functions(self, written: Statement) -> None:
         """Names that stand as functions somewhere: at the left of f(z) = …, and with a prime."""
         sides = equalities(written)
         head = function_head(sides[0]) if sides else None
         if head is not None and not self._is_in_network(head[0]):
             self.lexicon.called.add(head[0].base)
         for part in (part for side in sides for part in walk(side)):
-            if isinstance(part, tree.Primed) and isinstance(part.base, Name):
+            if isinstance(part, tree.Prime) and isinstance(part.base, Name):
                 self.lexicon.called.add(part.base.base)
 
-    def _define(self, rank: int, written: Written) -> None:
+    def _define(self, rank: int, written: Statement) -> None:
         sides = equalities(written)
         if not sides or written.continues:
             return
@@ -70,15 +78,15 @@ class Definitions:
 
     def _note_derived_by(self, left: Name, others: Sequence[Node]) -> None:
         """The x by which δ_j = ±∂J/∂x_j says that it is derived."""
-        said = (side.terms[0] if isinstance(side, tree.Plus) and len(side.terms) == 1 else side for side in others)
+        said = (side.terms[0] if isinstance(side, tree.Add) and len(side.terms) == 1 else side for side in others)
         slopes = [side.by for side in said if isinstance(side, tree.Partial) and self.is_cost(side.of)]
         if left.base in ADJOINTS and slopes and slopes[0] == replace(left, base=getattr(slopes[0], "base", "")):
             self.lexicon.derived_by.setdefault(left.base, slopes[0].base)
 
     def _define_last(self, rank: int, before: Node, side: Node) -> None:
         """A = -(t - a) = -e says what e is, if nothing else does."""
-        is_negative = isinstance(side, tree.Plus) and side.signs == (-1,)
-        name = side.terms[0] if isinstance(side, tree.Plus) and is_negative else side
+        is_negative = isinstance(side, tree.Add) and side.signs == (-1,)
+        name = side.terms[0] if isinstance(side, tree.Add) and is_negative else side
         heads = {equalities(written)[0] for written in self.document if equalities(written)}
         if not isinstance(name, Name) or name in heads or self._is_resolved(name):
             return
@@ -200,7 +208,7 @@ class Definitions:
             return False
         try:
             said = meaning.values(sides[1])
-        except (UnfitError, UnreadableError):
+        except (ShapeMismatchError, UnsupportedNotationError):
             return False
         for split in self.lexicon.splits(sides[0], {}):
             names = (split.key, (split.key[0].swapcase(), *split.key[1:]))
@@ -208,7 +216,7 @@ class Definitions:
             if known is not None and self._letters_of(split) <= self._free_letters(sides[1]):
                 try:
                     ours = meaning.with_scripts(meaning.oriented(known), split)
-                except (UnfitError, UnreadableError):
+                except (ShapeMismatchError, UnsupportedNotationError):
                     return False
                 return not any(values.same(one, other) for one in ours for other in said)
         return False
@@ -224,7 +232,7 @@ class Definitions:
         """A letter below that stands in the body too is an index."""
         letters = self._free_letters(body)
         own = {m.content.base for m in (*name.above, *name.below) if isinstance(m.content, Name)}
-        plus = any(isinstance(m.content, tree.Plus) for m in (*name.above, *name.below))
+        plus = any(isinstance(m.content, tree.Add) for m in (*name.above, *name.below))
         shared = own & letters
         if plus:
             return None
@@ -243,7 +251,7 @@ class Definitions:
         return {part.base for content in contents for part in walk(content) if isinstance(part, Name)}
 
     @staticmethod
-    def _letters_of(split: Split) -> set[str]:
+    def _letters_of(split: NameReading) -> set[str]:
         return {index for index in (*split.indices, split.example) if isinstance(index, str)}
 
     def _is_named_whole(self, name: Name) -> bool:
@@ -259,7 +267,7 @@ class Definitions:
             name.base in ADJOINTS
             or len(marks) != 1
             or not isinstance(marks[0], Name)
-            or (not may_sum and any(isinstance(p, tree.Summed) for p in walk(body)))
+            or (not may_sum and any(isinstance(p, tree.Summation) for p in walk(body)))
         ):
             return False
         letter = marks[0].base
@@ -289,10 +297,10 @@ class Definitions:
         if is_new and not resolvable and function.base not in self.lexicon.functions:
             self.lexicon.functions[function.base] = (parameter, body)
 
-    def _define_remainder(self, rank: int, written: Written) -> None:
+    def _define_remainder(self, rank: int, written: Statement) -> None:
         """J = L + s of the network's J, where nothing says what L is, as in L = l(o, y): it is J - s."""
         sides = equalities(written)
-        if len(sides) != 2 or not isinstance(sides[1], tree.Plus) or not self.is_cost(sides[0]):
+        if len(sides) != 2 or not isinstance(sides[1], tree.Add) or not self.is_cost(sides[0]):
             return
         signs, terms = sides[1].signs, sides[1].terms
         unknown = [k for k, term in enumerate(terms) if not self.is_known(term)]
@@ -300,7 +308,7 @@ class Definitions:
         if not isinstance(name, Name) or signs[unknown[0]] != 1:
             return
         others = [k for k in range(len(terms)) if k not in unknown]
-        body = tree.Plus(signs=(1, *(-signs[k] for k in others)), terms=(sides[0], *(terms[k] for k in others)))
+        body = tree.Add(signs=(1, *(-signs[k] for k in others)), terms=(sides[0], *(terms[k] for k in others)))
         key = next((s.key for s in self.lexicon.splits(name, {}) if not s.indices), None)
         if key is not None and key not in self.lexicon.known:
             self.lexicon.definitions[key] = Definition(key, (), body, rank)
@@ -310,7 +318,7 @@ class Definitions:
         body = equalities(self.document[rank])[1]
         called = body if isinstance(body, tree.Call) else None
         function = called.function if called is not None else None
-        if isinstance(body, tree.Times) and len(body.factors) == 2 and isinstance(body.factors[1], Group):
+        if isinstance(body, tree.Multiply) and len(body.factors) == 2 and isinstance(body.factors[1], Group):
             function = body.factors[0]
         return isinstance(function, Name) and function.base not in ROWS and not self.is_known(body)
 
@@ -326,7 +334,7 @@ class Definitions:
 
 def function_head(left: Node) -> tuple[Name, Name] | None:
     """f(z) on the left of a definition."""
-    if isinstance(left, tree.Times) and len(left.factors) == 2 and not left.sign:
+    if isinstance(left, tree.Multiply) and len(left.factors) == 2 and not left.sign:
         function, group = left.factors
         if isinstance(function, Name) and isinstance(group, Group) and len(group.items) == 1:
             argument = group.items[0]

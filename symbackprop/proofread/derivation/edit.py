@@ -8,7 +8,7 @@ from symbackprop.parsing.syntax_tree import Node, mapped, negated
 
 
 @dataclass(frozen=True)
-class Edit:
+class Repair:
     """A changed formula, and in words what its author did in it."""
 
     formula: Node
@@ -16,7 +16,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Material:
+class RepairMaterial:
     """What the rest of the document is made of, to put in: names, slopes f′(z), terms of sums."""
 
     names: tuple[Node, ...] = ()
@@ -31,17 +31,17 @@ class Material:
 Change = tuple[Node, str]
 
 
-def everywhere(formula: Node, change: Callable[[Node], Iterable[Change]]) -> Iterator[Edit]:
+def everywhere(formula: Node, change: Callable[[Node], Iterable[Change]]) -> Iterator[Repair]:
     """The formula with one part changed, in each place and each way."""
     for part, words in change(formula):
-        yield Edit(part, words)
+        yield Repair(part, words)
     if isinstance(formula, tree.Name):
         return
     for child in formula.children():
         for edit in everywhere(child, change):
             changed = _with(formula, child, edit.formula)
             if changed is not formula:
-                yield Edit(changed, edit.words)
+                yield Repair(changed, edit.words)
 
 
 def _with(whole: Node, child: Node, new: Node) -> Node:
@@ -58,11 +58,11 @@ def _with(whole: Node, child: Node, new: Node) -> Node:
 
 
 def is_negative(node: Node) -> bool:
-    return isinstance(node, tree.Plus) and node.signs == (-1,)
+    return isinstance(node, tree.Add) and node.signs == (-1,)
 
 
 def negative(node: Node) -> Node:
-    if isinstance(node, tree.Plus):
+    if isinstance(node, tree.Add):
         if node.signs == (-1,):
             return node.terms[0]
         return negated(tree.Group(items=(node,)))

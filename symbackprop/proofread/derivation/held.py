@@ -5,21 +5,21 @@ from typing import Any
 
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.interpreter.derivatives import BY_PARAMETERS
-from symbackprop.proofread.interpreter.evaluate import Meaning
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
-from symbackprop.proofread.interpreter.values import UnfitError
+from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 class Holding:
     """The part of a session that finds what is held."""
 
     worlds: Any
-    document: Sequence[Written]
-    lexicon: Lexicon
+    document: Sequence[Statement]
+    lexicon: SymbolTable
     meaning: Callable[..., Any]
     is_cost: Callable[[Node], bool]
 
@@ -33,7 +33,7 @@ class Holding:
         found.append(self._like_what_is_derived(meaning, (left, right)))
         return [held for held in dict.fromkeys(found) if held]
 
-    def _like_what_is_derived(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:
+    def _like_what_is_derived(self, meaning: Evaluator, sides: Sequence[Node]) -> frozenset[Any]:
         """Of ∂h_k/∂W beside ∂h_T/∂h_k every h, by W alone: the derivative through this step, as in the sum over k."""
         partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
         bases = {
@@ -44,7 +44,7 @@ class Holding:
         states = {node for key, node in self.lexicon.known.items() if key[0] in bases and is_matrix(node)}
         return frozenset({*states - set(self.worlds.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 
-    def _derived_by(self, meaning: Meaning, sides: Sequence[Node]) -> frozenset[Any]:
+    def _derived_by(self, meaning: Evaluator, sides: Sequence[Node]) -> frozenset[Any]:
         by: set[Any] = set()
         for part in (part for side in sides for part in walk(side)):
             if isinstance(part, tree.Partial) and self.is_cost(part.of):
@@ -53,12 +53,12 @@ class Holding:
                 by |= self._nodes_of_error(meaning, part)
         return frozenset(by - set(self.worlds.network.arguments))
 
-    def _nodes_of(self, meaning: Meaning, by: Node) -> set[Any]:
+    def _nodes_of(self, meaning: Evaluator, by: Node) -> set[Any]:
         """What a formula is in the network, for each layer that its letters can stand for."""
         if not isinstance(by, Name):
             try:
                 found = meaning.node_worth(meaning.values(by))
-            except (UnfitError, UnreadableError):
+            except (ShapeMismatchError, UnsupportedNotationError):
                 return set()
             return set() if found is None else {found.node}
         letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
@@ -66,7 +66,7 @@ class Holding:
         keys = [split.key for choice in choices for split in self.lexicon.splits(by, choice)]
         return {q.node for q in map(meaning.quantity, keys) if q is not None}
 
-    def _nodes_of_error(self, meaning: Meaning, name: Name) -> set[Any]:
+    def _nodes_of_error(self, meaning: Evaluator, name: Name) -> set[Any]:
         """Of which v a δ is ∂J/∂v."""
         for split in self.lexicon.splits(name, {}):
             definition = self.lexicon.definitions.get(split.key)

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Node, mapped, negated, number
-from symbackprop.parsing.unparse import written
-from symbackprop.proofread.derivation.edit import Change, Edit, Material, everywhere, is_negative
+from symbackprop.parsing.unparse import to_source
+from symbackprop.proofread.derivation.edit import Change, Repair, RepairMaterial, everywhere, is_negative
 
 
-def sums(formula: Node, material: Material) -> Iterator[Edit]:
+def sums(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
     negative = is_negative(formula)
-    inner = formula.terms[0] if negative and isinstance(formula, tree.Plus) else formula
+    inner = formula.terms[0] if negative and isinstance(formula, tree.Add) else formula
 
     def summed(node: Node, axis: int) -> Node:
         return tree.Call(
@@ -23,13 +23,13 @@ def sums(formula: Node, material: Material) -> Iterator[Edit]:
     for axis in (material.axis, 1 - material.axis):
         which = "examples" if axis == material.axis else "units"
         made = summed(inner, axis)
-        yield Edit(negated(made) if negative else made, f"the sum over the {which} is missing (missing sum)")
+        yield Repair(negated(made) if negative else made, f"the sum over the {which} is missing (missing sum)")
     for index in "nijkm":
-        made = tree.Summed(indices=(index,), body=inner)
-        yield Edit(negated(made) if negative else made, f"the sum over {index} is missing (missing sum)")
+        made = tree.Summation(indices=(index,), body=inner)
+        yield Repair(negated(made) if negative else made, f"the sum over {index} is missing (missing sum)")
 
     def change(node: Node) -> Iterator[Change]:
-        if isinstance(node, tree.Times):
+        if isinstance(node, tree.Multiply):
             for k, factor in enumerate(node.factors):
                 for axis in (material.axis, 1 - material.axis):
                     which = "examples" if axis == material.axis else "units"
@@ -40,20 +40,20 @@ def sums(formula: Node, material: Material) -> Iterator[Edit]:
     yield from everywhere(formula, change)
 
 
-def inserted(formula: Node, material: Material) -> Iterator[Edit]:
+def inserted(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
     """A factor that is missing: f′(z), or another quantity."""
     signs = ("numpy *", "@") if material.style == "numpy" else (r"\odot", "")
     for new in (*material.calls, *material.names):
         for sign in signs:
             for part in _spots(formula):
                 for factors in ((part, new), (new, part)):
-                    made = tree.Times(sign=sign, factors=tuple(_as_factor(f) for f in factors))
+                    made = tree.Multiply(sign=sign, factors=tuple(_as_factor(f) for f in factors))
                     changed = _replaced(formula, part, made)
-                    yield Edit(changed, f"the factor {written(new, material.style)} is missing (missing factor)")
+                    yield Repair(changed, f"the factor {to_source(new, material.style)} is missing (missing factor)")
 
 
 def _as_factor(node: Node) -> Node:
-    return tree.Group(items=(node,)) if isinstance(node, tree.Plus | tree.Times) else node
+    return tree.Group(items=(node,)) if isinstance(node, tree.Add | tree.Multiply) else node
 
 
 def _spots(formula: Node) -> Iterator[Node]:
@@ -62,18 +62,18 @@ def _spots(formula: Node) -> Iterator[Node]:
     stack = [formula]
     while stack:
         node = stack.pop()
-        if isinstance(node, tree.Plus):
+        if isinstance(node, tree.Add):
             yield from node.terms
             stack += node.terms
-        if isinstance(node, tree.Times):
+        if isinstance(node, tree.Multiply):
             for factor in node.factors:
                 inner = factor.items[0] if isinstance(factor, tree.Group) and len(factor.items) == 1 else factor
                 yield factor
                 stack.append(inner)
-        if isinstance(node, tree.Summed):
+        if isinstance(node, tree.Summation):
             yield node.body
             stack.append(node.body)
-        if isinstance(node, tree.Over):
+        if isinstance(node, tree.Divide):
             yield node.above
             stack.append(node.above)
 
@@ -84,41 +84,41 @@ def _replaced(whole: Node, part: Node, new: Node) -> Node:
     return mapped(whole, lambda child: _replaced(child, part, new))
 
 
-def added(formula: Node, material: Material) -> Iterator[Edit]:
+def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
     for term in material.terms:
         for sign in (1, -1):
-            if isinstance(formula, tree.Plus):
+            if isinstance(formula, tree.Add):
                 new = replace(formula, signs=(*formula.signs, sign), terms=(*formula.terms, term), source="")
             else:
-                new = tree.Plus(signs=(1, sign), terms=(formula, term))
-            yield Edit(new, f"the term {written(term, material.style)} is missing (missing term)")
+                new = tree.Add(signs=(1, sign), terms=(formula, term))
+            yield Repair(new, f"the term {to_source(term, material.style)} is missing (missing term)")
     for term in material.terms[:_MOST_TERMS]:
         for part in _spots(formula):
             if part is not formula:
                 for sign in (1, -1):
-                    plus = tree.Group(items=(tree.Plus(signs=(1, sign), terms=(part, term)),))
-                    yield Edit(
+                    plus = tree.Group(items=(tree.Add(signs=(1, sign), terms=(part, term)),))
+                    yield Repair(
                         _replaced(formula, part, plus),
-                        f"the term {written(term, material.style)} is missing (missing term)",
+                        f"the term {to_source(term, material.style)} is missing (missing term)",
                     )
 
 
 _MOST_TERMS = 40
 
 
-def ones_added(formula: Node, material: Material) -> Iterator[Edit]:
+def ones_added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
     for name in (number(1), *material.names):
         for part in _spots(formula):
             for sign in (1, -1):
-                plus = tree.Group(items=(tree.Plus(signs=(sign, 1) if sign < 0 else (1, 1), terms=(name, part)),))
-                plus = plus if sign < 0 else tree.Group(items=(tree.Plus(signs=(1, 1), terms=(part, name)),))
-                yield Edit(
+                plus = tree.Group(items=(tree.Add(signs=(sign, 1) if sign < 0 else (1, 1), terms=(name, part)),))
+                plus = plus if sign < 0 else tree.Group(items=(tree.Add(signs=(1, 1), terms=(part, name)),))
+                yield Repair(
                     _replaced(formula, part, plus),
-                    f"the term {written(name, material.style)} is missing (missing term)",
+                    f"the term {to_source(name, material.style)} is missing (missing term)",
                 )
                 if sign < 0:
-                    minus = tree.Group(items=(tree.Plus(signs=(1, -1), terms=(part, name)),))
-                    yield Edit(
+                    minus = tree.Group(items=(tree.Add(signs=(1, -1), terms=(part, name)),))
+                    yield Repair(
                         _replaced(formula, part, minus),
-                        f"the term {written(name, material.style)} is missing (missing term)",
+                        f"the term {to_source(name, material.style)} is missing (missing term)",
                     )

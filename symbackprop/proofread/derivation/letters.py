@@ -7,7 +7,7 @@ from itertools import product
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.interpreter.compare import Judgment
-from symbackprop.proofread.interpreter.symbol_table import LAST, Lexicon
+from symbackprop.proofread.interpreter.symbol_table import LAST, SymbolTable
 
 _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
 
@@ -15,7 +15,7 @@ _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", 
 class Lettering:
     """The part of a session that tries what letters may stand for."""
 
-    lexicon: Lexicon
+    lexicon: SymbolTable
     _at: Callable[..., Judgment]
 
     def _with_letters(self, extent: str, left: Node, right: Node) -> Judgment:
@@ -77,6 +77,6 @@ def _with_other_dummies(left: Node, right: Node, letters: Iterable[str]) -> Iter
     """With another letter, which no other units of the line have, for what a sum runs over."""
     parts = [part for side in (left, right) for part in walk(side)]
     used = {part.base for part in parts if isinstance(part, Name)} | _letters_at(left, right)
-    bound = {index for part in parts if isinstance(part, tree.Summed) for index in part.indices}
+    bound = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}
     for old, new in product(sorted(bound & set(letters)), sorted(set(letters) - used)):
         yield tree.relettered(left, old, new), tree.relettered(right, old, new)

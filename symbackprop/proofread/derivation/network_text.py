@@ -10,7 +10,7 @@ import numpy as np
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.latex_parser import applied
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
 from symbackprop.proofread.interpreter.functions import ROWS
 
@@ -40,7 +40,7 @@ def unify(one: Size, other: Size) -> None:
     if a is b:
         return
     if a.name and b.name and a.name != b.name:
-        raise UnreadableError(f"{a.name} and {b.name} should be the same size")
+        raise UnsupportedNotationError(f"{a.name} and {b.name} should be the same size")
     if a.name:
         b.same_as = a
     else:
@@ -84,13 +84,13 @@ class Equations:
                 digits = digits or str(content.value)
             elif isinstance(content, Name) and not content.above and content.base in {*self.bound, *self.free}:
                 if name.base in PARAMETERS:
-                    raise UnreadableError(f"{name.source}: weights entry by entry are not read as a network")
+                    raise UnsupportedNotationError(f"{name.source}: weights entry by entry are not read as a network")
             elif name.base == "h" and mark in name.below:  # h_θ(x), of the parameters
                 continue
             elif mark.kind == "plain" and mark in name.below:
                 words += "".join(part.base for part in tree.walk(content) if isinstance(part, Name))
             else:
-                raise UnreadableError(f"{name.source or name.base} stands for every layer or example")
+                raise UnsupportedNotationError(f"{name.source or name.base} stands for every layer or example")
         base = "lam" if name.base == "lambda" else name.base
         return base + ("_" if words else "") + words + digits
 
@@ -122,13 +122,13 @@ class Equations:
             return "target", data
         if name.base in SCALARS:
             return "scalar", None
-        raise UnreadableError(f"nothing says what {name.source or name.base} is")
+        raise UnsupportedNotationError(f"nothing says what {name.source or name.base} is")
 
     # formulas
 
     @singledispatchmethod
     def term(self, node: Node) -> Term:
-        raise UnreadableError(f"{node.source or type(node).__name__} is not read as an equation of a network")
+        raise UnsupportedNotationError(f"{node.source or type(node).__name__} is not read as an equation of a network")
 
     @term.register
     def _(self, node: tree.Number) -> Term:
@@ -147,11 +147,11 @@ class Equations:
     @term.register
     def _(self, node: Group) -> Term:
         if len(node.items) != 1:
-            raise UnreadableError(f"{node.source}: a list is no formula")
+            raise UnsupportedNotationError(f"{node.source}: a list is no formula")
         return self.term(node.items[0])
 
     @term.register
-    def _(self, node: tree.Plus) -> Term:
+    def _(self, node: tree.Add) -> Term:
         parts = [self.term(part) for part in node.terms]
         biases = [self._is_bias(part) for part in node.terms]
         shapes = [part.shape for part, is_bias in zip(parts, biases, strict=True) if part.shape and not is_bias]
@@ -176,7 +176,7 @@ class Equations:
     def _(self, node: tree.Transposed) -> Term:
         inner = self.term(node.base)
         if inner.shape is None:
-            raise UnreadableError(f"{node.source}: a number is transposed")
+            raise UnsupportedNotationError(f"{node.source}: a number is transposed")
         return Term(f"{inner.text}.T", (inner.shape[1], inner.shape[0]))
 
     @term.register
@@ -188,16 +188,16 @@ class Equations:
             return Term(f"exp({inner.text})", inner.shape)
         base, exponent = self.term(node.base), self.term(node.exponent)
         if exponent.shape is not None:
-            raise UnreadableError(f"{node.source}: the exponent is no number")
+            raise UnsupportedNotationError(f"{node.source}: the exponent is no number")
         return Term(f"({base.text}**{exponent.text})", base.shape)
 
     @term.register
-    def _(self, node: tree.Over) -> Term:
+    def _(self, node: tree.Divide) -> Term:
         above, below = self.term(node.above), self.term(node.below)
         return Term(f"({above.text} / {below.text})", _together(above, below))
 
     @term.register
-    def _(self, node: tree.Times) -> Term:
+    def _(self, node: tree.Multiply) -> Term:
         factors = list(node.factors)
         made: Term | None = None
         while factors:
@@ -210,7 +210,7 @@ class Equations:
             term = self.term(factor)
             made = term if made is None else self._product(node.sign, made, term)
         if made is None:
-            raise UnreadableError("a product of nothing")
+            raise UnsupportedNotationError("a product of nothing")
         return made
 
     def _product(self, sign: str, one: Term, other: Term) -> Term:
@@ -220,9 +220,9 @@ class Equations:
         return Term(f"({one.text} @ {other.text})", (one.shape[0], other.shape[1]))
 
     @term.register
-    def _(self, node: tree.Summed) -> Term:
+    def _(self, node: tree.Summation) -> Term:
         if node.sign != r"\sum":
-            raise UnreadableError(f"{node.sign} is not read")
+            raise UnsupportedNotationError(f"{node.sign} is not read")
         before, self.bound = self.bound, (*self.bound, *(node.indices or ("",)))
         try:
             inner = self.term(node.body)
@@ -237,26 +237,26 @@ class Equations:
             return Term(f"abs({inner.text})", inner.shape)
         if node.order == 1:
             return Term(f"sum(abs({inner.text}))")
-        raise UnreadableError(f"{node.source}: a norm that is not squared")
+        raise UnsupportedNotationError(f"{node.source}: a norm that is not squared")
 
     @term.register
     def _(self, node: tree.Call) -> Term:
         function = node.function
         if not isinstance(function, Name):
-            raise UnreadableError(f"{node.source}: {function.source} is no function")
+            raise UnsupportedNotationError(f"{node.source}: {function.source} is no function")
         if not self._is_function(function):
             return self.term(function)  # h(x), of a quantity
         if function.base == "max" and len(node.arguments) == 2 and node.arguments[0] == tree.number(0):
             inner = self.term(node.arguments[1])
             return Term(f"relu({inner.text})", inner.shape)
         if len(node.arguments) != 1:
-            raise UnreadableError(f"{node.source}: a function of {len(node.arguments)} arguments")
+            raise UnsupportedNotationError(f"{node.source}: a function of {len(node.arguments)} arguments")
         inner = self.term(node.arguments[0])
         name = self.functions.get(function.base, ROWS.get(function.base, function.base))
         if name in {"softmax", "Softmax"}:
             return Term(f"softmax({inner.text}, axis={0 if self.in_columns else 1})", inner.shape)
         if name not in FUNCTIONS:
-            raise UnreadableError(f"nothing says what {function.source or function.base} is")
+            raise UnsupportedNotationError(f"nothing says what {function.source or function.base} is")
         return Term(f"{name}({inner.text})", inner.shape)
 
     def _is_function(self, name: Name) -> bool:

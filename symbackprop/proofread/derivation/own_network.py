@@ -11,8 +11,8 @@ from symbackprop.errors import ArgumentError, SymbackpropError
 from symbackprop.network.network import Network
 from symbackprop.network.parser import parse_network
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, walk
 from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.network_text import (
@@ -32,7 +32,7 @@ _WORDS = {r"sigmoid|logistic": "sigmoid", r"tanh|hyperbolic tangent": "tanh", r"
 _GENERIC = ("f", "g", "h", "phi", "varphi", "a", "act", "psi")
 
 
-def own_network(text: str, document: Sequence[Written], one_example: bool) -> Network:
+def own_network(text: str, document: Sequence[Statement], one_example: bool) -> Network:
     """The network that the equations of a document define.
 
     Raises:
@@ -57,7 +57,7 @@ def own_network(text: str, document: Sequence[Written], one_example: bool) -> Ne
         final = equations.term(said[cost])
         for size in final.shape or ():
             unify(size, Size("1"))
-    except UnreadableError as error:
+    except UnsupportedNotationError as error:
         reasons = "; ".join(dict.fromkeys([str(error), *problems.values()]))
         raise ArgumentError(
             f"no network is given, and the equations of the document do not say one: {reasons}; give the network, as "
@@ -72,7 +72,7 @@ def own_network(text: str, document: Sequence[Written], one_example: bool) -> Ne
         ) from None
 
 
-def _definitions(document: Sequence[Written]) -> Iterator[tuple[Name, Node]]:
+def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
     """The equations that say how something is computed, the first one of each name."""
     found: set[Name] = set()
     for written in document:
@@ -81,20 +81,20 @@ def _definitions(document: Sequence[Written]) -> Iterator[tuple[Name, Node]]:
             continue
         name = _name_of(sides[0])
         parts = [part for side in sides[1:2] for part in walk(side)]
-        is_slope = any(isinstance(p, tree.Partial | tree.Differential | tree.Primed | tree.Indicator) for p in parts)
+        is_slope = any(isinstance(p, tree.Partial | tree.Differential | tree.Prime | tree.Indicator) for p in parts)
         if name is not None and name not in found and not is_slope and name.base not in {"delta", "Delta"}:
             found.add(name)
             yield name, sides[1]
 
 
-def _counts(document: Sequence[Written]) -> bool:
+def _counts(document: Sequence[Statement]) -> bool:
     """Whether the document speaks of how many examples there are."""
     return any(name.base in COUNTS and not name.below for written in document for name in written.names)
 
 
 def _shared(said: dict[Name, Node]) -> dict[Name, Node]:
     """With z where its formula stands: of p = σ(Wx + b) and z = Wx + b it is p = σ(z)."""
-    named: dict[Node, Name] = {body: name for name, body in said.items() if isinstance(body, tree.Plus | tree.Times)}
+    named: dict[Node, Name] = {body: name for name, body in said.items() if isinstance(body, tree.Add | tree.Multiply)}
 
     def of(node: Node, own: Name) -> Node:
         name = named.get(node)
@@ -112,7 +112,7 @@ def _name_of(left: Node) -> Name | None:
     """J of J(W, b)."""
     if isinstance(left, Call) and isinstance(left.function, Name):
         return left.function if left.function.base in _COSTS else None
-    if isinstance(left, tree.Times) and len(left.factors) == 2 and isinstance(left.factors[1], Group):
+    if isinstance(left, tree.Multiply) and len(left.factors) == 2 and isinstance(left.factors[1], Group):
         head = left.factors[0]
         return head if isinstance(head, Name) and head.base in _COSTS else None
     return left if isinstance(left, Name) else None
@@ -135,7 +135,7 @@ def _computed(equations: Equations, said: dict[Name, Node], cost: Name, problems
             try:
                 identifier = equations.identifier(name)
                 term: Term = equations.term(body)
-            except UnreadableError as error:
+            except UnsupportedNotationError as error:
                 problems[name.source] = f"{name.source} = …: {error}"
                 continue
             if (term.shape is None and name.base in _COSTS) or identifier in equations.known:
@@ -161,22 +161,22 @@ def _declarations(equations: Equations) -> Iterator[str]:
         yield f"{name}: {role}" + ("" if shape is None else f"({', '.join(map(named, shape))})")
 
 
-def _derived_by(document: Sequence[Written]) -> frozenset[str]:
+def _derived_by(document: Sequence[Statement]) -> frozenset[str]:
     plain = Equations({}, False, Size("N"))
     found = set()
     for part in (part for written in document for side in written.sides for part in walk(side)):
         if isinstance(part, tree.Partial) and isinstance(part.by, Name) and part.by.base in PARAMETERS:
             try:
                 found.add(plain.identifier(part.by))
-            except UnreadableError:
+            except UnsupportedNotationError:
                 continue
     return frozenset(found)
 
 
-def _in_columns(document: Sequence[Written]) -> bool:
+def _in_columns(document: Sequence[Statement]) -> bool:
     """Whether weights stand before the data: W x, not X W."""
     for part in (part for written in document for side in equalities(written)[1:] for part in walk(side)):
-        if isinstance(part, tree.Times):
+        if isinstance(part, tree.Multiply):
             bases = [_base(factor) for factor in part.factors]
             for one, other in pairwise(bases):
                 if one in PARAMETERS and (other in INPUTS or other in {"a", "A", "h"}):
@@ -191,7 +191,7 @@ def _base(node: Node) -> str:
     return inner.base if isinstance(inner, Name) else ""
 
 
-def _functions(text: str, document: Sequence[Written]) -> dict[str, str]:
+def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
     """Which activation f is, by an equation or a word of the text; σ is the sigmoid where nothing says another."""
     found: dict[str, str] = {}
     for written in document:
@@ -235,8 +235,8 @@ def _called(node: Any, value: Callable[[Node], Any]) -> Any:
 
 _NUMBERS: dict[type, Callable[[Any, Callable[[Node], Any]], Any]] = {
     tree.Number: lambda node, _: np.float64(node.value),
-    tree.Plus: lambda node, value: sum(s * value(t) for s, t in zip(node.signs, node.terms, strict=True)),
-    tree.Over: lambda node, value: value(node.above) / value(node.below),
+    tree.Add: lambda node, value: sum(s * value(t) for s, t in zip(node.signs, node.terms, strict=True)),
+    tree.Divide: lambda node, value: value(node.above) / value(node.below),
     tree.Group: lambda node, value: value(node.items[0]) if len(node.items) == 1 else np.nan,
     tree.Power: lambda node, value: (
         np.exp(value(node.exponent)) if node.base == Name(base="e") else value(node.base) ** value(node.exponent)

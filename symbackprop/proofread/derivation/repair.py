@@ -6,16 +6,16 @@ from itertools import islice, permutations
 from typing import Any
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
-from symbackprop.parsing.unparse import written
-from symbackprop.proofread.derivation.edit import Material
+from symbackprop.parsing.unparse import to_source
+from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
-from symbackprop.proofread.derivation.session import Session
+from symbackprop.proofread.derivation.session import DocumentReading
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.functions import activations_of
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 MOST_EDITS = 6000
 _MOST_NAMES = 40
@@ -28,7 +28,9 @@ class Mistake:
     correction: str
 
 
-def find_mistake(session: Session, rank: int, left: Node, right: Node, most: int = MOST_EDITS) -> Mistake | None:
+def find_mistake(
+    session: DocumentReading, rank: int, left: Node, right: Node, most: int = MOST_EDITS
+) -> Mistake | None:
     """The first single change of the right side that makes it equal to the left side."""
     statement = session.document[rank]
     material = _material(session, statement, left)
@@ -38,23 +40,23 @@ def find_mistake(session: Session, rank: int, left: Node, right: Node, most: int
             continue
         if session.against(rank, left, edit.formula).holds is True:
             style = material.style
-            return Mistake(edit.words, f"{written(left, style)} = {written(edit.formula, style)}")
+            return Mistake(edit.words, f"{to_source(left, style)} = {to_source(edit.formula, style)}")
     return None
 
 
-def _may_repair(targets: Sequence[tuple[Any, list[Value]]], formula: Node) -> bool:
+def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node) -> bool:
     """Whether a formula has the value of the left side at one point, in one extent."""
     for meaning, wanted in targets:
         try:
             found = meaning.values(formula)
-        except (UnfitError, UnreadableError):
+        except (ShapeMismatchError, UnsupportedNotationError):
             continue
         if any(equal_notes(one, other) is not None for one in wanted for other in found):
             return True
     return False
 
 
-def _material(session: Session, statement: Written, left: Node) -> Material:
+def _material(session: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
     """Names, slopes and terms of the document."""
     sides = [
         side for w in session.document for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
@@ -71,7 +73,7 @@ def _material(session: Session, statement: Written, left: Node) -> Material:
         n for n in names if isinstance(n, Name) and lexicon.symbol((n.base, "", "")) in session.worlds.sizes_of_examples
     ]
     network = session.worlds.network
-    return Material(
+    return RepairMaterial(
         names=(*names[:_MOST_NAMES], *differentials),
         calls=calls,
         terms=_terms(parts, left, names),
@@ -86,23 +88,23 @@ _NO_QUANTITIES = {"log", "exp", "tanh", "ln", "e", "max", "softmax", "tr", "diag
 
 
 def _is_slope(part: Node) -> bool:
-    return isinstance(part, tree.Call) and (isinstance(part.function, tree.Primed) or len(part.arguments) == 1)
+    return isinstance(part, tree.Call) and (isinstance(part.function, tree.Prime) or len(part.arguments) == 1)
 
 
 def _terms(parts: Sequence[Node], left: Node, names: Sequence[Node]) -> tuple[Node, ...]:
     """Terms of other sums, those of another parameter as of this one, and products of two quantities."""
     found: list[Node] = []
     for part in parts:
-        if isinstance(part, tree.Plus) and len(part.terms) > 1:
-            found += [term for term in part.terms if isinstance(term, tree.Times | Name | tree.Over)]
+        if isinstance(part, tree.Add) and len(part.terms) > 1:
+            found += [term for term in part.terms if isinstance(term, tree.Multiply | Name | tree.Divide)]
     by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else None
     if isinstance(by, Name):
         found += [_about(term, by) for term in found]
-    found += [part for part in parts if isinstance(part, tree.Times)]
+    found += [part for part in parts if isinstance(part, tree.Multiply)]
     few = [name for name in names if isinstance(name, Name)][:_MOST_PAIRED]
     for one, other in permutations(few, 2):
-        found.append(tree.Times(sign="", factors=(tree.Transposed(base=one), other)))
-        found.append(tree.Times(sign="", factors=(one, tree.Transposed(base=other))))
+        found.append(tree.Multiply(sign="", factors=(tree.Transposed(base=one), other)))
+        found.append(tree.Multiply(sign="", factors=(one, tree.Transposed(base=other))))
     return _unique(found)
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 from symbackprop.network.network import Network
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import Document
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import key_of
-from symbackprop.proofread.derivation.session import Session, Way
+from symbackprop.proofread.derivation.session import DocumentReading, Interpretation
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.conventions import Layout
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, Worlds
@@ -29,10 +29,10 @@ _CLASS = re.compile(
 )  # the probability of an example's own class
 
 
-def best_session(network: Network, document: Document, written: Sequence[Written], seed: int) -> Session:
+def best_session(network: Network, document: Document, written: Sequence[Statement], seed: int) -> DocumentReading:
     """The reading with the fewest lines that are wrong or not understood."""
     worlds = Worlds(network, seed, bool(_CLASS.search(document.text)))
-    best: tuple[float, Session] = (float("inf"), Session(worlds, written, Way()))
+    best: tuple[float, DocumentReading] = (float("inf"), DocumentReading(worlds, written, Interpretation()))
     one_example = may_be_of_one_example(document, written)
     for rank, way in enumerate(_ways(network, written, one_example)):
         if not _can_help(way, best[1]):
@@ -49,7 +49,7 @@ def best_session(network: Network, document: Document, written: Sequence[Written
     return best[1]
 
 
-def _can_help(way: Way, best: Session) -> bool:
+def _can_help(way: Interpretation, best: DocumentReading) -> bool:
     """Whether a way is about anything in the lines that do not hold so far."""
     if not (way.document_first or way.layout.numerator or way.units):
         return True
@@ -65,42 +65,42 @@ def _can_help(way: Way, best: Session) -> bool:
     )
 
 
-def _has_slope(written: Written) -> bool:
+def _has_slope(written: Statement) -> bool:
     return any(isinstance(part, tree.Partial | tree.Differential) for side in written.sides for part in walk(side))
 
 
-def _has_units(written: Written, way: Way) -> bool:
+def _has_units(written: Statement, way: Interpretation) -> bool:
     letters = dict(way.units)
     marks = [mark.content for name in written.names for mark in name.below]
     return any(isinstance(content, Name) and content.base in letters for content in marks)
 
 
-def _with_scales(worlds: Worlds, written: Sequence[Written], way: Way) -> list[Session]:
+def _with_scales(worlds: Worlds, written: Sequence[Statement], way: Interpretation) -> list[DocumentReading]:
     """With the network's own cost and errors; and with the document's, if those are multiples of them."""
-    plain = Session(worlds, written, way)
+    plain = DocumentReading(worlds, written, way)
     found = [plain]
-    scaled: list[tuple[Callable[[Session, int], bool], Callable[[float], Way]]] = [
+    scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
         (_is_cost_line, lambda ratio: replace(way, cost_scale=ratio)),
-        (Session.is_error_line, lambda ratio: replace(way, error_scale=ratio)),
+        (DocumentReading.is_error_line, lambda ratio: replace(way, error_scale=ratio)),
     ]
     for is_meant, way_with in scaled:
         ratios = (plain.judge(rank).ratio for rank in range(len(written)) if is_meant(plain, rank))
         ratio = next((ratio for ratio in ratios if ratio is not None), None)
         if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
-            found.append(Session(worlds, written, way_with(ratio)))
+            found.append(DocumentReading(worlds, written, way_with(ratio)))
     return found
 
 
-def _is_cost_line(session: Session, rank: int) -> bool:
+def _is_cost_line(session: DocumentReading, rank: int) -> bool:
     sides = equalities(session.document[rank])
     return bool(sides) and isinstance(sides[0], Name) and session.is_cost(sides[0])
 
 
-def _is_usual(session: Session, ratio: float) -> bool:
+def _is_usual(session: DocumentReading, ratio: float) -> bool:
     return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors())
 
 
-def _cost(session: Session, limit: float) -> float:
+def _cost(session: DocumentReading, limit: float) -> float:
     """How badly a reading fits; no more is looked at where it fits worse than another one."""
     total = 0.0
     for rank, written in enumerate(session.document):
@@ -117,13 +117,13 @@ def _cost(session: Session, limit: float) -> float:
     return total
 
 
-def may_be_of_one_example(document: Document, written: Sequence[Written]) -> bool:
+def may_be_of_one_example(document: Document, written: Sequence[Statement]) -> bool:
     """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
     if _ONE_EXAMPLE.search(document.text):
         return True
     names = {name for w in written for name in w.names}
     parts = (part for w in written for side in w.sides for part in tree.walk(side))
-    summed = {index for part in parts if isinstance(part, tree.Summed) for index in part.indices or ("",)}
+    summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices or ("",)}
     return not {name.base for name in names} & {"N", "m", "M", "ones", "X", "Y"} and summed <= _letters_of_units(names)
 
 
@@ -134,7 +134,7 @@ def _letters_of_units(names: Collection[Name]) -> set[str]:
     return {letter for letters in pairs if len(letters) == 2 for letter in letters}
 
 
-def _ways(network: Network, document: Sequence[Written], one_example: bool) -> Iterator[Way]:
+def _ways(network: Network, document: Sequence[Statement], one_example: bool) -> Iterator[Interpretation]:
     """The ways to read a document, likely ones first."""
     every = _unit_letters(network, document)
     first, *others = _layouts(one_example)
@@ -142,7 +142,7 @@ def _ways(network: Network, document: Sequence[Written], one_example: bool) -> I
     yield from (replace(way, units=units) for units in every for way in others)
 
 
-def _unit_letters(network: Network, document: Sequence[Written]) -> list[tuple[tuple[str, int], ...]]:
+def _unit_letters(network: Network, document: Sequence[Statement]) -> list[tuple[tuple[str, int], ...]]:
     """Which layers' units i, j and k number in w_{ij} and w_{jk}, where the network numbers its weights."""
     layers = {key[2] for key in map(key_of, network.symbols) if key[0] in {"W", "w"} and key[2].isdigit()}
     last = max((int(layer) for layer in layers), default=0)
@@ -161,7 +161,7 @@ def _unit_letters(network: Network, document: Sequence[Written]) -> list[tuple[t
     return [*dict.fromkeys(every), ()]
 
 
-def _pairs_at_weights(document: Sequence[Written]) -> dict[str, list[str]]:
+def _pairs_at_weights(document: Sequence[Statement]) -> dict[str, list[str]]:
     """The two letters of each w_{ij}, by the layer that stands there as a number; "" where none does."""
     found: dict[str, list[str]] = {}
     for name in sorted({name for written in document for name in written.names if name.base in {"w", "W"}}, key=str):
@@ -192,10 +192,10 @@ def _in_order(pairs: Sequence[set[str]]) -> list[tuple[tuple[str, int], ...]]:
     return [tuple((min(letters), layer) for layer, letters in enumerate(ends))]
 
 
-def _layouts(one_example: bool) -> Iterator[Way]:
+def _layouts(one_example: bool) -> Iterator[Interpretation]:
     extents = [ALL, ONE_EXAMPLE] if one_example else [ALL]
     for numerator in (False, True):
         for document_first in (False, True):
             for extent in extents:
                 for data, weights in ((False, False), (True, True), (True, False), (False, True)):
-                    yield Way(Layout(data, weights, numerator), extent, document_first)
+                    yield Interpretation(Layout(data, weights, numerator), extent, document_first)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.statements import Written, equalities
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.derivation.adjoints import POINTS, Adjoints
@@ -21,17 +21,17 @@ from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.class_index import says_index, unit_vectors, with_class
 from symbackprop.proofread.interpreter.compare import Judgment, difference, equal_notes
 from symbackprop.proofread.interpreter.conventions import Layout, UnknownNameError
-from symbackprop.proofread.interpreter.evaluate import Meaning
+from symbackprop.proofread.interpreter.evaluate import Evaluator
 from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES, UNITS, Worlds
-from symbackprop.proofread.interpreter.symbol_table import SHIFT, Lexicon
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.symbol_table import SHIFT, SymbolTable
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 HELD = "held"  # a note
 
 
 @dataclass(frozen=True)
-class Way:
+class Interpretation:
     """How a document is read."""
 
     layout: Layout = field(default_factory=Layout)
@@ -42,7 +42,7 @@ class Way:
     units: tuple[tuple[str, int], ...] = ()  # letters, and the layers whose units they number
 
 
-class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
+class DocumentReading(Definitions, Adjoints, Holding, Lettering, Subjects):
     """A document read in one way.
 
     Args:
@@ -51,11 +51,11 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         way: how it is read.
     """
 
-    def __init__(self, worlds: Worlds, document: Sequence[Written], way: Way):
+    def __init__(self, worlds: Worlds, document: Sequence[Statement], way: Interpretation):
         self.worlds = worlds
         self.document = document
         self.way = way
-        self.lexicon = Lexicon(worlds.network, way.document_first, dict(way.units))
+        self.lexicon = SymbolTable(worlds.network, way.document_first, dict(way.units))
         names = [name for written in document for name in written.names]
         self.lexicon.tell_entries(names)
         self.lexicon.tell_words(names)
@@ -64,10 +64,10 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         self.functions: set[int] = set()
         self.layered: set[int] = set()  # definitions for every layer
         self.odd_scales: dict[int, float] = {}  # of each δ that is a multiple of ∂J/∂z, and is not used
-        self.meanings: dict[Any, Meaning] = {}
+        self.meanings: dict[Any, Evaluator] = {}
         self.judged: dict[Any, list[Judgment]] = {}
         self.held: frozenset[Any] = frozenset()  # quantities that do not change where something is derived
-        self.dummies: dict[Key, Value] = {}  # of the statement that was looked at last
+        self.dummies: dict[Key, IndexedArray] = {}  # of the statement that was looked at last
         for written in document:
             self._note_functions(written)
         for rank, written in enumerate(document):
@@ -76,7 +76,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
             self._define_remainder(rank, written)
         self._choose_adjoints()
 
-    def meaning(self, extent: str, point: int, letters: Mapping[str, int] | None = None) -> Meaning | None:
+    def meaning(self, extent: str, point: int, letters: Mapping[str, int] | None = None) -> Evaluator | None:
         world = self.worlds.at(extent, point)
         if world is None:
             return None
@@ -84,7 +84,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         if key not in self.meanings:
             layout = self.way.layout
             layout = replace(layout, data=not layout.data) if extent == ONE_COLUMN else layout
-            self.meanings[key] = Meaning(world, self.lexicon, layout, letters=letters, held=self.held)
+            self.meanings[key] = Evaluator(world, self.lexicon, layout, letters=letters, held=self.held)
         return self.meanings[key]
 
     def is_known(self, left: Node) -> bool:
@@ -92,10 +92,10 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         try:
             meaning = self.meaning(self.way.extent, 0)
             return meaning is not None and bool(meaning.values(left))
-        except (UnfitError, UnreadableError):
+        except (ShapeMismatchError, UnsupportedNotationError):
             return False
 
-    def targets(self, rank: int, left: Node, right: Node) -> list[tuple[Meaning, list[Value]]]:
+    def targets(self, rank: int, left: Node, right: Node) -> list[tuple[Evaluator, list[IndexedArray]]]:
         """What a left side is worth at one point, in each extent in which the statement may be read."""
         letters = self.against(rank, left, right).letters
         extents = [self.way.extent, *reversed(self._narrow_extents(rank, left, right))]
@@ -108,7 +108,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         for extent, chosen in product(dict.fromkeys(extents), every):
             try:
                 wanted, _ = self.both(extent, 0, left, left, chosen)
-            except (UnfitError, UnreadableError):
+            except (ShapeMismatchError, UnsupportedNotationError):
                 continue
             meaning = self.meaning(extent, 0, chosen)
             if meaning is not None:
@@ -131,7 +131,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
     def _ends_chain_rule(self, rank: int, right: Node) -> bool:
         """Whether a side says with × what a chain of ∂A/∂B before it comes to: that is of numbers, not matrices."""
         sides = equalities(self.document[rank])
-        return any(isinstance(part, tree.Times) and part.sign == r"\times" for part in walk(right)) and any(
+        return any(isinstance(part, tree.Multiply) and part.sign == r"\times" for part in walk(right)) and any(
             is_of_one_unit(side, side) for side in sides
         )
 
@@ -214,21 +214,21 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
     def _definition(self, body: Node) -> Judgment:
         try:
             found = self.values_in(self.way.extent, body)
-        except UnfitError as error:
+        except ShapeMismatchError as error:
             reason = f"shapes do not fit: {error}"
             try:
                 self.values_in(UNITS, body)
-            except (UnfitError, UnreadableError):
+            except (ShapeMismatchError, UnsupportedNotationError):
                 return Judgment(None, reason=reason)
             return Judgment(False, reason=reason)
-        except UnreadableError as error:
+        except UnsupportedNotationError as error:
             return Judgment(None, reason=str(error))
         return Judgment(True, self.way.extent, found[0].notes, is_definition=True)
 
-    def values_in(self, extent: str, side: Node) -> list[Value]:
+    def values_in(self, extent: str, side: Node) -> list[IndexedArray]:
         meaning = self.meaning(extent, 0)
         if meaning is None:
-            raise UnreadableError("the network cannot be looked at in this way")
+            raise UnsupportedNotationError("the network cannot be looked at in this way")
         return meaning.values(side)
 
     def _in(self, extent: str, rank: int, left: Node, right: Node) -> Judgment:
@@ -296,9 +296,9 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
             one, other = self.both(extent, point, left, right, letters)
         except UnknownNameError as error:
             return Judgment(None, reason=str(error), letters=dict(letters), is_unknown_name=True)
-        except UnfitError as error:
+        except ShapeMismatchError as error:
             return Judgment(None, reason=f"shapes do not fit: {error}", letters=dict(letters))
-        except UnreadableError as error:
+        except UnsupportedNotationError as error:
             return Judgment(None, reason=str(error), letters=dict(letters))
         except RecursionError:
             return Judgment(None, reason="it is nested too deeply")
@@ -315,12 +315,12 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
 
     def both(
         self, extent: str, point: int, left: Node, right: Node, letters: Mapping[str, int]
-    ) -> tuple[list[Value], list[Value]]:
+    ) -> tuple[list[IndexedArray], list[IndexedArray]]:
         """The values of two sides; arguments of functions that are no quantities are any numbers."""
         meaning = self.meaning(extent, point, letters)
         if meaning is None:
-            raise UnreadableError("the network cannot be looked at for one example and one unit")
-        dummies: dict[Key, Value] = {}
+            raise UnsupportedNotationError("the network cannot be looked at for one example and one unit")
+        dummies: dict[Key, IndexedArray] = {}
         self.dummies = dummies
         for _ in range(4):
             try:
@@ -331,8 +331,8 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
                 if key is None or key in dummies or not self._is_dummy(error.name, left, right):
                     raise
                 rng = np.random.default_rng(point + len(dummies))
-                dummies[key] = Value(rng.uniform(0.2, 1.5, (2, 3)) * rng.permuted([[1, -1, 1], [-1, 1, -1]]))
-        raise UnreadableError("too many names are not known")
+                dummies[key] = IndexedArray(rng.uniform(0.2, 1.5, (2, 3)) * rng.permuted([[1, -1, 1], [-1, 1, -1]]))
+        raise UnsupportedNotationError("too many names are not known")
 
     def _is_dummy(self, name: Name, left: Node, right: Node) -> bool:
         """Whether an unknown name is the argument of a function, here or in what it stands for."""
@@ -342,7 +342,7 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         for part in (part for side in (left, right, *bodies) for part in walk(side)):
             if isinstance(part, tree.Call) and name in part.arguments and _is_elementwise(part):
                 return True
-            if isinstance(part, tree.Times):
+            if isinstance(part, tree.Multiply):
                 for f, group in zip(part.factors, part.factors[1:], strict=False):
                     if (
                         isinstance(f, Name)
@@ -361,21 +361,21 @@ class Session(Definitions, Adjoints, Holding, Lettering, Subjects):
         return False
 
 
-def _is_empty(value: Value, right: Node) -> bool:
+def _is_empty(value: IndexedArray, right: Node) -> bool:
     """Whether both sides are 0 where one does not say so: with one example, its distance to the mean is 0."""
     return not np.any(np.abs(value.array) > 1e-12) and not isinstance(right, tree.Number)
 
 
 def _is_elementwise(call: tree.Call) -> bool:
     function = call.function
-    while isinstance(function, tree.Primed):
+    while isinstance(function, tree.Prime):
         function = function.base
     return isinstance(function, Name) and function.base not in {"tr", "softmax", "diag", "sum", "mean", "det"}
 
 
 def sums_entries(*sides: Node) -> bool:
     """Whether a sum over k is of w_{jk}, the entries of a matrix."""
-    sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summed))
+    sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summation))
     return any(
         isinstance(name, Name)
         and len(name.below) == 2

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.statements import Written, equalities, is_about_slopes
+from symbackprop.parsing.statements import Statement, equalities, is_about_slopes
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
-from symbackprop.proofread.interpreter.evaluate import Meaning
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
+from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
@@ -20,19 +20,19 @@ class Subjects:
     """The part of a session that says what statements are about."""
 
     worlds: Any
-    document: Sequence[Written]
+    document: Sequence[Statement]
     way: Any
-    lexicon: Lexicon
-    meaning: Callable[..., Meaning | None]
+    lexicon: SymbolTable
+    meaning: Callable[..., Evaluator | None]
     _is_gradient: Callable[[Node], bool]
     _is_in_network: Callable[[Name], bool]
     _is_argument: Callable[[Key], bool]
     _is_parameter: Callable[[Key], bool]
 
-    def is_range(self, written: Written) -> bool:
+    def is_range(self, written: Statement) -> bool:
         """l = 1, 2, …; l < L: it says which numbers letters stand for."""
         parts = [part for side in written.sides for part in walk(side)]
-        plain = all(isinstance(part, tree.Number | Name | tree.Plus | Group | tree.Relation) for part in parts)
+        plain = all(isinstance(part, tree.Number | Name | tree.Add | Group | tree.Relation) for part in parts)
         names = [part for part in parts if isinstance(part, Name)]
         if not written.sides:
             return bool(_RANGE.match(written.source))
@@ -68,7 +68,7 @@ class Subjects:
             for name, key in zip(data, keys, strict=True)
         )
 
-    def _is_data(self, meaning: Meaning, name: Name) -> bool:
+    def _is_data(self, meaning: Evaluator, name: Name) -> bool:
         symbols = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
         found = next((symbol for symbol in symbols if symbol is not None), None)
         return found is not None and meaning.has_examples(found)
@@ -83,7 +83,7 @@ class Subjects:
             for mark in n.above
             if mark.kind == "layer" and isinstance(mark.content, Name)
         }
-        summed = {index for part in parts if isinstance(part, tree.Summed) for index in part.indices}
+        summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}
         counts = (self.lexicon.symbol((name.base, "", "")) for name in names if not name.above and not name.below)
         return bool(examples & summed) or any(symbol in self.worlds.sizes_of_examples for symbol in counts)
 
@@ -96,7 +96,7 @@ class Subjects:
             for split in splits
         )
 
-    def is_said_again(self, written: Written) -> bool:
+    def is_said_again(self, written: Statement) -> bool:
         """Whether it says what a quantity is that the network has too."""
         left = equalities(written)[0]
         keys = [split.key for split in self.lexicon.splits(left, {})] if isinstance(left, Name) else []

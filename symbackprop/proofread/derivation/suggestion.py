@@ -7,10 +7,10 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.latex import latex
-from symbackprop.proofread.derivation.session import Session
+from symbackprop.proofread.derivation.session import DocumentReading
 
 
-def derived(session: Session, left: Node) -> str:
+def derived(session: DocumentReading, left: Node) -> str:
     """The side that stands for ∂J/∂v, in the notation of the network; empty where there is none in this layout."""
     layout = session.way.layout
     by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else left

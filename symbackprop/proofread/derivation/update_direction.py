@@ -4,16 +4,16 @@ import math
 from typing import Any
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.syntax_tree import Name, Node, Plus, walk
-from symbackprop.parsing.unparse import written
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Add, Name, Node, walk
+from symbackprop.parsing.unparse import to_source
 from symbackprop.parsing.updates import Update
 from symbackprop.proofread.derivation.adjoints import POINTS
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
 from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
-from symbackprop.proofread.interpreter.values import UnfitError, scalar
+from symbackprop.proofread.interpreter.values import ShapeMismatchError, scalar
 
 _RATE = 0.3
 _RATES = {"eta", "alpha", "epsilon", "gamma", "mu", "rho", "lr"}
@@ -75,7 +75,7 @@ def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
                 return math.nan
             rates[error.name.base, "", ""] = scalar(_RATE)
             continue
-        except (UnfitError, UnreadableError):
+        except (ShapeMismatchError, UnsupportedNotationError):
             return math.nan
         ratios = [values.ratio(one, other) for one in found for other in wanted]
         return next((ratio for ratio in ratios if ratio is not None), 0.0)
@@ -85,8 +85,8 @@ def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
 def corrected(update: Update, style: str) -> str:
     """The update with the other sign."""
     change = update.changes[-1]
-    signs, terms = (change.signs, change.terms) if isinstance(change, Plus) else ((1,), (change,))
-    turned = Plus(signs=tuple(-sign for sign in signs), terms=terms)
-    whole = turned if update.own is None else Plus(signs=(1, *turned.signs), terms=(update.own, *turned.terms))
+    signs, terms = (change.signs, change.terms) if isinstance(change, Add) else ((1,), (change,))
+    turned = Add(signs=tuple(-sign for sign in signs), terms=terms)
+    whole = turned if update.own is None else Add(signs=(1, *turned.signs), terms=(update.own, *turned.terms))
     sign = "=" if style == "numpy" or update.own is None else r"\leftarrow"
-    return f"{written(update.left, style)} {sign} {written(whole, style)}"
+    return f"{to_source(update.left, style)} {sign} {to_source(whole, style)}"

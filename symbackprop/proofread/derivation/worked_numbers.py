@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.syntax_tree import Matrix, Node, Number, Plus, mapped, walk
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, mapped, walk
 from symbackprop.proofread.derivation.report import Line, LineVerdict
 from symbackprop.proofread.interpreter.network_at_point import UNITS
-from symbackprop.proofread.interpreter.values import UnfitError
+from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 WITHOUT_ARITHMETIC = "a number of an example stands here without its arithmetic"  # a reason
 _MANY_DIGITS = 3  # from which on a number inside a formula is taken as rounded
@@ -53,7 +53,7 @@ def _value(meaning: Any, side: Node) -> tuple[Any, Any]:
     try:
         value = meaning.first(side).array
         moved = [meaning.first(other).array for other in _rounded_otherwise(side)]
-    except (UnfitError, UnreadableError):
+    except (ShapeMismatchError, UnsupportedNotationError):
         return None, None
     return value, sum((np.abs(other - value) for other in moved), np.zeros_like(value))
 
@@ -61,7 +61,7 @@ def _value(meaning: Any, side: Node) -> tuple[Any, Any]:
 def _rounded_otherwise(side: Node) -> Iterator[Node]:
     """The side with each of its numbers off by one in the last digit."""
     literals = [part for part in walk(side) if isinstance(part, Number) and "." in part.source]
-    is_result = isinstance(side, Number | Matrix) or (isinstance(side, Plus) and side.terms == tuple(literals))
+    is_result = isinstance(side, Number | Matrix) or (isinstance(side, Add) and side.terms == tuple(literals))
     for literal in literals:
         decimals = literal.source.partition(".")[2]
         digits = (literal.source.partition(".")[0] + decimals).lstrip("0")

@@ -9,8 +9,8 @@ from symbackprop.network.network import ONE_HOT
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node, mapped
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 _BASIS = "e"  # e_c, the vector that has 1 at c
 
@@ -19,9 +19,9 @@ class Classes:
     """The part of a meaning that picks what belongs to the class of an example."""
 
     world: Any
-    lexicon: Lexicon
+    lexicon: SymbolTable
     letters: dict[str, int]
-    values: Callable[[Node], list[Value]]
+    values: Callable[[Node], list[IndexedArray]]
     index: Callable[[Node], str | int]
 
     def is_label(self, node: Node) -> bool:
@@ -30,7 +30,7 @@ class Classes:
         splits = self.lexicon.splits(node, self.letters) if isinstance(node, Name) and classes else ()
         return any(self.lexicon.symbol(split.key) in classes for split in splits)
 
-    def classes(self, label: Name) -> list[Value]:
+    def classes(self, label: Name) -> list[IndexedArray]:
         """y_i as the row of all its classes; that of one example has no i."""
         found = [value for value in self.values(label) if not value.is_number]
         return found or self.values(replace(label, above=(), below=(), source=""))
@@ -41,7 +41,7 @@ class Classes:
         is_letter = isinstance(content, Name) and content.base in self.letters
         return content if isinstance(content, Name) and not is_letter and self.is_label(content) else None
 
-    def of_own_class(self, node: Name) -> list[Value]:
+    def of_own_class(self, node: Name) -> list[IndexedArray]:
         """p_{y_i}: the entry of p in the class of example i."""
         label = self.label_below(node)
         if label is None:
@@ -52,11 +52,11 @@ class Classes:
         for target in self.classes(label):
             places = (*label.below, *label.above) if target.indices else ()
             for value in self.values(replace(node, below=tuple(places), source="")):
-                with suppress(UnfitError):
+                with suppress(ShapeMismatchError):
                     found.append(values.total(values.entrywise(value, target, strict=True)))
         return found
 
-    def class_is(self, node: tree.Relation) -> list[Value]:
+    def class_is(self, node: tree.Relation) -> list[IndexedArray]:
         """[y_i = k] of a one-hot y."""
         for label, letter in ((node.left, node.right), (node.right, node.left)):
             is_index = isinstance(letter, Name) and not letter.above and not letter.below

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.values import Value, shape_text
+from symbackprop.proofread.interpreter.values import IndexedArray, shape_text
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Judgment:
     lone_index: str = ""  # stands on one side only
 
 
-def equal_notes(one: Value, other: Value) -> frozenset[str] | None:
+def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None:
     """Whether two sides are equal, and under which further reading; None if they are not."""
     if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
@@ -36,7 +36,7 @@ def equal_notes(one: Value, other: Value) -> frozenset[str] | None:
     return None
 
 
-def _slope_like(slope: Value, plain: Value) -> frozenset[str] | None:
+def _slope_like(slope: IndexedArray, plain: IndexedArray) -> frozenset[str] | None:
     """∂a/∂z as a matrix, or, of what is computed entry by entry, as the slopes of the entries."""
     if slope.indices or plain.indices:
         return None
@@ -54,7 +54,7 @@ def _slope_like(slope: Value, plain: Value) -> frozenset[str] | None:
     return None
 
 
-def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> Judgment:
+def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
     """What is wrong about a side, in numbers."""
     one, others = _comparable(one, others)
     other = others[0]
@@ -91,7 +91,7 @@ def difference(one: Value, others: list[Value], letters: Mapping[str, int]) -> J
     return judgment
 
 
-def _comparable(one: Value, others: list[Value]) -> tuple[Value, list[Value]]:
+def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
     """∂a/∂z of what is computed entry by entry as its slopes; what is equal for each k without that index."""
     other = others[0]
     if one.is_slope and not other.is_slope and (slopes := _entry_by_entry(one)) is not None:
@@ -102,20 +102,20 @@ def _comparable(one: Value, others: list[Value]) -> tuple[Value, list[Value]]:
         array = one.with_indices((*extra, *kept))
         first = array[(0,) * len(extra)]
         if values.close(array, np.broadcast_to(first, array.shape)):
-            one = Value(first, kept, one.is_slope, one.notes)
+            one = IndexedArray(first, kept, one.is_slope, one.notes)
     return one, others
 
 
-def _entry_by_entry(slope: Value) -> Value | None:
+def _entry_by_entry(slope: IndexedArray) -> IndexedArray | None:
     a, b = slope.shape[:2], slope.shape[2:]
     if slope.indices or a != b:
         return None
     flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
     is_diagonal = values.close(np.diag(np.diag(flat)), flat)
-    return Value(np.diag(flat).reshape(a), (), False, slope.notes) if is_diagonal else None
+    return IndexedArray(np.diag(flat).reshape(a), (), False, slope.notes) if is_diagonal else None
 
 
-def _has_layout(one: Value, other: Value) -> bool:
+def _has_layout(one: IndexedArray, other: IndexedArray) -> bool:
     """Whether ∂a/∂b of vectors is compared with a matrix of its shape."""
     slope, plain = (one, other) if one.is_slope else (other, one)
     a, b = slope.shape[:2], slope.shape[2:]

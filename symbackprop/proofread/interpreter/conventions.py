@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Name
 
 
-class UnknownNameError(UnreadableError):
+class UnknownNameError(UnsupportedNotationError):
     """A name that nothing says."""
 
     def __init__(self, name: Name):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter import values
@@ -20,11 +20,11 @@ from symbackprop.proofread.interpreter.names import Quantities, raised
 from symbackprop.proofread.interpreter.products import readings
 from symbackprop.proofread.interpreter.readings import distinct, fitting
 from symbackprop.proofread.interpreter.sums import Sums
-from symbackprop.proofread.interpreter.symbol_table import Lexicon
-from symbackprop.proofread.interpreter.values import UnfitError, Value, scalar
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError, scalar
 
 
-class Meaning(Quantities, Classes, Derivatives, Sums):
+class Evaluator(Quantities, Classes, Derivatives, Sums):
     """Values of formulas.
 
     Args:
@@ -41,13 +41,13 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
     def __init__(
         self,
         world: Any,
-        lexicon: Lexicon,
+        lexicon: SymbolTable,
         layout: Layout,
         *,
         letters: Mapping[str, int] | None = None,
-        dummies: Mapping[Key, Value] | None = None,
+        dummies: Mapping[Key, IndexedArray] | None = None,
         example: str | None = None,
-        fixed: Mapping[Node, Value] | None = None,
+        fixed: Mapping[Node, IndexedArray] | None = None,
         held: frozenset[Any] = frozenset(),
     ):
         self.world = world
@@ -61,22 +61,22 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         self.opening: tuple[Key, ...] = ()  # definitions that are being opened
         self.memo: dict[int, tuple[Node, Any]] = {}  # by the identity of formulas, which edits share
 
-    def beside(self, **changed: Any) -> "Meaning":
+    def beside(self, **changed: Any) -> "Evaluator":
         """The same with something changed."""
         given = {"world": self.world, "letters": self.letters, "dummies": self.dummies, "example": self.example}
         given |= {"fixed": self.fixed, "held": self.held}
         given |= changed
         world = given.pop("world")
-        other = Meaning(world, self.lexicon, self.layout, **given)
+        other = Evaluator(world, self.lexicon, self.layout, **given)
         other.opening = self.opening
         return other
 
-    def values(self, node: Node) -> list[Value]:
+    def values(self, node: Node) -> list[IndexedArray]:
         """The readings of a formula, likely ones first.
 
         Raises:
-            UnfitError: no reading fits the shapes.
-            UnreadableError: something in it has no meaning here.
+            ShapeMismatchError: no reading fits the shapes.
+            UnsupportedNotationError: something in it has no meaning here.
         """
         known = self.memo.get(id(node))
         if known is None:
@@ -85,63 +85,63 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
             raise known[1]
         return known[1]
 
-    def _values(self, node: Node) -> list[Value] | Exception:
+    def _values(self, node: Node) -> list[IndexedArray] | Exception:
         try:
             if self.fixed and node in self.fixed:
                 return [self.fixed[node]]
             with np.errstate(all="ignore"):
                 return distinct(self.value(node))
-        except (UnfitError, UnreadableError) as error:
+        except (ShapeMismatchError, UnsupportedNotationError) as error:
             return error
 
-    def first(self, node: Node) -> Value:
+    def first(self, node: Node) -> IndexedArray:
         return self.values(node)[0]
 
     @singledispatchmethod
-    def value(self, node: Node) -> list[Value]:
-        raise UnreadableError(f"{node.source or type(node).__name__} is not read here")
+    def value(self, node: Node) -> list[IndexedArray]:
+        raise UnsupportedNotationError(f"{node.source or type(node).__name__} is not read here")
 
     @value.register
-    def _(self, node: tree.Number) -> list[Value]:
+    def _(self, node: tree.Number) -> list[IndexedArray]:
         return [scalar(node.value)]
 
     @value.register
-    def _(self, node: tree.Plus) -> list[Value]:
+    def _(self, node: tree.Add) -> list[IndexedArray]:
         parts = [self.values(term) for term in node.terms]
         return fitting(lambda *chosen: values.plus(list(chosen), node.signs), parts)
 
     @value.register
-    def _(self, node: tree.Group) -> list[Value]:
+    def _(self, node: tree.Group) -> list[IndexedArray]:
         if len(node.items) != 1:
-            raise UnreadableError(f"{node.source}: a list is no quantity")
+            raise UnsupportedNotationError(f"{node.source}: a list is no quantity")
         if isinstance(node.items[0], tree.Relation) and node.brackets == "[]":  # [z > 0]
             return self.condition(node.items[0])
         return self.values(node.items[0])
 
     @value.register
-    def _(self, node: tree.Transposed) -> list[Value]:
+    def _(self, node: tree.Transposed) -> list[IndexedArray]:
         return fitting(values.transposed, [self.values(node.base)])
 
     @value.register
-    def _(self, node: tree.Over) -> list[Value]:
+    def _(self, node: tree.Divide) -> list[IndexedArray]:
         above = node.above.items[0] if isinstance(node.above, Group) and len(node.above.items) == 1 else node.above
-        sign = above.sign if isinstance(above, tree.Times) else ""
-        factors = above.factors if isinstance(above, tree.Times) else ()
+        sign = above.sign if isinstance(above, tree.Multiply) else ""
+        factors = above.factors if isinstance(above, tree.Multiply) else ()
         factors = factors if sign else tuple(fused(self, factors))
         if any(v.is_slope for factor in factors for v in self.values(factor)):
-            inverse = tree.Over(above=tree.number(1), below=node.below)  # before the chain rule sums
-            return self.values(tree.Times(sign=sign, factors=(inverse, *factors)))
+            inverse = tree.Divide(above=tree.number(1), below=node.below)  # before the chain rule sums
+            return self.values(tree.Multiply(sign=sign, factors=(inverse, *factors)))
 
-        def quotient(above: Value, below: Value) -> Value:
+        def quotient(above: IndexedArray, below: IndexedArray) -> IndexedArray:
             if below.is_slope:
-                raise UnfitError("a ∂A/∂B stands in a denominator")
+                raise ShapeMismatchError("a ∂A/∂B stands in a denominator")
             inverse = values.mapped(below, lambda array: 1 / array)
             return values.product(inverse, above) if below.is_number else values.entrywise(above, inverse)
 
         return fitting(quotient, [self.values(node.above), self.values(node.below)])
 
     @value.register
-    def _(self, node: tree.Power) -> list[Value]:
+    def _(self, node: tree.Power) -> list[IndexedArray]:
         if self.is_exponential(node):
             return [values.mapped(value, np.exp) for value in self.values(node.exponent)]
         exponents = self.values(node.exponent)
@@ -154,7 +154,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         return is_e and not (("e", "", "") in self.lexicon.known and isinstance(node.exponent, tree.Number))
 
     @value.register
-    def _(self, node: tree.Entry) -> list[Value]:
+    def _(self, node: tree.Entry) -> list[IndexedArray]:
         indices = tuple(self.index(part) for part in node.indices)
         found = self.values(node.base)
         if len(indices) == 1 and all(1 not in value.shape and not value.is_slope for value in found):
@@ -162,7 +162,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         return fitting(lambda value: values.entry(value, indices), [found])
 
     @value.register
-    def _(self, node: tree.Part) -> list[Value]:
+    def _(self, node: tree.Part) -> list[IndexedArray]:
         ranges = tuple((self.whole(first), self.whole(last)) for first, last in node.ranges)
         return fitting(lambda value: values.part(value, ranges), [self.values(node.base)])
 
@@ -171,17 +171,17 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         return None if node is None else values.whole(self.first(node))
 
     @value.register
-    def _(self, node: tree.Matrix) -> list[Value]:
+    def _(self, node: tree.Matrix) -> list[IndexedArray]:
         lengths = [len(row) for row in node.rows]
 
-        def made(*chosen: Value) -> Value:
+        def made(*chosen: IndexedArray) -> IndexedArray:
             rest = iter(chosen)
             return values.blocks([[next(rest) for _ in range(length)] for length in lengths])
 
         return fitting(made, [self.values(entry) for row in node.rows for entry in row])
 
     @value.register
-    def _(self, node: tree.Listed) -> list[Value]:
+    def _(self, node: tree.IndexedList) -> list[IndexedArray]:
         return fitting(lambda value: values.listed(value, node.rows, node.columns), [self.values(node.body)])
 
     def index(self, part: Node) -> str | int:
@@ -189,15 +189,15 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
             return int(part.value)
         if isinstance(part, Name):
             return self.letters.get(part.base, part.base)
-        raise UnreadableError(f"the index {part.source} is not read")
+        raise UnsupportedNotationError(f"the index {part.source} is not read")
 
     @value.register
-    def _(self, node: tree.Times) -> list[Value]:
+    def _(self, node: tree.Multiply) -> list[IndexedArray]:
         factors = fused(self, node.factors) if not node.sign else node.factors
         return readings(node.sign, [self.values(factor) for factor in factors])
 
     @value.register
-    def _(self, node: tree.Norm) -> list[Value]:
+    def _(self, node: tree.Norm) -> list[IndexedArray]:
         function = np.abs if node.single else None
         if function is not None:
             return [values.mapped(value, function) for value in self.values(node.body)]
@@ -207,12 +207,12 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         return [values.mapped(value, np.sqrt) for value in squares]
 
     @value.register
-    def _(self, node: tree.Indicator) -> list[Value]:
+    def _(self, node: tree.Indicator) -> list[IndexedArray]:
         return self.condition(node.condition)
 
-    def condition(self, node: Node) -> list[Value]:
+    def condition(self, node: Node) -> list[IndexedArray]:
         if not isinstance(node, tree.Relation) or node.sign not in _COMPARED:
-            raise UnreadableError(f"the condition {node.source} is not read")
+            raise UnsupportedNotationError(f"the condition {node.source} is not read")
         label = self.class_is(node)
         if label:
             return label
@@ -223,19 +223,19 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         difference = values.plus([left, right], (1, -1))
         return [values.mapped(difference, lambda array: _COMPARED[node.sign](array).astype(float))]
 
-    def kronecker(self, i: str | int, j: str | int) -> list[Value]:
+    def kronecker(self, i: str | int, j: str | int) -> list[IndexedArray]:
         """1 where two indices are equal, of any size."""
         if not isinstance(i, str) or not isinstance(j, str) or i == j:
-            raise UnreadableError(f"[{i} = {j}] is not read here")
-        return [Value(np.eye(size)[..., None, None], (i, j)) for size in self.all_sizes()]
+            raise UnsupportedNotationError(f"[{i} = {j}] is not read here")
+        return [IndexedArray(np.eye(size)[..., None, None], (i, j)) for size in self.all_sizes()]
 
     @value.register
-    def _(self, node: tree.Cases) -> list[Value]:
+    def _(self, node: tree.Cases) -> list[IndexedArray]:
         *pairs, (last, _) = list(zip(node.values, node.conditions, strict=True))
         results = self.values(last)
         for body, condition in reversed(pairs):
             if condition is None:
-                raise UnreadableError("a case has no condition")
+                raise UnsupportedNotationError("a case has no condition")
             parts = [self.condition(condition), self.values(body), results]
             results = fitting(_chosen, parts)
         return results
@@ -243,9 +243,9 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
     # sums
 
     @value.register
-    def _(self, node: tree.Summed) -> list[Value]:
+    def _(self, node: tree.Summation) -> list[IndexedArray]:
         if node.sign != r"\sum":
-            raise UnreadableError(f"{node.sign} is not read")
+            raise UnsupportedNotationError(f"{node.sign} is not read")
         if not node.indices:
             return self.silent_sum(node.body, "sum over examples")
         try:
@@ -261,13 +261,13 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         if not hidden:
             return found
         if visible:
-            raise UnfitError(f"the sum is over {hidden[0]}, which does not stand in it")
+            raise ShapeMismatchError(f"the sum is over {hidden[0]}, which does not stand in it")
         return self.hidden_sum(node, found)
 
     # names
 
     @value.register
-    def _(self, node: Name) -> list[Value]:
+    def _(self, node: Name) -> list[IndexedArray]:
         if node.base == "ones":
             return self.ones(node)
         is_of_a_class = any(isinstance(mark.content, Name) and mark.content.below for mark in node.below)  # p_{y_i}
@@ -283,23 +283,23 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
             return found
         raise UnknownNameError(node)
 
-    def constant(self, node: Name) -> list[Value]:
+    def constant(self, node: Name) -> list[IndexedArray]:
         """π, e and the identity matrix, of any size."""
         if node.base in _CONSTANTS and not node.above and not node.below:
             return [scalar(_CONSTANTS[node.base])]
         if node == Name(base="T") and self.lexicon.last_step:
             return [scalar(self.lexicon.last_step)]
         if node.base in {"I", "mathbbI", "E"} and not node.above:
-            return [Value(np.eye(size)) for size in sorted(self.all_sizes(), key=lambda size: size == 1)]
+            return [IndexedArray(np.eye(size)) for size in sorted(self.all_sizes(), key=lambda size: size == 1)]
         return []
 
     # derivatives
 
     @value.register
-    def _(self, node: tree.Differential) -> list[Value]:
+    def _(self, node: tree.Differential) -> list[IndexedArray]:
         """dW alone is short for ∂J/∂W."""
         if not isinstance(node.body, Name) or self.is_cost(node.body):
-            raise UnreadableError(f"{node.source or 'a differential'} stands alone")
+            raise UnsupportedNotationError(f"{node.source or 'a differential'} stands alone")
         for split in self.lexicon.splits(node.body, self.letters):
             key = (f"d{split.key[0]}", *split.key[1:])
             if key in self.lexicon.chosen or key in self.lexicon.definitions:
@@ -314,7 +314,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         raise UnknownNameError(node.body)
 
     @value.register
-    def _(self, node: tree.Partial) -> list[Value]:
+    def _(self, node: tree.Partial) -> list[IndexedArray]:
         by = node.by.items[0] if isinstance(node.by, Group) and len(node.by.items) == 1 else node.by
         if isinstance(by, tree.Transposed):
             return [values.transposed(value) for value in self.value(replace(node, by=by.base))]
@@ -322,9 +322,9 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         if not isinstance(by, Name):
             quantities = list(self.nodes_worth(self.values(by)))
             if not quantities:
-                raise UnreadableError(f"a derivative by {by.source}, which is no quantity of the network")
+                raise UnsupportedNotationError(f"a derivative by {by.source}, which is no quantity of the network")
             return [value for quantity in quantities for value in self.slope(of, quantity, by)]
-        found: list[Value] = []
+        found: list[IndexedArray] = []
         problem: Exception = UnknownNameError(by)
         for split in self.lexicon.splits(by, self.letters):
             if split.key in self.dummies:
@@ -339,7 +339,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
                     for value in self.slope(of, one)
                     for entry in self.at_entries(value, split)
                 ]
-            except UnfitError as error:
+            except ShapeMismatchError as error:
                 problem = error
                 continue
             if split.key in self.lexicon.known or split.key in self.lexicon.definitions:
@@ -347,7 +347,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
         if found:
             return found
         if self.is_bare_function(of) and isinstance(of, Name):
-            return self.values(tree.Call(function=tree.Primed(base=of), arguments=(by,)))
+            return self.values(tree.Call(function=tree.Prime(base=of), arguments=(by,)))
         last = self.lexicon.of_last_layer(by) if self.is_cost(of) else None  # ∇_a C is by the output
         if last is not None:
             return self.values(tree.Partial(of=of, by=last))
@@ -356,7 +356,7 @@ class Meaning(Quantities, Classes, Derivatives, Sums):
     # functions
 
     @value.register
-    def _(self, node: tree.Call) -> list[Value]:
+    def _(self, node: tree.Call) -> list[IndexedArray]:
         return call(self, node)
 
 
@@ -371,7 +371,7 @@ _COMPARED: dict[str, Callable[[Any], Any]] = {
 _CONSTANTS = {"pi": np.pi, "e": np.e}
 
 
-def _chosen(where: Value, value: Value, other: Value) -> Value:
+def _chosen(where: IndexedArray, value: IndexedArray, other: IndexedArray) -> IndexedArray:
     """One value where a condition holds, another elsewhere."""
     elsewhere = values.plus([scalar(1), where], (1, -1))
     return values.plus([values.entrywise(where, value), values.entrywise(elsewhere, other)], (1, 1))

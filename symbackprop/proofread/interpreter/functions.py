@@ -11,12 +11,12 @@ from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.operations import Elementwise, LogSoftmax, Softmax
 from symbackprop.network.evaluate import IN_FLOATS
 from symbackprop.parsing.latex_parser import applied
-from symbackprop.parsing.lexer import UnreadableError
-from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, Primed, Transposed
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, Prime, Transposed
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.differences import entrywise_slope
 from symbackprop.proofread.interpreter.library import NAMED, softmax
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 ROWS = {name: name for name in FUNCTIONS} | {
     "ln": "log",
@@ -63,37 +63,37 @@ GENERIC = {
 _EVERYDAY = {"exp", "log", "square", "sqrt", "abs", "sign", "identity"}
 
 
-def call(meaning: Any, node: Call) -> list[Value]:
+def call(meaning: Any, node: Call) -> list[IndexedArray]:
     """The values of a function of its arguments."""
     function, order = node.function, 0
-    while isinstance(function, Primed):
+    while isinstance(function, Prime):
         function, order = function.base, order + 1
     if isinstance(function, Transposed):
         inner = replace(node, function=function.base, source="")
         return [values.transposed(value) for value in meaning.values(inner)]
     if not isinstance(function, Name):
-        raise UnreadableError(f"{node.source}: {function.source} is no function")
+        raise UnsupportedNotationError(f"{node.source}: {function.source} is no function")
     named = NAMED.get(function.base)
     if named is not None and not order:
         try:
             return named(meaning, node)
         except IndexError:
-            raise UnreadableError(f"{node.source}: an argument is missing") from None
+            raise UnsupportedNotationError(f"{node.source}: an argument is missing") from None
     quantity = None if order else _quantity(meaning, function, node)
     if quantity:
         return quantity
     if len(node.arguments) != 1:
-        raise UnreadableError(f"{node.source}: {function.base} of {len(node.arguments)} arguments is not read")
+        raise UnsupportedNotationError(f"{node.source}: {function.base} of {len(node.arguments)} arguments is not read")
     found = []
     for argument, plain in zip(meaning.values(node.arguments[0]), _unmoved(meaning, node.arguments[0]), strict=False):
         if argument.is_slope:
-            raise UnfitError("a function of ∂A/∂B")
+            raise ShapeMismatchError("a function of ∂A/∂B")
         for f in functions_of(meaning, function, plain, order):
             found.append(f(argument, order))
     return found
 
 
-def _unmoved(meaning: Any, argument: Node) -> list[Value]:
+def _unmoved(meaning: Any, argument: Node) -> list[IndexedArray]:
     """The argument where nothing is moved: there it shows what the network applies to it."""
     world = getattr(meaning.world, "world", meaning.world)
     return (
@@ -101,7 +101,7 @@ def _unmoved(meaning: Any, argument: Node) -> list[Value]:
     )
 
 
-def _quantity(meaning: Any, function: Name, node: Call) -> list[Value]:
+def _quantity(meaning: Any, function: Name, node: Call) -> list[IndexedArray]:
     """J(W, b), a(x): a quantity that is said to depend on others."""
     if not all(isinstance(argument, Name) for argument in node.arguments):
         return []
@@ -130,10 +130,10 @@ def _is_of_inputs(meaning: Any, function: Name, arguments: Sequence[Node]) -> bo
     return True
 
 
-Function = Callable[[Value, int], Value]
+Function = Callable[[IndexedArray, int], IndexedArray]
 
 
-def functions_of(meaning: Any, name: Name, argument: Value, order: int = 0) -> list[Function]:
+def functions_of(meaning: Any, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
     """What a function's name can stand for, where it is given such an argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
@@ -146,7 +146,7 @@ def functions_of(meaning: Any, name: Name, argument: Value, order: int = 0) -> l
     if base in _UNUSUAL:
         return [_unusual(_UNUSUAL[base])]
     if base in _OTHERS:
-        raise UnreadableError(f"{base} is not read")
+        raise UnsupportedNotationError(f"{base} is not read")
     usual = _USUAL.get(base)
     if usual in activations:
         return [_row(usual)]
@@ -158,7 +158,7 @@ def functions_of(meaning: Any, name: Name, argument: Value, order: int = 0) -> l
             return [_row(kind) if isinstance(kind, str) else _softmax(kind, meaning) for kind in kinds]
         if usual is not None:
             return [_row(usual)]
-    raise UnreadableError(f"{name.source or base} is no function that is known here")
+    raise UnsupportedNotationError(f"{name.source or base} is no function that is known here")
 
 
 def activations_of(network: Any) -> list[str]:
@@ -172,7 +172,7 @@ def activations_of(network: Any) -> list[str]:
     return list(found)
 
 
-def _applied_by_network(meaning: Any, argument: Value) -> list[Any]:
+def _applied_by_network(meaning: Any, argument: IndexedArray) -> list[Any]:
     """What the network applies to a quantity of this value."""
     if argument.indices:
         return []
@@ -189,7 +189,7 @@ def _applied_by_network(meaning: Any, argument: Value) -> list[Any]:
 
 
 def _row(name: str) -> Function:
-    def of(argument: Value, order: int) -> Value:
+    def of(argument: IndexedArray, order: int) -> IndexedArray:
         function = ElementwiseFunction(name, order)
         return values.mapped(argument, IN_FLOATS.function(function))
 
@@ -207,7 +207,7 @@ _UNUSUAL: dict[str, Callable[[Any], Any]] = {
 def _unusual(function: Callable[[Any], Any]) -> Function:
     """What stands in activations and their derivatives, though no network has it."""
 
-    def of(argument: Value, order: int) -> Value:
+    def of(argument: IndexedArray, order: int) -> IndexedArray:
         return values.mapped(argument, lambda array: _derived(function, array, order))
 
     return of
@@ -217,7 +217,7 @@ def _of_document(meaning: Any, base: str) -> Function:
     """A function that the document defines; its derivative by differences."""
     parameter, body = meaning.lexicon.functions[base]
 
-    def of(argument: Value, order: int) -> Value:
+    def of(argument: IndexedArray, order: int) -> IndexedArray:
         key = next(iter(meaning.lexicon.splits(parameter, {}))).key
 
         def at(array: Any) -> Any:
@@ -235,9 +235,9 @@ def _derived(at: Callable[[Any], Any], array: Any, order: int) -> Any:
 
 
 def _softmax(node: Any, meaning: Any) -> Function:
-    def of(argument: Value, order: int) -> Value:
+    def of(argument: IndexedArray, order: int) -> IndexedArray:
         if order:
-            raise UnreadableError("the derivative of softmax is no function of each entry")
+            raise UnsupportedNotationError("the derivative of softmax is no function of each entry")
         axis = 1 - node.axis if meaning.layout.data else node.axis
         return softmax(argument, axis)
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.parsing.lexer import UnreadableError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Call, Power
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.products import readings
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 
-def softmax(argument: Value, axis: int) -> Value:
+def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
     if argument.is_slope:
-        raise UnfitError("a softmax of ∂A/∂B")
+        raise ShapeMismatchError("a softmax of ∂A/∂B")
     rows, columns = argument.shape
     if 1 in (rows, columns) and rows != columns:
         axis = 0 if columns == 1 else 1
@@ -25,12 +25,12 @@ def softmax(argument: Value, axis: int) -> Value:
     return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
 
 
-def _of_array(function: Callable[[Any, Value], Value]) -> Callable[[Any, Call], list[Value]]:
+def _of_array(function: Callable[[Any, IndexedArray], IndexedArray]) -> Callable[[Any, Call], list[IndexedArray]]:
     """A function of one argument."""
 
-    def of(meaning: Any, node: Call) -> list[Value]:
+    def of(meaning: Any, node: Call) -> list[IndexedArray]:
         if not node.arguments:
-            raise UnreadableError(f"{node.source}: an argument is missing")
+            raise UnsupportedNotationError(f"{node.source}: an argument is missing")
         found = []
         for value in meaning.values(node.arguments[0]):
             if value.is_slope:
@@ -41,41 +41,41 @@ def _of_array(function: Callable[[Any, Value], Value]) -> Callable[[Any, Call], 
     return of
 
 
-def _trace(_: Any, value: Value) -> Value:
+def _trace(_: Any, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if rows != columns:
-        raise UnfitError(f"the trace of {rows}×{columns}")
+        raise ShapeMismatchError(f"the trace of {rows}×{columns}")
     return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
 
 
-def _determinant(_: Any, value: Value) -> Value:
+def _determinant(_: Any, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if rows != columns:
-        raise UnfitError(f"the determinant of {rows}×{columns}")
+        raise ShapeMismatchError(f"the determinant of {rows}×{columns}")
     return replace(value, array=np.linalg.det(value.array)[..., None, None])
 
 
-def _diagonal(_: Any, value: Value) -> Value:
+def _diagonal(_: Any, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if 1 not in (rows, columns):
-        raise UnfitError(f"a diagonal matrix of {rows}×{columns}")
+        raise ShapeMismatchError(f"a diagonal matrix of {rows}×{columns}")
     flat = value.array.reshape(*value.array.shape[:-2], -1)
     return replace(value, array=flat[..., None] * np.eye(flat.shape[-1]))
 
 
-def _named_softmax(meaning: Any, node: Call) -> list[Value]:
+def _named_softmax(meaning: Any, node: Call) -> list[IndexedArray]:
     axis = 1 - meaning.example_axis() if node.axis is None else node.axis
     return [softmax(value, axis) for value in meaning.values(node.arguments[0])]
 
 
-def _log_softmax(meaning: Any, node: Call) -> list[Value]:
+def _log_softmax(meaning: Any, node: Call) -> list[IndexedArray]:
     return [values.mapped(value, np.log) for value in _named_softmax(meaning, node)]
 
 
-def _reduced(mean: bool) -> Callable[[Any, Call], list[Value]]:
+def _reduced(mean: bool) -> Callable[[Any, Call], list[IndexedArray]]:
     """sum(…) and mean(…) as NumPy has them."""
 
-    def of(meaning: Any, node: Call) -> list[Value]:
+    def of(meaning: Any, node: Call) -> list[IndexedArray]:
         found = []
         axis = _axis_in_words(node) if node.axis is None else node.axis
         for value in meaning.values(node.arguments[0]):
@@ -97,34 +97,34 @@ def _axis_in_words(node: Call) -> int | None:
         if keyword == "axis" and given in _AXES:
             axis = _AXES[given]
         elif keyword != "keepdims":
-            raise UnreadableError(f"{node.source}: {argument.source} is not read")
+            raise UnsupportedNotationError(f"{node.source}: {argument.source} is not read")
     return axis
 
 
 _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
-def _largest(meaning: Any, node: Call) -> list[Value]:
+def _largest(meaning: Any, node: Call) -> list[IndexedArray]:
     """max(0, z) entry by entry; max(z) of each row, and max_rows(z) of each column."""
     if len(node.arguments) == 1:
         return _largest_of_lines(meaning, node)
     if len(node.arguments) != 2:
-        raise UnreadableError(f"{node.source}: only the larger one of two is read")
+        raise UnsupportedNotationError(f"{node.source}: only the larger one of two is read")
     one, other = (meaning.first(argument) for argument in node.arguments)
     difference = values.plus([one, other], (1, -1))
     larger = values.mapped(difference, lambda array: np.maximum(array, 0))
     return [values.plus([larger, other], (1, 1))]
 
 
-def _largest_of_lines(meaning: Any, node: Call) -> list[Value]:
+def _largest_of_lines(meaning: Any, node: Call) -> list[IndexedArray]:
     marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
     axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
     found = [value for value in meaning.values(node.arguments[0]) if not value.is_slope]
     return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
 
 
-def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
-    def of(meaning: Any, node: Call) -> list[Value]:
+def _product(sign: str) -> Callable[[Any, Call], list[IndexedArray]]:
+    def of(meaning: Any, node: Call) -> list[IndexedArray]:
         return readings(sign, [meaning.values(argument) for argument in node.arguments])
 
     return of
@@ -133,31 +133,31 @@ def _product(sign: str) -> Callable[[Any, Call], list[Value]]:
 _MOST_CHAINED = 4
 
 
-def _chained(meaning: Any, node: Call) -> list[Value]:
+def _chained(meaning: Any, node: Call) -> list[IndexedArray]:
     """prod(∂J/∂h, ∂h/∂W): the chain rule, the factors in the order and transposed as their shapes need it."""
     if len(node.arguments) > _MOST_CHAINED:
-        raise UnreadableError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
+        raise UnsupportedNotationError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
     found = []
     for factors in permutations([meaning.values(argument) for argument in node.arguments]):
         turned = [[*values_, *_turned(values_)] for values_ in factors]
         try:
             found += readings("", turned)
-        except UnfitError:
+        except ShapeMismatchError:
             continue
     if not found:
-        raise UnfitError("nothing fits")
+        raise ShapeMismatchError("nothing fits")
     return found
 
 
-def _turned(found: list[Value]) -> list[Value]:
+def _turned(found: list[IndexedArray]) -> list[IndexedArray]:
     return [values.transposed(value) for value in found if not value.is_slope]
 
 
-def _power(meaning: Any, node: Call) -> list[Value]:
+def _power(meaning: Any, node: Call) -> list[IndexedArray]:
     return meaning.values(Power(base=node.arguments[0], exponent=node.arguments[1], entrywise=True))
 
 
-NAMED: dict[str, Callable[[Any, Call], list[Value]]] = {
+NAMED: dict[str, Callable[[Any, Call], list[IndexedArray]]] = {
     "tr": _of_array(_trace),
     "Tr": _of_array(_trace),
     "trace": _of_array(_trace),

@@ -21,7 +21,7 @@ ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one un
 ONE_COLUMN = "one example, laid out the other way than all of them"
 
 
-class World:
+class NetworkAtPoint:
     """A network at random values.
 
     Args:
@@ -108,14 +108,14 @@ class Worlds:
     def __init__(self, network: Network, seed: int, is_hard: bool = False):
         self.network, self.seed, self.is_hard = network, seed, is_hard
         self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
-        self.known: dict[tuple[str, int], World | None] = {}
+        self.known: dict[tuple[str, int], NetworkAtPoint | None] = {}
 
-    def at(self, extent: str, point: int) -> World | None:
+    def at(self, extent: str, point: int) -> NetworkAtPoint | None:
         key = extent, point
         if key not in self.known:
             try:
                 more = _MORE if point == OTHER_SIZES else 0
-                world = World(self.network, extent, self.seed + point, self.is_hard, more)
+                world = NetworkAtPoint(self.network, extent, self.seed + point, self.is_hard, more)
                 _ = world.values
                 self.known[key] = None if world.is_degenerate and extent != UNITS else world
             except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
@@ -126,7 +126,7 @@ class Worlds:
 class _Computed(dict[Any, Any]):
     """The values of named quantities, of which those that change are computed when they are asked for."""
 
-    def __init__(self, world: World, node: Any, arrays: Any, held: Mapping[Any, Any]):
+    def __init__(self, world: NetworkAtPoint, node: Any, arrays: Any, held: Mapping[Any, Any]):
         super().__init__(world.given)
         self.world = world
         self.changed = {node}
@@ -161,7 +161,7 @@ class _Computed(dict[Any, Any]):
 class Moved:
     """A world with a quantity at many other values at once: what changes has a first axis for them."""
 
-    def __init__(self, world: World, node: Any, arrays: Any, held: frozenset[Any]):
+    def __init__(self, world: NetworkAtPoint, node: Any, arrays: Any, held: frozenset[Any]):
         self.world = world
         self.given = held | {node}
         self.network, self.extent, self.sizes = world.network, world.extent, world.sizes

@@ -5,26 +5,26 @@ from functools import cache
 from itertools import pairwise
 
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 _MOST_FACTORS = 12
 _MOST = 6
 JUXTAPOSED = "juxtaposed"
 
 
-def readings(sign: str, factors: list[list[Value]]) -> list[Value]:
+def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]:
     """The values of a product, those with the fewest products entry by entry first.
 
-    Raises UnfitError where nothing fits.
+    Raises ShapeMismatchError where nothing fits.
     """
     if len(factors) > _MOST_FACTORS:
-        raise UnfitError(f"a product of more than {_MOST_FACTORS} factors")
+        raise ShapeMismatchError(f"a product of more than {_MOST_FACTORS} factors")
 
     @cache
-    def between(first: int, last: int) -> tuple[tuple[int, Value], ...]:
+    def between(first: int, last: int) -> tuple[tuple[int, IndexedArray], ...]:
         if last - first == 1:
             return tuple((0, value) for value in factors[first])
-        found: list[tuple[int, Value]] = []
+        found: list[tuple[int, IndexedArray]] = []
         for middle in range(last - 1, first, -1):  # from the left, as people read
             for cost, one in between(first, middle):
                 for more, other in between(middle, last):
@@ -35,31 +35,31 @@ def readings(sign: str, factors: list[list[Value]]) -> list[Value]:
 
     found = between(0, len(factors))
     if not found:
-        raise UnfitError(_problem(sign, factors))
+        raise ShapeMismatchError(_problem(sign, factors))
     return [value for _, value in found]
 
 
-def _hadamard(one: Value, other: Value) -> Value:
+def _hadamard(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     product = values.entrywise(one, other, strict=True)
     is_plain = one.is_number or other.is_number or one.is_slope or other.is_slope
     return product if is_plain else product.noted(JUXTAPOSED)
 
 
-def _as_matrices(one: Value, other: Value) -> Value:
+def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     if not (one.is_slope or other.is_slope):
-        raise UnfitError("no derivative of a vector")
+        raise ShapeMismatchError("no derivative of a vector")
     pair = (values.as_matrix(value) if value.is_slope else value for value in (one, other))
     return values.product(*pair)
 
 
-def _inner(one: Value, other: Value) -> Value:
+def _inner(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     """a · b of two vectors."""
     if one.shape != other.shape or 1 not in one.shape or one.is_slope or other.is_slope:
-        raise UnfitError("no two vectors")
+        raise ShapeMismatchError("no two vectors")
     return values.total(values.entrywise(one, other))
 
 
-_Pair = Callable[[Value, Value], Value]
+_Pair = Callable[[IndexedArray, IndexedArray], IndexedArray]
 _JUXTAPOSED: tuple[tuple[int, _Pair], ...] = ((0, values.product), (1, _hadamard), (1, _as_matrices))
 _ENTRYWISE: tuple[tuple[int, _Pair], ...] = ((0, values.entrywise),)
 _KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
@@ -75,17 +75,17 @@ _KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
 }
 
 
-def _pairs(sign: str, one: Value, other: Value) -> list[tuple[int, Value]]:
+def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int, IndexedArray]]:
     found = []
     for cost, kind in _KINDS[sign]:
         try:
             found.append((cost, kind(one, other)))
-        except UnfitError:
+        except ShapeMismatchError:
             continue
     return found
 
 
-def _problem(sign: str, factors: list[list[Value]]) -> str:
+def _problem(sign: str, factors: list[list[IndexedArray]]) -> str:
     """Which neighbours do not fit."""
     for one, other in pairwise(factors):
         if not _pairs(sign, one[0], other[0]):

@@ -4,34 +4,34 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product as combinations
 
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.values import UnfitError, Value
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 _MOST = 6  # readings of one part
 
 
-def distinct(found: Iterable[Value]) -> list[Value]:
-    kept: list[Value] = []
+def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
+    kept: list[IndexedArray] = []
     for value in found:
         if not any(values.same(value, other) for other in kept):
             kept.append(value)
     return kept[:_MOST]
 
 
-def fitting(combine: Callable[..., Value], parts: list[list[Value]]) -> list[Value]:
+def fitting(combine: Callable[..., IndexedArray], parts: list[list[IndexedArray]]) -> list[IndexedArray]:
     """What fits, of all combinations of readings."""
-    found: list[Value] = []
-    problem = UnfitError("nothing fits")
+    found: list[IndexedArray] = []
+    problem = ShapeMismatchError("nothing fits")
     for chosen in _first_combinations(parts):
         try:
             found.append(combine(*chosen))
-        except UnfitError as error:
+        except ShapeMismatchError as error:
             problem = error
     if not found:
         raise problem
     return found
 
 
-def _first_combinations(parts: list[list[Value]], most: int = 64) -> Iterator[tuple[Value, ...]]:
+def _first_combinations(parts: list[list[IndexedArray]], most: int = 64) -> Iterator[tuple[IndexedArray, ...]]:
     for count, chosen in enumerate(combinations(*parts)):
         if count == most:
             return

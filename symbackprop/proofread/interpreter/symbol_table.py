@@ -10,7 +10,7 @@ from typing import Any
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
-from symbackprop.parsing.syntax_tree import Mark, Name, Node, Number, Plus
+from symbackprop.parsing.syntax_tree import Add, Name, Node, Number, Script
 from symbackprop.parsing.vocabulary import LETTERS
 from symbackprop.printing.naming import Key, key_of
 from symbackprop.proofread.interpreter.cost_terms import compared, cost_terms, unnamed
@@ -25,7 +25,7 @@ _COUNTS = {"N", "m", "n", "M", "B"}
 _WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
 ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
-_LAST_LAYER = Name(base="n", below=(Mark(kind="plain", content=Name(base="l")),))  # n_l
+_LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
 LAST = "the last layer"  # among the letters that stand for numbers: z_k is of it, where layers are numbered
 SHIFT = "layers further"  # among the letters that stand for numbers: all units of a line are of layers further up
@@ -33,7 +33,7 @@ _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
 @dataclass(frozen=True)
-class Split:
+class NameReading:
     """One way to read the scripts of a name."""
 
     key: Key
@@ -64,7 +64,7 @@ class Adjoint:
 
 
 @dataclass
-class Lexicon:
+class SymbolTable:
     """The names of a document.
 
     Args:
@@ -245,13 +245,13 @@ class Lexicon:
     def _is_layer(self, name: str) -> bool:
         return name in _FIRST_LAYERS
 
-    def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[Split]:  # noqa: PLR0912
+    def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         """The ways to read the scripts of a name, likely ones first."""
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
             power = name.above[0].content if name.above else None
-            yield Split((name.base, "", str(layer)), tuple(letters_below), None, power)
+            yield NameReading((name.base, "", str(layer)), tuple(letters_below), None, power)
         above = [
             (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.above)
         ]
@@ -268,38 +268,38 @@ class Lexicon:
         power = above[0][1] if len(above) == 1 and above[0][0] == "plain" else None
         example = over[0] if len(above) == 1 and above[0][0] == "layer" and not over[0].isdigit() else None
         if len(above) == 2:
-            yield Split((base, "", over[0]), indices, _index(over[1]))
-            yield Split((base, "", over[1]), indices, _index(over[0]))
+            yield NameReading((base, "", over[0]), indices, _index(over[1]))
+            yield NameReading((base, "", over[1]), indices, _index(over[0]))
             return
         if power is not None and under and under[0].isdigit() and over[0].isdigit():  # h_1^2
-            yield Split((base, "", under[0]), indices[1:], None, power)
+            yield NameReading((base, "", under[0]), indices[1:], None, power)
         if over:
             if under:
-                yield Split((base, joined, over[0]))
-            yield Split((base, "", over[0]), indices)
+                yield NameReading((base, joined, over[0]))
+            yield NameReading((base, "", over[0]), indices)
         if under:
             digits = [text for text in under if text.isdigit()]
             if not over:
                 if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
-                    yield Split((base, under[1], ""), indices[:1])
+                    yield NameReading((base, under[1], ""), indices[:1])
                 if under[-1].isdigit() and len(under) > 1:
-                    yield Split((base, "".join(under[:-1]), under[-1]))
+                    yield NameReading((base, "".join(under[:-1]), under[-1]))
                 if digits[:1] == under[:1]:
-                    yield Split((base, "", under[0]), indices[1:])
-                yield Split((base, joined, ""))
+                    yield NameReading((base, "", under[0]), indices[1:])
+                yield NameReading((base, joined, ""))
                 if len(under) > 1:
-                    yield Split((base, under[0], ""), indices[1:])
+                    yield NameReading((base, under[0], ""), indices[1:])
             elif power is not None or example is not None:
                 example_index = None if example is None else _index(example)
                 if under[0].isdigit():
-                    yield Split((base, "", under[0]), indices[1:], example_index, power)
-                yield Split((base, joined, ""), (), example_index, power)
+                    yield NameReading((base, "", under[0]), indices[1:], example_index, power)
+                yield NameReading((base, joined, ""), (), example_index, power)
         if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
-            yield Split((base, "", str(last)), indices)
+            yield NameReading((base, "", str(last)), indices)
         if over:
-            yield Split((base, "", ""), indices, None if example is None else _index(example), power)
+            yield NameReading((base, "", ""), indices, None if example is None else _index(example), power)
         else:
-            yield Split((base, "", ""), indices)
+            yield NameReading((base, "", ""), indices)
 
     def _layer_of_units(self, name: Name, shift: int) -> int | None:
         """The layer of o_j, and that of the units j to which w_{ij} leads."""
@@ -317,7 +317,7 @@ class Lexicon:
                 last = self._last_layer(base)
                 return content.base if last is None else str(last)
             return str(letters.get(content.base, content.base))
-        if isinstance(content, Plus):
+        if isinstance(content, Add):
             parts = [self._script(term, letters, base) for term in content.terms]
             if any(part is None or not part.lstrip("-").isdigit() for part in parts):
                 return None
@@ -342,7 +342,7 @@ class Lexicon:
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )
-        mark = None if last is None else Mark(kind="plain", content=Number(value=Fraction(last)))
+        mark = None if last is None else Script(kind="plain", content=Number(value=Fraction(last)))
         return None if mark is None else Name(base=name.base, above=(mark,))
 
     def adjoint(self, key: Key) -> Adjoint | None:
@@ -367,7 +367,7 @@ def _other_case(base: str) -> str:
     return base[:1].swapcase() + base[1:]
 
 
-def _each(marks: tuple[Mark, ...]) -> Iterator[tuple[Mark, Node]]:
+def _each(marks: tuple[Script, ...]) -> Iterator[tuple[Script, Node]]:
     return ((mark, mark.content) for mark in marks)
 
 

@@ -15,12 +15,12 @@ CLOSE = 1e-8  # relative to the largest entry; slopes are right to about 1e-11
 MOVES = "moves"  # an index over the places to which a quantity is moved, to find a slope
 
 
-class UnfitError(Exception):
+class ShapeMismatchError(Exception):
     """Shapes that do not fit."""
 
 
 @dataclass(frozen=True)
-class Value:
+class IndexedArray:
     """An array: first an axis for each free index, then rows and columns, then, for ∂A/∂B, those of B."""
 
     array: Any
@@ -37,7 +37,7 @@ class Value:
     def is_number(self) -> bool:
         return self.shape == (1, 1)
 
-    def noted(self, *notes: str) -> "Value":
+    def noted(self, *notes: str) -> "IndexedArray":
         return replace(self, notes=self.notes.union(notes))
 
     def with_indices(self, indices: tuple[str, ...]) -> Any:
@@ -52,42 +52,42 @@ class Value:
 MOST = 200  # rows and columns of what a document writes out
 
 
-def whole(value: Value) -> int:
+def whole(value: IndexedArray) -> int:
     """A value that is a size, or the end of a range."""
     number = float(value.array.ravel()[0]) if value.is_number and not value.indices else np.nan
     if not (0 <= number <= MOST and number == int(number)):
-        raise UnfitError(f"{number:.6g} is no number of rows or columns from 0 to {MOST}")
+        raise ShapeMismatchError(f"{number:.6g} is no number of rows or columns from 0 to {MOST}")
     return int(number)
 
 
-def scalar(number: Any) -> Value:
-    return Value(np.full((1, 1), float(number)))
+def scalar(number: Any) -> IndexedArray:
+    return IndexedArray(np.full((1, 1), float(number)))
 
 
-def _union(*values: Value) -> tuple[str, ...]:
+def _union(*values: IndexedArray) -> tuple[str, ...]:
     indices = tuple(dict.fromkeys(k for value in values for k in value.indices))
     for k in indices:
         sizes = {value.array.shape[value.indices.index(k)] for value in values if k in value.indices}
         if len(sizes) > 1:
-            raise UnfitError(f"the index {k} runs over axes of different lengths")
+            raise ShapeMismatchError(f"the index {k} runs over axes of different lengths")
     return indices
 
 
-def _notes(*values: Value) -> frozenset[str]:
+def _notes(*values: IndexedArray) -> frozenset[str]:
     return frozenset().union(*(value.notes for value in values))
 
 
-def plus(values: list[Value], signs: tuple[int, ...]) -> Value:
+def plus(values: list[IndexedArray], signs: tuple[int, ...]) -> IndexedArray:
     indices = _union(*values)
     slopes = {value.is_slope for value in values}
     if len(slopes) > 1:
-        raise UnfitError("∂A/∂B of matrices and a matrix are added")
+        raise ShapeMismatchError("∂A/∂B of matrices and a matrix are added")
     _broadcast(values)
     total = sum(sign * value.with_indices(indices) for sign, value in zip(signs, values, strict=True))
-    return Value(np.asarray(total), indices, slopes.pop(), _notes(*values))
+    return IndexedArray(np.asarray(total), indices, slopes.pop(), _notes(*values))
 
 
-def _broadcast(values: list[Value]) -> tuple[int, ...]:
+def _broadcast(values: list[IndexedArray]) -> tuple[int, ...]:
     """Numbers are added to each entry, and a row or a column (a bias) to each of a matrix."""
     try:
         whole = np.broadcast_shapes(*(value.shape for value in values))
@@ -95,15 +95,15 @@ def _broadcast(values: list[Value]) -> tuple[int, ...]:
         whole = ()
     if whole not in {value.shape for value in values}:  # a row and a column have no sum
         shapes = " and ".join(dict.fromkeys(shape_text(value) for value in values))
-        raise UnfitError(f"{shapes} are added")
+        raise ShapeMismatchError(f"{shapes} are added")
     return whole
 
 
-def shape_text(value: Value) -> str:
+def shape_text(value: IndexedArray) -> str:
     return "×".join(map(str, value.shape))
 
 
-def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
+def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -> IndexedArray:
     """The Hadamard product; strict without broadcasting."""
     if one.is_slope or other.is_slope:
         return contracted(one, other) if strict else contracted(*_spread(one, other))
@@ -111,13 +111,13 @@ def entrywise(one: Value, other: Value, *, strict: bool = False) -> Value:
         pair = {one.shape, other.shape}
         lines = [s for s in pair if 1 in s]
         if strict or not lines:
-            raise UnfitError(f"{shape_text(one)} and {shape_text(other)} have no product entry by entry")
+            raise ShapeMismatchError(f"{shape_text(one)} and {shape_text(other)} have no product entry by entry")
         _broadcast([one, other])
     indices = _union(one, other)
-    return Value(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
+    return IndexedArray(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
 
 
-def _spread(one: Value, slope: Value) -> tuple[Value, Value]:
+def _spread(one: IndexedArray, slope: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
     """A row or a column before ∂A/∂B, in the shape of A; and the ∂a/∂B of a row or a column, in that of a matrix."""
     if one.is_slope or not slope.is_slope or one.is_number:
         return one, slope
@@ -134,19 +134,19 @@ def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     return all(size in {1, other} for size, other in zip(shape, whole, strict=True))
 
 
-def product(one: Value, other: Value) -> Value:
+def product(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     """The matrix product, or a number times a matrix."""
     if one.is_slope or other.is_slope:
         return contracted(one, other)
     if one.is_number or other.is_number:
         return entrywise(one, other)
     if one.shape[1] != other.shape[0]:
-        raise UnfitError(f"{shape_text(one)} times {shape_text(other)}")
+        raise ShapeMismatchError(f"{shape_text(one)} times {shape_text(other)}")
     indices = _union(one, other)
-    return Value(one.with_indices(indices) @ other.with_indices(indices), indices, False, _notes(one, other))
+    return IndexedArray(one.with_indices(indices) @ other.with_indices(indices), indices, False, _notes(one, other))
 
 
-def contracted(one: Value, other: Value) -> Value:
+def contracted(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     """The chain rule: what stands before ∂A/∂B is summed over the entries of A."""
     indices = _union(one, other)
     a, b = one.with_indices(indices), other.with_indices(indices)
@@ -154,29 +154,29 @@ def contracted(one: Value, other: Value) -> Value:
     for number, slope in ((one, other), (other, one)):
         if not number.is_slope and number.is_number and slope.shape[:2] != (1, 1):
             grown = number.with_indices(indices)[..., None, None]
-            return Value(grown * slope.with_indices(indices), indices, True, notes)
+            return IndexedArray(grown * slope.with_indices(indices), indices, True, notes)
     if not other.is_slope or (not one.is_slope and one.shape != other.shape[:2]):
         return _linear(one, other, indices)
     if one.shape[-2:] != other.shape[:2]:
-        raise UnfitError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
+        raise ShapeMismatchError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
     subscripts = "...mnab,...abpq->...mnpq" if one.is_slope else "...ab,...abpq->...pq"
-    return Value(np.einsum(subscripts, a, b), indices, one.is_slope, notes)
+    return IndexedArray(np.einsum(subscripts, a, b), indices, one.is_slope, notes)
 
 
-def _linear(one: Value, other: Value, indices: tuple[str, ...]) -> Value:
+def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) -> IndexedArray:
     """X ∂W/∂V and ∂W/∂V X: a matrix product with each slope."""
     a, b = one.shape[:2], other.shape[:2]
     if a[1] != b[0]:
-        raise UnfitError(f"{shape_text(one)} times {shape_text(other)}")
+        raise ShapeMismatchError(f"{shape_text(one)} times {shape_text(other)}")
     subscripts = "...abpq,...bc->...acpq" if one.is_slope else "...ab,...bcpq->...acpq"
     array = np.einsum(subscripts, one.with_indices(indices), other.with_indices(indices))
     notes = _notes(one, other)
     if array.shape[-4:-2] == (1, 1):
-        return Value(array[..., 0, 0, :, :], indices, False, notes)
-    return Value(array, indices, True, notes)
+        return IndexedArray(array[..., 0, 0, :, :], indices, False, notes)
+    return IndexedArray(array, indices, True, notes)
 
 
-def transposed(value: Value) -> Value:
+def transposed(value: IndexedArray) -> IndexedArray:
     """Of ∂a/∂b of vectors as that of a matrix; of any other ∂A/∂B it is A that is transposed."""
     if value.is_slope and not (1 in value.shape[:2] and 1 in value.shape[2:]):
         return replace(value, array=np.swapaxes(value.array, -3, -4))
@@ -185,32 +185,32 @@ def transposed(value: Value) -> Value:
     return replace(value, array=np.swapaxes(value.array, -1, -2))
 
 
-def as_matrix(slope: Value) -> Value:
+def as_matrix(slope: IndexedArray) -> IndexedArray:
     """∂a/∂b of vectors as a matrix with a row for each entry of a."""
     a, b = slope.shape[:2], slope.shape[2:]
     if 1 not in a or 1 not in b:
-        raise UnfitError("∂A/∂B of matrices has four indices")
+        raise ShapeMismatchError("∂A/∂B of matrices has four indices")
     shape = slope.array.shape[: len(slope.indices)]
-    return Value(slope.array.reshape(*shape, max(a), max(b)), slope.indices, False, slope.notes)
+    return IndexedArray(slope.array.reshape(*shape, max(a), max(b)), slope.indices, False, slope.notes)
 
 
-def summed(value: Value, index: str) -> Value:
+def summed(value: IndexedArray, index: str) -> IndexedArray:
     """Over a free index."""
     axis = value.indices.index(index)
     return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
 
 
-def total(value: Value) -> Value:
+def total(value: IndexedArray) -> IndexedArray:
     """Over all entries; of ∂A/∂B over those of A."""
     if value.is_slope:
         return replace(value, array=value.array.sum(axis=(-4, -3)), is_slope=False)
     return replace(value, array=value.array.sum(axis=(-2, -1), keepdims=True))
 
 
-def entry(value: Value, indices: tuple[str | int, ...]) -> Value:
+def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
     """A_{ij}: letters are free indices, numbers count from 1. One index is of a vector's entries, or of rows."""
     if value.is_slope:
-        raise UnfitError("an index stands at ∂A/∂B")
+        raise ShapeMismatchError("an index stands at ∂A/∂B")
     rows, columns = value.shape
     places: tuple[Any, ...]
     if len(indices) == 2:
@@ -218,42 +218,42 @@ def entry(value: Value, indices: tuple[str | int, ...]) -> Value:
     elif len(indices) == 1 and 1 in value.shape:
         places = (indices[0], None) if columns == 1 else (None, indices[0])
     else:
-        raise UnfitError(f"{len(indices)} indices at a matrix of {rows}×{columns}")
+        raise ShapeMismatchError(f"{len(indices)} indices at a matrix of {rows}×{columns}")
     result = value
     for axis, place in zip((-2, -1), places, strict=True):
         result = _at(result, axis, place)
     return result
 
 
-def line(value: Value, index: str | int, axis: int) -> Value:
+def line(value: IndexedArray, index: str | int, axis: int) -> IndexedArray:
     """One example: a row (axis 0) or a column (axis 1)."""
     return _at(value, axis - 2, index)
 
 
-def part(value: Value, ranges: tuple[tuple[int | None, int | None], ...]) -> Value:
+def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...]) -> IndexedArray:
     """Rows and columns from a first one up to a last one that is left out; of ∂A/∂B those of A."""
     places = [slice(None)] * (value.array.ndim - len(value.shape))
     for size, (first, last) in zip(value.shape, ranges, strict=False):
         if not 0 <= (first or 0) < (size if last is None else last) <= size:
-            raise UnfitError(f"there is no part {first or 0}:{size if last is None else last} of {size}")
+            raise ShapeMismatchError(f"there is no part {first or 0}:{size if last is None else last} of {size}")
         places.append(slice(first, last))
     return replace(value, array=value.array[tuple(places)])
 
 
-def listed(value: Value, rows: str, columns: str) -> Value:
+def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
     """Numbers in rows and columns, or rows one below the other, or columns side by side, for each index."""
     letters = tuple(letter for letter in (rows, columns) if letter)
     if value.is_slope or not set(letters) <= set(value.indices):
-        raise UnfitError("what runs along the dots does not stand in what is written there")
+        raise ShapeMismatchError("what runs along the dots does not stand in what is written there")
     others = tuple(index for index in value.indices if index not in letters)
     array = value.with_indices((*others, *letters))
     if len(letters) == 2 or (rows and value.shape[0] == 1) or (columns and value.shape[1] == 1):
         array = array[..., 0, 0] if len(letters) == 2 else array[..., 0, :] if rows else array[..., 0]
-        return Value(np.swapaxes(array, -1, -2) if letters == (columns,) else array, others, False, value.notes)
-    raise UnfitError(f"matrices of {shape_text(value)} are listed")
+        return IndexedArray(np.swapaxes(array, -1, -2) if letters == (columns,) else array, others, False, value.notes)
+    raise ShapeMismatchError(f"matrices of {shape_text(value)} are listed")
 
 
-def blocks(rows: list[list[Value]]) -> Value:
+def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
     """Matrices side by side and one below the other; of ∂A/∂B the A."""
     every = [value for row in rows for value in row]
     slope = next((value for value in every if value.is_slope), None)
@@ -261,12 +261,12 @@ def blocks(rows: list[list[Value]]) -> Value:
         rows = [[_zero_slope(value, slope) for value in row] for row in rows]
         every = [value for row in rows for value in row]
     if len({value.is_slope for value in every}) > 1:
-        raise UnfitError("∂A/∂B of matrices and a matrix stand side by side")
+        raise ShapeMismatchError("∂A/∂B of matrices and a matrix stand side by side")
     indices = _union(*every)
     axis = -4 if every[0].is_slope else -2
     lead = np.broadcast_shapes(*(value.with_indices(indices).shape[: len(indices)] for value in every))
 
-    def grown(value: Value) -> Any:
+    def grown(value: IndexedArray) -> Any:
         array = value.with_indices(indices)
         return np.broadcast_to(array, (*lead, *array.shape[len(indices) :]))
 
@@ -275,42 +275,42 @@ def blocks(rows: list[list[Value]]) -> Value:
         array = np.concatenate(lines, axis)
     except ValueError:
         shapes = " and ".join(dict.fromkeys(map(shape_text, every)))
-        raise UnfitError(f"{shapes} do not fit beside each other") from None
-    return Value(array, indices, every[0].is_slope, _notes(*every))
+        raise ShapeMismatchError(f"{shapes} do not fit beside each other") from None
+    return IndexedArray(array, indices, every[0].is_slope, _notes(*every))
 
 
-def _zero_slope(value: Value, slope: Value) -> Value:
+def _zero_slope(value: IndexedArray, slope: IndexedArray) -> IndexedArray:
     """Zeros beside a ∂A/∂B are one too."""
     if value.is_slope or np.any(value.array):
         return value
-    return Value(np.zeros((*value.shape, *slope.shape[2:])), (), True, value.notes)
+    return IndexedArray(np.zeros((*value.shape, *slope.shape[2:])), (), True, value.notes)
 
 
-def _at(value: Value, axis: int, place: str | int | None) -> Value:
+def _at(value: IndexedArray, axis: int, place: str | int | None) -> IndexedArray:
     if place is None or place == ":":
         return value
     if isinstance(place, int):
         if not 1 <= place <= value.shape[axis]:
-            raise UnfitError(f"there is no entry {place}")
+            raise ShapeMismatchError(f"there is no entry {place}")
         return replace(value, array=np.take(value.array, [place - 1], axis=axis))
     if place in value.indices:
         rank = value.indices.index(place)
         if value.array.shape[rank] != value.shape[axis]:
-            raise UnfitError(f"the index {place} runs over axes of different lengths")
+            raise ShapeMismatchError(f"the index {place} runs over axes of different lengths")
         front = np.moveaxis(value.array, (rank, axis), (0, 1))  # the diagonal
         inner = np.stack([front[k, k] for k in range(front.shape[0])])
         array = np.expand_dims(np.moveaxis(inner, 0, rank), axis)
         return replace(value, array=array)
     array = np.expand_dims(np.moveaxis(value.array, axis, 0), axis)
-    return Value(array, (place, *value.indices), False, value.notes)
+    return IndexedArray(array, (place, *value.indices), False, value.notes)
 
 
-def mapped(value: Value, function: Any) -> Value:
+def mapped(value: IndexedArray, function: Any) -> IndexedArray:
     with np.errstate(all="ignore"):
         return replace(value, array=np.asarray(function(value.array), float))
 
 
-def of_one_example(value: Value) -> Value:
+def of_one_example(value: IndexedArray) -> IndexedArray:
     """Without the indices that have one value alone."""
     kept = tuple(k for k, size in zip(value.indices, value.array.shape, strict=False) if size > 1)
     rest = value.array.shape[len(value.indices) :]
@@ -318,24 +318,24 @@ def of_one_example(value: Value) -> Value:
     return replace(value, array=value.array.reshape(*sizes, *rest), indices=kept)
 
 
-def same(one: Value, other: Value) -> bool:
+def same(one: IndexedArray, other: IndexedArray) -> bool:
     """Whether two values are equal to within rounding."""
     if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
         return False
     try:
         indices = _union(one, other)
-    except UnfitError:
+    except ShapeMismatchError:
         return False
     return close(one.with_indices(indices), other.with_indices(indices))
 
 
-def same_for_each(one: Value, other: Value) -> bool:
+def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
     """Whether they are equal for each value of the indices that stand in one of them alone."""
     if one.is_slope != other.is_slope or one.shape != other.shape or set(one.indices) == set(other.indices):
         return False
     try:
         indices = _union(one, other)
-    except UnfitError:
+    except ShapeMismatchError:
         return False
     a, b = np.broadcast_arrays(one.with_indices(indices), other.with_indices(indices))
     return close(a, b)
@@ -348,13 +348,13 @@ def close(one: Any, other: Any) -> bool:
     return bool(np.max(np.abs(one - other), initial=0.0) <= CLOSE * max(scale, 1e-12))
 
 
-def ratio(one: Value, other: Value) -> float | None:
+def ratio(one: IndexedArray, other: IndexedArray) -> float | None:
     """c where one is c times the other."""
     if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
         return None
     try:
         indices = _union(one, other)
-    except UnfitError:
+    except ShapeMismatchError:
         return None
     a, b = one.with_indices(indices), other.with_indices(indices)
     square = float(np.sum(b * b))

@@ -41,7 +41,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Trace:
+class TracedNetwork:
     """What was read: the network, the code's own quantities in their order, and its gradients in terms of these."""
 
     network: Network
@@ -59,7 +59,7 @@ def trace(
     gradient: bool = True,
     point: Drawn | None = None,
     ignored: frozenset[str] = frozenset({CLIP}),
-) -> Trace:
+) -> TracedNetwork:
     """Run the code without numbers; at a point, dimensions are numbers, loops run, and the values decide what is done.
 
     What is `ignored` are guards, which have no part in a derivation.
@@ -82,7 +82,7 @@ def _traced(
     *,
     ignored: frozenset[str],
     soft: bool = False,
-) -> Trace:
+) -> TracedNetwork:
     """The trace; `soft` leaves float() of a quantity what it is."""
     if any(len(shape) > 2 for shape in given.shapes.values()):
         raise Untraceable("there are arrays of more than two axes")
@@ -108,9 +108,9 @@ def _traced(
     if run.conditions:
         notes = (*notes, "branches were followed as the numbers of a point decide them")
     if gradients is None:
-        return Trace(network, problem=problem, notes=notes, general=point is None)
+        return TracedNetwork(network, problem=problem, notes=notes, general=point is None)
     kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
-    return Trace(network, *_of_gradient(network, gradients, kept, names), notes=notes, general=point is None)
+    return TracedNetwork(network, *_of_gradient(network, gradients, kept, names), notes=notes, general=point is None)
 
 
 class _Soft(type):

@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 
 from symbackprop.tracing.scalars.operations import OPERATIONS, partial
-from symbackprop.tracing.scalars.scalar import ENTRY, ROUNDED, Scalar, Trace, postorder
+from symbackprop.tracing.scalars.scalar import ENTRY, ROUNDED, BranchLog, Scalar, postorder
 from symbackprop.tracing.untraceable import Untraceable
 
 DIGITS = 50
@@ -160,7 +160,7 @@ class _Look:
 class _Comparison:
     """A cost, the claimed derivatives, and the conditions: one graph."""
 
-    def __init__(self, cost: Scalar, claimed: Sequence[Scalar], entries: Sequence[Scalar], trace: Trace):
+    def __init__(self, cost: Scalar, claimed: Sequence[Scalar], entries: Sequence[Scalar], trace: BranchLog):
         self.cost, self.claimed, self.entries = cost, claimed, entries
         self.conditions = trace.conditions
         self.ends = _Graph([cost, *claimed])
@@ -209,7 +209,7 @@ def agree(
     cost: Scalar,
     claimed: Sequence[Any],
     entries: Sequence[Scalar],
-    trace: Trace,
+    trace: BranchLog,
     rng: np.random.Generator,
     *,
     points: int = 3,
@@ -219,7 +219,7 @@ def agree(
     Raises Untraceable where the cost has no finite derivative at any of them. A claim that is finite at none is wrong.
 
     >>> x = Scalar.entry("x", (), 3.0)
-    >>> agree(x**2, [x], [x], Trace(), np.random.default_rng(0)).entries
+    >>> agree(x**2, [x], [x], BranchLog(), np.random.default_rng(0)).entries
     (False,)
     """
     with mpmath.workdps(DIGITS + _GUARD):

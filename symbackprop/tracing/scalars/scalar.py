@@ -44,20 +44,20 @@ class Condition:
 
 
 @dataclass
-class Trace:
+class BranchLog:
     """Records what comparisons of Scalars decide while it is open.
 
     >>> x = Scalar.entry("x", (), 2.0)
-    >>> with Trace() as trace:
+    >>> with BranchLog() as trace:
     ...     positive = x > 0
     >>> positive, trace.conditions
     (True, [Condition(difference=x, relation='>', truth=True)])
     """
 
     conditions: list[Condition] = field(default_factory=list)
-    _tokens: list[Token["Trace | None"]] = field(default_factory=list, repr=False)
+    _tokens: list[Token["BranchLog | None"]] = field(default_factory=list, repr=False)
 
-    def __enter__(self) -> "Trace":
+    def __enter__(self) -> "BranchLog":
         self._tokens.append(_OPEN.set(self))
         return self
 
@@ -65,7 +65,7 @@ class Trace:
         _OPEN.reset(self._tokens.pop())
 
 
-_OPEN: ContextVar[Trace | None] = ContextVar("open trace", default=None)
+_OPEN: ContextVar[BranchLog | None] = ContextVar("open trace", default=None)
 
 
 def _binary(op: str, swapped: bool) -> Callable[["Scalar", Any], Any]:
