@@ -37,7 +37,7 @@ class Derivation:
     >>> print(d.gradients["W1"], d.gradients["W1"].shape)
     X.T*delta2 (2, 3)
     >>> [step.rule for step in d.steps][-2:]
-    ['linear step', 'matrix form']
+    ['linearity', 'matrix form']
     """
 
     def __init__(self, tape: Tape):

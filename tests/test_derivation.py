@@ -49,18 +49,18 @@ def test_every_step_carries_its_rule_and_shape():
             "constant rule",
             "chain rule",
             "derivative of the activation",
-            "backpropagating error",
-            "linear step",
+            "backpropagated error",
+            "linearity",
             "matrix form",
         ],
         [
             "chain rule",
-            "linear step",
+            "linearity",
             "matrix form",
             "chain rule",
             "derivative of the activation",
-            "backpropagating error",
-            "linear step",
+            "backpropagated error",
+            "linearity",
             "matrix form",
         ],
     ]
@@ -178,7 +178,7 @@ def test_a_parameter_that_the_cost_does_not_depend_on():
     assert d.gradients["V"].shape == (4, 2)
     (only,) = next(section.steps for section in d.tape.sections if section.parameter == V)
     assert (only.rule, text(only.before), text(only.after)) == ("constant rule", "∂J/∂V", "zeros(4×2)")
-    assert "J does not change with V: the derivative is 0." in d.to_text()
+    assert "J is a constant with respect to V, so its derivative is 0." in d.to_text()
     assert "$J$ does not change with $V$: the derivative is 0." in d.to_latex()
     values = sb.random_values(net, seed=3)
     assert np.array_equal(d.to_numpy()(**values).dJdV, np.zeros((4, 2)))

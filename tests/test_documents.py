@@ -18,8 +18,9 @@ from symbackprop.backprop.rules import RULES
 from symbackprop.backprop.wording import (
     CANCELLATION,
     DEFINITION,
-    KNOWN_ERRORS,
-    NAMED_ERROR,
+    FUNCTION,
+    KNOWN_ADJOINT,
+    NAMED_ADJOINT,
     NO_DEPENDENCE,
     ONE_HOT_ROWS,
     SAME_QUANTITY,
@@ -91,8 +92,8 @@ def rule_names():
     """Every name that a step can carry."""
     for rule in RULES.values():
         yield from filter(None, (rule.name, rule.with_one_variable, rule.local and rule.local.name))
-    yield from (DEFINITION, KNOWN_ERRORS, NAMED_ERROR, SEVERAL_USES, SAME_QUANTITY, NO_DEPENDENCE)
-    yield from (SUBSTITUTION, CANCELLATION, ONE_HOT_ROWS)
+    yield from (DEFINITION, KNOWN_ADJOINT, NAMED_ADJOINT, SEVERAL_USES, SAME_QUANTITY, NO_DEPENDENCE)
+    yield from (SUBSTITUTION, CANCELLATION, ONE_HOT_ROWS, FUNCTION)
 
 
 def test_every_rule_is_explained():

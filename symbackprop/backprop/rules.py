@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 from sympy import Add, Basic, Mul, Pow
 
+from symbackprop.backprop.wording import ACTIVATION
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.constructors import add, hadamard, matmul, power, transposed
 from symbackprop.expressions.derivative_symbols import Entrywise
@@ -54,7 +55,10 @@ class Rule:
     entrywise: bool = False  # G is used once, and entry by entry: it may stand there as an expression
     local: Local | None = None
 
-    def named(self, variables: int) -> str:
+    def name_for(self, node: Any, variables: int) -> str:
+        """Return the name of the rule for a node so many of whose arguments vary."""
+        if self.name == ACTIVATION and not node.function.row.activation:
+            return f"derivative of {node.function.name}"
         return self.with_one_variable if variables == 1 and self.with_one_variable else self.name
 
 
@@ -126,8 +130,8 @@ def _chained(quantity: Any, node: Any, slopes: list[Any]) -> Any:
     return hadamard(Entrywise(quantity, node.argument), slopes[-1])
 
 
-_LINEAR = Local("linear step", _one_varies)
-_PARTS = Local("linear step", _part_by_part)
+_LINEAR = Local("linearity", _one_varies)
+_PARTS = Local("linearity", _part_by_part)
 _CHAIN = Local("chain rule", _chained)
 
 
@@ -162,7 +166,7 @@ RULES: dict[type[Basic], Rule] = {
     nodes.HadamardProduct: Rule("product rule",         lambda G, _, *Ms: [hadamard(G, M) for M in _others(hadamard, Ms)],
                                 with_one_variable="constant factor rule", entrywise=True),
     nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
-    Elementwise:           Rule("derivative of the activation", _elementwise, entrywise=True, local=_CHAIN),
+    Elementwise:           Rule(ACTIVATION,             _elementwise, entrywise=True, local=_CHAIN),
     Sums:                  Rule("matrix form",          lambda G, _, M, axis: [_spread(G, M), None], local=_LINEAR),
     Broadcast:             Rule("matrix form",          lambda G, node, M, *size: [_summed(G, node.axis), None, None], local=_LINEAR),
     Softmax:               Rule("softmax rule",         _softmax),

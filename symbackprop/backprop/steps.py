@@ -18,8 +18,8 @@ from symbackprop.backprop.simplify import in_terms_of_output
 from symbackprop.backprop.tape import Section, Step
 from symbackprop.backprop.wording import (
     DEFINITION,
-    KNOWN_ERRORS,
-    NAMED_ERROR,
+    KNOWN_ADJOINT,
+    NAMED_ADJOINT,
     NO_DEPENDENCE,
     SAME_QUANTITY,
     SEVERAL_USES,
@@ -195,7 +195,7 @@ class _Route:
         after = Add(*(self._term(node, self.found.of(node)) for node in starts))
         if starts == [self.flow.cost]:
             return self._line(DEFINITION, self.gradient, after, node=self.flow.cost)
-        rule = KNOWN_ERRORS if len(starts) == 1 else SEVERAL_USES
+        rule = KNOWN_ADJOINT if len(starts) == 1 else SEVERAL_USES
         known = tuple((node, self.found.of(node)) for node in starts)
         return self._line(rule, self.gradient, after, node=self.parameter, known=known, held=self.held)
 
@@ -205,7 +205,7 @@ class _Route:
             self.map.named.add(node)
             before = Gradient(self.flow.cost, self._label(node))
             value, shape = adjoint.expression, shape_of(node)
-            yield Step(NAMED_ERROR, before, value, shape, self.parameter, node=node, symbol=adjoint.symbol)
+            yield Step(NAMED_ADJOINT, before, value, shape, self.parameter, node=node, symbol=adjoint.symbol)
 
     def _gathered(self, node: Any) -> Iterator[Step]:
         """The sum over the uses of a quantity, where it has several."""
@@ -276,7 +276,7 @@ class _Route:
             details["slope"] = self._slope(target, expression, parts)
         after = self._sum_of_parts(target, parts)
         varying = sum(argument in parts or argument in held for argument in expression.args)
-        yield self._line(rule.named(varying), before, after, **details)
+        yield self._line(rule.name_for(expression, varying), before, after, **details)
         if isinstance(expression, Add | MatAdd):  # every term has the adjoint of the sum
             self.map.known |= {part for part in still if len(self.flow.users[part]) == 1}
 

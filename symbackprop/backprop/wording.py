@@ -1,4 +1,4 @@
-"""What each line of a derivation says, in one plain sentence."""
+"""The sentence of each step of a derivation: one plain sentence for each rule."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from symbackprop.expressions.operations import Broadcast, Elementwise, Total
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice
 
-# The rules that are not of one kind of node.
+# The rules that do not belong to one class of nodes.
 DEFINITION = "definition"
-KNOWN_ERRORS = "chain rule"
-NAMED_ERROR = "backpropagating error"
+KNOWN_ADJOINT = "chain rule"
+NAMED_ADJOINT = "backpropagated error"
 SEVERAL_USES = "sum over all uses"
 SAME_QUANTITY = "same quantity"
 NO_DEPENDENCE = "constant rule"
@@ -25,20 +25,24 @@ SUBSTITUTION = "substitution"
 CANCELLATION = "cancellation"
 ONE_HOT_ROWS = "one-hot rows"
 
+# The rule of elementwise functions: its name for an activation, and for another function such as log.
+ACTIVATION = "derivative of the activation"
+FUNCTION = "derivative of a function"
+
 Show = Callable[[Basic], str]
 
 
 def note(step: Any, show: Show) -> str:
-    """The side conditions of a step: `y is constant`."""
+    """Return the side conditions of a step, such as `y is constant`."""
     return "; ".join(
         f"{listed(map(show, map(_once, names)))} {'is' if len(names) == 1 else 'are'} {what}"
-        for names, what in ((step.constants, "constant"), (step.held, "held"))
+        for names, what in ((step.constants, "constant"), (step.held, "held fixed"))
         if names
     )
 
 
 def _once(quantity: Any) -> Any:
-    """A repeated row, column or number as what is repeated."""
+    """Return the row, column or number that a quantity repeats, or the quantity itself."""
     if not is_matrix(quantity):
         return quantity
     coefficient, core = nodes.split(quantity)
@@ -48,73 +52,75 @@ def _once(quantity: Any) -> Any:
 
 
 def why(step: Any, show: Show) -> str:
-    """The sentence of a step, with its formulas as `show` prints them."""
-    template = SENTENCES.get((step.rule, type(step.expression))) or SENTENCES[step.rule]
+    """Return the sentence of a step, with its formulas as `show` prints them."""
+    rule = FUNCTION if step.rule.startswith("derivative of ") and step.rule != ACTIVATION else step.rule
+    template = SENTENCES.get((rule, type(step.expression))) or SENTENCES[rule]
     return template.format_map(_Words(step, show)) + (_HELD.format_map(_Words(step, show)) if step.held else "")
 
 
-_HELD = " {held} {are} held: what comes through {each} is a term of its own."
+_ENTRY_BY_ENTRY = "Each entry of {node} depends only on the same entry of {parts}, with the derivative {derivative}."
+_HELD = " {held} {are_held}."
 
 # fmt: off
 SENTENCES: dict[Any, str] = {
-    DEFINITION:     "This is {cost}, written out.",
-    KNOWN_ERRORS:   "{errors} is known already: the route to {wrt} goes on from there.",
-    NAMED_ERROR:    "It is used again below, for all that {node} is made of: it gets a name.",
-    SEVERAL_USES:   "{node} is used in several places: what comes through each of them is added up.",
-    SAME_QUANTITY:  "{node} is another name of {parts}.",
-    NO_DEPENDENCE:  "{constants} {do} not change with {wrt}: the derivative is 0.",
-    SUBSTITUTION:   "What the names stand for, and slopes in terms of f, is written out: something will cancel.",
-    CANCELLATION:   "Entry by entry, what is multiplied and divided by the same cancels.",
-    ONE_HOT_ROWS:   "Each row of {one_hot} has one 1 and else zeros: it adds up to 1.",
+    DEFINITION:     "Replace {cost} by its definition.",
+    KNOWN_ADJOINT:  "{adjoints} is known already: the chain rule for {wrt} starts from there.",
+    NAMED_ADJOINT:  "{symbol} is the adjoint {adjoint}. It is used again below, so it gets a name.",
+    SEVERAL_USES:   "{node} is used several times: the terms of all uses are added.",
+    SAME_QUANTITY:  "{node} is another name for {parts}.",
+    NO_DEPENDENCE:  "{constants} {are_constant} with respect to {wrt}, so {derivatives_are} 0.",
+    SUBSTITUTION:   "Replace names by their definitions, and f′ by its form in terms of f, so that factors can cancel.",
+    CANCELLATION:   "Equal factors of the numerator and the denominator cancel, entry by entry.",
+    ONE_HOT_ROWS:   "Each row of {one_hot} has a single 1 and zeros elsewhere, so it adds up to 1.",
     "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",
     ("sum rule", Total):
-                    "The derivative of the sum is the sum of the derivatives: look at one {item} at a time, as if the Σ were not there.",
+                    "The derivative of the sum is the sum of the derivatives: look at one {item} at a time, as if there were no Σ.",
     "constant factor rule":
-                    "The constant factor {constants} stays as it is.",
-    "product rule": "{one} is derived, while the others stay as they are.",
-    "power rule":   "The exponent comes down in front, and what it stands on is derived in its turn.",
+                    "The constant {factors} outside the derivative.",
+    "product rule": "Differentiate {one}, keeping the others as they are{added}.",
+    "power rule":   "Bring the exponent down in front and differentiate the base.",
     ("chain rule", Elementwise):
-                    "{node} changes with {parts}, and {parts} with {wrt}: the two derivatives are multiplied.",
+                    "{node} depends on {parts}{and_on}: multiply the two derivatives.",
     ("chain rule", sympy.exp):
-                    "The exponential is its own derivative; its argument is derived in its turn.",
+                    "The exponential is its own derivative; multiply by the derivative of its argument.",
     ("chain rule", sympy.log):
-                    "The derivative of log is one over its argument, which is derived in its turn.",
+                    "The derivative of log is 1 divided by its argument; multiply by the derivative of the argument.",
     ("chain rule", Applied):
-                    "The derivative of {function} is taken at its argument, which is derived in its turn.",
-    "trace rule":   "Of {parts} only the diagonal is added up: it gets its share there, and 0 elsewhere.",
+                    "Multiply the derivative of {function} with respect to its argument by the derivative of the argument.",
+    "trace rule":   "The trace adds up the diagonal of {parts}: the derivative is 1 on the diagonal and 0 elsewhere.",
     "determinant rule":
                     "Jacobi's formula: the derivative of the determinant is the determinant times the transposed inverse.",
-    "inverse rule": "From M M⁻¹ = I: when M moves by dM, its inverse moves by −M⁻¹ dM M⁻¹.",
+    "inverse rule": "From M M⁻¹ = I: a change of M by dM changes its inverse by −M⁻¹ dM M⁻¹.",
     "matrix power rule":
-                    "One factor of the power after the other is derived, between those before and after it.",
-    "maximum rule": "The largest entry alone is passed on: it gets all of the share.",
-    "derivative of the activation":
-                    "Each entry of {node} depends on the same entry of {parts} alone, with the slope {slope}.",
-    "linear step":  "It is linear in {parts}, which is derived where it stands.",
-    ("linear step", nodes.MatMul):
-                    "A product is linear in each factor. {synapse}",
-    "matrix form":  "Each entry of {parts} gets what the sum over it got: it has the shape {shape} of {parts}.",
+                    "Differentiate one factor of the power at a time, between the factors before and after it, and add the terms.",
+    "maximum rule": "The maximum depends on the largest entry only: its derivative is 1 there and 0 elsewhere.",
+    ACTIVATION:     _ENTRY_BY_ENTRY,
+    FUNCTION:       _ENTRY_BY_ENTRY,
+    "linearity":    "{node} is linear in {parts}: differentiate {parts} in place.",
+    ("linearity", nodes.MatMul):
+                    "A product is linear in each factor: {linear}.",
+    "matrix form":  "Each entry of {parts} receives the adjoint of the sum that contains it: the result has the shape {shape} of {parts}.",
     ("matrix form", nodes.Transpose):
-                    "The other factor is transposed instead: it has the shape {shape} of {parts}.",
+                    "Transpose the other factor instead: the result has the shape {shape} of {parts}.",
     ("matrix form", nodes.MatMul):
                     "{products}.",
     ("matrix form", Concatenate):
-                    "Each matrix gets its own part of what the whole got.",
+                    "Each of the concatenated matrices receives its own block of the adjoint.",
     ("matrix form", Slice):
-                    "The part gets what it got at its own place, and the rest gets 0: it has the shape {shape} of {parts}.",
+                    "The slice receives its adjoint in its own position, the rest receives 0: the result has the shape {shape} of {parts}.",
     ("matrix form", Broadcast):
-                    "{parts} was repeated, so the terms of all repetitions are added up: it has the shape {shape} of {parts}.",
-    "softmax rule": "Each entry depends on all entries of its softmax: from there comes the sum that is taken away.",
+                    "{parts} was repeated, so the terms of all repetitions are added: the result has the shape {shape} of {parts}.",
+    "softmax rule": "Every entry of a softmax depends on all entries of its argument: hence the sum that is subtracted.",
     "log-softmax rule":
-                    "Each entry is what it was, less the log of a sum over all: from there comes the softmax that is taken away.",
+                    "A log-softmax is its argument minus the log-sum-exp of all entries: hence the softmax that is subtracted.",
     "log-sum-exp rule":
-                    "The derivative of log Σ exp by each entry is the softmax of that entry.",
+                    "The derivative of log Σ exp with respect to each entry is the softmax of that entry.",
 }
 # fmt: on
 
 
 class _Words(dict[str, str]):
-    """What stands for each {name} of a sentence."""
+    """The text of each {name} of a sentence, as a template asks for it."""
 
     def __init__(self, step: Any, show: Show):
         super().__init__()
@@ -143,30 +149,51 @@ class _Words(dict[str, str]):
 
     @property
     def _constant(self) -> Sequence[Any]:
-        """The constants, or where only numbers are constant, these."""
+        """The constant quantities of the step, or its constant numbers if there are no others."""
         step = self.step
         if step.constants or step.expression is None:
             return tuple(step.constants)
         return [part for part in step.expression.args if part not in step.parts and part not in step.held]
 
+    def _are_constant(self) -> str:
+        return "is a constant" if len(self._constant) == 1 else "are constants"
+
+    def _derivatives_are(self) -> str:
+        return "its derivative is" if len(self._constant) == 1 else "their derivatives are"
+
+    def _factors(self) -> str:
+        ending, verb = ("", "moves") if len(self._constant) == 1 else ("s", "move")
+        return f"factor{ending} {self._constants()} {verb}"
+
     def _held(self) -> str:
         return self._listed(self.step.held)
 
-    def _are(self) -> str:
-        return "is" if len(self.step.held) == 1 else "are"
+    def _are_held(self) -> str:
+        one = len(self.step.held) == 1
+        return (
+            "is held fixed: its contribution is a separate term"
+            if one
+            else ("are held fixed: their contributions are separate terms")
+        )
 
-    def _each(self) -> str:
-        return "it" if len(self.step.held) == 1 else "each of them"
+    @property
+    def _varies_once(self) -> bool:
+        """True if a single factor of a product is differentiated, and it occurs once."""
+        parts = self.step.parts
+        return len(parts) == 1 and self.step.expression.args.count(parts[0]) == 1
 
     def _one(self) -> str:
-        """What a product rule derives: each factor, but for those that are held."""
-        return "One factor" if self.step.held else "One factor after the other"
+        return "one factor" if self._varies_once else "one factor at a time"
 
-    def _do(self) -> str:
-        return "does" if len(self._constant) == 1 else "do"
+    def _added(self) -> str:
+        return "" if self._varies_once else ", and add the terms"
+
+    def _and_on(self) -> str:
+        """The second link of the chain: `, and z2 on W1`."""
+        return "" if self.step.parts == (self.step.wrt,) else f", and {self._parts()} on {self._wrt()}"
 
     def _item(self) -> str:
-        """What a sum looks at, one at a time."""
+        """The name of one term of a sum."""
         return "example" if "example" in {self.step.row, self.step.column} else "entry"
 
     def _shape(self) -> str:
@@ -175,38 +202,46 @@ class _Words(dict[str, str]):
         )
 
     def _products(self) -> str:
-        over = self._added()
+        over = self._summed_over()
         if len(self.step.parts) == 1:
-            adds = f"adds the terms up again, over {over}: it " if over else ""
+            adds = f"adds up over {over} and " if over else ""
             return f"The product with the transpose {adds}has the shape {self._shape()} of {self._parts()}"
-        add = f"add the terms up again, over {over}: they " if over else ""
+        add = f"add up over {over} and " if over else ""
         return f"The products with the transposes {add}have the shapes of {self._parts()}"
 
-    def _synapse(self) -> str:
+    def _linear(self) -> str:
+        """The derivative of a product with respect to its one varying factor, or the turns of several."""
         parts, factors = self.step.parts, self.step.expression.args
         others = [factor for factor in factors if factor not in parts]
-        if len(parts) > 1 or factors.count(parts[0]) > 1 or not others:
-            return "One factor after the other is derived."
-        slope = self.show(by_entry(self.step.node, parts[0]))
-        return f"On each synapse, {slope} is what {self.show(parts[0])} is multiplied with: {self._listed(others)}."
+        if not self._varies_once or not others:
+            return "differentiate one factor at a time and add the terms"
+        derivative = self.show(by_entry(self.step.node, parts[0]))
+        multiplier = "is the factor that multiplies" if len(others) == 1 else "consists of the factors that multiply"
+        return f"{derivative} {multiplier} {self.show(parts[0])}, here {self._listed(others)}"
 
     def _one_hot(self) -> str:
         return self._listed(sorted(self.step.before.atoms(nodes.OneHot), key=str))
 
-    def _slope(self) -> str:
-        """f′ at its argument, as the line has it."""
+    def _derivative(self) -> str:
+        """f′ at its argument, as the line writes it."""
         return self.show(_once(self.step.slope))
 
     def _function(self) -> str:
         return self.show(self.step.expression.func(self.step.expression.function, *self.step.expression.operands))
 
-    def _errors(self) -> str:
-        """∂J/∂… of the parts: δ, where it is one."""
-        known, cost = self.step.known, self.step.before.cost
-        return self._listed(dict.fromkeys(error if error.is_symbol else Gradient(cost, of) for of, error in known))
+    def _symbol(self) -> str:
+        return self.show(self.step.symbol)
 
-    def _added(self) -> str:
-        """What products with transposes add up: rows for what stands on the right, columns for the left."""
+    def _adjoint(self) -> str:
+        return self.show(self.step.before)
+
+    def _adjoints(self) -> str:
+        """The known adjoints: δ where it has a name, ∂J/∂v otherwise."""
+        known, cost = self.step.known, self.step.before.cost
+        return self._listed(dict.fromkeys(value if value.is_symbol else Gradient(cost, of) for of, value in known))
+
+    def _summed_over(self) -> str:
+        """The axes that products with transposes add up: rows for a right factor, columns for a left one."""
         factors, parts = self.step.expression.args, self.step.parts
         rows = any(factor in parts for factor in factors[1:])
         columns = any(factor in parts for factor in factors[:-1])

@@ -52,8 +52,14 @@ class Row:
         """Whether nobody needs to be told what it is."""
         return self.name in _ELEMENTARY
 
+    @property
+    def activation(self) -> bool:
+        """True for the activation of a layer; False for a function that formulas use, such as log."""
+        return self.name not in _IN_FORMULAS
+
 
 _ELEMENTARY = {"exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos"}
+_IN_FORMULAS = _ELEMENTARY | {"softplus", "huber", "erf"}
 POSITIVE = Interval.open(0, sympy.oo)
 _gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
 

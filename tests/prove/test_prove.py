@@ -396,7 +396,7 @@ def test_a_line_is_blamed_that_is_wrong_and_not_those_below(rng, monkeypatch):
     monkeypatch.setitem(rules.RULES, Elementwise, ONE_KIND[Elementwise]["f′ left out"](RULES_AS_THEY_ARE[Elementwise]))
     outcomes = prove_for_all_sizes(sb.derive(sb.home_network()).tape)
     wrong = [s.rule for s, o in zip(sb.derive(sb.home_network()).steps, outcomes, strict=True) if o.verdict == "wrong"]
-    assert set(wrong) <= {"derivative of the activation", "backpropagating error"}
+    assert set(wrong) <= {"derivative of the activation", "backpropagated error"}
 
 
 # the report
