@@ -179,7 +179,7 @@ def test_a_parameter_that_the_cost_does_not_depend_on():
     (only,) = next(section.steps for section in d.tape.sections if section.parameter == V)
     assert (only.rule, text(only.before), text(only.after)) == ("constant rule", "∂J/∂V", "zeros(4×2)")
     assert "J is a constant with respect to V, so its derivative is 0." in d.to_text()
-    assert "$J$ does not change with $V$: the derivative is 0." in d.to_latex()
+    assert "$J$ is a constant with respect to $V$, so its derivative is 0." in d.to_latex()
     values = sb.random_values(net, seed=3)
     assert np.array_equal(d.to_numpy()(**values).dJdV, np.zeros((4, 2)))
     assert d.check(values).verdict == "right"
