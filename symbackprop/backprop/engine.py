@@ -10,7 +10,7 @@ from typing import Any
 from sympy import Basic
 
 from symbackprop.backprop.adjoints import adjoints
-from symbackprop.backprop.graph import Flow
+from symbackprop.backprop.graph import ComputationGraph
 from symbackprop.backprop.steps import sections
 from symbackprop.backprop.tape import Tape
 from symbackprop.errors import ArgumentError, DerivationError, listed, nearest
@@ -68,9 +68,9 @@ def backpropagate(
             f"activation_derivative is {ARGUMENT!r}, which writes f′(z), or {OUTPUT!r}, which writes a ⊙ (1 − a); "
             f"it is not {activation_derivative!r}"
         )
-    flow = Flow(network, chosen := parameters_to_derive_by(network, wrt))
-    found = adjoints(flow, of_outputs=activation_derivative == OUTPUT)
+    graph = ComputationGraph(network, chosen := parameters_to_derive_by(network, wrt))
+    found = adjoints(graph, of_outputs=activation_derivative == OUTPUT)
     gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
     return Tape(
-        network, chosen, tuple(flow.equations), tuple(found.named.values()), gradients, sections(flow, found, chosen)
+        network, chosen, tuple(graph.equations), tuple(found.named.values()), gradients, sections(graph, found, chosen)
     )

@@ -11,13 +11,14 @@ from typing import Any
 
 from sympy import Expr, Integer, Mul, Rational, S, Symbol
 
+from symbackprop.backprop.adjoints import Contribution
 from symbackprop.expressions.constructors import add, hadamard, transposed
 from symbackprop.expressions.functions import Applied, a
 from symbackprop.expressions.functions import z as z_
 from symbackprop.expressions.matrices import HadamardProduct, MatMul, Ones, Transpose, is_name, postorder, scaled, split
 from symbackprop.expressions.operations import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, broadcast, sums
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.mistakes.backward import Backward, Share
+from symbackprop.mistakes.contributions import BackwardPass
 from symbackprop.printing.text import text
 
 _MOST_NEIGHBOURS = 12
@@ -33,7 +34,7 @@ class Change:
     group: str = ""  # what must be alike too, where the same is done at other places
 
 
-Row = Callable[[Share, Backward], Iterator[Change]]
+Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
 
 
 # Factors
@@ -72,24 +73,24 @@ def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
             yield factor, value / factor
 
 
-def _has_error(expression: Any, share: Share) -> bool:
-    return share.error in postorder(expression)
+def _has_adjoint(expression: Any, contribution: Contribution) -> bool:
+    return contribution.adjoint in postorder(expression)
 
 
-def factor_left_out(share: Share, _: Backward) -> Iterator[Change]:
+def factor_left_out(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """f′, ½, 1/N or λ is forgotten."""
-    for factor, rest in _factors(share.value):
+    for factor, rest in _factors(contribution.value):
         if factor == -1:
             continue
-        if not _has_error(factor, share) and factor != share.error:
+        if not _has_adjoint(factor, contribution) and factor != contribution.adjoint:
             yield Change(f"with {_called(factor)} left out{_meaning(factor)}", rest)
 
 
-def factor_twice(share: Share, _: Backward) -> Iterator[Change]:
-    for factor, _rest in _factors(share.value):
-        if factor == -1 or _has_error(factor, share):
+def factor_twice(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    for factor, _rest in _factors(contribution.value):
+        if factor == -1 or _has_adjoint(factor, contribution):
             continue
-        twice = hadamard(share.value, factor) if is_matrix(factor) else _times(factor, share.value)
+        twice = hadamard(contribution.value, factor) if is_matrix(factor) else _times(factor, contribution.value)
         yield Change(f"with {_called(factor)} applied twice", twice)
 
 
@@ -115,25 +116,28 @@ def _times(number: Any, value: Any) -> Any:
     return scaled(number, value) if is_matrix(value) else number * value
 
 
-def sign(share: Share, _: Backward) -> Iterator[Change]:
-    yield Change(f"with the wrong sign in what {text(share.user)} passes on to {text(share.part)}", -share.value)
+def sign(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    yield Change(
+        f"with the wrong sign in what {text(contribution.user)} passes on to {text(contribution.part)}",
+        -contribution.value,
+    )
 
 
-def another_factor(share: Share, backward: Backward) -> Iterator[Change]:
+def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
     """A sum for a mean or the other way round, a ½ too much: in a term of the cost, or in what ends in a parameter."""
-    at_the_cost = not is_matrix(share.user)
-    if not at_the_cost and share.part not in backward.wrt:
+    at_the_cost = not is_matrix(contribution.user)
+    if not at_the_cost and contribution.part not in backward.wrt:
         return
-    what = text(share.user) if at_the_cost else f"the gradient by {text(share.part)}"
+    what = text(contribution.user) if at_the_cost else f"the gradient by {text(contribution.part)}"
     for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
         many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
         if factor == 2:
             many, few = "twice as large as it should be", "half as large as it should be"
-        yield Change(f"with {what} {many}", _times(factor, share.value))
-        yield Change(f"with {what} {few}", _times(1 / factor, share.value))
+        yield Change(f"with {what} {many}", _times(factor, contribution.value))
+        yield Change(f"with {what} {few}", _times(1 / factor, contribution.value))
 
 
-def _whole_sizes(backward: Backward) -> list[Integer]:
+def _whole_sizes(backward: BackwardPass) -> list[Integer]:
     every = chain.from_iterable(s.shape for s in backward.network.arguments if is_matrix(s))
     return sorted({size for size in every if size.is_Integer and size > 2}, key=int)
 
@@ -141,57 +145,57 @@ def _whole_sizes(backward: Backward) -> list[Integer]:
 # Slopes
 
 
-def _slope(share: Share) -> tuple[Any, Any] | None:
+def _slope(contribution: Contribution) -> tuple[Any, Any] | None:
     """The function and its argument of a share that has a slope in it."""
-    node = share.expression
+    node = contribution.expression
     return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
 
 
-def _with_slope(share: Share, slope: Any) -> Any:
-    return hadamard(share.error, slope) if is_matrix(share.error) else share.error * slope
+def _with_slope(contribution: Contribution, slope: Any) -> Any:
+    return hadamard(contribution.adjoint, slope) if is_matrix(contribution.adjoint) else contribution.adjoint * slope
 
 
-def slope_of_the_output(share: Share, _: Backward) -> Iterator[Change]:
+def slope_of_the_output(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """f′ of the activation, where it is to be of the pre-activation."""
-    found = _slope(share)
+    found = _slope(contribution)
     if found is None:
         return
     f, z = found
-    output = share.user if is_name(share.user) else share.expression
+    output = contribution.user if is_name(contribution.user) else contribution.expression
     if f.prime.expression.is_number:
         return
     words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
     yield Change(
         f"with the derivative of the activation instead of the pre-activation: {words}",
-        _with_slope(share, f.prime(output)),
+        _with_slope(contribution, f.prime(output)),
     )
 
 
-def function_for_slope(share: Share, _: Backward) -> Iterator[Change]:
-    found = _slope(share)
+def function_for_slope(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    found = _slope(contribution)
     if found is None:
         return
     f, z = found
-    output = share.user if is_name(share.user) else share.expression
+    output = contribution.user if is_name(contribution.user) else contribution.expression
     words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
-    yield Change(words, _with_slope(share, output))
-    yield Change(f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(share, z))
+    yield Change(words, _with_slope(contribution, output))
+    yield Change(f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(contribution, z))
 
 
-def slope_in_terms(share: Share, _: Backward) -> Iterator[Change]:
+def slope_in_terms(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """a (1 − a) with z for a, or with a factor forgotten; 1 − a for 1 − a²."""
-    found = _slope(share)
+    found = _slope(contribution)
     if found is None or found[0].order or found[0].row.prime_of_output is None:
         return
     f, z = found
     form = f.row.prime_of_output
-    output = share.user if is_name(share.user) else share.expression
+    output = contribution.user if is_name(contribution.user) else contribution.expression
     right = text(f.prime(z))
     variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
     variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
     for words, (expression, argument) in variants.items():
         slope = _polynomial(expression, argument)
-        yield Change(f"with {words} in place of the derivative {right}", _with_slope(share, slope))
+        yield Change(f"with {words} in place of the derivative {right}", _with_slope(contribution, slope))
 
 
 def _in_output(part: Expr, output: Any) -> str:
@@ -220,56 +224,62 @@ def _polynomial(form: Expr, argument: Any) -> Any:
 # Products
 
 
-def _product(share: Share) -> tuple[Any, tuple[Any, ...]] | None:
-    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+def _product(contribution: Contribution) -> tuple[Any, tuple[Any, ...]] | None:
+    coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
     return (coefficient, core.args) if isinstance(core, MatMul) else None
 
 
-def transpose(share: Share, _: Backward) -> Iterator[Change]:
+def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """A transpose too few or too many; the sizes decide whether that is one."""
-    found = _product(share)
+    found = _product(contribution)
     if found is None:
         return
     coefficient, factors = found
     for i, factor in enumerate(factors):
         turned = transposed(factor)
-        words = f"with {_shown(share, turned)} in place of {_shown(share, factor)}: a transpose"
+        words = f"with {_shown(contribution, turned)} in place of {_shown(contribution, factor)}: a transpose"
         yield Change(words, scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :])))
     whole = (
-        f"with the gradient by {text(share.part)} transposed" if is_name(share.part) else "with a product transposed"
+        f"with the gradient by {text(contribution.part)} transposed"
+        if is_name(contribution.part)
+        else "with a product transposed"
     )
     yield Change(whole, scaled(coefficient, transposed(MatMul(*factors))))
 
 
-def swapped(share: Share, _: Backward) -> Iterator[Change]:
-    found = _product(share)
+def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    found = _product(contribution)
     if found is not None and len(found[1]) == 2:
         left, right = found[1]
-        words = f"with {_shown(share, left)} and {_shown(share, right)} in the wrong order"
+        words = f"with {_shown(contribution, left)} and {_shown(contribution, right)} in the wrong order"
         yield Change(words, scaled(found[0], MatMul(right, left)))
 
 
-def product_by_entries(share: Share, _: Backward) -> Iterator[Change]:
+def product_by_entries(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """⊙ for a matrix product, and the other way round."""
-    found = _product(share)
+    found = _product(contribution)
     if found is not None:
         yield Change("with ⊙ for a matrix product", scaled(found[0], HadamardProduct(*found[1])))
-    coefficient, core = split(share.value) if is_matrix(share.value) else (S.One, share.value)
+    coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
     if isinstance(core, HadamardProduct):
         yield Change("with a matrix product for ⊙", scaled(coefficient, MatMul(*core.args)))
 
 
-def _shown(share: Share, factor: Any) -> str:
+def _shown(contribution: Contribution, factor: Any) -> str:
     """A factor, where the adjoint is called what it is."""
-    if not _has_error(factor, share):
+    if not _has_adjoint(factor, contribution):
         return text(factor)
     turned = "ᵀ" if isinstance(factor, Transpose) else ""
-    return f"(∂J/∂{text(share.user)}){turned}"
+    return f"(∂J/∂{text(contribution.user)}){turned}"
 
 
-def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
+def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
     """z2 for z1, W1 for W2: another quantity of the same shape."""
-    values = {s for s in share.value.atoms(*{type(x) for x in backward.network.symbols.values()}) if s != share.error}
+    values = {
+        s
+        for s in contribution.value.atoms(*{type(x) for x in backward.network.symbols.values()})
+        if s != contribution.adjoint
+    }
     for symbol in sorted((s for s in values if is_name(s) and is_matrix(s)), key=str):
         others = [
             other
@@ -278,7 +288,7 @@ def neighbour(share: Share, backward: Backward) -> Iterator[Change]:
         ]
         for other in others[:_MOST_NEIGHBOURS]:
             words = f"with {text(other)} in place of {text(symbol)}"
-            yield Change(words, share.value.xreplace({symbol: other}), _distance(symbol, other))
+            yield Change(words, contribution.value.xreplace({symbol: other}), _distance(symbol, other))
 
 
 def _distance(symbol: Any, other: Any) -> str:
@@ -290,60 +300,62 @@ def _distance(symbol: Any, other: Any) -> str:
 # Sums, softmax, paths
 
 
-def other_axis(share: Share, _: Backward) -> Iterator[Change]:
-    if isinstance(share.expression, Broadcast):
-        axis = share.expression.axis
-        wrong = sums(share.error, 1 - axis)
+def other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    if isinstance(contribution.expression, Broadcast):
+        axis = contribution.expression.axis
+        wrong = sums(contribution.adjoint, 1 - axis)
         words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if axis else -1])
         yield Change(words, wrong)
         yield Change("with the sum over the wrong axis", transposed(wrong))
 
 
-def sum_over_the_other_axis(share: Share, _: Backward) -> Iterator[Change]:
+def sum_over_the_other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """A sum within the share, such as that of a softmax, over the examples for one over the classes."""
-    for spread in share.value.atoms(Broadcast):
+    for spread in contribution.value.atoms(Broadcast):
         whole = spread.argument
         if isinstance(whole, Sums):
             other = broadcast(sums(whole.argument, 1 - whole.axis), *spread.shape)
             words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if whole.axis else -1])
-            yield Change(words, share.value.xreplace({spread: other}))
+            yield Change(words, contribution.value.xreplace({spread: other}))
 
 
-def softmax_jacobian(share: Share, _: Backward) -> Iterator[Change]:
+def softmax_jacobian(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """The full Jacobian of a softmax cut to its diagonal, or left out."""
-    node = share.expression
+    node = contribution.expression
     if isinstance(node, Softmax):
-        output = share.user if is_name(share.user) else node
-        diagonal = hadamard(share.error, output, add(_ones(output), -output))
+        output = contribution.user if is_name(contribution.user) else node
+        diagonal = hadamard(contribution.adjoint, output, add(_ones(output), -output))
         yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
-        yield Change("with the Jacobian of the softmax left out", share.error)
-        yield Change("with the sum in the Jacobian of the softmax left out", hadamard(share.error, output))
-        rest = add(hadamard(share.error, output), -share.value)
-        yield Change("with the wrong sign in the Jacobian of the softmax", add(hadamard(share.error, output), rest))
+        yield Change("with the Jacobian of the softmax left out", contribution.adjoint)
+        yield Change("with the sum in the Jacobian of the softmax left out", hadamard(contribution.adjoint, output))
+        rest = add(hadamard(contribution.adjoint, output), -contribution.value)
+        yield Change(
+            "with the wrong sign in the Jacobian of the softmax", add(hadamard(contribution.adjoint, output), rest)
+        )
     if isinstance(node, LogSoftmax):
         soft = Softmax(*node.args)
-        yield Change("with the softmax in the derivative of its logarithm left out", share.error)
+        yield Change("with the softmax in the derivative of its logarithm left out", contribution.adjoint)
         words = f"with {text(node.argument)} in place of their softmax"
-        yield Change(words, share.value.xreplace({soft: node.argument}))
-        yield Change("with the sum in the Jacobian of the softmax left out", add(share.error, -soft))
-        diagonal = hadamard(share.error, add(_ones(soft), -soft))
+        yield Change(words, contribution.value.xreplace({soft: node.argument}))
+        yield Change("with the sum in the Jacobian of the softmax left out", add(contribution.adjoint, -soft))
+        diagonal = hadamard(contribution.adjoint, add(_ones(soft), -soft))
         yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
 
 
-def path_left_out(share: Share, backward: Backward) -> Iterator[Change]:
+def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
     """One of several ways in which a quantity changes the cost is forgotten."""
-    if len(backward.flow.users[share.part]) > 1:
-        path = f"the path from {text(share.part)} through {_user(share, backward)}"
+    if len(backward.graph.users[contribution.part]) > 1:
+        path = f"the path from {text(contribution.part)} through {_user(contribution, backward)}"
         words = f"with {path} left out: a term of the sum is missing"
         yield Change(words, S.Zero)
 
 
-def _user(share: Share, backward: Backward) -> str:
+def _user(contribution: Contribution, backward: BackwardPass) -> str:
     """The next quantity that has a name."""
-    node = share.user
-    while not is_name(node) and backward.flow.users[node]:
-        node = backward.flow.users[node][0]
-    return text(node) if node != backward.flow.cost else text(share.user)
+    node = contribution.user
+    while not is_name(node) and backward.graph.users[node]:
+        node = backward.graph.users[node][0]
+    return text(node) if node != backward.graph.cost else text(contribution.user)
 
 
 ROWS: tuple[Row, ...] = (

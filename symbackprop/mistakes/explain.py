@@ -11,7 +11,7 @@ import numpy as np
 from symbackprop.errors import ArgumentError, listed, shape_text
 from symbackprop.expressions.matrices import MatMul, NamedMatrix, split
 from symbackprop.expressions.shapes import is_matrix, shape_of
-from symbackprop.mistakes.backward import AtAPoint, Backward
+from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.mutants import Mutant, mutants
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
@@ -26,7 +26,7 @@ class Explanation:
     """Words for a mistake, and ∂J/∂v of every quantity as the mistake makes it."""
 
     words: str
-    errors: Mapping[Any, Any]
+    adjoints: Mapping[Any, Any]
     parameters: tuple[str, ...]  # whose gradients it explains
 
     def sentence(self, cost: str) -> str:
@@ -71,7 +71,7 @@ def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mappi
             sizes.setdefault(s, n) != n for s, n in zip(shape, array.shape, strict=True)
         ):
             raise ArgumentError(f"{symbol.name} has shape {array.shape}, which does not fit {shape_text(shape)}")
-    at = AtAPoint(Backward(network, tuple(parameters[name] for name in gradients)), sizes, given)
+    at = PassAtPoint(BackwardPass(network, tuple(parameters[name] for name in gradients)), sizes, given)
     found = Explainer(at, {name: np.asarray(gradient, float) for name, gradient in gradients.items()}).explanation()
     return "; ".join(explanation.sentence(network.cost.name) for explanation in found)
 
@@ -84,7 +84,7 @@ class Explainer:
         claimed: the gradients by the parameters' names, in the parameters' shapes.
     """
 
-    def __init__(self, at: AtAPoint, claimed: Mapping[str, Any]):
+    def __init__(self, at: PassAtPoint, claimed: Mapping[str, Any]):
         self.at = at
         self.claimed = claimed
         self.right = at.gradients(at.right)
@@ -102,23 +102,23 @@ class Explainer:
         """The mutants with their numbers, those that change nothing and those without value left out."""
         found: dict[bytes, tuple[Mutant, dict[Any, Any], dict[str, Any]]] = {}
         for mutant in mutants(self.at.backward):
-            errors = self._errors(mutant)
-            if errors is None:
+            adjoints = self._adjoints(mutant)
+            if adjoints is None:
                 continue
-            gradients = self.at.gradients(errors)
+            gradients = self.at.gradients(adjoints)
             if all(self.is_like(gradients[name], self.right[name]) for name in gradients):
                 continue
-            found.setdefault(_key(gradients.values()), (mutant, errors, gradients))
+            found.setdefault(_key(gradients.values()), (mutant, adjoints, gradients))
         return list(found.values())
 
-    def _errors(self, mutant: Mutant) -> dict[Any, Any] | None:
+    def _adjoints(self, mutant: Mutant) -> dict[Any, Any] | None:
         try:
             with np.errstate(all="ignore"):
-                errors = self.at.errors(mutant.changed, mutant.cut)
+                adjoints = self.at.adjoints(mutant.changed, mutant.cut)
         except (ValueError, TypeError):  # shapes that do not fit
             return None
-        shapes = all(np.shape(error) == np.shape(self.at.values[node]) for node, error in errors.items())
-        return errors if shapes else None
+        shapes = all(np.shape(adjoint) == np.shape(self.at.values[node]) for node, adjoint in adjoints.items())
+        return adjoints if shapes else None
 
     def explanation(self) -> tuple[Explanation, ...]:
         """One mistake that explains all, or two, or one for each wrong gradient that has one."""
@@ -135,9 +135,9 @@ class Explainer:
         return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
 
     def _one(self) -> Iterator[Explanation]:
-        for mutant, errors, gradients in self.catalogue:
+        for mutant, adjoints, gradients in self.catalogue:
             if self._explains(gradients):
-                yield Explanation(mutant.words, errors, tuple(self.wrong))
+                yield Explanation(mutant.words, adjoints, tuple(self.wrong))
 
     def _two(self) -> Iterator[Explanation]:
         """Two mistakes: those that change the gradient nearest to the cost are looked at there first."""
@@ -153,9 +153,9 @@ class Explainer:
             if first.changed.keys() & second.changed.keys():
                 continue
             both = first.together(second)
-            errors = self._errors(both)
-            if errors is not None and self._explains(self.at.gradients(errors)):
-                yield Explanation(both.words, errors, tuple(self.wrong))
+            adjoints = self._adjoints(both)
+            if adjoints is not None and self._explains(self.at.gradients(adjoints)):
+                yield Explanation(both.words, adjoints, tuple(self.wrong))
 
     def _nearest_to_the_cost(self) -> str:
         order = list(self.at.right)
@@ -177,7 +177,7 @@ class Explainer:
         backward = self.at.backward
         for parameter in backward.wrt:
             own = np.asarray(self.at.values[parameter], float)
-            values = [v for (_, part), v in self.at.contributions.items() if part == parameter and v is not None]
+            values = [v for (_, part), v in self.at.numeric.items() if part == parameter and v is not None]
             factors = [float(np.sum(own * value) / np.sum(own * own)) for value in values]
             found = [f for f, value in zip(factors, values, strict=True) if self.is_like(f * own, value)]
             if found and own.size > 1:
@@ -187,24 +187,24 @@ class Explainer:
         """Weights that were changed by a step downhill before the backward pass was done with them."""
         backward = self.at.backward
         for parameter in backward.wrt:
-            places = [s for s in backward.shares.values() if parameter in s.value.free_symbols]
-            products = [s for s in places if isinstance(split(s.value)[1] if is_matrix(s.value) else s.value, MatMul)]
-            for chosen in (products, *([place] for place in places)):
+            edges = [s for s in backward.contributions.values() if parameter in s.value.free_symbols]
+            products = [s for s in edges if isinstance(split(s.value)[1] if is_matrix(s.value) else s.value, MatMul)]
+            for chosen in (products, *([edge] for edge in edges)):
                 found = self._rate(parameter, chosen) if chosen else None
                 if found is not None:
                     yield found
 
-    def _rate(self, parameter: Any, places: Any) -> Explanation | None:
+    def _rate(self, parameter: Any, edges: Any) -> Explanation | None:
         gradient = self.right[str(parameter.name)]
         moved = NamedMatrix(f"moved {parameter.name}", *parameter.shape)
 
         def mutated(eta: float) -> tuple[dict[Any, Any], dict[str, Any]]:
             self.at.values[moved] = self.at.values[parameter] - eta * gradient
-            fresh = {s.place: s.value.xreplace({parameter: moved}) for s in places}
-            errors = self.at.errors(fresh)
+            fresh = {s.edge: s.value.xreplace({parameter: moved}) for s in edges}
+            adjoints = self.at.adjoints(fresh)
             for node in [n for n in self.at.values if moved in getattr(n, "free_symbols", ())]:
                 del self.at.values[node]
-            return errors, self.at.gradients(errors)
+            return adjoints, self.at.gradients(adjoints)
 
         name = next((n for n in self.wrong if not self.is_like(mutated(1.0)[1][n], self.right[n])), None)
         if name is None:
@@ -216,18 +216,18 @@ class Explainer:
             if not np.sum(slope * slope):
                 return None
             eta += float(np.sum(slope * (np.asarray(self.claimed[name]) - here)) / np.sum(slope * slope))
-        errors, gradients = mutated(eta)
+        adjoints, gradients = mutated(eta)
         if not self._explains(gradients):
             return None
         name = text(parameter)
         words = f"with {name} already changed by a step of {eta:.4g} times its gradient (updated weights)"
-        return Explanation(words, errors, tuple(self.wrong))
+        return Explanation(words, adjoints, tuple(self.wrong))
 
     def _each(self) -> Iterator[Explanation]:
         for name in self.wrong:
-            for mutant, errors, gradients in self.catalogue:
+            for mutant, adjoints, gradients in self.catalogue:
                 if self.is_like(self.claimed[name], gradients[name]):
-                    yield Explanation(mutant.words, errors, (name,))
+                    yield Explanation(mutant.words, adjoints, (name,))
                     break
 
 

@@ -7,17 +7,17 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.expressions.shapes import shape_of
-from symbackprop.mistakes.backward import AtAPoint, Backward
+from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.explain import Explainer
 from symbackprop.mistakes.mutants import ROWS, mutants
 from tests.support.zoo import ZOO
 
 
-def at_a_point(network: sb.Network, seed: int) -> tuple[AtAPoint, dict[str, Any]]:
+def at_a_point(network: sb.Network, seed: int) -> tuple[PassAtPoint, dict[str, Any]]:
     values = sb.random_values(network, seed=seed)
     given = {symbol: np.asarray(values[str(symbol.name)]) for symbol in network.arguments}
     sizes = {s: n for symbol, array in given.items() for s, n in zip(shape_of(symbol), array.shape, strict=True)}
-    return AtAPoint(Backward(network, network.parameters), sizes, given), values
+    return PassAtPoint(BackwardPass(network, network.parameters), sizes, given), values
 
 
 def seed_of_today() -> int:
@@ -46,15 +46,15 @@ def test_a_change_is_followed_as_a_whole_pass_would(name: str) -> None:
     for mutant in rng.choice(np.array(chosen, dtype=object), min(len(chosen), 25), replace=False):
         with np.errstate(all="ignore"):
             try:
-                quick = at.errors(mutant.changed, mutant.cut)
+                quick = at.adjoints(mutant.changed, mutant.cut)
             except (ValueError, TypeError):
                 continue
-            kept, at.contributions = at.contributions, {}
-            whole = at.errors(mutant.changed, mutant.cut)
-            at.contributions = kept
+            kept, at.numeric = at.numeric, {}
+            whole = at.adjoints(mutant.changed, mutant.cut)
+            at.numeric = kept
         assert quick.keys() == whole.keys()
-        for node, error in whole.items():
-            np.testing.assert_allclose(quick[node], error, rtol=1e-9, err_msg=mutant.words)
+        for node, adjoint in whole.items():
+            np.testing.assert_allclose(quick[node], adjoint, rtol=1e-9, err_msg=mutant.words)
 
 
 def home() -> sb.Network:
@@ -89,7 +89,7 @@ def test_two_mistakes_at_once_are_found() -> None:
     slopes = [m for m in singles if "left out" in m.words and "′" in m.words]
     others = [m for m in singles if "λ" in m.words or "lam" in m.words]
     first, second = slopes[0], others[int(rng.integers(len(others)))]
-    gradients = at.gradients(at.errors({**first.changed, **second.changed}))
+    gradients = at.gradients(at.adjoints({**first.changed, **second.changed}))
     (found,) = Explainer(at, gradients).explanation()
     np.testing.assert_equal(len(found.parameters) > 0, True)
     assert " and with " in found.words
@@ -124,8 +124,8 @@ def test_a_penalty_on_biases_is_named() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
 def test_each_row_has_mistakes_in_some_network(row: Any) -> None:
     networks = [home(), sb.mlp(["D", "H", "K"], cost="softmax_cross_entropy"), sb.batchnorm(), sb.attention()]
-    backward = [Backward(network, network.parameters) for network in networks]
-    found = [change for b in backward for share in b.shares.values() for change in row(share, b)]
+    backward = [BackwardPass(network, network.parameters) for network in networks]
+    found = [change for b in backward for contribution in b.contributions.values() for change in row(contribution, b)]
     assert any(change.words for change in found)
 
 

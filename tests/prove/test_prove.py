@@ -11,7 +11,7 @@ import sympy
 import symbackprop as sb
 from symbackprop.backprop import adjoints, rules
 from symbackprop.backprop import steps as route
-from symbackprop.backprop.graph import Flow
+from symbackprop.backprop.graph import ComputationGraph
 from symbackprop.backprop.rules import RULES
 from symbackprop.derivation import Derivation
 from symbackprop.expressions import constructors as forms
@@ -274,17 +274,17 @@ def test_a_use_that_the_walk_does_not_see_is_caught(name, rng, monkeypatch):
     """The witnesses count the uses again."""
     net = tied()
     quantity = net[name]
-    seen = Flow.__init__
+    seen = ComputationGraph.__init__
 
     def blind(self, network, wrt):
         seen(self, network, wrt)
         user = self.users[quantity].pop() if len(self.users[quantity]) > 1 else self.users[quantity][0]
         self.parts[user] = [part for part in self.parts[user] if part != quantity]
 
-    monkeypatch.setattr(Flow, "__init__", blind)
+    monkeypatch.setattr(ComputationGraph, "__init__", blind)
     if name == "U":
         monkeypatch.setattr(
-            Flow,
+            ComputationGraph,
             "__init__",
             lambda self, network, wrt: (seen(self, network, wrt), self.users.update({quantity: []}))[0],
         )

@@ -11,7 +11,7 @@ import numpy as np
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import Block, GradientCheck
-from symbackprop.mistakes.backward import AtAPoint, Backward
+from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.network.network import Network
@@ -340,13 +340,13 @@ class _Proofreading:
         read = read_gradients(found, at)
         return all(_is_alike(returned[name], read[network_name(name)]) for name in self.given.wrt)
 
-    def _at(self, network: Network, given_: Given, point: Drawn, how: Arithmetic = IN_FLOATS) -> AtAPoint:
+    def _at(self, network: Network, given_: Given, point: Drawn, how: Arithmetic = IN_FLOATS) -> PassAtPoint:
         parameters = tuple(network[network_name(name)] for name in given_.wrt)
         sizes = {dimension: point.sizes[str(dimension)] for dimension in network.dimensions}
         values = point.symbols(network, given_)
         if how is IN_DIGITS:
             values = {symbol: how.each(mpmath.mpf, value) for symbol, value in values.items()}
-        return AtAPoint(Backward(network, parameters), sizes, values, how)
+        return PassAtPoint(BackwardPass(network, parameters), sizes, values, how)
 
     def _mistake(self, look: _Look) -> tuple[str, Any]:
         """The mistake in words, and the first quantity that differs."""
@@ -368,7 +368,7 @@ class _Proofreading:
         ]
         first = None
         if look.formulas is not None and at is not None:
-            first = first_difference(look.formulas, at, explained[0].errors if explained else None)
+            first = first_difference(look.formulas, at, explained[0].adjoints if explained else None)
         return "; ".join(words), first
 
     def _claimed(self, point: Drawn) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from symbackprop.backprop.engine import backpropagate
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise, Largest
-from symbackprop.mistakes.backward import AtAPoint
+from symbackprop.mistakes.contributions import PassAtPoint
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 from symbackprop.prove.calculus import Calculus
@@ -55,7 +55,7 @@ class Exact:
         return all(self.right.values())
 
 
-def compared(trace: TracedNetwork, at: AtAPoint) -> Exact:
+def compared(trace: TracedNetwork, at: PassAtPoint) -> Exact:
     """The gradients of the code against the derived ones, at a point in digits."""
     network = trace.network
     values = values_of(trace, at)
@@ -93,14 +93,14 @@ def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
     )
 
 
-def read_gradients(trace: TracedNetwork, at: AtAPoint) -> dict[str, Any]:
+def read_gradients(trace: TracedNetwork, at: PassAtPoint) -> dict[str, Any]:
     """The gradients as they were read, in numbers."""
     values = values_of(trace, at)
     with np.errstate(all="ignore"):
         return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
-def values_of(trace: TracedNetwork, at: AtAPoint) -> dict[Any, Any]:
+def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Any, Any]:
     """The values of the network's quantities, and of the code's own."""
     values = dict(at.values)
     for quantity in trace.quantities:
@@ -136,7 +136,9 @@ def _is_proved(trace: TracedNetwork) -> bool:
         return False
 
 
-def first_difference(trace: TracedNetwork, at: AtAPoint, mistaken: Mapping[Any, Any] | None) -> FirstDifference | None:
+def first_difference(
+    trace: TracedNetwork, at: PassAtPoint, mistaken: Mapping[Any, Any] | None
+) -> FirstDifference | None:
     """The first quantity of the gradient's code that has the value which the mistake gives it, not the right one.
 
     Args:
@@ -160,7 +162,7 @@ def first_difference(trace: TracedNetwork, at: AtAPoint, mistaken: Mapping[Any, 
     return _gradient_that_differs(trace, at, values)
 
 
-def _gradient_that_differs(trace: TracedNetwork, at: AtAPoint, values: dict[Any, Any]) -> FirstDifference | None:
+def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint, values: dict[Any, Any]) -> FirstDifference | None:
     """The first gradient, from the cost back, that is wrong."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:
@@ -182,7 +184,7 @@ def _partial(network: Network, node: Any) -> str:
     return f"∂{network.cost.name}/∂{text(node)}"
 
 
-def _right(network: Network, at: AtAPoint, node: Any) -> str:
+def _right(network: Network, at: PassAtPoint, node: Any) -> str:
     """The derived formula of ∂J/∂node, in the names of the derivation, each with what it stands for."""
     tape = backpropagate(network, [str(p.name) for p in at.backward.wrt])
     adjoints = {adjoint.of: adjoint for adjoint in tape.adjoints}

@@ -9,7 +9,7 @@ import numpy as np
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise, LogSoftmax, LogSumExp, Softmax
 from symbackprop.expressions.shapes import shape_of
-from symbackprop.mistakes.backward import AtAPoint, Backward
+from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.network.network import ONE_HOT, TARGET, Network
 from symbackprop.network.sampling import draws
@@ -42,8 +42,8 @@ class NetworkAtPoint:
         self.evaluation = Evaluation(self.sizes)
 
     @cached_property
-    def at(self) -> AtAPoint:
-        return AtAPoint(_backward(self.network), self.sizes, self.given)
+    def at(self) -> PassAtPoint:
+        return PassAtPoint(_backward(self.network), self.sizes, self.given)
 
     @cached_property
     def values(self) -> dict[Any, Any]:
@@ -174,15 +174,15 @@ class Moved:
         return node in self.values.changed
 
 
-_BACKWARDS: dict[int, tuple[Network, Backward]] = {}
+_BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 
 
-def _backward(network: Network) -> Backward:
+def _backward(network: Network) -> BackwardPass:
     """By all arguments that are matrices: people derive by inputs too."""
     if id(network) not in _BACKWARDS:
         _BACKWARDS.clear()
         wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
-        _BACKWARDS[id(network)] = network, Backward(network, wrt)
+        _BACKWARDS[id(network)] = network, BackwardPass(network, wrt)
     return _BACKWARDS[id(network)][1]
 
 
