@@ -22,10 +22,11 @@ class NetworkError(SymbackpropError):
 
 
 class FormulaError(NetworkError):
-    """A text that is no network or no formula; `line` and `column`, counted from 1, say where."""
+    """A text that is not a network or a formula: the `reason`, and where, `line` and `column`, counted from 1."""
 
     def __init__(self, message: str, line: int, column: int):
         super().__init__(f"line {line}, column {column}: {message}")
+        self.reason = message
         self.line = line
         self.column = column
 

@@ -1,282 +1,237 @@
-"""A line of NumPy code read as a tree: Python's own parser and a list of what is allowed; nothing is run."""
+"""NumPy text → syntax tree: the one walk over the tree that Python's own parser makes. Nothing of a text is run."""
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from math import isfinite
+from typing import Any, TypeVar
 
-from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.syntax_tree import (
-    Add,
-    Call,
-    Differential,
-    Divide,
-    Indicator,
-    Multiply,
-    Name,
-    Node,
-    Number,
-    Partial,
-    Power,
-    Prime,
-    Relation,
-    Script,
-    Transposed,
-    number,
-)
-from symbackprop.printing.naming import read_name
+from symbackprop.errors import FormulaError
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.syntax_tree import Node
 
-_MODULES = {"np", "numpy", "jnp", "xp", "math", "scipy", "special", "F", "self", "torch"}
-_DEEPEST = 60
-_LONGEST = 5_000  # characters of a line
+_MOST_BRACKETS = 60  # inside one another
+_MOST_DIGITS = 1000  # of a decimal
+_SIGNS = {"×": "*", "·": "*", "⊙": "*", "−": "-", "–": "-", "÷": "/", "ᵀ": ".T", "²": "**2", "Σ": "sum(…)"}
 
-
-def parse_numpy(text: str) -> tuple[Node, ...]:
-    """The sides of an assignment.
-
-    Raises UnsupportedNotationError.
-
-    >>> [side.source for side in parse_numpy("dW2 = a2.T @ delta3")]
-    ['dW2', 'a2.T @ delta3']
-    """
-    stripped = re.sub(r"^\s*return\b", "", text).strip()
-    if len(stripped) > _LONGEST:
-        raise UnsupportedNotationError(f"the line is too long: more than {_LONGEST} characters")
-    module = _parsed(stripped)
-    if len(module.body) != 1:
-        raise UnsupportedNotationError("it is no single assignment")
-    statement = module.body[0]
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
-        return _with_class_changed(statement, stripped)
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
-        blanked = _blanked(statement, stripped)
-        if blanked:
-            return blanked
-    if isinstance(statement, ast.Assign):
-        parts = [*statement.targets, statement.value]
-    elif isinstance(statement, ast.AugAssign):
-        value = ast.copy_location(ast.BinOp(statement.target, statement.op, statement.value), statement)
-        parts = [statement.target, value]
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
-        compared = statement.value
-        if not all(isinstance(op, ast.Eq) for op in compared.ops):
-            raise UnsupportedNotationError("it states no equality")
-        parts = [compared.left, *compared.comparators]
-    else:
-        raise UnsupportedNotationError("it is no assignment")
-    return tuple(_node(part, stripped, 0) for part in parts)
-
-
-def _with_class_changed(statement: ast.AugAssign, text: str) -> tuple[Node, ...]:
-    """`p[range(N), y] -= 1` as p = p - 1 * y, y being one-hot."""
-    target = statement.target
-    label = _label(target, text)
-    signs = {ast.Add: (1, 1), ast.Sub: (1, -1)}.get(type(statement.op))
-    if label is None or signs is None or not isinstance(target, ast.Subscript):
-        raise UnsupportedNotationError(f"{_source(statement.target, text)} is not read")
-    whole, change = _node(target.value, text, 0), _node(statement.value, text, 0)
-    return whole, Add(signs=signs, terms=(whole, Multiply(sign="numpy *", factors=(change, label))))
-
-
-def _blanked(statement: ast.Assign, text: str) -> tuple[Node, ...]:
-    """`dh[h <= 0] = 0` as dh = dh * (h > 0)."""
-    target = statement.targets[0]
-    is_zero = isinstance(statement.value, ast.Constant) and statement.value.value == 0
-    if not (is_zero and isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Compare)):
-        return ()
-    whole, where = _node(target.value, text, 0), _node(target.slice, text, 0)
-    relation = replace(where.condition, sign=_OPPOSITE[where.condition.sign])  # type: ignore[attr-defined]
-    return whole, Multiply(sign="numpy *", factors=(whole, Indicator(condition=relation)))
-
-
-def _label(part: Any, text: str) -> Node | None:
-    """The y of `[range(N), y]`, which takes the entry of its class from each row."""
-    indices = part.slice.elts if isinstance(part.slice, ast.Tuple) else []
-    is_each_row = len(indices) == 2 and re.fullmatch(r"(?:\w+\.)?a?range\(.*\)", _source(indices[0], text))
-    return _node(indices[1], text, 0) if is_each_row else None
-
-
-def _parsed(text: str) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of invalid escapes
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UnsupportedNotationError("it is no line of Python") from None
-
-
-def _node(part: ast.expr, text: str, depth: int) -> Node:
-    if depth > _DEEPEST:
-        raise UnsupportedNotationError("it is nested too deeply")
-    read = _READ.get(type(part))
-    if read is None:
-        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
-    made = read(part, text, depth + 1)
-    return replace(made, source=_source(part, text))
-
-
-def _source(part: ast.expr, text: str) -> str:
-    if part.lineno == part.end_lineno == 1:
-        return text.encode()[part.col_offset : part.end_col_offset].decode()  # the same, sooner
-    return ast.get_source_segment(text, part) or ""
-
-
-def _binary(part: Any, text: str, depth: int) -> Node:
-    left, right = _node(part.left, text, depth), _node(part.right, text, depth)
-    make = _OPERATORS.get(type(part.op))
-    if make is None:
-        raise UnsupportedNotationError(f"the operator of {_source(part, text)} is not read")
-    return make(left, right)
-
-
-def _compared(part: Any, text: str, depth: int) -> Node:
-    """h > 0: 1 where it is so, else 0."""
-    if len(part.ops) != 1 or type(part.ops[0]) not in _RELATIONS:
-        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
-    left, right = _node(part.left, text, depth), _node(part.comparators[0], text, depth)
-    return Indicator(condition=Relation(left=left, sign=_RELATIONS[type(part.ops[0])], right=right))
-
-
-_RELATIONS: dict[type, str] = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<="}
-_OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
-
-
-_OPERATORS: dict[type, Callable[[Node, Node], Node]] = {
-    ast.Add: lambda a, b: Add(signs=(1, 1), terms=(a, b)),
-    ast.Sub: lambda a, b: Add(signs=(1, -1), terms=(a, b)),
-    ast.Mult: lambda a, b: Multiply(sign="numpy *", factors=(a, b)),
-    ast.MatMult: lambda a, b: Multiply(sign="@", factors=(a, b)),
-    ast.Div: lambda a, b: Divide(above=a, below=b, slash=True),
-    ast.Pow: lambda a, b: Power(base=a, exponent=b, entrywise=True),
+# fmt: off
+_BINARY: dict[type, Callable[[Node, Node], Node]] = {
+    ast.Add:     lambda a, b: tree.Add(signs=(1, 1), terms=(a, b)),
+    ast.Sub:     lambda a, b: tree.Add(signs=(1, -1), terms=(a, b)),
+    ast.Mult:    lambda a, b: tree.Multiply(sign="numpy *", factors=(a, b)),
+    ast.MatMult: lambda a, b: tree.Multiply(sign="@", factors=(a, b)),
+    ast.Div:     lambda a, b: tree.Divide(above=a, below=b, slash=True),
+    ast.Pow:     lambda a, b: tree.Power(base=a, exponent=b, entrywise=True),
 }
+_RELATIONS: dict[type, str] = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<="}
+COMPARISON = "a comparison cannot be part of a formula; a mask is an input, and a positive part is relu(z)"
+_LOGIC = "and, or cannot be part of a formula"
+_LOOP = "a loop cannot be part of a formula; write out its terms"
+_INSTEAD: dict[type, str] = {
+    ast.BitXor:       "^ is no power in Python; write **",
+    ast.FloorDiv:     "// rounds down, which has no derivative; write /",
+    ast.Mod:          "% has no derivative rule",
+    ast.Compare:      COMPARISON,
+    ast.IfExp:        "a choice cannot be part of a formula; relu, abs and maximum make the usual ones",
+    ast.BoolOp:       _LOGIC,
+    ast.UnaryOp:      _LOGIC,
+    ast.Lambda:       "a lambda cannot be part of a formula; write what it computes, and λ as lam",
+    ast.ListComp:     _LOOP,
+    ast.GeneratorExp: _LOOP,
+    ast.NamedExpr:    "a formula names nothing; write an equation of its own",
+    ast.BinOp:        "this is not known in a formula",
+}
+# fmt: on
+
+_AnyNode = TypeVar("_AnyNode", bound=Node)
 
 
-def _unary(part: Any, text: str, depth: int) -> Node:
-    inner = _node(part.operand, text, depth)
-    if isinstance(part.op, ast.USub):
-        return Add(signs=(-1,), terms=(inner,))
-    if isinstance(part.op, ast.UAdd):
-        return inner
-    raise UnsupportedNotationError("this operator is not read")
+class NumpyText:
+    """A text in NumPy syntax: its statements, the syntax trees of its expressions, and what stands where.
+
+    Args:
+        text: the text as a user typed it; it may be indented as a whole.
+        deepest: the number of operations that may stand inside one another.
+    """
+
+    def __init__(self, text: str, deepest: int = 250):
+        text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")).expandtabs(4)
+        first = next((line for line in text.splitlines() if line.strip()), "")
+        self.indent = len(first) - len(first.lstrip())
+        self.text = textwrap.dedent(text)
+        self.lines = self.text.split("\n")
+        self.deepest = deepest
+
+    # statements
+
+    def statements(self) -> list[ast.stmt]:
+        """Return the statements as Python parses them; raise `FormulaError` where the text is not Python syntax."""
+        self._require_shallow()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of invalid escapes
+                return ast.parse(self.text).body
+        except SyntaxError as error:
+            line = min(error.lineno or 1, len(self.lines))
+            raise self._at(line, error.offset or 1, self._syntax(error, line)) from None
+        except (RecursionError, MemoryError):
+            raise self._at(1, 1, "there are too many operations inside one another; give some a name first") from None
+        except ValueError as error:
+            raise self._at(1, 1, f"this cannot be read: {error}") from None
+
+    def _require_shallow(self) -> None:
+        """Refuse thousands of brackets inside one another, for which Python's own parser is not made."""
+        depth = 0
+        for number, line in enumerate(self.lines, start=1):
+            for column, character in enumerate(line.partition("#")[0], start=1):
+                depth += (character in "([{") - (character in ")]}")
+                if depth > _MOST_BRACKETS:
+                    raise self._at(number, column, f"more than {_MOST_BRACKETS} brackets inside one another")
+
+    def _syntax(self, error: SyntaxError, line: int) -> str:
+        quoted = self.lines[line - 1].strip()
+        column = (error.offset or 1) - 1
+        sign = self.lines[line - 1][column : column + 1]
+        if sign in _SIGNS:
+            return f"{quoted:.60}: {sign} is written {_SIGNS[sign]} here"
+        if re.search(r"\blambda\b", quoted):
+            return f"{quoted:.60}: lambda is a word of Python itself; write lam, which is printed as λ"
+        return f"{quoted:.60}: {error.msg}; a product needs its sign, as in X @ W or 2 * X"
+
+    # places
+
+    def place(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
+        """Return the line and the column, counted from 1, where a node of Python's tree begins in the user's text."""
+        return node.lineno, self._index(node.lineno, node.col_offset) + 1 + self.indent
+
+    def source(self, node: ast.stmt | ast.expr) -> str:
+        """Return the text of a node of Python's tree."""
+        first, last = node.lineno, node.end_lineno or node.lineno
+        start, end = self._index(first, node.col_offset), self._index(last, node.end_col_offset or 0)
+        if first == last:
+            return self.lines[first - 1][start:end]
+        return "\n".join([self.lines[first - 1][start:], *self.lines[first : last - 1], self.lines[last - 1][:end]])
+
+    def quote(self, node: ast.stmt | ast.expr) -> str:
+        """Return the text of a node of Python's tree for a message: on one line, and not too long."""
+        return quote(self.source(node))
+
+    def error(self, message: str, node: ast.stmt | ast.expr) -> FormulaError:
+        """Return an error with the place of a node of Python's tree."""
+        return FormulaError(message, *self.place(node))
+
+    def _index(self, line: int, offset: int) -> int:
+        """Return the index of a character in its line; Python counts bytes."""
+        text = self.lines[line - 1]
+        return offset if text.isascii() else len(text.encode()[:offset].decode())
+
+    def _at(self, line: int, column: int, message: str) -> FormulaError:
+        return FormulaError(message, line, column + self.indent)
+
+    # expressions
+
+    def tree(self, node: ast.expr, depth: int = 0) -> Node:
+        """Return the syntax tree of an expression; raise `FormulaError` for what no formula has, such as a lambda."""
+        read = _READ.get(type(node))
+        if depth >= self.deepest:
+            raise self.error(f"more than {self.deepest} operations inside one another; give some a name first", node)
+        if read is None:
+            raise self._refused(node, type(node))
+        return self.placed(read(self, node, depth + 1), node)
+
+    def placed(self, made: _AnyNode, node: ast.stmt | ast.expr) -> _AnyNode:
+        """Return a node of a syntax tree with the text and the place of a node of Python's tree."""
+        return replace(made, source=self.source(node), place=made.place or self.place(node))
+
+    def trees(self, nodes: list[ast.expr], depth: int = 0) -> tuple[Node, ...]:
+        """Return the syntax trees of several expressions."""
+        return tuple([self.tree(node, depth) for node in nodes])
+
+    def _refused(self, node: ast.expr, kind: type) -> FormulaError:
+        return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is no formula')}", node)
 
 
-def _constant(part: Any, text: str, _: int) -> Node:
-    value = part.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e12:
-        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
-    return Number(value=Fraction(str(value)))
+def quote(source: str) -> str:
+    """Return a piece of a text for a message: on one line, and not too long."""
+    return " ".join(source.split())[:80]
 
 
-def _name(part: Any, _: str, __: int) -> Node:
-    return named(part.id)
+def binary(operator: ast.operator, left: Node, right: Node) -> Node | None:
+    """Return the tree of an operation, or None for an operator that no formula has, such as %."""
+    make = _BINARY.get(type(operator))
+    return None if make is None else make(left, right)
 
 
-_GRADIENT = re.compile(r"d(?P<of>[A-Z]|ell|loss)_?d(?P<by>[A-Za-z]\w*)")
-_DIFFERENTIAL = re.compile(
-    r"(?:d_?(?P<one>[A-Z]\w*|[a-z]\d*|[a-z]_\w+|[a-z]+hat))|g(?:rad_?)?(?P<of>[A-Z]\w*)|grad_(?P<other>\w+)"
-)
+def _operation(text: NumpyText, node: ast.BinOp, depth: int) -> Node:
+    if type(node.op) not in _BINARY:
+        raise text._refused(node, type(node.op) if type(node.op) in _INSTEAD else ast.BinOp)
+    return _BINARY[type(node.op)](text.tree(node.left, depth), text.tree(node.right, depth))
 
 
-def named(identifier: str) -> Node:
-    """An identifier as people mean it: dW2 is ∂J/∂W2."""
-    match = _GRADIENT.fullmatch(identifier)
-    if match:
-        return Partial(of=_plain(match["of"]), by=_plain(match["by"]))
-    match = _DIFFERENTIAL.fullmatch(identifier)
-    if match:
-        return Differential(body=_plain(match["one"] or match["of"] or match["other"]))
-    return _plain(identifier)
+def _signed(text: NumpyText, node: ast.UnaryOp, depth: int) -> Node:
+    if not isinstance(node.op, ast.USub | ast.UAdd):
+        raise text._refused(node, ast.UnaryOp)
+    inner = text.tree(node.operand, depth)
+    return tree.negated(inner) if isinstance(node.op, ast.USub) else inner
 
 
-def _plain(identifier: str) -> Name:
-    parts = read_name(identifier)
-    above = (Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
-    below = (Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
-    return Name(base=(parts.greek or parts.base) + parts.modifier, above=above, below=below, source=identifier)
+def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
+    """Return h > 0 as the indicator that is 1 where it holds, else 0."""
+    if len(node.ops) != 1 or type(node.ops[0]) not in _RELATIONS:
+        raise text._refused(node, ast.Compare)
+    left, right = text.tree(node.left, depth), text.tree(node.comparators[0], depth)
+    return tree.Indicator(condition=tree.Relation(left=left, sign=_RELATIONS[type(node.ops[0])], right=right))
 
 
-def _attribute(part: Any, text: str, depth: int) -> Node:
-    if part.attr == "T":
-        return Transposed(base=_node(part.value, text, depth))
-    if isinstance(part.value, ast.Name) and part.value.id in _MODULES:
-        return named(part.attr)
-    raise UnsupportedNotationError(f"{_source(part, text)} is not read")
+def _constant(text: NumpyText, node: ast.Constant, _: int) -> Node:
+    """Return a number exactly as it is written: no float is 0.1."""
+    value, written = node.value, text.source(node).replace("_", "")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return tree.Literal(value=value)
+    if isinstance(value, int):
+        return tree.number(value)
+    if len(written) > _MOST_DIGITS or (value == 0 and re.search(r"[1-9]", written.lower().partition("e")[0])):
+        raise text.error("this is a number beyond all bounds", node)
+    return tree.number(Fraction(written) if value else 0)
 
 
-def _subscript(part: Any, text: str, depth: int) -> Node:
-    if isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str) and part.slice.value.isidentifier():
-        return named(part.slice.value)  # grads["W1"], and cache["A1"]
-    label = _label(part, text)
-    if label is not None:
-        taken = Multiply(sign="numpy *", factors=(_node(part.value, text, depth), label))
-        return Call(function=Name(base="sum"), arguments=(taken,), axis=1)
-    is_count = isinstance(part.value, ast.Attribute) and part.value.attr == "shape"
-    if is_count and isinstance(part.slice, ast.Constant) and part.slice.value in (0, 1):
-        return Name(base="N")
-    raise UnsupportedNotationError(f"{_source(part, text)} is not read")
+def _attribute(text: NumpyText, node: ast.Attribute, depth: int) -> Node:
+    base = text.tree(node.value, depth)
+    return tree.Transposed(base=base) if node.attr == "T" else tree.Attribute(base=base, name=node.attr)
 
 
-_PRODUCTS = {"dot": "@", "matmul": "@", "multiply": "numpy *"}
-_METHODS = {"dot", "sum", "mean", "transpose"}
-_PRIME = re.compile(
-    r"(?:d_?)?(?P<stem>[a-zA-Z]+?)_?(?:[Pp]rime|derivative|deriv|grad|gradient|backward)|d_?(?P<d>sigmoid|tanh|relu)"
-)
+def _subscript(text: NumpyText, node: ast.Subscript, depth: int) -> Node:
+    indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return tree.Subscript(base=text.tree(node.value, depth), indices=text.trees(indices, depth))
 
 
-def _call(part: Any, text: str, depth: int) -> Node:
-    arguments = [_node(argument, text, depth) for argument in part.args]
-    axis = _axis(part, text)
-    function = part.func
-    if isinstance(function, ast.Name) and function.id == "len":
-        return Name(base="N")
-    if isinstance(function, ast.Attribute):
-        is_module = isinstance(function.value, ast.Name) and function.value.id in _MODULES
-        if function.attr == "prime" and isinstance(function.value, ast.Name):
-            return Call(function=Prime(base=Name(base=function.value.id)), arguments=tuple(arguments))
-        if function.attr == "copy" and not arguments and not is_module:
-            return _node(function.value, text, depth)
-        if function.attr in _METHODS and not is_module:
-            arguments.insert(0, _node(function.value, text, depth))
-        elif not is_module:
-            raise UnsupportedNotationError(f"{_source(function, text)} is not read")
-        name = function.attr
-    elif isinstance(function, ast.Name):
-        name = function.id
-    else:
-        raise UnsupportedNotationError(f"{_source(part, text)} is not read")
-    match = _PRIME.fullmatch(name)
-    stem = (match["stem"] or match["d"]) if match else name
-    head: Node = Name(base=stem, source=stem)
-    if match:
-        head = Prime(base=head, source=name)
-    if name in _PRODUCTS and len(arguments) > 1:
-        return Multiply(sign=_PRODUCTS[name], factors=tuple(arguments))
-    return Call(function=head, arguments=tuple(arguments), axis=axis)
+def _slice(text: NumpyText, node: Any, depth: int) -> Node:
+    first, last, step = (part and text.tree(part, depth) for part in (node.lower, node.upper, node.step))
+    return tree.Slice(first=first, last=last, step=step)
 
 
-_AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
+def _call(text: NumpyText, node: ast.Call, depth: int) -> Node:
+    if any(isinstance(argument, ast.Starred) for argument in node.args) or any(not k.arg for k in node.keywords):
+        raise text.error(f"{text.quote(node)}: write out the arguments, without stars", node)
+    keywords = [(keyword.arg or "", text.tree(keyword.value, depth)) for keyword in node.keywords]
+    function, arguments = text.tree(node.func, depth), text.trees(node.args, depth)
+    return tree.Call(function=function, arguments=arguments, keywords=tuple(keywords))
 
 
-def _axis(part: Any, text: str) -> int | None:
-    axis = None
-    for keyword in part.keywords:
-        if keyword.arg == "axis" and _source(keyword.value, text) in _AXES:
-            axis = _AXES[_source(keyword.value, text)]
-        elif keyword.arg != "keepdims":
-            raise UnsupportedNotationError(f"the argument {keyword.arg} is not read")
-    return axis
-
-
-_READ: dict[type, Callable[[Any, str, int], Node]] = {
-    ast.BinOp: _binary,
-    ast.Compare: _compared,
-    ast.UnaryOp: _unary,
+_READ: dict[type, Callable[[NumpyText, Any, int], Node]] = {
+    ast.Name: lambda text, node, _: tree.Name(base=node.id),
     ast.Constant: _constant,
-    ast.Name: _name,
+    ast.BinOp: _operation,
+    ast.UnaryOp: _signed,
+    ast.Compare: _compared,
     ast.Attribute: _attribute,
     ast.Subscript: _subscript,
+    ast.Slice: _slice,
     ast.Call: _call,
+    ast.Tuple: lambda text, node, depth: tree.Group(items=text.trees(node.elts, depth)),
+    ast.List: lambda text, node, depth: tree.Group(items=text.trees(node.elts, depth), brackets="[]"),
 }

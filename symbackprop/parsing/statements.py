@@ -10,7 +10,7 @@ from symbackprop.parsing.documents import Document, Formula
 from symbackprop.parsing.example_numbers import parted
 from symbackprop.parsing.latex_parser import parse
 from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
-from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
 from symbackprop.parsing.statement_splitter import Row, statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps

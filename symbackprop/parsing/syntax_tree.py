@@ -8,9 +8,13 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A part of a formula; `source` is how its author wrote it, empty where it was changed since."""
+    """A part of a formula; `source` is how its author wrote it, empty where it was changed since.
+
+    `place` is the line and the column of its first character, counted from 1, in a text in NumPy syntax.
+    """
 
     source: str = field(default="", compare=False, repr=False)
+    place: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     def children(self) -> Iterator["Node"]:
         for entry in fields(self):
@@ -157,6 +161,39 @@ class Call(Node):
     function: Node
     arguments: tuple[Node, ...]
     axis: int | None = None
+    keywords: tuple[tuple[str, Node], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribute(Node):
+    """`base.name` of NumPy code, such as X.shape and np.exp."""
+
+    base: Node
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscript(Node):
+    """`base[…]` of NumPy code; the indices are slices and formulas."""
+
+    base: Node
+    indices: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice(Node):
+    """`first:last:step` of NumPy code."""
+
+    first: Node | None = None
+    last: Node | None = None
+    step: Node | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Literal(Node):
+    """A constant of NumPy code that is not a finite real number: True, None, "text", 1j."""
+
+    value: object
 
 
 @dataclass(frozen=True, kw_only=True)

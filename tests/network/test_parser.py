@@ -6,7 +6,7 @@ import sympy
 
 import symbackprop as sb
 from symbackprop.errors import FormulaError
-from symbackprop.network.formula_parser import CALLS
+from symbackprop.network.elaborate import CALLS
 from symbackprop.network.names import RESERVED
 from tests.support.evaluator import random_point
 from tests.support.networks import PAIRS, composite, random_network, residual, rnn, tied, tied_across_sections
@@ -172,7 +172,7 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = X + W", 5, "which do not broadcast together"),
         ("z = X @ 2", 5, "2 is a scalar; the product with a number is X * 2"),
         ("z = X @ w", 9, "w is not defined; did you mean W?"),
-        ("z = later + X", 5, "later is used before line 5, where it is said"),
+        ("z = later + X", 5, "later is used before line 5, where it is defined"),
         ("z = sigmod(X)", 5, "unknown function sigmod: did you mean sigmoid?"),
         ("z = sum(X, axis=0)", 5, "sum(X, axis=0, keepdims=True)"),
         ("z = sum(X, axis=2, keepdims=True)", 5, "axis is 0"),
@@ -192,10 +192,10 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = X.sum", 5, ".sum is not known here"),
         ("z = sigmoid", 5, "sigmoid is a function"),
         ("z = sum", 5, "sum is a function"),
-        ("z = 'text'", 5, "no number"),
-        ("z = True * X", 5, "no number"),
-        ("z = 1j * X", 5, "no number"),
-        ("z = 1e999 * X", 5, "no number"),
+        ("z = 'text'", 5, "not a number"),
+        ("z = True * X", 5, "not a number"),
+        ("z = 1j * X", 5, "not a number"),
+        ("z = 1e999 * X", 5, "not a number"),
         ("z = 2**2**99 * X", 5, "beyond all bounds"),
         ("z = exp(exp(exp(exp(9)))) * X", 13, "beyond all bounds"),
         ("z = X / 0", 5, "a division by zero"),
@@ -209,7 +209,7 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = concatenate((X, W), axis=1)", 5, "X is N×D but W is D×H"),
         ("z = concatenate(X, W)", 5, "its matrices together"),
         ("z = sum(*X)", 5, "without stars"),
-        ("z = X, W", 5, "a tuple is no quantity"),
+        ("z = X, W", 5, "a tuple is not a quantity"),
         ("z = 2 X", 7, "a product needs its sign"),
         ("z = X × W", 7, "× is written * here"),
         ("z = sum(X", 8, "never closed"),
@@ -227,7 +227,8 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("V: parameter(D, 0)", 1, "at least 1"),
         ("V: parameter(D, 4*M)", 19, "M is not known yet"),
         ("V: parameter(D, -H)", 1, "not -H"),
-        ("V: scalar(1)", 1, "no role"),
+        ("V: scalar(1)", 1, "V: scalar has no size; write V: scalar"),
+        ("V: scaler(1)", 1, "scaler is not a role; did you mean scalar?"),
         ("V: int = 3", 1, "declarations and equations only"),
         ("z = " + "-" * 300 + "X", 255, "inside one another"),
         ("z = " + "-" * 30000 + "X", None, "inside one another"),

@@ -8,7 +8,7 @@ pytest.importorskip("lark")
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.parsing.documents import read_document
-from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.statements import read_statements
 
 FORMULAS = [

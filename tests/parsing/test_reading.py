@@ -10,7 +10,7 @@ from symbackprop.errors import ArgumentError
 from symbackprop.parsing.documents import read_document
 from symbackprop.parsing.latex_parser import parse
 from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
-from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
 from symbackprop.parsing.statement_splitter import statements
 from symbackprop.parsing.syntax_tree import (

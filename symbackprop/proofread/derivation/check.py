@@ -9,7 +9,7 @@ from symbackprop.network.network import Network
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import read_document
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.statements import Statement, equalities, is_about_slopes, read_statements
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.parsing.updates import Update

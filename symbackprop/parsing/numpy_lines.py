@@ -1,0 +1,228 @@
+"""Lines of NumPy code in derivations → syntax trees, in which identifiers mean what people mean: dW2 is ∂J/∂W2."""
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from symbackprop.errors import FormulaError
+from symbackprop.parsing.macros import UnsupportedNotationError
+from symbackprop.parsing.numpy_parser import NumpyText, binary
+from symbackprop.parsing.syntax_tree import (
+    Add,
+    Attribute,
+    Call,
+    Differential,
+    Group,
+    Indicator,
+    Literal,
+    Multiply,
+    Name,
+    Node,
+    Number,
+    Partial,
+    Prime,
+    Relation,
+    Script,
+    Slice,
+    Subscript,
+    mapped,
+    number,
+)
+from symbackprop.printing.naming import read_name
+
+_MODULES = {"np", "numpy", "jnp", "xp", "math", "scipy", "special", "F", "self", "torch"}
+_DEEPEST = 60
+_LONGEST = 5_000  # characters of a line
+_LARGEST = 10**12  # number
+
+
+def parse_numpy(text: str) -> tuple[Node, ...]:
+    """Return the sides of an assignment, or of an equality.
+
+    Raises:
+        UnsupportedNotationError: the line is neither, or has something that no formula has.
+
+    >>> [side.source for side in parse_numpy("dW2 = a2.T @ delta3")]
+    ['dW2', 'a2.T @ delta3']
+    """
+    stripped = re.sub(r"^\s*return\b", "", text).strip()
+    if len(stripped) > _LONGEST:
+        raise UnsupportedNotationError(f"the line is too long: more than {_LONGEST} characters")
+    line = NumpyText(stripped, _DEEPEST)
+    try:
+        statements = line.statements()
+        if len(statements) != 1:
+            raise UnsupportedNotationError("this is not a single assignment")
+        return _sides(line, statements[0])
+    except FormulaError as error:
+        raise UnsupportedNotationError(error.reason) from None
+
+
+def _sides(line: NumpyText, statement: ast.stmt) -> tuple[Node, ...]:
+    match statement:
+        case ast.AugAssign(target=ast.Subscript() as target, op=op, value=value):
+            return _with_class_changed(line.tree(target), op, line.tree(value))
+        case ast.AugAssign(target=target, op=op, value=value):
+            left, right = line.trees([target, value])
+            changed = binary(op, left, right)
+            if changed is None:
+                raise UnsupportedNotationError(f"the operator of {line.source(statement)} is not read")
+            return interpreted(left), interpreted(line.placed(changed, statement))
+        case ast.Assign(targets=targets, value=value):
+            sides = line.trees([*targets, value])
+            return _blanked(sides[0], sides[-1]) or tuple(map(interpreted, sides))
+        case ast.Expr(value=ast.Compare(left=first, ops=ops, comparators=others)):
+            if not all(isinstance(op, ast.Eq) for op in ops):
+                raise UnsupportedNotationError("this relation is not an equality")
+            return tuple(map(interpreted, line.trees([first, *others])))
+    raise UnsupportedNotationError("this is not an assignment")
+
+
+def _with_class_changed(target: Node, operator: ast.operator, value: Node) -> tuple[Node, ...]:
+    """Return `p[range(N), y] -= 1` as p = p - 1 * y, where y is one-hot."""
+    label = _label(target)
+    if label is None or not isinstance(target, Subscript) or not isinstance(operator, ast.Add | ast.Sub):
+        raise UnsupportedNotationError(f"{target.source} is not read")
+    whole, change = interpreted(target.base), interpreted(value)
+    signs = (1, 1 if isinstance(operator, ast.Add) else -1)
+    return whole, Add(signs=signs, terms=(whole, Multiply(sign="numpy *", factors=(change, label))))
+
+
+def _blanked(target: Node, value: Node) -> tuple[Node, ...]:
+    """Return `dh[h <= 0] = 0` as dh = dh * (h > 0), and nothing for another assignment."""
+    match target:
+        case Subscript(base=base, indices=(Indicator(condition=condition),)) if value == number(0):
+            whole, (left, right) = interpreted(base), map(interpreted, (condition.left, condition.right))
+            kept = Relation(left=left, sign=_OPPOSITE[condition.sign], right=right)
+            return whole, Multiply(sign="numpy *", factors=(whole, Indicator(condition=kept)))
+    return ()
+
+
+_OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+
+
+def _label(node: Node) -> Node | None:
+    """Return the y of `[range(N), y]`, which takes the entry of its class from each row."""
+    match node:
+        case Subscript(indices=(Call(source=source), label)) if re.fullmatch(r"(?:\w+\.)?a?range\(.*\)", source):
+            return interpreted(label)
+    return None
+
+
+def interpreted(node: Node) -> Node:
+    """Return the tree of a formula with the meaning that people give to its identifiers, attributes and calls."""
+    interpret = _MEANING.get(type(node))
+    made = mapped(node, interpreted) if interpret is None else interpret(node)
+    return replace(made, source=node.source)
+
+
+def _refuse(node: Node) -> Node:
+    raise UnsupportedNotationError(f"{node.source} is not read")
+
+
+def _number(node: Number) -> Node:
+    return node if node.value <= _LARGEST else _refuse(node)
+
+
+_GRADIENT = re.compile(r"d(?P<of>[A-Z]|ell|loss)_?d(?P<by>[A-Za-z]\w*)")
+_DIFFERENTIAL = re.compile(
+    r"(?:d_?(?P<one>[A-Z]\w*|[a-z]\d*|[a-z]_\w+|[a-z]+hat))|g(?:rad_?)?(?P<of>[A-Z]\w*)|grad_(?P<other>\w+)"
+)
+
+
+def named(identifier: str) -> Node:
+    """Return an identifier as people mean it: dW2 is ∂J/∂W2."""
+    match = _GRADIENT.fullmatch(identifier)
+    if match:
+        return Partial(of=_plain(match["of"]), by=_plain(match["by"]))
+    match = _DIFFERENTIAL.fullmatch(identifier)
+    if match:
+        return Differential(body=_plain(match["one"] or match["of"] or match["other"]))
+    return _plain(identifier)
+
+
+def _plain(identifier: str) -> Name:
+    parts = read_name(identifier)
+    above = (Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
+    below = (Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
+    return Name(base=(parts.greek or parts.base) + parts.modifier, above=above, below=below, source=identifier)
+
+
+def _is_module(node: Node) -> bool:
+    return isinstance(node, Name) and node.base in _MODULES
+
+
+def _attribute(node: Attribute) -> Node:
+    return named(node.name) if _is_module(node.base) else _refuse(node)
+
+
+def _subscript(node: Subscript) -> Node:
+    label = _label(node)
+    if label is not None:
+        taken = Multiply(sign="numpy *", factors=(interpreted(node.base), label))
+        return Call(function=Name(base="sum"), arguments=(taken,), axis=1)
+    match node:
+        case Subscript(indices=(Literal(value=str() as key),)) if key.isidentifier():
+            return named(key)  # grads["W1"], and cache["A1"]
+        case Subscript(base=Attribute(name="shape"), indices=(Number(value=0 | 1),)):
+            return Name(base="N")
+    return _refuse(node)
+
+
+_PRODUCTS = {"dot": "@", "matmul": "@", "multiply": "numpy *"}
+_METHODS = {"dot", "sum", "mean", "transpose"}
+_PRIME = re.compile(
+    r"(?:d_?)?(?P<stem>[a-zA-Z]+?)_?(?:[Pp]rime|derivative|deriv|grad|gradient|backward)|d_?(?P<d>sigmoid|tanh|relu)"
+)
+
+
+def _call(node: Call) -> Node:
+    arguments, axis = tuple(map(interpreted, node.arguments)), _axis(node)
+    match node.function:
+        case Name(base="len"):
+            return Name(base="N")
+        case Name(base=name):
+            pass
+        case Attribute(base=Name(base=function), name="prime"):
+            return Call(function=Prime(base=Name(base=function)), arguments=arguments)
+        case Attribute(base=base, name=name) if _is_module(base):
+            pass
+        case Attribute(base=base, name="copy") if not arguments:
+            return interpreted(base)
+        case Attribute(base=base, name=name) if name in _METHODS:
+            arguments = (interpreted(base), *arguments)
+        case _:
+            return _refuse(node.function)
+    if name in _PRODUCTS and len(arguments) > 1:
+        return Multiply(sign=_PRODUCTS[name], factors=arguments)
+    match = _PRIME.fullmatch(name)
+    stem = (match["stem"] or match["d"]) if match else name
+    head: Node = Name(base=stem, source=stem)
+    return Call(function=Prime(base=head, source=name) if match else head, arguments=arguments, axis=axis)
+
+
+_AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
+
+
+def _axis(node: Call) -> int | None:
+    axis = None
+    for name, value in node.keywords:
+        if name == "axis" and value.source in _AXES:
+            axis = _AXES[value.source]
+        elif name != "keepdims":
+            raise UnsupportedNotationError(f"the argument {name} is not read")
+    return axis
+
+
+_MEANING: dict[type, Callable[[Any], Node]] = {
+    Name: lambda node: named(node.base),
+    Number: _number,
+    Attribute: _attribute,
+    Subscript: _subscript,
+    Call: _call,
+    Literal: _refuse,
+    Group: _refuse,
+    Slice: _refuse,
+}
