@@ -1,1 +1,1 @@
-"""Proofs of every step, by witnesses that share nothing with the table of rules."""
+"""Proofs of each step of a derivation, by three independent witnesses that never use the rule table."""

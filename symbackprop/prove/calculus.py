@@ -1,12 +1,13 @@
-"""Identities between terms Σ G ⊙ ∂C/∂W, for all sizes: C is derived by SymPy's scalar calculus on its entries."""
+"""Identities between terms Σ G ⊙ ∂C/∂W, for all sizes: SymPy's scalar calculus differentiates the entries of C."""
 
 from collections.abc import Iterable, Mapping
 from itertools import count
-from typing import Any
+from typing import TypeAlias
 
 from sympy import Add, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied
@@ -17,137 +18,151 @@ from symbackprop.prove.index_form import differential, entry_form, in_outputs, s
 from symbackprop.prove.normal_form import equal
 from symbackprop.prove.use_counts import Recount, partials_in
 
-_MOST_OPENED = 4  # names, one after the other, that are replaced by what they stand for
+_MOST_OPENED = 4  # names that are replaced by their definitions, one after the other
+
+Definitions: TypeAlias = dict[Expression, Expression]  # names or quantities, with what may stand in their place
 
 
-def paired(error: Any, slope: Any) -> Any:
-    """Σ error ⊙ slope."""
-    return Total(hadamard(error, slope)) if is_matrix(slope) else error * slope
+def paired(adjoint: Expression, differential: Expression) -> Scalar:
+    """Return Σ adjoint ⊙ differential."""
+    return Total(hadamard(adjoint, differential)) if is_matrix(differential) else adjoint * differential
 
 
 class Calculus:
-    """The identities of one section, in which ∂/∂W is by one parameter and some quantities are held."""
+    """The identities of one section: derivatives with respect to one parameter, with some quantities held fixed.
 
-    def __init__(self, recount: Recount, parameter: Any, adjoints: dict[Any, Any] | None = None):
+    A derivative is taken along perturbations: each quantity that may change gets a fresh name for a small change of it.
+    """
+
+    def __init__(self, recount: Recount, parameter: Matrix, adjoints: Definitions | None = None):
         self.recount = recount
         self.parameter = parameter
         self.changing = recount.dependents(parameter)
-        self.held: set[Any] = set()
-        self.adjoints = {} if adjoints is None else adjoints  # what the names of adjoints stand for
-        self.fresh = (f"move {i}" for i in count(1))  # no name of a network has a space
+        self.held_fixed: set[Expression] = set()
+        self.adjoints = {} if adjoints is None else adjoints  # the definitions of named adjoints
+        self.fresh = (f"change {i}" for i in count(1))  # no name of a network has a space
 
-    def same_line(self, before: Any, after: Any) -> bool:
-        """Whether two sides are equal, however the quantities move whose ∂A/∂W stand in `after`."""
+    def same_line(self, before: Expression, after: Expression) -> bool:
+        """Return True if two sides are proved equal for all perturbations of the A whose ∂A/∂W are in `after`."""
         parts = {self.parameter} if is_matrix(after) else {partial.of for partial in partials_in(after)}
-        moves = {part: self.move(part) for part in parts}
-        opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in moves)
-        return self._equal(*(_opened(self._form(side, moves), opened) for side in (before, after)))
+        changes = {part: self.perturbation(part) for part in parts}
+        opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in changes)
+        return self._equal(*(_opened(self._form(side, changes), opened) for side in (before, after)))
 
-    def same_sum(self, sides: Iterable[Any], whole: Any) -> bool:
-        """Whether the sides, which are all about the parameter itself, add up to the whole."""
-        moves = {self.parameter: self.move(self.parameter)}
-        return self._equal(Add(*(self._form(side, moves) for side in sides)), self._form(whole, moves))
+    def same_sum(self, sides: Iterable[Expression], whole: Matrix) -> bool:
+        """Return True if the sides, all in ∂W/∂W or gradients themselves, are proved to add up to the whole."""
+        changes = {self.parameter: self.perturbation(self.parameter)}
+        return self._equal(Add(*(self._form(side, changes) for side in sides)), self._form(whole, changes))
 
-    def same_error(self, node: Any, one: Any, other: Any) -> bool:
-        move = self.move(node)
-        return one == other or equal(scalar_form(paired(one, move)), scalar_form(paired(other, move)))
+    def same_adjoint(self, node: Expression, one: Expression, other: Expression) -> bool:
+        """Return True if two expressions for ∂J/∂node are proved equal without opening names."""
+        change = self.perturbation(node)
+        return one == other or equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
-    def same(self, one: Any, other: Any) -> bool:
-        """Whether two quantities of one shape are equal, the names in them opened where that is needed."""
-        move = self.move(one)
-        return self._equal(scalar_form(paired(one, move)), scalar_form(paired(other, move)))
+    def same(self, one: Expression, other: Expression) -> bool:
+        """Return True if two quantities of one shape are proved equal, by their definitions where that is needed."""
+        change = self.perturbation(one)
+        return self._equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
-    def is_error(self, node: Any, claimed: Any, known: Mapping[Any, Any]) -> bool:
-        """Whether ∂J/∂node is what is claimed: from all that uses it, up to the quantities whose ∂J/∂… is known."""
+    def is_adjoint(self, node: Expression, claimed: Expression, known: Mapping[Expression, Expression]) -> bool:
+        """Return True if ∂J/∂node is proved to be `claimed`, given the `known` ∂J/∂C of the quantities that use it."""
         users, between = self.recount.above(node, known)
         opened = self._definitions(users | between)
-        move, whole = self.move(node), Integer(0)
+        change, whole = self.perturbation(node), Integer(0)
         for user in users:
             expression = self.recount.expression(user).xreplace({s: e for s, e in opened.items() if s in between})
-            slope = self.move(user)
-            form = scalar_form(paired(known[user], slope))
-            still = [part for part in postorder(expression) if part in known and part != node]
-            whole += self._derived(form, slope, expression, {node: move}, held=still)
-        return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, move)), opened))
+            placeholder = self.perturbation(user)
+            form = scalar_form(paired(known[user], placeholder))
+            held_fixed = [part for part in postorder(expression) if part in known and part != node]
+            whole += self._differentiated(form, placeholder, expression, {node: change}, held_fixed)
+        return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, change)), opened))
 
-    def _equal(self, one: Any, other: Any) -> bool:
-        """Whether two forms are equal; a name, first one that only one of them uses, may be what the other one says."""
+    def _equal(self, one: Scalar, other: Scalar) -> bool:
+        """Compare two forms, opening names one by one: first those that only one of the two forms uses."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True
             opened = self._named(one.free_symbols ^ other.free_symbols) or self._named(one.free_symbols)
             if not opened:
                 return False
-            last = max(opened, key=self._rank)
+            last = max(opened, key=self._position)
             one, other = (_opened(form, {last: opened[last]}) for form in (one, other))
         return False
 
-    def _named(self, symbols: set[Any]) -> dict[Any, Any]:
-        """The names among some symbols, with what they stand for."""
+    def _named(self, symbols: set[Expression]) -> Definitions:
+        """Return the definitions of those symbols that are names."""
         return self._definitions(symbols) | {s: self.adjoints[s] for s in symbols & self.adjoints.keys()}
 
-    def _equal_in_outputs(self, one: Any, other: Any) -> bool:
-        """The same with f′(z) in terms of f(z), and each a = f(z) as that."""
-        symbols = one.free_symbols | other.free_symbols
-        maps = {s: e for s, e in self._definitions(symbols).items() if isinstance(e, Elementwise | Applied)}
-        forms = [in_outputs(_opened(form, maps)) for form in (one, other)]
+    def _equal_in_outputs(self, one: Scalar, other: Scalar) -> bool:
+        """Compare two forms with f′(z) written in terms of f(z), and f(z) in place of each a = f(z)."""
+        definitions = self._definitions(one.free_symbols | other.free_symbols)
+        activations = {s: e for s, e in definitions.items() if isinstance(e, Elementwise | Applied)}
+        forms = [in_outputs(_opened(form, activations)) for form in (one, other)]
         return forms != [one, other] and equal(*forms)
 
-    def _rank(self, name: Any) -> int:
-        """When it is said: a name stands for what earlier ones stand for."""
+    def _position(self, name: Expression) -> int:
+        """Return the place of a name's definition: definitions use earlier names only."""
         return list(self.recount.definitions | self.adjoints).index(name)
 
-    def move(self, node: Any) -> Any:
-        """Any direction in which a quantity may move."""
+    def perturbation(self, node: Expression) -> Expression:
+        """Return a fresh symbol for an arbitrary small change of a quantity."""
         name = next(self.fresh)
         return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
-    def _definitions(self, quantities: Iterable[Any]) -> dict[Any, Any]:
-        """Names, and what they stand for: a rule may speak of its result by name."""
+    def _definitions(self, quantities: Iterable[Expression]) -> Definitions:
+        """Return the definitions of names, also of names for the given expressions: a rule may write either."""
         named = (self.recount.names.get(quantity, quantity) for quantity in quantities)
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 
-    def _form(self, side: Any, moves: Mapping[Any, Any]) -> Any:
-        """A side of a line, in the moves of its parts: any other ∂C/∂W is derived."""
+    def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
+        """Return a side of a line in the perturbations of its parts; every other ∂C/∂W is worked out."""
         if is_matrix(side):
-            return scalar_form(paired(side, moves[self.parameter]))
+            return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
-        slopes = {partial: moves[partial.of] if partial.of in moves else self.move(partial.of) for partial in partials}
-        form = scalar_form(self.entries_told(side.xreplace(slopes)))
-        for partial, slope in slopes.items():
-            if partial.of not in moves:
+        placeholders = {p: changes[p.of] if p.of in changes else self.perturbation(p.of) for p in partials}
+        form = scalar_form(self.with_functions(side.xreplace(placeholders)))
+        for partial, placeholder in placeholders.items():
+            if partial.of not in changes:
                 expression = self.recount.expression(partial.of)
-                held = [part for part in postorder(expression) if part in self.held and part not in moves]
-                form = self._derived(form, slope, expression, self._moving(expression, moves), held=held)
+                held_fixed = [part for part in postorder(expression) if part in self.held_fixed and part not in changes]
+                perturbed = self._perturbed(expression, changes)
+                form = self._differentiated(form, placeholder, expression, perturbed, held_fixed)
         return form
 
-    def entries_told(self, side: Any) -> Any:
-        """The side with ∂a/∂z, whose a is a name, as the ∂f(z)/∂z that it stands for."""
+    def with_functions(self, side: Expression) -> Expression:
+        """Return a side with ∂f(z)/∂z in place of each ∂a/∂z where a = f(z)."""
         return side.xreplace({e: Entrywise(self.recount.expression(e.of), e.by) for e in side.atoms(Entrywise)})
 
-    def _moving(self, expression: Any, moves: Mapping[Any, Any]) -> dict[Any, Any]:
-        """The moves of the parts, and of everything else that changes with W: what a line forgets must show."""
+    def _perturbed(self, expression: Expression, changes: Mapping[Expression, Expression]) -> Definitions:
+        """Return perturbations for all that depends on W, not the parts alone: so a forgotten part is noticed."""
         leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
-        return {leaf: self.move(leaf) for leaf in leaves if leaf not in self.held} | dict(moves)
+        return {leaf: self.perturbation(leaf) for leaf in leaves if leaf not in self.held_fixed} | dict(changes)
 
-    def _derived(self, form: Any, slope: Any, expression: Any, moving: Mapping[Any, Any], *, held: list[Any]) -> Any:
-        """The form with the derivative of an expression in the place of its slope; what is held does not move."""
-        still = {part: self.move(part) for part in held if part != expression and not part.is_symbol}
-        all_moving = dict(moving) | still
+    def _differentiated(
+        self,
+        form: Scalar,
+        placeholder: Expression,
+        expression: Expression,
+        perturbed: Definitions,
+        held_fixed: list[Expression],
+    ) -> Scalar:
+        """Return the form with the differential of an expression for its placeholder, and some parts held fixed."""
+        fixed = {part: self.perturbation(part) for part in held_fixed if part != expression and not part.is_symbol}
+        perturbed = perturbed | fixed
 
-        def derived(entry: Any) -> Any:
-            return _without(differential(entry), still.values())
+        def differentiated(entry: Scalar) -> Scalar:
+            return _without(differential(entry), fixed.values())
 
         if not is_matrix(expression):
-            return form.xreplace({slope: derived(scalar_form(expression, all_moving))})
+            return form.xreplace({placeholder: differentiated(scalar_form(expression, perturbed))})
         return form.replace(
-            lambda part: isinstance(part, MatrixElement) and part.parent == slope,
-            lambda part: derived(entry_form(expression, part.i, part.j, all_moving)),
+            lambda part: isinstance(part, MatrixElement) and part.parent == placeholder,
+            lambda part: differentiated(entry_form(expression, part.i, part.j, perturbed)),
         )
 
 
-def _opened(form: Any, definitions: Mapping[Any, Any]) -> Any:
-    """The form with the entries of named quantities by their definitions."""
+def _opened(form: Scalar, definitions: Definitions) -> Scalar:
+    """Return the form with named quantities, and their entries, replaced by their definitions."""
     scalars = {s: scalar_form(e) for s, e in definitions.items() if not is_matrix(s)}
     return form.xreplace(scalars).replace(
         lambda part: isinstance(part, MatrixElement) and part.parent in definitions,
@@ -155,10 +170,10 @@ def _opened(form: Any, definitions: Mapping[Any, Any]) -> Any:
     )
 
 
-def _without(form: Any, still: Iterable[Any]) -> Any:
-    """A derivative in which the moves of what is held are 0."""
-    moves = set(still)
-    scalars = {move: Integer(0) for move in moves if not is_matrix(move)}
+def _without(form: Scalar, perturbations: Iterable[Expression]) -> Scalar:
+    """Return the form with some perturbations, and their entries, set to 0."""
+    fixed = set(perturbations)
+    scalars = {change: Integer(0) for change in fixed if not is_matrix(change)}
     return form.xreplace(scalars).replace(
-        lambda part: isinstance(part, MatrixElement) and part.parent in moves, lambda part: Integer(0)
+        lambda part: isinstance(part, MatrixElement) and part.parent in fixed, lambda part: Integer(0)
     )

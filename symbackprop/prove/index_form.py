@@ -1,239 +1,241 @@
 """Expressions written entry by entry: SymPy scalars with sums over indices that are never written out.
 
-This is where each node's meaning is said a second time, apart from the rules. An elementwise function becomes an
-undefined one, so what is proved of these forms is true of every differentiable function, and for all sizes.
+This is a second definition of each operation, independent of the rules. An elementwise function becomes an undefined
+one, so what is proved for these forms holds for every differentiable function and for all sizes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TypeAlias
 
 import sympy
 from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions import operations as ops
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
-from symbackprop.expressions.operations import (
-    ROWS,
-    AtLargest,
-    Broadcast,
-    Elementwise,
-    Largest,
-    LogSoftmax,
-    LogSumExp,
-    Softmax,
-    Sums,
-    Total,
-)
+from symbackprop.expressions.operations import ROWS, AtLargest, Elementwise, Largest, Total
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.expressions.slicing import Concatenate, Slice
+from symbackprop.expressions.slicing import Block, Concatenate, Slice
 
-# How far the moved quantities have gone along their tangents: not said to be real, or roots of squares become Abs.
+# The step along the tangents in a directional derivative. Not declared real, or SymPy rewrites sqrt(x**2) as Abs(x).
 t = Dummy("t")
 _ZERO = Integer(0)
 
-Moved = Mapping[Any, Any]
+Tangents: TypeAlias = Mapping[Expression, Expression]  # of perturbed quantities; each has the shape of its quantity
 
 
-class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: nothing is claimed about such a node
-    """A node whose meaning is not said here."""
+class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: such a node is only not covered
+    """A node that has no definition entry by entry here."""
 
-    def __init__(self, node: Any):
+    def __init__(self, node: Expression):
         super().__init__(node)
         self.node = node
 
 
-class Entry(MatrixElement):
-    """A[i, j] without SymPy's check of the range, which would take most of the time of a proof."""
+class IndexedEntry(MatrixElement):
+    """An entry A[i, j] without SymPy's check of the range, which would take most of the time of a proof."""
 
-    def __new__(cls, matrix: Any, i: Any, j: Any) -> "Entry":
+    def __new__(cls, matrix: Matrix, i: Size, j: Size) -> "IndexedEntry":
+        """Return the entry in row i and column j."""
         return Expr.__new__(cls, matrix, i, j)
 
 
-def scalar_form(expression: Any, moved: Moved | None = None) -> Any:
-    """A scalar expression in the entries of its matrices.
+def scalar_form(expression: Scalar, tangents: Tangents | None = None) -> Scalar:
+    """Return a scalar expression written in the entries of its matrices.
 
-    `moved` maps quantities, which may be parts such as y - yhat, to tangents of the same shape. Wherever such a
-    quantity stands, t times its tangent is added, for `differential` to derive by t.
+    `tangents` maps perturbed quantities, which may be parts such as y - yhat, to tangents of the same shape. Wherever
+    such a quantity occurs, t times its tangent is added, so that `differential` can differentiate with respect to t.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> A, dA = NamedMatrix("A", 1, 1), NamedMatrix("dA", 1, 1)
     >>> differential(scalar_form(Total(nodes.HadamardProduct(A, A)), {A: dA}))
     2*A[0, 0]*dA[0, 0]
     """
-    return _Form(moved or {}).scalar(expression)
+    return _Form(tangents or {}).scalar(expression)
 
 
-def entry_form(expression: Any, i: Any, j: Any, moved: Moved | None = None) -> Any:
-    """The (i, j) entry of a matrix expression; see `scalar_form`."""
-    return _Form(moved or {}).entry(expression, i, j)
+def entry_form(expression: Matrix, i: Size, j: Size, tangents: Tangents | None = None) -> Scalar:
+    """Return the (i, j) entry of a matrix expression, written in the entries of its matrices; see `scalar_form`."""
+    return _Form(tangents or {}).entry(expression, i, j)
 
 
-def differential(form: Any) -> Any:
-    """The derivative of a form along the tangents, where nothing has moved yet."""
+def differential(form: Scalar) -> Scalar:
+    """Return the derivative of a form along the tangents, at t = 0."""
     return form.diff(t).xreplace({t: _ZERO})
 
 
 class _Form:
-    def __init__(self, moved: Moved):
-        self.moved = moved
+    def __init__(self, tangents: Tangents):
+        self.tangents = tangents
 
-    def scalar(self, node: Any) -> Any:
-        if node in self.moved:
-            return scalar_form(node) + t * self.moved[node]
+    def scalar(self, node: Scalar) -> Scalar:
+        if node in self.tangents:
+            return scalar_form(node) + t * self.tangents[node]
         if is_matrix(node):
             raise NoIndexForm(node)
         return _row(_SCALARS, node)(self, node)
 
-    def entry(self, node: Any, i: Any, j: Any) -> Any:
-        if node in self.moved:
-            return entry_form(node, i, j) + t * Entry(self.moved[node], i, j)
+    def entry(self, node: Matrix, i: Size, j: Size) -> Scalar:
+        if node in self.tangents:
+            return entry_form(node, i, j) + t * IndexedEntry(self.tangents[node], i, j)
         return _row(_ENTRIES, node)(self, node, i, j)
 
-    def line(self, node: Any, i: Any, j: Any, of: Callable[[Any], Any] = lambda entry: entry) -> Any:
-        """The sum, of a function of each entry, over the line of its argument that the (i, j) entry is made of."""
-        path: Callable[[Any], Any] = (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
-        return _sum([node.argument.shape[node.axis]], lambda k: of(self.entry(node.argument, *path(k))))
+    def line(
+        self, node: Matrix, i: Size, j: Size, function: Callable[[Scalar], Scalar] = lambda entry: entry
+    ) -> Scalar:
+        """Return the sum of a function of the entries in the argument's row or column through (i, j)."""
+        at = _along(node, i, j)
+        return _sum([node.argument.shape[node.axis]], lambda k: function(self.entry(node.argument, *at(k))))
 
 
-def _row(table: Mapping[type, Any], node: Any) -> Any:
-    """What a table says of the class of a node, or of the nearest class that it derives from."""
+def _along(node: Matrix, i: Size, j: Size) -> Callable[[Size], tuple[Size, Size]]:
+    """Return the function from k to the indices of the k-th entry in the row or column through (i, j)."""
+    return (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+
+
+def _row(table: Mapping[type, Callable[..., Scalar]], node: Expression) -> Callable[..., Scalar]:
+    """Return a table's definition for the class of a node, or for the nearest base class that has one."""
     for kind in type(node).__mro__:
         if kind in table:
             return table[kind]
     raise NoIndexForm(node)
 
 
-def _sum(sizes: Sequence[Any], summand: Callable[..., Any]) -> Any:
-    """Σ of summand(i, …) over indices that are used nowhere else; where there is one entry, its index is 0."""
+def _sum(sizes: Sequence[Size], summand: Callable[..., Scalar]) -> Scalar:
+    """Return Σ summand(i, …) over fresh indices; an axis of size 1 has the index 0 and no Σ."""
     indices = [_ZERO if size == 1 else Dummy("i") for size in sizes]
     limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
     return Sum(summand(*indices), *limits) if limits else summand(*indices)
 
 
-def _matmul(form: _Form, node: Any, i: Any, j: Any) -> Any:
-    def chain(*inner: Any) -> Any:
+def _matmul(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+    def chain(*inner: Size) -> Scalar:
         steps = zip(node.args, (i, *inner), (*inner, j), strict=True)
         return Mul(*(form.entry(*step) for step in steps))
 
     return _sum([factor.shape[1] for factor in node.args[:-1]], chain)
 
 
-def place(one: Any, other: Any, size: Any) -> Any:
-    """1 where two places on an axis of that size are the same, 0 where they are not."""
+def kronecker_delta(one: Size, other: Size, size: Size) -> Scalar:
+    """Return 1 if two indices into an axis of that size are equal and 0 if not; symbolic where that is not known."""
     difference = sympy.expand(one - other)
-    return Integer(int(difference == 0)) if difference.is_number else Place(one, other, size)
+    return Integer(int(difference == 0)) if difference.is_number else KroneckerDelta(one, other, size)
 
 
-class Place(Function):
-    """`place` of two places that are not known; a sum over all of them finds the one (see `normal_form`)."""
+class KroneckerDelta(Function):
+    """A Kronecker delta of two symbolic indices, with the size of their axis; `normal_form` sums over it."""
 
 
-def _concatenated(form: _Form, node: Any, i: Any, j: Any) -> Any:
-    """Each block summed over its places, of which one is the place that is looked at."""
-    here, size = (i, j)[node.axis], node.shape[node.axis]
+def _concatenated(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+    """Return Σₖ block[k] δ(index, start + k), added up over all blocks."""
+    index, size, at = (i, j)[node.axis], node.shape[node.axis], _along(node, i, j)
 
-    def part(block: Any) -> Any:
-        def at(k: Any) -> Any:
-            entry = form.entry(block.matrix, *((k, j) if node.axis == ROWS else (i, k)))
-            return entry * place(here, block.start + k, size)
+    def part(block: Block) -> Scalar:
+        def term(k: Size) -> Scalar:
+            return form.entry(block.matrix, *at(k)) * kronecker_delta(index, block.start + k, size)
 
-        return _sum([block.stop - block.start], at)
+        return _sum([block.stop - block.start], term)
 
     return Add(*map(part, node.blocks))
 
 
-def _sliced(form: _Form, node: Any, i: Any, j: Any) -> Any:
+def _sliced(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
     start = node.bounds[0]
     return form.entry(node.argument, *((start + i, j) if node.axis == ROWS else (i, start + j)))
 
 
-def _largest(form: _Form, node: Any, i: Any, j: Any) -> Any:
-    """The largest entry, which moves as the entry does that is the largest."""
-    where, path = AtLargest(*node.args), (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+def _largest(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+    """Return the largest entry; its differential is that of the entry which is the largest."""
+    where, at = AtLargest(*node.args), _along(node, i, j)
 
-    def moving(k: Any) -> Any:
-        return Entry(where, *path(k)) * differential(form.entry(node.argument, *path(k)))  # type: ignore[no-untyped-call]
+    def change(k: Size) -> Scalar:
+        return IndexedEntry(where, *at(k)) * differential(form.entry(node.argument, *at(k)))
 
-    return Entry(node, i, j) + t * _sum([node.argument.shape[node.axis]], moving)
+    return IndexedEntry(node, i, j) + t * _sum([node.argument.shape[node.axis]], change)
 
 
-def _inverse(form: _Form, node: Any, i: Any, j: Any) -> Any:
-    """The entry of the inverse, and how it moves: M M⁻¹ = I, so that d(M⁻¹) = −M⁻¹ dM M⁻¹."""
-    matrix, still = node.args[0], Entry(node, i, j)
+def _inverse(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+    """Return an entry of the inverse; M M⁻¹ = I, so that d(M⁻¹) = −M⁻¹ dM M⁻¹."""
+    matrix, value = node.args[0], IndexedEntry(node, i, j)
     size = matrix.shape[0]
 
-    def moving(k: Any, m: Any) -> Any:
-        return Entry(node, i, k) * differential(form.entry(matrix, k, m)) * Entry(node, m, j)
+    def change(k: Size, m: Size) -> Scalar:
+        return IndexedEntry(node, i, k) * differential(form.entry(matrix, k, m)) * IndexedEntry(node, m, j)
 
-    return still - t * _sum([size, size], moving)
+    return value - t * _sum([size, size], change)
 
 
-def _determinant(form: _Form, node: Any) -> Any:
-    """The determinant, and how it moves by Jacobi's formula: d det M = det M tr(M⁻¹ dM)."""
+def _determinant(form: _Form, node: Scalar) -> Scalar:
+    """Return the determinant; its differential by Jacobi's formula is d det M = det M tr(M⁻¹ dM)."""
     matrix = node.args[0]
     inverse, size = nodes.Inverse(matrix), matrix.shape[0]
 
-    def moving(k: Any, m: Any) -> Any:
-        return Entry(inverse, m, k) * differential(form.entry(matrix, k, m))
+    def change(k: Size, m: Size) -> Scalar:
+        return IndexedEntry(inverse, m, k) * differential(form.entry(matrix, k, m))
 
-    return node * (1 + t * _sum([size, size], moving))
+    return node * (1 + t * _sum([size, size], change))
 
 
-def _entrywise(_: _Form, node: Any, i: Any, j: Any) -> Any:
-    """f′ of an entry: how f(Z) moves with the entry of Z that it is made of, and with no other."""
+def _entrywise(_: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+    """Return f′ of an entry: the derivative of f(z) with respect to its own entry z."""
     of, by = node.of, node.by
     if not isinstance(of, Elementwise) or of.argument != by:
         raise NoIndexForm(node)
     return differential(_of_scalar(of.function, entry_form(by, i, j) + t))
 
 
-def _broadcast(form: _Form, node: Any, i: Any, j: Any) -> Any:
+def _broadcast(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
     rows, columns = node.argument.shape
     return form.entry(node.argument, _ZERO if rows == 1 else i, _ZERO if columns == 1 else j)
 
 
-def _of_scalar(function: ElementwiseFunction, x: Any) -> Any:
-    """f(x): exp and log as SymPy knows them, a multiple of x, or a function of which nothing is known."""
+def _of_scalar(function: ElementwiseFunction, x: Scalar) -> Scalar:
+    """Return f(x): SymPy's own exp and log, a polynomial in x, or else an undefined function of x."""
     known = function.name in ("exp", "log") or function.expression.is_polynomial(z)
     return function.at(x) if known else _undefined(function)(x)
 
 
 @cache
-def _undefined(function: ElementwiseFunction) -> Any:
-    """A function of which nothing is known but its derivative: by its name, a power, or another function."""
+def _undefined(function: ElementwiseFunction) -> type[Function]:
+    """Return an undefined SymPy function with a known derivative: its own f′, a power, or another function."""
     known = function.prime.written_out
 
-    def fdiff(self: Any, argindex: int = 1) -> Any:
+    def fdiff(self: Function, argindex: int = 1) -> Scalar:
         (x,) = self.args
         if known is None:
-            derivative: Any = _undefined(function.prime)
-            return derivative(x)
+            return _undefined(function.prime)(x)
         coefficient, form = known
         return coefficient * (_of_scalar(form, x) if isinstance(form, ElementwiseFunction) else x**form)
 
-    return type(f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff, "said": function})
+    return type(
+        f"{function.name}^({function.order})", (Function,), {"nargs": 1, "fdiff": fdiff, "stands_for": function}
+    )
 
 
-def in_outputs(form: Any) -> Any:
-    """The form with each f′(x) in terms of f(x), where it is known so: the function's own proof says that it is."""
+def in_outputs(form: Scalar) -> Scalar:
+    """Return the form with f′(x) written in terms of f(x), for functions that have such a formula.
 
-    def output_form(part: Any) -> Any:
-        function = part.said
+    That formula is proved apart, with the derivative of the function.
+    """
+
+    def output_form(part: Scalar) -> Scalar:
+        function = part.stands_for
         return function.row.prime_of_output.xreplace({a: _undefined(function.undifferentiated)(*part.args)})
 
     return form.replace(_has_output_form, output_form)
 
 
-def _has_output_form(part: Any) -> bool:
-    function = getattr(part, "said", None)
+def _has_output_form(part: Scalar) -> bool:
+    function = getattr(part, "stands_for", None)
     return function is not None and function.order == 1 and function.row.prime_of_output is not None
 
 
 # fmt: off
-_SCALARS: dict[type, Callable[..., Any]] = {
+_SCALARS: dict[type, Callable[..., Scalar]] = {
     sympy.Number:          lambda s, x: x,
     sympy.NumberSymbol:    lambda s, x: x,
     sympy.Float:           lambda s, x: Rational(x),  # exact: rounding could make different forms equal
@@ -248,16 +250,16 @@ _SCALARS: dict[type, Callable[..., Any]] = {
     nodes.Determinant:     _determinant,
     Total:                 lambda s, x: _sum(x.argument.shape, lambda i, j: s.entry(x.argument, i, j)),
 }
-_ENTRIES: dict[type, Callable[..., Any]] = {
-    sympy.MatrixSymbol:    lambda s, A, i, j: Entry(A, i, j),
+_ENTRIES: dict[type, Callable[..., Scalar]] = {
+    sympy.MatrixSymbol:    lambda s, A, i, j: IndexedEntry(A, i, j),
     nodes.Ones:            lambda s, A, i, j: Integer(1),
     nodes.Zeros:           lambda s, A, i, j: _ZERO,
-    nodes.LowerOnes:       lambda s, A, i, j: Entry(A, i, j),  # any constant matrix would do
+    nodes.LowerOnes:       lambda s, A, i, j: IndexedEntry(A, i, j),  # any constant matrix would do
     nodes.MatAdd:          lambda s, A, i, j: Add(*(s.entry(term, i, j) for term in A.args)),
     nodes.Scaled:          lambda s, A, i, j: s.scalar(A.args[0]) * s.entry(A.args[1], i, j),
     nodes.MatMul:          _matmul,
     nodes.Transpose:       lambda s, A, i, j: s.entry(A.args[0], j, i),
-    nodes.Eye:             lambda s, A, i, j: place(i, j, A.shape[0]),
+    nodes.Eye:             lambda s, A, i, j: kronecker_delta(i, j, A.shape[0]),
     nodes.MatPow:          lambda s, A, i, j: _matmul(s, A.as_product(), i, j),
     nodes.Inverse:         _inverse,
     nodes.HadamardProduct: lambda s, A, i, j: Mul(*(s.entry(factor, i, j) for factor in A.args)),
@@ -267,11 +269,11 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     Concatenate:           _concatenated,
     Slice:                 _sliced,
     Largest:               _largest,
-    AtLargest:             lambda s, A, i, j: Entry(A, i, j),
-    LogSoftmax:            lambda s, A, i, j: s.entry(A.argument, i, j) - sympy.log(s.line(A, i, j, sympy.exp)),
-    Sums:                  lambda s, A, i, j: s.line(A, i, j),
-    Broadcast:             _broadcast,
-    Softmax:               lambda s, A, i, j: sympy.exp(s.entry(A.argument, i, j)) / s.line(A, i, j, sympy.exp),
-    LogSumExp:             lambda s, A, i, j: sympy.log(s.line(A, i, j, sympy.exp)),
+    AtLargest:             lambda s, A, i, j: IndexedEntry(A, i, j),
+    ops.LogSoftmax:        lambda s, A, i, j: s.entry(A.argument, i, j) - sympy.log(s.line(A, i, j, sympy.exp)),
+    ops.Sums:              lambda s, A, i, j: s.line(A, i, j),
+    ops.Broadcast:         _broadcast,
+    ops.Softmax:           lambda s, A, i, j: sympy.exp(s.entry(A.argument, i, j)) / s.line(A, i, j, sympy.exp),
+    ops.LogSumExp:         lambda s, A, i, j: sympy.log(s.line(A, i, j, sympy.exp)),
 }
 # fmt: on

@@ -1,4 +1,4 @@
-"""What one witness says about one step."""
+"""The outcome of one witness for one step."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,25 @@ from symbackprop.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, and where it holds or why it does not: undecided is what a witness does not claim."""
+    """A verdict, with the condition under which it holds or the reason why the step is not proved.
+
+    The verdict is "undecided" where a witness makes no claim.
+    """
 
     verdict: Verdict
     said: str = ""
 
 
-def proved(where: str = "") -> Outcome:
-    return Outcome(Verdict.RIGHT, where)
+def proved(condition: str = "") -> Outcome:
+    """Return the outcome of a step that is proved, perhaps only under a condition: `away from the kink of relu`."""
+    return Outcome(Verdict.RIGHT, condition)
 
 
 def not_proved(reason: str) -> Outcome:
+    """Return the outcome of a step that is false, or does not follow from the network's equations."""
     return Outcome(Verdict.WRONG, reason)
 
 
 def unclaimed(reason: str) -> Outcome:
+    """Return the outcome of a step about which the witness claims nothing."""
     return Outcome(Verdict.UNDECIDED, reason)

@@ -1,10 +1,11 @@
-"""What the witnesses say about a derivation: one line a step."""
+"""The report of a verification: one line for each step, with the outcome of each witness."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from symbackprop.backprop.tape import Step
+from symbackprop.network.evaluate import DIGITS
 from symbackprop.printing.text import Text
 from symbackprop.prove.outcome import Outcome
 from symbackprop.verdicts import Judged, Verdict
@@ -14,7 +15,7 @@ _CLAIMS = {"all sizes": "proved for all sizes", "exact": "exact", "numeric": "nu
 
 @dataclass(frozen=True)
 class Proof:
-    """What each witness says about one step, or about the derivative of one function."""
+    """The outcomes of the witnesses for one step, or for the derivative of one function."""
 
     step: Step | None
     formula: str
@@ -22,7 +23,7 @@ class Proof:
 
     @property
     def verdict(self) -> Verdict:
-        """Wrong if one witness has a counterexample or cannot prove it; right if one that is no sample proves it."""
+        """Wrong if any witness says so; else right if `all sizes` or `exact` proves it, as `numeric` is a sample."""
         verdicts = {name: outcome.verdict for name, outcome in self.outcomes.items()}
         if Verdict.WRONG in verdicts.values():
             return Verdict.WRONG
@@ -31,21 +32,17 @@ class Proof:
 
     @property
     def summary(self) -> str:
-        """`proved for all sizes · exact · numeric`, or NOT PROVED and why."""
+        """`proved for all sizes · exact · numeric`, or NOT PROVED with the reasons."""
         if self.verdict == Verdict.WRONG:
             return "NOT PROVED: " + "; ".join(self._reasons(Verdict.WRONG))
-        said = [_with(_CLAIMS[name], outcome.said) for name, outcome in self._of(Verdict.RIGHT)]
-        return " · ".join(said + self._reasons(Verdict.UNDECIDED))
+        claims = [f"{_CLAIMS[name]} {outcome.said}".rstrip() for name, outcome in self._with(Verdict.RIGHT)]
+        return " · ".join(claims + self._reasons(Verdict.UNDECIDED))
 
-    def _of(self, verdict: Verdict) -> list[tuple[str, Outcome]]:
+    def _with(self, verdict: Verdict) -> list[tuple[str, Outcome]]:
         return [(name, outcome) for name, outcome in self.outcomes.items() if outcome.verdict == verdict]
 
     def _reasons(self, verdict: Verdict) -> list[str]:
-        return [f"{name}: {outcome.said}" for name, outcome in self._of(verdict)]
-
-
-def _with(claim: str, condition: str) -> str:
-    return f"{claim} {condition}" if condition else claim
+        return [f"{name}: {outcome.said}" for name, outcome in self._with(verdict)]
 
 
 @dataclass(frozen=True)
@@ -53,20 +50,22 @@ class Verification(Judged):
     """The result of `Derivation.verify`: `print` it for one line a step; `verdict` says right, wrong or undecided."""
 
     lines: tuple[Proof, ...]
-    functions: tuple[Proof, ...]  # f′ of each function, worked out
-    sizes: str  # at which the exact witness looked
+    functions: tuple[Proof, ...]  # one for f′ of each function f of the network
+    sizes: str  # at which the exact and the numeric witness compare the two sides of a step
 
     @property
     def proofs(self) -> tuple[Proof, ...]:
+        """All proofs: of the steps, then of the functions."""
         return self.lines + self.functions
 
     @property
     def verdict(self) -> Verdict:
+        """Wrong if any proof is wrong, else undecided if any is undecided, else right."""
         verdicts = {proof.verdict for proof in self.proofs}
         return next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """Return the report as plain data."""
         return {
             "verdict": str(self.verdict),
             "sizes": self.sizes,
@@ -82,7 +81,9 @@ class Verification(Judged):
         head = f"verification: {self.verdict} ({len(self.proofs)} lines: {proved})"
         width = max(len(_rule(proof)) for proof in self.proofs)
         rows = [f"  {_rule(proof):<{width}}   {proof.summary}\n      {proof.formula}" for proof in self.proofs]
-        return "\n".join([head, f"exact: at {self.sizes}, in 50 digits", *rows])
+        return "\n".join(
+            [head, f"exact and numeric: at a random point with {self.sizes}, in {DIGITS}-digit arithmetic", *rows]
+        )
 
 
 def _rule(proof: Proof) -> str:
@@ -101,6 +102,6 @@ def _as_data(proof: Proof) -> dict[str, Any]:
 
 
 def formula(step: Step, printer: Text) -> str:
-    """A step as one equation."""
+    """Return a step as one equation: `δ3 = ∂J/∂z3 = (yhat − y) ⊙ f′(z3)`."""
     name = f"{printer.doprint(step.symbol)} = " if step.symbol is not None else ""
     return f"{name}{printer.doprint(step.before)} = {printer.doprint(step.after)}"

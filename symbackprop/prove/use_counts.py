@@ -1,14 +1,14 @@
-"""What uses what, counted again from the network's equations: a dropped contribution must not pass.
+"""The users of each quantity, counted anew from the network's equations, so that a dropped contribution is noticed.
 
-Here nothing is taken over from the walk that derived the gradients.
+Nothing here is taken from the graph with which the gradients were derived.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-from sympy import Basic, Mul, default_sort_key
+from sympy import Mul, default_sort_key
 from sympy.matrices.expressions import MatrixSymbol
 
+from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import ByEntry, ScalarByEntry
 from symbackprop.expressions.matrices import HadamardProduct, Ones, changing, scaled
@@ -17,29 +17,29 @@ from symbackprop.network.network import Network, by_names
 
 
 class Recount:
-    """The quantities of a network: names, and all parts of their equations."""
+    """The quantities of a network, named ones and all parts of their equations, with the users of each."""
 
     def __init__(self, network: Network):
         self.cost = network.cost.symbol
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         self.names = {e: s for s, e in self.definitions.items() if not e.is_symbol}
-        self.users: dict[Basic, set[Basic]] = {}
+        self.users: dict[Expression, set[Expression]] = {}
         for symbol, expression in self.definitions.items():
             self._count(expression, symbol)
 
-    def _count(self, part: Any, user: Basic) -> None:
+    def _count(self, part: Expression, user: Expression) -> None:
         known = part in self.users
         self.users.setdefault(part, set()).add(user)
         if not known and not isinstance(part, MatrixSymbol):
             for inner in changing(part):
                 self._count(inner, part)
 
-    def expression(self, quantity: Any) -> Any:
-        """What a quantity is, in the quantities that its equation names."""
+    def expression(self, quantity: Expression) -> Expression:
+        """Return the right-hand side of a named quantity's equation; any other quantity as it is."""
         return self.definitions.get(quantity, quantity)
 
-    def dependents(self, quantity: Basic) -> set[Basic]:
-        """All that changes with a quantity."""
+    def dependents(self, quantity: Expression) -> set[Expression]:
+        """Return all quantities that depend on a quantity, itself included."""
         found, pending = {quantity}, [quantity]
         while pending:
             fresh = self.users.get(pending.pop(), set()) - found
@@ -47,11 +47,11 @@ class Recount:
             pending += fresh
         return found
 
-    def above(self, quantity: Basic, known: Iterable[Basic]) -> tuple[set[Basic], set[Basic]]:
-        """The nearest known quantities that use it, and the unknown ones on the way to them."""
+    def above(self, quantity: Expression, known: Iterable[Expression]) -> tuple[set[Expression], set[Expression]]:
+        """Return the nearest known quantities that use a quantity, and the unknown ones between it and them."""
         stops = set(known)
-        nearest: set[Basic] = set()
-        between: set[Basic] = set()
+        nearest: set[Expression] = set()
+        between: set[Expression] = set()
         pending = [quantity]
         while pending:
             users = self.users.get(pending.pop(), set())
@@ -62,15 +62,15 @@ class Recount:
         return nearest, between
 
 
-def partials_in(side: Any) -> list[Any]:
-    """The ∂C/∂W of one side of a step."""
+def partials_in(side: Expression) -> list[Scalar]:
+    """Return the ∂C/∂W in one side of a step, in a fixed order."""
     return sorted(side.atoms(ByEntry, ScalarByEntry), key=default_sort_key)
 
 
-def coefficient(term: Any) -> tuple[Any, Any]:
-    """(C, G) of a term Σ G ⊙ ∂C/∂W: G has the shape of C.
+def coefficient(term: Scalar) -> tuple[Expression, Expression]:
+    """Return (C, G) of a term Σ G ⊙ ∂C/∂W; G has the shape of C.
 
-    Raises ValueError for a term of another form.
+    Raises ValueError for a term that does not have this form.
     """
     partials = partials_in(term)
     if len(partials) != 1:
@@ -83,11 +83,11 @@ def coefficient(term: Any) -> tuple[Any, Any]:
         return partial.of, rest
     totals = [part for part in Mul.make_args(term) if part.has(partial)]
     if len(totals) != 1 or not isinstance(totals[0], Total):
-        raise ValueError(f"{term} is no sum of entries")
+        raise ValueError(f"{term} is not a sum over entries")
     inner = totals[0].argument
     factors = list(inner.args) if isinstance(inner, HadamardProduct) else [inner]
     if factors.count(partial) != 1:
-        raise ValueError(f"{term} is not entry by entry in {partial}")
+        raise ValueError(f"{term} is not an entry-by-entry product with {partial}")
     factors.remove(partial)
-    error = hadamard(*factors) if factors else Ones(*partial.shape)
-    return partial.of, scaled(term / totals[0], error)
+    adjoint = hadamard(*factors) if factors else Ones(*partial.shape)
+    return partial.of, scaled(term / totals[0], adjoint)

@@ -1,7 +1,6 @@
-"""verify(): what all witnesses say about a tape."""
+"""The verification of a tape: every step is given to each of the three witnesses."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import mpmath
 import numpy as np
@@ -9,6 +8,7 @@ from sympy import Reals, lambdify
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.errors import DerivationError
+from symbackprop.expressions.aliases import Scalar
 from symbackprop.expressions.functions import ElementwiseFunction, a, z
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise
@@ -16,39 +16,42 @@ from symbackprop.network.evaluate import DIGITS
 from symbackprop.network.network import by_names
 from symbackprop.printing.text import Text
 from symbackprop.prove.all_sizes import prove_for_all_sizes
-from symbackprop.prove.jacobians import CarriedForward, Differences
+from symbackprop.prove.jacobians import FiniteDifferences, ForwardMode
 from symbackprop.prove.outcome import Outcome, not_proved, proved
 from symbackprop.prove.report import Proof, Verification, formula
 from symbackprop.prove.small_sizes import prove_in_numbers, sizes_in_words
 
 _EXACT, _NUMERIC = 40, 20  # digits in which two sides must agree
 
+RealFunction = Callable[[mpmath.mpf], mpmath.mpf]
+
 
 def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = None) -> Verification:
-    """What each witness says about each step of a tape; `seed` repeats the random points.
+    """Return what each witness finds about each step of a tape; `seed` repeats the random points.
 
-    Raises `DerivationError` for a tape that is not whole: of its network's equations, and with steps to each gradient.
+    Raises `DerivationError` for an incomplete tape: its equations must be those of its network, and steps must lead to
+    each gradient.
     """
-    _require_whole(tape)
+    _require_complete(tape)
     rng = np.random.default_rng(seed)
     printer = Text(function_names)
     witnesses = {
         "all sizes": prove_for_all_sizes(tape),
-        "exact": prove_in_numbers(tape, CarriedForward, _EXACT, rng),
-        "numeric": prove_in_numbers(tape, Differences, _NUMERIC, rng),
+        "exact": prove_in_numbers(tape, ForwardMode, _EXACT, rng),
+        "numeric": prove_in_numbers(tape, FiniteDifferences, _NUMERIC, rng),
     }
     lines = tuple(
         Proof(step, formula(step, printer), dict(zip(witnesses, outcomes, strict=True)))
         for step, *outcomes in zip(tape.steps, *witnesses.values(), strict=True)
     )
-    functions = tuple(_slope_proof(f, printer, rng) for f in _functions(tape))
+    functions = tuple(_derivative_proof(f, printer, rng) for f in _functions(tape))
     return Verification(lines, functions, sizes_in_words(tape.network))
 
 
-def _require_whole(tape: Tape) -> None:
-    """Steps that are proved prove nothing of a gradient that they do not lead to."""
-    said = {equation.symbol: equation.expression for equation in by_names(tape.network)}
-    if any(said.get(equation.symbol) != equation.expression for equation in tape.equations):
+def _require_complete(tape: Tape) -> None:
+    """Refuse a tape with a gradient to which no steps lead: proofs of the other steps would say nothing about it."""
+    defined = {equation.symbol: equation.expression for equation in by_names(tape.network)}
+    if any(defined.get(equation.symbol) != equation.expression for equation in tape.equations):
         raise DerivationError("the equations of this tape are not those of its network")
     if not all(section.steps for section in tape.sections) or set(tape.gradients) != {
         str(section.parameter.name) for section in tape.sections
@@ -61,20 +64,22 @@ def _functions(tape: Tape) -> list[ElementwiseFunction]:
     return list(dict.fromkeys(node.function.undifferentiated for node in nodes if isinstance(node, Elementwise)))
 
 
-def _slope_proof(function: ElementwiseFunction, printer: Text, rng: np.random.Generator) -> Proof:
-    """f′ as it is worked out, and as code computes it from f(z), against SymPy's derivative and differences of f."""
-    said = f"{printer.of_z(function.prime)} = {' = '.join(map(printer.doprint, printer.definition(function.prime)))}"
-    f, by_sympy = _in_digits(function.row.f), _in_digits(function.row.f.diff(z))
+def _derivative_proof(function: ElementwiseFunction, printer: Text, rng: np.random.Generator) -> Proof:
+    """Compare f′, written in z and in f(z), with SymPy's derivative of f and with finite differences of f."""
+    equation = (
+        f"{printer.of_z(function.prime)} = {' = '.join(map(printer.doprint, printer.definition(function.prime)))}"
+    )
+    f, by_sympy = _numeric(function.row.f), _numeric(function.row.f.diff(z))
     step = mpmath.mpf(10) ** -16
     witnesses = {
         "exact": (by_sympy, _EXACT),
         "numeric": (lambda point: (f(point + step) - f(point - step)) / (2 * step), _NUMERIC),
     }
-    return Proof(None, said, {name: _slope_outcome(function, *how, rng) for name, how in witnesses.items()})
+    return Proof(None, equation, {name: _derivative_outcome(function, *how, rng) for name, how in witnesses.items()})
 
 
-def _slope_outcome(
-    function: ElementwiseFunction, slope: Callable[[Any], Any], digits: int, rng: np.random.Generator
+def _derivative_outcome(
+    function: ElementwiseFunction, derivative: RealFunction, digits: int, rng: np.random.Generator
 ) -> Outcome:
     row = function.row
     forms = [function.prime.expression]
@@ -84,15 +89,15 @@ def _slope_outcome(
         for drawn in rng.normal(size=6) * 2:
             point = mpmath.mpf(round(float(drawn) * 1000) or 1) / 1000
             point = point if row.domain == Reals else abs(point) + 1
-            wanted = slope(point)
-            for found in (_in_digits(form)(point) for form in forms):
+            wanted = derivative(point)
+            for found in (_numeric(form)(point) for form in forms):
                 if abs(found - wanted) > mpmath.mpf(10) ** -digits * (1 + abs(wanted)):
-                    at = f"z = {mpmath.nstr(point, 5)}"
-                    return not_proved(
-                        f"at {at} it is {mpmath.nstr(found, 8)}, f has the slope {mpmath.nstr(wanted, 8)}"
-                    )
+                    at, ours, true = (mpmath.nstr(x, n) for x, n in ((point, 5), (found, 8), (wanted, 8)))
+                    return not_proved(f"at z = {at} it is {ours}, but the derivative of f is {true}")
     return proved()
 
 
-def _in_digits(form: Any) -> Callable[[Any], Any]:
-    return lambdify(z, form, "mpmath")
+def _numeric(form: Scalar) -> RealFunction:
+    """Return an expression in z as a function of arbitrary-precision numbers."""
+    function: RealFunction = lambdify(z, form, "mpmath")
+    return function

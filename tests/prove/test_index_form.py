@@ -41,7 +41,7 @@ from symbackprop.expressions.operations import (
 )
 from symbackprop.expressions.shapes import dimension, is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice, padded
-from symbackprop.prove.index_form import Entry, NoIndexForm, differential, entry_form, scalar_form
+from symbackprop.prove.index_form import IndexedEntry, NoIndexForm, differential, entry_form, scalar_form
 from symbackprop.prove.normal_form import equal, normal
 
 N, D, H, K = map(dimension, "NDHK")
@@ -131,7 +131,7 @@ VALUES = {
 
 def form_value(form, at):
     """The value of a form; `at` gives indices their values, too."""
-    if isinstance(form, Entry):
+    if isinstance(form, IndexedEntry):
         return at[form.parent][tuple(int(at.get(index, index)) for index in form.indices)]
     if isinstance(form, Sum):
         indices = [index for index, *_ in form.limits]
@@ -162,20 +162,20 @@ class Identity:
         G = M("G", *node.shape) if is_matrix(node) else Symbol("G")
         self.node = node
         self.whole = paired(G, node)
-        self.moved = {}
+        self.tangents = {}
         self.claim = Integer(0)
         for argument, share in zip(node.args, adjoints(G, node, *node.args), strict=True):
             if share is not None and not argument.is_number:
-                tangent = self.moved.setdefault(argument, tangent_of(argument, len(self.moved)))
+                tangent = self.tangents.setdefault(argument, tangent_of(argument, len(self.tangents)))
                 self.claim += paired(share, tangent)
 
     def is_proved(self):
-        return equal(differential(scalar_form(self.whole, self.moved)), scalar_form(self.claim))
+        return equal(differential(scalar_form(self.whole, self.tangents)), scalar_form(self.claim))
 
     def is_true(self, rng):
         at = Numbers(rng)
-        now = {quantity: value(quantity, at) for quantity in self.moved}
-        step = {quantity: 1e-5 * value(tangent, at) for quantity, tangent in self.moved.items()}
+        now = {quantity: value(quantity, at) for quantity in self.tangents}
+        step = {quantity: 1e-5 * value(tangent, at) for quantity, tangent in self.tangents.items()}
         value(self.whole, at)  # so that all numbers are drawn
         there, back = Numbers(rng), Numbers(rng)
         there.update(at | {quantity: now[quantity] + step[quantity] for quantity in now})
@@ -276,7 +276,7 @@ def test_wrong_sign_and_factor_are_not_proved(kind, node, change, rng):
 def test_a_dropped_term_is_not_proved(kind, node, rng):
     """The numbers say that a quantity has a share: a part of the claim that is 0 is no planted error."""
     right = RULES[kind].adjoints
-    varying = [i for i, argument in enumerate(node.args) if argument in Identity(node, right).moved]
+    varying = [i for i, argument in enumerate(node.args) if argument in Identity(node, right).tangents]
     for i in varying:
         wrong = without(right, i)
         assert_caught(node, wrong, rng)
@@ -382,9 +382,9 @@ def summed(of, *sizes):
 
 def test_indices_of_inner_and_outer_sums_are_told_apart():
     tanh_of = type(entry_form(Elementwise(tanh, Q), Integer(0), Integer(0)))
-    by_row = summed(lambda i: tanh_of(summed(lambda j: Entry(Q, i, j), N)), N)
-    diagonal = summed(lambda i: tanh_of(summed(lambda j: Entry(Q, j, j), N)), N)
-    by_column = summed(lambda i: tanh_of(summed(lambda j: Entry(Q, j, i), N)), N)
+    by_row = summed(lambda i: tanh_of(summed(lambda j: IndexedEntry(Q, i, j), N)), N)
+    diagonal = summed(lambda i: tanh_of(summed(lambda j: IndexedEntry(Q, j, j), N)), N)
+    by_column = summed(lambda i: tanh_of(summed(lambda j: IndexedEntry(Q, j, i), N)), N)
     assert equal(by_row, scalar_form(Total(Elementwise(tanh, Sums(Q, 1)))))
     assert not equal(by_row, diagonal)
     assert not equal(by_row, by_column)
@@ -431,16 +431,16 @@ def test_too_long_a_form_is_not_proved_rather_than_expanded():
 
 def test_a_part_may_move_as_a_whole():
     difference = MatAdd(A, Scaled(Integer(-1), C))
-    moved = differential(scalar_form(Total(HadamardPower(difference, 2)) / 2, {difference: M("d", N, H)}))
-    assert equal(moved, scalar_form(Total(HadamardProduct(difference, M("d", N, H)))))
+    tangents = differential(scalar_form(Total(HadamardPower(difference, 2)) / 2, {difference: M("d", N, H)}))
+    assert equal(tangents, scalar_form(Total(HadamardProduct(difference, M("d", N, H)))))
     assert differential(scalar_form(Total(HadamardPower(C, 2)), {difference: M("d", N, H)})) == 0
 
 
 def test_what_moves_inside_a_moved_part_stands_still():
     z2, d, dA = MatMul(A, B), M("d", N, K), M("dA", N, H)
-    moved = {z2: d, A: dA}
-    assert equal(differential(scalar_form(Total(z2), moved)), scalar_form(Total(d)))
-    both = differential(scalar_form(Total(z2) * Total(A), moved))
+    tangents = {z2: d, A: dA}
+    assert equal(differential(scalar_form(Total(z2), tangents)), scalar_form(Total(d)))
+    both = differential(scalar_form(Total(z2) * Total(A), tangents))
     assert equal(both, scalar_form(Total(d) * Total(A) + Total(z2) * Total(dA)))
 
 
@@ -502,16 +502,16 @@ def layernorm(X, eps):
 def test_layernorm():
     X, G, dX, eps = M("X", N, D), M("G", N, D), M("dX", N, D), Symbol("eps", positive=True)
     whole, inverse = layernorm(X, eps)
-    moved = differential(scalar_form(Total(HadamardProduct(G, whole)), {X: dX}))
+    tangents = differential(scalar_form(Total(HadamardProduct(G, whole)), {X: dX}))
 
     def claimed(*terms):
         return scalar_form(Total(hadamard(spread(inverse, X), add(G, *terms), dX)))
 
     of_mean = -scaled(1 / D, spread(Sums(G, 1), X))
     of_variance = -hadamard(whole, scaled(1 / D, spread(Sums(hadamard(G, whole), 1), X)))
-    assert equal(moved, claimed(of_mean, of_variance))
+    assert equal(tangents, claimed(of_mean, of_variance))
     for wrong in [(of_mean,), (of_variance,), (of_mean, -of_variance), (of_mean, 2 * of_variance)]:
-        assert not equal(moved, claimed(*wrong))
+        assert not equal(tangents, claimed(*wrong))
 
 
 def test_softmax_does_not_change_where_a_row_is_shifted():
@@ -693,12 +693,12 @@ def test_differentials_have_the_value_of_the_slope(rng):
     for _ in range(25):
         expression, at = random.scalar(2), Numbers(rng)
         leaves = [part for part in nodes.postorder(expression) if is_matrix(part) and part.is_symbol]
-        moved = {leaf: M(f"d{leaf.name}", *leaf.shape) for leaf in leaves}
+        tangents = {leaf: M(f"d{leaf.name}", *leaf.shape) for leaf in leaves}
         value(expression, at)
         slope = []
         for step in (1e-5, -1e-5):
             there = Numbers(rng)
-            there.update(at | {leaf: at[leaf] + step * at[tangent] for leaf, tangent in moved.items()})
+            there.update(at | {leaf: at[leaf] + step * at[tangent] for leaf, tangent in tangents.items()})
             slope.append(value(expression, there))
-        form = differential(scalar_form(expression, moved))
+        form = differential(scalar_form(expression, tangents))
         assert form_value(form, at) == pytest.approx((slope[0] - slope[1]) / 2e-5, rel=1e-5, abs=1e-8), expression

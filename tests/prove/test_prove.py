@@ -309,7 +309,7 @@ def test_a_wrong_derivative_of_a_function_is_caught(order, rng, monkeypatch):
     numbers._numeric.cache_clear()
     assert v.verdict == "wrong"
     assert v.functions[0].verdict == "wrong"
-    assert "f has the slope" in v.functions[0].summary
+    assert "the derivative of f is" in v.functions[0].summary
 
 
 def tampered(tape, change):
@@ -351,14 +351,14 @@ def test_a_gradient_that_is_not_what_the_steps_end_with_is_caught(rng):
     bad = replace(tape, gradients=tape.gradients | {"W1": 2 * tape.gradients["W1"]})
     v = Derivation(bad).verify(seed=int(rng.integers(2**31)))
     assert v.verdict == "wrong"
-    assert "the gradient is said to be 2 Xᵀ δ2" in str(v)
+    assert "the tape gives the gradient as 2 Xᵀ δ2" in str(v)
 
 
-def test_no_name_of_a_network_is_taken_for_a_move(rng):
-    """Whatever the witness calls the moves of the parts, quantities and sizes of the same names are others."""
+def test_no_name_of_a_network_is_taken_for_a_perturbation(rng):
+    """The witness's own names for perturbations differ from every name of a quantity or a size."""
     calculus = Calculus(Recount(tied()), tied()["W"])
-    assert not str(calculus.move(tied()["W"])).isidentifier()
-    for names in [("moved1", "moved2", "moved3"), ("t", "s", "u"), ("other_N", "this_N", "move")]:
+    assert not str(calculus.perturbation(tied()["W"])).isidentifier()
+    for names in [("moved1", "moved2", "moved3"), ("t", "s", "u"), ("other_N", "this_N", "change")]:
         net = sb.Network()
         X, W, U = net.input(names[0], "i", "D"), net.parameter(names[1], "D", "j"), net.parameter(names[2], "j", "j")
         h = net.define("h", sb.tanh(X * W) * U)
@@ -374,7 +374,7 @@ def test_what_has_no_index_form_is_not_claimed(rng, monkeypatch):
     v = verified(network_of(Softmax), rng)
     assert by_witness(v)["all sizes"] == {"right", "undecided"}
     assert v.verdict == "right"
-    assert "exact · numeric · all sizes: there is no index form of softmax(A)" in str(v)
+    assert "exact · numeric · all sizes: there is no index form for softmax(A)" in str(v)
 
 
 def test_a_kink_is_left_out_of_the_claim(rng):
@@ -389,7 +389,7 @@ def test_where_each_point_is_at_a_kink_nothing_is_claimed_in_numbers(rng):
     net.minimize("J", sb.total(sb.relu(sb.relu(-sb.absolute(X * W)))))
     v = verified(net, rng)
     assert by_witness(v)["exact"] == {"undecided", "right"}
-    assert "exact: no point was found away from the kinks" in str(v)
+    assert "exact: no random point was found away from the kinks" in str(v)
 
 
 def test_a_line_is_blamed_that_is_wrong_and_not_those_below(rng, monkeypatch):
