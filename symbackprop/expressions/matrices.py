@@ -197,6 +197,8 @@ class HadamardPower(_Unevaluated, sympy.HadamardPower):
 class MatPow(_Unevaluated, sympy.MatPow):
     """The product of a square matrix with itself, a whole number of times."""
 
+    syntax = "matrix_power"
+
     def check(self) -> None:
         base, exponent = self.args
         require_square(
@@ -238,6 +240,8 @@ class Quotient(_Unevaluated, sympy.MatPow):
 class Inverse(_Unevaluated, sympy.Inverse):
     """The inverse of a square matrix."""
 
+    syntax = "inv"
+
     def check(self) -> None:
         require_square(self, self.args[0])
 
@@ -262,25 +266,37 @@ class _OfSquare:
 class Trace(_OfSquare, sympy.Trace):
     """The sum of the entries on the diagonal."""
 
+    syntax = "trace"
+
 
 class Determinant(_OfSquare, sympy.Determinant):
     """The determinant."""
+
+    syntax = "det"
 
 
 class Eye(Operators, sympy.Identity):
     """The identity matrix."""
 
+    syntax = "eye"
+
 
 class Ones(Operators, sympy.OneMatrix):
     """A matrix of ones."""
+
+    syntax = "ones"
 
 
 class Zeros(Operators, sympy.ZeroMatrix):
     """A matrix of zeros."""
 
+    syntax = "zeros"
+
 
 class LowerOnes(Operators, MatrixExpr):
-    """Ones on the diagonal and below it, zeros above: what may look at what, if nothing looks ahead."""
+    """A mask of ones on the diagonal and below it and zeros above, as causal attention uses it."""
+
+    syntax = "tril"
 
     def __new__(cls, rows: Any, columns: Any) -> "LowerOnes":
         return Basic.__new__(cls, _sympify(rows), _sympify(columns))

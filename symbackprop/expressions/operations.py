@@ -244,6 +244,8 @@ class AtLargest(_Along):
 class Broadcast(MapNode):
     """A row or a column repeated to rows × columns: 1 b, the column of ones times the row."""
 
+    syntax = "broadcast_to"
+
     @property
     def shape(self) -> Shape:
         return self.args[1], self.args[2]

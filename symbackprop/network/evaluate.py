@@ -168,7 +168,7 @@ def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
     return adjugate / _determinant(how, node, M)
 
 
-_FILLED: dict[type, Callable[[Any], Any]] = {
+FILLED: dict[type, Callable[[Any], Any]] = {
     nodes.Ones: np.ones,
     nodes.Zeros: np.zeros,
     nodes.Eye: lambda shape: np.eye(shape[0]),
@@ -204,6 +204,18 @@ MEANING: dict[type, Callable[..., Any]] = {
     LogSumExp:             _log_sum_exp,
 }
 # fmt: on
+
+
+def _sliced(evaluation: "Evaluation", node: Any, M: Any) -> Any:
+    part = slice(*map(evaluation.size, node.bounds))
+    return M[part] if node.axis == ROWS else M[:, part]
+
+
+# The nodes whose values depend on the sizes of dimensions too.
+RESIZED: dict[type, Callable[..., Any]] = {
+    Broadcast: lambda evaluation, node, M: np.broadcast_to(M, evaluation.shape(node)),
+    Slice: _sliced,
+}
 
 
 class AtAKink(Exception):  # noqa: N818 — it is no error: nothing is claimed there
@@ -248,12 +260,9 @@ class Evaluation:
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else how.number(node)
         if isinstance(node, nodes.LEAVES):
-            return how.filled(_FILLED[type(node)](self.shape(node)))
-        if isinstance(node, Broadcast):
-            return np.broadcast_to(parts[0], self.shape(node))
-        if isinstance(node, Slice):
-            part = slice(*(self.size(bound) for bound in node.bounds))
-            return parts[0][part] if node.axis == ROWS else parts[0][:, part]
+            return how.filled(FILLED[type(node)](self.shape(node)))
+        if type(node) in RESIZED:
+            return RESIZED[type(node)](self, node, *parts)
         if not parts:
             return how.number(node)
         kind = next(kind for kind in type(node).__mro__ if kind in MEANING)

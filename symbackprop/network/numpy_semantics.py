@@ -17,8 +17,6 @@ from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Slice
 from symbackprop.printing.text import typed, typed_factor
 
-HALF = Integer(1) / 2
-
 
 def plus(a: Any, b: Any) -> Any:
     """a + b.

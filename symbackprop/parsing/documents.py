@@ -16,7 +16,6 @@ from symbackprop.parsing.vocabulary import ROWS, words
 
 _LONGEST = 2_000_000  # characters
 _MOST_FORMULAS = 10_000
-SUFFIXES = (".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst")
 
 
 @dataclass(frozen=True)

@@ -184,20 +184,13 @@ class Typed(Notation, StrPrinter):
     def _print_Transpose(self, expr: Any) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}.T"
 
-    def _print_MatPow(self, expr: Any) -> str:
-        return self._call("matrix_power", *expr.args)
-
     def _print_Inverse(self, expr: Any) -> str:
-        return self._call("inv", *expr.args)
+        return self._call(expr.syntax, *expr.args)
 
-    def _print_Trace(self, expr: Any) -> str:
-        return self._call("trace", *expr.args)
-
-    def _print_Determinant(self, expr: Any) -> str:
-        return self._call("det", *expr.args)
+    _print_MatPow = _print_Trace = _print_Determinant = _print_Inverse
 
     def _print_Identity(self, expr: Any) -> str:
-        return self._call("eye", expr.shape[0])
+        return self._call(expr.syntax, expr.shape[0])
 
     def _print_Quotient(self, expr: Any) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}**(-1)"
@@ -206,16 +199,15 @@ class Typed(Notation, StrPrinter):
         return self._call("norm", matrix) + ("" if power == 1 else f"**{power}")
 
     def _print_Broadcast(self, expr: Any) -> str:
-        return f"broadcast_to({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
+        return f"{expr.syntax}({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
 
     def _print_LowerOnes(self, expr: Any) -> str:
-        return self._call("tril", Ones(*expr.shape))
+        return self._call(expr.syntax, Ones(*expr.shape))
 
     def _print_OneMatrix(self, expr: Any) -> str:
-        return f"ones(({expr.shape[0]}, {expr.shape[1]}))"
+        return f"{expr.syntax}(({expr.shape[0]}, {expr.shape[1]}))"
 
-    def _print_ZeroMatrix(self, expr: Any) -> str:
-        return f"zeros(({expr.shape[0]}, {expr.shape[1]}))"
+    _print_ZeroMatrix = _print_OneMatrix
 
 
 def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:

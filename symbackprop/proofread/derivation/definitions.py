@@ -43,7 +43,6 @@ class Definitions:
     is_known: Callable[[Node], bool]
     gives_a_number: Callable[[Node, Node], bool]
     _is_said: Callable[[int], bool]
-    is_gradient: Callable[[Node], bool]
 
     def _note_functions(self, written: Statement) -> None:
         """Names that stand as functions somewhere: at the left of f(z) = …, and with a prime."""

@@ -8,7 +8,7 @@ from sympy import Integer
 from symbackprop.expressions.constructors import hadamard, matmul, transposed
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction
 from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled, split
-from symbackprop.expressions.operations import COLUMNS, ROWS, AtLargest, Sums, broadcast, sums
+from symbackprop.expressions.operations import COLUMNS, ROWS, Sums, broadcast, sums
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate
 from symbackprop.network import numpy_semantics as arithmetic
@@ -84,11 +84,6 @@ def above(a: Any, b: Any) -> Any:
 def not_above(a: Any, b: Any) -> Any:
     """1 where a ≤ b, else 0."""
     return arithmetic.minus(Integer(1), above(a, b))
-
-
-def largest_of(value: Any, axis: int) -> Any:
-    """1 at the largest entry along an axis, else 0."""
-    return AtLargest(value, axis)
 
 
 def chosen(mask: Any, a: Any, b: Any) -> Any:
