@@ -69,7 +69,7 @@ SENTENCES: dict[Any, str] = {
     SEVERAL_USES:   "{node} is used several times: the terms of all uses are added.",
     SAME_QUANTITY:  "{node} is another name for {parts}.",
     NO_DEPENDENCE:  "{constants} {are_constant} with respect to {wrt}, so {derivatives_are} 0.",
-    SUBSTITUTION:   "Replace names by their definitions, and f′ by its form in terms of f, so that factors can cancel.",
+    SUBSTITUTION:   "Replace names by their definitions, and the derivatives of functions by their forms in terms of the output, so that factors can cancel.",
     CANCELLATION:   "Equal factors of the numerator and the denominator cancel, entry by entry.",
     ONE_HOT_ROWS:   "Each row of {one_hot} has a single 1 and zeros elsewhere, so it adds up to 1.",
     "sum rule":     "The derivative of a sum is the sum of the derivatives of its terms.",

@@ -141,8 +141,8 @@ def test_latex_is_an_align_with_the_reason_above_each_line():
     assert rules == [step.rule for step in d.steps]
     last = lines.index(r"\intertext{\textbf{Result}}") - 2
     assert lines[last : last + 2] == [
-        r"\intertext{\emph{matrix form}: The product with the transpose adds the terms up again, over the $N$ examples: "
-        r"it has the shape $2 \times 3$ of $W^{(1)}$.}",
+        r"\intertext{\emph{matrix form}: The product with the transpose adds up over the $N$ examples and has the shape "
+        r"$2 \times 3$ of $W^{(1)}$.}",
         r" &= X^{\top} \delta^{(2)} && 2 \times 3 \\",
     ]
 
