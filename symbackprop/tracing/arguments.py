@@ -1,55 +1,60 @@
-"""What is said about the arguments of a person's functions: shapes, class labels, hyperparameters, constants."""
+"""The declared arguments of a user's functions: shapes, class labels, hyperparameters, constants."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 from symbackprop.errors import ArgumentError, NameInUseError, listed, nearest
 from symbackprop.network.network import Network
+from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
 from symbackprop.tracing.sizes import Sizes
 
 _TARGETS = ("y", "t", "target", "targets", "labels", "ytrue", "yt")
 
 
 @dataclass(frozen=True)
-class Given:
+class ArgumentSpec:
     """The arguments by name.
 
-    `shapes` are of names or whole numbers and include the attributes'; `labels` say of how many classes; `scalars` are
-    hyperparameters that are drawn, `constants` those that are given.
+    `shapes` include those of the attributes; `labels` maps class labels to the number of classes; `scalars` are
+    hyperparameters whose values are drawn, `constants` those whose values are given.
     """
 
-    shapes: Mapping[str, tuple[Any, ...]]
+    shapes: Mapping[str, DeclaredShape]
     wrt: tuple[str, ...]
-    labels: Mapping[str, Any]
+    labels: Mapping[str, DeclaredSize]
     scalars: tuple[str, ...]
-    constants: Mapping[str, Any]
+    constants: Mapping[str, object]
     attributes: tuple[str, ...]
 
     @property
-    def every_shape(self) -> dict[str, tuple[Any, ...]]:
-        """The shape of each argument as a matrix or row; labels have their one-hot matrix's."""
-        found: dict[str, tuple[Any, ...]] = {}
+    def names(self) -> list[str]:
+        """The names of all arguments."""
+        return [*self.shapes, *self.scalars, *self.constants]
+
+    @property
+    def every_shape(self) -> dict[str, DeclaredShape]:
+        """The shape of each argument that is an array or drawn; for class labels, that of their one-hot matrix."""
+        found: dict[str, DeclaredShape] = {}
         for name, shape in self.shapes.items():
             found[name] = (shape[0], self.labels[name]) if name in self.labels else tuple(shape)
         return found | dict.fromkeys(self.scalars, ())
 
     def declared(self, sizes: Sizes) -> Network:
-        """A network with these arguments and no equation yet."""
+        """Return a network with these arguments and no equation yet."""
         network = Network()
         for name, shape in self.every_shape.items():
-            said = network_name(name)
+            own = network_name(name)
             if not shape and name not in self.wrt:
-                network.scalar(said)
+                network.scalar(own)
                 continue
             size = [sizes.dimension(n) for n in (1, 1, *shape)[-2:]]
             kind = network.parameter if name in self.wrt else network.target if is_target(name) else network.input
-            (network.one_hot if name in self.labels else kind)(said, *size)
+            (network.one_hot if name in self.labels else kind)(own, *size)
         return network
 
-    def with_labels(self, values: Mapping[str, Any]) -> "Given":
-        """The same where labels are these numbers."""
+    def with_labels(self, values: Mapping[str, ArgumentValue]) -> "ArgumentSpec":
+        """Return the arguments with the class labels fixed to these numbers."""
         shapes = {name: shape for name, shape in self.shapes.items() if name not in self.labels}
         chosen = {name: values[name] for name in self.labels}
         return replace(self, shapes=shapes, labels={}, constants={**self.constants, **chosen})
@@ -57,63 +62,72 @@ class Given:
 
 @cache
 def network_name(name: str) -> str:
-    """What an argument is called in a network, where some names are taken."""
-    for said in (name, *(f"{name}_{k}" for k in range(1, 9))):
+    """Return the name of an argument in a network, where some names are taken."""
+    for free in (name, *(f"{name}_{k}" for k in range(1, 9))):
         try:
-            Network().input(said, 2, 3)
+            Network().input(free, 2, 3)
         except NameInUseError:
             continue
-        return said
+        return free
     raise ArgumentError(f"{name} cannot be the name of an argument here")
 
 
 def is_target(name: str) -> bool:
+    """Return True for a name that people give to targets, such as y or y_true."""
     return name.lower().replace("_", "") in _TARGETS
 
 
-def given(
-    shapes: Mapping[str, Any],
+def argument_spec(
+    shapes: Mapping[str, object],
     wrt: Iterable[str] | str,
     *,
-    attributes: Mapping[str, Any] | None = None,
-    labels: Mapping[str, Any] | None = None,
-    scalars: Mapping[str, Any] | Iterable[str] | None = None,
-) -> Given:
-    """What was said, found to make sense.
+    attributes: Mapping[str, object] | Collection[str] | None = None,
+    labels: Mapping[str, DeclaredSize] | None = None,
+    scalars: Mapping[str, object] | Iterable[str] | None = None,
+) -> ArgumentSpec:
+    """Check what a user declares about the arguments, and return it as one object.
 
     Raises:
-        ArgumentError: shapes that are none, names in wrt or labels without a shape.
+        ArgumentError: shapes that are not shapes, names in wrt or labels without a shape.
     """
     if not isinstance(shapes, Mapping):
         raise ArgumentError(f"shapes is a mapping of names to shapes, as in {{'X': ('N', 'D')}}, not {shapes!r:.60}")
     own = {name: _shape(name, shape) for name, shape in _attributes(attributes, shapes).items()}
     every = {name: _shape(name, shape) for name, shape in shapes.items()} | own
-    named = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    if not named:
-        raise ArgumentError("wrt names no parameter; the gradient is by those")
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice or not all(named):
-        raise ArgumentError(f"wrt names {listed(twice) or 'nothing'} {'twice' if twice else 'between two commas'}")
-    for name in (*named, *(labels or {})):
-        if name not in every:
-            raise ArgumentError(f"{name} has no shape: {nearest(name, every)}")
+    parameters = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    _check_names(parameters, labels or {}, every)
     constants = dict(scalars) if isinstance(scalars, Mapping) else {}
     drawn = () if isinstance(scalars, Mapping) else (scalars,) if isinstance(scalars, str) else tuple(scalars or ())
-    drawn += tuple(name for name, shape in every.items() if shape == () and name not in named)
+    drawn += tuple(name for name, shape in every.items() if shape == () and name not in parameters)
     clash = [name for name in (*drawn, *constants) if every.get(name, ()) != ()]
     if clash:
-        raise ArgumentError(f"{listed(clash)} has a shape and is a scalar too; say one of both")
-    every, classes = _renamed(every, dict(labels or {}))
+        raise ArgumentError(
+            f"{listed(clash)} has a shape and is a scalar too; give it in shapes or in scalars, not both"
+        )
+    every, classes = _renamed(every, labels or {})
     kept = {name: shape for name, shape in every.items() if name not in drawn}
-    return Given(kept, named, classes, tuple(dict.fromkeys(drawn)), constants, tuple(own))
+    return ArgumentSpec(kept, parameters, classes, tuple(dict.fromkeys(drawn)), constants, tuple(own))
+
+
+def _check_names(parameters: tuple[str, ...], labels: Iterable[str], shapes: Mapping[str, DeclaredShape]) -> None:
+    if not parameters:
+        raise ArgumentError(
+            "wrt names no parameter; it lists those whose gradients are checked, as in wrt=['W1', 'b1']"
+        )
+    twice = sorted({name for name in parameters if parameters.count(name) > 1})
+    if twice or not all(parameters):
+        raise ArgumentError(f"wrt names {listed(twice) or 'nothing'} {'twice' if twice else 'between two commas'}")
+    for name in (*parameters, *labels):
+        if name not in shapes:
+            raise ArgumentError(f"{name} has no shape: {nearest(name, shapes)}")
 
 
 def _renamed(
-    shapes: dict[str, tuple[Any, ...]], labels: dict[str, Any]
-) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
-    """The shapes with other names for dimensions that are called as an argument, or as a network must not have it."""
+    shapes: Mapping[str, DeclaredShape], labels: Mapping[str, DeclaredSize]
+) -> tuple[dict[str, DeclaredShape], dict[str, DeclaredSize]]:
+    """Rename dimensions that have the name of an argument, or one that a network keeps for itself."""
     names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
-    new = {n: n for n in names}
+    new: dict[DeclaredSize, DeclaredSize] = {}
     for n in names:
         try:
             Network().input("X" if n != "X" else "Z", n, 2)
@@ -122,36 +136,34 @@ def _renamed(
             taken = True
         if taken:
             new[n] = next(free for k in range(1, 99) if (free := f"{n}_{k}") not in shapes and free not in names)
-
-    def said(size: Any) -> Any:
-        return new.get(size, size)
-
-    return {name: tuple(said(size) for size in shape) for name, shape in shapes.items()}, {
-        n: said(c) for n, c in labels.items()
-    }
+    renamed = {name: tuple(new.get(size, size) for size in shape) for name, shape in shapes.items()}
+    return renamed, {name: new.get(size, size) for name, size in labels.items()}
 
 
-def _attributes(given: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Shapes by name; a list of names means those whose shapes stand with the others."""
-    if given is None:
+def _attributes(
+    attributes: Mapping[str, object] | Collection[str] | None, shapes: Mapping[str, object]
+) -> dict[str, object]:
+    """Return shapes by name; those of a list of names stand among the shapes of the arguments."""
+    if attributes is None:
         return {}
-    if isinstance(given, Mapping):
-        return {name: getattr(shape, "shape", shape) for name, shape in given.items()}
-    missing = [name for name in given if name not in shapes]
+    if isinstance(attributes, Mapping):
+        return {name: getattr(shape, "shape", shape) for name, shape in attributes.items()}
+    missing = [name for name in attributes if name not in shapes]
     if missing:
         raise ArgumentError(f"the attributes {listed(missing)} have no shape; give {{'{missing[0]}': (…)}}")
-    return {name: shapes[name] for name in given}
+    return {name: shapes[name] for name in attributes}
 
 
-def _shape(name: str, shape: Any) -> tuple[Any, ...]:
-    if isinstance(shape, str | int):
-        shape = (shape,)
-    sized = isinstance(shape, tuple | list) and all(
-        (isinstance(n, int) and not isinstance(n, bool) and n > 0) or (isinstance(n, str) and n.isidentifier())
-        for n in shape
-    )
-    if not sized:
+def _shape(name: str, shape: object) -> DeclaredShape:
+    sizes = (shape,) if isinstance(shape, str | int) else shape
+    if not isinstance(sizes, tuple | list) or not all(map(_is_size, sizes)):
         raise ArgumentError(
-            f"the shape of {name} is a tuple of names and whole numbers, such as ('N', 3), not {shape!r:.60}"
+            f"the shape of {name} is a tuple of names and whole numbers, such as ('N', 3), not {sizes!r:.60}"
         )
-    return tuple(shape)
+    return tuple(sizes)
+
+
+def _is_size(size: object) -> bool:
+    if isinstance(size, int) and not isinstance(size, bool):
+        return size > 0
+    return isinstance(size, str) and size.isidentifier()

@@ -1,121 +1,117 @@
-"""Calling a person's functions: which arguments they get, on an object of their own, and what they return."""
+"""Calls of a user's functions: the arguments that they get, on a copy of their object, and what they return."""
 
 import copy
 import inspect
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
+from symbackprop.tracing.aliases import Arguments, UserFunction
+
+_STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
 @dataclass(frozen=True)
-class Code:
+class UserCode:
     """A cost and a gradient as functions, or as methods of one object; without a gradient, the cost returns both."""
 
-    cost: Callable[..., Any]
-    gradient: Callable[..., Any] | None
+    cost: UserFunction
+    gradient: UserFunction | None
     attributes: tuple[str, ...] = ()
     _written: io.StringIO = field(default_factory=io.StringIO, repr=False)
 
     def __post_init__(self) -> None:
-        for what, function in (("cost", self.cost), ("gradient", self.gradient)):
-            if not callable(function) and not (what == "gradient" and function is None):
-                raise ArgumentError(f"the {what} is a function, not {type(function).__name__}")
+        for role, function in (("cost", self.cost), ("gradient", self.gradient)):
+            if not callable(function) and not (role == "gradient" and function is None):
+                raise ArgumentError(f"the {role} is a function, not {type(function).__name__}")
         if self.attributes and self._object is None:
             raise ArgumentError(
                 f"attributes are those of an object ({listed(self.attributes)}): give methods of one, as in net.cost"
             )
 
     @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
+    def functions(self) -> tuple[UserFunction, ...]:
+        """The functions in the order of their calls."""
         return (self.cost,) if self.gradient is None else (self.cost, self.gradient)
 
     @property
-    def _object(self) -> Any:
-        """What the methods are of; None of functions."""
+    def _object(self) -> object:
+        """The object of the methods; None of functions."""
         owners = [f.__self__ for f in self.functions if inspect.ismethod(f)]
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
-    def takes(self, names: Iterable[str]) -> None:
-        """Raise ArgumentError for names that nothing takes, and for arguments that have none."""
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise ArgumentError for names that no function takes, and for arguments that are not named."""
         known = {*names}
         taken = {*self.attributes}
-        for what, function in zip(("cost", "gradient"), self.functions, strict=False):
+        for role, function in zip(("cost", "gradient"), self.functions, strict=False):
             parameters = _parameters(function)
-            if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+            if any(p.kind in _STARRED for p in parameters):
                 taken |= known
             missing = [
-                p.name
-                for p in parameters
-                if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in known
+                p.name for p in parameters if p.default is p.empty and p.kind not in _STARRED and p.name not in known
             ]
             if missing:
                 raise ArgumentError(
-                    f"the {what} takes {listed(missing)}, of which no shape is given; shapes are of {listed(known)} "
+                    f"the {role} takes {listed(missing)}, of which no shape is given; shapes are of {listed(known)} "
                     "(numbers such as a learning rate are named in scalars, class labels in labels)"
                 )
             taken |= {p.name for p in parameters}
         unused = [name for name in known if name not in taken]
         if unused:
-            hint = "; what an object holds is said in attributes" if self._object is not None else ""
+            hint = "; name the arrays that an object holds in attributes" if self._object is not None else ""
             raise ArgumentError(f"neither function takes {listed(unused)}{hint}")
 
-    def run(self, values: Mapping[str, Any], *, gradient: bool = True) -> tuple[Any, Any]:
-        """What the cost returns, and what the gradient returns after it, on one object with these values."""
-        owner = self._object
-        twin = _twin(owner)
-        for name in self.attributes:
-            setattr(twin, name, fresh(values[name]))
-        with self._quietly():
-            try:
-                results = [
-                    _called(_of(function, owner, twin), {name: fresh(value) for name, value in values.items()})
-                    for function in self.functions[: 1 + gradient]
-                ]
-            except SystemExit as end:
-                raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
+    def run(self, values: Arguments, *, gradient: bool = True) -> tuple[object, object]:
+        """Return the results of the cost and of the gradient, called one after the other on one object."""
+        results = [result for _, result in self._calls(values, self.functions[: 1 + gradient])]
         if self.gradient is None:
-            return results[0] if isinstance(results[0], tuple) else (results[0], None)
+            both = results[0]
+            return (both[0], both[1]) if isinstance(both, tuple) and len(both) > 1 else (both, None)
         return results[0], results[1] if gradient else None
 
     def changed(self, values: Mapping[str, Any]) -> list[str]:
-        """The arguments that the functions change."""
+        """Return the names of the arguments whose arrays the functions change in place."""
         found: dict[str, None] = {}
+        for own, _ in self._calls(values, self.functions):
+            found |= {n: None for n, v in own.items() if hasattr(v, "shape") and not np.array_equal(v, values[n])}
+        return list(found)
+
+    def _calls(self, values: Arguments, functions: Iterable[UserFunction]) -> list[tuple[dict[str, Any], object]]:
+        """Return the arguments, which each call has to itself, and the result of each call."""
         owner = self._object
         twin = _twin(owner)
         for name in self.attributes:
-            setattr(twin, name, fresh(values[name]))
-        for function in self.functions:
-            given = {name: fresh(value) for name, value in values.items()}
-            with self._quietly():
-                _called(_of(function, owner, twin), given)
-            found |= {n: None for n, v in given.items() if hasattr(v, "shape") and not np.array_equal(v, values[n])}
-        return list(found)
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """What the code prints is kept; it is run where functions overflow, which is not worth a warning."""
-        with redirect_stdout(self._written), np.errstate(all="ignore"):
-            yield
+            setattr(twin, name, private_copy(values[name]))
+        calls = []
+        try:
+            with redirect_stdout(self._written), np.errstate(all="ignore"):  # functions overflow at some random points
+                for function in functions:
+                    own = {name: private_copy(value) for name, value in values.items()}
+                    calls.append((own, _call(_rebound(function, owner, twin), own)))
+        except SystemExit as end:
+            raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
+        return calls
 
     @property
     def printed(self) -> bool:
-        """Whether the code has written something, which is not shown."""
+        """True if the code has printed something, which is not shown."""
         return bool(self._written.getvalue())
 
 
-def fresh(value: Any) -> Any:
-    """An array of its own for each function: a person's code may change what it is given."""
+def private_copy(value: Any) -> Any:
+    """Return a copy of an array, since the user's code may change what it is given; of anything else, itself."""
     return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
 
 
-def _twin(owner: Any) -> Any:
-    """A copy of an object, so that a person's own one is left as it is."""
+def _twin(owner: object) -> object:
+    """Return a copy of an object, so that the user's own one is left as it is."""
     if owner is None:
         return None
     try:
@@ -124,28 +120,26 @@ def _twin(owner: Any) -> Any:
         return copy.copy(owner)
 
 
-def _of(function: Any, owner: Any, twin: Any) -> Any:
-    """The same method of the twin."""
-    if inspect.ismethod(function) and function.__self__ is owner:
-        return function.__func__.__get__(twin)
-    if function is owner and owner is not None:
-        return twin  # an object that is called
-    return function
+def _rebound(function: UserFunction, owner: object, twin: Any) -> UserFunction:
+    """Return the same method of the twin; a function as it is."""
+    if isinstance(function, MethodType) and function.__self__ is owner:
+        return MethodType(function.__func__, twin)
+    return twin if function is owner and owner is not None else function  # an object that is called
 
 
-def _called(function: Any, values: Mapping[str, Any]) -> Any:
+def _call(function: UserFunction, values: Arguments) -> object:
     parameters = _parameters(function)
     if any(p.kind == p.VAR_KEYWORD for p in parameters):
         return function(**values)
-    by_place = [values[p.name] for p in parameters if p.kind == p.POSITIONAL_ONLY and p.name in values]
+    by_position = [values[p.name] for p in parameters if p.kind == p.POSITIONAL_ONLY and p.name in values]
     by_name = {p.name: values[p.name] for p in parameters if p.kind != p.POSITIONAL_ONLY and p.name in values}
-    return function(*by_place, **by_name)
+    return function(*by_position, **by_name)
 
 
-def _parameters(function: Any) -> list[inspect.Parameter]:
+def _parameters(function: UserFunction) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
         raise ArgumentError(
-            f"{function!r:.60} does not tell its arguments: wrap it in a function of your own"
+            f"the arguments of {function!r:.60} are not known: wrap it in a function of your own that names them"
         ) from None

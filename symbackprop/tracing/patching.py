@@ -1,4 +1,4 @@
-"""A stand-in for NumPy in the modules that a person's code lives in, for as long as the code runs."""
+"""Placeholders for NumPy's and Python's functions, put into the modules of the user's code for as long as it runs."""
 
 import builtins
 import inspect
@@ -8,21 +8,25 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
+from symbackprop.tracing.aliases import Namespace, Replacement
+
 _LIBRARIES = ("numpy", "scipy", "symbackprop", "builtins")
 _MOST_MODULES = 50
 
 
 @contextmanager
-def standing_in(
-    functions: Iterable[Any], instead: Callable[[Any], Any], builtin: Mapping[str, Any]
-) -> Iterator[list[dict[str, Any]]]:
-    """Replace what `instead` has something for, and some builtins, in the globals of all functions that are called."""
-    spaces = namespaces(functions)
-    before: list[tuple[dict[str, Any], str, Any]] = []
+def placeholders_in_place(
+    functions: Iterable[object], replacement: Replacement, builtin: Mapping[str, object]
+) -> Iterator[list[Namespace]]:
+    """Put placeholders, and some built-in names, into the globals of all functions that may be called."""
+    spaces = _namespaces(functions)
+    before: list[tuple[Namespace, str, object]] = []
     absent = object()
     try:
         for space in spaces:
-            changes = {name: new for name, old in space.items() if (new := instead(old)) is not old}
+            changes = {name: new for name, old in space.items() if (new := replacement(old)) is not old}
             changes |= {name: new for name, new in builtin.items() if name not in space}
             for name, new in changes.items():
                 before.append((space, name, space.get(name, absent)))
@@ -36,27 +40,28 @@ def standing_in(
                 space[name] = old
 
 
-def namespaces(functions: Iterable[Any]) -> list[dict[str, Any]]:
-    """The globals of functions, of the functions that they name, and of the classes of their objects."""
-    found: list[dict[str, Any]] = []
+def _namespaces(functions: Iterable[object]) -> list[Namespace]:
+    """Return the globals of functions, of the functions that they name, and of the classes of their objects."""
+    found: list[Namespace] = []
     todo = list(functions)
     while todo and len(found) < _MOST_MODULES:
         for function in _functions_in(todo.pop()):
             space = function.__globals__
-            if any(space is known for known in found) or _is_library(space):
+            if any(space is known for known in found) or is_library(space):
                 continue
             found.append(space)
             todo += [v for v in space.values() if isinstance(v, FunctionType | type | ModuleType)]
     return found
 
 
-def _functions_in(value: Any) -> list[FunctionType]:
-    """The functions that a function, a method, a class or a module brings along."""
+def _functions_in(value: object) -> list[FunctionType]:
+    """Return the functions that a function, a method, a class or a module brings along."""
     if isinstance(value, ModuleType):
-        return [] if _is_library(vars(value)) else [v for v in vars(value).values() if isinstance(v, FunctionType)]
+        return [] if is_library(vars(value)) else [v for v in vars(value).values() if isinstance(v, FunctionType)]
     if isinstance(value, type):
         return [v for kind in value.__mro__ for v in vars(kind).values() if isinstance(v, FunctionType)]
-    function = inspect.unwrap(getattr(value, "__func__", value))
+    bound: Any = getattr(value, "__func__", value)
+    function = inspect.unwrap(bound)
     owner = getattr(value, "__self__", None)
     found = [function] if isinstance(function, FunctionType) else []
     for cell in getattr(function, "__closure__", None) or ():
@@ -72,20 +77,33 @@ def _functions_in(value: Any) -> list[FunctionType]:
     return found
 
 
-def _is_library(space: Mapping[str, Any]) -> bool:
+def is_library(space: Mapping[str, object]) -> bool:
+    """Return True for the globals of a module that is not the user's own."""
     name = str(space.get("__name__", "")).split(".")[0]
-    file = str(space.get("__file__", ""))
-    return name in _LIBRARIES or "site-packages" in file or _is_of_python(name, file)
+    of_python = name in sys.stdlib_module_names and name != "__main__"
+    return name in _LIBRARIES or of_python or "site-packages" in str(space.get("__file__", ""))
 
 
-def _is_of_python(name: str, file: str) -> bool:
-    return name in sys.stdlib_module_names and name != "__main__"
+def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[object], bool]) -> Callable[..., object]:
+    """Return Python's `sum`, which adds up the rows of a placeholder by `add`."""
 
-
-def builtin_sum(add: Callable[..., Any], holds: Callable[[Any], bool]) -> Callable[..., Any]:
-    """Python's `sum`, which adds up the rows of an array."""
-
-    def summed(values: Any, start: Any = 0) -> Any:
-        return add(values, start) if holds(values) else builtins.sum(values, start)
+    def summed(values: Iterable[Any], start: Any = 0) -> object:
+        return add(values, start) if is_placeholder(values) else builtins.sum(values, start)
 
     return summed
+
+
+def float_keeping(placeholder: type, *instances: type) -> type:
+    """Return Python's `float`, which leaves a placeholder as it is; objects of these classes are instances of it."""
+
+    class Float(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, instances)
+
+        def __call__(cls, value: Any = 0.0) -> object:
+            inner = (
+                value.item() if isinstance(value, np.ndarray) and value.dtype == object and value.size == 1 else value
+            )
+            return inner if isinstance(inner, placeholder) else float(value)
+
+    return Float("float", (float,), {"dtype": np.dtype(float)})

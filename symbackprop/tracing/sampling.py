@@ -1,147 +1,157 @@
-"""Random arguments for a person's functions, of pairwise different sizes, and the functions as checks call them."""
+"""Random arguments for a user's functions, of pairwise different sizes, and the functions as checks call them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Network
 from symbackprop.network.sampling import draws
-from symbackprop.tracing.arguments import Given, is_target, network_name
-from symbackprop.tracing.calls import Code
+from symbackprop.tracing.aliases import ArgumentValue, DeclaredSize
+from symbackprop.tracing.arguments import ArgumentSpec, is_target, network_name
+from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.returned import cost_in, gradients_in
 
 _SMALLEST = 3  # size of a dimension
-AS_KNOWN, POSITIVE, SHARES, WIDE = range(4)  # as a network needs them, positive, from 0 to 1, or spread widely and more
+# how values are spread: as a network needs them, positive, from 0 to 1, or (WIDE and larger numbers) ever more widely
+AS_KNOWN, POSITIVE, FRACTIONS, WIDE = range(4)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SamplePoint:
     """Values for all arguments, and the size of each named dimension."""
 
-    values: dict[str, Any]
+    values: dict[str, ArgumentValue]
     sizes: dict[str, int]
 
-    def params(self, given: Given) -> dict[str, Any]:
-        return {name: self.values[name] for name in given.wrt}
+    def params(self, spec: ArgumentSpec) -> dict[str, ArgumentValue]:
+        """Return the values of the parameters."""
+        return {name: self.values[name] for name in spec.wrt}
 
-    def data(self, given: Given) -> dict[str, Any]:
-        """The arguments that are no parameters."""
-        return {name: value for name, value in self.values.items() if name not in given.wrt}
+    def data(self, spec: ArgumentSpec) -> dict[str, ArgumentValue]:
+        """Return the values of the arguments that are not parameters."""
+        return {name: value for name, value in self.values.items() if name not in spec.wrt}
 
-    def symbols(self, network: Network, given: Given) -> dict[Any, Any]:
-        """The values by the symbols of the network, as matrices, labels as one-hot rows."""
-        found = {}
+    def symbols(self, network: Network, spec: ArgumentSpec) -> dict[Expression, ArgumentValue]:
+        """Return the values by the symbols of the network, as matrices; class labels as one-hot rows."""
+        found: dict[Expression, ArgumentValue] = {}
         names = {network_name(name): name for name in self.values}
         for symbol in network.arguments:
             name = names[str(symbol.name)]
             value = self.values[name]
-            if name in given.labels:
-                value = np.eye(self._classes(given, name))[value]
-            found[symbol] = as_matrix(value) if hasattr(symbol, "shape") else float(value)
+            if name in spec.labels:
+                value = np.eye(self._size(spec.labels[name]))[np.asarray(value)]
+            found[symbol] = as_matrix(value) if is_matrix(symbol) else float(value)
         return found
 
-    def _classes(self, given: Given, name: str) -> int:
-        size = given.labels[name]
+    def _size(self, size: DeclaredSize) -> int:
         return self.sizes[size] if isinstance(size, str) else int(size)
 
 
-def as_matrix(value: Any) -> Any:
-    """A number, a vector as a row, or a matrix, as a matrix."""
-    return np.asarray(value, dtype=float).reshape((1, 1, *np.shape(value))[-2:])
+def as_matrix(value: object) -> np.ndarray:
+    """Return a number, a vector (as a row) or a matrix as a matrix."""
+    array = np.asarray(value, dtype=float)
+    return array.reshape((1, 1, *array.shape)[-2:])
 
 
-def distinct(given: Given, smallest: int = _SMALLEST) -> dict[str, int]:
-    """A size for each named dimension, no two equal."""
-    every = [size for shape in given.every_shape.values() for size in shape]
+def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, int]:
+    """Return a size for each named dimension, no two equal."""
+    every = [size for shape in spec.every_shape.values() for size in shape]
     taken = {size for size in every if not isinstance(size, str)}
     free = (n for n in range(smallest, 99) if n not in taken)
     return {name: next(free) for name in dict.fromkeys(size for size in every if isinstance(size, str))}
 
 
-def drawn(
-    given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None, kind: int = AS_KNOWN
-) -> Drawn:
-    """Random values of these sizes; where a network is known, such as its functions are defined for."""
-    known = {} if network is None else draws(network, _named_sizes(network, sizes))
-    values: dict[str, Any] = {}
-    for name, shape in given.shapes.items():
+def other_sizes(spec: ArgumentSpec) -> dict[str, int]:
+    """Return sizes that differ from the distinct ones, and in another order: the first dimension is the largest."""
+    names = list(distinct_sizes(spec))
+    taken = {n for shape in spec.every_shape.values() for n in shape if not isinstance(n, str)}
+    free = [n for n in range(9, 90) if n not in taken]
+    return dict(zip(names, reversed(free[: len(names)]), strict=True))
+
+
+def draw_point(
+    spec: ArgumentSpec,
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+    network: Network | None,
+    kind: int = AS_KNOWN,
+) -> SamplePoint:
+    """Draw values of these sizes; where a network is known, values for which its functions are defined."""
+    named = {} if network is None else {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
+    known = {} if network is None else draws(network, named)
+    values: dict[str, ArgumentValue] = {}
+    for name, shape in spec.shapes.items():
         size = tuple(sizes[n] if isinstance(n, str) else n for n in shape)
-        if name in given.labels:
-            classes = given.labels[name]
+        if name in spec.labels:
+            classes = spec.labels[name]
             values[name] = rng.integers(sizes[classes] if isinstance(classes, str) else classes, size=size)
         elif kind or network_name(name) not in known:
-            values[name] = _plain(name, given, size, rng, kind)
+            values[name] = _draw_array(name, spec, size, rng, kind)
         else:
             draw = known[network_name(name)]
             values[name] = getattr(rng, draw.method)(*draw.arguments, size)
     highest = 0.9 if kind < WIDE else 5.0
-    values |= {name: float(rng.uniform(0.1, highest)) for name in given.scalars}
-    return Drawn(values, dict(sizes))
+    values |= {name: float(rng.uniform(0.1, highest)) for name in spec.scalars}
+    return SamplePoint(values, dict(sizes))
 
 
-def _named_sizes(network: Network, sizes: Mapping[str, int]) -> dict[str, int]:
-    return {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
-
-
-def _plain(name: str, given: Given, size: tuple[int, ...], rng: np.random.Generator, kind: int) -> Any:
+def _draw_array(
+    name: str, spec: ArgumentSpec, size: tuple[int, ...], rng: np.random.Generator, kind: int
+) -> ArgumentValue:
     if kind >= WIDE:
         return rng.normal(0, 2.0 ** (kind - WIDE + 1), size)
     if kind == POSITIVE:
         return rng.uniform(0.5, 1.5, size)
-    if kind == SHARES or (is_target(name) and name not in given.wrt):
+    if kind == FRACTIONS or (is_target(name) and name not in spec.wrt):
         return rng.uniform(0.05, 0.95, size)
-    return rng.normal(0, (size[0] if len(size) > 1 else 4) ** -0.5 if name in given.wrt else 1, size)
+    return rng.normal(0, (size[0] if len(size) > 1 else 4) ** -0.5 if name in spec.wrt else 1, size)
 
 
-def points(
-    code: Code, given: Given, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
-) -> Iterator[Drawn]:
-    """Random values: ordinary ones, or such for which the cost is finite, and then others of other sizes.
+def sample_points(
+    code: UserCode, spec: ArgumentSpec, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
+) -> Iterator[SamplePoint]:
+    """Yield a random point, spread as the cost needs it to be finite, and then points of other sizes.
 
-    These are spread more and more widely, for branches such as a relu of which all entries are positive.
+    These are spread more and more widely, so that both sides of a branch are reached, such as those of a relu.
     """
-    ordinary = (drawn(given, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, SHARES))
-    first = next((point for point in ordinary if _is_finite(code, given, point)), None)
-    yield drawn(given, sizes, rng, network, AS_KNOWN) if first is None else first
-    for k, kind in enumerate((AS_KNOWN, *range(WIDE, WIDE + 4), SHARES)):
+    ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
+    first = next((point for point in ordinary if _is_finite(code, spec, point)), None)
+    yield draw_point(spec, sizes, rng, network, AS_KNOWN) if first is None else first
+    for k, kind in enumerate((AS_KNOWN, *range(WIDE, WIDE + 4), FRACTIONS)):
         try:
-            point = drawn(given, other_sizes(given) if k < 2 else sizes, rng, network, kind)
-            if first is not None and _is_finite(code, given, point):
+            point = draw_point(spec, other_sizes(spec) if k < 2 else sizes, rng, network, kind)
+            if first is not None and _is_finite(code, spec, point):
                 yield point
         except Exception:  # noqa: S112 — it does not run at these sizes, which the first point has shown is possible
             continue
 
 
-def other_sizes(given: Given) -> dict[str, int]:
-    """Sizes that differ from the first ones, and in another order: the first dimension is the largest."""
-    names = list(distinct(given))
-    taken = {n for shape in given.every_shape.values() for n in shape if not isinstance(n, str)}
-    free = [n for n in range(9, 90) if n not in taken]
-    return dict(zip(names, reversed(free[: len(names)]), strict=True))
-
-
-def _is_finite(code: Code, given: Given, point: Drawn) -> bool:
+def _is_finite(code: UserCode, spec: ArgumentSpec, point: SamplePoint) -> bool:
     with np.errstate(all="ignore"):
-        cost = cost_in(code.run({**copied(point.values), **given.constants}, gradient=False)[0])
+        cost = cost_in(code.run({**copy_arrays(point.values), **spec.constants}, gradient=False)[0])
         return bool(np.all(np.isfinite(np.asarray(cost, float))))
 
 
-def copied(values: Mapping[str, Any]) -> dict[str, Any]:
+def copy_arrays(values: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:
+    """Return the values with a copy of each array."""
     return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
-def as_functions(code: Code, given: Given) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The cost and the gradients as a check calls them, with arrays by name."""
+def cost_and_gradients(
+    code: UserCode, spec: ArgumentSpec
+) -> tuple[Callable[..., np.floating], Callable[..., dict[str, np.ndarray]]]:
+    """Return the cost and the gradients as functions that a check can call, with arrays by name."""
 
-    def cost(**values: Any) -> Any:
-        found = cost_in(code.run({**values, **given.constants}, gradient=False)[0])
-        return np.sum(np.asarray(found))
+    def cost(**values: ArgumentValue) -> np.floating:
+        found: np.floating = np.sum(np.asarray(cost_in(code.run({**values, **spec.constants}, gradient=False)[0])))
+        return found
 
-    def gradients(**values: Any) -> dict[str, Any]:
-        found = code.run({**values, **given.constants})[1]
-        shapes = {name: np.shape(values[name]) for name in given.wrt}
-        return {name: np.asarray(value) for name, value in gradients_in(found, given.wrt, shapes).items()}
+    def gradients(**values: ArgumentValue) -> dict[str, np.ndarray]:
+        found = code.run({**values, **spec.constants})[1]
+        shapes = {name: np.shape(values[name]) for name in spec.wrt}
+        return {name: np.asarray(value) for name, value in gradients_in(found, spec.wrt, shapes).items()}
 
     return cost, gradients

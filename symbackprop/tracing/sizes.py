@@ -1,43 +1,26 @@
-"""Concrete sizes that tell which dimension they are, so that a person's code finds whole numbers in every shape.
+"""Concrete sizes from which the dimension can be told, so that the user's code finds whole numbers in every shape.
 
 Each named dimension gets a prime of its own: `X.shape[0]` is 107, and where 107, 1/107 or 0.5/107 turns up in a
-formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and what is read this way is
-compared with the code itself at other sizes.
+formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and the network that is read
+this way is compared with the code itself at other sizes.
 """
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import combinations
 from math import isclose, isfinite
-from typing import Any
 
-from sympy import Expr, Integer, Rational, sqrt
+from sympy import Integer, Rational, sqrt
 
+from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.shapes import dimension
+from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize
 from symbackprop.tracing.untraceable import Untraceable
 
-_PRIMES = (
-    107,
-    139,
-    173,
-    229,
-    283,
-    367,
-    457,
-    587,
-    757,
-    967,
-    1237,
-    1583,
-    2029,
-    2609,
-    3343,
-    4289,
-    5501,
-    7057,
-    9067,
-    11633,
-)
+# fmt: off
+_PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
+           1237, 1583, 2029, 2609, 3343, 4289, 5501, 7057, 9067, 11633)
+# fmt: on
 _LARGEST_OWN = 100  # a size up to here is a number that stands for itself
 _SHORT = 13  # digits of a decimal that a person may have typed
 
@@ -54,49 +37,52 @@ class Sizes:
     ((107, 3), 1/(2*N))
     """
 
-    def __init__(self, shapes: Mapping[str, Iterable[Any]], fixed: Mapping[str, int] | None = None):
+    def __init__(self, shapes: Mapping[str, DeclaredShape], fixed: Mapping[str, int] | None = None):
         self.fixed = fixed
         names = dict.fromkeys(size for shape in shapes.values() for size in shape if isinstance(size, str))
         if fixed is None and len(names) > len(_PRIMES):
-            raise Untraceable(f"there are more than {len(_PRIMES)} dimensions")
+            raise Untraceable(f"there are {len(names)} named dimensions, and at most {len(_PRIMES)} are told apart")
         self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(_PRIMES, names, strict=False)}
         self.sizes = {symbol: p for p, symbol in self.primes.items()}
         self._sums = self._known_sums()
 
-    def _known_sums(self) -> dict[int, Expr]:
-        """N - 1, N + 1, D + H: sizes that are no products."""
-        single: dict[int, Expr] = {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
+    def _known_sums(self) -> dict[int, Size]:
+        """Return the sums that occur as sizes: N - 1, N + 1, D + H."""
+        single: dict[int, Size] = {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
         pairs = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
         return {**pairs, **single}
 
-    def dimension(self, size: Any) -> Any:
-        """A size of a shape that was said: a name, or a whole number."""
+    def dimension(self, size: DeclaredSize | Size) -> Size:
+        """Return a declared size as a dimension; where sizes are fixed, as its number."""
         if self.fixed is not None and isinstance(size, str):
             return dimension(self.fixed[size])
         return dimension(size)
 
-    def of(self, shape: Iterable[Any]) -> tuple[int, ...]:
-        """The concrete sizes of a shape of names, numbers or expressions."""
+    def of(self, shape: Iterable[DeclaredSize | Size]) -> tuple[int, ...]:
+        """Return the concrete sizes of a shape of names, numbers or expressions."""
         return tuple(int(self.dimension(size).xreplace(self.sizes)) for size in shape)
 
-    def length(self, n: int) -> Expr:
-        """The dimension that has a size.
+    def length(self, n: int) -> Size:
+        """Return the dimension that has a concrete size.
 
-        Raises Untraceable for a size of which it is not clear.
+        Raises Untraceable for a size that is not made of the dimensions' sizes.
         """
         if n <= _LARGEST_OWN or self.fixed is not None:
             return Integer(n)
         found = self._whole(n)
         if found.free_symbols:
             return found
-        raise Untraceable(f"the size {n} is none of the dimensions' sizes")
+        raise Untraceable(
+            f"the size {n} does not follow from the sizes of the arguments: make it of shapes, as in "
+            "np.zeros((X.shape[0], W.shape[1]))"
+        )
 
-    def number(self, x: Any) -> Expr:
-        """A number that stands in a formula, in terms of the dimensions."""
-        if isinstance(x, bool) or int(x) == x if isfinite(x) else False:
-            return self._whole(int(x))
+    def number(self, x: float) -> Size:
+        """Return a number of a formula in terms of the dimensions."""
         if not isfinite(x):
             raise Untraceable(f"the number {x} stands in a formula")
+        if int(x) == x:
+            return self._whole(int(x))
         text = repr(float(x))
         if sum(map(str.isdigit, text)) <= _SHORT:
             return Rational(text)
@@ -106,14 +92,14 @@ class Sizes:
             return sqrt(root) if x > 0 else -sqrt(root)
         return Rational(text) if plain is None else plain
 
-    def _fraction(self, x: float) -> Expr | None:
+    def _fraction(self, x: float) -> Size | None:
         fraction = Fraction(x).limit_denominator(10**6)
         if not fraction or not isclose(fraction, x, rel_tol=1e-15):
             return None
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 
-    def _whole(self, n: int) -> Expr:
-        """A whole number, by its factors."""
+    def _whole(self, n: int) -> Size:
+        """Return a whole number with the dimensions among its factors."""
         if abs(n) in self._sums:
             return self._sums[abs(n)] * (1 if n > 0 else -1)
         value, rest = Integer(1), n

@@ -1,8 +1,43 @@
-"""Why code cannot be read at a level."""
+"""Why code cannot be traced at a level, and at which line of the user's code that shows."""
+
+import linecache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
+
+from symbackprop.errors import SymbackpropError
+from symbackprop.tracing.patching import is_library
 
 
 class Untraceable(BaseException):
-    """What a person's code does with a quantity that a level has no meaning for; the message says what.
+    """An operation of the user's code that has no meaning for placeholders; the message says which.
 
-    It is no Exception, which code may catch as one of its own.
+    It is not an Exception, which the user's code may catch as one of its own.
     """
+
+
+class NumberNeeded(Untraceable):
+    """A conversion of a placeholder to a number, as by float(), where no number is known."""
+
+
+@contextmanager
+def failures_as_untraceable() -> Iterator[None]:
+    """Raise what the user's code raises as Untraceable, with the line; the same code runs with numbers."""
+    try:
+        yield
+    except Untraceable as reason:
+        raise type(reason)(f"{reason}{place_in_code(reason)}") from None
+    except SymbackpropError:
+        raise
+    except Exception as error:
+        raise Untraceable(f"{type(error).__name__}: {error}{place_in_code(error)}") from None
+
+
+def place_in_code(error: BaseException) -> str:
+    """Return the last line of the user's own code on the way to an error, as " (line 3 of cost: return float(J))"."""
+    own = [(frame, line) for frame, line in walk_tb(error.__traceback__) if not is_library(frame.f_globals)]
+    if not own:
+        return ""
+    frame, line = own[-1]
+    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    return f" (line {line} of {frame.f_code.co_name}{f': {text:.80}' if text else ''})"

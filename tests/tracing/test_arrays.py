@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
-from symbackprop.tracing.arguments import given
+from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays import indexing
-from symbackprop.tracing.arrays.array import Run
-from symbackprop.tracing.arrays.graph import Graph, quantities
-from symbackprop.tracing.arrays.numpy_functions import Numpy
+from symbackprop.tracing.arrays.array import TracedArray
+from symbackprop.tracing.arrays.graph import TraceGraph, expressions_of
+from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
-from symbackprop.tracing.sampling import Drawn
+from symbackprop.tracing.arrays.run import TraceRun
+from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.sizes import Sizes
 from symbackprop.tracing.untraceable import Untraceable
 
@@ -147,17 +148,17 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
     seed = int(np.random.default_rng().integers(1000)) if seed is None else seed
     print("seed", seed)
     values = drawn(seed)
-    told = given(SHAPES, ["W"], labels={"y": "D"})
-    point = Drawn(values, SIZES)
+    told = argument_spec(SHAPES, ["W"], labels={"y": "D"})
+    point = SamplePoint(values, SIZES)
     if at_a_point:
         told = told.with_labels(values)
     sizes = Sizes(told.every_shape, SIZES if at_a_point else None)
     network = told.declared(sizes)
-    numpy = Numpy()
+    numpy = PlaceholderNumpy()
     known = point.symbols(network, told)
-    run = numpy.run = Run(sizes, Graph(), numpy, indexing, known if at_a_point else None)
+    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, indexing, known if at_a_point else None)
     arrays = {
-        name: (Labels if name in told.labels else type(run.array(network[name], 2)))(
+        name: (Labels if name in told.labels else TracedArray)(
             run, run.graph.leaf(network[name], 2 if name in told.labels else len(shape))
         )
         for name, shape in told.every_shape.items()
@@ -172,7 +173,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
         theirs, ours = ours, space["result"]
     node = run.node(ours)
     assert np.shape(theirs) == sizes_of(node, network), "the shape is NumPy's"
-    expression = quantities([node], {})[node]
+    expression = expressions_of([node], {})[node]
     dimensions = {d: SIZES[str(d)] for d in network.dimensions}
     value = Evaluation(dimensions).value(expression, dict(known), IN_FLOATS)
     return theirs, np.reshape(value, np.shape(theirs))

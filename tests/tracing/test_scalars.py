@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import sympy
 
-from symbackprop.tracing.scalars.array import Entries, arrays_of, values_of
+from symbackprop.tracing.scalars.array import ScalarArray, named_array, values_of
 from symbackprop.tracing.scalars.differentiate import Agreement, agree, evaluate, gradient_of
 from symbackprop.tracing.scalars.numpy_functions import BUILTINS, MATH, NUMPY, SCIPY
 from symbackprop.tracing.scalars.operations import OPERATIONS, partial
-from symbackprop.tracing.scalars.scalar import BranchLog, Scalar, applied
+from symbackprop.tracing.scalars.scalar import BranchLog, TracedScalar, applied
 from symbackprop.tracing.untraceable import Untraceable
 from tests.support.entrywise_code import CODES, Code
 
@@ -36,7 +36,7 @@ class Run:
 
     def __init__(self, code: Code, text: str):
         values = drawn(code)
-        self.arrays = {n: arrays_of(n, v) if n in code.shapes else v for n, v in values.items()}
+        self.arrays = {n: named_array(n, v) if n in code.shapes else v for n, v in values.items()}
         space = functions(text, np=NUMPY, **BUILTINS)
         with BranchLog() as self.trace:
             self.cost = space["cost"](**self.arrays)
@@ -96,7 +96,7 @@ def test_the_stand_in_computes_what_numpy_computes(name: str) -> None:
 
 
 def test_the_wrong_entry_is_named() -> None:
-    X = arrays_of("X", [[1.0, 2.0], [3.0, 4.0]])
+    X = named_array("X", [[1.0, 2.0], [3.0, 4.0]])
     claimed = 2 * X
     claimed[1, 0] += 1e-30
     seen = agree(np.sum(X**2), list(claimed.flat), list(X.flat), BranchLog(), np.random.default_rng(1))
@@ -107,7 +107,7 @@ def test_the_wrong_entry_is_named() -> None:
 
 
 def test_exact_zero_is_no_small_number() -> None:
-    x, y = arrays_of("x", [1.5, 0.25])
+    x, y = named_array("x", [1.5, 0.25])
     nothing = np.exp(x) * y - y * np.exp(x)
     judge = lambda cost, claimed: agree(cost, claimed, [x, y], BranchLog(), np.random.default_rng(1)).entries
     assert judge(nothing + y, [0, 1]) == (True, True)
@@ -117,7 +117,7 @@ def test_exact_zero_is_no_small_number() -> None:
 
 
 def test_conditions_are_recorded_and_kept() -> None:
-    x = arrays_of("x", [0.001, 2.0])
+    x = named_array("x", [0.001, 2.0])
     with BranchLog() as trace:
         cost = np.sum(np.maximum(x, 0) ** 2)
         claimed = np.where(x > 0, 2 * x, 0)
@@ -133,7 +133,7 @@ def test_conditions_are_recorded_and_kept() -> None:
 
 
 def test_where_no_point_is_decided_alike_the_traced_one_is_looked_at() -> None:
-    x = Scalar.entry("x", (), 2.0)
+    x = TracedScalar.variable("x", (), 2.0)
     with BranchLog() as trace:
         assert x == 2.0
         cost = x**2
@@ -143,7 +143,7 @@ def test_where_no_point_is_decided_alike_the_traced_one_is_looked_at() -> None:
 
 
 def test_a_cost_without_a_derivative_is_refused() -> None:
-    x = Scalar.entry("x", (), 0.0)
+    x = TracedScalar.variable("x", (), 0.0)
     with BranchLog() as trace:
         assert x == 0
     with pytest.raises(Untraceable, match="no finite derivative"):
@@ -151,7 +151,7 @@ def test_a_cost_without_a_derivative_is_refused() -> None:
 
 
 def test_a_claim_that_is_not_finite_is_wrong() -> None:
-    x, y = arrays_of("x", [1.5, 0.25])
+    x, y = named_array("x", [1.5, 0.25])
     seen = agree(x * y, [y / (x - x), x], [x, y], BranchLog(), np.random.default_rng(2))
     assert seen.entries == (False, True)
     assert seen.first is not None
@@ -164,11 +164,11 @@ UNARY = sorted(name for name in OPERATIONS if name not in {"add", "sub", "mul", 
 @pytest.mark.parametrize("name", UNARY)
 def test_an_operation_is_the_same_in_every_column(name: str) -> None:
     value = 1.7 if name == "arccosh" else 0.4
-    x = Scalar.entry("x", (), value)
+    x = TracedScalar.variable("x", (), value)
     made = applied(name, x)
-    assert math.isclose(made.value, float(OPERATIONS[name].digits(value)), rel_tol=1e-13)
+    assert math.isclose(made.value, float(OPERATIONS[name].precise(value)), rel_tol=1e-13)
     assert math.isclose(made.value, float(made.expression().subs(sympy.Symbol("x", real=True), value)), rel_tol=1e-13)
-    slope = mpmath.diff(OPERATIONS[name].digits, value)
+    slope = mpmath.diff(OPERATIONS[name].precise, value)
     assert abs(gradient_of(made, [x])[0] - slope) < 1e-6 * abs(slope)
     if hasattr(np, name):
         assert math.isclose(made.value, getattr(np, name)(value), rel_tol=1e-13)
@@ -177,52 +177,52 @@ def test_an_operation_is_the_same_in_every_column(name: str) -> None:
 
 def test_derivatives_are_sympys() -> None:
     assert partial("tanh", 0, 1)(mpmath.mpf(0)) == 1
-    assert gradient_of(Scalar.entry("x", (), -2.0) ** 2, []) == []
-    x = Scalar.entry("x", (), -2.0)
+    assert gradient_of(TracedScalar.variable("x", (), -2.0) ** 2, []) == []
+    x = TracedScalar.variable("x", (), -2.0)
     assert gradient_of(x**3, [x]) == [12]
     assert gradient_of(x**-2, [x]) == [mpmath.mpf(1) / 4]
-    zero = Scalar.entry("zero", (), 0.0)
+    zero = TracedScalar.variable("zero", (), 0.0)
     assert gradient_of(zero**2 + zero, [zero]) == [1]
     assert evaluate([x**2, x + zero], {zero: 5}) == [4, 3]
 
 
 def test_numbers_are_what_a_person_meant() -> None:
-    x = Scalar.entry("x", (), 1.0)
+    x = TracedScalar.variable("x", (), 1.0)
     assert (0.1 * x).expression() == sympy.Rational(1, 10) * x.expression()
     assert (x * (1 / 3)).expression() == x.expression() / 3
     assert (np.float32(0.1) * x).expression() == x.expression() / 10
     assert (x * np.sqrt(2.0)).parts[1].op == "rounded"
-    assert x * 0 is Scalar.of(0)
+    assert x * 0 is TracedScalar.of(0)
     assert x + 0 is x
     assert (x**0.5).expression() == sympy.sqrt(x.expression())
 
 
 @pytest.mark.parametrize("number", [2, 0.5, True, np.float64(0.5), np.float32(0.5), np.int64(3), np.bool(True)])
 def test_numbers_on_either_side(number: Any) -> None:
-    x = Scalar.entry("x", (2,), 0.75)
+    x = TracedScalar.variable("x", (2,), 0.75)
     for made, value in [
         (number + x, number + 0.75), (x + number, 0.75 + number), (number - x, number - 0.75), (x - number, 0.75 - number),
         (number * x, number * 0.75), (x * number, 0.75 * number), (number / x, number / 0.75), (x / number, 0.75 / number),
         (x**number, 0.75**number), (number**x, number**0.75),
     ] if not isinstance(number, bool | np.bool) else [(number * x, 0.75), (x + number, 1.75)]:  # fmt: skip
-        assert isinstance(made, Scalar)
+        assert isinstance(made, TracedScalar)
         assert math.isclose(made.value, value, rel_tol=1e-7)
     assert (number > x) is bool(number > 0.75) or bool(number > x) == bool(number > 0.75)
 
 
 def test_arrays_on_either_side_are_entries() -> None:
-    x, A = Scalar.entry("x", (), 0.75), np.arange(6.0).reshape(2, 3)
+    x, A = TracedScalar.variable("x", (), 0.75), np.arange(6.0).reshape(2, 3)
     for made in (x * A, A * x, x + A, A - x, A / x, np.exp(A * x), np.outer(A[0] * x, A[1])):
-        assert isinstance(made, Entries)
+        assert isinstance(made, ScalarArray)
     assert type(A > x) is np.ndarray
     assert type(x < A) is np.ndarray
     assert (x < A).tolist() == (A > 0.75).tolist()
-    assert isinstance(np.exp(x), Scalar)
+    assert isinstance(np.exp(x), TracedScalar)
     assert not np.isnan(x)
 
 
 def test_what_cannot_be_followed_is_refused() -> None:
-    x = arrays_of("x", [0.5, 1.5])
+    x = named_array("x", [0.5, 1.5])
     floats = np.zeros(2)
     for refused in [
         lambda: float(x[0]), lambda: int(x[0]), lambda: math.exp(x[0]), lambda: x[0] + 1j, lambda: np.add.at(floats, [0], x[:1]),
@@ -231,7 +231,7 @@ def test_what_cannot_be_followed_is_refused() -> None:
     ]:  # fmt: skip
         with pytest.raises(Untraceable):
             refused()
-    assert float(np.exp(Scalar.of(0.5))) == math.exp(0.5)
+    assert float(np.exp(TracedScalar.of(0.5))) == math.exp(0.5)
 
 
 def test_whole_numbers_stay_whole() -> None:
@@ -247,12 +247,12 @@ def test_whole_numbers_stay_whole() -> None:
     for made in (
         NUMPY.zeros(2),
         NUMPY.array([0.5]),
-        NUMPY.ones_like(arrays_of("x", [1.0])),
+        NUMPY.ones_like(named_array("x", [1.0])),
         NUMPY.eye(2),
         NUMPY.full(2, 0.5),
     ):
-        assert isinstance(made, Entries)
-        assert all(isinstance(entry, Scalar) for entry in made.flat)
+        assert isinstance(made, ScalarArray)
+        assert all(isinstance(entry, TracedScalar) for entry in made.flat)
 
 
 A = np.random.default_rng(3).uniform(0.2, 0.9, size=(3, 2))
@@ -273,11 +273,11 @@ SAME = [
 @pytest.mark.parametrize("call", SAME)
 def test_functions_give_the_same_values(call: str) -> None:
     theirs, ours = (
-        functions(f"r = np.{call}", np=module, A=B)["r"] for module, B in ((np, A), (NUMPY, arrays_of("A", A)))
+        functions(f"r = np.{call}", np=module, A=B)["r"] for module, B in ((np, A), (NUMPY, named_array("A", A)))
     )
     for one, other in zip(theirs, ours, strict=True) if isinstance(theirs, tuple) else [(theirs, ours)]:
         assert np.shape(one) == np.shape(other)
-        assert not isinstance(other, np.ndarray) or isinstance(other, Entries) == (other.dtype == object)
+        assert not isinstance(other, np.ndarray) or isinstance(other, ScalarArray) == (other.dtype == object)
         np.testing.assert_allclose(values_of(other), one, rtol=1e-6 if "float32" in call else 1e-12)
 
 
@@ -286,14 +286,14 @@ def test_functions_of_scipy(name: str) -> None:
     special = pytest.importorskip("scipy.special")
     given = (A, A.T[0, 0]) if name in ("xlogy", "xlog1py", "rel_entr") else (A,)
     options = {"axis": 1} if name in ("softmax", "log_softmax", "logsumexp") else {}
-    symbolic = tuple(arrays_of("A", x) for x in given)
+    symbolic = tuple(named_array("A", x) for x in given)
     np.testing.assert_allclose(
         values_of(SCIPY[name](*symbolic, **options)), getattr(special, name)(*given, **options), rtol=1e-12
     )
 
 
 def test_functions_of_math() -> None:
-    x = Scalar.entry("x", (), 0.5)
+    x = TracedScalar.variable("x", (), 0.5)
     for name in ("exp", "log", "sqrt", "tanh", "atan", "lgamma", "log1p"):
         assert math.isclose(MATH[name](x).value, getattr(math, name)(0.5))
         assert MATH[name](0.5) == getattr(math, name)(0.5)
@@ -303,7 +303,7 @@ def test_functions_of_math() -> None:
 
 
 def test_deep_graphs_need_no_recursion() -> None:
-    x = Scalar.entry("x", (), 0.5)
+    x = TracedScalar.variable("x", (), 0.5)
     sums = powers = x
     for _ in range(3000):
         sums, powers = sums * 0.999 + x, np.exp(-powers)
@@ -314,13 +314,13 @@ def test_deep_graphs_need_no_recursion() -> None:
 
 
 def test_a_short_expression_is_simplified() -> None:
-    x = Scalar.entry("x", (0, 1), 0.5)
+    x = TracedScalar.variable("x", (0, 1), 0.5)
     symbol = sympy.Symbol("x[0,1]", real=True)
     assert (2 * np.exp(x) + x * x).expression() == 2 * sympy.exp(symbol) + symbol**2
 
 
 def test_a_dtype_of_floats_is_one_of_symbolic_values() -> None:
-    x = arrays_of("x", [1.0, -2.0])
+    x = named_array("x", [1.0, -2.0])
     names = {"np": NUMPY, "x": x, **BUILTINS}
     for text in (
         "np.zeros(2, dtype=float)",
@@ -331,7 +331,7 @@ def test_a_dtype_of_floats_is_one_of_symbolic_values() -> None:
         "np.asarray(x, dtype=np.float64)",
         "np.empty(2, 'f')",
     ):
-        assert isinstance(functions(f"r = {text}", **names)["r"], Entries), text
+        assert isinstance(functions(f"r = {text}", **names)["r"], ScalarArray), text
     assert functions("r = (x > 0).astype(float)", **names)["r"].tolist() == [1.0, 0.0]
     assert functions("r = np.finfo(float).eps", **names)["r"] == np.finfo(float).eps
     assert functions("r = np.float64(x[0])", **names)["r"] is x[0]
@@ -339,7 +339,7 @@ def test_a_dtype_of_floats_is_one_of_symbolic_values() -> None:
 
 
 def test_a_number_of_one_entry_looks_like_an_array_without_axes() -> None:
-    x = Scalar.entry("x", (), 0.5)
+    x = TracedScalar.variable("x", (), 0.5)
     assert np.squeeze(x) is x
     assert np.mean(x) is x
     assert x.item() is x

@@ -1,1 +1,1 @@
-"""Gradient code, judged."""
+"""Proofreading of gradient code."""

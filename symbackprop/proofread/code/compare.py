@@ -1,13 +1,12 @@
-"""A person's gradient beside the derived one: exact, in the order of the code, with the first quantity that differs."""
+"""The code's gradient against the derived one: an exact comparison, and the first quantity of the code that differs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sympy import Expr
 
 from symbackprop.backprop.engine import backpropagate
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise, Largest
@@ -20,14 +19,14 @@ from symbackprop.prove.use_counts import Recount
 from symbackprop.tracing.arrays.trace import TracedNetwork
 
 _AGREE = 40  # digits
-_NEARLY = 11  # digits, where the code has numbers that are rounded
+_NEARLY = 11  # digits, where the code has rounded numbers
 _NEAR = 1e-20
 _MOST_PROVED = 40  # quantities of the code
 
 
 @dataclass(frozen=True)
 class FirstDifference:
-    """The first quantity of the code that is not what the derivation has, and what it is to be."""
+    """The first quantity of the code that differs from the derivation, and the right formula."""
 
     name: str
     formula: str
@@ -40,8 +39,8 @@ class FirstDifference:
 
 
 @dataclass(frozen=True)
-class Exact:
-    """Whether each gradient equals the derived one, in digits; and whether that is proved for all sizes."""
+class ExactComparison:
+    """The gradients that equal the derived ones in arbitrary precision, or in a proof for all sizes."""
 
     right: Mapping[str, bool]
     opposite: Mapping[str, bool]
@@ -52,15 +51,16 @@ class Exact:
 
     @property
     def all_right(self) -> bool:
+        """True if each gradient equals the derived one."""
         return all(self.right.values())
 
 
-def compared(trace: TracedNetwork, at: PassAtPoint) -> Exact:
-    """The gradients of the code against the derived ones, at a point in digits."""
+def compare_exactly(trace: TracedNetwork, at: PassAtPoint) -> ExactComparison:
+    """Compare the gradients of the code with the derived ones, at a point in arbitrary precision."""
     network = trace.network
     values = values_of(trace, at)
     gradients = at.gradients(at.right)
-    claimed = read_gradients(trace, at)
+    claimed = traced_gradients(trace, at)
     right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
     opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
     at_a_kink = _is_at_a_kink(values)
@@ -68,23 +68,23 @@ def compared(trace: TracedNetwork, at: PassAtPoint) -> Exact:
     where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
     proved = trace.general and all(right.values()) and _is_proved(trace)
     near = all(same(claimed[name], gradients[name], _NEARLY) for name in claimed)
-    return Exact(right, opposite, where, proved, at_a_kink, near)
+    return ExactComparison(right, opposite, where, proved, at_a_kink, near)
 
 
 def has_kinks(trace: TracedNetwork) -> bool:
-    """Whether a function with a kink, such as relu, stands in the network or in the gradient."""
+    """Return True if the network or the gradient has a function with a kink, such as relu."""
     expressions = [e.expression for e in (*trace.network.equations, trace.network.cost)]
     expressions += [q.expression for q in trace.quantities] + list((trace.gradients or {}).values())
     nodes = (node for expression in expressions for node in postorder(expression))
     return any(_kinks(node) or isinstance(node, Largest) for node in nodes)
 
 
-def _kinks(node: Any) -> Any:
+def _kinks(node: Expression) -> Iterable[Expression]:
     return node.function.row.kinks if isinstance(node, Elementwise | Applied) else ()
 
 
-def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
-    """Whether a function stands where it has no derivative, as relu does at an entry that is 0 by construction."""
+def _is_at_a_kink(values: Mapping[Expression, np.ndarray]) -> bool:
+    """Return True if a function has no derivative at its argument, as relu at an entry that is 0 by construction."""
     return any(
         abs(entry - int(kink)) < _NEAR
         for node in values
@@ -93,15 +93,15 @@ def _is_at_a_kink(values: Mapping[Any, Any]) -> bool:
     )
 
 
-def read_gradients(trace: TracedNetwork, at: PassAtPoint) -> dict[str, Any]:
-    """The gradients as they were read, in numbers."""
+def traced_gradients(trace: TracedNetwork, at: PassAtPoint) -> dict[str, np.ndarray]:
+    """Return the values of the gradients' formulas."""
     values = values_of(trace, at)
     with np.errstate(all="ignore"):
         return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
-def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Any, Any]:
-    """The values of the network's quantities, and of the code's own."""
+def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.ndarray]:
+    """Return the values of the network's quantities, and of the code's own."""
     values = dict(at.values)
     for quantity in trace.quantities:
         with np.errstate(all="ignore"):
@@ -109,7 +109,8 @@ def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Any, Any]:
     return values
 
 
-def same(one: Any, other: Any, digits: int) -> bool:
+def same(one: np.ndarray, other: np.ndarray, digits: int) -> bool:
+    """Return True if two arrays agree to so many digits of their largest entry."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         return False
@@ -118,11 +119,11 @@ def same(one: Any, other: Any, digits: int) -> bool:
 
 
 def _is_proved(trace: TracedNetwork) -> bool:
-    """Whether index calculus shows the gradients equal for all sizes."""
+    """Return True if index calculus shows the gradients equal for all sizes."""
     if len(trace.quantities) > _MOST_PROVED:
         return False
     tape = backpropagate(trace.network, list(trace.gradients or {}))
-    known: dict[Any, Any] = {adjoint.symbol: adjoint.expression for adjoint in tape.adjoints}
+    known: dict[Expression, Expression] = {adjoint.symbol: adjoint.expression for adjoint in tape.adjoints}
     known |= {quantity.symbol: quantity.expression for quantity in trace.quantities}
     recount = Recount(trace.network)
     try:
@@ -137,24 +138,26 @@ def _is_proved(trace: TracedNetwork) -> bool:
 
 
 def first_difference(
-    trace: TracedNetwork, at: PassAtPoint, mistaken: Mapping[Any, Any] | None
+    trace: TracedNetwork, at: PassAtPoint, mistaken: Mapping[Expression, np.ndarray] | None
 ) -> FirstDifference | None:
-    """The first quantity of the gradient's code that has the value which the mistake gives it, not the right one.
+    """Return the first quantity of the gradient's code whose value is the mistaken one, not the right one.
 
     Args:
-        trace: of the code.
+        trace: the code as formulas.
         at: the backward pass at a point.
-        mistaken: ∂J/∂v of every v by the mistake that explains the gradients.
+        mistaken: ∂J/∂v of every v with the mistake that explains the gradients.
     """
     values = values_of(trace, at)
     changed = {
-        node: error for node, error in (mistaken or {}).items() if node in at.right and not _like(error, at.right[node])
+        node: adjoint
+        for node, adjoint in (mistaken or {}).items()
+        if node in at.right and not _is_like(adjoint, at.right[node])
     }
     for quantity in trace.quantities:
         value = values[quantity.symbol]
-        if any(_like(value, right) for right in at.right.values()):
+        if any(_is_like(value, right) for right in at.right.values()):
             continue
-        node = next((n for n, error in changed.items() if _like(value, error)), None)
+        node = next((n for n, adjoint in changed.items() if _is_like(value, adjoint)), None)
         if node is not None:
             return FirstDifference(
                 quantity.name, text(quantity.expression), _right(trace.network, at, node), _partial(trace.network, node)
@@ -162,8 +165,10 @@ def first_difference(
     return _gradient_that_differs(trace, at, values)
 
 
-def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint, values: dict[Any, Any]) -> FirstDifference | None:
-    """The first gradient, from the cost back, that is wrong."""
+def _gradient_that_differs(
+    trace: TracedNetwork, at: PassAtPoint, values: Mapping[Expression, np.ndarray]
+) -> FirstDifference | None:
+    """Return the first gradient, from the cost back, that is wrong."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:
         gradient = (trace.gradients or {}).get(str(parameter.name))
@@ -171,24 +176,24 @@ def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint, values: dict[A
             continue
         with np.errstate(all="ignore"):
             value = at.evaluation.value(gradient, dict(values), at.how)
-        if np.shape(value) == np.shape(at.right[parameter]) and _like(value, at.right[parameter]):
+        if np.shape(value) == np.shape(at.right[parameter]) and _is_like(value, at.right[parameter]):
             continue
         quantity = own.get(gradient)
-        name = quantity.name if quantity else f"the gradient by {parameter.name}"
+        name = quantity.name if quantity else f"the gradient with respect to {parameter.name}"
         formula = text(quantity.expression if quantity else gradient)
         return FirstDifference(name, formula, _right(trace.network, at, parameter), _partial(trace.network, parameter))
     return None
 
 
-def _partial(network: Network, node: Any) -> str:
+def _partial(network: Network, node: Expression) -> str:
     return f"∂{network.cost.name}/∂{text(node)}"
 
 
-def _right(network: Network, at: PassAtPoint, node: Any) -> str:
-    """The derived formula of ∂J/∂node, in the names of the derivation, each with what it stands for."""
+def _right(network: Network, at: PassAtPoint, node: Expression) -> str:
+    """Return the derived formula of ∂J/∂node, in the names of the derivation and with their meanings."""
     tape = backpropagate(network, [str(p.name) for p in at.backward.wrt])
     adjoints = {adjoint.of: adjoint for adjoint in tape.adjoints}
-    found: Expr | None = (
+    found: Expression | None = (
         adjoints[node].expression if node in adjoints else tape.gradients.get(str(getattr(node, "name", "")))
     )
     if found is None:
@@ -198,8 +203,8 @@ def _right(network: Network, at: PassAtPoint, node: Any) -> str:
     return text(found) + (f" with {where}" if where else "")
 
 
-def _like(one: Any, other: Any) -> bool:
-    """Equal, up to rounding; also up to the sign, and turned."""
+def _is_like(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return True for arrays that are equal up to rounding, as they are or transposed."""
     one, other = np.asarray(one, float), np.asarray(other, float)
     return any(
         form.shape == other.shape

@@ -1,20 +1,21 @@
-"""What proofreading code says."""
+"""The report of proofreading code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 from symbackprop.proofread.code.compare import FirstDifference
-from symbackprop.tracing.arrays.trace import Named
+from symbackprop.tracing.arrays.trace import NamedQuantity
 from symbackprop.verdicts import Judged, Verdict
 
 
 class Level(StrEnum):
-    """How code was read: as formulas of matrices, as formulas of their entries at small sizes, or by numbers alone."""
+    """Level at which code was read: formulas of matrices, formulas of entries at small sizes, or numbers alone."""
 
     FORMULA = "formula"
     ENTRIES = "entries"
@@ -39,16 +40,16 @@ class CodeCheck(Judged):
     level: Level
     mistake: str = ""
     first_difference: FirstDifference | None = None
-    network: Network | None = None  # that the cost computes, where it could be read
-    quantities: tuple[Named, ...] = ()  # of the gradient's code
-    gradients: Mapping[str, Any] | None = None  # as formulas in these
+    network: Network | None = None  # what the cost computes, where it could be read
+    quantities: tuple[NamedQuantity, ...] = ()  # of the gradient's code
+    gradients: Mapping[str, Expression] | None = None  # as formulas in these
     check: GradientCheck | None = None  # in numbers
     proof: str = ""
     notes: tuple[str, ...] = ()
 
     @property
     def counterexample(self) -> str:
-        """An entry that is wrong, with both numbers."""
+        """A wrong entry, with its value in the code and the numerical derivative."""
         worst = self.check.worst if self.check is not None and self.verdict == Verdict.WRONG else None
         if worst is None or worst.verdict != Verdict.WRONG or not worst.looked_at:
             return ""
@@ -56,7 +57,7 @@ class CodeCheck(Judged):
         return f"at a random point, {entry} is {worst.numeric:.6g}; the code says {worst.ours:.6g}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """Return the report as plain data."""
         first = self.first_difference
         return {
             "verdict": str(self.verdict),

@@ -1,12 +1,13 @@
-"""What a person's code computes, as a graph of operations: each is one node, however often it is computed."""
+"""The user's computation as a graph of operations: each is one node, however often it is computed."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 from sympy import Symbol
 
 from symbackprop.errors import SymbackpropError
+from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import NamedMatrix, is_name, postorder
 from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
 from symbackprop.printing.text import typed
@@ -15,48 +16,67 @@ from symbackprop.tracing.untraceable import Untraceable
 
 _MOST = 1500  # operations
 
+NodeOperation: TypeAlias = Callable[..., Expression]  # of expressions, and of options that are not
+Options: TypeAlias = tuple[object, ...]  # axes, bounds, names of functions
+
 
 @dataclass(eq=False)
-class Node:
-    """A quantity: an operation on others. `symbol` stands for it where others are made of it.
+class TracedNode:
+    """A quantity that the code computes: an operation on others. `symbol` stands for it in operations on it.
 
-    The rank is NumPy's: 0, 1 or 2. What has rank 1 is a row here, as NumPy's broadcasting takes it.
+    The rank is that of NumPy's array: 0, 1 or 2. A vector (rank 1) is a row here, as NumPy's broadcasting takes it.
     """
 
-    operation: Callable[..., Any] | None
-    parts: tuple["Node", ...]
-    options: tuple[Any, ...]
+    operation: NodeOperation | None
+    parts: tuple["TracedNode", ...]
+    options: Options
     rank: int
-    symbol: Any
+    symbol: Expression
     serial: int
 
     @property
-    def size(self) -> tuple[Any, ...]:
-        """The shape as NumPy has it, of dimensions."""
+    def size(self) -> Shape:
+        """The shape of NumPy's array, in dimensions."""
         return shape_of(self.symbol)[2 - self.rank :] if is_matrix(self.symbol) else ()
+
+    def expression(self, parts: Iterable[Expression] | None = None) -> Expression:
+        """Return the operation on expressions for the parts; without them, on the parts' symbols."""
+        if self.operation is None:
+            return self.symbol
+        return self.operation(*((p.symbol for p in self.parts) if parts is None else parts), *self.options)
 
 
 @dataclass
-class Graph:
-    """The nodes of all that was run."""
+class TraceGraph:
+    """The nodes of everything that was run."""
 
-    nodes: list[Node] = field(default_factory=list)
-    known: dict[Any, Node] = field(default_factory=dict)
+    nodes: list[TracedNode] = field(default_factory=list)
+    known: dict[tuple[object, ...], TracedNode] = field(default_factory=dict)
 
-    def leaf(self, symbol: Any, rank: int) -> Node:
-        """A quantity that is given, or a constant."""
-        return self._kept((symbol, rank), lambda: Node(None, (), (), rank, symbol, len(self.nodes)))
+    def leaf(self, symbol: Expression, rank: int) -> TracedNode:
+        """Return the node of an argument, or of a constant."""
+        key = (symbol, rank)
+        if key not in self.known:
+            self.known[key] = node = TracedNode(None, (), (), rank, symbol, len(self.nodes))
+            self.nodes.append(node)
+        return self.known[key]
 
-    def node(self, operation: Callable[..., Any], parts: Iterable[Node], *options: Any, rank: int) -> Node:
-        """An operation on quantities.
+    def node(self, operation: NodeOperation, parts: Iterable[TracedNode], *options: object, rank: int) -> TracedNode:
+        """Return the node of an operation on others.
 
-        Raises Untraceable where the shapes do not fit, or the result is nothing that a network has.
+        Raises Untraceable where the shapes do not fit, or a network has no such operation.
         """
         parts = tuple(parts)
         key = (operation, parts, options, rank)
-        return self.known[key] if key in self.known else self._made(key, operation, parts, options, rank)
+        if key not in self.known:
+            self.known[key] = self._made(operation, parts, options, rank)
+        if len(self.nodes) > _MOST:
+            raise Untraceable(
+                f"there are more than {_MOST} operations: give smaller numbers as sizes in shapes, or run fewer steps"
+            )
+        return self.known[key]
 
-    def _made(self, key: Any, operation: Any, parts: tuple[Node, ...], options: tuple[Any, ...], rank: int) -> Node:
+    def _made(self, operation: NodeOperation, parts: tuple[TracedNode, ...], options: Options, rank: int) -> TracedNode:
         try:
             value = operation(*(part.symbol for part in parts), *options)
             for piece in postorder(value):
@@ -68,34 +88,24 @@ class Graph:
             raise Untraceable(str(error)) from None
         same = next((part for part in parts if part.symbol == value and part.rank == rank), None)
         if same is not None:
-            node = same
-        elif _is_constant(value):
-            node = self.leaf(value, rank)
-        else:
-            name = f"quantity {len(self.nodes)}"
-            symbol = NamedMatrix(name, *value.shape) if is_matrix(value) else Symbol(name, real=True)
-            node = Node(operation, parts, options, rank, symbol, len(self.nodes))
-            self.nodes.append(node)
-        self.known[key] = node
-        if len(self.nodes) > _MOST:
-            raise Untraceable(f"there are more than {_MOST} operations")
+            return same
+        if _is_constant(value):
+            return self.leaf(value, rank)
+        name = f"quantity {len(self.nodes)}"
+        symbol = NamedMatrix(name, *value.shape) if is_matrix(value) else Symbol(name, real=True)
+        node = TracedNode(operation, parts, options, rank, symbol, len(self.nodes))
+        self.nodes.append(node)
         return node
 
-    def _kept(self, key: Any, make: Callable[[], Node]) -> Node:
-        if key not in self.known:
-            self.known[key] = node = make()
-            self.nodes.append(node)
-        return self.known[key]
 
-
-def _is_constant(value: Any) -> bool:
-    """Whether a quantity is made of sizes and numbers alone."""
+def _is_constant(value: Expression) -> bool:
+    """Return True for an expression of sizes and numbers alone."""
     return all(part.is_Symbol and part.is_integer for part in postorder(value) if is_name(part))
 
 
-def needed(roots: Iterable[Node]) -> list[Node]:
-    """All that some nodes are made of, parts before wholes."""
-    seen: set[Node] = set()
+def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
+    """Return all nodes that the roots are computed from, parts before wholes."""
+    seen: set[TracedNode] = set()
     stack = list(roots)
     while stack:
         node = stack.pop()
@@ -105,16 +115,16 @@ def needed(roots: Iterable[Node]) -> list[Node]:
     return sorted(seen, key=lambda node: node.serial)
 
 
-def quantities(roots: Iterable[Node], names: Mapping[Node, Any]) -> dict[Node, Any]:
-    """Each node as an expression in those that have names; what has a name is written out in its own entry alone."""
-    written: dict[Node, Any] = {}
-    definitions: dict[Any, Any] = {}
-    for node in needed(roots):
+def expressions_of(roots: Iterable[TracedNode], names: Mapping[TracedNode, Expression]) -> dict[TracedNode, Expression]:
+    """Return each node as an expression in the nodes that have names; a named node is written out in its own entry."""
+    written: dict[TracedNode, Expression] = {}
+    definitions: dict[Expression, Expression] = {}
+    for node in in_topological_order(roots):
         if node.operation is None:
             written[node] = node.symbol
         else:
             parts = [names.get(part, written[part]) for part in node.parts]
-            written[node] = recognized(node.operation(*parts, *node.options), definitions)
+            written[node] = recognized(node.expression(parts), definitions)
         if node in names:
             definitions[names[node]] = written[node]
     return written

@@ -1,153 +1,157 @@
-"""`x[…]` and `x[…] = …` of arrays without numbers: rows and columns, masks, and the entry that a label names."""
+"""`x[…]` and `x[…] = …` of placeholder arrays: rows and columns, masks, and the entries that class labels name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
-from sympy import Expr, Integer
+from sympy import Integer
 
+from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
+from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.tracing.arrays import operations as op
-from symbackprop.tracing.arrays.array import Array, Mask, Run, reshaped
+from symbackprop.tracing.arrays.array import Mask, Operand, TracedArray, reshaped
 from symbackprop.tracing.arrays.products import Labels, stacked
+from symbackprop.tracing.arrays.run import TraceRun
 from symbackprop.tracing.untraceable import Untraceable
 
+Bounds: TypeAlias = tuple[Size, Size]  # from the first to before the last
 
-class Selected(Array):
-    """The entries that a mask picks, in the places that they came from."""
 
-    def sum(self, *_: Any, **__: Any) -> Any:
-        raise Untraceable("entries that a mask picks are added up")
+class MaskedEntries(TracedArray):
+    """The entries that a mask picks, in the matrix that they came from."""
+
+    def sum(self, *_: object, **__: object) -> NoReturn:
+        """Raise Untraceable."""
+        raise Untraceable("the entries that a mask picks are reduced, as in x[x > 0].sum(): write np.sum(x * (x > 0))")
 
     mean = max = min = var = std = reduced = sum
 
 
 @dataclass(frozen=True)
-class Part:
+class Region:
     """Rows and columns from where to where, and the shape that NumPy gives them."""
 
-    bounds: tuple[tuple[Expr, Expr], tuple[Expr, Expr]]
+    bounds: tuple[Bounds, Bounds]
     shape: tuple[int, ...]
 
 
-def item(array: Array, key: Any) -> Array:
-    """x[key]."""
+def item(array: TracedArray, key: object) -> TracedArray:
+    """Return x[key]."""
     if isinstance(key, Mask):
-        return Selected(array.run, array.node)
+        return MaskedEntries(array.run, array.node)
     labelled = _labelled(array, key)
     if labelled is not None:
         return array.made(op.picked, labelled[0], rank=1, options=(labelled[1],))
     if isinstance(key, Labels):
-        return _looked_up(array, key)
-    places = _places(array, key)
-    if places is not None:
-        picked = [item(array, place) for place in places]
-        whole = stacked(array.run, picked)
+        return TracedArray(array.run, key.node) @ array  # a row of x for each label
+    keys = _single_keys(array, key)
+    if keys is not None:
+        whole = stacked(array.run, [item(array, one) for one in keys])
         return whole if not isinstance(key, tuple) or _is_whole(key[1:]) or whole.ndim == 1 else whole.T
-    part = _part(array, key)
+    region = _region(array, key)
     found = array
-    for axis, bounds in enumerate(part.bounds):
+    for axis, bounds in enumerate(region.bounds):
         if array.ndim == 2 or axis == COLUMNS:
-            found = found.made(op.part, options=(axis, *bounds))
-    return reshaped(found, part.shape)
+            found = found.made(arithmetic.part, options=(axis, *bounds))
+    return reshaped(found, region.shape)
 
 
-def with_item(array: Array, key: Any, value: Any) -> Array:
-    """What x is after x[key] = value."""
+def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
+    """Return what x is after x[key] = value."""
     if isinstance(key, Mask):
-        return key.made(op.chosen, value, array, rank=array.ndim)
+        return key.made(op.where, value, array, rank=array.ndim)
     labelled = _labelled(array, key)
     if labelled is not None:
-        return array.made(op.placed, labelled[0], value, rank=2, options=(labelled[1],))
+        return array.made(op.with_picked_replaced, labelled[0], value, rank=2, options=(labelled[1],))
     if isinstance(key, Labels):
-        raise Untraceable("rows are changed that labels name")
-    places = _places(array, key)
-    if places is not None:
-        for k, place in enumerate(places):
-            array = with_item(array, place, value if np.ndim(value) < 1 else value[k])
+        raise Untraceable("the rows that class labels name are set, as in x[y] = …; np.add.at(x, y, …) can be traced")
+    keys = _single_keys(array, key)
+    if keys is not None:
+        for k, one in enumerate(keys):
+            array = with_item(array, one, value if np.ndim(value) < 1 else value[k])
         return array
-    part = _part(array, key)
-    new = _fitted(array.run, value, part)
-    rows, columns = part.bounds
-    inner = array
-    if array.ndim == 2:
-        inner = array.made(op.part, options=(ROWS, *rows))
-    inner = inner.made(op.replaced_columns, new, rank=array.ndim, options=columns)
-    return array.made(op.replaced_rows, inner, rank=array.ndim, options=rows) if array.ndim == 2 else inner
+    region = _region(array, key)
+    new = _fitted(array.run, value, region)
+    rows, columns = region.bounds
+    if array.ndim < 2:
+        return array.made(op.with_columns_replaced, new, rank=array.ndim, options=columns)
+    inner = array.made(arithmetic.part, options=(ROWS, *rows))
+    inner = inner.made(op.with_columns_replaced, new, rank=2, options=columns)
+    return array.made(op.with_rows_replaced, inner, rank=2, options=rows)
 
 
-def _labelled(array: Array, key: Any) -> tuple[Array, int] | None:
-    """The one-hot matrix of x[range(N), labels], and along which axis the labels name entries; None of another key."""
+def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None:
+    """Return the one-hot matrix of x[range(N), labels], and the axis along which labels name entries, if it is that."""
     if not (isinstance(key, tuple) and len(key) == 2 and array.ndim == 2):
         return None
     rows, labels = key
     if isinstance(labels, Labels) and is_range(rows, array.shape[0]):
-        return Array(array.run, labels.node), COLUMNS
+        return TracedArray(array.run, labels.node), COLUMNS
     if isinstance(rows, Labels) and is_range(labels, array.shape[1]):
-        return Array(array.run, rows.node), ROWS
+        return TracedArray(array.run, rows.node), ROWS
     return None
 
 
-def _places(array: Array, key: Any) -> list[Any] | None:
-    """The single places that whole numbers in arrays name; None of another key, and of one that is all of an axis."""
+def _single_keys(array: TracedArray, key: object) -> list[tuple[object, ...]] | None:
+    """Return a key for each entry or row that an array of indices names; None of another key, and of a whole axis."""
     keys = key if isinstance(key, tuple) else (key,)
-    several = [k for k, one in enumerate(keys) if _is_numbers(one)]
-    if not several or (len(several) == 1 and is_range(keys[several[0]], array.shape[several[0]])):
+    lists = {k: list(one) for k, one in enumerate(keys) if _is_indices(one)}
+    if not lists or (len(lists) == 1 and is_range(keys[min(lists)], array.shape[min(lists)])):
         return None
-    count = max(len(keys[k]) for k in several)
-    lists = [list(one) if k in several else [one] * count for k, one in enumerate(keys)]
-    return [tuple(int(x) if isinstance(x, np.integer) else x for x in place) for place in zip(*lists, strict=True)]
+    count = max(map(len, lists.values()))
+    columns = [lists.get(k, [one] * count) for k, one in enumerate(keys)]
+    return [tuple(int(x) if isinstance(x, np.integer) else x for x in one) for one in zip(*columns, strict=True)]
 
 
-def _is_numbers(value: Any) -> bool:
-    kind = np.asarray(value).dtype.kind if isinstance(value, list | range | np.ndarray) else ""
+def _is_indices(key: object) -> bool:
+    kind = np.asarray(key).dtype.kind if isinstance(key, list | range | np.ndarray) else ""
     if kind == "b":
-        raise Untraceable("entries are picked by an array of truth values")
-    return bool(kind in "iu" and kind and np.ndim(value) == 1)
+        raise Untraceable(
+            "entries are picked by an array of truth values that does not depend on the arguments: multiply by it, or "
+            "give it as an argument"
+        )
+    return kind in {"i", "u"} and np.ndim(np.asarray(key)) == 1
 
 
-def _is_whole(keys: Any) -> bool:
-    return all(k == slice(None) for k in keys if isinstance(k, slice)) and any(isinstance(k, slice) for k in keys)
+def _is_whole(keys: Iterable[object]) -> bool:
+    """Return True if there are slices among the keys, and each is of a whole axis."""
+    slices = [key for key in keys if isinstance(key, slice)]
+    return bool(slices) and all(key == slice(None) for key in slices)
 
 
-def is_range(value: Any, size: int) -> bool:
-    """Whether it counts from 0 through all of an axis."""
+def is_range(value: object, size: int) -> bool:
+    """Return True if a list counts from 0 through all of an axis."""
     if isinstance(value, range | list | np.ndarray):
         return np.array_equal(np.asarray(value), np.arange(size))
     return False
 
 
-def _looked_up(array: Array, labels: Labels) -> Array:
-    """x[labels]: a row of x for each label."""
-    one_hot = Array(array.run, labels.node)
-    return one_hot @ array
-
-
-def _part(array: Array, key: Any) -> Part:
+def _region(array: TracedArray, key: object) -> Region:
     keys = list(key) if isinstance(key, tuple) else [key]
-    given = sum(k is not None and k is not Ellipsis for k in keys)
-    if given > array.ndim:
-        raise IndexError(f"an array of {array.ndim} axes is indexed by {given}")
-    filled = [slice(None)] * (array.ndim - given)
+    indexed = sum(k is not None and k is not Ellipsis for k in keys)
+    if indexed > array.ndim:
+        raise IndexError(f"an array of {array.ndim} axes is indexed by {indexed}")
+    filled = [slice(None)] * (array.ndim - indexed)
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
     keys = [*keys[:at], *filled, *keys[at + 1 :]]
-    bounds: list[tuple[Expr, Expr]] = []
+    bounds: list[Bounds] = []
     shape: list[int] = []
     for one in keys:
         if one is None:
             shape.append(1)
             continue
-        axis = len(bounds)
-        found, kept = _bounds(array, axis, one)
+        found, kept = _bounds(array, len(bounds), one)
         bounds.append(found)
         shape += [kept] if kept is not None else []
     if array.ndim < 2:
         bounds = [(Integer(0), Integer(1))] * (2 - array.ndim) + bounds
-    return Part((bounds[0], bounds[1]), tuple(shape))
+    return Region((bounds[0], bounds[1]), tuple(shape))
 
 
-def _bounds(array: Array, axis: int, key: Any) -> tuple[tuple[Expr, Expr], int | None]:
-    """From where to where, and how many that are; None for one that is taken out of its axis."""
+def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | None]:
+    """Return the bounds along an axis, and the size that is left of it; None for an index, which removes the axis."""
     size, length = array.shape[axis], array.node.size[axis]
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -size <= key < size:
@@ -155,21 +159,23 @@ def _bounds(array: Array, axis: int, key: Any) -> tuple[tuple[Expr, Expr], int |
         start = length + int(key) if key < 0 else array.run.sizes.length(int(key)) if key else Integer(0)
         return (start, start + 1), None
     if isinstance(key, slice):
-        start, stop, step = key.indices(size)
-        if step != 1 or stop <= start:
-            raise Untraceable(f"a part from {key.start} to {key.stop} in steps of {step}")
-        limits = tuple(length if n == size else array.run.sizes.length(n) if n else Integer(0) for n in (start, stop))
-        return (limits[0], limits[1]), stop - start
+        first, last, step = key.indices(size)
+        if step != 1 or last <= first:
+            raise Untraceable(f"a slice from {key.start} to {key.stop} in steps of {step}; steps of 1 can be traced")
+        limits = [length if n == size else array.run.sizes.length(n) if n else Integer(0) for n in (first, last)]
+        return (limits[0], limits[1]), last - first
     if is_range(key, size):
         return (Integer(0), length), size
-    raise Untraceable(f"an array is indexed by {type(key).__name__}")
+    raise Untraceable(
+        f"an array is indexed by {type(key).__name__}; whole numbers, slices, masks and class labels can be traced"
+    )
 
 
-def _fitted(run: Run, value: Any, part: Part) -> Array:
-    """The value in the shape of the part it is put into."""
-    new = Array(run, run.node(value))
-    sizes = tuple(int((stop - start).xreplace(run.sizes.sizes)) for start, stop in part.bounds)
-    if new.ndim and [n for n in new.shape if n != 1] == [n for n in part.shape if n != 1]:
+def _fitted(run: TraceRun, value: Operand, region: Region) -> TracedArray:
+    """Return the value in the shape of the region that it is put into."""
+    new = TracedArray(run, run.node(value))
+    sizes = tuple(int((stop - start).xreplace(run.sizes.sizes)) for start, stop in region.bounds)
+    if new.ndim and [n for n in new.shape if n != 1] == [n for n in region.shape if n != 1]:
         return reshaped(new, sizes)
-    rows, columns = (stop - start for start, stop in part.bounds)
-    return new.made(op.spread, rank=2, options=(rows, columns))
+    rows, columns = (stop - start for start, stop in region.bounds)
+    return new.made(op.broadcast_to, rank=2, options=(rows, columns))

@@ -1,4 +1,4 @@
-"""What a person calls the quantities of their code: the names of variables and attributes, as they get their values."""
+"""The user's names for the quantities of the code: those of variables and attributes, as they get their values."""
 
 import re
 import sys
@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from types import FrameType
-from typing import Any
 
-from symbackprop.tracing.arrays.array import Array
-from symbackprop.tracing.arrays.graph import Node
+from symbackprop.tracing.aliases import Namespace, TraceFunction
+from symbackprop.tracing.arrays.array import TracedArray
+from symbackprop.tracing.arrays.graph import TracedNode
 
 
 @dataclass
-class Names:
+class VariableNames:
     """The names that nodes get, those of outer functions first: a helper's `z` is the caller's `z2`."""
 
-    spaces: list[dict[str, Any]] = field(default_factory=list)
-    found: dict[Node, tuple[int, int, str]] = field(default_factory=dict)
+    spaces: list[Namespace] = field(default_factory=list)
+    found: dict[TracedNode, tuple[int, str]] = field(default_factory=dict)  # the depth of the call, and the name
     depth: int = 0
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note each name that is given while the code runs."""
+        """Note each name that gets a value while the code runs."""
         before = sys.gettrace()
         sys.settrace(self._entered)
         try:
@@ -31,55 +31,52 @@ class Names:
         finally:
             sys.settrace(before)
 
-    def _entered(self, frame: FrameType, event: str, _: Any) -> Any:
+    def _entered(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
         if event != "call" or not any(frame.f_globals is space for space in self.spaces):
             return None
         self.depth += 1
         return self._line
 
-    def _line(self, frame: FrameType, event: str, _: Any) -> Any:
+    def _line(self, frame: FrameType, event: str, _: object) -> TraceFunction:
         for name, value in frame.f_locals.items():
-            self._note(name, value)
+            for label, array in _arrays(name, value):
+                self._note(label, array.node)
         if event == "return":
             self.depth -= 1
         return self._line
 
-    def _note(self, name: str, value: Any) -> None:
-        for label, array in _arrays(name, value):
-            if array.node.operation is None:
-                continue
-            rank = (self.depth, len(self.found), label)
-            if array.node not in self.found or self.found[array.node][0] > self.depth:
-                self.found[array.node] = rank
+    def _note(self, label: str, node: TracedNode) -> None:
+        if node.operation is not None and (node not in self.found or self.found[node][0] > self.depth):
+            self.found[node] = (self.depth, label)
 
-    def of(self, nodes: Iterable[Node]) -> dict[Node, str]:
-        """A name for each node that has one, no two the same."""
-        chosen: dict[Node, str] = {}
+    def of(self, nodes: Iterable[TracedNode]) -> dict[TracedNode, str]:
+        """Return a name for each node that has one, no two the same."""
+        chosen: dict[TracedNode, str] = {}
         taken: set[str] = set()
         for node in nodes:
             if node not in self.found:
                 continue
-            name = self.found[node][2]
+            name = self.found[node][1]
             free = name if name not in taken else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
             taken.add(free)
             chosen[node] = free
         return chosen
 
 
-def _arrays(name: str, value: Any) -> Iterator[tuple[str, Array]]:
-    """The arrays under a name: itself, those of a list or a dictionary, the attributes of an object."""
-    if isinstance(value, Array):
+def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
+    """Yield the arrays under a name: itself, those of a list or a dictionary, the attributes of an object."""
+    if isinstance(value, TracedArray):
         yield name, value
     elif isinstance(value, dict):
-        yield from ((_plain(str(key)), v) for key, v in value.items() if isinstance(v, Array))
+        yield from ((_plain(str(key)), v) for key, v in value.items() if isinstance(v, TracedArray))
     elif isinstance(value, list | tuple):
-        yield from ((f"{name}{k}", v) for k, v in enumerate(value) if isinstance(v, Array))
+        yield from ((f"{name}{k}", v) for k, v in enumerate(value) if isinstance(v, TracedArray))
     elif name == "self" and hasattr(value, "__dict__"):
         for key, inner in list(vars(value).items()):
-            if isinstance(inner, Array | list | dict):
+            if isinstance(inner, TracedArray | list | dict):
                 yield from _arrays(key, inner)
 
 
 def _plain(name: str) -> str:
-    """A name that an equation may have."""
+    """Return a name that an equation may have."""
     return re.sub(r"\W", "", name) or "q"

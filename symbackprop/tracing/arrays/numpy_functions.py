@@ -1,265 +1,217 @@
-"""NumPy's functions on arrays without numbers, one table; what is not in it is not traced.
+"""NumPy's functions on placeholder arrays, one table; a function that is not in it is not traced.
 
-A stand-in for the module, which takes its place in a person's code while that runs: functions that are given numbers
-alone are NumPy's own, but those that make arrays make such as can hold quantities.
+`PlaceholderNumpy` takes the module's place in the user's code while that runs: functions that are given numbers alone
+are NumPy's own, but those that create arrays create placeholders, which can hold others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from symbackprop.expressions.linear_algebra import norm
 from symbackprop.network import numpy_semantics as arithmetic
-from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
-from symbackprop.tracing.arrays.array import CLIP, TINY, Array, Flattened, Mask, Run, holds_array, is_tiny, reshaped
+from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
 from symbackprop.tracing.arrays.einsum import einsum
-from symbackprop.tracing.arrays.products import Labels, Vector, outer, product, stacked
+from symbackprop.tracing.arrays.graph import NodeOperation
+from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, outer, product, stacked
+from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
 from symbackprop.tracing.untraceable import Untraceable
 
-Function = Callable[..., Any]
+Function: TypeAlias = Callable[..., Any]  # of the run, and of the arguments of NumPy's function
 
 
-def _applied(name: str, order: int = 0) -> Function:
-    return lambda run, x, *_, **__: _array(run, x).made(op.applied, options=(name, order))
+def _elementwise(name: str, order: int = 0) -> Function:
+    return lambda run, x, *_, **__: as_array(run, x).made(op.elementwise, options=(name, order))
 
 
-def _operator(operation: Function) -> Function:
-    def combined(run: Run, a: Any, b: Any, *_: Any, **__: Any) -> Array:
-        return _array(run, a).combined(operation, b)
-
-    return combined
+def _operator(operation: NodeOperation) -> Function:
+    return lambda run, a, b, *_, **__: as_array(run, a).combined(operation, b)
 
 
 def _method(name: str) -> Function:
-    return lambda run, x, *args, **kwargs: getattr(_array(run, x), name)(*args, **kwargs)
+    return lambda run, x, *args, **kwargs: getattr(as_array(run, x), name)(*args, **kwargs)
 
 
 def _comparison(name: str) -> Function:
-    def compared(run: Run, a: Any, b: Any, *_: Any, **__: Any) -> Any:
-        return _equal(run, a, b) if name == "__eq__" else getattr(_array(run, a), name)(b)
-
-    return compared
+    return lambda run, a, b, *_, **__: getattr(as_array(run, a), name)(b)
 
 
-def _array(run: Run, value: Any) -> Array:
-    return value if isinstance(value, Array) else Array(run, run.node(value))
-
-
-def _equal(run: Run, a: Any, b: Any) -> Any:
-    return _array(run, a) == b
-
-
-def _where(run: Run, mask: Any, *chosen: Any) -> Array:
+def _where(run: TraceRun, mask: Operand, *chosen: Operand) -> TracedArray:
     if not isinstance(mask, Mask) or len(chosen) != 2:
-        raise Untraceable("np.where of what is no comparison")
-    a, b = (Array(run, run.node(value)) for value in chosen)
+        raise Untraceable(
+            "np.where is traced as np.where(condition, a, b), with a comparison of arrays as the condition"
+        )
+    a, b = (TracedArray(run, run.node(value)) for value in chosen)
     rank = max(mask.ndim, a.ndim, b.ndim)
-    return mask.made(op.chosen, a, b, rank=rank)
+    return mask.made(op.where, a, b, rank=rank)
 
 
-def _clip(run: Run, x: Any, low: Any = None, high: Any = None, *_: Any, **__: Any) -> Array:
-    array = _array(run, x)
+def _clip(run: TraceRun, x: Operand, low: Any = None, high: Any = None, *_: object, **__: object) -> TracedArray:
+    array = as_array(run, x)
     if CLIP in run.ignored and is_tiny(low) and (high is None or abs(1 - high) <= TINY):
         return array
     array = array if low is None else array.combined(arithmetic.maximum, low)
     return array if high is None else array.combined(arithmetic.minimum, high)
 
 
-def _maximum(run: Run, a: Any, b: Any, **_: Any) -> Array:
+def _maximum(run: TraceRun, a: Operand, b: Operand, **_: object) -> TracedArray:
     if CLIP in run.ignored and (is_tiny(a) or is_tiny(b)):
-        return _array(run, b if is_tiny(a) else a)
-    return _array(run, a).combined(arithmetic.maximum, b)
+        return as_array(run, b if is_tiny(a) else a)
+    return as_array(run, a).combined(arithmetic.maximum, b)
 
 
-def _joined(axis: int) -> Function:
-    def joined(run: Run, arrays: Any, **_: Any) -> Array:
-        return _concatenate(run, arrays, axis)
-
-    return joined
-
-
-def _concatenate(run: Run, arrays: Any, axis: Any = 0, **_: Any) -> Any:
-    parts = [_array(run, value) for value in arrays]
+def _concatenate(
+    run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: object
+) -> TracedArray | ConcatenatedArrays:
+    parts = [as_array(run, value) for value in arrays]
     if any(isinstance(part, Flattened) for part in parts):
-        return Vector([part.matrix if isinstance(part, Flattened) else part for part in parts])
+        return ConcatenatedArrays([part.matrix if isinstance(part, Flattened) else part for part in parts])
     if len({part.ndim for part in parts}) > 1 or axis is None:
-        raise Untraceable("arrays of different ranks are joined")
+        raise Untraceable("arrays of different numbers of axes are joined: give them the same number by reshape")
     rank = parts[0].ndim
-    rows = rank == 2 and axis % 2 == 0
-    operation = op.joined_rows if rows else op.joined_columns
+    operation = op.joined_rows if rank == 2 and axis % 2 == 0 else op.joined_columns
     return parts[0].made(operation, *parts[1:], rank=rank)
 
 
-def _vstack(run: Run, arrays: Any, **_: Any) -> Array:
-    parts = [_array(run, value) for value in arrays]
+def _vstack(run: TraceRun, arrays: Sequence[Operand], **_: object) -> TracedArray:
+    parts = [as_array(run, value) for value in arrays]
     return parts[0].made(op.joined_rows, *parts[1:], rank=2)
 
 
-def _hstack(run: Run, arrays: Any, **_: Any) -> Array:
-    return _concatenate(run, arrays, 1 if _array(run, arrays[0]).ndim == 2 else 0)
+def _hstack(run: TraceRun, arrays: Sequence[Operand], **_: object) -> TracedArray | ConcatenatedArrays:
+    return _concatenate(run, arrays, 1 if as_array(run, arrays[0]).ndim == 2 else 0)
 
 
-def _stack(run: Run, arrays: Any, axis: Any = 0, **_: Any) -> Array:
+def _append(run: TraceRun, a: Operand, b: Operand, axis: int | None = None) -> TracedArray | ConcatenatedArrays:
+    return _concatenate(run, (a, b), 0 if axis is None else axis)
+
+
+def _stack(run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: object) -> TracedArray:
     whole = stacked(run, list(arrays))
     return whole if axis in (0, None) else whole.T
 
 
-def _diag(run: Run, x: Any) -> Array:
-    array = _array(run, x)
+def _diag(run: TraceRun, x: Operand) -> TracedArray:
+    array = as_array(run, x)
     if array.ndim == 1:
         return array.made(op.diagonal, rank=2)
-    return array.made(op.on_the_diagonal, rank=1)
+    return array.made(op.diagonal_of, rank=1)
 
 
-def _norm(run: Run, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
-    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and _array(run, x).ndim == 2):
-        raise Untraceable("a norm that is no sum of squares")
-    array = _array(run, x)
+def _norm(run: TraceRun, x: Operand, ord: object = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
+    array = as_array(run, x)
+    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and array.ndim == 2):
+        raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
     if axis is None:
-        return array.made(_norm_of, rank=0)
-    return _applied("sqrt")(run, (array**2).sum(axis=axis, keepdims=keepdims))
+        return array.made(norm, rank=0)
+    return _sqrt(run, (array**2).sum(axis=axis, keepdims=keepdims))
 
 
-def _norm_of(value: Any) -> Any:
-    return norm(value)
+def _logaddexp(run: TraceRun, a: Operand, b: Any, **_: object) -> TracedArray:
+    if not isinstance(a, TracedArray) and a == 0:
+        return _softplus(run, b)
+    return _softplus(run, b - as_array(run, a)) + a
 
 
-def _log1p(run: Run, x: Any, **_: Any) -> Array:
-    return _applied("log")(run, _array(run, x) + 1)
+def _like(number: float) -> Function:
+    return lambda run, x, *_, **__: filled(run, x.shape, number)
 
 
-def _expm1(run: Run, x: Any, **_: Any) -> Array:
-    return _applied("exp")(run, x) - 1
+def _as_array(run: TraceRun, x: Any, dtype: object = None, **_: object) -> TracedArray:
+    return x.copy() if isinstance(x, TracedArray) else stacked(run, list(x))
 
 
-def _logaddexp(run: Run, a: Any, b: Any, **_: Any) -> Array:
-    if not isinstance(a, Array) and a == 0:
-        return _applied("softplus")(run, b)
-    return _applied("softplus")(run, b - _array(run, a)) + a
-
-
-def _like(number: Any) -> Function:
-    return lambda run, x, *_, **__: run.filled(x.shape, number)
-
-
-def _full_like(run: Run, x: Any, number: Any, *_: Any, **__: Any) -> Array:
-    return run.filled(x.shape, number)
-
-
-def _as_array(run: Run, x: Any, dtype: Any = None, **_: Any) -> Array:
-    if isinstance(x, Array):
-        return x.copy()
-    return stacked(run, list(x))
-
-
-def _at_least_2d(run: Run, x: Any) -> Array:
-    array = _array(run, x)
+def _at_least_2d(run: TraceRun, x: Operand) -> TracedArray:
+    array = as_array(run, x)
     return reshaped(array, (1, *array.shape)[-2:]) if array.ndim else reshaped(array, (1, 1))
 
 
-def _expanded(run: Run, x: Any, axis: int) -> Array:
+def _expand_dims(run: TraceRun, x: TracedArray, axis: int) -> TracedArray:
     return x[None, :] if axis in (0, -2) else x[:, None]
 
 
-def _broadcast_to(run: Run, x: Any, shape: Any, **_: Any) -> Array:
-    return _array(run, x) + run.filled(shape, 0)
-
-
-def _trace(run: Run, x: Any) -> Array:
-    return _array(run, x).made(arithmetic.trace, rank=0)
-
-
-def _same(run: Run, x: Any, *_: Any, **__: Any) -> Any:
-    return x
-
-
-def _sum(run: Run, x: Any, *args: Any, **kwargs: Any) -> Array:
-    return _array(run, x).sum(*args, **kwargs)
-
-
 def _argument(name: str) -> Function:
-    """The place of the largest or smallest entry, where there are numbers to tell it."""
+    """Return np.argmax or np.argmin, which need the numbers of an array."""
 
-    def place(run: Run, x: Any, axis: Any = None, **_: Any) -> Any:
-        return getattr(np, name)(run.number(_array(run, x), f"np.{name} is used"), axis=axis)
+    def position(run: TraceRun, x: Operand, axis: int | None = None, **_: object) -> object:
+        numbers = run.number(as_array(run, x), f"np.{name} is used, which needs the numbers of an array")
+        return getattr(np, name)(numbers, axis=axis)
 
-    return place
-
-
-def _appended(run: Run, a: Any, b: Any, axis: Any = None) -> Any:
-    return _concatenate(run, (a, b), 0 if axis is None else axis)
+    return position
 
 
 def _log_to(base: int) -> Function:
-    return lambda run, x, **_: _applied("log")(run, x) / _applied("log")(run, run.filled((), base))
+    return lambda run, x, **_: _log(run, x) / _log(run, filled(run, (), base))
 
 
+_exp, _log, _sqrt, _softplus = map(_elementwise, ("exp", "log", "sqrt", "softplus"))
 _AXES = ("sum", "mean", "var", "std", "max", "min", "reshape", "ravel", "transpose", "squeeze", "copy")
 _ELEMENTWISE = ("exp", "log", "tanh", "sqrt", "abs", "square", "sin", "cos", "sign")
 # fmt: off
 FUNCTIONS: dict[str, Function] = {
-    **{name: _applied(name) for name in _ELEMENTWISE},
+    **{name: _elementwise(name) for name in _ELEMENTWISE},
     **{name: _method(name) for name in _AXES},
-    "absolute": _applied("abs"), "fabs": _applied("abs"), "amax": _method("max"), "amin": _method("min"),
+    "absolute": _elementwise("abs"), "fabs": _elementwise("abs"), "amax": _method("max"), "amin": _method("min"),
     "add": _operator(op.plus), "subtract": _operator(arithmetic.minus),
     "multiply": _operator(arithmetic.times), "divide": _operator(arithmetic.divided),
     "true_divide": _operator(arithmetic.divided), "power": _operator(arithmetic.to_the),
     "float_power": _operator(arithmetic.to_the),
     "maximum": _maximum, "minimum": _operator(arithmetic.minimum),
-    "negative": lambda run, x, **_: -x, "positive": _same, "reciprocal": lambda run, x, **_: 1 / x,
+    "negative": lambda run, x, **_: -x, "reciprocal": lambda run, x, **_: 1 / x,
     "greater": _comparison("__gt__"), "less": _comparison("__lt__"), "equal": _comparison("__eq__"),
     "greater_equal": _comparison("__ge__"), "less_equal": _comparison("__le__"),
-    "logical_not": lambda run, x, **_: ~x, "invert": lambda run, x, **_: ~x,
     "logical_and": lambda run, a, b, **_: a & b, "bitwise_and": lambda run, a, b, **_: a & b,
-    "log1p": _log1p, "expm1": _expm1, "logaddexp": _logaddexp, "log2": _log_to(2), "log10": _log_to(10),
+    **dict.fromkeys(("logical_not", "invert"), lambda run, x, **_: ~x),
+    "log1p": lambda run, x, **_: _log(run, as_array(run, x) + 1), "expm1": lambda run, x, **_: _exp(run, x) - 1,
+    "logaddexp": _logaddexp, "log2": _log_to(2), "log10": _log_to(10),
     "dot": product, "matmul": product, "outer": outer, "inner": lambda run, a, b: product(run, a, b.T),
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
-    "where": _where, "clip": _clip, "trace": _trace, "diag": _diag, "diagflat": _diag, "norm": _norm,
+    "where": _where, "clip": _clip, "diag": _diag, "diagflat": _diag, "norm": _norm,
     "concatenate": _concatenate, "hstack": _hstack, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
-    "argmax": _argument("argmax"), "argmin": _argument("argmin"), "append": _appended,
-    "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0), "full_like": _full_like,
-    "array": _as_array, "asarray": _as_array, "asanyarray": _as_array, "ascontiguousarray": _as_array,
-    "atleast_2d": _at_least_2d, "atleast_1d": _same, "expand_dims": _expanded, "broadcast_to": _broadcast_to,
-    "nan_to_num": _same, "float64": _same, "float32": _same, "shape": lambda run, x: x.shape,
-    "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis], "ndim": lambda run, x: x.ndim,
-    "inv": lambda run, x: _array(run, x).made(arithmetic.inv), "det": lambda run, x: x.made(arithmetic.det, rank=0),
-    "builtin sum": lambda run, x, start=0: _array(run, x).sum(axis=0) + start, "expit": _applied("sigmoid"),
+    "argmax": _argument("argmax"), "argmin": _argument("argmin"), "append": _append,
+    "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0),
+    "full_like": lambda run, x, number, *_, **__: filled(run, x.shape, number),
+    **dict.fromkeys(("array", "asarray", "asanyarray", "ascontiguousarray"), _as_array),
+    **dict.fromkeys(("positive", "atleast_1d", "nan_to_num", "float64", "float32"), lambda run, x, *_, **__: x),
+    "atleast_2d": _at_least_2d, "expand_dims": _expand_dims,
+    "broadcast_to": lambda run, x, shape, **_: as_array(run, x) + filled(run, shape, 0),
+    "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
+    "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
+    "trace": lambda run, x: as_array(run, x).made(arithmetic.trace, rank=0),
+    "inv": lambda run, x: as_array(run, x).made(arithmetic.inv), "det": lambda run, x: x.made(arithmetic.det, rank=0),
+    "expit": _elementwise("sigmoid"),
 }
 # fmt: on
-FILLED = {"zeros": 0, "ones": 1, "empty": 0}
-RANDOM = "uses random numbers"
+_FILLED = {"zeros": 0, "ones": 1, "empty": 0}
 _REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
 
 
-class Numpy:
-    """The stand-in for the module. `run` is set when all of it is known."""
+class PlaceholderNumpy:
+    """The placeholder for the module NumPy. `run` is set when all of it is known."""
 
-    run: Run
+    run: TraceRun
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name == "linalg":
             return self
         if name == "random":
-            raise Untraceable(RANDOM)
-        if name in FILLED:
-            return partial(self.filled, FILLED[name], getattr(np, name))
+            raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
+        if name in _FILLED:
+            return partial(self._filled, _FILLED[name], getattr(np, name))
         if name in ("eye", "identity"):
-            return self.eye
+            return self._eye
         if name == "full":
-            return self.full
+            return self._full
         real = getattr(np, name) if hasattr(np, name) else getattr(np.linalg, name)
-        return (
-            self.instead_of(name, real)
-            if (callable(real) and not isinstance(real, type)) or name in FUNCTIONS
-            else real
-        )
+        is_function = callable(real) and not isinstance(real, type)
+        return _TracedFunction(self, name, real) if is_function or name in FUNCTIONS else real
 
-    def instead(self, value: Any) -> Any:
-        """What takes the place of a value in a person's module: of NumPy, and of functions of NumPy and SciPy."""
+    def replacement(self, value: object) -> object:
+        """Return the placeholder for a value of the user's module, if it is NumPy or a function of NumPy or SciPy."""
         if isinstance(value, ModuleType):
             known = value in (np, np.linalg) or value.__name__ == "scipy.special"
             return self if known else value
@@ -268,84 +220,81 @@ class Numpy:
         module = "numpy" if isinstance(value, np.ufunc) else str(getattr(value, "__module__", None))
         if module.split(".")[0] not in ("numpy", "scipy"):
             return value
-        return self.instead_of(value.__name__, value)
+        return _TracedFunction(self, getattr(value, "__name__", ""), value)
 
-    def instead_of(self, name: str, real: Any) -> Any:
-        return _Instead(self, name, real)
-
-    def call(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> Any:
-        """A function of arrays without numbers."""
+    def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
+        """Call a function of the table."""
         if name not in FUNCTIONS:
-            raise Untraceable(f"np.{name} is used")
+            raise Untraceable(f"np.{name} is not among the functions that can be traced")
         refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
         if refused:
-            raise Untraceable(f"np.{name} is used with {refused[0]}=")
+            raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
         out = kwargs.get("out")
-        given = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
-        found = FUNCTIONS[name](self.run, *args, **given)
+        options = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
+        found = FUNCTIONS[name](self.run, *args, **options)
         target = out[0] if isinstance(out, tuple) else out
-        if isinstance(target, Array):
+        if isinstance(target, TracedArray):
             target.node = found.node
             return target
         return found
 
-    def ufunc(self, ufunc: Any, method: str, inputs: Any, options: Mapping[str, Any]) -> Any:
-        """What `__array_ufunc__` asks for: the function, its reduction, or its addition at some places."""
+    def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
+        """Call what `__array_ufunc__` asks for: the function, its reduction, or its addition at some indices."""
         if method == "__call__":
             return self.call(ufunc.__name__, inputs, options)
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)
         if method == "reduce" and name is not None:
             return self.call(name, inputs, {"axis": 0, **options})
         if method == "at" and ufunc is np.add:
-            return self.added_at(*inputs)
+            self._add_at(*inputs)
+            return None
         if method == "outer" and ufunc is np.multiply:
             return self.call("outer", inputs, {})
-        raise Untraceable(f"np.{ufunc.__name__}.{method} is used")
+        raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
 
-    def added_at(self, array: Any, places: Any, values: Any) -> None:
-        """np.add.at: each label's row gets all that is added to it."""
-        if not isinstance(array, Array):
-            raise Untraceable("np.add.at of an array of numbers")
-        if isinstance(places, Labels):
-            array.node = (array + Array(self.run, places.node).T @ values).node
+    def _add_at(self, array: Operand, indices: Any, values: Any) -> None:
+        """Do np.add.at: each label's row gets all that is added to it."""
+        if not isinstance(array, TracedArray):
+            raise Untraceable("np.add.at adds to an array of numbers: create it by np.zeros in the function itself")
+        if isinstance(indices, Labels):
+            array.node = (array + TracedArray(self.run, indices.node).T @ values).node
             return
-        for k, place in enumerate(np.ravel(places)):
-            array[int(place)] = array[int(place)] + (values if np.ndim(values) < 1 else values[k])
+        for k, index in enumerate(np.ravel(indices)):
+            array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
 
-    def filled(self, number: Any, real: Any, shape: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Any:
+    def _filled(
+        self, number: float, real: Function, shape: Any, dtype: Any = float, *args: object, **kwargs: object
+    ) -> object:
         if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:
             return real(shape, dtype, *args, **kwargs)
-        return self.run.filled(shape, number)
+        return filled(self.run, shape, number)
 
-    def full(self, shape: Any, number: Any, *_: Any, **__: Any) -> Any:
-        return self.run.filled((), 0) + number + self.run.filled(shape, 0)
+    def _full(self, shape: Any, number: Any, *_: object, **__: object) -> TracedArray:
+        return filled(self.run, (), 0) + number + filled(self.run, shape, 0)
 
-    def eye(self, n: int, *args: Any, **kwargs: Any) -> Any:
-        return Array(self.run, self.run.node(np.eye(n, *args, **kwargs)))
+    def _eye(self, n: int, *args: Any, **kwargs: Any) -> TracedArray:
+        return TracedArray(self.run, self.run.node(np.eye(n, *args, **kwargs)))
 
 
-class _Instead:
+class _TracedFunction:
     """A function of NumPy, which is its own where it is given numbers alone."""
 
-    def __init__(self, numpy: Numpy, name: str, real: Any):
+    def __init__(self, numpy: PlaceholderNumpy, name: str, real: Any):
         self.numpy, self.name, self.real = numpy, name, real
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if any(map(holds_array, (*args, *kwargs.values()))):
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        if any(map(holds_placeholder, (*args, *kwargs.values()))):
             return self.numpy.call(self.name, args, kwargs)
         return self.real(*args, **kwargs)
 
-    def __getattr__(self, method: str) -> Any:
-        """`np.add.at`, `np.add.reduce`."""
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        """Return a method of a ufunc, such as `np.add.at` or `np.add.reduce`."""
         if method.startswith("__"):
             raise AttributeError(method)
 
-        def called(*args: Any, **kwargs: Any) -> Any:
-            if any(map(holds_array, args)):
+        def called(*args: object, **kwargs: object) -> object:
+            if any(map(holds_placeholder, args)):
                 return self.numpy.ufunc(self.real, method, args, kwargs)
             return getattr(self.real, method)(*args, **kwargs)
 
         return called
-
-
-__all__ = ["FUNCTIONS", "Numpy", "indexing"]

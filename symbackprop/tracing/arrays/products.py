@@ -1,82 +1,102 @@
-"""Products of arrays without numbers, arrays that are made of several, and labels."""
+"""Products of placeholder arrays, arrays that are made of several, and class labels."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from symbackprop.tracing.arrays import operations as op
-from symbackprop.tracing.arrays.array import Array, Flattened, Run, reshaped
+from symbackprop.tracing.arrays.array import Flattened, Operand, TracedArray, reshaped
+from symbackprop.tracing.arrays.run import TraceRun
 from symbackprop.tracing.untraceable import Untraceable
 
 
-class Labels(Array):
-    """A whole number for each example: the class that its row of a one-hot matrix says."""
+class Labels(TracedArray):
+    """The class of each example, a whole number; `node` is the matrix of one-hot rows."""
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
+        """The type of whole numbers."""
         return np.dtype(int)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The number of examples."""
         return super().shape[:1]
 
     @property
     def ndim(self) -> int:
+        """One axis."""
         return 1
 
-    def astype(self, *_: Any, **__: Any) -> "Array":
+    def astype(self, *_: object, **__: object) -> "Labels":
+        """Return the labels themselves: they are whole numbers already."""
         return self
 
-    def reshape(self, *shape: Any, **_: Any) -> "Array":
+    def reshape(self, *shape: Any, **_: object) -> "Labels":
+        """Return the labels themselves, if the shape is theirs."""
         if tuple(np.ravel(shape)) in ((-1,), self.shape):
             return self
-        raise Untraceable("labels are put into another shape")
+        raise Untraceable(
+            f"class labels of shape {self.shape} are put into the shape {shape}: index by them as they are"
+        )
 
-    def made(self, *_: Any, **__: Any) -> Any:
-        raise Untraceable("labels stand in a formula")
+    def made(self, *_: object, **__: object) -> NoReturn:
+        """Raise Untraceable."""
+        raise Untraceable(
+            "class labels stand in a formula as numbers; as an index they can be traced, as in p[range(N), y]"
+        )
 
     combined = made
 
 
-class Vector:
+class ConcatenatedArrays:
     """Several arrays one after the other, as optimisers want all gradients; nothing can be computed with it."""
 
-    def __init__(self, pieces: list[Array]):
+    def __init__(self, pieces: list[TracedArray]):
         self.pieces = pieces
         self.shape = (sum(piece.size for piece in pieces),)
         self.size = self.shape[0]
 
 
-def product(run: Run, a: Any, b: Any) -> Array:
-    """np.dot, which `@` is too but for numbers."""
-    left, right = (Array(run, run.node(value)) for value in (a, b))
+def as_array(run: TraceRun, value: Operand) -> TracedArray:
+    """Return a placeholder as it is, and numbers as a placeholder."""
+    return value if isinstance(value, TracedArray) else TracedArray(run, run.node(value))
+
+
+def product(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
+    """Return np.dot, which `@` is too but for numbers."""
+    left, right = (TracedArray(run, run.node(value)) for value in (a, b))
     ranks = left.ndim, right.ndim
     if 0 in ranks:
         return left * right
     if isinstance(a, Flattened) and isinstance(b, Flattened) and a.matrix.shape == b.matrix.shape:
-        return a.matrix.made(op.product_of_rows, b.matrix, rank=0)
+        return a.matrix.made(op.inner_product, b.matrix, rank=0)
     if isinstance(a, Flattened) or isinstance(b, Flattened):
-        raise Untraceable("the entries of a matrix are put one after the other")
+        raise Untraceable("a flattened matrix is multiplied by an array that is not a flattened one of the same shape")
     if ranks == (1, 1):
-        return left.made(op.product_of_rows, right, rank=0)
+        return left.made(op.inner_product, right, rank=0)
     if left.shape[-1] != right.shape[0]:
         raise ValueError(f"shapes {left.shape} and {right.shape} are not aligned for a product")
     if ranks == (2, 1):
-        return right.made(op.multiplied, left.T, rank=1)
-    return left.made(op.multiplied, right, rank=max(ranks) if 1 not in ranks else 1)
+        return right.made(op.matrix_product, left.T, rank=1)
+    return left.made(op.matrix_product, right, rank=max(ranks) if 1 not in ranks else 1)
 
 
-def outer(run: Run, a: Any, b: Any) -> Array:
-    left, right = (Array(run, run.node(value)).ravel() for value in (a, b))
-    return reshaped(left, (left.size, 1)).made(op.multiplied, reshaped(right, (1, right.size)), rank=2)
+def outer(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
+    """Return np.outer."""
+    left, right = (TracedArray(run, run.node(value)).ravel() for value in (a, b))
+    return reshaped(left, (left.size, 1)).made(op.matrix_product, reshaped(right, (1, right.size)), rank=2)
 
 
-def stacked(run: Run, values: list[Any]) -> Array:
-    """np.array of a list with arrays in it."""
-    parts = [Array(run, run.node(value)) for value in values]
+def stacked(run: TraceRun, values: Sequence[Operand]) -> TracedArray:
+    """Return np.array of a list of numbers and vectors, placeholders among them."""
+    parts = [TracedArray(run, run.node(value)) for value in values]
     if len({part.ndim for part in parts}) > 1 or parts[0].ndim > 1:
-        raise Untraceable("an array is made of a list of arrays")
+        raise Untraceable(
+            "np.array or np.stack of matrices; of numbers or of vectors of one length, they can be traced"
+        )
     if parts[0].ndim == 0:
         columns = [part.made(op.as_matrix, rank=2).node for part in parts]
-        return Array(run, run.graph.node(op.joined_columns, columns, rank=1))
-    return Array(run, run.graph.node(op.joined_rows, [part.node for part in parts], rank=2))
+        return TracedArray(run, run.graph.node(op.joined_columns, columns, rank=1))
+    return TracedArray(run, run.graph.node(op.joined_rows, [part.node for part in parts], rank=2))

@@ -1,11 +1,11 @@
 """Functions that people write out, by their names: 1/(1 + exp(−z)) is the sigmoid, exp(z)/Σ exp(z) the softmax.
 
-Each row of the table is an identity between what is written and what is meant; the tests hold both against each other.
+Each row of the table is an identity between the written formula and a named function; the tests compare their values.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.constructors import add
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, MatAdd, Ones, is_name, scaled, split
@@ -21,10 +21,10 @@ from symbackprop.expressions.operations import (
 )
 
 
-def recognized(value: Any, definitions: Mapping[Any, Any]) -> Any:
-    """The quantity under its name, where its last operation completes one that has a name.
+def recognized(value: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
+    """Return a named function in place of the formula, where its last operation completes one.
 
-    `definitions` say what the names stand for that a person gave to parts of it.
+    `definitions` are the expressions of the names that the user gave to parts of it.
     """
     found = next((named for row in _ROWS if (named := row(value)) is not None), None)
     if found is None and definitions:
@@ -33,8 +33,8 @@ def recognized(value: Any, definitions: Mapping[Any, Any]) -> Any:
     return value if found is None else found
 
 
-def _opened(value: Any, definitions: Mapping[Any, Any]) -> Any:
-    """The value with the named exponentials, and the sums of such, written out."""
+def _opened(value: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
+    """Return the value with the named exponentials, and their named sums, written out."""
     parts = {
         s: definitions[s] for s in value.free_symbols if s in definitions and _is_of_exp(definitions[s], definitions)
     }
@@ -43,8 +43,8 @@ def _opened(value: Any, definitions: Mapping[Any, Any]) -> Any:
     return _opened(value.xreplace(parts), definitions)
 
 
-def _is_of_exp(value: Any, definitions: Mapping[Any, Any]) -> bool:
-    """exp(z), a sum of it, one more than it, or the softmax."""
+def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) -> bool:
+    """Return True for exp(z), a sum of it, one more than it, and the softmax."""
     if is_name(value):
         return value in definitions and _is_of_exp(definitions[value], definitions)
     if isinstance(value, Sums | Total):
@@ -54,13 +54,13 @@ def _is_of_exp(value: Any, definitions: Mapping[Any, Any]) -> bool:
     return isinstance(value, Softmax) or _exponent(value) is not None
 
 
-def _exponent(value: Any) -> Any:
-    """z of exp(z)."""
+def _exponent(value: Expression) -> Expression | None:
+    """Return z of exp(z)."""
     return value.argument if isinstance(value, Elementwise) and value.function == FUNCTION["exp"] else None
 
 
-def _one_plus_exp(value: Any) -> Any:
-    """z of 1 + exp(z)."""
+def _one_plus_exp(value: Expression) -> Expression | None:
+    """Return z of 1 + exp(z)."""
     if not isinstance(value, MatAdd) or len(value.args) != 2:
         return None
     ones = [term for term in value.args if isinstance(term, Ones)]
@@ -68,16 +68,16 @@ def _one_plus_exp(value: Any) -> Any:
     return _exponent(others[0]) if len(ones) == 1 else None
 
 
-def _sigmoid(value: Any) -> Any:
-    """1/(1 + exp(−z)), and exp(z)/(1 + exp(z))."""
+def _sigmoid(value: Expression) -> Expression | None:
+    """Recognize 1/(1 + exp(−z))."""
     if isinstance(value, HadamardPower) and value.args[1] == -1:
         z = _one_plus_exp(value.args[0])
         return None if z is None else FUNCTION["sigmoid"](scaled(-1, z))
     return None
 
 
-def _sigmoid_prime(value: Any) -> Any:
-    """exp(−z)/(1 + exp(−z))²."""
+def _sigmoid_prime(value: Expression) -> Expression | None:
+    """Recognize exp(−z)/(1 + exp(−z))²."""
     if not isinstance(value, HadamardProduct) or len(value.args) != 2:
         return None
     for one, other in (value.args, value.args[::-1]):
@@ -92,16 +92,16 @@ def _sigmoid_prime(value: Any) -> Any:
     return None
 
 
-def _softplus(value: Any) -> Any:
-    """log(1 + exp(z))."""
+def _softplus(value: Expression) -> Expression | None:
+    """Recognize log(1 + exp(z))."""
     if isinstance(value, Elementwise) and value.function == FUNCTION["log"]:
         z = _one_plus_exp(value.argument)
         return None if z is None else FUNCTION["softplus"](z)
     return None
 
 
-def _softmax(value: Any) -> Any:
-    """exp(z) / Σ exp(z) along an axis, also of z − max z."""
+def _softmax(value: Expression) -> Expression | None:
+    """Recognize exp(z) / Σ exp(z) along an axis, also of z − max z."""
     if not isinstance(value, HadamardProduct) or len(value.args) != 2:
         return None
     for one, other in (value.args, value.args[::-1]):
@@ -115,8 +115,8 @@ def _softmax(value: Any) -> Any:
     return None
 
 
-def _softmax_of_row(value: Any) -> Any:
-    """exp(z) / Σ exp(z) of a single row."""
+def _softmax_of_row(value: Expression) -> Expression | None:
+    """Recognize exp(z) / Σ exp(z) of a single row."""
     coefficient, powers = split(value)
     z = _exponent(powers)
     if z is None or z.shape[0] != 1 or not coefficient.is_Pow or coefficient.args != (Total(powers), -1):
@@ -124,23 +124,30 @@ def _softmax_of_row(value: Any) -> Any:
     return Softmax(_unshifted(z, COLUMNS), COLUMNS)
 
 
-def _unshifted(z: Any, axis: int) -> Any:
-    """z of z − max z, which has the same softmax."""
+def _unshifted(z: Matrix, axis: int) -> Matrix:
+    """Return z of z − max z, which has the same softmax."""
     terms = z.args if isinstance(z, MatAdd) else (z,)
-    kept = [term for term in terms if not _is_line_of(split(term)[1], axis)]
+    kept = [term for term in terms if not _is_constant_along(split(term)[1], axis)]
     return add(*kept) if kept and len(kept) < len(terms) else z
 
 
-def _is_line_of(term: Any, axis: int) -> bool:
+def _is_constant_along(term: Matrix, axis: int) -> bool:
     if isinstance(term, Ones):
         return True
     return isinstance(term, Broadcast) and isinstance(term.argument, Largest) and term.argument.axis == axis
 
 
-def _log_softmax(value: Any) -> Any:
+def _log_softmax(value: Expression) -> Expression | None:
     if isinstance(value, Elementwise) and value.function == FUNCTION["log"] and isinstance(value.argument, Softmax):
         return LogSoftmax(*value.argument.args)
     return None
 
 
-_ROWS: tuple[Callable[[Any], Any], ...] = (_sigmoid, _sigmoid_prime, _softplus, _softmax, _softmax_of_row, _log_softmax)
+_ROWS: tuple[Callable[[Expression], Expression | None], ...] = (
+    _sigmoid,
+    _sigmoid_prime,
+    _softplus,
+    _softmax,
+    _softmax_of_row,
+    _log_softmax,
+)

@@ -1,174 +1,153 @@
-"""A person's functions run on arrays without numbers: the network of the cost, and the formulas of the gradient."""
+"""A user's functions run on placeholder arrays: the network of the cost, and the formulas of the gradient."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count
-from typing import Any
 
 from sympy import Symbol
 
 from symbackprop.backprop.rules import rule_for
 from symbackprop.errors import NameInUseError, SymbackpropError
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import LEAVES, NamedMatrix, is_name, postorder
 from symbackprop.expressions.operations import AtLargest
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Network
-from symbackprop.tracing.arguments import Given, network_name
+from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
-from symbackprop.tracing.arrays.array import CLIP, NO_NUMBER, Array, Run, holds_array, reshaped
-from symbackprop.tracing.arrays.graph import Graph, Node, needed, quantities
-from symbackprop.tracing.arrays.names import Names
-from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, Numpy
+from symbackprop.tracing.arrays.array import TracedArray, reshaped
+from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, expressions_of, in_topological_order
+from symbackprop.tracing.arrays.names import VariableNames
+from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
-from symbackprop.tracing.calls import Code
-from symbackprop.tracing.patching import builtin_sum, standing_in
+from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder
+from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.patching import float_keeping, placeholders_in_place, sum_with
 from symbackprop.tracing.returned import cost_in, gradients_in
-from symbackprop.tracing.sampling import Drawn
+from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.sizes import Sizes
-from symbackprop.tracing.untraceable import Untraceable
+from symbackprop.tracing.untraceable import NumberNeeded, Untraceable, failures_as_untraceable
 
-_LARGE = 8  # operations of what gets a name where it is used more than once
+_LARGE = 8  # operations of a quantity that gets a name where it is used more than once
 
 
 @dataclass(frozen=True)
-class Named:
-    """A quantity of the gradient's code: its name, and what it is in terms of the network and of earlier ones."""
+class NamedQuantity:
+    """A quantity of the gradient's code: its name, and its expression in the network's and in earlier quantities."""
 
     name: str
-    symbol: Any
-    expression: Any
+    symbol: Expression
+    expression: Expression
 
 
 @dataclass(frozen=True)
 class TracedNetwork:
-    """What was read: the network, the code's own quantities in their order, and its gradients in terms of these."""
+    """The code as formulas: the network, the code's own quantities in their order, and its gradients in these."""
 
     network: Network
-    quantities: tuple[Named, ...] = ()
-    gradients: Mapping[str, Any] | None = None
+    quantities: tuple[NamedQuantity, ...] = ()
+    gradients: Mapping[str, Expression] | None = None
     problem: str = ""  # why there are no gradients
-    general: bool = True  # whether it holds for all sizes, and whichever branches are taken
+    general: bool = True  # it holds for all sizes, and whichever branches are taken
     notes: tuple[str, ...] = ()
 
 
 def trace(
-    code: Code,
-    given: Given,
+    code: UserCode,
+    spec: ArgumentSpec,
     *,
     gradient: bool = True,
-    point: Drawn | None = None,
+    point: SamplePoint | None = None,
     ignored: frozenset[str] = frozenset({CLIP}),
 ) -> TracedNetwork:
-    """Run the code without numbers; at a point, dimensions are numbers, loops run, and the values decide what is done.
+    """Run the code on placeholders; at a point, dimensions are numbers, loops run, and the values decide conditions.
 
-    What is `ignored` are guards, which have no part in a derivation.
+    The guards in `ignored`, such as np.clip(p, 1e-8, 1), are left out.
 
-    Raises Untraceable where the cost does what has no meaning for arrays without numbers.
+    Raises Untraceable where the cost does something that has no meaning for arrays without numbers.
     """
+    traced = partial(_traced, code, spec, point, gradient=gradient, ignored=ignored)
     try:
-        return _traced(code, given, gradient, point, ignored=ignored)
-    except Untraceable as reason:
-        if NO_NUMBER not in str(reason):
-            raise
-    return _traced(code, given, gradient, point, ignored=ignored, soft=True)
+        return traced(builtin={})
+    except NumberNeeded:
+        return traced(builtin={"float": float_keeping(TracedArray, float)})
 
 
 def _traced(
-    code: Code,
-    given: Given,
-    gradient: bool,
-    point: Drawn | None,
+    code: UserCode,
+    spec: ArgumentSpec,
+    point: SamplePoint | None,
     *,
+    gradient: bool,
     ignored: frozenset[str],
-    soft: bool = False,
+    builtin: Mapping[str, object],
 ) -> TracedNetwork:
-    """The trace; `soft` leaves float() of a quantity what it is."""
-    if any(len(shape) > 2 for shape in given.shapes.values()):
-        raise Untraceable("there are arrays of more than two axes")
-    found = Sizes(given.every_shape, None if point is None else point.sizes)
-    network = given.declared(found)
-    numpy = Numpy()
-    known = None if point is None else point.symbols(network, given)
-    run = numpy.run = Run(found, Graph(), numpy, indexing, known, ignored=ignored)
-    values = {name: _argument(run, network, given, name) for name in given.every_shape} | dict(given.constants)
-    names = Names()
-    builtin: dict[str, Any] = {"float": SoftFloat} if soft else {}
-    builtin |= {"sum": builtin_sum(lambda x, start: FUNCTIONS["builtin sum"](run, x, start), _is_array)}
-    with standing_in(code.functions, numpy.instead, builtin) as spaces, names.noted():
+    if any(len(shape) > 2 for shape in spec.shapes.values()):
+        raise Untraceable("there are arguments of more than two axes")
+    sizes = Sizes(spec.every_shape, None if point is None else point.sizes)
+    network = spec.declared(sizes)
+    numpy = PlaceholderNumpy()
+    known = None if point is None else point.symbols(network, spec)
+    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, indexing, known, ignored=ignored)
+    arrays = {name: _argument(run, network, spec, name) for name in spec.every_shape}
+    names = VariableNames()
+    python_sum = sum_with(lambda rows, start: rows.sum(axis=0) + start, lambda value: isinstance(value, TracedArray))
+    with (
+        placeholders_in_place(code.functions, numpy.replacement, {**builtin, "sum": python_sum}) as spaces,
+        names.noted(),
+    ):
         names.spaces = spaces
-        cost, gradients, problem = _run(code, values, given, found, gradient)
+        cost, gradients, problem = _run(code, arrays, spec, sizes, gradient)
     root = _as_number(run, cost)
-    labels = names.of(needed([root]))
-    equations = _said(network, root, labels)
-    network = _without_unused(network, given.declared(found))
-    notes = (
-        () if root.rank == 0 and root is run.node(cost) else ("the cost is the sum of the entries that are returned",)
-    )
+    equations = _define_equations(network, root, names.of(in_topological_order([root])))
+    network = _without_unused(network, spec.declared(sizes))
+    summed = root.rank != 0 or root is not run.node(cost)
+    notes = ("the cost is the sum of the entries that are returned",) * summed
     if run.conditions:
         notes = (*notes, "branches were followed as the numbers of a point decide them")
+    general = point is None
     if gradients is None:
-        return TracedNetwork(network, problem=problem, notes=notes, general=point is None)
+        return TracedNetwork(network, problem=problem, notes=notes, general=general)
     kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
-    return TracedNetwork(network, *_of_gradient(network, gradients, kept, names), notes=notes, general=point is None)
+    return TracedNetwork(network, *_gradient_formulas(network, gradients, kept, names), notes=notes, general=general)
 
 
-class _Soft(type):
-    """Python's float, which leaves arrays without numbers as they are."""
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, float)
-
-    def __call__(cls, value: Any = 0.0) -> Any:
-        return value if isinstance(value, Array) else float(value)
-
-
-class SoftFloat(float, metaclass=_Soft):
-    """What stands for `float` where a cost ends in it."""
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, Array)
-
-
-def _argument(run: Run, network: Network, given: Given, name: str) -> Array:
-    symbol, shape = network[network_name(name)], given.every_shape[name]
-    if name in given.labels:
+def _argument(run: TraceRun, network: Network, spec: ArgumentSpec, name: str) -> TracedArray:
+    symbol, shape = network[network_name(name)], spec.every_shape[name]
+    if name in spec.labels:
         return Labels(run, run.graph.leaf(symbol, 2))
-    if is_matrix(symbol) and not shape:  # a number to derive by
-        return Array(run, run.graph.leaf(symbol, 2)).made(op.entry, rank=0)
-    return Array(run, run.graph.leaf(symbol, len(shape)))
+    if is_matrix(symbol) and not shape:  # a parameter that is a number
+        return TracedArray(run, run.graph.leaf(symbol, 2)).made(op.only_entry, rank=0)
+    return TracedArray(run, run.graph.leaf(symbol, len(shape)))
 
 
-def _run(code: Code, values: Any, given: Given, sizes: Sizes, gradient: bool) -> tuple[Any, Any, str]:
-    """The cost, and the gradients or the reason why there are none."""
+def _run(
+    code: UserCode, arrays: Mapping[str, TracedArray], spec: ArgumentSpec, sizes: Sizes, gradient: bool
+) -> tuple[object, dict[str, TracedNode] | None, str]:
+    """Return the cost, and the gradients or the reason why there are none."""
+    values = {**arrays, **spec.constants}
     try:
-        cost = _guarded(lambda: code.run(values, gradient=False))[0]
+        with failures_as_untraceable():
+            cost = code.run(values, gradient=False)[0]
     except Untraceable as reason:
-        raise Untraceable(f"in the cost, {reason}") from None
+        raise type(reason)(f"in the cost, {reason}") from None
     if not gradient:
         return cost_in(cost), None, ""
     try:
-        found = _guarded(lambda: code.run(values))[1]
-        shapes = {name: sizes.of(given.shapes[name]) for name in given.wrt}
-        arrays = gradients_in(found, given.wrt, shapes)
-        return cost_in(cost), {network_name(n): _fitting(values[n], arrays[n]) for n in given.wrt}, ""
+        with failures_as_untraceable():
+            found = code.run(values)[1]
+        shapes = {name: sizes.of(spec.shapes[name]) for name in spec.wrt}
+        gradients = gradients_in(found, spec.wrt, shapes)
+        return cost_in(cost), {network_name(n): _fitting(arrays[n], gradients[n]) for n in spec.wrt}, ""
     except Untraceable as reason:
         return cost_in(cost), None, f"in the gradient, {reason}"
 
 
-def _guarded(call: Any) -> Any:
-    try:
-        return call()
-    except (Untraceable, SymbackpropError):
-        raise
-    except Exception as error:  # the same code runs with numbers: what fails here is the arrays' fault
-        raise Untraceable(f"{type(error).__name__}: {error}") from None
-
-
-def _fitting(parameter: Array, gradient: Any) -> Node:
-    """The gradient in the shape of the parameter's matrix, if it has its size; as it is otherwise, which is wrong."""
-    array = Array(parameter.run, parameter.run.node(gradient))
+def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
+    """Return the gradient in the shape of the parameter's matrix, if it has its size; else as it is, which is wrong."""
+    array = TracedArray(parameter.run, parameter.run.node(gradient))
     if not parameter.ndim:
         return array.reshape(1, 1).node if array.size == 1 else array.node
     try:
@@ -177,33 +156,36 @@ def _fitting(parameter: Array, gradient: Any) -> Node:
         return array.node
 
 
-def _as_number(run: Run, cost: Any) -> Node:
-    if not holds_array(cost):
-        raise Untraceable("the cost does not depend on its arguments")
-    array = Array(run, run.node(cost))
-    if array.ndim == 0:
-        return array.node
-    return array.made(op.entry, rank=0).node
+def _as_number(run: TraceRun, cost: object) -> TracedNode:
+    """Return the node of the cost, summed over its entries."""
+    if not holds_placeholder(cost):
+        raise Untraceable(
+            "the cost does not depend on its arguments: it is computed outside of NumPy, or from other arrays"
+        )
+    array = TracedArray(run, run.node(cost))
+    return array.made(op.only_entry, rank=0).node if array.ndim else array.node
 
 
 # The network
 
 
-def _said(network: Network, root: Node, labels: Mapping[Node, str]) -> dict[Node, Any]:
-    """The equations of the network, and the symbol of each node that has one."""
-    nodes = needed([root])
+def _define_equations(
+    network: Network, root: TracedNode, labels: Mapping[TracedNode, str]
+) -> dict[TracedNode, Expression]:
+    """Define the equations of the network, and return the symbol of each node that has one."""
+    nodes = in_topological_order([root])
     cost_name = next((n for n in (labels.get(root), "J") if n and len(n) < 6), "J")
-    symbols: dict[Node, Any] = {}
-    for node, name in _named(nodes, {n: label for n, label in labels.items() if n is not root}).items():
-        placeholder = quantities([node], symbols)[node]
-        symbols[node] = _defined(network, name, placeholder)
-    expression = quantities([root], symbols)[root]
-    _tried((cost_name, "J", "cost", "C"), lambda name: network.minimize(name, expression))
+    symbols: dict[TracedNode, Expression] = {}
+    for node, name in _chosen_names(nodes, {n: label for n, label in labels.items() if n is not root}).items():
+        expression = expressions_of([node], symbols)[node]
+        symbols[node] = _defined(network, name, expression)
+    cost = expressions_of([root], symbols)[root]
+    _under_free_name((cost_name, "J", "cost", "C"), lambda name: network.minimize(name, cost))
     return symbols
 
 
 def _without_unused(network: Network, fresh: Network) -> Network:
-    """The network with the equations that the cost needs, said to a fresh one with the same arguments."""
+    """Define the equations that the cost needs in a fresh network with the same arguments, and return it."""
     used = {network.cost.symbol, *network.cost.expression.free_symbols}
     for equation in reversed(network.equations):
         if equation.symbol in used:
@@ -215,12 +197,12 @@ def _without_unused(network: Network, fresh: Network) -> Network:
     return fresh
 
 
-def _named(nodes: Sequence[Node], labels: Mapping[Node, str]) -> dict[Node, str]:
-    """The nodes that get an equation: those that have a name, and large ones that are used more than once."""
-    uses: dict[Node, int] = dict.fromkeys(nodes, 0)
-    large: dict[Node, int] = {}
+def _chosen_names(nodes: Sequence[TracedNode], labels: Mapping[TracedNode, str]) -> dict[TracedNode, str]:
+    """Return names for the nodes that get an equation: labelled ones, and large ones that are used more than once."""
+    uses: dict[TracedNode, int] = dict.fromkeys(nodes, 0)
+    large: dict[TracedNode, int] = {}
     fresh = (f"q{k}" for k in count(1))
-    chosen: dict[Node, str] = {}
+    chosen: dict[TracedNode, str] = {}
     for node in nodes:
         for part in set(node.parts):
             uses[part] += 1
@@ -235,53 +217,57 @@ def _named(nodes: Sequence[Node], labels: Mapping[Node, str]) -> dict[Node, str]
     return chosen
 
 
-def _defined(network: Network, name: str, expression: Any) -> Any:
+def _defined(network: Network, name: str, expression: Expression) -> Expression:
     if getattr(expression, "is_symbol", False):
         return expression  # another name for the same
     names = (name, *(f"{name}_{k}" for k in range(1, 99)), *(f"q{k}" for k in range(1, 999)))
-    return _tried(names, lambda n: network.define(n, expression))
+    return _under_free_name(names, lambda n: network.define(n, expression))
 
 
-def _tried(names: Iterable[str], say: Any) -> Any:
-    """Say it under the first name that is free."""
+def _under_free_name(names: Iterable[str], define: Callable[[str], Expression]) -> Expression:
+    """Define a quantity under the first name that is free."""
     for name in names:
         try:
-            return say(name)
+            return define(name)
         except NameInUseError:
             continue
         except SymbackpropError as error:
             raise Untraceable(str(error)) from None
-    raise Untraceable("there is no name for a quantity")
+    raise Untraceable(f"all names for a quantity are taken: {', '.join(names)}")
 
 
 # The gradient
 
 
-def _of_gradient(
-    network: Network, gradients: Mapping[str, Node], equations: Mapping[Node, Any], names: Names
-) -> tuple[tuple[Named, ...], dict[str, Any]]:
-    nodes = needed(gradients.values())
+def _gradient_formulas(
+    network: Network,
+    gradients: Mapping[str, TracedNode],
+    equations: Mapping[TracedNode, Expression],
+    names: VariableNames,
+) -> tuple[tuple[NamedQuantity, ...], dict[str, Expression]]:
+    """Return the quantities of the gradient's code, and the gradients as formulas in them."""
+    nodes = in_topological_order(gradients.values())
     labels = names.of(nodes)
     symbols = dict(equations)
     taken = {*network.symbols}
     found = []
-    for node, name in _named(nodes, labels).items():
+    for node, name in _chosen_names(nodes, labels).items():
         if node in symbols:
             continue
         label = next(n for n in chain((name,), (f"{name}_{k}" for k in count(1))) if n not in taken)
         taken.add(label)
-        expression = _computable(quantities([node], symbols)[node])
+        expression = _computable(expressions_of([node], symbols)[node])
         symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)
         symbols[node] = symbol
-        found.append(Named(label, symbol, expression))
-    written = quantities(gradients.values(), symbols)
+        found.append(NamedQuantity(label, symbol, expression))
+    written = expressions_of(gradients.values(), symbols)
     return tuple(found), {name: symbols.get(node, _computable(written[node])) for name, node in gradients.items()}
 
 
-def _computable(expression: Any) -> Any:
-    """The expression, if all that it is made of has a meaning here."""
+def _computable(expression: Expression) -> Expression:
+    """Return the expression, if a network may have each of its operations."""
     for piece in postorder(expression):
         known = is_name(piece) or piece.is_number or isinstance(piece, LEAVES) or rule_for(piece) is not None
         if not known and not isinstance(piece, AtLargest):
-            raise Untraceable(f"there is no meaning for {type(piece).__name__}")
+            raise Untraceable(f"a network has no operation {type(piece).__name__}")
     return expression

@@ -1,126 +1,136 @@
-"""Stand-ins for the modules numpy, scipy.special and math, and for float, while a person's code runs on Scalars.
+"""Placeholders for the modules numpy, scipy.special and math, and for float, while code runs on traced scalars.
 
-They are NumPy's own but for this: arrays of floats are made as arrays of Scalars, so that symbolic values can be
-stored in them, and what NumPy has not for objects is in a table.
+They are NumPy's own but for this: arrays of floats are created as arrays of traced scalars, so that others can be
+stored in them, and functions that NumPy does not have for objects are in a table.
 """
 
 import math
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from symbackprop.tracing.scalars.array import BY_ENTRY, Entries, entries, plain, values_of, without_float_dtype, wrapped
+from symbackprop.tracing.patching import float_keeping
+from symbackprop.tracing.scalars.array import (
+    BY_ENTRY,
+    FLOATS,
+    ScalarArray,
+    as_scalars,
+    entrywise,
+    plain,
+    values_of,
+    without_float_dtype,
+    wrapped,
+)
 from symbackprop.tracing.scalars.operations import OPERATIONS
-from symbackprop.tracing.scalars.scalar import Scalar, applied
+from symbackprop.tracing.scalars.scalar import TracedScalar, applied
 from symbackprop.tracing.untraceable import Untraceable
 
-_FLOATS = "fc"
+Function: TypeAlias = Callable[..., Any]  # of NumPy's arguments, traced scalars among them
 
 
-def _symbolic_if_float(made: Any) -> Any:
-    """Arrays of floats as arrays of Scalars; whole numbers and truths stay plain."""
+def _traced_if_float(made: Any) -> Any:
+    """Return arrays of floats as arrays of traced scalars; whole numbers and truth values stay plain."""
     if isinstance(made, tuple | list):
-        return type(made)(_symbolic_if_float(part) for part in made)
-    if not isinstance(made, np.ndarray) or made.dtype.kind not in _FLOATS + "O":
+        return type(made)(_traced_if_float(part) for part in made)
+    if not isinstance(made, np.ndarray) or made.dtype.kind not in FLOATS + "O":
         return made
-    if made.dtype == object and all(isinstance(entry, Scalar) for entry in made.flat):
-        return made.view(Entries)
-    return entries(made)
+    if made.dtype == object and all(isinstance(entry, TracedScalar) for entry in made.flat):
+        return made.view(ScalarArray)
+    return as_scalars(made)
 
 
-def _creating(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Such as np.zeros: what it makes can hold symbolic values."""
-    return lambda *given, **options: _symbolic_if_float(function(*given, **options))
+def _creating(function: Function) -> Function:
+    """Return a function such as np.zeros, whose array can hold traced scalars."""
+    return lambda *args, **options: _traced_if_float(function(*args, **options))
 
 
-def _converting(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Such as np.array(data, dtype): where the data are symbolic, a dtype of floats is not asked for."""
+def _converting(function: Function) -> Function:
+    """Return a function such as np.array(data, dtype), where a dtype of floats keeps traced scalars."""
 
-    def convert(data: Any, dtype: Any = None, *given: Any, **options: Any) -> Any:
-        floats = dtype is not None and np.dtype(dtype).kind in _FLOATS
-        made = function(data, None if floats else dtype, *given, **options)
-        return entries(made) if floats and made.dtype != object else _symbolic_if_float(made)
+    def convert(data: object, dtype: Any = None, *args: object, **options: object) -> object:
+        floats = dtype is not None and np.dtype(dtype).kind in FLOATS
+        made = function(data, None if floats else dtype, *args, **options)
+        return as_scalars(made) if floats and made.dtype != object else _traced_if_float(made)
 
     return convert
 
 
-def _empty(*given: Any, **options: Any) -> Any:
-    """What is not filled is not a number."""
-    made = np.empty(*given, **options)
-    if made.dtype.kind in _FLOATS:
+def _empty(*args: Any, **options: Any) -> np.ndarray:
+    """Return an array of nan, so that entries that are never filled show."""
+    made = np.empty(*args, **options)
+    if made.dtype.kind in FLOATS:
         made[...] = math.nan
     return made
 
 
-def _like(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Such as np.zeros_like: like an array of Scalars is one of floats."""
+def _like(function: Function) -> Function:
+    """Return a function such as np.zeros_like, where an array of traced scalars counts as one of floats."""
 
-    def make(prototype: Any, *given: Any, **options: Any) -> Any:
+    def make(prototype: object, *args: object, **options: object) -> object:
         array = np.asarray(prototype)
-        symbolic = array.dtype == object
-        like = np.empty(array.shape) if symbolic else array
-        return _symbolic_if_float(function(like, *given, **options))
+        like = np.empty(array.shape) if array.dtype == object else array
+        return _traced_if_float(function(like, *args, **options))
 
     return make
 
 
-def _full_like(prototype: Any, value: Any, *given: Any, **options: Any) -> Any:
-    dtype = object if isinstance(value, Scalar) else None
-    return np.full_like(np.asarray(prototype), value, *given, **({"dtype": dtype} | options))
+def _full_like(prototype: object, value: Any, *args: Any, **options: Any) -> np.ndarray:
+    dtype = object if isinstance(value, TracedScalar) else None
+    return np.full_like(np.asarray(prototype), value, *args, **({"dtype": dtype} | options))
 
 
-def _by_value(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Such as np.allclose: decided by the values."""
-    return lambda *given, **options: function(
-        *map(values_of, given), **{name: values_of(option) for name, option in options.items()}
+def _by_value(function: Function) -> Function:
+    """Return a function such as np.allclose, which the values decide."""
+    return lambda *args, **options: function(
+        *map(values_of, args), **{name: values_of(option) for name, option in options.items()}
     )
 
 
-def _of_entries(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *given, **options: wrapped(function(*given, **options))
+def _wrapping(function: Function) -> Function:
+    return lambda *args, **options: wrapped(function(*args, **options))
 
 
-def _var(given: Any, axis: Any = None, *_: Any, ddof: int = 0, keepdims: bool = False, **__: Any) -> Any:
-    array = np.asarray(given)
+def _var(x: object, axis: Any = None, *_: object, ddof: int = 0, keepdims: bool = False, **__: object) -> Any:
+    array = np.asarray(x)
     count = array.size if axis is None else math.prod(array.shape[k] for k in np.atleast_1d(axis))
     around = array - array.sum(axis=axis, keepdims=True) / count
     return wrapped((around * around).sum(axis=axis, keepdims=keepdims) / (count - ddof))
 
 
-def _std(given: Any, *options: Any, **named: Any) -> Any:
-    return wrapped(np.sqrt(_var(given, *options, **named)))
+def _std(x: object, *args: Any, **options: Any) -> Any:
+    return wrapped(np.sqrt(_var(x, *args, **options)))
 
 
-def _einsum(*given: Any, **options: Any) -> Any:
-    """NumPy has it for objects as it stands alone, without a better order of the products."""
-    return wrapped(np.einsum(*given, **(options | {"optimize": False})))
+def _einsum(*args: Any, **options: Any) -> Any:
+    """Return np.einsum, which NumPy has for objects only without optimizing the order of the products."""
+    return wrapped(np.einsum(*args, **(options | {"optimize": False})))
 
 
-def _bincount(places: Any, weights: Any = None, minlength: int = 0) -> Any:
+def _bincount(indices: Any, weights: Any = None, minlength: int = 0) -> np.ndarray:
     if weights is None:
-        return np.bincount(places, minlength=minlength)
-    counted = entries(np.zeros(max(minlength, int(np.max(places, initial=-1)) + 1)))
-    np.add.at(counted, np.asarray(places), np.asarray(weights))
+        return np.bincount(indices, minlength=minlength)
+    counted = as_scalars(np.zeros(max(minlength, int(np.max(indices, initial=-1)) + 1)))
+    np.add.at(counted, np.asarray(indices), np.asarray(weights))
     return counted
 
 
-def _nan_to_num(given: Any, *_: Any, **__: Any) -> Any:
-    if not np.all(np.isfinite(values_of(given))):
-        raise Untraceable("np.nan_to_num of values that are not finite")
-    return _symbolic_if_float(np.array(given))
+def _nan_to_num(x: object, *_: object, **__: object) -> object:
+    if not np.all(np.isfinite(values_of(x))):
+        raise Untraceable("np.nan_to_num replaces values that are not finite, which has no derivative")
+    return _traced_if_float(np.array(x))
 
 
-def _vectorize(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    return _of_entries(np.vectorize(function, **(options | {"otypes": [object]})))
+def _vectorize(function: Function, **options: Any) -> Function:
+    return _wrapping(np.vectorize(function, **(options | {"otypes": [object]})))
 
 
-def _norm(given: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    array = entries(given)
+def _norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    array = as_scalars(x)
     if ord not in (None, 2, "fro", 1, np.inf) or (array.ndim > 1 and axis is None and ord not in (None, "fro")):
-        raise Untraceable(f"np.linalg.norm of order {ord}")
+        raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
     if ord == 1:
         return wrapped(np.abs(array).sum(axis=axis, keepdims=keepdims))
     if ord == np.inf:
@@ -128,9 +138,9 @@ def _norm(given: Any, ord: Any = None, axis: Any = None, keepdims: bool = False)
     return wrapped(np.sqrt((array * array).sum(axis=axis, keepdims=keepdims)))
 
 
-def _solved(A: Any, B: Any) -> tuple[Any, Any]:
-    """(A⁻¹ B, det A) by elimination; the largest pivot by value, since any that is not 0 gives the same."""
-    left, right, determinant = np.array(plain(entries(A))), np.array(plain(entries(B))), Scalar.of(1)
+def _solved(A: object, B: object) -> tuple[ScalarArray, TracedScalar]:
+    """Return (A⁻¹ B, det A) by elimination; the pivot is the largest value, since any that is not 0 gives the same."""
+    left, right, determinant = np.array(plain(as_scalars(A))), np.array(plain(as_scalars(B))), TracedScalar.of(1)
     for k in range(len(left)):
         pivot = k + int(np.argmax(np.abs(values_of(left[k:, k]))))
         if pivot != k:
@@ -142,62 +152,39 @@ def _solved(A: Any, B: Any) -> tuple[Any, Any]:
     return wrapped(right), determinant
 
 
-def _slogdet(A: Any) -> Any:
+def _slogdet(A: np.ndarray) -> tuple[object, TracedScalar]:
     determinant = _solved(A, np.eye(len(A)))[1]
     size = abs(determinant)
     return np.sign(determinant), applied("log", size)
 
 
-def _softmax(x: Any, axis: Any = None) -> Any:
-    powers = np.exp(entries(x))
+def _softmax(x: object, axis: Any = None) -> Any:
+    powers = np.exp(as_scalars(x))
     return wrapped(powers / powers.sum(axis=axis, keepdims=True))
 
 
-def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
-    powers = np.exp(entries(a))
-    return wrapped(np.log(entries((powers if b is None else powers * b).sum(axis=axis, keepdims=keepdims)))[()])
+def _logsumexp(a: object, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    powers = np.exp(as_scalars(a))
+    return wrapped(np.log(as_scalars((powers if b is None else powers * b).sum(axis=axis, keepdims=keepdims)))[()])
 
 
-def _log_softmax(x: Any, axis: Any = None) -> Any:
-    return wrapped(entries(x) - _logsumexp(x, axis=axis, keepdims=True))
+def _log_softmax(x: object, axis: Any = None) -> Any:
+    return wrapped(as_scalars(x) - _logsumexp(x, axis=axis, keepdims=True))
 
 
-def _scalars(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of Scalars of each entry of arrays, which are broadcast; a Scalar of numbers."""
-
-    def of_arrays(*given: Any, **_: Any) -> Any:
-        by_entry = np.frompyfunc(lambda *xs: function(*map(Scalar.of, xs)), len(given), 1)
-        return wrapped(by_entry(*map(plain, given)))
-
-    return of_arrays
+def _xlogy(x: TracedScalar, y: TracedScalar) -> TracedScalar:
+    return x * applied("log", y) if x != 0 else TracedScalar.of(0)
 
 
-def _xlogy(x: Scalar, y: Scalar) -> Scalar:
-    return x * applied("log", y) if x != 0 else Scalar.of(0)
-
-
-def _exp(x: Scalar) -> Scalar:
+def _exp(x: TracedScalar) -> TracedScalar:
     return applied("exp", x)
 
 
-def _log(x: Scalar) -> Scalar:
+def _log(x: TracedScalar) -> TracedScalar:
     return applied("log", x)
 
 
-class _FloatType(type):
-    def __instancecheck__(cls, given: object) -> bool:
-        return isinstance(given, float | Scalar)
-
-
-class _Float(float, metaclass=_FloatType):
-    """The built-in float, but for symbolic values, which stay as they are."""
-
-    dtype = np.dtype(float)
-
-    def __new__(cls, given: Any = 0.0) -> Any:
-        array = np.asarray(given, dtype=object) if isinstance(given, np.ndarray) else None
-        inner = array.item() if array is not None and array.size == 1 else given
-        return inner if isinstance(inner, Scalar) else float(given)
+_FLOAT = float_keeping(TracedScalar, float, TracedScalar)
 
 
 def _float_if_object(dtype: Any) -> Any:
@@ -205,34 +192,34 @@ def _float_if_object(dtype: Any) -> Any:
 
 
 # fmt: off
-SCIPY: dict[str, Callable[..., Any]] = {  # of scipy.special
-    "expit":       _scalars(lambda x: 1 / (1 + _exp(-x))),
-    "logit":       _scalars(lambda x: _log(x / (1 - x))),
-    "log_expit":   _scalars(lambda x: -_log(1 + _exp(-x))),
-    "erf":         _scalars(lambda x: applied("erf", x)),
-    "erfc":        _scalars(lambda x: 1 - applied("erf", x)),
-    "gammaln":     _scalars(lambda x: applied("gammaln", x)),
-    "xlogy":       _scalars(_xlogy),
-    "xlog1py":     _scalars(lambda x, y: _xlogy(x, 1 + y)),
-    "entr":        _scalars(lambda x: -_xlogy(x, x)),
-    "rel_entr":    _scalars(lambda x, y: _xlogy(x, x / y)),
-    "log1p":       _scalars(lambda x: applied("log1p", x)),
-    "expm1":       _scalars(lambda x: applied("expm1", x)),
+SCIPY: dict[str, Function] = {  # of scipy.special
+    "expit":       entrywise(lambda x: 1 / (1 + _exp(-x))),
+    "logit":       entrywise(lambda x: _log(x / (1 - x))),
+    "log_expit":   entrywise(lambda x: -_log(1 + _exp(-x))),
+    "erf":         entrywise(lambda x: applied("erf", x)),
+    "erfc":        entrywise(lambda x: 1 - applied("erf", x)),
+    "gammaln":     entrywise(lambda x: applied("gammaln", x)),
+    "xlogy":       entrywise(_xlogy),
+    "xlog1py":     entrywise(lambda x, y: _xlogy(x, 1 + y)),
+    "entr":        entrywise(lambda x: -_xlogy(x, x)),
+    "rel_entr":    entrywise(lambda x, y: _xlogy(x, x / y)),
+    "log1p":       entrywise(lambda x: applied("log1p", x)),
+    "expm1":       entrywise(lambda x: applied("expm1", x)),
     "softmax":     _softmax,
     "log_softmax": _log_softmax,
     "logsumexp":   _logsumexp,
 }
 _MATH_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh",
                "atanh": "arctanh", "lgamma": "gammaln", "atan2": "arctan2"}
-LINALG: dict[str, Callable[..., Any]] = {
+LINALG: dict[str, Function] = {
     "norm":    _norm,
     "inv":     lambda A: _solved(A, np.eye(len(A)))[0],
     "solve":   lambda A, B: _solved(A, B)[0],
     "det":     lambda A: _solved(A, np.eye(len(A)))[1],
     "slogdet": _slogdet,
-    **{name: _of_entries(getattr(np.linalg, name)) for name in ("matrix_power", "multi_dot")},
+    **{name: _wrapping(getattr(np.linalg, name)) for name in ("matrix_power", "multi_dot")},
 }
-_OWN: dict[str, Any] = {
+_OWN: dict[str, object] = {
     **{name: _creating(getattr(np, name)) for name in (
         "zeros", "ones", "full", "eye", "identity", "tri", "linspace", "logspace", "arange", "diag", "copy", "fromiter",
         "fromfunction", "tile", "repeat", "pad", "where", "select", "tril", "triu", "diagflat", "block",
@@ -243,8 +230,8 @@ _OWN: dict[str, Any] = {
     )},
     **{name: _by_value(getattr(np, name)) for name in ("allclose", "isclose", "array_equal", "array_equiv")},
     "empty":      _creating(_empty),
-    "empty_like": _like(lambda array, *given, **options: np.full_like(array, math.nan, *given, **options)
-                        if array.dtype.kind in _FLOATS else np.empty_like(array, *given, **options)),
+    "empty_like": _like(lambda array, *args, **options: np.full_like(array, math.nan, *args, **options)
+                        if array.dtype.kind in FLOATS else np.empty_like(array, *args, **options)),
     "full_like":  _creating(_full_like),
     "var":        _var,
     "std":        _std,
@@ -254,92 +241,92 @@ _OWN: dict[str, Any] = {
     "vectorize":  _vectorize,
     "finfo":      lambda dtype: np.finfo(_float_if_object(dtype)),
     "issubdtype": lambda dtype, kind: np.issubdtype(_float_if_object(dtype), kind),
-    **dict.fromkeys(("float16", "float32", "float64", "double"), _Float),
-    "isscalar":   lambda given: isinstance(given, Scalar) or np.isscalar(given),
-    "isrealobj":  lambda given: True,
-    "iscomplexobj": lambda given: False,
+    **dict.fromkeys(("float16", "float32", "float64", "double"), _FLOAT),
+    "isscalar":   lambda x: isinstance(x, TracedScalar) or np.isscalar(x),
+    "isrealobj":  lambda x: True,
+    "iscomplexobj": lambda x: False,
 }
 # fmt: on
 
 
-class _Refused:
-    """A module that cannot be followed."""
-
-    def __init__(self, reason: str):
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> Any:
-        raise Untraceable(self._reason) if hasattr(np.random, name) else AttributeError(name)
-
-
-class _Ufunc:
-    """A ufunc whose results are Entries; it has add.at, maximum.reduce and the like."""
+class _PlaceholderUfunc:
+    """A ufunc whose results are arrays of traced scalars; it has add.at, maximum.reduce and the like."""
 
     def __init__(self, ufunc: np.ufunc):
         self._ufunc = ufunc
         self.__name__ = ufunc.__name__
 
-    def __call__(self, *given: Any, **options: Any) -> Any:
-        arrays = (np.array(x) if isinstance(x, list) else x for x in given)
+    def __call__(self, *operands: object, **options: object) -> object:
+        arrays = (np.array(x) if isinstance(x, list) else x for x in operands)
         return wrapped(self._ufunc(*arrays, **without_float_dtype(options)))
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         found = getattr(self._ufunc, name)
-        return _of_entries(found) if callable(found) else found
+        return _wrapping(found) if callable(found) else found
 
 
-class StandIn(types.ModuleType):
+class PlaceholderModule(types.ModuleType):
     """A module in which some names are others."""
 
-    def __init__(self, module: types.ModuleType, own: Mapping[str, Any], absent: str = ""):
+    def __init__(self, module: types.ModuleType, own: Mapping[str, object], refused: str = ""):
         super().__init__(module.__name__)
         self._module = module
         self._own = own
-        self._absent = absent  # why a function that is not in the table is refused
+        self._refused = refused  # functions that are not in the table cannot be traced; this names them
 
     def __getattr__(self, name: str) -> Any:
         if name in self._own:
             return self._own[name]
         found = getattr(self._module, name)
-        if self._absent and callable(found) and not isinstance(found, type):
-            raise Untraceable(self._absent.format(name))
-        return _standing_in(found)
+        if self._refused and callable(found) and not isinstance(found, type):
+            raise Untraceable(f"{self._refused.format(name)} is not among the functions that can be traced")
+        return _placeholder_for(found)
 
     def __dir__(self) -> list[str]:
         return dir(self._module)
 
 
+class _RandomModule:
+    """The placeholder for np.random, which cannot be traced."""
+
+    def __getattr__(self, name: str) -> object:
+        if not hasattr(np.random, name):
+            raise AttributeError(name)
+        raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
+
+
 @cache
-def _standing_in(found: Any) -> Any:
+def _placeholder_for(found: object) -> object:
     if isinstance(found, np.ufunc):
-        return _Ufunc(found)
+        return _PlaceholderUfunc(found)
     if isinstance(found, types.ModuleType):
-        return StandIn(found, {})
-    return _of_entries(found) if callable(found) and not isinstance(found, type) else found
+        return PlaceholderModule(found, {})
+    return _wrapping(found) if callable(found) and not isinstance(found, type) else found
 
 
-def _math(name: str) -> Callable[..., Any]:
-    """A function of math: of floats math's own, of Scalars the operation."""
+def _math(name: str) -> Function:
+    """Return a function of math, which is the operation where a traced scalar is given."""
     own, op = getattr(math, name), _MATH_NAMES.get(name, name)
 
-    def function(*given: Any) -> Any:
-        symbolic = any(isinstance(x, Scalar) for x in given)
-        return applied(op, *map(Scalar.of, given)) if symbolic else own(*given)
+    def function(*args: object) -> object:
+        traced = any(isinstance(x, TracedScalar) for x in args)
+        return applied(op, *map(TracedScalar.of, args)) if traced else own(*args)
 
     return function
 
 
-def _math_log(x: Any, base: Any = math.e) -> Any:
-    if not isinstance(x, Scalar):
+def _math_log(x: Any, base: Any = math.e) -> object:
+    if not isinstance(x, TracedScalar):
         return math.log(x, base) if base != math.e else math.log(x)
     return applied("log", x) if base == math.e else applied("log", x) / math.log(base)
 
 
-MATH: dict[str, Callable[..., Any]] = {
+MATH: dict[str, Function] = {
     name: _math(name)
     for name in dir(math)
     if _MATH_NAMES.get(name, name) in OPERATIONS.keys() - {"pow"} and not name.startswith("_")
 } | {"log": _math_log, "pow": pow, "fabs": abs, "isnan": BY_ENTRY["isnan"], "isfinite": BY_ENTRY["isfinite"]}
-BUILTINS: dict[str, Any] = {"float": _Float}  # to be put in a function's globals
-RANDOM = _Refused("it uses random numbers")
-NUMPY = StandIn(np, _OWN | {"linalg": StandIn(np.linalg, LINALG, "it uses np.linalg.{}"), "random": RANDOM})
+BUILTINS: dict[str, Any] = {"float": _FLOAT}  # to be put in a function's globals
+NUMPY = PlaceholderModule(
+    np, _OWN | {"linalg": PlaceholderModule(np.linalg, LINALG, "np.linalg.{}"), "random": _RandomModule()}
+)

@@ -1,8 +1,8 @@
 """Scalars that remember how they were computed.
 
-A person's NumPy code runs on object arrays of them. Each is a node of a graph: an operation and its parts, or an
-exact number, or a named entry of an array. It has a value, too, by which comparisons are decided. What was decided
-is recorded, since the graph holds only where it is decided the same way.
+The user's NumPy code runs on object arrays of them. Each is a node of a graph: an operation and its parts, or an
+exact number, or a variable, which is a named entry of an array. It has a value, too, by which comparisons are decided.
+The decisions are recorded, since the graph holds only where they are the same.
 """
 
 import math
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from numbers import Real
+from types import NotImplementedType
 from typing import Any, ClassVar
 
 import mpmath
@@ -20,34 +21,34 @@ import numpy as np
 import sympy
 
 from symbackprop.tracing.scalars.exact_numbers import exactly
-from symbackprop.tracing.scalars.operations import OPERATIONS, RELATIONS, Operation
+from symbackprop.tracing.scalars.operations import OPERATIONS, RELATIONS, Number, ScalarOperation, real_value
 from symbackprop.tracing.untraceable import Untraceable
 
-_BITS = 512  # longer numbers are not worked out on the way
+_BITS = 512  # longer numbers are not computed on the way
 _POWER = 64  # powers up to here are products
 _READABLE = 100  # nodes of an expression that someone reads
 
-NUMBER, ROUNDED, ENTRY = "number", "rounded", "entry"  # what has no parts; a rounded number stands for a near one
+NUMBER, ROUNDED, VARIABLE = "number", "rounded", "variable"  # leaves; a rounded number stands for one near it
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What was decided on the way: whether `difference` has that relation to 0."""
+    """A comparison that was decided on the way: `difference` has that relation to 0, or does not have it."""
 
-    difference: "Scalar"
+    difference: "TracedScalar"
     relation: str
     truth: bool
 
-    def holds(self, value: Any) -> bool:
-        """Whether it is decided the same way where the difference has that value."""
+    def holds(self, value: Number) -> bool:
+        """Return True if it is decided the same way where the difference has that value."""
         return bool(RELATIONS[self.relation](value, 0)) == self.truth
 
 
 @dataclass
 class BranchLog:
-    """Records what comparisons of Scalars decide while it is open.
+    """A record of what comparisons of traced scalars decide while it is open.
 
-    >>> x = Scalar.entry("x", (), 2.0)
+    >>> x = TracedScalar.variable("x", (), 2.0)
     >>> with BranchLog() as trace:
     ...     positive = x > 0
     >>> positive, trace.conditions
@@ -65,38 +66,38 @@ class BranchLog:
         _OPEN.reset(self._tokens.pop())
 
 
-_OPEN: ContextVar[BranchLog | None] = ContextVar("open trace", default=None)
+_OPEN: ContextVar[BranchLog | None] = ContextVar("open branch log", default=None)
 
 
-def _binary(op: str, swapped: bool) -> Callable[["Scalar", Any], Any]:
-    def method(self: "Scalar", other: Any) -> Any:
-        if not isinstance(other, Scalar | Real | np.bool):
-            return _not_one(other)
-        return applied(op, Scalar.of(other), self) if swapped else applied(op, self, Scalar.of(other))
-
-    return method
-
-
-def _comparison(relation: str) -> Callable[["Scalar", Any], Any]:
-    def method(self: "Scalar", other: Any) -> Any:
-        if not isinstance(other, Scalar | Real | np.bool):
-            return _not_one(other)
-        return compared(self, relation, Scalar.of(other))
+def _binary(op: str, swapped: bool) -> Callable[["TracedScalar", object], Any]:
+    def method(self: "TracedScalar", other: object) -> "TracedScalar | NotImplementedType":
+        if not isinstance(other, TracedScalar | Real | np.bool):
+            return _left_to_numpy(other)
+        return applied(op, TracedScalar.of(other), self) if swapped else applied(op, self, TracedScalar.of(other))
 
     return method
 
 
-def _not_one(other: Any) -> Any:
-    """An array is NumPy's to broadcast."""
+def _comparison(relation: str) -> Callable[["TracedScalar", object], Any]:
+    def method(self: "TracedScalar", other: object) -> "bool | NotImplementedType":
+        if not isinstance(other, TracedScalar | Real | np.bool):
+            return _left_to_numpy(other)
+        return compared(self, relation, TracedScalar.of(other))
+
+    return method
+
+
+def _left_to_numpy(other: object) -> NotImplementedType:
+    """Return NotImplemented, so that NumPy broadcasts an array."""
     if isinstance(other, complex | np.complexfloating):
-        raise Untraceable("it uses complex numbers")
+        raise Untraceable(f"the complex number {other} is used; only real ones can be traced")
     return NotImplemented
 
 
-class Scalar:
+class TracedScalar:
     """A number that remembers how it was computed.
 
-    >>> x = Scalar.entry("x", (0,), 3.0)
+    >>> x = TracedScalar.variable("x", (0,), 3.0)
     >>> y = 0.1 * x**2
     >>> y.value, y.expression()
     (0.9, x[0]**2/10)
@@ -106,76 +107,78 @@ class Scalar:
     shape: tuple[int, ...] = ()
     ndim = 0
     size = 1
-    __array_ufunc__: ClassVar[Callable[..., Any]]  # entries.py says what arrays make of it
+    __array_ufunc__: ClassVar[Callable[..., object]]  # in array.py
 
-    def __init__(self, op: str, parts: tuple["Scalar", ...], value: float, held: Any = None):
+    def __init__(self, op: str, parts: tuple["TracedScalar", ...], value: float, held: Any = None):
         self.op = op
         self.parts = parts
         self.value = value
-        self.held = held  # the exact number, or the (name, index) of an entry
-        self.fixed: bool = op != ENTRY and all(part.fixed for part in parts)  # it is computed from numbers alone
+        self.held = held  # the exact number, or the (name, index) of a variable
+        self.fixed: bool = op != VARIABLE and all(part.fixed for part in parts)  # it is computed from numbers alone
 
     @staticmethod
-    def of(given: Any) -> "Scalar":
-        """A Scalar as it is, a number as a constant; anything else is refused."""
-        if isinstance(given, Scalar):
-            return given
-        if isinstance(given, np.ndarray) and given.ndim == 0:
-            return Scalar.of(given.item())
-        if isinstance(given, Real | np.bool):
-            number: Any = given.item() if isinstance(given, np.integer | np.bool) else given
+    def of(value: object) -> "TracedScalar":
+        """Return a traced scalar as it is, and a number as a constant; refuse anything else."""
+        if isinstance(value, TracedScalar):
+            return value
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return TracedScalar.of(value.item())
+        if isinstance(value, Real | np.bool):
+            number: Any = value.item() if isinstance(value, np.integer | np.bool) else value
             return _number(number)
-        raise Untraceable(f"{given!r:.60} is not a real number")
+        raise Untraceable(f"{value!r:.60} is used as a number; real numbers can be traced")
 
     @staticmethod
-    def entry(name: str, index: tuple[int, ...], value: float) -> "Scalar":
-        """A named entry of an array; a scalar has the index ()."""
-        return Scalar(ENTRY, (), float(value), (name, index))
+    def variable(name: str, index: tuple[int, ...], value: float) -> "TracedScalar":
+        """Return a named entry of an array, with respect to which the cost may be differentiated; () for a number."""
+        return TracedScalar(VARIABLE, (), float(value), (name, index))
 
     @property
-    def T(self) -> "Scalar":  # noqa: N802 — as of an array
+    def T(self) -> "TracedScalar":  # noqa: N802 — as of an array
+        """The scalar itself, as the transpose of an array without axes."""
         return self
 
     real = T
 
     @property
     def is_number(self) -> bool:
+        """True for a constant."""
         return self.op in (NUMBER, ROUNDED)
 
     @property
     def name(self) -> str:
-        """What an entry is called: `W1[0,2]`."""
+        """The name of a variable, such as `W1[0,2]`."""
         name, index = self.held
         return f"{name}[{','.join(map(str, index))}]" if index else str(name)
 
-    def expression(self) -> Any:
-        """The SymPy expression, of real symbols that are called as the entries are.
+    def expression(self) -> sympy.Expr:
+        """Return the SymPy expression, in real symbols that have the names of the variables.
 
         SymPy does not simplify a long one on the way: it would recurse into all of it at each step.
         """
         order = postorder([self])
-        found: dict[Scalar, Any] = {}
+        found: dict[TracedScalar, sympy.Expr] = {}
         with sympy.evaluate(len(order) <= _READABLE):
             for node in order:
-                given = [found[part] for part in node.parts]
-                found[node] = OPERATIONS[node.op].symbolic(*given) if given else _leaf(node)
+                parts = [found[part] for part in node.parts]
+                found[node] = OPERATIONS[node.op].symbolic(*parts) if parts else _leaf(node)
         return found[self]
 
     def __repr__(self) -> str:
-        if self.op == ENTRY:
+        if self.op == VARIABLE:
             return self.name
         return str(self.held) if self.is_number else f"{self.op}({', '.join('…' for _ in self.parts)})={self.value:.6g}"
 
     def __format__(self, how: str) -> str:
         return format(self.value, how)
 
-    def __neg__(self) -> "Scalar":
+    def __neg__(self) -> "TracedScalar":
         return applied("neg", self)
 
-    def __pos__(self) -> "Scalar":
+    def __pos__(self) -> "TracedScalar":
         return self
 
-    def __abs__(self) -> "Scalar":
+    def __abs__(self) -> "TracedScalar":
         return self if self > 0 else -self
 
     __add__, __radd__ = _binary("add", False), _binary("add", True)
@@ -196,42 +199,46 @@ class Scalar:
 
     def __float__(self) -> float:
         if not self.fixed:
-            raise Untraceable("a symbolic value is turned into a float: by float(), math, or an array of floats")
+            raise Untraceable(
+                "an entry of an argument is converted to a float, by a function that is not NumPy's or by storing it "
+                "in an array of floats from outside the function: create the array in the function itself"
+            )
         return self.value
 
     def __int__(self) -> int:
         if not self.fixed:
-            raise Untraceable("a symbolic value is turned into an int")
+            raise Untraceable("an entry of an argument is converted to an int, which has no derivative")
         return int(self.value)
 
-    def __floor__(self) -> "Scalar":
-        """By value: a constant, with the conditions that it is the floor."""
+    def __floor__(self) -> "TracedScalar":
+        """Return the floor of the value as a constant, and record that it holds between two whole numbers."""
         if not math.isfinite(self.value):
-            raise Untraceable("the floor of a value that is not finite")
+            raise Untraceable("the floor of a value that is not finite is used")
         below = math.floor(self.value)
         compared(self, ">=", _number(below))
         compared(self, "<", _number(below + 1))
         return _number(below)
 
-    def __ceil__(self) -> "Scalar":
+    def __ceil__(self) -> "TracedScalar":
         return -(-self).__floor__()
 
-    def __trunc__(self) -> "Scalar":
+    def __trunc__(self) -> "TracedScalar":
         return self.__floor__() if self >= 0 else self.__ceil__()
 
-    def rint(self) -> "Scalar":
+    def rint(self) -> "TracedScalar":
+        """Return the nearest whole number, as np.rint does."""
         return (self + Fraction(1, 2)).__floor__()
 
 
-def _leaf(node: Scalar) -> Any:
-    if node.op == ENTRY:
+def _leaf(node: TracedScalar) -> sympy.Expr:
+    if node.op == VARIABLE:
         return sympy.Symbol(node.name, real=True)
     return sympy.Rational(node.held.numerator, node.held.denominator) if isinstance(node.held, Fraction) else node.held
 
 
-def postorder(ends: Iterable[Scalar]) -> list[Scalar]:
-    """Every node once, its parts before it."""
-    order: dict[Scalar, None] = {}
+def postorder(ends: Iterable[TracedScalar]) -> list[TracedScalar]:
+    """Return every node once, its parts before it."""
+    order: dict[TracedScalar, None] = {}
     waiting = list(ends)[::-1]
     while waiting:
         node = waiting[-1]
@@ -244,80 +251,73 @@ def postorder(ends: Iterable[Scalar]) -> list[Scalar]:
 
 
 @cache
-def _number(given: Any) -> Scalar:
-    """A constant."""
-    number, rounded = exactly(given)
-    return Scalar(ROUNDED if rounded else NUMBER, (), float(number), number)
+def _number(value: Any) -> TracedScalar:
+    """Return a constant."""
+    number, rounded = exactly(value)
+    return TracedScalar(ROUNDED if rounded else NUMBER, (), float(number), number)
 
 
-def applied(op: str, *parts: Scalar) -> Scalar:
-    """The Scalar that an operation makes of its parts; what is a number already is worked out."""
+def applied(op: str, *parts: TracedScalar) -> TracedScalar:
+    """Return an operation on traced scalars; a result that is a number already is computed."""
     fold = _FOLDS.get(op)
     folded = fold(*parts) if fold else None
     if folded is not None:
         return folded
-    return Scalar(op, parts, _value(OPERATIONS[op], [part.value for part in parts]))
+    return TracedScalar(op, parts, _value(OPERATIONS[op], [part.value for part in parts]))
 
 
-def _value(operation: Operation, values: list[float]) -> float:
-    """As NumPy has it: too large is infinite, and where there is no real value, it is not a number."""
+def _value(operation: ScalarOperation, values: list[float]) -> float:
+    """Return what NumPy does: a number that is too large is infinite, and without a real value the result is nan."""
     try:
         return operation.plain(*values)
     except (ValueError, ArithmeticError):
-        return _value_in_digits(operation, values)
+        value = real_value(operation.precise, map(mpmath.mpf, values))
+        return math.nan if mpmath.isnan(value) else float(value)  # float(mpmath.nan) sets NumPy's floating-point flags
 
 
-def _value_in_digits(operation: Operation, values: list[float]) -> float:
-    try:
-        value = operation.digits(*map(mpmath.mpf, values))
-    except (ValueError, ArithmeticError):
-        return math.nan
-    return float(value) if isinstance(value, mpmath.mpf) else math.nan
-
-
-def compared(left: Scalar, relation: str, right: Scalar) -> bool:
-    """Decided by value, and recorded where entries are in it."""
+def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
+    """Decide a comparison by values, and record it if it depends on variables."""
     truth = bool(RELATIONS[relation](left.value, right.value))
-    trace = _OPEN.get()
-    if trace is None or left is right or (left.fixed and right.fixed):
+    log = _OPEN.get()
+    if log is None or left is right or (left.fixed and right.fixed):
         return truth
     if math.isnan(left.value) or math.isnan(right.value):
-        raise Untraceable("something that is not a number is compared")
+        raise Untraceable("a value that is not a number (nan) is compared, as in an if or np.maximum")
     if math.isinf(left.value) or math.isinf(right.value):
         return truth  # nothing near it decides otherwise
-    trace.conditions.append(Condition(left - right, relation, truth))
+    log.conditions.append(Condition(left - right, relation, truth))
     return truth
 
 
-# -- what is a number already ----------------------------------------------------------------------------------------
+# -- operations whose result is a number, or one of the parts ---------------------------------------------------------
 
 
-def _exact(function: Callable[..., Any], *parts: Scalar) -> Scalar | None:
-    """A function of exact numbers, while they are short."""
+def _exact(function: Callable[..., Any], *parts: TracedScalar) -> TracedScalar | None:
+    """Return a function of exact numbers, while they are short."""
     if not all(p.is_number and isinstance(p.held, Fraction) and p.held.denominator.bit_length() < _BITS for p in parts):
         return None
     number = Fraction(function(*(part.held for part in parts)))
     rounded = any(part.op == ROUNDED for part in parts)
-    return Scalar(ROUNDED if rounded else NUMBER, (), float(number), number)
+    return TracedScalar(ROUNDED if rounded else NUMBER, (), float(number), number)
 
 
-def _is(part: Scalar, number: int) -> bool:
+def _is(part: TracedScalar, number: int) -> bool:
     return part.op == NUMBER and bool(part.held == number)
 
 
-def _add(x: Scalar, y: Scalar) -> Scalar | None:
+def _add(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
     if _is(x, 0) or _is(y, 0):
         return y if _is(x, 0) else x
     return _exact(operator.add, x, y)
 
 
-def _sub(x: Scalar, y: Scalar) -> Scalar | None:
+def _sub(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
     if _is(y, 0):
         return x
     return _number(0) if x is y and math.isfinite(x.value) else _exact(operator.sub, x, y)
 
 
-def _mul(x: Scalar, y: Scalar) -> Scalar | None:
+def _mul(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
     for one, other in ((x, y), (y, x)):
         if _is(one, 1):
             return other
@@ -326,7 +326,7 @@ def _mul(x: Scalar, y: Scalar) -> Scalar | None:
     return _exact(operator.mul, x, y)
 
 
-def _truediv(x: Scalar, y: Scalar) -> Scalar | None:
+def _truediv(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
     if _is(y, 1):
         return x
     if _is(x, 0) and math.isfinite(y.value) and y.value != 0:
@@ -334,8 +334,8 @@ def _truediv(x: Scalar, y: Scalar) -> Scalar | None:
     return None if _is(y, 0) else _exact(operator.truediv, x, y)
 
 
-def _pow(x: Scalar, n: Scalar) -> Scalar | None:
-    """Whole powers are products, halves are roots: so they and their derivatives hold at 0 and below."""
+def _pow(x: TracedScalar, n: TracedScalar) -> TracedScalar | None:
+    """Return whole powers as products, and halves as roots, so that their derivatives exist at 0 and below."""
     if n.op != NUMBER or not isinstance(n.held, Fraction) or n.held.denominator > 2 or abs(n.held) > _POWER:
         return None
     if n.held < 0:
@@ -349,7 +349,7 @@ def _pow(x: Scalar, n: Scalar) -> Scalar | None:
     return result
 
 
-_FOLDS: dict[str, Callable[..., Scalar | None]] = {
+_FOLDS: dict[str, Callable[..., TracedScalar | None]] = {
     "add": _add,
     "sub": _sub,
     "mul": _mul,
@@ -362,33 +362,32 @@ _FOLDS: dict[str, Callable[..., Scalar | None]] = {
 # -- the methods that Python and NumPy call ---------------------------------------------------------------------------
 
 
-def _of_itself(op: str) -> Callable[[Scalar], Scalar]:
+def _method(op: str) -> Callable[[TracedScalar], TracedScalar]:
     return lambda self: applied(op, self)
 
 
-def _sign(x: Scalar) -> Scalar:
+def _sign(x: TracedScalar) -> TracedScalar:
     return _number(1) if x > 0 else _number(-1) if x < 0 else _number(0)
 
 
-_METHODS: dict[str, Callable[..., Any]] = {
+_METHODS: dict[str, Callable[..., object]] = {
+    **{op: _method(op) for op in OPERATIONS.keys() - {"add", "sub", "mul", "truediv", "neg", "pow", "arctan2"}},
     "sign": _sign,
     "fabs": abs,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
     "conjugate": lambda x: x,
     "exp2": lambda x: 2**x,
-    "arctan2": lambda y, x: applied("arctan2", y, Scalar.of(x)),
+    "arctan2": lambda y, x: applied("arctan2", y, TracedScalar.of(x)),
     "hypot": lambda x, y: applied("sqrt", x * x + y * y),
     "degrees": lambda x: x * 180 / math.pi,
     "radians": lambda x: x * math.pi / 180,
     "reshape": lambda x, *shape, **options: np.array(x, dtype=object).reshape(*shape, **options),
 }
-_METHODS |= dict.fromkeys(("rad2deg",), _METHODS["degrees"]) | dict.fromkeys(("deg2rad",), _METHODS["radians"])
-_ITSELF = ("sum", "mean", "item", "squeeze", "copy", "astype", "conj", "max", "min")  # of an array of one
+_METHODS |= {"rad2deg": _METHODS["degrees"], "deg2rad": _METHODS["radians"]}
+_METHODS |= dict.fromkeys(  # of an array of one entry
+    ("sum", "mean", "item", "squeeze", "copy", "astype", "conj", "max", "min"), lambda x, *_, **__: x
+)
 
-for _op in OPERATIONS.keys() - {"add", "sub", "mul", "truediv", "neg", "pow", "arctan2"}:
-    setattr(Scalar, _op, _of_itself(_op))
-for _name, _method in _METHODS.items():
-    setattr(Scalar, _name, _method)
-for _name in _ITSELF:
-    setattr(Scalar, _name, lambda self, *given, **options: self)
+for _name, _function in _METHODS.items():
+    setattr(TracedScalar, _name, _function)

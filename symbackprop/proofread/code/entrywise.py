@@ -1,0 +1,83 @@
+"""A user's functions run on arrays of traced scalars: the gradient is compared entry by entry."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import ModuleType
+
+import numpy as np
+
+from symbackprop.proofread.code.compare import ExactComparison
+from symbackprop.tracing.arguments import ArgumentSpec
+from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.patching import placeholders_in_place
+from symbackprop.tracing.returned import cost_in, gradients_in
+from symbackprop.tracing.sampling import SamplePoint
+from symbackprop.tracing.scalars.array import named_array
+from symbackprop.tracing.scalars.differentiate import agree
+from symbackprop.tracing.scalars.numpy_functions import BUILTINS, MATH, NUMPY, SCIPY, PlaceholderModule
+from symbackprop.tracing.scalars.scalar import BranchLog, TracedScalar
+from symbackprop.tracing.untraceable import Untraceable, failures_as_untraceable
+
+
+def compare_entrywise(
+    code: UserCode, spec: ArgumentSpec, point: SamplePoint, rng: np.random.Generator
+) -> ExactComparison:
+    """Compare each entry of the gradients with the derivative of the cost, in 50 digits at points near this one.
+
+    Raises Untraceable for code that cannot be followed like this.
+    """
+    arrays = {n: v if n in spec.labels else named_array(n, v) for n, v in point.values.items()}
+    with placeholders_in_place(code.functions, _replacement, BUILTINS), BranchLog() as decided:
+        cost, gradients = _run(code, arrays, spec)
+    claimed: dict[str, list[object]] = {}
+    for name in spec.wrt:
+        claim = np.asarray(gradients[name], dtype=object)
+        if claim.size != np.size(point.values[name]):
+            raise Untraceable(
+                f"the gradient with respect to {name} has the shape {claim.shape}, and {name} has the shape "
+                f"{np.shape(point.values[name])}"
+            )
+        claimed[name] = list(claim.ravel())
+    entries = [entry for name in spec.wrt for entry in np.asarray(arrays[name], dtype=object).ravel()]
+    flat = [claim for claims in claimed.values() for claim in claims]
+    agreement = agree(cost, flat, entries, decided, rng)
+    ends = np.cumsum([len(claims) for claims in claimed.values()])
+    parts = {name: slice(end - len(claimed[name]), end) for name, end in zip(claimed, ends, strict=True)}
+    right = {name: all(agreement.entries[part]) for name, part in parts.items()}
+    pairs = list(zip(agreement.claimed, agreement.derived, strict=True))
+    opposite = {name: all(abs(c + d) <= 1e-30 * abs(d) for c, d in pairs[part]) for name, part in parts.items()}
+    sizes = ", ".join(f"{name}={n}" for name, n in point.sizes.items())
+    where = f"entry by entry, in 50 digits at random points of {sizes or 'these sizes'}"
+    return ExactComparison(right, opposite, where)
+
+
+def _run(code: UserCode, arrays: Mapping[str, object], spec: ArgumentSpec) -> tuple[TracedScalar, dict[str, object]]:
+    with failures_as_untraceable():
+        found, gradients = code.run({**arrays, **spec.constants})
+        cost = np.sum(np.asarray(cost_in(found), dtype=object))
+        shapes = {name: np.asarray(arrays[name]).shape for name in spec.wrt}
+        return TracedScalar.of(cost), gradients_in(gradients, spec.wrt, shapes)
+
+
+_SPECIAL = "scipy.special"
+_MODULES: dict[str, Callable[[ModuleType], object]] = {
+    "numpy": lambda module: NUMPY,
+    "numpy.linalg": lambda module: NUMPY.linalg,
+    "math": lambda module: PlaceholderModule(module, MATH),
+    _SPECIAL: lambda module: PlaceholderModule(module, SCIPY, "scipy.special.{}"),
+}
+
+
+def _replacement(value: object) -> object:
+    """Return the placeholder for a value of the user's module, or the value itself."""
+    if isinstance(value, ModuleType):
+        return _MODULES[value.__name__](value) if value.__name__ in _MODULES else value
+    if not callable(value) or isinstance(value, type):
+        return value
+    name = getattr(value, "__name__", "")
+    if value is getattr(np, name, None):
+        return getattr(NUMPY, name)
+    if value is getattr(math, name, None):
+        return MATH.get(name, value)
+    of_scipy = str(getattr(value, "__module__", "")).startswith("scipy") or type(value).__module__.startswith(_SPECIAL)
+    return SCIPY.get(name, value) if of_scipy else value

@@ -1,0 +1,164 @@
+"""The judgement of gradient code: numbers and formulas at random points, a verdict, and the mistake."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symbackprop.errors import listed
+from symbackprop.gradcheck.check import check_gradients
+from symbackprop.gradcheck.report import Block, GradientCheck
+from symbackprop.mistakes.explain import Explainer, Explanation
+from symbackprop.network.network import Network
+from symbackprop.proofread.code.compare import ExactComparison, FirstDifference, first_difference, has_kinks
+from symbackprop.proofread.code.entrywise import compare_entrywise
+from symbackprop.proofread.code.reading import CodeReader
+from symbackprop.proofread.code.report import CodeCheck, Level
+from symbackprop.tracing.arguments import ArgumentSpec, network_name
+from symbackprop.tracing.arrays.trace import TracedNetwork
+from symbackprop.tracing.sampling import SamplePoint, cost_and_gradients
+from symbackprop.tracing.untraceable import Untraceable
+from symbackprop.verdicts import Verdict
+
+_MOST_POINTS = 6  # where there are branches
+
+
+@dataclass(frozen=True)
+class _PointResult:
+    """The code at one point: how it was read there, its numbers, and both compared with the derivation."""
+
+    spec: ArgumentSpec  # with the class labels as numbers, if the code was read entry by entry
+    point: SamplePoint
+    level: Level
+    read: TracedNetwork | None
+    network: Network | None
+    check: GradientCheck
+    exact: ExactComparison | None
+
+    @property
+    def formulas(self) -> TracedNetwork | None:
+        """The formulas of the gradients, if they were read."""
+        return self.read if self.read is not None and self.read.gradients is not None else None
+
+    @property
+    def enough_points(self) -> int:
+        """The number of points to compare at: more if other formulas may be computed elsewhere."""
+        if self.read is None or (self.level == Level.FORMULA and self.formulas and not has_kinks(self.formulas)):
+            return 2
+        return _MOST_POINTS
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict at this point."""
+        if any("shape" in block.note for block in self.check.blocks):
+            return Verdict.WRONG
+        if self.exact is None:
+            opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
+            return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
+        if self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT):
+            return Verdict.RIGHT
+        return Verdict.CONVENTION if all(self.exact.opposite.values()) else Verdict.WRONG
+
+
+@dataclass
+class Proofreading:
+    """The judgement of one cost and its gradient, which may know the network that the cost computes."""
+
+    reader: CodeReader
+    network: Network | None
+
+    def result(self) -> CodeCheck:
+        """Judge the code at random points, until one shows that it is wrong, or there are enough."""
+        general, reasons = self.reader.general()
+        network = general.network if general is not None else self.network
+        results: list[_PointResult] = []
+        for point in self.reader.points(network, reasons):
+            result = self._at(point, general, reasons if not results else [], far=bool(results))
+            if results and result.level != results[0].level:
+                continue  # far out, where functions are saturated, values in floats do not confirm the formulas
+            results.append(result)
+            if result.verdict == Verdict.WRONG or len(results) > result.enough_points:
+                break
+        decided = [result for result in results if result.verdict != Verdict.UNDECIDED]
+        wrong = [result for result in results if result.verdict == Verdict.WRONG]
+        return self._report((wrong or decided or results)[0], list(dict.fromkeys(reasons)))
+
+    def _report(self, result: _PointResult, reasons: list[str]) -> CodeCheck:
+        code, verdict, formulas = self.reader.code, result.verdict, result.formulas
+        notes = [*(result.read.notes if result.read is not None else ()), *reasons]
+        notes += ["the code prints, which is not shown"] * code.printed
+        changed = code.changed({**result.point.values, **self.reader.spec.constants})
+        notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
+        if verdict == Verdict.CONVENTION:
+            notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")
+        mistake, first = self._mistake(result) if verdict == Verdict.WRONG else ("", None)
+        return CodeCheck(
+            verdict,
+            result.level,
+            mistake,
+            first,
+            result.network,
+            formulas.quantities if formulas is not None else (),
+            formulas.gradients if formulas is not None else None,
+            result.check,
+            _proof(result.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
+            tuple(notes),
+        )
+
+    def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
+        """Check the gradients in numbers at a point, and compare the formulas if the code can be read."""
+        code, spec = self.reader.code, self.reader.spec
+        cost, gradients = cost_and_gradients(code, spec)
+        seed = int(self.reader.rng.integers(2**31))
+        check = check_gradients(cost, gradients, point.params(spec), data=point.data(spec), seed=seed)
+        network = self.network
+        for level, known, found in self.reader.readings(general, point, reasons):
+            network = found.network if network is None else network
+            if found.gradients is not None:
+                is_right = check.verdict == Verdict.RIGHT
+                exact = self.reader.exact(found, known, point, far=far, is_right=is_right)
+                return _PointResult(known, point, level, found, found.network, check, exact)
+        try:
+            entrywise = compare_entrywise(code, spec, point, self.reader.rng)
+            return _PointResult(spec, point, Level.ENTRIES, None, network, check, entrywise)
+        except Untraceable as reason:
+            reasons.append(f"not read entry by entry: {reason}")
+        return _PointResult(spec, point, Level.NUMBERS, None, network, check, None)
+
+    def _mistake(self, result: _PointResult) -> tuple[str, FirstDifference | None]:
+        """Return the mistake in words, and the first quantity that differs."""
+        explained: tuple[Explanation, ...] = ()
+        at = None
+        if result.network is not None:
+            at = self.reader.at_point(result.network, result.spec, result.point)
+            claimed = self.reader.claimed(result.point)
+            explained = Explainer(at, claimed).explanation() if claimed is not None else ()
+        words = [e.sentence(result.network.cost.name) for e in explained] if result.network is not None else []
+        told = {name for e in explained for name in e.parameters}
+        simple = any("path" in word for word in words)  # a missing term may be no more than a factor
+        words += [
+            f"d{block.name}: {said}"
+            for block in result.check.blocks
+            if block.verdict == Verdict.WRONG and not (result.formulas and "single precision" in block.mistake)
+            if (said := block.mistake or _of_shape(block, result.point))
+            if network_name(block.name) not in told or (simple and block.mistake)
+        ]
+        first = None
+        if result.formulas is not None and at is not None:
+            first = first_difference(result.formulas, at, explained[0].adjoints if explained else None)
+        return "; ".join(words), first
+
+
+def _of_shape(block: Block, point: SamplePoint) -> str:
+    """Describe a gradient that does not have the shape of its parameter."""
+    if "shape" not in block.note:
+        return ""
+    expected = np.shape(point.values[block.name])
+    return f"its shape is not {expected}, that of {block.name}: is the sum over the wrong axis, or missing?"
+
+
+def _proof(exact: ExactComparison | None) -> str:
+    if exact is None:
+        return ""
+    if exact.proved:
+        return "proved equal to the derived gradient for all sizes, by index calculus"
+    return f"equal to the derived gradient {exact.where}"

@@ -1,0 +1,195 @@
+"""The user's code as formulas, which have the values that the code has, and their comparison with the derivation."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import mpmath
+import numpy as np
+
+from symbackprop.errors import ArgumentError, SymbackpropError
+from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
+from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
+from symbackprop.network.network import Network
+from symbackprop.proofread.code.compare import ExactComparison, compare_exactly, traced_gradients
+from symbackprop.proofread.code.report import Level
+from symbackprop.tracing.arguments import ArgumentSpec, network_name
+from symbackprop.tracing.arrays.run import CLIP, EPSILON
+from symbackprop.tracing.arrays.trace import TracedNetwork, trace
+from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.sampling import (
+    SamplePoint,
+    as_matrix,
+    copy_arrays,
+    cost_and_gradients,
+    distinct_sizes,
+    sample_points,
+)
+from symbackprop.tracing.untraceable import Untraceable, place_in_code
+
+_SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
+_DIGITS = (50, 200, 1000)
+_SINGLE = 1e-5  # relative: a gradient that was computed in single precision
+_GUARDED = 1e-3  # relative: what guards may change
+_AGREES = 1e-8  # relative: formulas must have the values that the code has
+
+
+@dataclass
+class CodeReader:
+    """A reader of one cost and its gradient."""
+
+    code: UserCode
+    spec: ArgumentSpec
+    rng: np.random.Generator
+
+    def general(self) -> tuple[TracedNetwork | None, list[str]]:
+        """Read the code as formulas for all sizes, or return the reason why it cannot be."""
+        try:
+            found = trace(self.code, self.spec)
+        except Untraceable as reason:
+            return None, [f"not read as formulas for all sizes: {reason}"]
+        return found, [f"not read as formulas for all sizes: {found.problem}"] * bool(found.problem)
+
+    def points(self, network: Network | None, reasons: list[str]) -> list[SamplePoint]:
+        """Draw random arguments of the first sizes at which the code does not fail."""
+        failures: dict[str, Exception] = {}
+        for smallest in _SMALLEST:
+            sizes = distinct_sizes(self.spec, smallest)
+            at = ", ".join(f"{name}={n}" for name, n in sizes.items())
+            try:
+                found = list(sample_points(self.code, self.spec, sizes, self.rng, network))
+                cost_and_gradients(self.code, self.spec)[1](**copy_arrays(found[0].values))
+            except SymbackpropError:
+                raise
+            except Exception as error:
+                failures[at or "the given sizes"] = error
+                continue
+            reasons += [f"the code fails at {where}, but not at {at}: {_in_words(e)}" for where, e in failures.items()][
+                :1
+            ]
+            return found
+        where, first = next(iter(failures.items()))
+        raise ArgumentError(f"the code fails at {where}: {_in_words(first)}") from first
+
+    def readings(
+        self, general: TracedNetwork | None, point: SamplePoint, reasons: list[str]
+    ) -> Iterator[tuple[Level, ArgumentSpec, TracedNetwork]]:
+        """Yield the code as formulas, each less general than the one before, that have the code's values at a point."""
+        spec, fixed = self.spec, self.spec.with_labels(point.values)
+        attempts: list[tuple[Level, ArgumentSpec, Callable[[], TracedNetwork | None]]] = [
+            (Level.FORMULA, spec, lambda: general),
+            (Level.FORMULA, spec, lambda: general and trace(self.code, spec, ignored=frozenset())),
+            (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point)),
+            (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point, ignored=frozenset())),
+        ]
+        for level, known, read in attempts:
+            try:
+                found = read()
+                agrees = found is None or self._agrees(found, known, point)
+            except Untraceable as reason:
+                reasons.append(f"not read with loops and branches: {reason}")
+                continue
+            if not agrees:
+                reasons.append("the formulas that were read from the code have other values than the code")
+            elif found is not None:
+                yield level, known, found
+
+    def exact(
+        self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, *, far: bool, is_right: bool
+    ) -> ExactComparison | None:
+        """Compare the gradients in arbitrary precision; `is_right` says that they are right in floats.
+
+        The result is None where only the choice of a derivative at a kink makes a difference.
+        """
+        exact = self._compared(found, spec, point)
+        if exact is None or exact.all_right or all(exact.opposite.values()):
+            return exact
+        by_choice = exact.at_a_kink and is_right
+        return None if by_choice else self._without_guards(spec, point, exact, far=far)
+
+    def _without_guards(
+        self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, far: bool
+    ) -> ExactComparison:
+        """Compare the code without guards such as the 1e-8 of log(p + 1e-8), if they explain a difference.
+
+        They change little at an ordinary point; far out, where functions are saturated, they may change all.
+        """
+        at = point if spec != self.spec else None
+        try:
+            plain = trace(self.code, spec, point=at, ignored=frozenset({CLIP, EPSILON}))
+        except Untraceable:
+            return exact
+        if plain.gradients is None or not (far or self._agrees(plain, spec, point, _GUARDED)):
+            return exact
+        found = self._compared(plain, spec, point)
+        if found is None or not found.all_right:
+            return exact
+        return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
+
+    def _compared(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint) -> ExactComparison | None:
+        """Compare in 50 digits or more, since functions that are saturated lose some of them.
+
+        The result is None where there is no value, such as that of log(1 − p) where p is 1 in all digits.
+        """
+        exact = None
+        for digits in _DIGITS:
+            try:
+                with mpmath.workdps(digits):
+                    exact = compare_exactly(found, self.at_point(found.network, spec, point, IN_DIGITS))
+            except (ZeroDivisionError, ValueError):
+                continue
+            if exact.all_right or all(exact.opposite.values()):
+                break
+        return exact
+
+    def computes(self, found: TracedNetwork) -> bool:
+        """Return True if the network has the values of the cost, at points of two sizes."""
+        some = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
+        return all(self._agrees(found, self.spec, point) for point in islice(some, 2))
+
+    def _agrees(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, tolerance: float = _AGREES) -> bool:
+        """Return True if the formulas of the cost and of the gradients have the values that the code has."""
+        at = self.at_point(found.network, spec, point)
+        cost, gradients = cost_and_gradients(self.code, self.spec)
+        with np.errstate(all="ignore"):
+            theirs = cost(**copy_arrays(point.values))
+        if not np.isclose(theirs, float(at.values[found.network.cost.symbol]), rtol=tolerance, atol=1e-300):
+            return False
+        if found.gradients is None:
+            return True
+        returned = gradients(**copy_arrays(point.values))
+        read = traced_gradients(found, at)
+        return all(_is_alike(returned[name], read[network_name(name)]) for name in self.spec.wrt)
+
+    def at_point(
+        self, network: Network, spec: ArgumentSpec, point: SamplePoint, how: Arithmetic = IN_FLOATS
+    ) -> PassAtPoint:
+        """Evaluate a network and its backward pass at a point."""
+        parameters = tuple(network[network_name(name)] for name in spec.wrt)
+        sizes = {dimension: point.sizes[str(dimension)] for dimension in network.dimensions}
+        values = point.symbols(network, spec)
+        if how is IN_DIGITS:
+            values = {symbol: how.each(mpmath.mpf, value) for symbol, value in values.items()}
+        return PassAtPoint(BackwardPass(network, parameters), sizes, values, how)
+
+    def claimed(self, point: SamplePoint) -> dict[str, np.ndarray] | None:
+        """Return the code's gradients as matrices, if they have the shapes of the parameters."""
+        found = cost_and_gradients(self.code, self.spec)[1](**copy_arrays(point.values))
+        if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
+            return None
+        return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:
+    """Return True if a gradient is as it was read, but for single precision; one of another shape is wrong anyway."""
+    ours = np.asarray(read, float).ravel()
+    try:
+        theirs = np.asarray(returned, float).ravel()
+    except (TypeError, ValueError):
+        return False
+    scale = np.max(np.abs(theirs), initial=0.0)
+    return theirs.shape != ours.shape or bool(np.all(np.abs(theirs - ours) <= _SINGLE * scale))
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}{place_in_code(error)}"

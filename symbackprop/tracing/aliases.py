@@ -1,0 +1,16 @@
+"""Type names for annotations: what a user declares, what the functions take, and what numbers are in them."""
+
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+UserFunction: TypeAlias = Callable[..., object]  # it may return anything; what it returns is inspected
+DeclaredSize: TypeAlias = str | int  # a dimension in a shape: its name, or a number
+DeclaredShape: TypeAlias = tuple[DeclaredSize, ...]
+ArgumentValue: TypeAlias = np.ndarray | float  # the numbers of an argument: an array, or a hyperparameter
+Namespace: TypeAlias = dict[str, object]  # the globals of a module
+TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]  # of sys.settrace
+Replacement: TypeAlias = Callable[[object], object]  # the placeholder for a value of a module, or the value itself
+Arguments: TypeAlias = Mapping[str, object]  # by name: numbers or placeholders

@@ -1,0 +1,136 @@
+"""The state that the arrays of one run share: the graph, the sizes, and the numbers where they are known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
+from symbackprop.network.evaluate import IN_FLOATS, Evaluation
+from symbackprop.tracing.arrays import operations as op
+from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, in_topological_order
+from symbackprop.tracing.sizes import Sizes
+from symbackprop.tracing.untraceable import Untraceable
+
+if TYPE_CHECKING:
+    from symbackprop.tracing.arrays.array import TracedArray
+
+CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
+TINY = 1e-5
+_MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
+
+
+class Placeholder:
+    """An array without numbers, which a node of the graph describes."""
+
+    node: TracedNode
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The concrete shape, as NumPy's arrays have it."""
+        raise NotImplementedError
+
+
+class NumpyFunctions(Protocol):
+    """The table of NumPy's functions on placeholders."""
+
+    def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
+        """Call a function by its name."""
+
+    def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[object], options: Mapping[str, object]) -> object:
+        """Call a ufunc, or one of its methods, such as add.reduce."""
+
+
+class Indexing(Protocol):
+    """The meaning of `x[key]` and of `x[key] = value`."""
+
+    def item(self, array: "TracedArray", key: object) -> "TracedArray":
+        """Return x[key]."""
+
+    def with_item(self, array: "TracedArray", key: object, value: object) -> "TracedArray":
+        """Return what x is after x[key] = value."""
+
+
+@dataclass
+class TraceRun:
+    """The state of one run of the user's code on placeholder arrays."""
+
+    sizes: Sizes
+    graph: TraceGraph
+    numpy: NumpyFunctions
+    indexing: Indexing
+    values: dict[Expression, Any] | None = None  # of the arguments, by symbol: conditions are decided by these
+    conditions: list[str] = field(default_factory=list)  # what was decided
+    ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
+
+    def number(self, array: Placeholder, problem: str) -> np.ndarray:
+        """Return the numbers of an array; raise Untraceable with the problem if none are known."""
+        if self.values is None:
+            raise Untraceable(problem)
+        evaluation = Evaluation({})
+        for node in in_topological_order([array.node]):
+            if node.symbol not in self.values:
+                self.values[node.symbol] = evaluation.value(node.expression(), self.values, IN_FLOATS)
+        return np.asarray(self.values[array.node.symbol]).reshape(array.shape)
+
+    def node(self, value: Any) -> TracedNode:
+        """Return the node of an operand: of a placeholder, of an array of numbers, of a list, or of a number."""
+        if isinstance(value, Placeholder):
+            return value.node
+        if isinstance(value, np.ndarray) and value.ndim:
+            return self._constant(value)
+        if isinstance(value, list | tuple) and value:
+            if holds_placeholder(value):
+                return self.node(self.numpy.call("array", (value,), {}))
+            return self.node(np.array(value))
+        try:
+            return self.graph.leaf(self.sizes.number(value.item() if hasattr(value, "item") else value), 0)
+        except (TypeError, ValueError):
+            raise Untraceable(
+                f"a {type(value).__name__} is combined with an array; numbers and arrays of numbers can be"
+            ) from None
+
+    def _constant(self, values: np.ndarray) -> TracedNode:
+        """Return the node of an array of numbers: one number throughout, an identity, or a few numbers."""
+        if values.ndim > 2 or values.dtype.kind not in "biuf":
+            raise Untraceable(
+                f"an array of shape {values.shape} and type {values.dtype} is combined with an argument; those of at "
+                "most two axes of real numbers can be"
+            )
+        shape = (1, *values.shape)[-2:]
+        size = tuple(self.sizes.length(n) for n in shape)
+        flat = values.reshape(shape)
+        if np.all(flat == flat.flat[0]):
+            return self.graph.leaf(scaled(self.sizes.number(flat.flat[0].item()), Ones(*size)), values.ndim)
+        if shape[0] == shape[1] and np.array_equal(flat, np.eye(shape[0])):
+            return self.graph.leaf(Eye(size[0]), values.ndim)
+        if flat.size > _MOST_ENTRIES:
+            raise Untraceable(
+                f"an array of {flat.size} numbers, which are not all the same, is combined with an argument: give it "
+                "as an argument too, with its shape"
+            )
+        rows = [op.joined_columns(*(op.as_matrix(self.sizes.number(x.item())) for x in row)) for row in flat]
+        return self.graph.leaf(op.joined_rows(*rows), values.ndim)
+
+    def filled(self, shape: int | Sequence[int], number: float) -> TracedNode:
+        """Return the node of np.full(shape, number)."""
+        sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+        if len(sizes) > 2:
+            raise Untraceable(f"an array of {len(sizes)} axes is made; at most two are traced")
+        if not sizes:
+            return self.node(number)
+        rows, columns = (self.sizes.length(int(n)) for n in (1, *sizes)[-2:])
+        value = Zeros(rows, columns) if number == 0 else scaled(self.sizes.number(number), Ones(rows, columns))
+        return self.graph.leaf(value, len(sizes))
+
+
+def is_tiny(value: object) -> bool:
+    """Return True for a small number, such as is added to a probability before its logarithm."""
+    return isinstance(value, float | np.floating) and 0 < abs(float(value)) <= TINY
+
+
+def holds_placeholder(value: object) -> bool:
+    """Return True for a placeholder, and for a list with one in it, however deep."""
+    return isinstance(value, Placeholder) or (isinstance(value, list | tuple) and any(map(holds_placeholder, value)))
