@@ -186,7 +186,7 @@ FUNCTIONS: dict[str, Function] = {
     "expit": _elementwise("sigmoid"),
 }
 # fmt: on
-_FILLED = {"zeros": 0, "ones": 1, "empty": 0}
+FILLED = {"zeros": 0, "ones": 1, "empty": 0}
 _REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
 
 
@@ -200,8 +200,8 @@ class PlaceholderNumpy:
             return self
         if name == "random":
             raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
-        if name in _FILLED:
-            return partial(self._filled, _FILLED[name], getattr(np, name))
+        if name in FILLED:
+            return partial(self._filled, FILLED[name], getattr(np, name))
         if name in ("eye", "identity"):
             return self._eye
         if name == "full":
