@@ -1,83 +1,81 @@
-"""Quantities that are held where something is derived: those whose own ∂J/∂v stand beside it."""
+"""Quantities held fixed while differentiating: those whose own ∂J/∂v occur in the same statement."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.statements import Statement, equalities
+from symbackprop.parsing.statements import equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.proofread.derivation.reading import DocumentReading, Setting
+from symbackprop.proofread.derivation.subjects import is_cost
 from symbackprop.proofread.interpreter.derivatives import BY_PARAMETERS
 from symbackprop.proofread.interpreter.evaluate import Evaluator
-from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
-class Holding:
-    """The part of a session that finds what is held."""
+def held_fixed(
+    reading: DocumentReading, scope: str, index: int, left: Node, right: Node
+) -> list[frozenset[Expression]]:
+    """Return the sets of quantities to try to hold fixed.
 
-    worlds: Any
-    document: Sequence[Statement]
-    lexicon: SymbolTable
-    meaning: Callable[..., Any]
-    is_cost: Callable[[Node], bool]
+    J is differentiated with respect to them in the statement, or in the document up to it.
+    """
+    evaluator = reading.evaluator(Setting(scope))
+    if evaluator is None:
+        return []
+    before = [side for statement in reading.statements[: index + 1] for side in equalities(statement)]
+    found = [_differentiated_by(reading, evaluator, sides) for sides in ((left, right), before)]
+    found.append(_other_states(reading, (left, right)))
+    return [held for held in dict.fromkeys(found) if held]
 
-    def _held_sets(self, extent: str, rank: int, left: Node, right: Node) -> list[frozenset[Any]]:
-        """The quantities of the network by which J is derived: in a statement, and in the document up to it."""
-        meaning = self.meaning(extent, 0)
-        if meaning is None:
-            return []
-        before = [side for written in self.document[: rank + 1] for side in equalities(written)]
-        found = [self._derived_by(meaning, sides) for sides in ((left, right), before)]
-        found.append(self._like_what_is_derived(meaning, (left, right)))
-        return [held for held in dict.fromkeys(found) if held]
 
-    def _like_what_is_derived(self, meaning: Evaluator, sides: Sequence[Node]) -> frozenset[Any]:
-        """Of ∂h_k/∂W beside ∂h_T/∂h_k every h, by W alone: the derivative through this step, as in the sum over k."""
-        partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
-        bases = {
-            p.of.base for p in partials if isinstance(p.of, Name) and isinstance(p.by, Name) and p.of.base == p.by.base
-        }
-        if not bases:
-            return frozenset()
-        states = {node for key, node in self.lexicon.known.items() if key[0] in bases and is_matrix(node)}
-        return frozenset({*states - set(self.worlds.network.arguments), *BY_PARAMETERS}) if states else frozenset()
+def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:
+    """Return every h where ∂h_T/∂h_k occurs: ∂h_k/∂W beside it is the immediate derivative, with respect to W alone."""
+    partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
+    pairs = [(partial.of, partial.by) for partial in partials]
+    bases = {of.base for of, by in pairs if isinstance(of, Name) and isinstance(by, Name) and of.base == by.base}
+    if not bases:
+        return frozenset()
+    states = {node for key, node in reading.symbols.known.items() if key[0] in bases and is_matrix(node)}
+    return frozenset({*states - set(reading.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 
-    def _derived_by(self, meaning: Evaluator, sides: Sequence[Node]) -> frozenset[Any]:
-        by: set[Any] = set()
-        for part in (part for side in sides for part in walk(side)):
-            if isinstance(part, tree.Partial) and self.is_cost(part.of):
-                by |= self._nodes_of(meaning, part.by)
-            elif isinstance(part, Name):
-                by |= self._nodes_of_error(meaning, part)
-        return frozenset(by - set(self.worlds.network.arguments))
 
-    def _nodes_of(self, meaning: Evaluator, by: Node) -> set[Any]:
-        """What a formula is in the network, for each layer that its letters can stand for."""
-        if not isinstance(by, Name):
-            try:
-                found = meaning.node_worth(meaning.values(by))
-            except (ShapeMismatchError, UnsupportedNotationError):
-                return set()
-            return set() if found is None else {found.node}
-        letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
-        choices: list[dict[str, int]] = [{}] + [{x: k} for x in letters for k in self.lexicon.layers]
-        keys = [split.key for choice in choices for split in self.lexicon.splits(by, choice)]
-        return {q.node for q in map(meaning.quantity, keys) if q is not None}
+def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Sequence[Node]) -> frozenset[Expression]:
+    """Return the computed quantities v of each ∂J/∂v."""
+    by: set[Expression] = set()
+    for part in (part for side in sides for part in walk(side)):
+        if isinstance(part, tree.Partial) and is_cost(reading, part.of):
+            by |= _nodes_of(reading, evaluator, part.by)
+        elif isinstance(part, Name):
+            by |= _nodes_of_adjoint(reading, evaluator, part)
+    return frozenset(by - set(reading.network.arguments))
 
-    def _nodes_of_error(self, meaning: Evaluator, name: Name) -> set[Any]:
-        """Of which v a δ is ∂J/∂v."""
-        for split in self.lexicon.splits(name, {}):
-            definition = self.lexicon.definitions.get(split.key)
-            adjoint = self.lexicon.adjoint(split.key)
-            if (
-                definition is not None
-                and isinstance(definition.body, tree.Partial)
-                and self.is_cost(definition.body.of)
-            ):
-                return self._nodes_of(meaning, definition.body.by)
-            if adjoint is not None:
-                found = adjoint.node or getattr(meaning.quantity(adjoint.of), "node", None)
-                return set() if found is None else {found}
-        return set()
+
+def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[Expression]:
+    """Return the network's quantities that a formula stands for, one for each layer of its letters."""
+    if not isinstance(by, Name):
+        try:
+            found = evaluator.node_worth(evaluator.values(by))
+        except (ShapeMismatchError, UnsupportedNotationError):
+            return set()
+        return set() if found is None else {found.node}
+    letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
+    choices: list[dict[str, int]] = [{}] + [{letter: k} for letter in letters for k in reading.symbols.layers]
+    keys = [found.key for choice in choices for found in reading.name_readings(by, choice)]
+    return {quantity.node for quantity in map(evaluator.quantity, keys) if quantity is not None}
+
+
+def _nodes_of_adjoint(reading: DocumentReading, evaluator: Evaluator, name: Name) -> set[Expression]:
+    """Return the v of a δ that stands for ∂J/∂v."""
+    for key in reading.keys(name):
+        definition = reading.symbols.definitions.get(key)
+        adjoint = reading.symbols.adjoint(key)
+        body = None if definition is None else definition.body
+        if isinstance(body, tree.Partial) and is_cost(reading, body.of):
+            return _nodes_of(reading, evaluator, body.by)
+        if adjoint is not None:
+            found = adjoint.node or getattr(evaluator.quantity(adjoint.of), "node", None)
+            return set() if found is None else {found}
+    return set()

@@ -12,7 +12,8 @@ from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
 from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
-from symbackprop.proofread.derivation.session import DocumentReading
+from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
+from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.functions import activations_of
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
@@ -29,16 +30,16 @@ class Mistake:
 
 
 def find_mistake(
-    session: DocumentReading, rank: int, left: Node, right: Node, most: int = MOST_EDITS
+    reading: DocumentReading, rank: int, left: Node, right: Node, most: int = MOST_EDITS
 ) -> Mistake | None:
     """The first single change of the right side that makes it equal to the left side."""
-    statement = session.document[rank]
-    material = _material(session, statement, left)
-    targets = session.targets(rank, left, right)
+    statement = reading.statements[rank]
+    material = _material(reading, statement, left)
+    targets = values_of_left_side(reading, rank, left, right)
     for edit in islice(edits(right, material), most):
         if not _may_repair(targets, edit.formula):
             continue
-        if session.against(rank, left, edit.formula).holds is True:
+        if judge_side(reading, rank, left, edit.formula).holds is True:
             style = material.style
             return Mistake(edit.words, f"{to_source(left, style)} = {to_source(edit.formula, style)}")
     return None
@@ -56,10 +57,10 @@ def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node
     return False
 
 
-def _material(session: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
+def _material(reading: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
     """Names, slopes and terms of the document."""
     sides = [
-        side for w in session.document for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
+        side for w in reading.statements for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
     ]
     parts = [part for side in sides for part in walk(side)]
     # those of the statement itself first
@@ -68,18 +69,18 @@ def _material(session: DocumentReading, statement: Statement, left: Node) -> Rep
     names = _unique(part for part in parts if isinstance(part, Name) and part.base not in _NO_QUANTITIES)
     differentials = _unique(part for part in parts if isinstance(part, tree.Differential))
     calls = _unique(part for part in parts if _is_slope(part))
-    lexicon = session.lexicon
+    lexicon = reading.symbols
     count = [
-        n for n in names if isinstance(n, Name) and lexicon.symbol((n.base, "", "")) in session.worlds.sizes_of_examples
+        n for n in names if isinstance(n, Name) and lexicon.symbol((n.base, "", "")) in reading.points.sizes_of_examples
     ]
-    network = session.worlds.network
+    evaluator = reading.own_evaluator
     return RepairMaterial(
         names=(*names[:_MOST_NAMES], *differentials),
         calls=calls,
         terms=_terms(parts, left, names),
         counts=tuple(count) or (Name(base="N"),),
-        functions=tuple(activations_of(network)),
-        axis=session.example_axis,
+        functions=tuple(activations_of(reading.network)),
+        axis=0 if evaluator is None else evaluator.example_axis(),
         style="numpy" if statement.kind == "numpy" else "latex",
     )
 

@@ -18,7 +18,7 @@ class LineVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Line(Judged):
+class CheckedLine(Judged):
     """One statement of a derivation.
 
     `source` is what its author wrote, at line `place` of the document; `follows` is the number of the line whose
@@ -56,7 +56,7 @@ _MARKS = {
 class DerivationCheck(Judged):
     """The result of `check_derivation`. `print` it for the report."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CheckedLine, ...]
     text: str = ""
     notes: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ class DerivationCheck(Judged):
         return next((verdict for verdict in order if verdict in verdicts), LineVerdict.NOT_UNDERSTOOD)
 
     @property
-    def first_wrong(self) -> Line | None:
+    def first_wrong(self) -> CheckedLine | None:
         """The first line with a mistake of its own."""
         return next((line for line in self.lines if line.verdict == LineVerdict.WRONG and line.follows is None), None)
 
@@ -111,7 +111,7 @@ class DerivationCheck(Judged):
         return "\n\n".join([head, "".join([*pieces, self.text[at:]])])
 
 
-def remarks(line: Line) -> list[str]:
+def remarks(line: CheckedLine) -> list[str]:
     """What is to be said about a line."""
     found = []
     if line.follows is not None:
@@ -130,7 +130,7 @@ def remarks(line: Line) -> list[str]:
     return found
 
 
-def _count(lines: Sequence[Line]) -> str:
+def _count(lines: Sequence[CheckedLine]) -> str:
     return f"{len(lines)} formula{'s' if len(lines) != 1 else ''}"
 
 
@@ -139,7 +139,7 @@ def _short(source: str) -> str:
     return plain if len(plain) <= 160 else plain[:157] + "…"
 
 
-def _insertions(text: str, lines: Sequence[Line]) -> list[tuple[int, str]]:
+def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]]:
     """Where remarks go: behind the paragraph or the block in which a formula stands."""
     found: dict[int, list[str]] = {}
     for line in lines:

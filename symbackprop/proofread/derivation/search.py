@@ -1,4 +1,4 @@
-"""Which way to read a document: the one with the fewest lines that are wrong or not understood."""
+"""Search for the interpretation of a document with the fewest lines that are wrong or not understood."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -11,7 +11,17 @@ from symbackprop.parsing.documents import Document
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import key_of
-from symbackprop.proofread.derivation.session import DocumentReading, Interpretation
+from symbackprop.proofread.derivation.adjoints import choose_adjoints, find_misdefined_adjoints
+from symbackprop.proofread.derivation.definitions import hides_network_quantity, read_definitions
+from symbackprop.proofread.derivation.factors import usual_factors
+from symbackprop.proofread.derivation.judge import judge
+from symbackprop.proofread.derivation.reading import DocumentReading, Interpretation
+from symbackprop.proofread.derivation.subjects import (
+    is_adjoint_line,
+    is_cost_line,
+    is_range,
+    redefines_network_quantity,
+)
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.conventions import Layout
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, Worlds
@@ -21,93 +31,100 @@ _ONE_EXAMPLE = re.compile(
     r"|for one|per-example|a vector|column vector|one at a time|online|stochastic",
     re.IGNORECASE,
 )
-
-
-_MOST_STARTS = 2
-_CLASS = re.compile(
+_CLASS = re.compile(  # the probability of an example's own class
     r"range\(|_\{?\s*y_|_(?:[ytc](?![\w{])|\{\s*[ytc]\s*\})"
-)  # the probability of an example's own class
+)
+_MOST_STARTS = 2
+
+Units = tuple[tuple[str, int], ...]  # index letters, and the layers whose units they number
 
 
-def best_session(network: Network, document: Document, written: Sequence[Statement], seed: int) -> DocumentReading:
-    """The reading with the fewest lines that are wrong or not understood."""
-    worlds = Worlds(network, seed, bool(_CLASS.search(document.text)))
-    best: tuple[float, DocumentReading] = (float("inf"), DocumentReading(worlds, written, Interpretation()))
-    one_example = may_be_of_one_example(document, written)
-    for rank, way in enumerate(_ways(network, written, one_example)):
-        if not _can_help(way, best[1]):
+def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
+    """Return the reading with the fewest lines that are wrong or not understood."""
+    points = Worlds(network, seed, bool(_CLASS.search(document.text)))
+    best, least = _read(points, statements, Interpretation()), float("inf")
+    one_example = may_be_of_one_example(document, statements)
+    for index, interpretation in enumerate(_interpretations(network, statements, one_example)):
+        if not _can_help(interpretation, best):
             continue
-        for session in _with_scales(worlds, written, way):
-            scales = (session.way.cost_scale, session.way.error_scale)
-            cost = _cost(session, best[0]) + rank * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
-            if cost < best[0]:
-                best = cost, session
-        if best[0] < 1:
+        for reading in _with_scales(points, statements, interpretation):
+            scales = (reading.interpretation.cost_scale, reading.interpretation.error_scale)
+            cost = _cost(reading, least) + index * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
+            if cost < least:
+                best, least = reading, cost
+        if least < 1:
             break
-    if best[0] >= 1:
-        best[1].find_errors()
-    return best[1]
+    if least >= 1:
+        find_misdefined_adjoints(best)
+    return best
 
 
-def _can_help(way: Interpretation, best: DocumentReading) -> bool:
-    """Whether a way is about anything in the lines that do not hold so far."""
-    if not (way.document_first or way.layout.numerator or way.units):
+def _read(points: Worlds, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
+    """Read a document under one interpretation: enter its definitions, and decide what its δ stand for."""
+    reading = DocumentReading(points, statements, interpretation)
+    read_definitions(reading)
+    choose_adjoints(reading)
+    return reading
+
+
+def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
+    """Return True if an interpretation changes how one of the lines is read that do not hold so far."""
+    if not (interpretation.document_first or interpretation.layout.numerator or interpretation.units):
         return True
     failing = [
-        written
-        for rank, written in enumerate(best.document)
-        if equalities(written) and not best.is_range(written) and best.judge(rank).holds is not True
+        statement
+        for index, statement in enumerate(best.statements)
+        if equalities(statement) and not is_range(best, statement) and judge(best, index).holds is not True
     ]
-    return not (
-        (way.document_first and not any(best.is_said_again(written) for written in failing))
-        or (way.layout.numerator and not any(_has_slope(written) for written in failing))
-        or (way.units and not best.way.units and not any(_has_units(written, way) for written in failing))
-    )
+    if interpretation.document_first and not any(redefines_network_quantity(best, one) for one in failing):
+        return False
+    if interpretation.layout.numerator and not any(map(_has_derivative, failing)):
+        return False
+    is_about_units = interpretation.units and not best.interpretation.units
+    return not is_about_units or any(_has_units(statement, interpretation) for statement in failing)
 
 
-def _has_slope(written: Statement) -> bool:
-    return any(isinstance(part, tree.Partial | tree.Differential) for side in written.sides for part in walk(side))
+def _has_derivative(statement: Statement) -> bool:
+    parts = (part for side in statement.sides for part in walk(side))
+    return any(isinstance(part, tree.Partial | tree.Differential) for part in parts)
 
 
-def _has_units(written: Statement, way: Interpretation) -> bool:
-    letters = dict(way.units)
-    marks = [mark.content for name in written.names for mark in name.below]
+def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
+    letters = dict(interpretation.units)
+    marks = [mark.content for name in statement.names for mark in name.below]
     return any(isinstance(content, Name) and content.base in letters for content in marks)
 
 
-def _with_scales(worlds: Worlds, written: Sequence[Statement], way: Interpretation) -> list[DocumentReading]:
-    """With the network's own cost and errors; and with the document's, if those are multiples of them."""
-    plain = DocumentReading(worlds, written, way)
+def _with_scales(
+    points: Worlds, statements: Sequence[Statement], interpretation: Interpretation
+) -> list[DocumentReading]:
+    """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines show."""
+    plain = _read(points, statements, interpretation)
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
-        (_is_cost_line, lambda ratio: replace(way, cost_scale=ratio)),
-        (DocumentReading.is_error_line, lambda ratio: replace(way, error_scale=ratio)),
+        (is_cost_line, lambda ratio: replace(interpretation, cost_scale=ratio)),
+        (is_adjoint_line, lambda ratio: replace(interpretation, error_scale=ratio)),
     ]
-    for is_meant, way_with in scaled:
-        ratios = (plain.judge(rank).ratio for rank in range(len(written)) if is_meant(plain, rank))
+    for is_meant, with_scale in scaled:
+        ratios = (judge(plain, index).ratio for index in range(len(statements)) if is_meant(plain, index))
         ratio = next((ratio for ratio in ratios if ratio is not None), None)
         if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
-            found.append(DocumentReading(worlds, written, way_with(ratio)))
+            found.append(_read(points, statements, with_scale(ratio)))
     return found
 
 
-def _is_cost_line(session: DocumentReading, rank: int) -> bool:
-    sides = equalities(session.document[rank])
-    return bool(sides) and isinstance(sides[0], Name) and session.is_cost(sides[0])
+def _is_usual(reading: DocumentReading, ratio: float) -> bool:
+    return any(abs(ratio - usual) < 1e-6 * usual for usual in usual_factors(reading))
 
 
-def _is_usual(session: DocumentReading, ratio: float) -> bool:
-    return any(abs(ratio - usual) < 1e-6 * usual for usual in session.usual_factors())
-
-
-def _cost(session: DocumentReading, limit: float) -> float:
-    """How badly a reading fits; no more is looked at where it fits worse than another one."""
+def _cost(reading: DocumentReading, limit: float) -> float:
+    """Return how badly a reading fits; it stops where that is above the limit, the cost of the best one."""
     total = 0.0
-    for rank, written in enumerate(session.document):
-        if not equalities(written) or session.is_range(written):
+    for index, statement in enumerate(reading.statements):
+        if not equalities(statement) or is_range(reading, statement):
             continue
-        judgment = session.judge(rank)
-        if judgment.holds and session.is_another(rank):
+        judgment = judge(reading, index)
+        if judgment.holds and hides_network_quantity(reading, index):
             total += 2.05  # it may as well be a mistake
         if judgment.holds is not True:
             if total > limit:
@@ -117,41 +134,41 @@ def _cost(session: DocumentReading, limit: float) -> float:
     return total
 
 
-def may_be_of_one_example(document: Document, written: Sequence[Statement]) -> bool:
-    """Whether a document may mean one example alone: it says so, or speaks of vectors x and y and of no batch."""
+def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -> bool:
+    """Return True if a document may be about one example: it says so, or has vectors x and y and no batch."""
     if _ONE_EXAMPLE.search(document.text):
         return True
-    names = {name for w in written for name in w.names}
-    parts = (part for w in written for side in w.sides for part in tree.walk(side))
+    names = {name for statement in statements for name in statement.names}
+    parts = (part for statement in statements for side in statement.sides for part in tree.walk(side))
     summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices or ("",)}
     return not {name.base for name in names} & {"N", "m", "M", "ones", "X", "Y"} and summed <= _letters_of_units(names)
 
 
 def _letters_of_units(names: Collection[Name]) -> set[str]:
-    """The letters of w_{ij}, of which one is also that of a single unit, as in a_j."""
+    """Return the letters of w_{ij}, of which one is also that of a single unit, as in a_j."""
     below = [{mark.content.base for mark in name.below if isinstance(mark.content, Name)} for name in names]
     pairs = [letters for name, letters in zip(names, below, strict=True) if name.base in {"w", "W"}]
     return {letter for letters in pairs if len(letters) == 2 for letter in letters}
 
 
-def _ways(network: Network, document: Sequence[Statement], one_example: bool) -> Iterator[Interpretation]:
-    """The ways to read a document, likely ones first."""
-    every = _unit_letters(network, document)
+def _interpretations(network: Network, statements: Sequence[Statement], one_example: bool) -> Iterator[Interpretation]:
+    """Yield the ways to read a document, likely ones first."""
+    every = _unit_letters(network, statements)
     first, *others = _layouts(one_example)
     yield from (replace(first, units=units) for units in every)
-    yield from (replace(way, units=units) for units in every for way in others)
+    yield from (replace(other, units=units) for units in every for other in others)
 
 
-def _unit_letters(network: Network, document: Sequence[Statement]) -> list[tuple[tuple[str, int], ...]]:
-    """Which layers' units i, j and k number in w_{ij} and w_{jk}, where the network numbers its weights."""
+def _unit_letters(network: Network, statements: Sequence[Statement]) -> list[Units]:
+    """Return the layers whose units i, j and k may number in w_{ij}, w_{jk}, if the network numbers its weights."""
     layers = {key[2] for key in map(key_of, network.symbols) if key[0] in {"W", "w"} and key[2].isdigit()}
     last = max((int(layer) for layer in layers), default=0)
-    pairs = _pairs_at_weights(document)
+    pairs = _pairs_at_weights(statements)
     if last < 2 or not pairs:
         return [()]
     if set(pairs) == {str(layer) for layer in range(1, last + 1)}:
-        said = [{*"".join(pairs[str(layer)])} for layer in range(1, last + 1)]
-        return [(), *_in_order(said)]
+        sets = [{*"".join(pairs[str(layer)])} for layer in range(1, last + 1)]
+        return [(), *_in_order(sets)]
     if set(pairs) != {""} or not 2 <= len({*"".join(pairs[""])}) <= last + 1:
         return [()]
     by_name, chain = sorted({*"".join(pairs[""])}), _chained(pairs[""])
@@ -161,10 +178,11 @@ def _unit_letters(network: Network, document: Sequence[Statement]) -> list[tuple
     return [*dict.fromkeys(every), ()]
 
 
-def _pairs_at_weights(document: Sequence[Statement]) -> dict[str, list[str]]:
-    """The two letters of each w_{ij}, by the layer that stands there as a number; "" where none does."""
+def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
+    """Return the two letters of each w_{ij}, by the number of the layer at it; "" where it has none."""
     found: dict[str, list[str]] = {}
-    for name in sorted({name for written in document for name in written.names if name.base in {"w", "W"}}, key=str):
+    weights = {name for statement in statements for name in statement.names if name.base in {"w", "W"}}
+    for name in sorted(weights, key=str):
         marks = [mark.content for mark in (*name.above, *name.below)]
         numbers = [str(content.value) for content in marks if isinstance(content, tree.Number)]
         letters = sorted({content.base for content in marks if isinstance(content, Name) and len(content.base) == 1})
@@ -175,7 +193,7 @@ def _pairs_at_weights(document: Sequence[Statement]) -> dict[str, list[str]]:
 
 
 def _chained(pairs: Sequence[str]) -> list[str]:
-    """Letters from layer to layer, where w_{ij} and w_{ki} say j, i, k."""
+    """Return the letters from layer to layer: w_{ij} and w_{ki} give j, i, k."""
     if len(pairs) != 2 or len({*pairs[0]} & {*pairs[1]}) != 1:
         return []
     (shared,) = {*pairs[0]} & {*pairs[1]}
@@ -183,8 +201,8 @@ def _chained(pairs: Sequence[str]) -> list[str]:
     return [first, shared, last]
 
 
-def _in_order(pairs: Sequence[set[str]]) -> list[tuple[tuple[str, int], ...]]:
-    """The layers of letters of which two stand at the weights of each layer; none if they do not say it."""
+def _in_order(pairs: Sequence[set[str]]) -> list[Units]:
+    """Return the layers of the letters of which two stand at the weights of each layer; none if that is ambiguous."""
     shared = [one & other for one, other in pairwise(pairs)]
     if any(len(pair) != 2 for pair in pairs) or any(len(both) != 1 for both in shared):
         return []
@@ -193,9 +211,9 @@ def _in_order(pairs: Sequence[set[str]]) -> list[tuple[tuple[str, int], ...]]:
 
 
 def _layouts(one_example: bool) -> Iterator[Interpretation]:
-    extents = [ALL, ONE_EXAMPLE] if one_example else [ALL]
+    scopes = [ALL, ONE_EXAMPLE] if one_example else [ALL]
     for numerator in (False, True):
         for document_first in (False, True):
-            for extent in extents:
+            for scope in scopes:
                 for data, weights in ((False, False), (True, True), (True, False), (False, True)):
-                    yield Interpretation(Layout(data, weights, numerator), extent, document_first)
+                    yield Interpretation(Layout(data, weights, numerator), scope, document_first)

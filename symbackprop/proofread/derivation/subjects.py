@@ -1,184 +1,247 @@
-"""What the statements of a document are about: the cost, gradients, ranges of letters."""
+"""Subjects of statements: the cost, gradients, ranges of letters, one example."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
 
-import numpy as np
-
+from symbackprop.network.network import PARAMETER
 from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities, is_about_slopes
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
+from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.evaluate import Evaluator
-from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
 
-class Subjects:
-    """The part of a session that says what statements are about."""
+# names
 
-    worlds: Any
-    document: Sequence[Statement]
-    way: Any
-    lexicon: SymbolTable
-    meaning: Callable[..., Evaluator | None]
-    _is_gradient: Callable[[Node], bool]
-    _is_in_network: Callable[[Name], bool]
-    _is_argument: Callable[[Key], bool]
-    _is_parameter: Callable[[Key], bool]
 
-    def is_range(self, written: Statement) -> bool:
-        """l = 1, 2, …; l < L: it says which numbers letters stand for."""
-        parts = [part for side in written.sides for part in walk(side)]
-        plain = all(isinstance(part, tree.Number | Name | tree.Add | Group | tree.Relation) for part in parts)
-        names = [part for part in parts if isinstance(part, Name)]
-        if not written.sides:
-            return bool(_RANGE.match(written.source))
-        return (
-            plain
-            and bool(names)
-            and not any(self._is_in_network(name) for name in names)
-            and all(len(name.base) == 1 or name.base == "ell" for name in names)
-            and (
-                len(written.sides) == 1
-                or any(isinstance(part, tree.Number) for part in parts)
-                or "=" not in written.signs
-            )
+def is_in_network(reading: DocumentReading, name: Name) -> bool:
+    """Return True if the network has a quantity of this name, in capitals or not."""
+    return any(map(reading.symbols.is_named, reading.keys(name)))
+
+
+def is_argument(reading: DocumentReading, key: Key) -> bool:
+    """Return True for an input, a target or a parameter of the network."""
+    known = reading.symbols.known
+    return key in known and str(getattr(known[key], "name", "")) in reading.network.roles
+
+
+def is_parameter(reading: DocumentReading, key: Key) -> bool:
+    """Return True for the key of a parameter of the network."""
+    known = reading.symbols.known
+    return key in known and reading.network.roles.get(str(known[key].name)) == PARAMETER
+
+
+def is_given(reading: DocumentReading, left: Node) -> bool:
+    """Return True for an argument or a size of the network, and for a name that the network does not have."""
+    if not isinstance(left, Name):
+        return False
+    symbols = [symbol for symbol in map(reading.symbols.symbol, reading.keys(left)) if symbol is not None]
+    return not symbols or symbols[0] in {*reading.network.arguments, *reading.network.dimensions}
+
+
+# sides
+
+
+def has_value(reading: DocumentReading, side: Node) -> bool:
+    """Return True if a side can be evaluated."""
+    try:
+        evaluator = reading.own_evaluator
+        return evaluator is not None and bool(evaluator.values(side))
+    except (ShapeMismatchError, UnsupportedNotationError):
+        return False
+
+
+def is_cost(reading: DocumentReading, side: Node) -> bool:
+    """Return True for the cost, by whatever name."""
+    evaluator = reading.own_evaluator
+    return evaluator is not None and evaluator.is_cost(evaluator.derived(side))
+
+
+def is_gradient(reading: DocumentReading, side: Node) -> bool:
+    """Return True for ∂J/∂W of a parameter W."""
+    by = side.by if isinstance(side, tree.Partial) else side.body if isinstance(side, tree.Differential) else None
+    keys = reading.keys(by) if isinstance(by, Name) else []
+    parameters = reading.network.parameters
+    return any(is_parameter(reading, key) or reading.symbols.aliases.get(key) in parameters for key in keys)
+
+
+def has_lowercase_data(reading: DocumentReading, *sides: Node) -> bool:
+    """Return True if all data are written x, p, y, without an index, and the network's X, P, Y hold all examples."""
+    names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
+    evaluator = reading.own_evaluator
+    data = [name for name in names if evaluator is not None and _has_examples(reading, evaluator, name)]
+    return bool(data) and all(
+        name.base.islower()
+        and not name.above
+        and not name.below
+        and (name.base.swapcase(), "", "") in reading.symbols.known
+        for name in data
+    )
+
+
+def _has_examples(reading: DocumentReading, evaluator: Evaluator, name: Name) -> bool:
+    symbols = map(reading.symbols.symbol, reading.keys(name))
+    found = next((symbol for symbol in symbols if symbol is not None), None)
+    return found is not None and evaluator.has_examples(found)
+
+
+def has_one_example(reading: DocumentReading, left: Node, right: Node) -> bool:
+    """Return True if data have a single index, as p_k, in a statement that is not about a parameter's gradient."""
+    names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
+    return not is_gradient(reading, left) and any(_has_single_index(reading, name) for name in names)
+
+
+def _has_single_index(reading: DocumentReading, name: Name) -> bool:
+    evaluator = reading.own_evaluator
+    letters = [mark for mark in name.below if isinstance(mark.content, Name) and not mark.content.below]
+    if evaluator is None or name.above or len(letters) != 1 or len(name.below) != 1:
+        return False
+    symbols = (reading.symbols.symbol(found.key) for found in reading.name_readings(name) if found.indices)
+    return any(symbol is not None and evaluator.has_examples(symbol) for symbol in symbols)
+
+
+def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
+    """Return True for a formula that sums over the examples or has their number in it.
+
+    It says less when it is read for a single example.
+    """
+    parts = [part for side in sides for part in walk(side, into_scripts=False)]
+    names = [part for part in parts if isinstance(part, Name)]
+    marks = [mark for name in names for mark in name.above if mark.kind == "layer"]
+    examples = {mark.content.base for mark in marks if isinstance(mark.content, Name)}
+    summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}
+    plain = (name for name in names if not name.above and not name.below)
+    symbols = (reading.symbols.symbol((name.base, "", "")) for name in plain)
+    return bool(examples & summed) or any(symbol in reading.points.sizes_of_examples for symbol in symbols)
+
+
+def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
+    """Return True for z_1 = 0, which gives a quantity of the network a value in an example."""
+    found = reading.name_readings(left) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
+    return any(
+        reading.symbols.symbol(name_reading.key) not in {None, reading.network.cost.symbol}
+        and not any(isinstance(index, int) for index in name_reading.indices)
+        for name_reading in found
+    )
+
+
+def sums_entries(*sides: Node) -> bool:
+    """Return True if a sum over k has w_{jk} in it, the entries of a matrix."""
+    sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summation))
+    return any(
+        isinstance(name, Name)
+        and len(name.below) == 2
+        and any(mark.content == Name(base=index) for mark in name.below for index in whole.indices)
+        for whole in sums
+        for name in walk(whole.body)
+    )
+
+
+def has_jacobian(left: Node, right: Node) -> bool:
+    """Return True if a ∂A/∂B occurs whose A does not bear a name of a cost, as in the chain rule."""
+    partials = [part for side in (left, right) for part in walk(side) if isinstance(part, tree.Partial)]
+    return not all(isinstance(partial.of, Name) and _is_named_like_cost(partial.of) for partial in partials)
+
+
+def _is_named_like_cost(name: Name) -> bool:
+    """Return True for J, and for J^{(i)} of an example."""
+    is_whole = all(mark.kind == "layer" and isinstance(mark.content, Name) for mark in name.above)
+    return is_whole and name.base in {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
+
+
+# statements
+
+
+def is_range(reading: DocumentReading, statement: Statement) -> bool:
+    """Return True for l = 1, 2, … and l < L, which say what numbers a letter stands for."""
+    parts = [part for side in statement.sides for part in walk(side)]
+    plain = all(isinstance(part, tree.Number | Name | tree.Add | Group | tree.Relation) for part in parts)
+    names = [part for part in parts if isinstance(part, Name)]
+    if not statement.sides:
+        return bool(_RANGE.match(statement.source))
+    return (
+        plain
+        and bool(names)
+        and not any(is_in_network(reading, name) for name in names)
+        and all(len(name.base) == 1 or name.base == "ell" for name in names)
+        and (
+            len(statement.sides) == 1
+            or any(isinstance(part, tree.Number) for part in parts)
+            or "=" not in statement.signs
         )
+    )
 
-    def is_given(self, left: Node) -> bool:
-        """Whether a side is a quantity that is given, or one that the network does not have."""
-        if not isinstance(left, Name):
-            return False
-        keys = [split.key for split in self.lexicon.splits(left, {})]
-        symbols = [symbol for key in keys if (symbol := self.lexicon.symbol(key)) is not None]
-        network = self.worlds.network
-        return not symbols or symbols[0] in {*network.arguments, *network.dimensions}
 
-    def _has_small_names(self, left: Node, right: Node) -> bool:
-        """Whether data stand there as x, p, y without an index, where the network has X, P, Y of all examples."""
-        names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
-        meaning = self.meaning(self.way.extent, 0)
-        data = [name for name in names if meaning is not None and self._is_data(meaning, name)]
-        keys = ((name.base.swapcase(), "", "") for name in data)
-        return bool(data) and all(
-            name.base.islower() and not name.above and not name.below and key in self.lexicon.known
-            for name, key in zip(data, keys, strict=True)
-        )
+def redefines_network_quantity(reading: DocumentReading, statement: Statement) -> bool:
+    """Return True for a definition of a quantity that the network computes too."""
+    left = equalities(statement)[0]
+    keys = reading.keys(left) if isinstance(left, Name) else []
+    return any(reading.symbols.is_named(key) and not is_argument(reading, key) for key in keys)
 
-    def _is_data(self, meaning: Evaluator, name: Name) -> bool:
-        symbols = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
-        found = next((symbol for symbol in symbols if symbol is not None), None)
-        return found is not None and meaning.has_examples(found)
 
-    def counts_examples(self, *sides: Node) -> bool:
-        """Whether a formula adds up over examples, or has their number: of one example alone it would say less."""
-        parts = [part for side in sides for part in walk(side, into_scripts=False)]
-        names = [part for part in parts if isinstance(part, Name)]
-        examples = {
-            mark.content.base
-            for n in names
-            for mark in n.above
-            if mark.kind == "layer" and isinstance(mark.content, Name)
-        }
-        summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}
-        counts = (self.lexicon.symbol((name.base, "", "")) for name in names if not name.above and not name.below)
-        return bool(examples & summed) or any(symbol in self.worlds.sizes_of_examples for symbol in counts)
+def is_cost_line(reading: DocumentReading, index: int) -> bool:
+    """Return True for a definition of the cost."""
+    sides = reading.sides(index)
+    return bool(sides) and isinstance(sides[0], Name) and is_cost(reading, sides[0])
 
-    def gives_a_number(self, left: Node, right: Node) -> bool:
-        """Whether z_1 = 0 says what a quantity of the network is in an example."""
-        splits = self.lexicon.splits(left, {}) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
-        cost = self.worlds.network.cost.symbol
-        return any(
-            self.lexicon.symbol(split.key) not in {None, cost} and not any(isinstance(i, int) for i in split.indices)
-            for split in splits
-        )
 
-    def is_said_again(self, written: Statement) -> bool:
-        """Whether it says what a quantity is that the network has too."""
-        left = equalities(written)[0]
-        keys = [split.key for split in self.lexicon.splits(left, {})] if isinstance(left, Name) else []
-        return any(self.lexicon.is_named(key) and not self._is_argument(key) for key in keys)
+def is_gradient_line(reading: DocumentReading, index: int) -> bool:
+    """Return True for a statement about the gradient of a parameter."""
+    sides = reading.sides(index)
+    return bool(sides) and is_gradient(reading, sides[0])
 
-    def is_cost(self, left: Node) -> bool:
-        meaning = self.meaning(self.way.extent, 0)
-        return meaning is not None and meaning.is_cost(meaning.derived(left))
 
-    def is_gradient_line(self, rank: int) -> bool:
-        sides = equalities(self.document[rank])
-        return bool(sides) and self._is_gradient(sides[0])
+def is_adjoint_line(reading: DocumentReading, index: int) -> bool:
+    """Return True for a statement about ∂J/∂v of a v that is not a parameter."""
+    sides = reading.sides(index)
+    if not sides or not isinstance(sides[0], tree.Partial):
+        return False
+    return is_cost(reading, sides[0].of) and not is_gradient(reading, sides[0])
 
-    def is_condition(self, rank: int) -> bool:
-        """Whether a gradient is set to 0, which says where a minimum is."""
-        return self.is_gradient_line(rank) and equalities(self.document[rank])[-1] == tree.number(0)
 
-    def may_hold_at_minimum(self, rank: int) -> bool:
-        """Whether a line without slopes stands behind such a condition, or is one."""
-        sides = equalities(self.document[rank])
-        if any(map(is_about_slopes, sides)):
-            return len(sides) == 2 and self.is_condition(rank)
-        says_another = isinstance(sides[0], Name) and not self._is_weight(sides[0])
-        return not says_another and any(map(self.is_condition, range(rank)))
+def defines_by_partial(reading: DocumentReading, index: int) -> bool:
+    """Return True if a definition itself states which ∂J/∂v its name is."""
+    evaluator = reading.own_evaluator
+    partials = [side for side in reading.sides(index)[1:] if isinstance(side, tree.Partial)]
+    return evaluator is not None and any(is_cost(reading, partial.of) for partial in partials)
 
-    def is_error_line(self, rank: int) -> bool:
-        """Whether it says what ∂J/∂v is, of what is no parameter."""
-        sides = equalities(self.document[rank])
-        return (
-            bool(sides)
-            and isinstance(sides[0], tree.Partial)
-            and self.is_cost(sides[0].of)
-            and not self._is_gradient(sides[0])
-        )
 
-    @property
-    def has_gradients(self) -> bool:
-        return any(self.is_gradient_line(rank) for rank in range(len(self.document)))
+def sets_gradient_to_zero(reading: DocumentReading, index: int) -> bool:
+    """Return True if a gradient is set to 0, the condition for a minimum."""
+    return is_gradient_line(reading, index) and reading.sides(index)[-1] == tree.number(0)
 
-    @property
-    def is_turned_for_gradients_alone(self) -> bool:
-        """Whether weights are read as transposed, and no formula uses them but the gradients by them."""
-        if not self.way.layout.weights or self.way.layout.data:
-            return False
-        sides = [side for written in self.document for side in equalities(written) if not self._is_gradient(side)]
-        names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
-        return not any(self._is_in_network(name) and self._is_weight(name) for name in names)
 
-    def _is_weight(self, name: Name) -> bool:
-        keys = [split.key for split in self.lexicon.splits(name, {})]
-        return any(key in self.lexicon.known and self._is_parameter(key) for key in keys)
+def may_hold_at_minimum(reading: DocumentReading, index: int) -> bool:
+    """Return True for a condition for a minimum, and for a line without derivatives that comes after one."""
+    sides = reading.sides(index)
+    if any(map(is_about_slopes, sides)):
+        return len(sides) == 2 and sets_gradient_to_zero(reading, index)
+    defines_another = isinstance(sides[0], Name) and not _is_weight(reading, sides[0])
+    return not defines_another and any(sets_gradient_to_zero(reading, before) for before in range(index))
 
-    @property
-    def example_axis(self) -> int:
-        meaning = self.meaning(self.way.extent, 0)
-        return 0 if meaning is None else meaning.example_axis()
 
-    @property
-    def is_of_columns(self) -> bool:
-        return self.worlds.network.examples[0] == 1
+# the document
 
-    def usual_factors(self, point: int = 0) -> dict[float, str]:
-        """Factors in which conventions differ, with words; those of sizes as they are at a point."""
-        world = self.worlds.at(self.way.extent, point)
-        found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
-        for size in self.worlds.sizes_of_examples if world is not None else ():
-            n = world.sizes[size]
-            for scale, words in ((1.0, ""), (2.0, "2"), (0.5, "")):
-                found.setdefault(n * scale, f"up to the factor {words}{size}" + ("/2" if scale < 1 else ""))
-                found.setdefault(
-                    scale / n, f"up to the factor {words or '1'}/" + (f"(2{size})" if scale < 1 else str(size))
-                )
-        return found
 
-    def size_words(self, ratio: float) -> str:
-        """Likewise, where the factor is the number of examples, or 1 over it."""
-        world = self.worlds.at(self.way.extent, 0)
-        counts = [] if world is None else [float(world.sizes[size]) for size in self.worlds.sizes_of_examples]
-        is_one = any(np.isclose(ratio, factor) for n in counts for factor in (n, 1 / n))
-        return self.factor_words(ratio) if is_one else ""
+def has_gradients(reading: DocumentReading) -> bool:
+    """Return True if a statement is about the gradient of a parameter."""
+    return any(is_gradient_line(reading, index) for index in range(len(reading.statements)))
 
-    def factor_words(self, ratio: float | None, point: int = 0) -> str:
-        if ratio is None:
-            return ""
-        return next((w for factor, w in self.usual_factors(point).items() if abs(ratio - factor) < 1e-5 * factor), "")
+
+def transposes_gradients_alone(reading: DocumentReading) -> bool:
+    """Return True if weights are read as transposed, and no formula uses them but those of their gradients."""
+    layout = reading.interpretation.layout
+    if not layout.weights or layout.data:
+        return False
+    sides = [side for statement in reading.statements for side in equalities(statement)]
+    others = [side for side in sides if not is_gradient(reading, side)]
+    names = [part for side in others for part in walk(side) if isinstance(part, Name)]
+    return not any(is_in_network(reading, name) and _is_weight(reading, name) for name in names)
+
+
+def _is_weight(reading: DocumentReading, name: Name) -> bool:
+    return any(is_parameter(reading, key) for key in reading.keys(name))

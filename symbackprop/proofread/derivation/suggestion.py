@@ -7,19 +7,19 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.latex import latex
-from symbackprop.proofread.derivation.session import DocumentReading
+from symbackprop.proofread.derivation.reading import DocumentReading
 
 
-def derived(session: DocumentReading, left: Node) -> str:
+def derived(reading: DocumentReading, left: Node) -> str:
     """The side that stands for ∂J/∂v, in the notation of the network; empty where there is none in this layout."""
-    layout = session.way.layout
+    layout = reading.interpretation.layout
     by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else left
     if layout.data or layout.weights or not isinstance(by, Name):
         return ""
-    formulas = _formulas(session.worlds.network)
-    for split in session.lexicon.splits(by, {}):
-        adjoint = session.lexicon.chosen.get(split.key) if by is left else None
-        symbol = session.lexicon.known.get(split.key if adjoint is None else adjoint.of)
+    formulas = _formulas(reading.network)
+    for split in reading.symbols.splits(by, {}):
+        adjoint = reading.symbols.chosen.get(split.key) if by is left else None
+        symbol = reading.symbols.known.get(split.key if adjoint is None else adjoint.of)
         if symbol in formulas and not split.indices and (by is not left or adjoint is not None):
             return f"{left.source} = {latex(formulas[symbol])}"
     return ""

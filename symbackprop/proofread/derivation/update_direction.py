@@ -1,17 +1,19 @@
-"""Whether a step of gradient descent, as a document writes it, goes downhill."""
+"""Steps of gradient descent that a document writes: do they go downhill?"""
 
 import math
-from typing import Any
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Add, Name, Node, walk
 from symbackprop.parsing.unparse import to_source
 from symbackprop.parsing.updates import Update
-from symbackprop.proofread.derivation.adjoints import POINTS
+from symbackprop.printing.naming import key_of
+from symbackprop.proofread.derivation.judge import worst
+from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
+from symbackprop.proofread.interpreter.evaluate import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
 from symbackprop.proofread.interpreter.values import ShapeMismatchError, scalar
 
@@ -20,28 +22,26 @@ _RATES = {"eta", "alpha", "epsilon", "gamma", "mu", "rho", "lr"}
 _UPHILL = "the step goes uphill: what is added must have the other sign (sign)"
 
 
-def judge_update(session: Any, update: Update) -> Judgment:
-    """Whether each change goes downhill: whether it is a negative multiple of the gradient.
+def judge_update(reading: DocumentReading, update: Update) -> Judgment:
+    """Judge whether each change goes downhill: whether it is a negative multiple of the gradient.
 
-    W ← W + ΔW says only what ΔW means.
+    W ← W + ΔW is a definition of ΔW.
     """
     if not update.changes:
-        return Judgment(True, session.way.extent, is_definition=True)
-    judged = [_judged(session, update.name, change) for change in update.changes]
-    order = {False: 0, None: 1, True: 2}
-    return min(judged, key=lambda judgment: order[judgment.holds])
+        return Judgment(True, reading.interpretation.scope, is_definition=True)
+    return worst([_judge_change(reading, update.name, change) for change in update.changes])
 
 
-def _judged(session: Any, name: Name, change: Node) -> Judgment:
-    cost = session.lexicon.known_name(session.worlds.network.cost.symbol)[0]
+def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgment:
+    cost = key_of(str(reading.network.cost.symbol))[0]
     gradient = tree.Partial(of=Name(base=cost), by=name)
     letters = {mark.content.base for mark in (*name.above, *name.below) if isinstance(mark.content, Name)}
-    choices = [{}, *({letter: k} for letter in sorted(letters) for k in session.lexicon.layers)]
+    choices = [{}, *({letter: k} for letter in sorted(letters) for k in reading.symbols.layers)]
     found = [
         judgment
-        for extent in dict.fromkeys((session.way.extent, UNITS, ONE_EXAMPLE))
+        for scope in dict.fromkeys((reading.interpretation.scope, UNITS, ONE_EXAMPLE))
         for choice in choices
-        if (judgment := _at_points(session, extent, choice, change, gradient)) is not None
+        if (judgment := _at_points(reading, Setting(scope, choice), change, gradient)) is not None
     ]
     decided = [judgment for judgment in found if judgment.holds is not None]
     known = decided or found
@@ -49,27 +49,27 @@ def _judged(session: Any, name: Name, change: Node) -> Judgment:
     return known[0] if known else Judgment(None, reason=reason)
 
 
-def _at_points(session: Any, extent: str, letters: Any, change: Node, gradient: Node) -> Judgment | None:
-    """Whether the change is the same multiple of the gradient at each point."""
-    ratios = [_ratio(session.meaning(extent, point, letters), change, gradient) for point in range(POINTS)]
+def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradient: Node) -> Judgment | None:
+    """Judge whether the change is the same negative multiple of the gradient at each point; None if not known."""
+    ratios = [_ratio(reading.evaluator(setting, point), change, gradient) for point in range(POINTS)]
     if any(math.isnan(ratio) for ratio in ratios):
         return None
     if ratios[0] == 0 or not math.isclose(ratios[0], ratios[1], rel_tol=1e-6):
         return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
-    return Judgment(ratios[0] < 0, extent, reason="" if ratios[0] < 0 else _UPHILL)
+    return Judgment(ratios[0] < 0, setting.scope, reason="" if ratios[0] < 0 else _UPHILL)
 
 
-def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
-    """The change over the gradient, with any positive rates; 0 if it is no multiple, NaN if that is not known."""
-    if meaning is None:
+def _ratio(evaluator: Evaluator | None, change: Node, gradient: Node) -> float:
+    """Return the change over the gradient, for some learning rate; 0 if it is not a multiple, NaN if not known."""
+    if evaluator is None:
         return math.nan
-    lexicon = meaning.lexicon
+    symbols = evaluator.lexicon
     names = {(part.base, "", "") for part in walk(change) if isinstance(part, Name) and part.base in _RATES}
-    rates = {key: scalar(_RATE) for key in names if key not in lexicon.known and key not in lexicon.definitions}
+    rates = {key: scalar(_RATE) for key in names if key not in symbols.known and key not in symbols.definitions}
     for _ in range(4):
         try:
-            wanted = meaning.values(gradient)
-            found = (meaning.beside(dummies=rates) if rates else meaning).values(change)
+            wanted = evaluator.values(gradient)
+            found = (evaluator.beside(dummies=rates) if rates else evaluator).values(change)
         except UnknownNameError as error:
             if error.name.above or error.name.below or error.name in walk(gradient):
                 return math.nan
@@ -83,7 +83,7 @@ def _ratio(meaning: Any, change: Node, gradient: Node) -> float:
 
 
 def corrected(update: Update, style: str) -> str:
-    """The update with the other sign."""
+    """Return the update with the other sign."""
     change = update.changes[-1]
     signs, terms = (change.signs, change.terms) if isinstance(change, Add) else ((1,), (change,))
     turned = Add(signs=tuple(-sign for sign in signs), terms=terms)

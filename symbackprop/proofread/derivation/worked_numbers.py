@@ -1,28 +1,33 @@
-"""Numbers of a worked example: whether their arithmetic is right, to the digits that are written."""
+"""Arithmetic of the numbers of a worked example, to the digits that are written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement
 from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, mapped, walk
-from symbackprop.proofread.derivation.report import Line, LineVerdict
+from symbackprop.proofread.derivation.reading import DocumentReading, Setting
+from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
+from symbackprop.proofread.interpreter.evaluate import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import UNITS
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 WITHOUT_ARITHMETIC = "a number of an example stands here without its arithmetic"  # a reason
-_MANY_DIGITS = 3  # from which on a number inside a formula is taken as rounded
+_MANY_DIGITS = 3  # a number inside a formula that has as many is taken as rounded
 
 
-def of_numbers(session: Any, written: Any, line: Line, has_more: bool) -> Line | None:
-    """The line, if its numbers decide about it: if they do not come out, or if it says nothing else."""
-    if not written.worked:
+def check_numbers(
+    reading: DocumentReading, statement: Statement, line: CheckedLine, has_more: bool
+) -> CheckedLine | None:
+    """Return the line if its numbers decide about it: if their arithmetic is wrong, or if it has nothing else."""
+    if not statement.worked:
         return None
-    reason = _off(session, written.worked)
+    reason = _wrong_arithmetic(reading, statement.worked)
     if reason:
         mistake = "the numbers do not come out (number)"
         return replace(line, verdict=LineVerdict.WRONG, reason=reason, mistake=mistake)
@@ -33,33 +38,40 @@ def of_numbers(session: Any, written: Any, line: Line, has_more: bool) -> Line |
     return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=WITHOUT_ARITHMETIC)
 
 
-def _off(session: Any, sides: Sequence[Node]) -> str | None:
-    """Which side does not come to the next one, within the last digits; None where that is not known."""
-    meaning = session.meaning(UNITS, 0)
-    if len(sides) < 2 or meaning is None:
+def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | None:
+    """Return how a side differs from the next one by more than its last digits; None where that is not known."""
+    evaluator = reading.evaluator(Setting(UNITS))
+    if len(sides) < 2 or evaluator is None:
         return None
-    for (one, slack), (other, more) in pairwise([_value(meaning, side) for side in sides]):
-        if one is None or other is None or one.shape != other.shape:
+    for one, other in pairwise([_rounded_value(evaluator, side) for side in sides]):
+        if one is None or other is None or one.value.shape != other.value.shape:
             return None
-        far = np.abs(one - other) > 1.01 * (slack + more) + 1e-9 * np.abs(one)
+        far = np.abs(one.value - other.value) > 1.01 * (one.slack + other.slack) + 1e-9 * np.abs(one.value)
         if far.any():
-            place = tuple(np.argwhere(far)[0])
-            return f"one side comes to {one[place]:.6g}, the next one to {other[place]:.6g}"
+            entry = tuple(np.argwhere(far)[0])
+            return f"one side comes to {one.value[entry]:.6g}, the next one to {other.value[entry]:.6g}"
     return ""
 
 
-def _value(meaning: Any, side: Node) -> tuple[Any, Any]:
-    """A side, and how much it may be off as its numbers are rounded; None where it is not read."""
+class _RoundedValue(NamedTuple):
+    """A side, and how much it may be off because its numbers are rounded."""
+
+    value: np.ndarray
+    slack: np.ndarray
+
+
+def _rounded_value(evaluator: Evaluator, side: Node) -> _RoundedValue | None:
+    """Return the value of a side with its slack; None where the side has no value."""
     try:
-        value = meaning.first(side).array
-        moved = [meaning.first(other).array for other in _rounded_otherwise(side)]
+        value = evaluator.first(side).array
+        perturbed = [evaluator.first(other).array for other in _rounded_otherwise(side)]
     except (ShapeMismatchError, UnsupportedNotationError):
-        return None, None
-    return value, sum((np.abs(other - value) for other in moved), np.zeros_like(value))
+        return None
+    return _RoundedValue(value, sum((np.abs(other - value) for other in perturbed), np.zeros_like(value)))
 
 
 def _rounded_otherwise(side: Node) -> Iterator[Node]:
-    """The side with each of its numbers off by one in the last digit."""
+    """Yield the side with each of its numbers in turn off by one in the last digit."""
     literals = [part for part in walk(side) if isinstance(part, Number) and "." in part.source]
     is_result = isinstance(side, Number | Matrix) or (isinstance(side, Add) and side.terms == tuple(literals))
     for literal in literals:

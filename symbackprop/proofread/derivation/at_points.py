@@ -1,0 +1,161 @@
+"""Comparison of two sides in numbers, at random points."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
+from symbackprop.printing.naming import Key
+from symbackprop.proofread.derivation.factors import factor_words
+from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
+from symbackprop.proofread.derivation.subjects import has_jacobian
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.compare import Judgment, difference, equal_notes
+from symbackprop.proofread.interpreter.conventions import UnknownNameError
+from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+
+def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
+    """Compare two sides at each point, and once with other sizes: a number may be right for one size alone."""
+    first = _compare(reading, setting, 0, left, right)
+    for point in range(1, POINTS):
+        if first.holds is not True:
+            break
+        other = _compare(reading, setting, point, left, right)
+        if other.holds is not True:
+            return other
+    is_decided = first.holds or first.ratio is not None
+    if is_decided and setting.scope == ALL and _has_no_scales(reading) and not has_jacobian(left, right):
+        other = _compare(reading, setting, OTHER_SIZES, left, right)
+        if first.holds and other.holds is False and not other.reason:
+            return other
+        if factor_words(reading, first.ratio) != factor_words(reading, other.ratio, OTHER_SIZES):
+            return replace(first, ratio=None)
+    return first
+
+
+def multiple(reading: DocumentReading, left: Node, right: Node) -> float | None:
+    """Return the right side over the left one, if that is the same number at each point."""
+    setting = Setting(reading.interpretation.scope)
+    return common_ratio([_compare(reading, setting, point, left, right).ratio for point in range(POINTS)])
+
+
+def common_ratio(ratios: list[float | None]) -> float | None:
+    """Return the ratio that was found at each point; None if one has none, or another one."""
+    first = ratios[0]
+    same = all(first is not None and ratio is not None and np.isclose(ratio, first) for ratio in ratios)
+    return first if same else None
+
+
+def does_not_fit(judgment: Judgment) -> bool:
+    """Return True if the shapes of a statement do not fit."""
+    return judgment.reason.startswith("shapes")
+
+
+def _has_no_scales(reading: DocumentReading) -> bool:
+    """Return True if the reading scales neither the cost nor an adjoint: such a factor may depend on sizes."""
+    interpretation, chosen = reading.interpretation, reading.symbols.chosen.values()
+    scales = [interpretation.cost_scale, interpretation.error_scale, *(adjoint.scale for adjoint in chosen)]
+    return all(scale == 1 for scale in scales)
+
+
+def _compare(  # noqa: PLR0911 — one for each reason
+    reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node
+) -> Judgment:
+    letters = dict(setting.letters)
+    try:
+        one, other, _ = evaluate_both(reading, setting, point, left, right)
+    except UnknownNameError as error:
+        return Judgment(None, reason=str(error), letters=letters, is_unknown_name=True)
+    except ShapeMismatchError as error:
+        return Judgment(None, reason=f"shapes do not fit: {error}", letters=letters)
+    except UnsupportedNotationError as error:
+        return Judgment(None, reason=str(error), letters=letters)
+    except RecursionError:
+        return Judgment(None, reason="it is nested too deeply")
+    if setting.scope in {ONE_EXAMPLE, ONE_COLUMN}:
+        one, other = ([values.of_one_example(value) for value in side] for side in (one, other))
+    for a in one:
+        for b in other:
+            notes = equal_notes(a, b)
+            if notes is not None and (setting.scope != ALL or setting.held) and _is_trivially_zero(a, right):
+                return Judgment(None, reason="both sides are 0 in this reading, which says nothing")
+            if notes is not None:
+                return Judgment(True, setting.scope, a.notes | b.notes | notes, letters=letters)
+    return difference(one[0], other, letters)
+
+
+def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
+    """Return True if a side is 0 and none is written so: with one example, its distance to the mean is 0."""
+    return not np.any(np.abs(value.array) > 1e-12) and not isinstance(right, tree.Number)
+
+
+# evaluation
+
+
+class BothSides(NamedTuple):
+    """The values of two sides, and the random values of the arguments of functions in them."""
+
+    left: list[IndexedArray]
+    right: list[IndexedArray]
+    dummies: dict[Key, IndexedArray]
+
+
+def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node) -> BothSides:
+    """Evaluate two sides; arguments of functions that are not quantities have random values.
+
+    Raises:
+        ShapeMismatchError: shapes do not fit.
+        UnsupportedNotationError: a name is not known, or a formula has no meaning here.
+    """
+    evaluator = reading.evaluator(setting, point)
+    if evaluator is None:
+        raise UnsupportedNotationError("the network cannot be looked at for one example and one unit")
+    dummies: dict[Key, IndexedArray] = {}
+    for _ in range(4):
+        try:
+            inner = evaluator.beside(dummies=dummies) if dummies else evaluator
+            return BothSides(inner.values(left), inner.values(right), dummies)
+        except UnknownNameError as error:
+            key = next((found.key for found in reading.name_readings(error.name, setting.letters)), None)
+            if key is None or key in dummies or not _is_function_argument(reading, error.name, left, right):
+                raise
+            rng = np.random.default_rng(point + len(dummies))
+            dummies[key] = IndexedArray(rng.uniform(0.2, 1.5, (2, 3)) * rng.permuted([[1, -1, 1], [-1, 1, -1]]))
+    raise UnsupportedNotationError("too many names are not known")
+
+
+def _is_function_argument(reading: DocumentReading, name: Name, left: Node, right: Node) -> bool:
+    """Return True if an unknown name is the argument of a function, here or in a definition."""
+    if name.above or name.below:
+        return False
+    bodies = [definition.body for definition in reading.symbols.definitions.values()]
+    functions = {*GENERIC, *ROWS, *reading.symbols.functions}
+    parts = (part for side in (left, right, *bodies) for part in walk(side))
+    return any(_applies_function(part, name, functions) for part in parts)
+
+
+def _applies_function(part: Node, argument: Name, functions: set[str]) -> bool:
+    """Return True for f(z), f written before (z), and ∂f/∂z."""
+    if isinstance(part, tree.Call):
+        return argument in part.arguments and _is_elementwise(part)
+    if isinstance(part, tree.Multiply):
+        return any(
+            isinstance(f, Name) and f.base in functions and isinstance(group, Group) and group.items == (argument,)
+            for f, group in zip(part.factors, part.factors[1:], strict=False)
+        )
+    if isinstance(part, tree.Partial):
+        return part.by == argument and isinstance(part.of, Name) and part.of.base in functions
+    return False
+
+
+def _is_elementwise(call: tree.Call) -> bool:
+    function = call.function
+    while isinstance(function, tree.Prime):
+        function = function.base
+    return isinstance(function, Name) and function.base not in {"tr", "softmax", "diag", "sum", "mean", "det"}

@@ -1,0 +1,210 @@
+"""Judgment of a statement: each of its sides compared with the first one, in every sample scope that it may have."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Node, walk
+from symbackprop.proofread.derivation.at_points import does_not_fit, evaluate_both
+from symbackprop.proofread.derivation.definitions import is_left_open
+from symbackprop.proofread.derivation.held import held_fixed
+from symbackprop.proofread.derivation.letters import compare_with_letters
+from symbackprop.proofread.derivation.reading import DocumentReading, Setting
+from symbackprop.proofread.derivation.subjects import (
+    counts_examples,
+    has_jacobian,
+    has_lowercase_data,
+    has_one_example,
+    is_cost,
+    sets_gradient_to_zero,
+    sums_entries,
+)
+from symbackprop.proofread.interpreter.class_index import says_index, unit_vectors, with_class
+from symbackprop.proofread.interpreter.compare import Judgment
+from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, UNITS
+from symbackprop.proofread.interpreter.symbol_table import SHIFT
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+HELD = "held"  # a note
+
+
+def worst(judgments: Sequence[Judgment]) -> Judgment:
+    """Return the first wrong judgment; if there is none, the first one that is not understood."""
+    order = {False: 0, None: 1, True: 2}
+    return min(judgments, key=lambda judgment: order[judgment.holds])
+
+
+def judge(reading: DocumentReading, index: int) -> Judgment:
+    """Judge a statement by the worst of its sides."""
+    return worst(judge_sides(reading, index))
+
+
+def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
+    """Judge each side of a statement against the first one."""
+    left, *others = reading.sides(index)
+    if len(others) > 1 and sets_gradient_to_zero(reading, index):
+        others.pop()
+    key = index, tuple(reading.symbols.chosen.items())
+    if key not in reading.judgments:
+        reading.judgments[key] = [judge_side(reading, index, left, other) for other in others]
+    return reading.judgments[key]
+
+
+def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:
+    """Judge one side of a statement, or another formula in its place, against the first side."""
+    definition = _judge_definition(reading, index, left, right)
+    if definition is not None:
+        return definition
+    if _needs_all_examples(reading, index, left, right):
+        return _compare_in_scope(reading, ALL, index, left, right)
+    own = reading.interpretation.scope
+    first = _compare_in_scope(reading, own, index, left, right)
+    if first.holds:
+        return first
+    is_doubtful = first.holds is None or does_not_fit(first) or has_one_example(reading, left, right)
+    scopes = _narrow_scopes(reading, index, left, right) if is_doubtful else ()
+    if has_lowercase_data(reading, left, right):
+        scopes = (*scopes, ONE_EXAMPLE, ONE_COLUMN)
+    for scope in dict.fromkeys(scopes):
+        other = first if scope == own else _compare_in_scope(reading, scope, index, left, right)
+        if other.holds:
+            return other
+        if scope == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
+            first = other  # the shapes fit for a single example alone, and it is wrong there
+    return replace(first, holds=False) if first.holds is None and does_not_fit(first) else first
+
+
+def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node) -> bool:
+    """Return True if two formulas are equal in a sample scope in which both have a value."""
+    scopes = (reading.interpretation.scope, UNITS)
+    return any(_compare_in_scope(reading, scope, index, one, other).holds for scope in scopes)
+
+
+def values_of_left_side(
+    reading: DocumentReading, index: int, left: Node, right: Node
+) -> list[tuple[Evaluator, list[IndexedArray]]]:
+    """Return the values of a left side at one point, with the evaluator, in each scope that the statement may have."""
+    letters = judge_side(reading, index, left, right).letters
+    scopes = [reading.interpretation.scope, *reversed(_narrow_scopes(reading, index, left, right))]
+    if has_lowercase_data(reading, left, right):
+        scopes += [ONE_EXAMPLE, ONE_COLUMN]
+    if _needs_all_examples(reading, index, left, right):
+        scopes = [ALL]
+    layers = reading.symbols.layers
+    choices = [{letter: k} for letter in letters if letter != SHIFT for k in layers] or [dict(letters)]
+    found = []
+    for scope, chosen in product(dict.fromkeys(scopes), choices):
+        setting = Setting(scope, chosen)
+        try:
+            sides = evaluate_both(reading, setting, 0, left, left)
+        except (ShapeMismatchError, UnsupportedNotationError):
+            continue
+        evaluator = reading.evaluator(setting)
+        if evaluator is not None:
+            found.append((evaluator.beside(dummies=sides.dummies), sides.left))
+    return found
+
+
+# definitions
+
+
+def _judge_definition(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment | None:
+    """Judge a side that defines the left one; None if it does not, or if its value is not known."""
+    definition = Judgment(True, reading.interpretation.scope, is_definition=True)
+    if index in reading.layer_definitions and right is reading.sides(index)[1]:
+        return definition
+    key = reading.definitions.get(index)
+    if key is None:
+        return None
+    own = reading.symbols.definitions[key]
+    if (own.statement != index or is_cost(reading, left)) and is_left_open(reading, index):
+        return definition
+    if key not in reading.symbols.chosen and own.body is right:
+        found = _judge_body(reading, right)
+        return None if found.holds is None else found
+    return None
+
+
+def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
+    """Accept the body of a definition if it has a value; it is wrong if its shapes fit where all sizes are 1 alone."""
+    scope = reading.interpretation.scope
+    try:
+        found = _values_in(reading, scope, body)
+    except ShapeMismatchError as error:
+        reason = f"shapes do not fit: {error}"
+        try:
+            _values_in(reading, UNITS, body)
+        except (ShapeMismatchError, UnsupportedNotationError):
+            return Judgment(None, reason=reason)
+        return Judgment(False, reason=reason)
+    except UnsupportedNotationError as error:
+        return Judgment(None, reason=str(error))
+    return Judgment(True, scope, found[0].notes, is_definition=True)
+
+
+def _values_in(reading: DocumentReading, scope: str, side: Node) -> list[IndexedArray]:
+    evaluator = reading.evaluator(Setting(scope))
+    if evaluator is None:
+        raise UnsupportedNotationError("the network cannot be looked at in this way")
+    return evaluator.values(side)
+
+
+# sample scopes
+
+
+def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node) -> tuple[str, ...]:
+    """Return the scopes of one example or one unit alone in which a statement may be meant."""
+    may_be_narrow = (
+        index in reading.function_definitions
+        or has_jacobian(left, right)
+        or is_cost(reading, left)
+        or has_one_example(reading, left, right)
+        or _ends_chain_rule(reading, index, right)
+    )
+    if not may_be_narrow or counts_examples(reading, left, right):
+        return ()
+    return (ONE_EXAMPLE,) if sums_entries(left, right) else (UNITS, ONE_EXAMPLE)  # one unit hides exchanged indices
+
+
+def _ends_chain_rule(reading: DocumentReading, index: int, right: Node) -> bool:
+    """Return True for a result with × behind a chain of ∂A/∂B: it is about numbers, not matrices."""
+    has_cross = any(isinstance(part, tree.Multiply) and part.sign == r"\times" for part in walk(right))
+    return has_cross and any(has_jacobian(side, side) for side in reading.sides(index))
+
+
+def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right: Node) -> bool:
+    """Return True for a statement that counts examples, in a document that is about one example elsewhere."""
+    if reading.interpretation.scope != ONE_EXAMPLE or not counts_examples(reading, left, right):
+        return False
+    found = _compare_in_scope(reading, ALL, index, left, right)
+    return found.holds is not None or does_not_fit(found)
+
+
+def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
+    """Compare two sides with the plain derivatives, or with those quantities held fixed whose ∂J/∂v occur there."""
+    found = compare_with_letters(reading, Setting(scope), left, right)
+    found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
+    if found.holds or not has_jacobian(left, right):
+        return found
+    for held in held_fixed(reading, scope, index, left, right):
+        other = compare_with_letters(reading, Setting(scope, held=held), left, right)
+        if other.holds:
+            return replace(other, notes=other.notes | {HELD})
+    return found
+
+
+def _compare_for_class(reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment) -> Judgment:
+    """Compare with an index that one side alone has, or the c of e_c, bound to the class of the example."""
+    label = reading.symbols.label()
+    for letter in (plain.lone_index, *unit_vectors(left, right)):
+        if label is None or not letter:
+            continue
+        sides = [with_class(side, letter, label) for side in (left, right)]
+        found = compare_with_letters(reading, Setting(scope), *sides)
+        is_decided = found.holds is not None and not found.reason
+        if is_decided and not (found.holds and says_index(label, letter, left, right)):
+            return found
+    return plain

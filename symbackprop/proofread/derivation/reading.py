@@ -1,0 +1,102 @@
+"""Data of a document that is read under one interpretation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from symbackprop.expressions.aliases import Expression
+from symbackprop.network.network import Network
+from symbackprop.parsing.statements import Statement, equalities
+from symbackprop.parsing.syntax_tree import Name, Node
+from symbackprop.printing.naming import Key
+from symbackprop.proofread.interpreter.compare import Judgment
+from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, Worlds
+from symbackprop.proofread.interpreter.symbol_table import NameReading, SymbolTable
+
+POINTS = 2  # random points at which the sides of a statement are compared
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """Conventions under which a document is read."""
+
+    layout: Layout = field(default_factory=Layout)
+    scope: str = ALL  # the sample scope: all examples, or one example
+    document_first: bool = False  # the document's own definition of a name hides the network's quantity
+    cost_scale: float = 1.0  # the document's cost over the network's
+    error_scale: float = 1.0  # the document's ∂J/∂v over the network's, where v is not a parameter
+    units: tuple[tuple[str, int], ...] = ()  # index letters, and the layers whose units they number
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Choices under which two sides are compared: sample scope, numbers for letters, quantities held fixed."""
+
+    scope: str
+    letters: Mapping[str, int] = field(default_factory=dict)
+    held: frozenset[Expression] = frozenset()
+
+
+@dataclass
+class DocumentReading:
+    """The state of reading one document under one interpretation.
+
+    Statements are referred to by their index in `statements`.
+    """
+
+    points: Worlds
+    statements: Sequence[Statement]
+    interpretation: Interpretation = field(default_factory=Interpretation)
+    symbols: SymbolTable = field(init=False)
+    definitions: dict[int, Key] = field(default_factory=dict)  # the name that a statement defines
+    function_definitions: set[int] = field(default_factory=set)  # statements such as f(z) = …
+    layer_definitions: set[int] = field(default_factory=set)  # statements that define a name for every layer
+    odd_scales: dict[int, float] = field(default_factory=dict)  # of each unused δ that is a multiple of ∂J/∂z
+    evaluators: dict[object, Evaluator] = field(default_factory=dict)  # a cache
+    judgments: dict[object, list[Judgment]] = field(default_factory=dict)  # a cache
+
+    def __post_init__(self) -> None:
+        interpretation = self.interpretation
+        names = [name for statement in self.statements for name in statement.names]
+        self.symbols = SymbolTable(self.network, interpretation.document_first, dict(interpretation.units))
+        self.symbols.tell_entries(names)
+        self.symbols.tell_words(names)
+        self.symbols.cost_scale, self.symbols.error_scale = interpretation.cost_scale, interpretation.error_scale
+
+    @property
+    def network(self) -> Network:
+        """The network that the document is about."""
+        return self.points.network
+
+    @property
+    def own_evaluator(self) -> Evaluator | None:
+        """The evaluator at the first point, in the document's own sample scope."""
+        return self.evaluator(Setting(self.interpretation.scope))
+
+    def evaluator(self, setting: Setting, point: int = 0) -> Evaluator | None:
+        """Return the evaluator at a point; None if the network has no values in this sample scope."""
+        network_at_point = self.points.at(setting.scope, point)
+        if network_at_point is None:
+            return None
+        letters, chosen = tuple(setting.letters.items()), tuple(self.symbols.chosen.items())
+        key = setting.scope, point, letters, chosen, setting.held
+        if key not in self.evaluators:
+            layout = self.interpretation.layout
+            layout = replace(layout, data=not layout.data) if setting.scope == ONE_COLUMN else layout
+            self.evaluators[key] = Evaluator(
+                network_at_point, self.symbols, layout, letters=setting.letters, held=setting.held
+            )
+        return self.evaluators[key]
+
+    def sides(self, index: int) -> tuple[Node, ...]:
+        """Return the sides of a statement that it says are equal; none if it states no equality."""
+        return equalities(self.statements[index])
+
+    def name_readings(self, name: Name, letters: Mapping[str, int] | None = None) -> Iterator[NameReading]:
+        """Yield the ways to read the scripts of a name, likely ones first."""
+        return self.symbols.splits(name, letters or {})
+
+    def keys(self, name: Name) -> list[Key]:
+        """Return the keys that a name may have in the symbol table, likely ones first."""
+        return [name_reading.key for name_reading in self.name_readings(name)]
