@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from sybil import Sybil
@@ -121,6 +122,35 @@ def test_every_builder_is_in_the_documents():
     ]
     assert len(modules) == 10
     assert all(f"`sb.{name}" in page for name, home in sb._HOME.items() if home in modules and name != "COSTS")
+
+
+def test_the_picture_of_the_architecture_is_current():
+    """`python docs/draw_architecture.py` draws it anew, after a change of the import contract."""
+    drawing = run_path(str(ROOT / "docs" / "draw_architecture.py"))
+    assert drawing["PICTURE"].read_text(encoding="utf-8") == drawing["picture"]()
+
+
+def test_every_module_of_the_contract_is_on_the_page_of_the_architecture():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    layers = run_path(str(ROOT / "docs" / "draw_architecture.py"))["layers"]()
+    modules = {module for layer in layers for module in layer} - {"__main__"}
+    assert {module for module in modules if f"`{module}`" not in page and f"`{module}/`" not in page} == set()
+
+
+def test_pre_commit_and_ci_run_the_same_commands():
+    hooks = re.findall(r"^ +entry: (.+)$", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    script = re.sub(r"^ *(say|#).*", "", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    commands = re.findall(r"(?<![\w-])((?:ruff|mypy|lint-imports)\b[^\n;&|>]*)", script.replace('"', ""))
+    assert hooks
+    assert sorted(hooks) == sorted({command.strip() for command in commands})
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = re.search(
+        r"```{toctree}\n:maxdepth: 1\n\n(.*?)```", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert set(listed[1].split()) == pages
 
 
 def rewritten(text, folder):

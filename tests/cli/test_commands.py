@@ -39,7 +39,7 @@ def test_demo_shows_everything():
         "∂J/∂W2   3×1, the shape of W2",
         "∂J/∂W1   2×3, the shape of W1",
         "matrix form",
-        "It is used again below, for all that z3 is made of: it gets a name.",
+        "δ3 is the adjoint ∂J/∂z3. It is used again below, so it gets a name.",
         "verification: right",
         r"\begin{align*}",
         "def cost_and_gradients(X, y, W1, W2):",
