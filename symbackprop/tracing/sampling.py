@@ -42,12 +42,13 @@ class SamplePoint:
             name = names[str(symbol.name)]
             value = self.values[name]
             if name in spec.labels:
-                value = np.eye(self._size(spec.labels[name]))[np.asarray(value)]
+                value = np.eye(_in_numbers(spec.labels[name], self.sizes))[np.asarray(value)]
             found[symbol] = as_matrix(value) if is_matrix(symbol) else float(value)
         return found
 
-    def _size(self, size: DeclaredSize) -> int:
-        return self.sizes[size] if isinstance(size, str) else int(size)
+
+def _in_numbers(size: DeclaredSize, sizes: Mapping[str, int]) -> int:
+    return sizes[size] if isinstance(size, str) else int(size)
 
 
 def as_matrix(value: object) -> np.ndarray:
@@ -84,10 +85,9 @@ def draw_point(
     known = {} if network is None else draws(network, named)
     values: dict[str, ArgumentValue] = {}
     for name, shape in spec.shapes.items():
-        size = tuple(sizes[n] if isinstance(n, str) else n for n in shape)
+        size = tuple(_in_numbers(n, sizes) for n in shape)
         if name in spec.labels:
-            classes = spec.labels[name]
-            values[name] = rng.integers(sizes[classes] if isinstance(classes, str) else classes, size=size)
+            values[name] = rng.integers(_in_numbers(spec.labels[name], sizes), size=size)
         elif kind or network_name(name) not in known:
             values[name] = _draw_array(name, spec, size, rng, kind)
         else:

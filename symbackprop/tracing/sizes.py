@@ -62,6 +62,11 @@ class Sizes:
         """Return the concrete sizes of a shape of names, numbers or expressions."""
         return tuple(int(self.dimension(size).xreplace(self.sizes)) for size in shape)
 
+    def shown(self, shape: Iterable[int]) -> str:
+        """Return a concrete shape as the user declares it, such as (N, 2*H)."""
+        names = [str(self._whole(n)) for n in shape]
+        return f"({', '.join(names)}{',' * (len(names) == 1)})"
+
     def length(self, n: int) -> Size:
         """Return the dimension that has a concrete size.
 

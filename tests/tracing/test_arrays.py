@@ -7,7 +7,6 @@ import pytest
 
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.tracing.arguments import argument_spec
-from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays.array import TracedArray
 from symbackprop.tracing.arrays.graph import TraceGraph, expressions_of
 from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
@@ -156,7 +155,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
     network = told.declared(sizes)
     numpy = PlaceholderNumpy()
     known = point.symbols(network, told)
-    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, indexing, known if at_a_point else None)
+    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, known if at_a_point else None)
     arrays = {
         name: (Labels if name in told.labels else TracedArray)(
             run, run.graph.leaf(network[name], 2 if name in told.labels else len(shape))

@@ -41,7 +41,11 @@ def _in_place(operation: NodeOperation) -> Callable[["TracedArray", Operand], "T
     def changed(self: "TracedArray", other: Operand) -> "TracedArray":
         new = self.combined(operation, other)
         if new.shape != self.shape:
-            raise Untraceable(f"an array of shape {self.shape} is changed in place by one of shape {new.shape}")
+            shown = self.run.sizes.shown
+            raise Untraceable(
+                f"an array of shape {shown(self.shape)} is changed in place by an operation whose result has the shape "
+                f"{shown(new.shape)}"
+            )
         self.node = new.node
         return self
 
@@ -279,10 +283,10 @@ class TracedArray(Placeholder):
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, key: object) -> "TracedArray":
-        return self.run.indexing.item(self, key)
+        return self.run.numpy.item(self, key)
 
     def __setitem__(self, key: object, value: Operand) -> None:
-        self.node = self.run.indexing.with_item(self, key, value).node
+        self.node = self.run.numpy.with_item(self, key, value).node
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: object) -> object:
         return self.run.numpy.ufunc(ufunc, method, inputs, options)
@@ -376,8 +380,8 @@ def reshaped(array: TracedArray, shape: tuple[int, ...]) -> TracedArray:
         return Flattened(array.run, array.node)
     if [n for n in shape if n != 1] != [n for n in array.shape if n != 1] or len(shape) > 2:
         raise Untraceable(
-            f"an array of shape {array.shape} is put into the shape {shape}; axes of one entry can be added or "
-            "removed, and a matrix can be flattened"
+            f"an array of shape {array.run.sizes.shown(array.shape)} is put into the shape "
+            f"{array.run.sizes.shown(shape)}; axes of one entry can be added or removed, and a matrix can be flattened"
         )
     rank = len(shape)
     if array.ndim == 0:

@@ -13,6 +13,7 @@ import numpy as np
 
 from symbackprop.expressions.linear_algebra import norm
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
 from symbackprop.tracing.arrays.einsum import einsum
@@ -194,6 +195,7 @@ class PlaceholderNumpy:
     """The placeholder for the module NumPy. `run` is set when all of it is known."""
 
     run: TraceRun
+    item, with_item = staticmethod(indexing.item), staticmethod(indexing.with_item)
 
     def __getattr__(self, name: str) -> object:
         if name == "linalg":

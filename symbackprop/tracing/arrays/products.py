@@ -77,7 +77,11 @@ def product(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
     if ranks == (1, 1):
         return left.made(op.inner_product, right, rank=0)
     if left.shape[-1] != right.shape[0]:
-        raise ValueError(f"shapes {left.shape} and {right.shape} are not aligned for a product")
+        shown = run.sizes.shown
+        raise Untraceable(
+            f"arrays of shapes {shown(left.shape)} and {shown(right.shape)} are multiplied by np.dot or @, whose inner "
+            "sizes differ"
+        )
     if ranks == (2, 1):
         return right.made(op.matrix_product, left.T, rank=1)
     return left.made(op.matrix_product, right, rank=max(ranks) if 1 not in ranks else 1)

@@ -1,8 +1,8 @@
 """The state that the arrays of one run share: the graph, the sizes, and the numbers where they are known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from symbackprop.tracing.sizes import Sizes
 from symbackprop.tracing.untraceable import Untraceable
 
 if TYPE_CHECKING:
-    from symbackprop.tracing.arrays.array import TracedArray
+    from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
 
 CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
 TINY = 1e-5
@@ -33,34 +33,13 @@ class Placeholder:
         raise NotImplementedError
 
 
-class NumpyFunctions(Protocol):
-    """The table of NumPy's functions on placeholders."""
-
-    def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
-        """Call a function by its name."""
-
-    def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[object], options: Mapping[str, object]) -> object:
-        """Call a ufunc, or one of its methods, such as add.reduce."""
-
-
-class Indexing(Protocol):
-    """The meaning of `x[key]` and of `x[key] = value`."""
-
-    def item(self, array: "TracedArray", key: object) -> "TracedArray":
-        """Return x[key]."""
-
-    def with_item(self, array: "TracedArray", key: object, value: object) -> "TracedArray":
-        """Return what x is after x[key] = value."""
-
-
 @dataclass
 class TraceRun:
     """The state of one run of the user's code on placeholder arrays."""
 
     sizes: Sizes
     graph: TraceGraph
-    numpy: NumpyFunctions
-    indexing: Indexing
+    numpy: "PlaceholderNumpy"
     values: dict[Expression, Any] | None = None  # of the arguments, by symbol: conditions are decided by these
     conditions: list[str] = field(default_factory=list)  # what was decided
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON

@@ -15,7 +15,6 @@ from symbackprop.expressions.operations import AtLargest
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Network
 from symbackprop.tracing.arguments import ArgumentSpec, network_name
-from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import TracedArray, reshaped
 from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, expressions_of, in_topological_order
@@ -90,7 +89,7 @@ def _traced(
     network = spec.declared(sizes)
     numpy = PlaceholderNumpy()
     known = None if point is None else point.symbols(network, spec)
-    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, indexing, known, ignored=ignored)
+    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, known, ignored=ignored)
     arrays = {name: _argument(run, network, spec, name) for name in spec.every_shape}
     names = VariableNames()
     python_sum = sum_with(lambda rows, start: rows.sum(axis=0) + start, lambda value: isinstance(value, TracedArray))
