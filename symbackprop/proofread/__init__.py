@@ -1,1 +1,1 @@
-"""Judgement of what a user wrote."""
+"""Proofreading of what a person wrote: gradient code and derivations."""

@@ -1,1 +1,1 @@
-"""Derivations, judged line by line."""
+"""Proofreading of a written derivation, line by line."""

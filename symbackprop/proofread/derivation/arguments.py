@@ -1,9 +1,9 @@
-"""Quantities that are written with what they depend on: z_j(a_j), E(w), a_j(w_{ij}, x^{(k)})."""
+"""Quantities written with their arguments: z_j(a_j), E(w), a_j(w_{ij}, x^{(k)})."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.network.network import INPUT, ONE_HOT, TARGET, Network
 from symbackprop.parsing.scripts import FUNCTIONS
 from symbackprop.parsing.statements import Statement, names_of
@@ -14,55 +14,55 @@ from symbackprop.proofread.interpreter.cost_terms import cost_terms
 from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
-def without_arguments(document: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
-    """The document with such quantities by their names alone; of one example, they get the letter."""
-    plain = _Plain(network, letter)
-    return [_changed(written, plain) for written in document]
+def without_arguments(statements: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
+    """Return the statements without the arguments of quantities; those of one example get the letter as an index."""
+    plain = _WithoutArguments(network, letter)
+    return [_changed(statement, plain) for statement in statements]
 
 
-def _changed(written: Statement, plain: "_Plain") -> Statement:
-    heads = tuple(side if plain.is_of_given(side) else plain(side) for side in written.sides[:1])
-    others = tuple(map(plain, written.sides[1:]))
+def _changed(statement: Statement, plain: "_WithoutArguments") -> Statement:
+    heads = tuple(side if plain.is_of_given(side) else plain(side) for side in statement.sides[:1])
+    others = tuple(map(plain, statement.sides[1:]))
     if any(isinstance(head, Name) and head.above == (plain.each,) for head in heads):
         others = tuple(map(plain.of_each, others))
     sides = (*heads, *others)
-    update = written.update
+    update = statement.update
     if update is not None:
         update = replace(update, changes=tuple(map(plain, update.changes)))
-    return replace(written, sides=sides, names=names_of(sides), update=update)
+    return replace(statement, sides=sides, names=names_of(sides), update=update)
 
 
-class _Plain:
-    """Formulas without the arguments of quantities."""
+class _WithoutArguments:
+    """Formulas rewritten without the arguments of quantities."""
 
     def __init__(self, network: Network, letter: str):
-        self.lexicon = SymbolTable(network)
+        self.symbols = SymbolTable(network)
         self.each = of_example(letter)
         self.data = set(network.of_role(INPUT, TARGET, ONE_HOT))
         self.has_penalty = not all(self._needs_data(term) for term in cost_terms(network))
 
     def is_of_given(self, head: Node) -> bool:
-        """h(x) on the left, which says that x is one example."""
+        """Return True for h(x) on the left, which makes x one example."""
         parts = function_head(head)
         quantity, argument = (None, None) if parts is None else map(self._symbol, parts)
-        return argument not in self.lexicon.needed and argument in self.lexicon.needed.get(quantity, ())
+        return argument not in self.symbols.needed and argument in self.symbols.needed.get(quantity, ())
 
     def of_each(self, node: Node) -> Node:
-        """What is computed from data, as that of each example."""
+        """Return a formula with the index of the example at each name that is computed from data."""
         node = mapped(node, self.of_each)
         if isinstance(node, Name) and not node.above and self._needs_data(self._symbol(node)):
             return replace(node, above=(self.each,), source="")
         return node
 
-    def _needs_data(self, symbol: Any) -> bool:
-        return symbol in self.data or not self.data.isdisjoint(self.lexicon.needed.get(symbol, ()))
+    def _needs_data(self, symbol: Expression | None) -> bool:
+        return symbol in self.data or not self.data.isdisjoint(self.symbols.needed.get(symbol, ()))
 
     def __call__(self, node: Node) -> Node:
         node = mapped(node, self)
         if isinstance(node, Multiply) and not node.sign:
             return self._of_factors(node)
         if isinstance(node, Call) and isinstance(node.function, Name):
-            return self._named(node.function, node.arguments) or node
+            return self._bare_name(node.function, node.arguments) or node
         return node
 
     def _of_factors(self, node: Multiply) -> Node:
@@ -70,7 +70,7 @@ class _Plain:
         for factor in node.factors:
             name = factors[-1] if factors else None
             items = factor.items if isinstance(factor, Group) and factor.brackets == "()" else ()
-            plain = self._named(name, items) if items and isinstance(name, Name) else None
+            plain = self._bare_name(name, items) if items and isinstance(name, Name) else None
             if plain is not None:
                 factors[-1] = plain
             else:
@@ -79,51 +79,51 @@ class _Plain:
             return node
         return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors), source="")
 
-    def _named(self, name: Name, arguments: Sequence[Node]) -> Name | None:
-        """The quantity, with the example that one of its arguments is of; None where it is rather a function."""
+    def _bare_name(self, name: Name, arguments: Sequence[Node]) -> Name | None:
+        """Return a quantity with the example that one of its arguments belongs to; None for a function."""
         if not all(isinstance(argument, Name) for argument in arguments) or name.base in FUNCTIONS:
             return None
         name = self._hypothesis(name)
         symbol = self._symbol(name)
         given = {s for argument in arguments if isinstance(argument, Name) for s in self._symbols(argument)}
-        if symbol is None or not self.lexicon.needed.get(symbol, set()).issuperset(given):
+        if symbol is None or not self.symbols.needed.get(symbol, set()).issuperset(given):
             return None
         below = name.below
-        bare = self.lexicon.symbol((name.base, "", ""))
-        if bare is not None and bare not in self.lexicon.network.dimensions:  # h of h_θ(x)
+        bare = self.symbols.symbol((name.base, "", ""))
+        if bare is not None and bare not in self.symbols.network.dimensions:  # h of h_θ(x)
             below = tuple(mark for mark in below if not self._is_parameter(mark.content))
         marks = [mark for argument in arguments for mark in getattr(argument, "above", ()) if _is_example(mark)]
         above = name.above or tuple(marks[:1])
-        if symbol == self.lexicon.network.cost.symbol and not above and self._are_one_example(arguments):
+        if symbol == self.symbols.network.cost.symbol and not above and self._are_one_example(arguments):
             above = (self.each,)
         return name if (above, below) == (name.above, name.below) else Name(base=name.base, above=above, below=below)
 
     def _hypothesis(self, name: Name) -> Name:
-        """h of h(x) as h_W, where h alone is a size."""
+        """Return h of h(x) as h_W, where h alone is a size."""
         of_weights = Script(kind="plain", content=Name(base="W"))
-        is_size = not name.below and self._symbol(name) in self.lexicon.network.dimensions
+        is_size = not name.below and self._symbol(name) in self.symbols.network.dimensions
         other = replace(name, below=(of_weights,), source="")
         return other if is_size and self._symbol(other) is not None else name
 
     def _are_one_example(self, arguments: Sequence[Node]) -> bool:
-        """Whether x and y of J(W; x, y) are one example of X and Y, of which J is without the penalty."""
+        """Return True if x and y of J(W; x, y) are one example of X and Y: then J has no penalty in it."""
         names = [argument for argument in arguments if isinstance(argument, Name) and not argument.below]
         data = [name for name in names if self._symbol(name) in self.data]
-        are_small = all(name.base.islower() and (name.base, "", "") not in self.lexicon.known for name in data)
-        return self.has_penalty and len(data) > 1 and are_small
+        are_lowercase = all(name.base.islower() and (name.base, "", "") not in self.symbols.known for name in data)
+        return self.has_penalty and len(data) > 1 and are_lowercase
 
     def _is_parameter(self, node: Node) -> bool:
-        return isinstance(node, Name) and self._symbols(node) <= set(self.lexicon.network.parameters)
+        return isinstance(node, Name) and self._symbols(node) <= set(self.symbols.network.parameters)
 
-    def _symbols(self, name: Name) -> set[Any]:
-        """What a name stands for: W alone, for those of all layers; {None} if it is not known."""
-        known = self.lexicon.known.items()
+    def _symbols(self, name: Name) -> set[Expression | None]:
+        """Return what a name stands for, W alone for the weights of all layers; {None} if it is not known."""
+        known = self.symbols.known.items()
         of_layers = {symbol for key, symbol in known if key[0] == name.base and key[2] and not name.above + name.below}
         found = self._symbol(name)
         return of_layers if found is None and of_layers else {found}
 
-    def _symbol(self, name: Name) -> Any:
-        found = (self.lexicon.symbol(split.key) for split in self.lexicon.splits(name, {}))
+    def _symbol(self, name: Name) -> Expression | None:
+        found = (self.symbols.symbol(name_reading.key) for name_reading in self.symbols.splits(name, {}))
         return next((symbol for symbol in found if symbol is not None), None)
 
 

@@ -60,7 +60,7 @@ def does_not_fit(judgment: Judgment) -> bool:
 def _has_no_scales(reading: DocumentReading) -> bool:
     """Return True if the reading scales neither the cost nor an adjoint: such a factor may depend on sizes."""
     interpretation, chosen = reading.interpretation, reading.symbols.chosen.values()
-    scales = [interpretation.cost_scale, interpretation.error_scale, *(adjoint.scale for adjoint in chosen)]
+    scales = [interpretation.cost_scale, interpretation.adjoint_scale, *(adjoint.scale for adjoint in chosen)]
     return all(scale == 1 for scale in scales)
 
 
@@ -115,7 +115,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
     """
     evaluator = reading.evaluator(setting, point)
     if evaluator is None:
-        raise UnsupportedNotationError("the network cannot be looked at for one example and one unit")
+        raise UnsupportedNotationError("the network has no values for one example and one unit")
     dummies: dict[Key, IndexedArray] = {}
     for _ in range(4):
         try:

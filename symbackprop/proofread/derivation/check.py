@@ -74,7 +74,7 @@ def _refuse_unlike(reading: DocumentReading) -> None:
         if is_forward and not is_range(reading, statement) and judge(reading, index).holds is False:
             raise ArgumentError(
                 f"no network is given, and the one that was read from the equations of the document,\n"
-                f"{reading.network.to_text()}\nis not that of {statement.source}; give the network, as of "
+                f"{reading.network.to_text()}\ncontradicts {statement.source}; give the network, as of "
                 "parse_network"
             )
 

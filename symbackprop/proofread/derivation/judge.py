@@ -148,7 +148,7 @@ def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
 def _values_in(reading: DocumentReading, scope: str, side: Node) -> list[IndexedArray]:
     evaluator = reading.evaluator(Setting(scope))
     if evaluator is None:
-        raise UnsupportedNotationError("the network cannot be looked at in this way")
+        raise UnsupportedNotationError("the network has no values in this sample scope")
     return evaluator.values(side)
 
 

@@ -37,11 +37,11 @@ from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.network_at_point import ALL, UNITS
 from symbackprop.proofread.interpreter.products import JUXTAPOSED
 
-_AT_MINIMUM = "this may hold where the gradient is 0, at a minimum alone, which is not looked at"
-_UNDER_CONDITION = "it may hold under the condition that stands behind it in the text, which is not read"
+_AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is not checked"
+_UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
 _AMBIGUOUS_PRODUCT = (
-    "factors that stand side by side are read as a product entry by entry, since only that fits the shapes; "
+    "factors side by side are read as a product entry by entry, since only that fits the shapes; "
     "the notation is ambiguous: where two sizes are equal it can be read as a matrix product"
 )
 
@@ -197,12 +197,14 @@ def _right(reading: DocumentReading, index: int, line: CheckedLine, judgments: l
     if interpretation.cost_scale != 1 and is_cost(reading, reading.sides(index)[0]):
         words = factor_words(reading, interpretation.cost_scale)
         line = _by_convention(line, f"the network's cost is stated {words}")
-    if interpretation.error_scale != 1 and is_adjoint_line(reading, index):
-        line = _by_convention(line, f"errors are stated {factor_words(reading, interpretation.error_scale)}")
+    if interpretation.adjoint_scale != 1 and is_adjoint_line(reading, index):
+        line = _by_convention(
+            line, f"the adjoints ∂J/∂v are stated {factor_words(reading, interpretation.adjoint_scale)}"
+        )
     if index in reading.odd_scales:
         scale = reading.odd_scales[index]
         words = factor_words(reading, scale) or f"up to the factor {scale:.6g}"
-        line = _by_convention(line, f"as a ∂J/∂v it is right {words}, and no gradient says that this is meant")
+        line = _by_convention(line, f"it is ∂J/∂v {words}, and no gradient shows that this factor is meant")
     if hides_network_quantity(reading, index):
         note = "the network has another quantity of this name: it is read as the document's own"
         line = replace(line, notes=(*line.notes, note))
@@ -297,9 +299,9 @@ def _notes(reading: DocumentReading, index: int, judgments: Sequence[Judgment]) 
     statement = reading.statements[index]
     found = list(dict.fromkeys(note for judgment in judgments for note in _notes_of_judgment(judgment)))
     if statement.worked:
-        found.append("of the numbers of an example the arithmetic alone is looked at")
+        found.append("of the numbers of an example only the arithmetic is checked")
     if sets_gradient_to_zero(reading, index) and len(statement.sides) > 2:
-        found.append("that the gradient is 0 says where a minimum is, and is not judged")
+        found.append("that the gradient is 0 is a condition for a minimum, and is not judged")
     return tuple(found)
 
 
@@ -310,9 +312,9 @@ def _notes_of_judgment(judgment: Judgment) -> list[str]:
     if judgment.reading == UNITS:
         found.append("read for one example and one unit, where everything commutes")
     if "entry by entry" in judgment.notes:
-        found.append("a slope of what is computed entry by entry, as the slopes of the entries")
+        found.append("the derivative of an elementwise function is read as the derivatives of its entries")
     if HELD in judgment.notes:
-        found.append("derivatives are read with those quantities held whose own ∂J/∂v stand there")
+        found.append("derivatives are read with those quantities held fixed whose own ∂J/∂v occur there")
     for layout in ("numerator layout", "denominator layout"):
         if layout in judgment.notes:
             found.append(f"∂a/∂b is read as a matrix in {layout}")

@@ -25,7 +25,7 @@ class Interpretation:
     scope: str = ALL  # the sample scope: all examples, or one example
     document_first: bool = False  # the document's own definition of a name hides the network's quantity
     cost_scale: float = 1.0  # the document's cost over the network's
-    error_scale: float = 1.0  # the document's ∂J/∂v over the network's, where v is not a parameter
+    adjoint_scale: float = 1.0  # the document's ∂J/∂v over the network's, where v is not a parameter
     units: tuple[tuple[str, int], ...] = ()  # index letters, and the layers whose units they number
 
 
@@ -62,7 +62,7 @@ class DocumentReading:
         self.symbols = SymbolTable(self.network, interpretation.document_first, dict(interpretation.units))
         self.symbols.tell_entries(names)
         self.symbols.tell_words(names)
-        self.symbols.cost_scale, self.symbols.error_scale = interpretation.cost_scale, interpretation.error_scale
+        self.symbols.cost_scale, self.symbols.error_scale = interpretation.cost_scale, interpretation.adjoint_scale
 
     @property
     def network(self) -> Network:

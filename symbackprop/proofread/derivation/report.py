@@ -1,15 +1,14 @@
-"""What proofreading a derivation says."""
+"""Report of proofreading a derivation: its lines with their verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from symbackprop.verdicts import Judged
 
 
 class LineVerdict(StrEnum):
-    """Of one line, and of a whole derivation: the worst of its lines."""
+    """Verdict on one line; that on a whole derivation is the worst of its lines."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -21,8 +20,8 @@ class LineVerdict(StrEnum):
 class CheckedLine(Judged):
     """One statement of a derivation.
 
-    `source` is what its author wrote, at line `place` of the document; `follows` is the number of the line whose
-    mistake it carries on.
+    `source` is the text of its author, at line `place` of the document; `follows` is the number of an earlier wrong
+    line whose mistake it repeats.
     """
 
     number: int
@@ -40,7 +39,8 @@ class CheckedLine(Judged):
     start: int = 0
     end: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Return the line as plain data, as JSON has it."""
         return {key: str(value) if isinstance(value, StrEnum) else value for key, value in vars(self).items()}
 
 
@@ -62,7 +62,7 @@ class DerivationCheck(Judged):
 
     @property
     def verdict(self) -> LineVerdict:
-        """wrong where a line is wrong; else not understood, convention, right."""
+        """The worst verdict on a line: wrong, else not understood, convention, right."""
         verdicts = {line.verdict for line in self.lines}
         order = (LineVerdict.WRONG, LineVerdict.NOT_UNDERSTOOD, LineVerdict.CONVENTION, LineVerdict.RIGHT)
         return next((verdict for verdict in order if verdict in verdicts), LineVerdict.NOT_UNDERSTOOD)
@@ -72,8 +72,8 @@ class DerivationCheck(Judged):
         """The first line with a mistake of its own."""
         return next((line for line in self.lines if line.verdict == LineVerdict.WRONG and line.follows is None), None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as plain data, as JSON has it."""
         first = self.first_wrong
         return {
             "verdict": str(self.verdict),
@@ -99,7 +99,7 @@ class DerivationCheck(Judged):
         return "\n".join(lines)
 
     def to_markdown(self) -> str:
-        """The document with a remark behind each formula that is not simply right."""
+        """Return the document with a remark after each formula that is not simply right."""
         pieces, at = [], 0
         for end, text in _insertions(self.text, self.lines):
             pieces += [self.text[at:end], text]
@@ -112,7 +112,7 @@ class DerivationCheck(Judged):
 
 
 def remarks(line: CheckedLine) -> list[str]:
-    """What is to be said about a line."""
+    """Return the remarks about a line, in the order in which they are printed."""
     found = []
     if line.follows is not None:
         found.append(f"follows from the mistake in {line.follows}")
@@ -140,15 +140,15 @@ def _short(source: str) -> str:
 
 
 def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]]:
-    """Where remarks go: behind the paragraph or the block in which a formula stands."""
+    """Return remarks with their places: each after the paragraph or the block of its formula."""
     found: dict[int, list[str]] = {}
     for line in lines:
         if line.verdict == LineVerdict.RIGHT and not line.notes:
             continue
-        end = _behind(text, line.end)
-        said = "; ".join(_escaped(remark) for remark in remarks(line))
-        found.setdefault(end, []).append(f"> {_MARKS[line.verdict]} **{line.verdict}** ({line.number}): {said}")
-    return [(end, "\n\n" + "\n>\n".join(said) + "\n") for end, said in sorted(found.items())]
+        end = _end_of_block(text, line.end)
+        text_of_line = "; ".join(map(_escaped, remarks(line)))
+        found.setdefault(end, []).append(f"> {_MARKS[line.verdict]} **{line.verdict}** ({line.number}): {text_of_line}")
+    return [(end, "\n\n" + "\n>\n".join(quotes) + "\n") for end, quotes in sorted(found.items())]
 
 
 def _escaped(remark: str) -> str:
@@ -156,8 +156,8 @@ def _escaped(remark: str) -> str:
     return f"{head}{sign}${formula}$" if sign and "\\" in formula else f"it should be: `{formula}`" if sign else remark
 
 
-def _behind(text: str, end: int) -> int:
-    """The end of the paragraph, or of the fenced block."""
+def _end_of_block(text: str, end: int) -> int:
+    """Return the end of the paragraph, or of the fenced block, that a position is in."""
     blank = text.find("\n\n", end)
     stop = len(text) if blank < 0 else blank
     if text[:end].count("\n```") % 2 == 1 or (text.startswith("```") and text[:end].count("\n```") % 2 == 0):

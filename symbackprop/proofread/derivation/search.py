@@ -48,7 +48,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
         if not _can_help(interpretation, best):
             continue
         for reading in _with_scales(points, statements, interpretation):
-            scales = (reading.interpretation.cost_scale, reading.interpretation.error_scale)
+            scales = (reading.interpretation.cost_scale, reading.interpretation.adjoint_scale)
             cost = _cost(reading, least) + index * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
             if cost < least:
                 best, least = reading, cost
@@ -103,7 +103,7 @@ def _with_scales(
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
         (is_cost_line, lambda ratio: replace(interpretation, cost_scale=ratio)),
-        (is_adjoint_line, lambda ratio: replace(interpretation, error_scale=ratio)),
+        (is_adjoint_line, lambda ratio: replace(interpretation, adjoint_scale=ratio)),
     ]
     for is_meant, with_scale in scaled:
         ratios = (judge(plain, index).ratio for index in range(len(statements)) if is_meant(plain, index))

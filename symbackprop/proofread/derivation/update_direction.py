@@ -45,7 +45,7 @@ def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgmen
     ]
     decided = [judgment for judgment in found if judgment.holds is not None]
     known = decided or found
-    reason = f"nothing says what ∂{cost}/∂{name.source or name.base} is here, or what is added"
+    reason = f"∂{cost}/∂{name.source or name.base}, or the change that is added, has no value here"
     return known[0] if known else Judgment(None, reason=reason)
 
 
@@ -55,7 +55,7 @@ def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradien
     if any(math.isnan(ratio) for ratio in ratios):
         return None
     if ratios[0] == 0 or not math.isclose(ratios[0], ratios[1], rel_tol=1e-6):
-        return Judgment(None, reason="what is added is no multiple of the gradient of the network's cost")
+        return Judgment(None, reason="the change is not a multiple of the gradient of the network's cost")
     return Judgment(ratios[0] < 0, setting.scope, reason="" if ratios[0] < 0 else _UPHILL)
 
 

@@ -17,7 +17,7 @@ from symbackprop.proofread.interpreter.evaluate import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import UNITS
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
-WITHOUT_ARITHMETIC = "a number of an example stands here without its arithmetic"  # a reason
+WITHOUT_ARITHMETIC = "a number of an example is given without its arithmetic"  # a reason
 _MANY_DIGITS = 3  # a number inside a formula that has as many is taken as rounded
 
 
@@ -49,7 +49,7 @@ def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | 
         far = np.abs(one.value - other.value) > 1.01 * (one.slack + other.slack) + 1e-9 * np.abs(one.value)
         if far.any():
             entry = tuple(np.argwhere(far)[0])
-            return f"one side comes to {one.value[entry]:.6g}, the next one to {other.value[entry]:.6g}"
+            return f"the value of one side is {one.value[entry]:.6g}, that of the next one {other.value[entry]:.6g}"
     return ""
 
 
