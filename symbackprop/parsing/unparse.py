@@ -258,4 +258,5 @@ def _(node: tree.Differential) -> str:
 def _(node: tree.Call) -> str:
     inner = [to_source(argument, "numpy") for argument in node.arguments]
     keywords = [f"axis={node.axis}", "keepdims=True"] if node.axis is not None else []
+    keywords += [f"{name}={to_source(value, 'numpy')}" for name, value in node.keywords]
     return f"{to_source(node.function, 'numpy')}({', '.join([*inner, *keywords])})"

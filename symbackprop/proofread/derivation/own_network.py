@@ -1,75 +1,93 @@
-"""The network that a document itself says, in its equations."""
+"""The network that a document itself defines, in its equations."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError
+from symbackprop.expressions.functions import FUNCTION, z
+from symbackprop.network.elaborate import Elaborator
+from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.network import Network
-from symbackprop.network.parser import parse_network
+from symbackprop.network.parser import add_equation
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, walk
+from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.definitions import function_head
-from symbackprop.proofread.derivation.network_text import (
+from symbackprop.proofread.derivation.shape_inference import (
     COUNTS,
     INPUTS,
     PARAMETERS,
-    Equations,
-    Size,
-    Term,
-    function_like,
+    ShapeInference,
+    SizeVariable,
     unify,
 )
 
 _COSTS = ("J", "L", "E", "C", "ell", "Loss", "loss", "cost")
 _DIMENSIONS = ("D", "H", "K", "M", "P", "Q", "R", "S", "A", "B", "F", "G")
 _WORDS = {r"sigmoid|logistic": "sigmoid", r"tanh|hyperbolic tangent": "tanh", r"ReLU|rectified": "relu"}
+_ACTIVATIONS = ("sigmoid", "tanh", "relu", "softplus", "identity")
 _GENERIC = ("f", "g", "h", "phi", "varphi", "a", "act", "psi")
 
 
 def own_network(text: str, document: Sequence[Statement], one_example: bool) -> Network:
-    """The network that the equations of a document define.
+    """Return the network that the equations of a document define.
 
     Raises:
-        ArgumentError: they do not, with what is missing.
+        ArgumentError: they do not define one; the message has what is missing.
     """
-    said = _shared(dict(_definitions(document)))
-    cost = next((name for name in reversed(list(said)) if name.base in _COSTS), None)
+    definitions = _shared(dict(_definitions(document)))
+    cost = next((name for name in reversed(list(definitions)) if name.base in _COSTS), None)
     if cost is None:
         raise ArgumentError(
             "no network is given, and no equation of the document says what the cost is (J = …); give the network, "
             "as of parse_network"
         )
-    equations = Equations(
+    inference = ShapeInference(
         _functions(text, document),
         _in_columns(document),
-        Size("1" if one_example and not _counts(document) else "N"),
-        _derived_by(document),
+        SizeVariable("1" if one_example and not _counts(document) else "N"),
+        _parameters(document),
     )
     problems: dict[str, str] = {}  # of names
-    lines = list(_computed(equations, said, cost, problems))
+    equations = list(_computed(inference, definitions, cost, problems))
     try:
-        final = equations.term(said[cost])
+        final = inference.shaped(definitions[cost])
         for size in final.shape or ():
-            unify(size, Size("1"))
+            unify(size, SizeVariable("1"))
     except UnsupportedNotationError as error:
         reasons = "; ".join(dict.fromkeys([str(error), *problems.values()]))
         raise ArgumentError(
-            f"no network is given, and the equations of the document do not say one: {reasons}; give the network, as "
-            "of parse_network"
+            f"no network is given, and the equations of the document do not define one: {reasons}; give the network, "
+            "as of parse_network"
         ) from None
-    written = "\n".join([*_declarations(equations), *lines, f"{cost.base} = {final.text}"])
+    return _built(list(_declarations(inference)), [*equations, (cost.base, final.tree)])
+
+
+def _built(declarations: list[tuple[str, str, list[Node]]], equations: list[tuple[str, Node]]) -> Network:
+    """Return the network of names with roles and sizes, and of equations, the last one the cost."""
+    net = Network()
     try:
-        return parse_network(written)
+        for name, role, sizes in declarations:
+            getattr(net, role)(name, *(int(text) if text.isdigit() else text for text in map(_numpy, sizes)))
+        for name, formula in equations[:-1]:
+            add_equation(net, name, formula, is_cost=False)
+        add_equation(net, *equations[-1], is_cost=True)
     except SymbackpropError as error:
+        declared = [f"{name}: {role}({', '.join(map(_numpy, sizes))})" for name, role, sizes in declarations]
+        written = [line.removesuffix("()") for line in declared] + [f"{name} = {_numpy(f)}" for name, f in equations]
         raise ArgumentError(
-            f"no network is given, and the one that the document says cannot be used: {error}\n{written}"
+            f"no network is given, and the one that the document defines cannot be used: {error}\n" + "\n".join(written)
         ) from None
+    return net
+
+
+def _numpy(formula: Node) -> str:
+    return to_source(formula, "numpy")
 
 
 def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
@@ -118,9 +136,11 @@ def _name_of(left: Node) -> Name | None:
     return left if isinstance(left, Name) else None
 
 
-def _computed(equations: Equations, said: dict[Name, Node], cost: Name, problems: dict[str, str]) -> Iterator[str]:
-    """The lines of what the cost needs, in an order in which each is known when it is used."""
-    pending = {name: body for name, body in said.items() if name != cost}
+def _computed(
+    inference: ShapeInference, definitions: dict[Name, Node], cost: Name, problems: dict[str, str]
+) -> Iterator[tuple[str, Node]]:
+    """Yield names with their formulas, in an order in which each is known when it is used; note what is not read."""
+    pending = {name: body for name, body in definitions.items() if name != cost}
     names = set(pending)
     progress = True
     while pending and progress:
@@ -131,38 +151,34 @@ def _computed(equations: Equations, said: dict[Name, Node], cost: Name, problems
                 continue
             del pending[name]
             progress = True
-            equations.free = equations.letters(name)
+            inference.free = inference.letters(name)
             try:
-                identifier = equations.identifier(name)
-                term: Term = equations.term(body)
+                identifier = inference.identifier(name)
+                made = inference.shaped(body)
             except UnsupportedNotationError as error:
                 problems[name.source] = f"{name.source} = …: {error}"
                 continue
-            if (term.shape is None and name.base in _COSTS) or identifier in equations.known:
+            if (made.shape is None and name.base in _COSTS) or identifier in inference.known:
                 continue
-            equations.known[identifier] = term.shape
-            yield f"{identifier} = {term.text}"
+            inference.known[identifier] = made.shape
+            yield identifier, made.tree
 
 
-def _declarations(equations: Equations) -> Iterator[str]:
-    names = [name for name in _DIMENSIONS if name not in {*equations.leaves, *equations.known}]
-    taken: dict[Size, str] = {}
-
-    def named(size: Size) -> str:
-        root = size.root
-        if not root.name and root not in taken:
-            if len(taken) == len(names):
+def _declarations(inference: ShapeInference) -> Iterator[tuple[str, str, list[Node]]]:
+    """Yield the name, the role and the sizes of what no equation defines; sizes without a name get one."""
+    names = iter([name for name in _DIMENSIONS if name not in {*inference.leaves, *inference.known}])
+    order = ["input", "target", "parameter", "scalar"]
+    for name, (role, shape) in sorted(inference.leaves.items(), key=lambda item: order.index(item[1][0])):
+        for size in shape or ():
+            size.root.name = size.root.name or next(names, "")
+            if not size.root.name:
                 raise ArgumentError("the document has more sizes than can be named; give the network")
-            taken[root] = names[len(taken)]
-        return root.name or taken[root]
-
-    order = {"input": 0, "target": 1, "parameter": 2, "scalar": 3}
-    for name, (role, shape) in sorted(equations.leaves.items(), key=lambda item: order[item[1][0]]):
-        yield f"{name}: {role}" + ("" if shape is None else f"({', '.join(map(named, shape))})")
+        yield name, role, [size.tree for size in shape or ()]
 
 
-def _derived_by(document: Sequence[Statement]) -> frozenset[str]:
-    plain = Equations({}, False, Size("N"))
+def _parameters(document: Sequence[Statement]) -> frozenset[str]:
+    """Return the names by which the document differentiates."""
+    plain = ShapeInference({}, False, SizeVariable("N"))
     found = set()
     for part in (part for written in document for side in written.sides for part in walk(side)):
         if isinstance(part, tree.Partial) and isinstance(part.by, Name) and part.by.base in PARAMETERS:
@@ -192,54 +208,41 @@ def _base(node: Node) -> str:
 
 
 def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
-    """Which activation f is, by an equation or a word of the text; σ is the sigmoid where nothing says another."""
+    """Return the activation that each f is, by an equation or a word of the text; σ is the sigmoid unless defined."""
     found: dict[str, str] = {}
     for written in document:
         sides = equalities(written)
         head = function_head(sides[0]) if sides else None
         if head is not None:
-            name = function_like(_values(head[1], sides[1]))
+            name = _activation(head[1], sides[1])
             if name is not None:
                 found[head[0].base] = name
     words = [name for pattern, name in _WORDS.items() if re.search(pattern, text)]
-    said = {part.function.base for w in document for side in w.sides for part in walk(side)
+    called = {part.function.base for w in document for side in w.sides for part in walk(side)
             if isinstance(part, Call) and isinstance(part.function, Name)}  # fmt: skip
-    heads = {name.base for w in document for name in w.names} | said
+    heads = {name.base for w in document for name in w.names} | called
     if len(words) == 1:
         found = {**dict.fromkeys(heads & set(_GENERIC[:5]), words[0]), **found}
     quantities = {name.base for name, _ in _definitions(document)}
     return {name: kind for name, kind in {"sigma": "sigmoid", **found}.items() if name not in quantities}
 
 
-def _values(parameter: Name, body: Node) -> Callable[[Any], Any]:
-    """A function that a document defines, in numbers: exponentials, quotients, tanh and max alone."""
+def _activation(parameter: Name, body: Node) -> str | None:
+    """Return the activation that a document defines: the one of `_ACTIVATIONS` that has its values at some points."""
+    letter = Name(base="z")
 
-    def at(x: Any) -> Any:
-        def value(node: Node) -> Any:
-            read = _NUMBERS.get(type(node))
-            if node == parameter:
-                return x
-            return np.full(np.shape(x), np.nan) if read is None else read(node, value)
+    def in_z(node: Node) -> Node:
+        return letter if node == parameter else tree.mapped(node, in_z)
 
-        return value(body)
-
-    return at
-
-
-def _called(node: Any, value: Callable[[Node], Any]) -> Any:
-    named = {"tanh": np.tanh, "exp": np.exp, "log": np.log, "max": np.maximum}
-    function = named.get(getattr(node.function, "base", ""))
-    wanted = 2 if function is np.maximum else 1
-    return np.nan if function is None or len(node.arguments) != wanted else function(*map(value, node.arguments))
-
-
-_NUMBERS: dict[type, Callable[[Any, Callable[[Node], Any]], Any]] = {
-    tree.Number: lambda node, _: np.float64(node.value),
-    tree.Add: lambda node, value: sum(s * value(t) for s, t in zip(node.signs, node.terms, strict=True)),
-    tree.Divide: lambda node, value: value(node.above) / value(node.below),
-    tree.Group: lambda node, value: value(node.items[0]) if len(node.items) == 1 else np.nan,
-    tree.Power: lambda node, value: (
-        np.exp(value(node.exponent)) if node.base == Name(base="e") else value(node.base) ** value(node.exponent)
-    ),
-    tree.Call: _called,
-}
+    if letter in walk(body) and letter != parameter:
+        return None
+    points = np.array([-2.3, -0.7, 0.4, 1.9])
+    inference = ShapeInference({}, False, SizeVariable("N"), known={letter.base: None})
+    try:
+        formula = Elaborator({letter.base: z}, str).value(inference.shaped(in_z(body)).tree)
+        with np.errstate(all="ignore"):
+            values = np.broadcast_to(Evaluation({}).value(formula, {z: points}, IN_FLOATS), points.shape)
+    except (SymbackpropError, ArithmeticError):
+        return None
+    known = {name: IN_FLOATS.function(FUNCTION[name])(points) for name in _ACTIVATIONS}
+    return next((name for name, expected in known.items() if np.allclose(expected, values)), None)
