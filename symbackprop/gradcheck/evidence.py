@@ -41,11 +41,17 @@ def with_mistakes(
     whole = {s.name: numeric for s, f in zip(subjects, found, strict=True) if (numeric := _whole(s, f)) is not None}
     named = []
     for subject, looked, block in zip(subjects, found, blocks, strict=True):
-        evidence = None
         if block.verdict == Verdict.WRONG:
             evidence = _evidence(numerics, subject, looked, whole, sizes=sizes, rng=rng)
-        named.append(block if evidence is None else replace(block, mistake=diagnosis(evidence)))
+            named.append(block if evidence is None else _diagnosed(block, evidence))
+        else:
+            named.append(block)
     return tuple(named)
+
+
+def _diagnosed(block: Block, evidence: Evidence) -> Block:
+    mistake = diagnosis(evidence)
+    return block if mistake is None else replace(block, mistake=mistake.words, mistake_kinds=mistake.kinds)
 
 
 def _whole(subject: Subject, found: Seen) -> np.ndarray | None:

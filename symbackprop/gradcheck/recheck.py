@@ -126,7 +126,7 @@ def supported(block: Block, nearby: Block) -> Block:
     if block.verdict == Verdict.RIGHT:
         return block
     said = "it is right at a generic point nearby" if nearby.verdict == Verdict.RIGHT else ""
-    return replace(block, verdict=Verdict.UNDECIDED, note=_joined(block.note, said), mistake="")
+    return replace(block, verdict=Verdict.UNDECIDED, note=_joined(block.note, said), mistake="", mistake_kinds=())
 
 
 def _may_be_rounding(block: Block) -> bool:

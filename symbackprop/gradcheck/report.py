@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.errors import shape_text
+from symbackprop.kinds import Kinds
 from symbackprop.verdicts import Judged, Verdict
 
 
@@ -30,6 +31,7 @@ class Block:
     kinks: int = 0  # slopes that jump at this point
     note: str = ""
     mistake: str = ""  # what it likely is, if it is wrong
+    mistake_kinds: Kinds = ()  # of that mistake
 
     @property
     def digits(self) -> float:
@@ -64,7 +66,13 @@ class GradientCheck(Judged):
             "gradient_calls": self.gradient_calls,
             "reason": self.reason,
             "parameters": [
-                asdict(block) | {"verdict": str(block.verdict), "digits": block.digits} for block in self.blocks
+                asdict(block)
+                | {
+                    "verdict": str(block.verdict),
+                    "digits": block.digits,
+                    "mistake_kinds": [str(kind) for kind in block.mistake_kinds],
+                }
+                for block in self.blocks
             ],
         }
 

@@ -1,31 +1,33 @@
-"""What a wrong gradient most likely is: the right one with a factor, a term, an order or a sum that is not right.
+"""The likely mistake of a wrong gradient: the right one with a factor, a term, an order or a sum that is not right.
 
-Each row of `MISTAKES` looks at a gradient and at the numeric one, and says what it recognizes, or nothing. The first
-that recognizes its mistake is the one that is named: the simpler ones come first.
+Each row of `MISTAKES` compares a gradient with the numeric one and returns the mistake that it recognizes, or None. The
+first row that recognizes its mistake names it: simpler mistakes come first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import isclose, log, pi
-from typing import Any
 
 import numpy as np
 
 from symbackprop.errors import listed, shape_text
+from symbackprop.kinds import Mistake, MistakeKind
 
-_CLOSE = 1e-5  # relative to the largest entry: as near as entries count as equal here
-_MOST_LINES = 6  # whose orders are tried
+_CLOSE = 1e-5  # relative to the largest entry: entries that are nearer count as equal here
+_MOST_LINES = 6  # rows or columns of which every order is tried
 _MOST_NAMED = 4  # entries that are named one by one
+_AXES = ("rows", "columns")
+_REDUCTIONS: dict[str, Callable[..., np.ndarray]] = {"the sum": np.sum, "the mean": np.mean}
 _CONSTANTS = {"ln 10": log(10), "ln 2": log(2), "π": pi}
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """A gradient that is wrong, entry by entry, beside the numeric one and its error bars.
+    """A wrong gradient, entry by entry, beside the numeric one and its error bars.
 
-    `sizes` are numbers that mean something, by what they are (`the number of rows of X`); `others` the numeric
-    gradients of the other parameters, by name.
+    `sizes` maps a description (`the number of rows of X`) to that size; `others` maps the names of the other parameters
+    to their numeric gradients.
     """
 
     name: str
@@ -35,222 +37,254 @@ class Evidence:
     error: np.ndarray
     sizes: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
-    sampled: bool = False  # whether these are some entries of a larger gradient
+    sampled: bool = False  # True if these are some entries of a larger gradient
 
     def is_like(self, other: np.ndarray) -> bool:
-        """Whether our gradient is the other one, which was made of the numeric one."""
-        return other.shape == self.ours.shape and self._is_zero(self.ours - other)
+        """Return True if our gradient equals `other`, which was made from the numeric one."""
+        return other.shape == self.ours.shape and self.is_zero(self.ours - other)
 
-    def _is_zero(self, residual: np.ndarray) -> bool:
+    def is_zero(self, residual: np.ndarray) -> bool:
+        """Return True if a difference of gradients is within the slack everywhere."""
         return bool(np.all(np.abs(residual) <= self.slack))
 
     @property
     def slack(self) -> float:
-        """How far entries that count as equal may be apart."""
+        """The largest difference of entries that count as equal."""
         largest = max(np.max(np.abs(self.numeric), initial=0.0), np.max(np.abs(self.ours), initial=0.0))
         return float(20 * np.max(self.error, initial=0.0) + _CLOSE * largest)
 
     @property
     def wrong(self) -> np.ndarray:
-        """Which entries differ."""
+        """A mask of the entries that differ."""
         return np.abs(self.ours - self.numeric) > self.slack
 
     def multiple(self, of: np.ndarray, whole: np.ndarray) -> float | None:
-        """c, if `whole` is c times `of`."""
+        """Return c if `whole` is c times `of`; else None."""
         square = float(np.sum(of * of))
         if not square:
             return None
         factor = float(np.sum(whole * of)) / square
-        return factor if self._is_zero(whole - factor * of) else None
+        return factor if self.is_zero(whole - factor * of) else None
 
 
-def diagnosis(evidence: Evidence) -> str:
-    """One sentence about what the mistake likely is, or nothing.
+def diagnosis(evidence: Evidence) -> Mistake | None:
+    """Return the likely mistake; None if no row recognizes it.
 
     >>> import numpy as np
     >>> numeric = np.array([[1.0, -2.0, 0.5]])
     >>> diagnosis(Evidence("W", np.ones((1, 3)), -numeric, numeric, np.zeros((1, 3))))
-    'its sign is wrong'
+    Mistake(words='its sign is wrong', kinds=(<MistakeKind.SIGN: 'sign'>,))
     """
     if not np.all(np.isfinite(evidence.ours)) or not np.all(np.isfinite(evidence.numeric)):
-        return ""
+        return None
     rows = SHAPES if evidence.ours.shape != evidence.numeric.shape else SAMPLED if evidence.sampled else MISTAKES
-    return next((found for found in (row(evidence) for row in rows) if found), "")
+    return next((found for row in rows if (found := row(evidence)) is not None), None)
 
 
-# Of a gradient of another shape
+# A gradient of another shape
 
 
-def _turned_shape(e: Evidence) -> str:
-    return "it is transposed" if e.ours.ndim == 2 and _of_shape(e, e.ours.T) else ""
+def _transposed_shape(e: Evidence) -> Mistake | None:
+    if e.ours.ndim != 2 or not _is_numeric(e, e.ours.T):
+        return None
+    return Mistake("it is transposed", (MistakeKind.TRANSPOSE,))
 
 
-def _flattened(e: Evidence) -> str:
-    same = e.ours.size == e.numeric.size
-    return f"it has the right entries, but not the shape {shape_text(e.numeric.shape)}" * (
-        same and _of_shape(e, e.ours.reshape(e.numeric.shape))
-    )
+def _flattened(e: Evidence) -> Mistake | None:
+    if e.ours.size != e.numeric.size or not _is_numeric(e, e.ours.reshape(e.numeric.shape)):
+        return None
+    words = f"it has the right entries, but not the shape {shape_text(e.numeric.shape)}"
+    return Mistake(words, (MistakeKind.SHAPE,))
 
 
-def _not_summed(e: Evidence) -> str:
-    for axis, what in enumerate(("rows", "columns")[: e.ours.ndim]):
-        if _of_shape(e, np.sum(e.ours, axis=axis, keepdims=True)) or _of_shape(e, np.sum(e.ours, axis=axis)):
-            return f"it is not summed over the {what}: each example has its own"
-        if _of_shape(e, np.mean(e.ours, axis=axis, keepdims=True)) or _of_shape(e, np.mean(e.ours, axis=axis)):
-            return f"it is not averaged over the {what}"
-    return ""
+def _not_summed(e: Evidence) -> Mistake | None:
+    for axis, what in enumerate(_AXES[: e.ours.ndim]):
+        for reduce, words in (
+            (np.sum, f"it is not summed over the {what}: each example has its own"),
+            (np.mean, f"it is not averaged over the {what}"),
+        ):
+            if any(_is_numeric(e, reduce(e.ours, axis=axis, keepdims=keepdims)) for keepdims in (True, False)):
+                return Mistake(words, (MistakeKind.MISSING_SUM,))
+    return None
 
 
-def _summed_too_far(e: Evidence) -> str:
-    for axis, what in enumerate(("rows", "columns")[: e.numeric.ndim]):
+def _summed_too_far(e: Evidence) -> Mistake | None:
+    for axis, what in enumerate(_AXES[: e.numeric.ndim]):
         for keepdims in (True, False):
             whole = np.sum(e.numeric, axis=axis, keepdims=keepdims)
             if e.ours.shape == whole.shape and np.allclose(e.ours, whole, rtol=_CLOSE, atol=e.slack):
-                return f"it is summed over the {what}, which the parameter keeps"
-    total = np.sum(e.numeric)
-    return "it is the sum of all entries" if e.ours.size == 1 and isclose(e.ours.item(), total, rel_tol=1e-4) else ""
+                return Mistake(f"it is summed over the {what}, which the parameter keeps", (MistakeKind.EXTRA_SUM,))
+    if e.ours.size == 1 and isclose(e.ours.item(), np.sum(e.numeric), rel_tol=1e-4):
+        return Mistake("it is the sum of all entries", (MistakeKind.EXTRA_SUM,))
+    return None
 
 
-def _of_shape(e: Evidence, other: np.ndarray) -> bool:
+def _is_numeric(e: Evidence, other: np.ndarray) -> bool:
     return other.shape == e.numeric.shape and bool(np.all(np.abs(other - e.numeric) <= e.slack))
 
 
-# Of a gradient of the right shape
+# A gradient of the right shape
 
 
-def _zero(e: Evidence) -> str:
-    return "it is 0 throughout" if not np.any(e.ours) and np.any(np.abs(e.numeric) > e.slack) else ""
+def _zero(e: Evidence) -> Mistake | None:
+    is_zero = not np.any(e.ours) and np.any(np.abs(e.numeric) > e.slack)
+    return Mistake("it is 0 throughout", (MistakeKind.ZERO,)) if is_zero else None
 
 
-def _ratio(e: Evidence) -> str:
+def _ratio(e: Evidence) -> Mistake | None:
     factor = e.multiple(e.numeric, e.ours)
-    return "" if factor is None or isclose(factor, 1, rel_tol=1e-4) else _of_factor(factor, e.sizes)
+    return None if factor is None or isclose(factor, 1, rel_tol=1e-4) else _multiplied(factor, e.sizes)
 
 
-def _of_factor(factor: float, sizes: Mapping[str, int]) -> str:
+def _multiplied(factor: float, sizes: Mapping[str, int]) -> Mistake:
+    """Return the mistake of a gradient that is `factor` times the right one."""
     if isclose(factor, -1, rel_tol=1e-4):
-        return "its sign is wrong"
-    sign = "its sign is wrong, and " if factor < 0 else ""
-    factor = abs(factor)
-    named = [(f"{n}, {what}", float(n)) for what, n in sizes.items() if n > 1]
-    named += list(_CONSTANTS.items())
-    for text, value in named:
+        return Mistake("its sign is wrong", (MistakeKind.SIGN,))
+    size = _size_of_factor(abs(factor), sizes)
+    return Mistake(f"its sign is wrong, and {size.words}", (MistakeKind.SIGN, *size.kinds)) if factor < 0 else size
+
+
+def _size_of_factor(factor: float, sizes: Mapping[str, int]) -> Mistake:
+    named = [(f"{n}, {what}", float(n), MistakeKind.MEAN) for what, n in sizes.items() if n > 1]
+    named += [(text, value, MistakeKind.NUMBER) for text, value in _CONSTANTS.items()]
+    for text, value, kind in named:
         if isclose(factor, value, rel_tol=1e-4):
-            return f"{sign}it is too large by the factor {text}"
+            return Mistake(f"it is too large by the factor {text}", (kind,))
         if isclose(factor, 1 / value, rel_tol=1e-4):
-            return f"{sign}it is too small: it was divided by {text}"
+            return Mistake(f"it is too small: it was divided by {text}", (kind,))
+    words = f"it is {factor:.6g} times what it should be"
     if isclose(factor, 2, rel_tol=1e-4):
-        return f"{sign}it is twice as large as it should be"
-    if isclose(factor, 0.5, rel_tol=1e-4):
-        return f"{sign}it is half as large as it should be: a factor 2 is missing"
-    return f"{sign}it is {factor:.6g} times what it should be"
+        words = "it is twice as large as it should be"
+    elif isclose(factor, 0.5, rel_tol=1e-4):
+        words = "it is half as large as it should be: a factor 2 is missing"
+    return Mistake(words, (MistakeKind.NUMBER,))
 
 
-def _penalty(e: Evidence) -> str:
+def _penalty(e: Evidence) -> Mistake | None:
     residual = e.ours - e.numeric
-    for measure, term in ((e.parameter, e.name), (np.sign(e.parameter), f"sign({e.name})")):
-        share = e.multiple(measure, residual)
-        if share is not None and share:
-            kind = "L2" if term == e.name else "L1"
-            if share < 0:
-                return f"{-share:.6g} · {term} is missing: the gradient of an {kind} penalty, or a part of it"
-            return f"{share:.6g} · {term} is too much: the gradient of an {kind} penalty that the cost does not have"
-    return ""
+    for measure, term, penalty in (
+        (e.parameter, e.name, "L2"),
+        (np.sign(e.parameter), f"sign({e.name})", "L1"),
+    ):
+        factor = e.multiple(measure, residual)
+        if not factor:
+            continue
+        words = f"{factor:.6g} · {term} is too much: the gradient of an {penalty} penalty that the cost does not have"
+        if factor < 0:
+            words = f"{-factor:.6g} · {term} is missing: the gradient of an {penalty} penalty, or a part of it"
+        return Mistake(words, (MistakeKind.PENALTY,))
+    return None
 
 
-def _another(e: Evidence) -> str:
-    return next((f"it is the gradient of {name}" for name, other in e.others.items() if e.is_like(other)), "")
+def _another(e: Evidence) -> Mistake | None:
+    for name, other in e.others.items():
+        if e.is_like(other):
+            return Mistake(f"it is the gradient of {name}", (MistakeKind.QUANTITY,))
+    return None
 
 
-def _transposed(e: Evidence) -> str:
-    return "it is transposed" if e.numeric.ndim == 2 and e.is_like(e.numeric.T) else ""
+def _transposed(e: Evidence) -> Mistake | None:
+    is_transposed = e.numeric.ndim == 2 and e.is_like(e.numeric.T)
+    return Mistake("it is transposed", (MistakeKind.TRANSPOSE,)) if is_transposed else None
 
 
-def _turned(e: Evidence) -> str:
-    """Rows or columns shifted, reversed, or in another order."""
-    for axis, what in enumerate(("rows", "columns")[: e.numeric.ndim]):
+def _reordered(e: Evidence) -> Mistake | None:
+    """Recognize rows or columns that are shifted, reversed, or in another order."""
+    words = next(_other_orders(e), "")
+    return Mistake(words, (MistakeKind.ORDER,)) if words else None
+
+
+def _other_orders(e: Evidence) -> Iterator[str]:
+    for axis, what in enumerate(_AXES[: e.numeric.ndim]):
         lines = e.numeric.shape[axis]
         if e.is_like(np.flip(e.numeric, axis)):
-            return f"its {what} are in reverse order"
+            yield f"its {what} are in reverse order"
         for shift in range(1, lines):
             if e.is_like(np.roll(e.numeric, shift, axis)):
-                return f"its {what} are shifted by {shift}"
+                yield f"its {what} are shifted by {shift}"
         if 2 < lines <= _MOST_LINES:
             orders = (list(order) for order in permutations(range(lines)))
             if any(e.is_like(np.take(e.numeric, order, axis)) for order in orders):
-                return f"its {what} are in another order"
+                yield f"its {what} are in another order"
     if e.numeric.ndim == 2 and e.is_like(e.numeric.T.reshape(e.numeric.shape)):
-        return "its entries are in the order of the transpose"
-    return ""
+        yield "its entries are in the order of the transpose"
 
 
-def _spread(e: Evidence) -> str:
-    """The same number in every entry, or in every row or column."""
-    reductions: dict[str, Callable[..., Any]] = {"the sum": np.sum, "the mean": np.mean}
-    for what, reduce in reductions.items():
+def _spread(e: Evidence) -> Mistake | None:
+    """Recognize one number in every entry, or in every row or column."""
+    words = next(_reductions(e), "")
+    return Mistake(words, (MistakeKind.EXTRA_SUM,)) if words else None
+
+
+def _reductions(e: Evidence) -> Iterator[str]:
+    for what, reduce in _REDUCTIONS.items():
         if e.numeric.size > 1 and e.is_like(np.full(e.numeric.shape, reduce(e.numeric))):
-            return f"every entry is {what} of all entries"
+            yield f"every entry is {what} of all entries"
     for axis, lines in enumerate(("row", "column")[: e.numeric.ndim]):
-        for what, reduce in reductions.items():
+        for what, reduce in _REDUCTIONS.items():
             whole = reduce(e.numeric, axis=axis, keepdims=True)
             if e.numeric.shape[axis] > 1 and e.is_like(np.broadcast_to(whole, e.numeric.shape)):
-                return f"every {lines} is {what} of all {lines}s"
-    return ""
+                yield f"every {lines} is {what} of all {lines}s"
 
 
-def _constant(e: Evidence) -> str:
+def _constant(e: Evidence) -> Mistake | None:
     residual = e.ours - e.numeric
     off = float(np.mean(residual))
-    same = e.numeric.size > 2 and e._is_zero(residual - off)
-    return f"every entry is off by the same {off:.6g}" if same else ""
+    is_constant = e.numeric.size > 2 and e.is_zero(residual - off)
+    return Mistake(f"every entry is off by the same {off:.6g}", (MistakeKind.OFFSET,)) if is_constant else None
 
 
-def _unsigned(e: Evidence) -> str:
+def _unsigned(e: Evidence) -> Mistake | None:
     if e.is_like(np.abs(e.numeric)):
-        return "it has lost its signs: each entry is positive"
-    return "entries below 0 are 0" if e.is_like(np.maximum(e.numeric, 0)) else ""
+        return Mistake("it has lost its signs: each entry is positive", (MistakeKind.LOST_SIGNS,))
+    if e.is_like(np.maximum(e.numeric, 0)):
+        return Mistake("entries below 0 are 0", (MistakeKind.LOST_SIGNS,))
+    return None
 
 
-def _clipped(e: Evidence) -> str:
-    """At a bound that several entries are at: one that is large and wrong is at its own."""
+def _clipped(e: Evidence) -> Mistake | None:
+    """Recognize a bound that several entries are at: one entry that is large and wrong is at its own."""
     bound = float(np.max(np.abs(e.ours)))
     beyond = np.abs(e.numeric) > bound + e.slack
-    is_it = np.count_nonzero(beyond) > 1 and e.is_like(np.clip(e.numeric, -bound, bound))
-    return f"it is clipped at ±{bound:.6g}" if is_it else ""
+    is_clipped = np.count_nonzero(beyond) > 1 and e.is_like(np.clip(e.numeric, -bound, bound))
+    return Mistake(f"it is clipped at ±{bound:.6g}", (MistakeKind.CLIPPED,)) if is_clipped else None
 
 
-def _squared(e: Evidence) -> str:
-    return "each entry is squared" if e.is_like(e.numeric**2) else ""
+def _squared(e: Evidence) -> Mistake | None:
+    return Mistake("each entry is squared", (MistakeKind.POWER,)) if e.is_like(e.numeric**2) else None
 
 
-def _rounded(e: Evidence) -> str:
-    """Off by no more than single precision is, in each entry."""
+def _rounded(e: Evidence) -> Mistake | None:
+    """Recognize entries that are each off by no more than single precision is."""
     size, difference = np.maximum(np.abs(e.numeric), np.abs(e.ours)), np.abs(e.ours - e.numeric)
     single = np.all(e.ours == e.ours.astype(np.float32)) and np.all(difference <= 1e-3 * size)
     if np.all(difference <= 8 * e.error) or not (single or np.all(difference <= _CLOSE * size)):
-        return ""
-    return "it was rounded to single precision (float32) on the way"
+        return None
+    return Mistake("it was rounded to single precision (float32) on the way", (MistakeKind.PRECISION,))
 
 
-def _zero_part(e: Evidence) -> str:
+def _zero_part(e: Evidence) -> Mistake | None:
     zero = (e.ours == 0) & (np.abs(e.numeric) > e.slack)
     if not np.any(zero) or np.any(e.wrong & ~zero):
-        return ""
-    return f"{_places(zero)} 0, the rest is right"
+        return None
+    return Mistake(f"{_listed_entries(zero)} 0, the rest is right", (MistakeKind.ZERO,))
 
 
-def _some(e: Evidence) -> str:
-    """A row, a column, or a few entries."""
+def _some(e: Evidence) -> Mistake | None:
+    """Recognize a row, a column, or a few entries that are wrong where the rest is right."""
     wrong = e.wrong
     if not np.any(wrong) or np.all(wrong):
-        return ""
+        return None
+    words, kinds = f"only {_listed_entries(wrong)} wrong", (MistakeKind.SOME_ENTRIES,)
     factor = e.multiple(e.numeric[wrong], e.ours[wrong]) if np.sum(wrong) > 1 else None
-    how = "" if factor is None else f": there {_of_factor(factor, e.sizes)}"
-    return f"only {_places(wrong)} wrong{how}"
+    if factor is None:
+        return Mistake(words, kinds)
+    there = _multiplied(factor, e.sizes)
+    return Mistake(f"{words}: there {there.words}", (*kinds, *there.kinds))
 
 
-def _places(where: np.ndarray) -> str:
-    """Some of the entries, in words, with their verb."""
+def _listed_entries(where: np.ndarray) -> str:
+    """Return the entries of a mask in words, with their verb: `row 2 is`."""
     if where.ndim == 2:
         rows, columns = (np.flatnonzero(np.any(where, axis=axis)) for axis in (1, 0))
         if len(rows) == 1 and np.all(where[rows[0]]):
@@ -262,18 +296,17 @@ def _places(where: np.ndarray) -> str:
             return "the entries off the diagonal are"
         if np.array_equal(where, diagonal):
             return "the diagonal is"
-    places = [str([int(i) for i in index]) for index in np.argwhere(where)]
-    if len(places) > _MOST_NAMED:
-        return f"{len(places)} of {where.size} entries are"
-    return f"{listed(places)} {'is' if len(places) == 1 else 'are'}"
+    entries = [str([int(i) for i in index]) for index in np.argwhere(where)]
+    if len(entries) > _MOST_NAMED:
+        return f"{len(entries)} of {where.size} entries are"
+    return f"{listed(entries)} {'is' if len(entries) == 1 else 'are'}"
 
 
-# Of some entries alone, what does not depend on where they stand.
-SAMPLED: tuple[Callable[[Evidence], str], ...] = (
-    *(_zero, _rounded, _ratio, _penalty, _constant, _unsigned, _clipped, _squared),
-)
-SHAPES: tuple[Callable[[Evidence], str], ...] = (_turned_shape, _flattened, _not_summed, _summed_too_far)
-MISTAKES: tuple[Callable[[Evidence], str], ...] = (
-    *(_zero, _rounded, _ratio, _penalty, _transposed, _turned, _another, _spread, _constant, _unsigned, _clipped),
+Row = Callable[[Evidence], Mistake | None]
+# Rows for a sample of the entries: they do not depend on where these stand.
+SAMPLED: tuple[Row, ...] = (_zero, _rounded, _ratio, _penalty, _constant, _unsigned, _clipped, _squared)
+SHAPES: tuple[Row, ...] = (_transposed_shape, _flattened, _not_summed, _summed_too_far)
+MISTAKES: tuple[Row, ...] = (
+    *(_zero, _rounded, _ratio, _penalty, _transposed, _reordered, _another, _spread, _constant, _unsigned, _clipped),
     *(_squared, _zero_part, _some),
 )

@@ -3,7 +3,6 @@
 A share is what one quantity passes on to another. Each row of `ROWS` gives other forms of it, with words for each.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +17,7 @@ from symbackprop.expressions.functions import z as z_
 from symbackprop.expressions.matrices import HadamardProduct, MatMul, Ones, Transpose, is_name, postorder, scaled, split
 from symbackprop.expressions.operations import Broadcast, Elementwise, LogSoftmax, Softmax, Sums, broadcast, sums
 from symbackprop.expressions.shapes import is_matrix
+from symbackprop.kinds import Kinds, MistakeKind
 from symbackprop.mistakes.contributions import BackwardPass
 from symbackprop.printing.text import text
 
@@ -27,11 +27,11 @@ _AXES = ("rows", "columns")
 
 @dataclass(frozen=True)
 class Change:
-    """Another form of a share, and what was done to it: `with sigmoid′(z2) left out`."""
+    """Another form of a contribution, what was done to it (`with sigmoid′(z2) left out`), and the kinds of that."""
 
     words: str
     value: Any
-    group: str = ""  # what must be alike too, where the same is done at other places
+    kinds: Kinds
 
 
 Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
@@ -83,7 +83,8 @@ def factor_left_out(contribution: Contribution, _: BackwardPass) -> Iterator[Cha
         if factor == -1:
             continue
         if not _has_adjoint(factor, contribution) and factor != contribution.adjoint:
-            yield Change(f"with {_called(factor)} left out{_meaning(factor)}", rest)
+            words, kind = _omission(factor)
+            yield Change(f"with {_called(factor)} left out{words}", rest, (kind,))
 
 
 def factor_twice(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
@@ -91,7 +92,8 @@ def factor_twice(contribution: Contribution, _: BackwardPass) -> Iterator[Change
         if factor == -1 or _has_adjoint(factor, contribution):
             continue
         twice = hadamard(contribution.value, factor) if is_matrix(factor) else _times(factor, contribution.value)
-        yield Change(f"with {_called(factor)} applied twice", twice)
+        kind = MistakeKind.REPEATED_DERIVATIVE if _is_slope(factor) else MistakeKind.EXTRA_FACTOR
+        yield Change(f"with {_called(factor)} applied twice", twice, (kind,))
 
 
 def _called(factor: Any) -> str:
@@ -100,12 +102,14 @@ def _called(factor: Any) -> str:
     return text(factor) if is_matrix(factor) else f"the factor {text(factor)}"
 
 
-def _meaning(factor: Any) -> str:
-    """What it is that is missing."""
+def _omission(factor: Any) -> tuple[str, MistakeKind]:
+    """Return what it means that a factor is left out, in words and as a kind."""
     if _is_slope(factor):
-        return ", the slope of the activation"
+        return ", the slope of the activation", MistakeKind.MISSING_DERIVATIVE
     count = S.One if is_matrix(factor) else 1 / factor
-    return ": a sum, not a mean" if count.is_integer and (count.is_Symbol or count > 2) else ""
+    if count.is_integer and (count.is_Symbol or count > 2):
+        return ": a sum, not a mean", MistakeKind.MEAN
+    return "", MistakeKind.MISSING_FACTOR
 
 
 def _is_slope(factor: Any) -> bool:
@@ -117,10 +121,8 @@ def _times(number: Any, value: Any) -> Any:
 
 
 def sign(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    yield Change(
-        f"with the wrong sign in what {text(contribution.user)} passes on to {text(contribution.part)}",
-        -contribution.value,
-    )
+    words = f"with the wrong sign in what {text(contribution.user)} passes on to {text(contribution.part)}"
+    yield Change(words, -contribution.value, (MistakeKind.SIGN,))
 
 
 def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
@@ -131,10 +133,12 @@ def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterat
     what = text(contribution.user) if at_the_cost else f"the gradient by {text(contribution.part)}"
     for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
         many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
+        kinds: Kinds = (MistakeKind.MEAN,)
         if factor == 2:
             many, few = "twice as large as it should be", "half as large as it should be"
-        yield Change(f"with {what} {many}", _times(factor, contribution.value))
-        yield Change(f"with {what} {few}", _times(1 / factor, contribution.value))
+            kinds = (MistakeKind.NUMBER,)
+        yield Change(f"with {what} {many}", _times(factor, contribution.value), kinds)
+        yield Change(f"with {what} {few}", _times(1 / factor, contribution.value), kinds)
 
 
 def _whole_sizes(backward: BackwardPass) -> list[Integer]:
@@ -146,7 +150,7 @@ def _whole_sizes(backward: BackwardPass) -> list[Integer]:
 
 
 def _slope(contribution: Contribution) -> tuple[Any, Any] | None:
-    """The function and its argument of a share that has a slope in it."""
+    """The function and its argument of a contribution that has a slope in it."""
     node = contribution.expression
     return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
 
@@ -168,6 +172,7 @@ def slope_of_the_output(contribution: Contribution, _: BackwardPass) -> Iterator
     yield Change(
         f"with the derivative of the activation instead of the pre-activation: {words}",
         _with_slope(contribution, f.prime(output)),
+        (MistakeKind.DERIVATIVE_ARGUMENT,),
     )
 
 
@@ -177,9 +182,12 @@ def function_for_slope(contribution: Contribution, _: BackwardPass) -> Iterator[
         return
     f, z = found
     output = contribution.user if is_name(contribution.user) else contribution.expression
+    kinds = (MistakeKind.FUNCTION_FOR_DERIVATIVE,)
     words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
-    yield Change(words, _with_slope(contribution, output))
-    yield Change(f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(contribution, z))
+    yield Change(words, _with_slope(contribution, output), kinds)
+    yield Change(
+        f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(contribution, z), kinds
+    )
 
 
 def slope_in_terms(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
@@ -193,9 +201,10 @@ def slope_in_terms(contribution: Contribution, _: BackwardPass) -> Iterator[Chan
     right = text(f.prime(z))
     variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
     variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
-    for words, (expression, argument) in variants.items():
+    for formula, (expression, argument) in variants.items():
         slope = _polynomial(expression, argument)
-        yield Change(f"with {words} in place of the derivative {right}", _with_slope(contribution, slope))
+        words = f"with {formula} in place of the derivative {right}"
+        yield Change(words, _with_slope(contribution, slope), (MistakeKind.DERIVATIVE_FORMULA,))
 
 
 def _in_output(part: Expr, output: Any) -> str:
@@ -238,13 +247,11 @@ def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     for i, factor in enumerate(factors):
         turned = transposed(factor)
         words = f"with {_shown(contribution, turned)} in place of {_shown(contribution, factor)}: a transpose"
-        yield Change(words, scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :])))
-    whole = (
-        f"with the gradient by {text(contribution.part)} transposed"
-        if is_name(contribution.part)
-        else "with a product transposed"
-    )
-    yield Change(whole, scaled(coefficient, transposed(MatMul(*factors))))
+        value = scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :]))
+        yield Change(words, value, (MistakeKind.TRANSPOSE,))
+    what = f"the gradient by {text(contribution.part)}" if is_name(contribution.part) else "a product"
+    whole = scaled(coefficient, transposed(MatMul(*factors)))
+    yield Change(f"with {what} transposed", whole, (MistakeKind.TRANSPOSE,))
 
 
 def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
@@ -252,17 +259,19 @@ def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     if found is not None and len(found[1]) == 2:
         left, right = found[1]
         words = f"with {_shown(contribution, left)} and {_shown(contribution, right)} in the wrong order"
-        yield Change(words, scaled(found[0], MatMul(right, left)))
+        yield Change(words, scaled(found[0], MatMul(right, left)), (MistakeKind.ORDER,))
 
 
 def product_by_entries(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """⊙ for a matrix product, and the other way round."""
     found = _product(contribution)
     if found is not None:
-        yield Change("with ⊙ for a matrix product", scaled(found[0], HadamardProduct(*found[1])))
+        value = scaled(found[0], HadamardProduct(*found[1]))
+        yield Change("with ⊙ for a matrix product", value, (MistakeKind.PRODUCT,))
     coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
     if isinstance(core, HadamardProduct):
-        yield Change("with a matrix product for ⊙", scaled(coefficient, MatMul(*core.args)))
+        value = scaled(coefficient, MatMul(*core.args))
+        yield Change("with a matrix product for ⊙", value, (MistakeKind.PRODUCT,))
 
 
 def _shown(contribution: Contribution, factor: Any) -> str:
@@ -288,13 +297,8 @@ def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Ch
         ]
         for other in others[:_MOST_NEIGHBOURS]:
             words = f"with {text(other)} in place of {text(symbol)}"
-            yield Change(words, contribution.value.xreplace({symbol: other}), _distance(symbol, other))
-
-
-def _distance(symbol: Any, other: Any) -> str:
-    """How many layers or steps apart two quantities stand: h and h_2 are one step apart."""
-    numbers = [int(found[1]) if (found := re.search(r"(\d+)$", str(s.name))) else 1 for s in (symbol, other)]
-    return str(numbers[1] - numbers[0])
+            value = contribution.value.xreplace({symbol: other})
+            yield Change(words, value, (MistakeKind.QUANTITY,))
 
 
 # Sums, softmax, paths
@@ -305,41 +309,46 @@ def other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
         axis = contribution.expression.axis
         wrong = sums(contribution.adjoint, 1 - axis)
         words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if axis else -1])
-        yield Change(words, wrong)
-        yield Change("with the sum over the wrong axis", transposed(wrong))
+        yield Change(words, wrong, (MistakeKind.AXIS,))
+        yield Change("with the sum over the wrong axis", transposed(wrong), (MistakeKind.AXIS,))
 
 
 def sum_over_the_other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """A sum within the share, such as that of a softmax, over the examples for one over the classes."""
+    """A sum within the contribution, such as that of a softmax, over the examples for one over the classes."""
     for spread in contribution.value.atoms(Broadcast):
         whole = spread.argument
         if isinstance(whole, Sums):
             other = broadcast(sums(whole.argument, 1 - whole.axis), *spread.shape)
             words = "with the sum over the {}, not over the {}".format(*_AXES[:: 1 if whole.axis else -1])
-            yield Change(words, contribution.value.xreplace({spread: other}))
+            yield Change(words, contribution.value.xreplace({spread: other}), (MistakeKind.AXIS,))
 
 
 def softmax_jacobian(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """The full Jacobian of a softmax cut to its diagonal, or left out."""
+    for words, value in _softmax_forms(contribution):
+        yield Change(words, value, (MistakeKind.SOFTMAX,))
+
+
+def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Any]]:
     node = contribution.expression
     if isinstance(node, Softmax):
         output = contribution.user if is_name(contribution.user) else node
         diagonal = hadamard(contribution.adjoint, output, add(_ones(output), -output))
-        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
-        yield Change("with the Jacobian of the softmax left out", contribution.adjoint)
-        yield Change("with the sum in the Jacobian of the softmax left out", hadamard(contribution.adjoint, output))
+        yield "with the Jacobian of the softmax cut to its diagonal", diagonal
+        yield "with the Jacobian of the softmax left out", contribution.adjoint
+        yield "with the sum in the Jacobian of the softmax left out", hadamard(contribution.adjoint, output)
         rest = add(hadamard(contribution.adjoint, output), -contribution.value)
-        yield Change(
-            "with the wrong sign in the Jacobian of the softmax", add(hadamard(contribution.adjoint, output), rest)
-        )
+        yield "with the wrong sign in the Jacobian of the softmax", add(hadamard(contribution.adjoint, output), rest)
     if isinstance(node, LogSoftmax):
         soft = Softmax(*node.args)
-        yield Change("with the softmax in the derivative of its logarithm left out", contribution.adjoint)
-        words = f"with {text(node.argument)} in place of their softmax"
-        yield Change(words, contribution.value.xreplace({soft: node.argument}))
-        yield Change("with the sum in the Jacobian of the softmax left out", add(contribution.adjoint, -soft))
+        yield "with the softmax in the derivative of its logarithm left out", contribution.adjoint
+        yield (
+            f"with {text(node.argument)} in place of their softmax",
+            contribution.value.xreplace({soft: node.argument}),
+        )
+        yield "with the sum in the Jacobian of the softmax left out", add(contribution.adjoint, -soft)
         diagonal = hadamard(contribution.adjoint, add(_ones(soft), -soft))
-        yield Change("with the Jacobian of the softmax cut to its diagonal", diagonal)
+        yield "with the Jacobian of the softmax cut to its diagonal", diagonal
 
 
 def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
@@ -347,7 +356,7 @@ def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterato
     if len(backward.graph.users[contribution.part]) > 1:
         path = f"the path from {text(contribution.part)} through {_user(contribution, backward)}"
         words = f"with {path} left out: a term of the sum is missing"
-        yield Change(words, S.Zero)
+        yield Change(words, S.Zero, (MistakeKind.MISSING_PATH,))
 
 
 def _user(contribution: Contribution, backward: BackwardPass) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from symbackprop.errors import ArgumentError, listed, shape_text
 from symbackprop.expressions.matrices import MatMul, NamedMatrix, split
 from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.kinds import Kinds, MistakeKind
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.mutants import Mutant, mutants
 from symbackprop.network.network import Network
@@ -26,6 +27,7 @@ class Explanation:
     """Words for a mistake, and ∂J/∂v of every quantity as the mistake makes it."""
 
     words: str
+    kinds: Kinds
     adjoints: Mapping[Any, Any]
     parameters: tuple[str, ...]  # whose gradients it explains
 
@@ -137,7 +139,7 @@ class Explainer:
     def _one(self) -> Iterator[Explanation]:
         for mutant, adjoints, gradients in self.catalogue:
             if self._explains(gradients):
-                yield Explanation(mutant.words, adjoints, tuple(self.wrong))
+                yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
 
     def _two(self) -> Iterator[Explanation]:
         """Two mistakes: those that change the gradient nearest to the cost are looked at there first."""
@@ -155,7 +157,7 @@ class Explainer:
             both = first.together(second)
             adjoints = self._adjoints(both)
             if adjoints is not None and self._explains(self.at.gradients(adjoints)):
-                yield Explanation(both.words, adjoints, tuple(self.wrong))
+                yield Explanation(both.words, both.kinds, adjoints, tuple(self.wrong))
 
     def _nearest_to_the_cost(self) -> str:
         order = list(self.at.right)
@@ -170,7 +172,7 @@ class Explainer:
                 words = (
                     f"with the L2 penalty of {owner} on {' and '.join(self.wrong)} too, which the cost does not have"
                 )
-                yield Explanation(words, self.at.right, tuple(self.wrong))
+                yield Explanation(words, (MistakeKind.PENALTY,), self.at.right, tuple(self.wrong))
 
     def _penalties(self) -> Iterator[tuple[float, str]]:
         """Each c for which c W is a part of the gradient by W."""
@@ -221,13 +223,13 @@ class Explainer:
             return None
         name = text(parameter)
         words = f"with {name} already changed by a step of {eta:.4g} times its gradient (updated weights)"
-        return Explanation(words, adjoints, tuple(self.wrong))
+        return Explanation(words, (MistakeKind.UPDATED,), adjoints, tuple(self.wrong))
 
     def _each(self) -> Iterator[Explanation]:
         for name in self.wrong:
             for mutant, adjoints, gradients in self.catalogue:
                 if self.is_like(self.claimed[name], gradients[name]):
-                    yield Explanation(mutant.words, adjoints, (name,))
+                    yield Explanation(mutant.words, mutant.kinds, adjoints, (name,))
                     break
 
 

@@ -12,10 +12,13 @@ from symbackprop.backprop.adjoints import Contribution, Edge
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, is_name, postorder, split
 from symbackprop.expressions.operations import Sums
 from symbackprop.expressions.shapes import is_matrix
+from symbackprop.kinds import Kinds, MistakeKind
 from symbackprop.mistakes.catalogue import ROWS, Change
 from symbackprop.mistakes.contributions import BackwardPass
 from symbackprop.network.network import INPUT, ONE_HOT, TARGET
 from symbackprop.printing.text import text
+
+_HELD: Kinds = (MistakeKind.HELD_CONSTANT,)
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Mutant:
     """A backward pass with changed shares, or with quantities that are taken as constants."""
 
     words: str
+    kinds: Kinds
     changed: Mapping[Edge, Any] = field(default_factory=dict)
     cut: frozenset[Any] = frozenset()
 
     def together(self, other: "Mutant") -> "Mutant":
-        return Mutant(f"{self.words}, and {other.words}", {**self.changed, **other.changed}, self.cut | other.cut)
+        words, kinds = f"{self.words}, and {other.words}", tuple(dict.fromkeys((*self.kinds, *other.kinds)))
+        return Mutant(words, kinds, {**self.changed, **other.changed}, self.cut | other.cut)
 
 
 def mutants(backward: BackwardPass) -> list[Mutant]:
@@ -44,7 +49,7 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
         (
             row.__name__ + _template(change.words),
             contribution.edge,
-            Change(_about(contribution, change.words, penalties), change.value),
+            _about_penalty(contribution, change) if {contribution.user, contribution.part} & penalties else change,
         )
         for row in ROWS
         for contribution in backward.contributions.values()
@@ -53,13 +58,13 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
     ]
     alike: dict[str, list[tuple[Edge, Change]]] = {}
     for kind, edge, change in single:
-        alike.setdefault(kind + change.group, []).append((edge, change))
+        alike.setdefault(kind, []).append((edge, change))
     groups = (
-        Mutant(_everywhere(changes), {edge: change.value for edge, change in changes})
+        Mutant(_everywhere(changes), changes[0][1].kinds, {edge: change.value for edge, change in changes})
         for changes in alike.values()
         if len({edge for edge, _ in changes}) == len(changes) > 1
     )
-    singles = (Mutant(change.words, {edge: change.value}) for _, edge, change in single)
+    singles = (Mutant(change.words, change.kinds, {edge: change.value}) for _, edge, change in single)
     return [*singles, *_held(backward), *groups]
 
 
@@ -80,13 +85,12 @@ def _penalties(backward: BackwardPass) -> set[Any]:
     return found
 
 
-def _about(contribution: Contribution, words: str, penalties: set[Any]) -> str:
-    """The words, with the penalty named where it is about one."""
-    if contribution.user not in penalties and contribution.part not in penalties:
-        return words
+def _about_penalty(contribution: Contribution, change: Change) -> Change:
+    """Return the change, with the penalty named."""
     whose = ", ".join(sorted(str(s) for s in contribution.part.free_symbols if is_name(s) and is_matrix(s)))
-    kind = "L2 penalty" if any(map(_is_square, postorder(contribution.expression))) else "penalty"
-    return f"{words} (the {kind} on {whose})" if whose else f"{words} (the penalty)"
+    penalty = "L2 penalty" if any(map(_is_square, postorder(contribution.expression))) else "penalty"
+    about = f"the {penalty} on {whose}" if whose else "the penalty"
+    return Change(f"{change.words} ({about})", change.value, (*change.kinds, MistakeKind.PENALTY))
 
 
 def _is_square(node: Any) -> bool:
@@ -114,16 +118,14 @@ def _held(backward: BackwardPass) -> Iterator[Mutant]:
     inner = [node for node in graph.order if node != graph.cost and node not in backward.wrt]
     named = [node for node in inner if is_name(node) or _is_statistic(graph.definition[node])]
     for node in named:
-        what = (
-            "held constant"
-            if _is_statistic(graph.definition[node])
-            else "held constant: the path through it is missing"
-        )
-        yield Mutant(f"with {text(node)} {what}", cut=frozenset([node]))
+        words, kinds = f"with {text(node)} held constant", _HELD
+        if not _is_statistic(graph.definition[node]):
+            words, kinds = f"{words}: the path through it is missing", (*kinds, MistakeKind.MISSING_PATH)
+        yield Mutant(words, kinds, cut=frozenset([node]))
     statistics = [node for node in named if _is_statistic(graph.definition[node])]
     if len(statistics) > 1:
         names = ", ".join(text(node) for node in statistics if is_name(node)) or "the statistics"
-        yield Mutant(f"with {names} held constant", cut=frozenset(statistics))
+        yield Mutant(f"with {names} held constant", _HELD, cut=frozenset(statistics))
 
 
 def _is_statistic(expression: Any) -> bool:

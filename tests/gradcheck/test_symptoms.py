@@ -7,6 +7,7 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.gradcheck.symptoms import MISTAKES, SAMPLED, Evidence, diagnosis
+from symbackprop.kinds import MistakeKind as Kind
 
 N, D, H, K = 6, 3, 5, 4
 LAM = 0.375
@@ -64,58 +65,60 @@ def clipped(g):
 
 
 # fmt: off
-PLANTED = {  # the parameter, our gradient from the right one, and what is said
-    "sign":                ("W1", lambda g, v, r: -g,                                   "its sign is wrong"),
-    "twice":               ("W2", lambda g, v, r: 2 * g,                                "twice as large"),
-    "half":                ("W1", lambda g, v, r: g / 2,                                "a factor 2 is missing"),
-    "N":                   ("W1", lambda g, v, r: g * N,                                "too large by the factor 6, the number of rows of X"),
-    "1/N":                 ("W2", lambda g, v, r: g / N,                                "divided by 6, the number of rows of X"),
-    "outputs":             ("W2", lambda g, v, r: g / K,                                "divided by 4, the number of columns of y"),
-    "ln 10":               ("b1", lambda g, v, r: g / np.log(10),                       "divided by ln 10"),
-    "a factor":            ("W1", lambda g, v, r: 1.37 * g,                             "1.37 times what it should be"),
-    "sign and half":       ("W1", lambda g, v, r: -g / 2,                               "its sign is wrong, and it is half"),
-    "penalty missing":     ("W1", lambda g, v, r: g - LAM * v["W1"],                    "0.375 · W1 is missing: the gradient of an L2 penalty"),
-    "penalty doubled":     ("W2", lambda g, v, r: g + LAM * v["W2"],                    "0.375 · W2 is too much: the gradient of an L2 penalty"),
-    "penalty halved":      ("W1", lambda g, v, r: g - LAM / 2 * v["W1"],                "0.1875 · W1 is missing"),
-    "bias penalized":      ("b1", lambda g, v, r: g + LAM * v["b1"],                    "0.375 · b1 is too much"),
-    "L1 in the gradient":  ("W1", lambda g, v, r: g + 0.1 * np.sign(v["W1"]),           "0.1 · sign.W1. is too much: the gradient of an L1"),
-    "zero":                ("b2", lambda g, v, r: 0 * g,                                "it is 0 throughout"),
-    "a row of zeros":      ("W1", lambda g, v, r: one_entry(g, 1, 0.0),                 "row 1 is 0, the rest is right"),
-    "a column of zeros":   ("W2", lambda g, v, r: one_entry(g, (slice(None), 2), 0.0),  "column 2 is 0, the rest is right"),
-    "one entry":           ("W2", lambda g, v, r: one_entry(g, (2, 1), g[2, 1] + 1),    r"only \[2, 1\] is wrong"),
-    "the largest entry":   ("W2", lambda g, v, r: one_entry(g, largest(g), 0.9 * g[largest(g)]), r"only \[\d, \d\] is wrong"),
-    "two entries":         ("W1", lambda g, v, r: one_entry(one_entry(g, (0, 1), 5.0), (2, 3), -4.0), r"only \[0, 1\] and \[2, 3\] are wrong"),
-    "a row twice":         ("W1", lambda g, v, r: one_entry(g, 2, 2 * g[2]),            "only row 2 is wrong: there it is twice"),
-    "transposed":          ("W1", lambda g, v, r: g.T,                                  "it is transposed"),
-    "order of transpose":  ("W1", lambda g, v, r: g.T.reshape(g.shape),                 "in the order of the transpose"),
-    "rows reversed":       ("W2", lambda g, v, r: g[::-1],                              "its rows are in reverse order"),
-    "columns shifted":     ("W1", lambda g, v, r: np.roll(g, 2, axis=1),                "its columns are shifted by 2"),
-    "rows permuted":       ("W2", lambda g, v, r: g[[2, 0, 1, 4, 3]],                   "its rows are in another order"),
-    "not summed":          ("b1", lambda g, v, r: r["b1 by example"],                   "it is not summed over the rows: each example has its own"),
-    "averaged":            ("b1", lambda g, v, r: g / N,                                "divided by 6, the number of rows of X"),
-    "summed to a number":  ("b1", lambda g, v, r: np.sum(g),                            "the sum of all entries"),
-    "flat":                ("b1", lambda g, v, r: g.ravel(),                            r"the right entries, but not the shape 1×5"),
-    "the mean everywhere": ("W1", lambda g, v, r: np.full(g.shape, g.mean()),           "every entry is the mean of all entries"),
-    "the sum of the rows": ("W1", lambda g, v, r: np.broadcast_to(g.sum(0), g.shape),   "every row is the sum of all rows"),
-    "clipped":             ("W1", lambda g, v, r: clipped(g),                         "it is clipped at ±"),
-    "absolute":            ("W1", lambda g, v, r: np.abs(g),                            "it has lost its signs"),
-    "positive part":       ("W1", lambda g, v, r: np.maximum(g, 0),                     "0"),
-    "a constant":          ("W1", lambda g, v, r: g + 0.25,                             "every entry is off by the same 0.25"),
-    "squared":             ("W1", lambda g, v, r: g**2,                                 "each entry is squared"),
-    "single precision":    ("W1", lambda g, v, r: (g * (1 + 1e-6 * np.sin(np.arange(g.size).reshape(g.shape)))).astype(np.float32), "single precision"),
+PLANTED = {  # the parameter, our gradient from the right one, and what is said in which words, and of which kinds
+    "sign":                ("W1", lambda g, v, r: -g,                                   "its sign is wrong", (Kind.SIGN,)),
+    "twice":               ("W2", lambda g, v, r: 2 * g,                                "twice as large", (Kind.NUMBER,)),
+    "half":                ("W1", lambda g, v, r: g / 2,                                "a factor 2 is missing", (Kind.NUMBER,)),
+    "N":                   ("W1", lambda g, v, r: g * N,                                "too large by the factor 6, the number of rows of X", (Kind.MEAN,)),
+    "1/N":                 ("W2", lambda g, v, r: g / N,                                "divided by 6, the number of rows of X", (Kind.MEAN,)),
+    "outputs":             ("W2", lambda g, v, r: g / K,                                "divided by 4, the number of columns of y", (Kind.MEAN,)),
+    "ln 10":               ("b1", lambda g, v, r: g / np.log(10),                       "divided by ln 10", (Kind.NUMBER,)),
+    "a factor":            ("W1", lambda g, v, r: 1.37 * g,                             "1.37 times what it should be", (Kind.NUMBER,)),
+    "sign and half":       ("W1", lambda g, v, r: -g / 2,                               "its sign is wrong, and it is half", (Kind.SIGN, Kind.NUMBER,)),
+    "penalty missing":     ("W1", lambda g, v, r: g - LAM * v["W1"],                    "0.375 · W1 is missing: the gradient of an L2 penalty", (Kind.PENALTY,)),
+    "penalty doubled":     ("W2", lambda g, v, r: g + LAM * v["W2"],                    "0.375 · W2 is too much: the gradient of an L2 penalty", (Kind.PENALTY,)),
+    "penalty halved":      ("W1", lambda g, v, r: g - LAM / 2 * v["W1"],                "0.1875 · W1 is missing", (Kind.PENALTY,)),
+    "bias penalized":      ("b1", lambda g, v, r: g + LAM * v["b1"],                    "0.375 · b1 is too much", (Kind.PENALTY,)),
+    "L1 in the gradient":  ("W1", lambda g, v, r: g + 0.1 * np.sign(v["W1"]),           "0.1 · sign.W1. is too much: the gradient of an L1", (Kind.PENALTY,)),
+    "zero":                ("b2", lambda g, v, r: 0 * g,                                "it is 0 throughout", (Kind.ZERO,)),
+    "a row of zeros":      ("W1", lambda g, v, r: one_entry(g, 1, 0.0),                 "row 1 is 0, the rest is right", (Kind.ZERO,)),
+    "a column of zeros":   ("W2", lambda g, v, r: one_entry(g, (slice(None), 2), 0.0),  "column 2 is 0, the rest is right", (Kind.ZERO,)),
+    "one entry":           ("W2", lambda g, v, r: one_entry(g, (2, 1), g[2, 1] + 1),    r"only \[2, 1\] is wrong", (Kind.SOME_ENTRIES,)),
+    "the largest entry":   ("W2", lambda g, v, r: one_entry(g, largest(g), 0.9 * g[largest(g)]), r"only \[\d, \d\] is wrong", (Kind.SOME_ENTRIES,)),
+    "two entries":         ("W1", lambda g, v, r: one_entry(one_entry(g, (0, 1), 5.0), (2, 3), -4.0), r"only \[0, 1\] and \[2, 3\] are wrong", (Kind.SOME_ENTRIES,)),
+    "a row twice":         ("W1", lambda g, v, r: one_entry(g, 2, 2 * g[2]),            "only row 2 is wrong: there it is twice", (Kind.SOME_ENTRIES, Kind.NUMBER,)),
+    "transposed":          ("W1", lambda g, v, r: g.T,                                  "it is transposed", (Kind.TRANSPOSE,)),
+    "order of transpose":  ("W1", lambda g, v, r: g.T.reshape(g.shape),                 "in the order of the transpose", (Kind.ORDER,)),
+    "rows reversed":       ("W2", lambda g, v, r: g[::-1],                              "its rows are in reverse order", (Kind.ORDER,)),
+    "columns shifted":     ("W1", lambda g, v, r: np.roll(g, 2, axis=1),                "its columns are shifted by 2", (Kind.ORDER,)),
+    "rows permuted":       ("W2", lambda g, v, r: g[[2, 0, 1, 4, 3]],                   "its rows are in another order", (Kind.ORDER,)),
+    "not summed":          ("b1", lambda g, v, r: r["b1 by example"],                   "it is not summed over the rows: each example has its own", (Kind.MISSING_SUM,)),
+    "averaged":            ("b1", lambda g, v, r: g / N,                                "divided by 6, the number of rows of X", (Kind.MEAN,)),
+    "summed to a number":  ("b1", lambda g, v, r: np.sum(g),                            "the sum of all entries", (Kind.EXTRA_SUM,)),
+    "flat":                ("b1", lambda g, v, r: g.ravel(),                            r"the right entries, but not the shape 1×5", (Kind.SHAPE,)),
+    "the mean everywhere": ("W1", lambda g, v, r: np.full(g.shape, g.mean()),           "every entry is the mean of all entries", (Kind.EXTRA_SUM,)),
+    "the sum of the rows": ("W1", lambda g, v, r: np.broadcast_to(g.sum(0), g.shape),   "every row is the sum of all rows", (Kind.EXTRA_SUM,)),
+    "clipped":             ("W1", lambda g, v, r: clipped(g),                         "it is clipped at ±", (Kind.CLIPPED,)),
+    "absolute":            ("W1", lambda g, v, r: np.abs(g),                            "it has lost its signs", (Kind.LOST_SIGNS,)),
+    "positive part":       ("W1", lambda g, v, r: np.maximum(g, 0),                     "0", (Kind.LOST_SIGNS,)),
+    "a constant":          ("W1", lambda g, v, r: g + 0.25,                             "every entry is off by the same 0.25", (Kind.OFFSET,)),
+    "squared":             ("W1", lambda g, v, r: g**2,                                 "each entry is squared", (Kind.POWER,)),
+    "single precision":    ("W1", lambda g, v, r: (g * (1 + 1e-6 * np.sin(np.arange(g.size).reshape(g.shape)))).astype(np.float32), "single precision", (Kind.PRECISION,)),
 }
 # fmt: on
 
 
 @pytest.mark.parametrize("kind", PLANTED)
 def test_planted_mistakes_are_named(kind, rng):
-    name, change, said = PLANTED[kind]
+    name, change, said, kinds = PLANTED[kind]
     report = Net(rng).report(name, change)
     assert report.verdict == "wrong"
     (block,) = [block for block in report.blocks if block.name == name]
     assert re.search(said, block.mistake), (block.mistake, str(report))
+    assert block.mistake_kinds == kinds
+    assert next(b for b in report.to_dict()["parameters"] if b["name"] == name)["mistake_kinds"] == [*map(str, kinds)]
     assert f"{name}: the likely mistake: {block.mistake}" in str(report)
-    assert all(not other.mistake for other in report.blocks if other.name != name)
+    assert all(not other.mistake and not other.mistake_kinds for other in report.blocks if other.name != name)
 
 
 def test_of_a_right_gradient_nothing_is_said(rng):
@@ -130,7 +133,7 @@ def test_a_mistake_that_is_none_of_these_has_no_name(rng):
     )
     (block,) = [block for block in report.blocks if block.name == "W1"]
     assert block.verdict == "wrong"
-    assert block.mistake == ""
+    assert (block.mistake, block.mistake_kinds) == ("", ())
 
 
 def test_the_gradient_of_another_parameter(rng):
@@ -139,6 +142,7 @@ def test_the_gradient_of_another_parameter(rng):
         lambda u, v: np.sum(u**3) + np.sum(np.sin(v)), lambda u, v: {"u": np.cos(v), "v": np.cos(v)}, x
     )
     assert report.blocks[0].mistake == "it is the gradient of v"
+    assert report.blocks[0].mistake_kinds == (Kind.QUANTITY,)
 
 
 def test_large_parameters_are_diagnosed_by_their_samples(rng):
@@ -154,4 +158,4 @@ def test_large_parameters_are_diagnosed_by_their_samples(rng):
 def test_samples_are_looked_at_without_their_places():
     assert set(SAMPLED) <= set(MISTAKES)
     numeric = np.linspace(1, 2, 40)
-    assert diagnosis(Evidence("W", np.ones(40), numeric[::-1], numeric, np.zeros(40), sampled=True)) == ""
+    assert diagnosis(Evidence("W", np.ones(40), numeric[::-1], numeric, np.zeros(40), sampled=True)) is None

@@ -7,6 +7,7 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.expressions.shapes import shape_of
+from symbackprop.kinds import MistakeKind
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.explain import Explainer
 from symbackprop.mistakes.mutants import ROWS, mutants
@@ -127,6 +128,7 @@ def test_each_row_has_mistakes_in_some_network(row: Any) -> None:
     backward = [BackwardPass(network, network.parameters) for network in networks]
     found = [change for b in backward for contribution in b.contributions.values() for change in row(contribution, b)]
     assert any(change.words for change in found)
+    assert all(change.kinds and set(change.kinds) <= set(MistakeKind) for change in found)
 
 
 def test_likely_mistake_of_gradients_from_anywhere() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from symbackprop.errors import listed
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import Block, GradientCheck
+from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.compare import ExactComparison, FirstDifference, first_difference, has_kinks
@@ -52,7 +53,7 @@ class _PointResult:
         if any("shape" in block.note for block in self.check.blocks):
             return Verdict.WRONG
         if self.exact is None:
-            opposite = all(block.mistake == "its sign is wrong" for block in self.check.blocks)
+            opposite = all(block.mistake_kinds == (MistakeKind.SIGN,) for block in self.check.blocks)
             return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
         if self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT):
             return Verdict.RIGHT
@@ -90,11 +91,11 @@ class Proofreading:
         notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
         if verdict == Verdict.CONVENTION:
             notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")
-        mistake, first = self._mistake(result) if verdict == Verdict.WRONG else ("", None)
+        mistake, first = self._mistake(result) if verdict == Verdict.WRONG else (Mistake("", ()), None)
         return CodeCheck(
             verdict,
             result.level,
-            mistake,
+            mistake.words,
             first,
             result.network,
             formulas.quantities if formulas is not None else (),
@@ -102,6 +103,7 @@ class Proofreading:
             result.check,
             _proof(result.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
             tuple(notes),
+            mistake.kinds,
         )
 
     def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
@@ -124,36 +126,39 @@ class Proofreading:
             reasons.append(f"not read entry by entry: {reason}")
         return _PointResult(spec, point, Level.NUMBERS, None, network, check, None)
 
-    def _mistake(self, result: _PointResult) -> tuple[str, FirstDifference | None]:
-        """Return the mistake in words, and the first quantity that differs."""
+    def _mistake(self, result: _PointResult) -> tuple[Mistake, FirstDifference | None]:
+        """Return the mistake, and the first quantity that differs."""
         explained: tuple[Explanation, ...] = ()
         at = None
         if result.network is not None:
             at = self.reader.at_point(result.network, result.spec, result.point)
             claimed = self.reader.claimed(result.point)
             explained = Explainer(at, claimed).explanation() if claimed is not None else ()
-        words = [e.sentence(result.network.cost.name) for e in explained] if result.network is not None else []
+        cost = result.network.cost.name if result.network is not None else ""
+        found = [Mistake(e.sentence(cost), e.kinds) for e in explained]
         told = {name for e in explained for name in e.parameters}
-        simple = any("path" in word for word in words)  # a missing term may be no more than a factor
-        words += [
-            f"d{block.name}: {said}"
-            for block in result.check.blocks
-            if block.verdict == Verdict.WRONG and not (result.formulas and "single precision" in block.mistake)
-            if (said := block.mistake or _of_shape(block, result.point))
-            if network_name(block.name) not in told or (simple and block.mistake)
-        ]
+        simple = any(MistakeKind.MISSING_PATH in e.kinds for e in explained)  # it may be no more than a factor
+        for block in result.check.blocks:
+            if block.verdict != Verdict.WRONG or (result.formulas and MistakeKind.PRECISION in block.mistake_kinds):
+                continue
+            if network_name(block.name) not in told or (simple and block.mistake):
+                found += _of_block(block, result.point)
         first = None
         if result.formulas is not None and at is not None:
             first = first_difference(result.formulas, at, explained[0].adjoints if explained else None)
-        return "; ".join(words), first
+        kinds = dict.fromkeys(kind for mistake in found for kind in mistake.kinds)
+        return Mistake("; ".join(mistake.words for mistake in found), tuple(kinds)), first
 
 
-def _of_shape(block: Block, point: SamplePoint) -> str:
-    """Describe a gradient that does not have the shape of its parameter."""
+def _of_block(block: Block, point: SamplePoint) -> list[Mistake]:
+    """Return the mistake that the gradient check names, or that the shape is not that of the parameter, if any."""
+    if block.mistake:
+        return [Mistake(f"d{block.name}: {block.mistake}", block.mistake_kinds)]
     if "shape" not in block.note:
-        return ""
+        return []
     expected = np.shape(point.values[block.name])
-    return f"its shape is not {expected}, that of {block.name}: is the sum over the wrong axis, or missing?"
+    words = f"its shape is not {expected}, that of {block.name}: is the sum over the wrong axis, or missing?"
+    return [Mistake(f"d{block.name}: {words}", (MistakeKind.SHAPE,))]
 
 
 def _proof(exact: ExactComparison | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.gradcheck.report import GradientCheck
+from symbackprop.kinds import Kinds
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 from symbackprop.proofread.code.compare import FirstDifference
@@ -46,6 +47,7 @@ class CodeCheck(Judged):
     check: GradientCheck | None = None  # in numbers
     proof: str = ""
     notes: tuple[str, ...] = ()
+    mistake_kinds: Kinds = ()
 
     @property
     def counterexample(self) -> str:
@@ -63,6 +65,7 @@ class CodeCheck(Judged):
             "verdict": str(self.verdict),
             "level": str(self.level),
             "mistake": self.mistake,
+            "mistake_kinds": [str(kind) for kind in self.mistake_kinds],
             "first_difference": None if first is None else vars(first).copy(),
             "counterexample": self.counterexample,
             "proof": self.proof,

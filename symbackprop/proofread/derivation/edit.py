@@ -1,47 +1,55 @@
 """A single change of a formula, in every place where it can be made."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from symbackprop.kinds import Kinds, Mistake
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Node, mapped, negated
+from symbackprop.parsing.unparse import to_source
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A changed formula, and in words what its author did in it."""
+    """A changed formula, with words and kinds for the mistake that it mends."""
 
     formula: Node
     words: str
+    kinds: Kinds
+
+    @property
+    def mistake(self) -> Mistake:
+        """The mistake that it mends."""
+        return Mistake(self.words, self.kinds)
 
 
 @dataclass(frozen=True)
 class RepairMaterial:
-    """What the rest of the document is made of, to put in: names, slopes f′(z), terms of sums."""
+    """Parts of the document that a repair may put in: names, derivatives f′(z), terms of sums."""
 
     names: tuple[Node, ...] = ()
     calls: tuple[Node, ...] = ()
     terms: tuple[Node, ...] = ()
-    counts: tuple[Node, ...] = ()  # the number of examples
+    counts: tuple[Node, ...] = ()  # names for the number of examples
     functions: tuple[str, ...] = ()
     axis: int = 0  # along which examples stand
     style: str = "latex"
 
+    def text(self, node: Node) -> str:
+        """Return a formula in the notation of the document."""
+        return to_source(node, self.style)
 
-Change = tuple[Node, str]
 
-
-def everywhere(formula: Node, change: Callable[[Node], Iterable[Change]]) -> Iterator[Repair]:
-    """The formula with one part changed, in each place and each way."""
-    for part, words in change(formula):
-        yield Repair(part, words)
+def everywhere(formula: Node, change: Callable[[Node], Iterable[Repair]]) -> Iterator[Repair]:
+    """Yield the formula with one part changed, for each part and each change of it."""
+    yield from change(formula)
     if isinstance(formula, tree.Name):
         return
     for child in formula.children():
-        for edit in everywhere(child, change):
-            changed = _with(formula, child, edit.formula)
+        for repair in everywhere(child, change):
+            changed = _with(formula, child, repair.formula)
             if changed is not formula:
-                yield Repair(changed, edit.words)
+                yield replace(repair, formula=changed)
 
 
 def _with(whole: Node, child: Node, new: Node) -> Node:

@@ -1,15 +1,19 @@
-"""What its author may have left out: factors, terms, sums."""
+"""Repairs that put in what an author may have left out: factors, terms, sums."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from symbackprop.kinds import MistakeKind
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Node, mapped, negated, number
-from symbackprop.parsing.unparse import to_source
-from symbackprop.proofread.derivation.edit import Change, Repair, RepairMaterial, everywhere, is_negative
+from symbackprop.proofread.derivation.edit import Repair, RepairMaterial, everywhere, is_negative
+
+_MOST_TERMS = 40  # terms that are added within a formula, too
 
 
 def sums(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
+    """Yield the formula with a sum over examples, units or an index: of the whole, or of a factor."""
+    kinds = (MistakeKind.MISSING_SUM,)
     negative = is_negative(formula)
     inner = formula.terms[0] if negative and isinstance(formula, tree.Add) else formula
 
@@ -23,33 +27,33 @@ def sums(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
     for axis in (material.axis, 1 - material.axis):
         which = "examples" if axis == material.axis else "units"
         made = summed(inner, axis)
-        yield Repair(negated(made) if negative else made, f"the sum over the {which} is missing (missing sum)")
+        yield Repair(negated(made) if negative else made, f"the sum over the {which} is missing", kinds)
     for index in "nijkm":
         made = tree.Summation(indices=(index,), body=inner)
-        yield Repair(negated(made) if negative else made, f"the sum over {index} is missing (missing sum)")
+        yield Repair(negated(made) if negative else made, f"the sum over {index} is missing", kinds)
 
-    def change(node: Node) -> Iterator[Change]:
+    def change(node: Node) -> Iterator[Repair]:
         if isinstance(node, tree.Multiply):
             for k, factor in enumerate(node.factors):
                 for axis in (material.axis, 1 - material.axis):
                     which = "examples" if axis == material.axis else "units"
                     factors = (*node.factors[:k], summed(factor, axis), *node.factors[k + 1 :])
                     new = replace(node, factors=factors, source="")
-                    yield new, f"the sum over the {which} is missing (missing sum)"
+                    yield Repair(new, f"the sum over the {which} is missing", kinds)
 
     yield from everywhere(formula, change)
 
 
 def inserted(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """A factor that is missing: f′(z), or another quantity."""
+    """Yield the formula with one more factor: f′(z), or another quantity."""
     signs = ("numpy *", "@") if material.style == "numpy" else (r"\odot", "")
     for new in (*material.calls, *material.names):
         for sign in signs:
             for part in _spots(formula):
                 for factors in ((part, new), (new, part)):
                     made = tree.Multiply(sign=sign, factors=tuple(_as_factor(f) for f in factors))
-                    changed = _replaced(formula, part, made)
-                    yield Repair(changed, f"the factor {to_source(new, material.style)} is missing (missing factor)")
+                    words = f"the factor {material.text(new)} is missing"
+                    yield Repair(_replaced(formula, part, made), words, (MistakeKind.MISSING_FACTOR,))
 
 
 def _as_factor(node: Node) -> Node:
@@ -57,7 +61,7 @@ def _as_factor(node: Node) -> Node:
 
 
 def _spots(formula: Node) -> Iterator[Node]:
-    """Where a factor may have stood: at the whole, at a term, at a part of a product."""
+    """Yield the parts beside which a factor may have stood: the whole, terms, factors."""
     yield formula
     stack = [formula]
     while stack:
@@ -85,40 +89,32 @@ def _replaced(whole: Node, part: Node, new: Node) -> Node:
 
 
 def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
+    """Yield the formula with one more term: of the whole, or, for some terms, within it."""
     for term in material.terms:
         for sign in (1, -1):
             if isinstance(formula, tree.Add):
                 new = replace(formula, signs=(*formula.signs, sign), terms=(*formula.terms, term), source="")
             else:
                 new = tree.Add(signs=(1, sign), terms=(formula, term))
-            yield Repair(new, f"the term {to_source(term, material.style)} is missing (missing term)")
+            yield _with_term(new, term, material)
     for term in material.terms[:_MOST_TERMS]:
         for part in _spots(formula):
             if part is not formula:
                 for sign in (1, -1):
-                    plus = tree.Group(items=(tree.Add(signs=(1, sign), terms=(part, term)),))
-                    yield Repair(
-                        _replaced(formula, part, plus),
-                        f"the term {to_source(term, material.style)} is missing (missing term)",
-                    )
-
-
-_MOST_TERMS = 40
+                    yield _with_term(_replaced(formula, part, _sum((1, sign), part, term)), term, material)
 
 
 def ones_added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
+    """Yield the formula with 1 or a quantity added to a part of it, or taken from it, or a part taken from that."""
     for name in (number(1), *material.names):
         for part in _spots(formula):
-            for sign in (1, -1):
-                plus = tree.Group(items=(tree.Add(signs=(sign, 1) if sign < 0 else (1, 1), terms=(name, part)),))
-                plus = plus if sign < 0 else tree.Group(items=(tree.Add(signs=(1, 1), terms=(part, name)),))
-                yield Repair(
-                    _replaced(formula, part, plus),
-                    f"the term {to_source(name, material.style)} is missing (missing term)",
-                )
-                if sign < 0:
-                    minus = tree.Group(items=(tree.Add(signs=(1, -1), terms=(part, name)),))
-                    yield Repair(
-                        _replaced(formula, part, minus),
-                        f"the term {to_source(name, material.style)} is missing (missing term)",
-                    )
+            for total in (_sum((1, 1), part, name), _sum((-1, 1), name, part), _sum((1, -1), part, name)):
+                yield _with_term(_replaced(formula, part, total), name, material)
+
+
+def _sum(signs: tuple[int, int], *terms: Node) -> Node:
+    return tree.Group(items=(tree.Add(signs=signs, terms=terms),))
+
+
+def _with_term(formula: Node, term: Node, material: RepairMaterial) -> Repair:
+    return Repair(formula, f"the term {material.text(term)} is missing", (MistakeKind.MISSING_TERM,))

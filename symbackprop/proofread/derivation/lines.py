@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.numpy_lines import parse_numpy
@@ -14,7 +15,7 @@ from symbackprop.proofread.derivation.definitions import hides_network_quantity
 from symbackprop.proofread.derivation.factors import factor_words, size_words
 from symbackprop.proofread.derivation.judge import HELD, has_same_value, judge, judge_sides
 from symbackprop.proofread.derivation.reading import DocumentReading
-from symbackprop.proofread.derivation.repair import MOST_EDITS, find_mistake
+from symbackprop.proofread.derivation.repair import MOST_EDITS, find_repair
 from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
 from symbackprop.proofread.derivation.subjects import (
     assigns_number,
@@ -223,7 +224,8 @@ def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment,
             proof = "a step downhill: in numbers, a negative multiple of the gradient"
         return replace(line, reading=judgment.reading, notes=notes, proof=proof)
     correction = corrected(update, "numpy" if kind == "numpy" else "latex")
-    return replace(line, verdict=LineVerdict.WRONG, mistake=judgment.reason, correction=correction, notes=notes)
+    wrong = replace(line, verdict=LineVerdict.WRONG, correction=correction, notes=notes)
+    return _named(wrong, Mistake(judgment.reason, (MistakeKind.SIGN,)))
 
 
 # explanations of wrong lines
@@ -238,21 +240,26 @@ def _explained(
     if origin is not None:
         return replace(line, follows=origin)
     searched = sum(bool(other.verdict == LineVerdict.WRONG and other.follows is None) for other in before)
-    mistake = find_mistake(reading, index, left, side, MOST_EDITS // (1 + searched**2))
+    repair = find_repair(reading, index, left, side, MOST_EDITS // (1 + searched**2))
     is_doubtful = bool(line.reason) and has_jacobian(left, side)
     not_understood = replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
-    if mistake is not None and is_doubtful and ("too much" in mistake.words or "missing" in mistake.words):
-        return not_understood
-    if mistake is not None:
-        return replace(line, mistake=mistake.words, correction=mistake.correction)
+    if repair is not None:
+        is_doubtful &= "too much" in repair.mistake.words or "missing" in repair.mistake.words
+        return not_understood if is_doubtful else _named(replace(line, correction=repair.correction), repair.mistake)
     if line.reason and not _is_surely_mismatch(reading, index):  # it may be how we read it
         return not_understood
     if index in reading.function_definitions or _is_derivative_of_function(left):
-        return replace(line, mistake=f"this is not what {left.source} is (function)")
+        return _named(line, Mistake(f"this is not what {left.source} is", (MistakeKind.FUNCTION,)))
+    line = replace(line, correction=derived(reading, left))
     ratio = multiple(reading, left, side)
-    words = "" if ratio is None else f"this is {ratio:.6g} times what it should be"
-    kinds = "" if ratio is None else " (sign, number)" if ratio < 0 else " (number)"
-    return replace(line, mistake=words + kinds, correction=derived(reading, left))
+    if ratio is None:
+        return line
+    kinds = (MistakeKind.SIGN, MistakeKind.NUMBER) if ratio < 0 else (MistakeKind.NUMBER,)
+    return _named(line, Mistake(f"this is {ratio:.6g} times what it should be", kinds))
+
+
+def _named(line: CheckedLine, mistake: Mistake) -> CheckedLine:
+    return replace(line, mistake=mistake.tagged, mistake_kinds=mistake.kinds)
 
 
 def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:

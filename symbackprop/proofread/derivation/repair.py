@@ -1,15 +1,15 @@
-"""What the mistake in a wrong line is, and the line as it should be."""
+"""The search for the repair of a wrong line: the mistake in it, and the line as it should be."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
 from typing import Any
 
+from symbackprop.kinds import Mistake
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
-from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
@@ -24,29 +24,30 @@ _MOST_PAIRED = 12
 
 
 @dataclass(frozen=True)
-class Mistake:
-    words: str
+class RepairedLine:
+    """The mistake in a line, and the line without it in the notation of the document."""
+
+    mistake: Mistake
     correction: str
 
 
-def find_mistake(
-    reading: DocumentReading, rank: int, left: Node, right: Node, most: int = MOST_EDITS
-) -> Mistake | None:
-    """The first single change of the right side that makes it equal to the left side."""
-    statement = reading.statements[rank]
+def find_repair(
+    reading: DocumentReading, index: int, left: Node, right: Node, most: int = MOST_EDITS
+) -> RepairedLine | None:
+    """Return the first single change of the right side that makes it equal to the left side."""
+    statement = reading.statements[index]
     material = _material(reading, statement, left)
-    targets = values_of_left_side(reading, rank, left, right)
-    for edit in islice(edits(right, material), most):
-        if not _may_repair(targets, edit.formula):
+    targets = values_of_left_side(reading, index, left, right)
+    for repair in islice(edits(right, material), most):
+        if not _may_repair(targets, repair.formula):
             continue
-        if judge_side(reading, rank, left, edit.formula).holds is True:
-            style = material.style
-            return Mistake(edit.words, f"{to_source(left, style)} = {to_source(edit.formula, style)}")
+        if judge_side(reading, index, left, repair.formula).holds is True:
+            return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(repair.formula)}")
     return None
 
 
 def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node) -> bool:
-    """Whether a formula has the value of the left side at one point, in one extent."""
+    """Return True if a formula has the value of the left side at one point, in one sample scope."""
     for meaning, wanted in targets:
         try:
             found = meaning.values(formula)
@@ -58,7 +59,7 @@ def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node
 
 
 def _material(reading: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
-    """Names, slopes and terms of the document."""
+    """Collect the names, derivatives and terms of the document."""
     sides = [
         side for w in reading.statements for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
     ]

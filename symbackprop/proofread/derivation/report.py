@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from symbackprop.kinds import Kinds
 from symbackprop.verdicts import Judged
 
 
@@ -38,10 +39,12 @@ class CheckedLine(Judged):
     notes: tuple[str, ...] = ()
     start: int = 0
     end: int = 0
+    mistake_kinds: Kinds = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the line as plain data, as JSON has it."""
-        return {key: str(value) if isinstance(value, StrEnum) else value for key, value in vars(self).items()}
+        plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in vars(self).items()}
+        return plain | {"mistake_kinds": [str(kind) for kind in self.mistake_kinds]}
 
 
 _MARKS = {

@@ -19,7 +19,7 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError, scalar
 
 _RATE = 0.3
 _RATES = {"eta", "alpha", "epsilon", "gamma", "mu", "rho", "lr"}
-_UPHILL = "the step goes uphill: what is added must have the other sign (sign)"
+_UPHILL = "the step goes uphill: what is added must have the other sign"
 
 
 def judge_update(reading: DocumentReading, update: Update) -> Judgment:

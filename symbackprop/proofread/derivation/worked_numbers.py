@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement
 from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, mapped, walk
@@ -29,8 +30,9 @@ def check_numbers(
         return None
     reason = _wrong_arithmetic(reading, statement.worked)
     if reason:
-        mistake = "the numbers do not come out (number)"
-        return replace(line, verdict=LineVerdict.WRONG, reason=reason, mistake=mistake)
+        mistake = Mistake("the numbers do not come out", (MistakeKind.NUMBER,))
+        verdict = LineVerdict.WRONG
+        return replace(line, verdict=verdict, reason=reason, mistake=mistake.tagged, mistake_kinds=mistake.kinds)
     if has_more:
         return None
     if reason is not None:
