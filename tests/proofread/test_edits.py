@@ -3,7 +3,7 @@
 import pytest
 
 from symbackprop.kinds import MistakeKind as Kind
-from symbackprop.parsing.numpy_parser import parse_numpy
+from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.edit import Repair, RepairMaterial
