@@ -1,4 +1,4 @@
-"""Arrays without numbers do what NumPy's do: each line runs on both, and the formula has the numbers of the array."""
+"""Traced arrays do what NumPy's do: each line runs on both, and the formula has the values of NumPy's array."""
 
 from typing import Any
 
@@ -143,24 +143,24 @@ def drawn(seed: int) -> dict[str, Any]:
 
 
 def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tuple[Any, Any]:
-    """What a line gives in NumPy, and what its formula gives with the same numbers."""
+    """Return the value of a line in NumPy, and that of its formula at the same numbers."""
     seed = int(np.random.default_rng().integers(1000)) if seed is None else seed
     print("seed", seed)
     values = drawn(seed)
-    told = argument_spec(SHAPES, ["W"], labels={"y": "D"})
+    spec = argument_spec(SHAPES, ["W"], labels={"y": "D"})
     point = SamplePoint(values, SIZES)
     if at_a_point:
-        told = told.with_labels(values)
-    sizes = Sizes(told.every_shape, SIZES if at_a_point else None)
-    network = told.declared(sizes)
+        spec = spec.with_labels(values)
+    sizes = Sizes(spec.every_shape, SIZES if at_a_point else None)
+    network = spec.declared(sizes)
     numpy = PlaceholderNumpy()
-    known = point.symbols(network, told)
+    known = point.symbols(network, spec)
     run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, known if at_a_point else None)
     arrays = {
-        name: (Labels if name in told.labels else TracedArray)(
-            run, run.graph.leaf(network[name], 2 if name in told.labels else len(shape))
+        name: (Labels if name in spec.labels else TracedArray)(
+            run, run.graph.leaf(network[name], 2 if name in spec.labels else len(shape))
         )
-        for name, shape in told.every_shape.items()
+        for name, shape in spec.every_shape.items()
     }
     if at_a_point:
         arrays["y"] = values["y"]
@@ -243,13 +243,20 @@ def test_what_would_lose_the_quantity_is_refused(line: str) -> None:
 def test_sizes_are_told_from_their_numbers() -> None:
     sizes = Sizes({"X": ("N", "D"), "W": ("D", "H")})
     n, d, h = sizes.of(("N", "D", "H"))
-    told = {n: "N", n * d: "D*N", n - 1: "N - 1", d + h: "D + H", 0.5 / n: "1/(2*N)", 1 / (n * d): "1/(D*N)"}
-    told |= {0.1: "1/10", 1e-8: "1/100000000", 1 / 3: "1/3", 2.0 * n: "2*N", n**0.5: "sqrt(N)", 1 / d**0.5: "1/sqrt(D)"}
-    assert {number: str(sizes.number(number)) for number in told} == told
+    expected = {n: "N", n * d: "D*N", n - 1: "N - 1", d + h: "D + H", 0.5 / n: "1/(2*N)", 1 / (n * d): "1/(D*N)"}
+    expected |= {
+        0.1: "1/10",
+        1e-8: "1/100000000",
+        1 / 3: "1/3",
+        2.0 * n: "2*N",
+        n**0.5: "sqrt(N)",
+        1 / d**0.5: "1/sqrt(D)",
+    }
+    assert {number: str(sizes.number(number)) for number in expected} == expected
 
 
-def test_a_sigmoid_of_another_sign_is_none() -> None:
-    """What is recognized must be equal: a near miss stays what it is."""
+def test_a_sigmoid_of_another_sign_is_not_recognized() -> None:
+    """A formula that is recognized must be equal: a near miss stays what it is."""
     for line in ("1 / (1 - np.exp(-X))", "1 / (2 + np.exp(-X))", "np.exp(X) / (1 + np.exp(-X))**2"):
         theirs, ours = both(line)
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)

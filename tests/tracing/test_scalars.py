@@ -1,4 +1,4 @@
-"""Scalars, the stand-in for NumPy, and the derivatives of a traced cost. Finite differences of the plain run judge."""
+"""Traced scalars, the placeholder for NumPy, and the derivatives of a traced cost, against finite differences."""
 
 import math
 import time
@@ -38,27 +38,27 @@ class Run:
         values = drawn(code)
         self.arrays = {n: named_array(n, v) if n in code.shapes else v for n, v in values.items()}
         space = functions(text, np=NUMPY, **BUILTINS)
-        with BranchLog() as self.trace:
+        with BranchLog() as self.log:
             self.cost = space["cost"](**self.arrays)
             self.gradients = space["gradient"](**self.arrays)
         self.entries = [entry for name in code.wrt for entry in self.arrays[name].flat]
         self.claimed = [claim for gradient in self.gradients for claim in gradient.flat]
 
     def agreement(self) -> Agreement:
-        return agree(self.cost, self.claimed, self.entries, self.trace, np.random.default_rng(0))
+        return agree(self.cost, self.claimed, self.entries, self.log, np.random.default_rng(0))
 
 
 def differences(code: Code) -> np.ndarray:
     """Central differences of the plain cost."""
     values, cost = drawn(code), functions(code.text, np=np)["cost"]
-    slopes, h = [], 1e-6
+    derivatives, h = [], 1e-6
     for name in code.wrt:
         for index in np.ndindex(values[name].shape):
             up, down = ({**values, name: values[name].copy()} for _ in range(2))
             up[name][index] += h
             down[name][index] -= h
-            slopes.append((cost(**up) - cost(**down)) / (2 * h))
-    return np.array(slopes)
+            derivatives.append((cost(**up) - cost(**down)) / (2 * h))
+    return np.array(derivatives)
 
 
 @pytest.mark.parametrize(("name", "right", "wrong"), MISTAKES)
@@ -87,7 +87,7 @@ def test_right_code_agrees(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_the_stand_in_computes_what_numpy_computes(name: str) -> None:
+def test_the_placeholder_computes_what_numpy_computes(name: str) -> None:
     code = CODES[name]
     run, plain, values = Run(code, code.text), functions(code.text, np=np), drawn(code)
     np.testing.assert_allclose(run.cost.value, plain["cost"](**values), rtol=1e-12)
@@ -106,7 +106,7 @@ def test_the_wrong_entry_is_named() -> None:
     assert abs(seen.first.claimed - seen.first.derived - mpmath.mpf("1e-30")) < 1e-45
 
 
-def test_exact_zero_is_no_small_number() -> None:
+def test_exact_zero_is_not_a_small_number() -> None:
     x, y = named_array("x", [1.5, 0.25])
     nothing = np.exp(x) * y - y * np.exp(x)
     judge = lambda cost, claimed: agree(cost, claimed, [x, y], BranchLog(), np.random.default_rng(1)).entries
@@ -118,36 +118,36 @@ def test_exact_zero_is_no_small_number() -> None:
 
 def test_conditions_are_recorded_and_kept() -> None:
     x = named_array("x", [0.001, 2.0])
-    with BranchLog() as trace:
+    with BranchLog() as log:
         cost = np.sum(np.maximum(x, 0) ** 2)
         claimed = np.where(x > 0, 2 * x, 0)
-    assert {(str(c.difference), c.relation, c.truth) for c in trace.conditions} >= {
+    assert {(str(c.difference), c.relation, c.truth) for c in log.conditions} >= {
         ("x[0]", ">", True),
         ("x[1]", ">", True),
     }
-    seen = agree(cost, list(claimed), list(x), trace, np.random.default_rng(2))
+    seen = agree(cost, list(claimed), list(x), log, np.random.default_rng(2))
     assert seen.right
     assert seen.points == 3
     assert x[0] > 0
     assert not BranchLog().conditions
 
 
-def test_where_no_point_is_decided_alike_the_traced_one_is_looked_at() -> None:
+def test_where_no_point_is_decided_alike_the_traced_one_is_compared() -> None:
     x = TracedScalar.variable("x", (), 2.0)
-    with BranchLog() as trace:
+    with BranchLog() as log:
         assert x == 2.0
         cost = x**2
-    right = agree(cost, [2 * x], [x], trace, np.random.default_rng(2))
-    wrong = agree(cost, [x], [x], trace, np.random.default_rng(2))
+    right = agree(cost, [2 * x], [x], log, np.random.default_rng(2))
+    wrong = agree(cost, [x], [x], log, np.random.default_rng(2))
     assert (right.right, right.points, wrong.right) == (True, 0, False)
 
 
 def test_a_cost_without_a_derivative_is_refused() -> None:
     x = TracedScalar.variable("x", (), 0.0)
-    with BranchLog() as trace:
+    with BranchLog() as log:
         assert x == 0
     with pytest.raises(Untraceable, match="no finite derivative"):
-        agree(np.sqrt(x), [1 / (2 * np.sqrt(x))], [x], trace, np.random.default_rng(2))
+        agree(np.sqrt(x), [1 / (2 * np.sqrt(x))], [x], log, np.random.default_rng(2))
 
 
 def test_a_claim_that_is_not_finite_is_wrong() -> None:
@@ -168,8 +168,8 @@ def test_an_operation_is_the_same_in_every_column(name: str) -> None:
     made = applied(name, x)
     assert math.isclose(made.value, float(OPERATIONS[name].precise(value)), rel_tol=1e-13)
     assert math.isclose(made.value, float(made.expression().subs(sympy.Symbol("x", real=True), value)), rel_tol=1e-13)
-    slope = mpmath.diff(OPERATIONS[name].precise, value)
-    assert abs(gradient_of(made, [x])[0] - slope) < 1e-6 * abs(slope)
+    derivative = mpmath.diff(OPERATIONS[name].precise, value)
+    assert abs(gradient_of(made, [x])[0] - derivative) < 1e-6 * abs(derivative)
     if hasattr(np, name):
         assert math.isclose(made.value, getattr(np, name)(value), rel_tol=1e-13)
         assert getattr(np, name)(x).op == name
@@ -186,7 +186,7 @@ def test_derivatives_are_sympys() -> None:
     assert evaluate([x**2, x + zero], {zero: 5}) == [4, 3]
 
 
-def test_numbers_are_what_a_person_meant() -> None:
+def test_numbers_are_what_the_user_meant() -> None:
     x = TracedScalar.variable("x", (), 1.0)
     assert (0.1 * x).expression() == sympy.Rational(1, 10) * x.expression()
     assert (x * (1 / 3)).expression() == x.expression() / 3
@@ -319,7 +319,7 @@ def test_a_short_expression_is_simplified() -> None:
     assert (2 * np.exp(x) + x * x).expression() == 2 * sympy.exp(symbol) + symbol**2
 
 
-def test_a_dtype_of_floats_is_one_of_symbolic_values() -> None:
+def test_a_dtype_of_floats_keeps_traced_scalars() -> None:
     x = named_array("x", [1.0, -2.0])
     names = {"np": NUMPY, "x": x, **BUILTINS}
     for text in (

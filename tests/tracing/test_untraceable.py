@@ -61,6 +61,14 @@ def test_a_message_names_the_line_and_what_to_write(cost: Callable[..., float], 
     assert place.replace("line 2 of", f"line {first + 1} of") in str(raised.value)
 
 
+def test_a_sum_of_shapes_that_do_not_fit_is_written_out() -> None:
+    def cost(X: np.ndarray, y: np.ndarray, W: np.ndarray) -> float:
+        return np.sum(np.tanh(X @ W) + X) + np.sum(y)
+
+    with pytest.raises(sb.ArgumentError, match=r"tanh\(X @ W\) \+ X: tanh\(X @ W\) is N×K but X is N×D"):
+        sb.network_from_function(cost, SHAPES)
+
+
 def test_a_product_of_shapes_that_do_not_fit_names_the_dimensions() -> None:
     def cost(X: np.ndarray, y: np.ndarray, W: np.ndarray) -> float:
         return np.sum(X @ y) + np.sum(W)

@@ -1,8 +1,6 @@
 """A user's functions run on arrays of traced scalars: the gradient is compared entry by entry."""
 
-import math
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from symbackprop.tracing.returned import cost_in, gradients_in
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.scalars.array import named_array
 from symbackprop.tracing.scalars.differentiate import agree
-from symbackprop.tracing.scalars.numpy_functions import BUILTINS, MATH, NUMPY, SCIPY, PlaceholderModule
+from symbackprop.tracing.scalars.numpy_functions import BUILTINS, replacement
 from symbackprop.tracing.scalars.scalar import BranchLog, TracedScalar
 from symbackprop.tracing.untraceable import Untraceable, failures_as_untraceable
 
@@ -27,7 +25,7 @@ def compare_entrywise(
     Raises Untraceable for code that cannot be followed like this.
     """
     arrays = {n: v if n in spec.labels else named_array(n, v) for n, v in point.values.items()}
-    with placeholders_in_place(code.functions, _replacement, BUILTINS), BranchLog() as decided:
+    with placeholders_in_place(code.functions, replacement, BUILTINS), BranchLog() as decided:
         cost, gradients = _run(code, arrays, spec)
     claimed: dict[str, list[object]] = {}
     for name in spec.wrt:
@@ -57,27 +55,3 @@ def _run(code: UserCode, arrays: Mapping[str, object], spec: ArgumentSpec) -> tu
         cost = np.sum(np.asarray(cost_in(found), dtype=object))
         shapes = {name: np.asarray(arrays[name]).shape for name in spec.wrt}
         return TracedScalar.of(cost), gradients_in(gradients, spec.wrt, shapes)
-
-
-_SPECIAL = "scipy.special"
-_MODULES: dict[str, Callable[[ModuleType], object]] = {
-    "numpy": lambda module: NUMPY,
-    "numpy.linalg": lambda module: NUMPY.linalg,
-    "math": lambda module: PlaceholderModule(module, MATH),
-    _SPECIAL: lambda module: PlaceholderModule(module, SCIPY, "scipy.special.{}"),
-}
-
-
-def _replacement(value: object) -> object:
-    """Return the placeholder for a value of the user's module, or the value itself."""
-    if isinstance(value, ModuleType):
-        return _MODULES[value.__name__](value) if value.__name__ in _MODULES else value
-    if not callable(value) or isinstance(value, type):
-        return value
-    name = getattr(value, "__name__", "")
-    if value is getattr(np, name, None):
-        return getattr(NUMPY, name)
-    if value is getattr(math, name, None):
-        return MATH.get(name, value)
-    of_scipy = str(getattr(value, "__module__", "")).startswith("scipy") or type(value).__module__.startswith(_SPECIAL)
-    return SCIPY.get(name, value) if of_scipy else value

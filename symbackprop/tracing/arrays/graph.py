@@ -15,6 +15,7 @@ from symbackprop.tracing.arrays.recognition import recognized
 from symbackprop.tracing.untraceable import Untraceable
 
 _MOST = 1500  # operations
+_READABLE = 12  # operations of a formula in a message
 
 NodeOperation: TypeAlias = Callable[..., Expression]  # of expressions, and of options that are not
 Options: TypeAlias = tuple[object, ...]  # axes, bounds, names of functions
@@ -78,14 +79,12 @@ class TraceGraph:
 
     def _made(self, operation: NodeOperation, parts: tuple[TracedNode, ...], options: Options, rank: int) -> TracedNode:
         try:
-            value = operation(*(part.symbol for part in parts), *options)
-            for piece in postorder(value):
-                if hasattr(piece, "check"):
-                    piece.check()
-        except Mismatch as mismatch:
-            raise Untraceable(mismatch.message(typed)) from None
-        except (SymbackpropError, ValueError, TypeError) as error:
-            raise Untraceable(str(error)) from None
+            value = _checked(operation, [part.symbol for part in parts], options)
+        except Untraceable:
+            if len(in_topological_order(parts)) <= _READABLE:  # the same message, about formulas of the arguments
+                written = expressions_of(parts, {})
+                _checked(operation, [written[part] for part in parts], options)
+            raise
         same = next((part for part in parts if part.symbol == value and part.rank == rank), None)
         if same is not None:
             return same
@@ -96,6 +95,20 @@ class TraceGraph:
         node = TracedNode(operation, parts, options, rank, symbol, len(self.nodes))
         self.nodes.append(node)
         return node
+
+
+def _checked(operation: NodeOperation, parts: Iterable[Expression], options: Options) -> Expression:
+    """Return an operation on expressions; raise Untraceable if shapes do not fit or a network has no such operation."""
+    try:
+        value = operation(*parts, *options)
+        for piece in postorder(value):
+            if hasattr(piece, "check"):
+                piece.check()
+    except Mismatch as mismatch:
+        raise Untraceable(mismatch.message(typed)) from None
+    except (SymbackpropError, ValueError, TypeError) as error:
+        raise Untraceable(str(error)) from None
+    return value
 
 
 def _is_constant(value: Expression) -> bool:

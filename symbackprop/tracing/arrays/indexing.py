@@ -161,7 +161,8 @@ def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | N
     if isinstance(key, slice):
         first, last, step = key.indices(size)
         if step != 1 or last <= first:
-            raise Untraceable(f"a slice from {key.start} to {key.stop} in steps of {step}; steps of 1 can be traced")
+            written = ":".join("" if n is None else str(n) for n in (key.start, key.stop, key.step))
+            raise Untraceable(f"the slice [{written}] is taken; one in steps of 1 that is not empty can be traced")
         limits = [length if n == size else array.run.sizes.length(n) if n else Integer(0) for n in (first, last)]
         return (limits[0], limits[1]), last - first
     if is_range(key, size):

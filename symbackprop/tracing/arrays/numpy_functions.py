@@ -227,7 +227,8 @@ class PlaceholderNumpy:
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
         """Call a function of the table."""
         if name not in FUNCTIONS:
-            raise Untraceable(f"np.{name} is not among the functions that can be traced")
+            module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
+            raise Untraceable(f"{module}.{name} is not among the functions that can be traced")
         refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
         if refused:
             raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")

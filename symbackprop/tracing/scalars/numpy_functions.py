@@ -330,3 +330,25 @@ BUILTINS: dict[str, Any] = {"float": _FLOAT}  # to be put in a function's global
 NUMPY = PlaceholderModule(
     np, _OWN | {"linalg": PlaceholderModule(np.linalg, LINALG, "np.linalg.{}"), "random": _RandomModule()}
 )
+_SPECIAL = "scipy.special"
+_MODULES: dict[str, Callable[[types.ModuleType], object]] = {
+    "numpy": lambda module: NUMPY,
+    "numpy.linalg": lambda module: NUMPY.linalg,
+    "math": lambda module: PlaceholderModule(module, MATH),
+    _SPECIAL: lambda module: PlaceholderModule(module, SCIPY, "scipy.special.{}"),
+}
+
+
+def replacement(value: object) -> object:
+    """Return the placeholder for a value of the user's module, or the value itself."""
+    if isinstance(value, types.ModuleType):
+        return _MODULES[value.__name__](value) if value.__name__ in _MODULES else value
+    if not callable(value) or isinstance(value, type):
+        return value
+    name = getattr(value, "__name__", "")
+    if value is getattr(np, name, None):
+        return getattr(NUMPY, name)
+    if value is getattr(math, name, None):
+        return MATH.get(name, value)
+    of_scipy = str(getattr(value, "__module__", "")).startswith("scipy") or type(value).__module__.startswith(_SPECIAL)
+    return SCIPY.get(name, value) if of_scipy else value
