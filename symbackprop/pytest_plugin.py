@@ -1,32 +1,36 @@
-"""For pytest: the fixture `gradcheck`, and `--gradcheck-report`. What is heavy is imported when a test asks for it."""
+"""The pytest plugin: the fixture `gradcheck`, which imports NumPy when a test uses it, and `--gradcheck-report`."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-_PROPERTY = "gradcheck"  # of a test: a line for each of its checks
+if TYPE_CHECKING:
+    from symbackprop.gradcheck.report import GradientCheck
+
+_PROPERTY = "gradcheck"  # the user property of a test: a line for each of its checks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option `--gradcheck-report`."""
     group = parser.getgroup("symbackprop")
     group.addoption(
-        "--gradcheck-report", action="store_true", help="list what each gradient check of the tests found, at the end"
+        "--gradcheck-report", action="store_true", help="at the end, list the result of each gradient check"
     )
 
 
 @pytest.fixture
-def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """`gradcheck(cost, gradients, params, data=…, seed=…)`: fails with the readable report unless they are right.
+def gradcheck(request: pytest.FixtureRequest) -> "Callable[..., GradientCheck]":
+    """Return `gradcheck(cost, gradients, params, data=…, seed=…)`, which fails unless the gradients are right.
 
-    The arguments are those of `symbackprop.check_gradients`, whose report it returns.
+    The arguments are those of `symbackprop.check_gradients`. The report is returned, or printed by the failure.
     """
 
-    def check(cost: Any, gradients: Any, params: Any, **options: Any) -> Any:
+    def check(cost: object, gradients: object, params: object, **options: object) -> "GradientCheck":
         __tracebackhide__ = True
         gradients_ = import_module("symbackprop.gradcheck.check")
-        report = gradients_.check_gradients(cost, gradients, params, **options)
+        report: GradientCheck = gradients_.check_gradients(cost, gradients, params, **options)
         request.node.user_properties.append((_PROPERTY, _line(report)))
         if report.verdict != "right":
             raise AssertionError(str(report))
@@ -35,14 +39,15 @@ def gradcheck(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return check
 
 
-def _line(report: Any) -> str:
+def _line(report: "GradientCheck") -> str:
     worst = report.worst
     where = "" if worst is None or report.verdict == "right" else f"; {worst.name}: {worst.mistake or worst.note}"
     parameters = ", ".join(block.name for block in report.blocks)
     return f"{report.verdict}  {parameters}  {report.evaluations} evaluations{where}"
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List the gradient checks if `--gradcheck-report` is given."""
     if not config.getoption("--gradcheck-report"):
         return
     terminalreporter.section("gradient checks")
@@ -51,8 +56,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(line)
 
 
-def _lines(stats: dict[str, list[Any]]) -> Iterator[str]:
-    """A line for each check, by tests, also of those that ran in other processes."""
+def _lines(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
+    """Yield a line for each check, including those of tests that ran in other processes."""
     for outcome in ("passed", "failed"):
         for report in stats.get(outcome, []):
             if getattr(report, "when", "") == "call":

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: `symbackprop COMMAND`, in `commands.main`."""

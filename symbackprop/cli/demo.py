@@ -1,4 +1,4 @@
-"""Everything that this project is for, on the home network: nothing is stored, all of it is computed here."""
+"""The demonstration: every feature on the example network. Nothing is stored; everything is computed here."""
 
 from symbackprop.derivation import derive
 from symbackprop.descent import gradient_descent
@@ -7,22 +7,22 @@ from symbackprop.verdicts import Verdict
 
 
 def run() -> bool:
-    """Print the tour; whether the gradients proved right and the cost moved as it should."""
+    """Print the tour; return True if the gradients are proved right and each descent step has the expected effect."""
     derivation = derive(home_network())
     data, weights = home_data(), home_weights()
     f = derivation.to_numpy(backend="numpy")
     report = derivation.check(data | weights)
     proofs = derivation.verify(seed=0)
 
-    _heading("The network: a test score from hours slept and hours studied, and its gradients by the rules")
+    _heading("The network predicts a test score from hours slept and hours studied; its gradients, rule by rule")
     print(derivation.to_text())
     _heading("Every step proved (symbackprop derive --verify)")
     print(proofs)
-    _heading("The same as LaTeX (symbackprop derive --format latex)")
+    _heading("The derivation in LaTeX (symbackprop derive --format latex)")
     print(derivation.to_latex())
     _heading("The generated function (symbackprop generate -o grads.py)")
     print(next(part for part in derivation.to_source().split("\n\n\n") if "def cost_and_gradients(" in part))
-    _heading("Checked against finite differences, on the home data (symbackprop check)")
+    _heading("The gradient check against finite differences (symbackprop check)")
     print(report)
     _heading("Gradient descent with the generated function")
     rate = 1.0

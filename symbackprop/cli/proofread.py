@@ -1,58 +1,76 @@
-"""`symbackprop proofread`: its options, and what they mean. SymPy is imported when it runs."""
+"""The command `symbackprop proofread`: its options, and the check that they describe."""
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from symbackprop.cli.options import add_seed_option
 from symbackprop.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from symbackprop.network.network import Network
+    from symbackprop.proofread.code.report import CodeCheck
+    from symbackprop.proofread.derivation.report import DerivationCheck
+
+Shape = tuple[str | int, ...]
+
 _EPILOG = """\
-A document is read, never run: which lines of a derivation are right, and where it goes wrong.
+A document is read and never executed. The report says which lines are right, and corrects wrong ones:
 
   symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt)
-  symbackprop proofread notes.md                        (the network that its equations say, or else the home network)
+  symbackprop proofread notes.md                        (the network of its equations, or else the example network)
   symbackprop proofread notes.md --network net.txt --annotate -o checked.md
 
-Code is run:
+Code is executed:
 
   symbackprop proofread mine.py:cost mine.py:gradient --shapes X=N,D y=N,K W1=D,H W2=H,K --wrt W1,W2
   symbackprop proofread net.py:Net.cost net.py:Net.gradient --shapes X=N,D y=N,K \\
       --attributes W1=D,H W2=H,K --wrt W1,W2
   symbackprop proofread mine.py:loss --shapes X=N,D y=N W=D,C --labels y=C --scalars reg --wrt W
 
-The last one is a function that returns (loss, gradients).
+In the last example, the function returns (loss, gradients).
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+    """Add the arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
-        "cost", metavar="DOCUMENT|PATH.py:NAME", help="a derivation, or the cost: a function, or Class.method"
+        "cost",
+        metavar="DOCUMENT|PATH.py:NAME",
+        help="a written derivation, or a cost in code: a function or Class.method",
     )
-    parser.add_argument("--network", metavar="FILE", help="what the document derives, in NumPy syntax")
-    parser.add_argument("--annotate", action="store_true", help="write the document with remarks in it")
-    parser.add_argument("gradient", nargs="?", metavar="PATH.py:NAME", help="the gradient; none if the cost has both")
-    parser.add_argument("--shapes", nargs="+", default=[], metavar="NAME=N,D", help="the shape of each argument")
-    parser.add_argument("--wrt", action="append", metavar="NAME", help="the parameters (or W1,W2)")
+    parser.add_argument("--network", metavar="FILE", help="the network of the document, in NumPy syntax")
+    parser.add_argument("--annotate", action="store_true", help="print the document with remarks in it")
     parser.add_argument(
-        "--attributes", nargs="+", default=[], metavar="NAME=D,H", help="shapes of arrays on the object"
+        "gradient", nargs="?", metavar="PATH.py:NAME", help="the gradient; omit it if the cost returns both"
     )
-    parser.add_argument("--labels", nargs="+", default=[], metavar="NAME=C", help="whole numbers: of how many classes")
+    parser.add_argument("--shapes", nargs="+", default=[], metavar="NAME=N,D", help="the shape of each argument")
+    parser.add_argument("--wrt", action="append", metavar="NAME", help="a parameter (or W1,W2)")
+    parser.add_argument(
+        "--attributes", nargs="+", default=[], metavar="NAME=D,H", help="the shapes of arrays that are attributes"
+    )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=[],
+        metavar="NAME=C",
+        help="arguments that are labels, with their number of classes",
+    )
     parser.add_argument("--scalars", nargs="+", default=[], metavar="NAME", help="hyperparameters, or NAME=VALUE")
-    parser.add_argument("--seed", type=int, default=0, help="for what is drawn at random (default: 0)")
-    parser.add_argument("--json", action="store_true", help="the report as data")
+    add_seed_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def is_document(args: argparse.Namespace) -> bool:
-    """Whether a derivation is to be read, rather than code to be run."""
+    """Return True if the options name a document to read, not code to run."""
     return Path(args.cost).suffix.lower() in _DOCUMENTS or Path(args.cost).is_file()
 
 
-def proofread_document(args: argparse.Namespace, network: Any) -> Any:
-    """The check of the document that the options say; without a network, against the one that the document says."""
+def document_check(args: argparse.Namespace, network: "Network | None") -> "DerivationCheck":
+    """Check a document against a network, or without one against the network that the document defines."""
     from symbackprop.network.models.home import home_network
     from symbackprop.proofread.derivation.check import check_derivation
 
@@ -65,28 +83,28 @@ def proofread_document(args: argparse.Namespace, network: Any) -> Any:
         if network is not None:
             raise
         found = check_derivation(Path(args.cost), home_network(), seed=args.seed)
-        said = f"{str(error).partition('; give the network')[0]}: this is a check against the home network"
-        return replace(found, notes=(said, *found.notes))
+        note = f"{str(error).partition('; give the network')[0]}: this is a check against the example network"
+        return replace(found, notes=(note, *found.notes))
 
 
 _DOCUMENTS = {".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst"}
 _OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars")
 
 
-def proofread(args: argparse.Namespace) -> Any:
-    """The check of code that the options say."""
+def code_check(args: argparse.Namespace) -> "CodeCheck":
+    """Check the cost and the gradient that the options name."""
     from symbackprop.cli.user_functions import function_at
     from symbackprop.proofread.code.check import check_code
 
     if args.network is not None or args.annotate:
         raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.cost}")
     if not args.wrt:
-        raise ArgumentError("--wrt is missing: which arguments are the parameters, as in --wrt W1,W2")
+        raise ArgumentError("--wrt is missing: name the arguments that are parameters, as in --wrt W1,W2")
     cost = function_at(args.cost)
     gradient = None if args.gradient is None else function_at(args.gradient)
     scalars = _pairs(args.scalars, "--scalars", bare=True)
     fixed = {name: _number(name, value) for name, value in scalars.items() if value is not None}
-    shapes = {name: _shape(value) for name, value in _pairs(args.shapes, "--shapes").items()}
+    shapes: dict[str, Shape] = {name: _shape(value) for name, value in _pairs(args.shapes, "--shapes").items()}
     shapes |= {name: () for name, value in scalars.items() if value is None}
     return check_code(
         cost,
@@ -101,7 +119,7 @@ def proofread(args: argparse.Namespace) -> Any:
 
 
 def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, Any]:
-    """NAME=VALUE by name."""
+    """Return the values of NAME=VALUE by name; with `bare`, the value of a NAME alone is None."""
     found: dict[str, Any] = {}
     for text in given:
         name, sign, value = text.partition("=")
@@ -114,11 +132,11 @@ def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, An
 _EXAMPLES = {"--shapes": "X=N,D", "--attributes": "W1=D,H", "--labels": "y=C", "--scalars": "lam=0.1"}
 
 
-def _shape(text: str) -> tuple[Any, ...]:
+def _shape(text: str) -> Shape:
     return tuple(_size(size) for size in text.split(",") if size.strip())
 
 
-def _size(text: str) -> Any:
+def _size(text: str) -> str | int:
     text = text.strip()
     return int(text) if text.isdecimal() else text
 

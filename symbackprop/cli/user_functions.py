@@ -1,4 +1,4 @@
-"""Functions that stand in files, `PATH.py:NAME`, and their check with arrays by name."""
+"""Functions in a user's files, `PATH.py:NAME`, and their gradient check with arrays by name."""
 
 import importlib.util
 import inspect
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,14 @@ from symbackprop.gradcheck.report import GradientCheck
 
 
 def function_at(place: str) -> Callable[..., Any]:
-    """The function NAME of the file PATH.py, which is run as an import runs it.
+    """Return the function NAME of the file PATH.py, which is imported.
 
     Raises:
-        ArgumentError: there is no such file or function, or the file fails as it runs.
+        ArgumentError: there is no such file or function, or importing the file fails.
     """
     path, _, name = place.rpartition(":")
     if not path.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
-        raise ArgumentError(f"{place}: a function is said as PATH.py:NAME, such as grads.py:cost")
+        raise ArgumentError(f"{place}: a function is given as PATH.py:NAME, such as grads.py:cost")
     if not Path(path).is_file():
         raise ArgumentError(f"{place}: there is no file {path}")
     module = _module(Path(path))
@@ -40,11 +41,11 @@ def function_at(place: str) -> Callable[..., Any]:
     return found
 
 
-_instances: dict[Any, Any] = {}  # methods that are named in one call are of one object
+_instances: dict[type, object] = {}  # so that the methods of one call belong to the same object
 
 
-def _instance(path: str, kind: Any, name: str) -> Any:
-    """An object of a class, made without arguments."""
+def _instance(path: str, kind: object, name: str) -> object:
+    """Return an object of a class, created without arguments."""
     if not isinstance(kind, type):
         raise ArgumentError(f"{path} has no class {name}")
     if kind not in _instances:
@@ -52,25 +53,25 @@ def _instance(path: str, kind: Any, name: str) -> Any:
             _instances[kind] = kind()
         except Exception as error:
             raise ArgumentError(
-                f"{name}() fails: {type(error).__name__}: {error}; write functions that make the object, or call "
+                f"{name}() fails: {type(error).__name__}: {error}; write functions that create the object, or call "
                 "sb.check_code with methods of one"
             ) from error
     return _instances[kind]
 
 
-def _module(path: Path) -> Any:
+def _module(path: Path) -> ModuleType:
     known = next((m for m in list(sys.modules.values()) if getattr(m, "__file__", None) == str(path.resolve())), None)
     if known is not None:
         return known
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)  # it may import what stands beside it
+        sys.path.insert(0, folder)  # the file may import its neighbours
     name = path.stem if path.stem not in sys.modules else f"_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise ArgumentError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # as an import does: dataclasses look there
+    sys.modules[name] = module  # as an import does; dataclasses need it
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -86,13 +87,13 @@ def check_functions(
     wrt: Sequence[str] | None = None,
     seed: int | None = None,
 ) -> GradientCheck:
-    """Check a gradient function at arrays by name, of which each function gets those that it has arguments for.
+    """Check a gradient function with arrays by name; each function gets the arrays that match its arguments.
 
     Args:
-        wrt: the names of the parameters; without them, the names of the gradients that are returned.
+        wrt: the names of the parameters; by default, the names under which the gradients are returned.
 
     Raises:
-        ArgumentError: arrays that are missing or that nothing takes, or gradients without names.
+        ArgumentError: arrays are missing, or neither function takes an array, or the gradients have no names.
     """
     if not arrays:
         raise ArgumentError("the data have no arrays")
@@ -111,16 +112,16 @@ def check_functions(
 
 
 def _with(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """A function that is given some of the arrays only."""
+    """Return a function that passes only some of its arguments on."""
     return lambda **given: function(**{name: value for name, value in given.items() if name in names})
 
 
-def _arguments(what: str, function: Callable[..., Any], arrays: Mapping[str, Any]) -> list[str]:
-    """The arrays that a function takes by name."""
+def _arguments(what: str, function: Callable[..., Any], arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the names of the arrays that a function takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
-        raise ArgumentError(f"{what} does not tell its arguments: wrap it in a function of your own") from None
+        raise ArgumentError(f"{what} does not list its arguments: wrap it in a function of your own") from None
     if any(p.kind == p.VAR_KEYWORD for p in parameters):
         return list(arrays)
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
@@ -141,9 +142,9 @@ def _names_of(gradient: Callable[..., Any], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _by_name(gradient: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """The same, returning gradients by name; those of a tuple are in the order of the names."""
+    """Return the same function with its gradients by name; a tuple has the order of the names."""
 
-    def named(**given: Any) -> Any:
+    def named(**given: np.ndarray) -> Mapping[str, np.ndarray]:
         found = gradient(**given)
         if isinstance(found, Mapping):
             return found

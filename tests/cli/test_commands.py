@@ -10,12 +10,13 @@ import pytest
 import symbackprop as sb
 from symbackprop.backprop import rules
 from symbackprop.cli import commands as cli
+from symbackprop.cli import options
 from symbackprop.expressions.operations import Elementwise
 
 
-def run(*args, **options):
+def run(*args, **given):
     return subprocess.run(
-        [sys.executable, "-m", "symbackprop", *args], capture_output=True, text=True, check=False, **options
+        [sys.executable, "-m", "symbackprop", *args], capture_output=True, text=True, check=False, **given
     )
 
 
@@ -105,7 +106,7 @@ def test_every_command_takes_a_model(tmp_path, capsys):
     assert "tanh" in (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize("name", cli._BUILDERS)
+@pytest.mark.parametrize("name", options.BUILDERS)
 def test_a_model_may_be_the_name_of_a_builder(name, capsys, tmp_path, monkeypatch):
     assert cli.main(["derive", name, "--detail", "result"]) == 0
     printed = capsys.readouterr().out
@@ -117,8 +118,8 @@ def test_a_model_may_be_the_name_of_a_builder(name, capsys, tmp_path, monkeypatc
 
 
 def test_layers_in_columns_averaged_and_with_both_penalties(capsys):
-    options = ["--layout", "columns", "--average", "examples", "--l1", "mu", "--l2", "lam", "--bias"]
-    assert cli.main(["derive", "--sizes", "D-H-K", *options, "--detail", "result"]) == 0
+    given = ["--layout", "columns", "--average", "examples", "--l1", "mu", "--l2", "lam", "--bias"]
+    assert cli.main(["derive", "--sizes", "D-H-K", *given, "--detail", "result"]) == 0
     assert "∂J/∂W2 = λ W2 + μ sign(W2) + δ3 a2ᵀ" in capsys.readouterr().out
 
 
@@ -132,9 +133,9 @@ def test_a_model_may_be_piped_in():
     ("text", "args", "said"),
     [
         ("X: input(N, D)\nW: parameter(D, H)\nJ = sum(X * W)", [], "mynet.txt: line 3, column 9: X * W: X is N×D but"),
-        (MODEL, ["--bias", "--cost", "hinge"], "--cost, --bias: the network is said by"),
+        (MODEL, ["--bias", "--cost", "hinge"], "--cost, --bias: the network is defined by"),
         (MODEL, ["--wrt", "W3"], "W3"),
-        ("\udcff", [], "is no text in UTF-8"),
+        ("\udcff", [], "is not text in UTF-8"),
         ("", [], "there is nothing here"),
     ],
 )
@@ -184,7 +185,7 @@ def test_derive_exits_with_1_where_a_step_is_not_proved(monkeypatch, capsys):
 
 
 def test_derive_a_network_of_the_users_sizes(capsys):
-    options = [
+    given = [
         "--sizes",
         "784-128-10",
         "--activation",
@@ -195,7 +196,7 @@ def test_derive_a_network_of_the_users_sizes(capsys):
         "--l2",
         "lam",
     ]
-    assert cli.main(["derive", *options]) == 0
+    assert cli.main(["derive", *given]) == 0
     out = capsys.readouterr().out
     assert "W1   parameter        784×128" in out
     assert "λ    hyperparameter   scalar" in out
@@ -263,10 +264,10 @@ def mine(tmp_path, rng, monkeypatch):
         (["mine.py:cost", "mine.py:without_penalty", "--data", "data.npz"], 1, "0.3 · W is missing"),
         (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz"], 2, "say which they are with --wrt W1,W2"),
         (["mine.py:cost", "mine.py:gradent", "--data", "data.npz"], 2, "mine.py has no function gradent: did you mean"),
-        (["mine.py:cost", "mine.py:gradient"], 2, "a cost, a gradient and data: check mine.py:cost"),
-        (["mine.py:cost", "--data", "data.npz"], 2, "a cost, a gradient and data: check mine.py:cost"),
+        (["mine.py:cost", "mine.py:gradient"], 2, "a cost, a gradient and data are needed: check mine.py:cost"),
+        (["mine.py:cost", "--data", "data.npz"], 2, "a cost, a gradient and data are needed: check mine.py:cost"),
         (["mine.py:cost", "yours.py:gradient", "--data", "data.npz"], 2, "there is no file yours.py"),
-        (["mine.py:cost", "mine:gradient", "--data", "data.npz"], 2, "a function is said as PATH.py:NAME"),
+        (["mine.py:cost", "mine:gradient", "--data", "data.npz"], 2, "a function is given as PATH.py:NAME"),
         (["mine.py:cost", "fails.py:g", "--data", "data.npz"], 2, "fails as it is imported: ZeroDivisionError"),
         (["mine.py:cost", "mine.py:greedy", "--data", "data.npz"], 2, "the gradient takes rate, which the data lack"),
         (["mine.py:cost", "mine.py:gradient", "--data", "more.npz"], 2, "neither function takes rest"),
@@ -291,8 +292,8 @@ def test_check_exits_with_1_where_the_gradients_disagree(monkeypatch, capsys):
 
 def test_undecided_exits_with_1_and_json_has_no_infinity(tmp_path, capsys):
     np.savez(tmp_path / "large.npz", X=np.full((3, 1), 1e4), W1=np.ones((1, 1)))
-    options = ["--sizes", "1-1", "--activation", "exp", "--data", str(tmp_path / "large.npz"), "--json"]
-    assert cli.main(["check", *options]) == 1
+    given = ["--sizes", "1-1", "--activation", "exp", "--data", str(tmp_path / "large.npz"), "--json"]
+    assert cli.main(["check", *given]) == 1
     data = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert data["verdict"] == "undecided"
     assert data["cost"] is None
@@ -364,13 +365,13 @@ def test_data_that_is_no_npz_or_does_not_fit(tmp_path, capsys):
     for name, content in [("text.npz", b"not a zip"), ("empty.npz", b""), ("broken.npz", b"PK\x03\x04 and no more")]:
         (tmp_path / name).write_bytes(content)
         assert cli.main(["check", "--data", str(tmp_path / name)]) == 2
-        assert "is no .npz file of plain arrays" in capsys.readouterr().err
+        assert "is not an .npz file of plain arrays" in capsys.readouterr().err
     np.save(tmp_path / "one.npy", np.ones(2))
     assert cli.main(["check", "--data", str(tmp_path / "one.npy")]) == 2
-    assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    assert "is not an .npz file of plain arrays" in capsys.readouterr().err
     np.savez(tmp_path / "objects.npz", X=np.array([None, "a"]))
     assert cli.main(["check", "--data", str(tmp_path / "objects.npz")]) == 2
-    assert "is no .npz file of plain arrays" in capsys.readouterr().err
+    assert "is not an .npz file of plain arrays" in capsys.readouterr().err
     np.savez(tmp_path / "other.npz", Q=np.ones(2))
     assert cli.main(["check", "--data", str(tmp_path / "other.npz")]) == 2
     assert "has Q; this network takes X, y, W1, W2" in capsys.readouterr().err

@@ -352,7 +352,7 @@ def test_command_without_a_network(tmp_path, capsys):
     assert cli.main(["proofread", str(notes)]) == 0
     assert "W: parameter" in capsys.readouterr().out
     assert cli.main(["proofread", str(HOME)]) == 1
-    assert "a check against the home network" in capsys.readouterr().out
+    assert "a check against the example network" in capsys.readouterr().out
 
 
 def test_quantity_that_the_cost_does_not_need():

@@ -1,0 +1,155 @@
+"""The options that several commands share, and the network and parameters that they choose."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import symbackprop as sb
+from symbackprop.errors import SymbackpropError
+
+if TYPE_CHECKING:
+    from symbackprop.derivation import Derivation
+    from symbackprop.network.network import Network
+
+BUILDERS = (
+    *("linear_regression", "logistic_regression", "residual", "rnn", "lstm", "batchnorm", "layernorm", "attention"),
+    "word2vec",
+)
+_LAYERS: dict[str, object] = {  # the options that describe layers, with their defaults
+    "sizes": "2-3-1",
+    "activation": "sigmoid",
+    "output_activation": None,
+    "cost": "half_squared_error",
+    "bias": False,
+    "average": None,
+    "layout": "rows",
+    "l1": "0",
+    "l2": "0",
+}
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a network."""
+    group = parser.add_argument_group("network", "default: the example network, 2-3-1, sigmoid, half_squared_error")
+    group.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help=f"a file with a network in NumPy syntax (- for standard input), or one of {', '.join(BUILDERS)}",
+    )
+    group.add_argument("--sizes", metavar="D-H-K", help="width of each layer, numbers or names (default: 2-3-1)")
+    group.add_argument("--activation", metavar="NAME", help="activation of every layer (default: sigmoid)")
+    group.add_argument("--output-activation", metavar="NAME", help="activation of the last layer, if it differs")
+    group.add_argument("--cost", metavar="NAME", help="cost function (default: half_squared_error)")
+    group.add_argument("--bias", action="store_true", help="add a bias b to every layer")
+    group.add_argument(
+        "--average",
+        metavar="NAME",
+        help="examples, outputs or entries: divide the cost by their number; sum: do not divide",
+    )
+    group.add_argument("--layout", metavar="NAME", help="one example in each of the rows (default) or columns")
+    group.add_argument("--l1", metavar="LAMBDA", help="add the penalty λ Σ |W|; LAMBDA as for --l2")
+    group.add_argument(
+        "--l2", metavar="LAMBDA", help="add the penalty λ/2 Σ W²; LAMBDA is a number, or a name such as lam"
+    )
+    group.set_defaults(**_LAYERS)
+
+
+def add_document_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose what of a derivation is printed, and how."""
+    parser.add_argument(
+        "--activation-derivative",
+        choices=["argument", "output"],
+        default="argument",
+        help="write f′ as f′(z) (default), or as a function of a = f(z), such as a ⊙ (1 − a)",
+    )
+    parser.add_argument("--wrt", action="append", metavar="NAME", help="only with respect to this parameter (or W1,W2)")
+    parser.add_argument(
+        "--detail",
+        choices=["full", "delta", "result"],
+        default="full",
+        help="full: every step (default); delta: the network and one line for each δ and gradient; result: only "
+        "these lines",
+    )
+    parser.add_argument(
+        "--view",
+        choices=["matrix", "index", "both"],
+        default="matrix",
+        help="write matrices (default), single entries with Σ over indices, or both",
+    )
+
+
+def add_output_option(parser: argparse.ArgumentParser) -> None:
+    """Add `-o FILE`."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file instead of the terminal")
+
+
+def add_seed_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--seed`."""
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of all random numbers (default: 0)")
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is expected, not {text!r}")
+    return int(text)
+
+
+def network_from(args: argparse.Namespace) -> "Network":
+    """Return the network that the options choose: of a file, of a builder, or of layers."""
+    if args.model is None:
+        return _layers(args)
+    given = [f"--{name.replace('_', '-')}" for name, default in _LAYERS.items() if getattr(args, name) != default]
+    if given:
+        source = "standard input" if args.model == "-" else args.model
+        raise SymbackpropError(f"{', '.join(given)}: the network is defined by {source}; leave one of them out")
+    if args.model in BUILDERS and not Path(args.model).exists():
+        built: Network = getattr(sb, args.model)()
+        return built
+    return read_network(args.model)
+
+
+def _layers(args: argparse.Namespace) -> "Network":
+    sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", args.sizes)]
+    return sb.mlp(
+        sizes,
+        args.activation,
+        args.cost,
+        output_activation=args.output_activation,
+        bias=args.bias,
+        average=args.average,
+        layout=args.layout,
+        l1=_number_or_name(args.l1),
+        l2=_number_or_name(args.l2),
+    )
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def read_network(path: str) -> "Network":
+    """Return the network that a file, or standard input for `-`, defines in NumPy syntax."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SymbackpropError(f"{path} is not text in UTF-8") from None
+    try:
+        return sb.parse_network(text)
+    except SymbackpropError as error:
+        raise SymbackpropError(f"{path}: {error}") from None
+
+
+def derivation_from(args: argparse.Namespace) -> "Derivation":
+    """Return the derivation that the options choose."""
+    return sb.derive(network_from(args), names(args.wrt), activation_derivative=args.activation_derivative)
+
+
+def names(given: list[str] | None) -> list[str] | None:
+    """Return the names of a repeated option, each of which may list several: `W1,W2`."""
+    return None if given is None else [name for listed in given for name in listed.split(",")]

@@ -1,0 +1,29 @@
+"""The output of a command: text for the terminal or a file, and JSON."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+
+def write(args: argparse.Namespace, text: str) -> None:
+    """Write to the file of `-o`, or else to the terminal."""
+    if args.output is None:
+        print(text.rstrip("\n"), flush=True)
+    else:
+        Path(args.output).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        print(f"wrote {args.output}", file=sys.stderr)
+
+
+def as_json(data: dict[str, object]) -> str:
+    """Return data as JSON, which has no infinity and no NaN: null stands for them."""
+    return json.dumps(_finite(data), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
