@@ -1,4 +1,7 @@
-"""What all tests share: a fresh seed each run (printed, and set with --seed), and the blocks of the documents."""
+"""What all tests share: a fresh seed each run (printed, and set with --seed), and which tests run where."""
+
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +15,38 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    chosen = config.getoption("--seed")
+    chosen = getattr(config, "workerinput", {}).get("fresh_seed", config.getoption("--seed"))
     config.fresh_seed = np.random.SeedSequence().entropy % 10**9 if chosen is None else chosen
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Give the processes of pytest-xdist the seed that is printed."""
+    node.workerinput["fresh_seed"] = node.config.fresh_seed
 
 
 def pytest_report_header(config):
     return f"random numbers: --seed {config.fresh_seed}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let a process that has nothing left to do take over tests of another."""
+    return import_module("xdist.scheduler").WorkStealingScheduling(config, log)
+
+
+# Files and folders of tests whose fast tests also run on the oldest supported dependencies.
+COMPATIBLE = [
+    *("test_golden.py", "test_derivation.py", "test_descent.py", "test_registration.py", "test_pytest_plugin.py"),
+    *("cli", "expressions", "printing", "backprop/test_rules.py", "backprop/test_steps.py", "network/test_zoo.py"),
+]
+
+
+def pytest_collection_modifyitems(items):
+    tests = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(tests / place) for place in COMPATIBLE):
+            item.add_marker(pytest.mark.compat)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 import symbackprop as sb
 from symbackprop import derivation
-from symbackprop.codegen import backends
+from symbackprop.codegen import backends, loops
 from symbackprop.codegen.function import GradientFunction
 from symbackprop.codegen.loops import FORMS
 from symbackprop.codegen.numba_module import carried_math
@@ -32,6 +32,7 @@ WHOLE = {  # a step needs all examples, or there are none
     "everything scalar",
 }
 EXAMPLES = 2 * 256 + 13  # more than two blocks, and a rest
+BLOCK = 8  # examples of a block where Python runs the loops
 
 
 def assert_same(ours, theirs, rtol=1e-12):
@@ -61,13 +62,13 @@ def said_of(function, values):
         return str(error)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ZOO if name not in WHOLE]
-)
-def test_results_are_those_of_numpy(name, rng):
+COMPILABLE = [name for name in ZOO if name not in WHOLE]
+
+
+def assert_results_are_those_of_numpy(name, rng, most=EXAMPLES):
     net = sb.parse_network(ZOO[name])
     compiled, plain = both(net)
-    for examples in (EXAMPLES, 1, 2, 0):
+    for examples in (most, 1, 2, 0):
         values = values_of(net, examples, rng)
         ours, theirs = said_of(compiled, values), said_of(plain, values)
         if isinstance(theirs, str):
@@ -77,6 +78,23 @@ def test_results_are_those_of_numpy(name, rng):
     assert compiled.cost(**values_of(net, 7, np.random.default_rng(1))) == pytest.approx(
         plain.cost(**values_of(net, 7, np.random.default_rng(1))), rel=1e-13
     )
+
+
+@pytest.mark.parametrize("name", COMPILABLE)
+def test_loops_compute_what_numpy_computes(name, rng, monkeypatch):
+    """The same loops over smaller blocks, run by Python: compiling them takes seconds."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    monkeypatch.setattr(loops, "_MOST_EXAMPLES", BLOCK)
+    monkeypatch.setattr(loops, "_LEAST_EXAMPLES", BLOCK)
+    assert_results_are_those_of_numpy(name, rng, most=2 * BLOCK + 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.nightly) for name in COMPILABLE],
+)
+def test_results_are_those_of_numpy(name, rng):
+    assert_results_are_those_of_numpy(name, rng)
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))

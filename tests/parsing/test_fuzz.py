@@ -109,10 +109,12 @@ def test_broken_lines_of_code(rng):
     code_lines(int(rng.integers(10**9)), 500)
 
 
-@pytest.mark.slow
-def test_very_many_broken_documents(rng):
-    run(int(rng.integers(10**9)), 10_000)
-    code_lines(int(rng.integers(10**9)), 10_000)
+@pytest.mark.parametrize(
+    "count", [pytest.param(3_000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.nightly)]
+)
+def test_very_many_broken_documents(count, rng):
+    run(int(rng.integers(10**9)), count)
+    code_lines(int(rng.integers(10**9)), count)
 
 
 MILLION = 10**6

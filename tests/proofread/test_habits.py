@@ -7,7 +7,6 @@ pytest.importorskip("lark")
 
 import symbackprop as sb
 from symbackprop.proofread.interpreter.differences import entrywise_slope, slope
-from tests.corpora.derivations import habits
 
 NET = sb.parse_network("""
 X: input(N, D)
@@ -25,14 +24,6 @@ def lines(text, network=NET):
 
 def verdicts(text, network=NET):
     return [verdict for verdict, _ in lines(text, network)]
-
-
-@pytest.mark.parametrize("case", habits.CASES, ids=lambda case: case.name)
-def test_right_and_wrong_twin(case):
-    network = sb.parse_network(case.network)
-    assert set(verdicts(case.text, network)) == {"right"}
-    wrong = [line for verdict, line in lines(case.wrong, network) if verdict == "wrong" and line.follows is None]
-    assert [case.new in line.source or line.source in case.new for line in wrong] == [True]
 
 
 # Numbers of an example

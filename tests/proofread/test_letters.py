@@ -67,11 +67,6 @@ def last(line, network, before=""):
     return str(lines(f"{before}\n$$ {line} $$", network)[-1].verdict)
 
 
-@pytest.mark.parametrize("case", letters.CASES, ids=lambda case: case.name)
-def test_right_derivations_are_right(case):
-    assert {str(line.verdict) for line in lines(case.text, sb.parse_network(case.network))} == {"right"}
-
-
 def test_a_mistake_is_told_at_its_line_and_not_at_an_error_that_is_right():
     (case,) = (case for case in letters.CASES if case.name == "shapes-behind-names")
     wrong = [line for line in lines(case.wrong, sb.parse_network(case.network)) if str(line.verdict) == "wrong"]
