@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import log2
 from typing import Any
 
@@ -27,6 +26,7 @@ from symbackprop.printing.text import typed
 
 _MODULES = ("np.linalg", "numpy.linalg", "np", "numpy", "sb")  # whose functions may be written with their module
 _MOST_BITS = 1000  # of a number
+_SETTINGS = {"shape", "arrays", "axis", "keepdims"}  # parameters of calls that are not quantities
 
 Argument = Expression | tuple[Expression, ...] | bool | None  # of a call
 
@@ -204,9 +204,6 @@ class Elaborator:
         one, other = node.factors
         return (arithmetic.product if node.sign == "@" else arithmetic.times)(self.value(one), self.value(other))
 
-    def _attribute(self, node: tree.Attribute) -> Expression:
-        raise NetworkError(f"{_quoted(node)}: .{node.name} is not known here; a matrix has .T and .shape[0]")
-
     def _transposed(self, node: tree.Transposed) -> Expression:
         value = self.value(node.base)
         return value.T if is_matrix(value) else value
@@ -232,6 +229,9 @@ class Elaborator:
         except TypeError as error:
             takes = ", ".join(inspect.signature(call).parameters)
             raise NetworkError(f"{_quoted(node)}: {error}; it is {name}({takes})") from None
+        for parameter, value in bound.arguments.items():
+            if isinstance(value, tuple | bool | None) and parameter not in _SETTINGS:
+                raise NetworkError(f"{_quoted(node)}: {parameter} is a quantity, not {value}")
         return call(*bound.args, **bound.kwargs)
 
     def _function(self, node: Node) -> tuple[str, Callable[..., Expression], list[Expression]]:
@@ -239,7 +239,7 @@ class Elaborator:
         dotted = _quoted(node).replace(" ", "")
         prefix, _, name = dotted.rpartition(".")
         if prefix in _MODULES or not prefix:
-            known = _known(name)
+            known = CALLS.get(name) or FUNCTION.get(ALIASES.get(name, name))
         elif name == "prime":
             known = _derivative(prefix)
         elif isinstance(node, tree.Attribute) and name in _REDUCTIONS:
@@ -264,10 +264,8 @@ class Elaborator:
     # parts
 
     def _subscript(self, node: tree.Subscript) -> Expression:
-        match node:
-            case tree.Subscript(
-                base=tree.Attribute(base=inner, name="shape"), indices=(tree.Number(value=0 | 1 as n),)
-            ):
+        match node.base, node.indices:
+            case tree.Attribute(base=inner, name="shape"), (tree.Number(value=0 | 1 as n),):
                 return _matrix(self.value(inner), "shape").shape[int(n)]
         matrix = self.value(node.base)
         if not is_matrix(matrix):
@@ -276,10 +274,10 @@ class Elaborator:
             quoted = ", ".join(map(_quoted, node.indices))
             raise NetworkError(f"[{quoted}]: a matrix has rows and columns, no more")
         for axis, index in enumerate(node.indices):
-            matrix = arithmetic.part(matrix, axis, *self._bounds(matrix, axis, index))
+            matrix = arithmetic.part(matrix, axis, *self._bounds(matrix.shape[axis], index))
         return matrix
 
-    def _bounds(self, matrix: Matrix, axis: int, node: Node) -> tuple[Size, Size]:
+    def _bounds(self, size: Size, node: Node) -> tuple[Size, Size]:
         quoted = _quoted(node)
         if not isinstance(node, tree.Slice):
             raise NetworkError(
@@ -287,7 +285,6 @@ class Elaborator:
             )
         if node.step is not None:
             raise NetworkError(f"[{quoted}]: a part has no step")
-        size = matrix.shape[axis]
         start = Integer(0) if node.first is None else self.value(node.first)
         stop = size if node.last is None else self.value(node.last)
         for bound in (start, stop):
@@ -304,7 +301,6 @@ _ELABORATE: dict[type, Callable[[Elaborator, Any], Expression]] = {
     tree.Divide: lambda at, node: arithmetic.divided(at.value(node.above), at.value(node.below)),
     tree.Power: lambda at, node: _power(at.value(node.base), at.value(node.exponent)),
     tree.Transposed: Elaborator._transposed,
-    tree.Attribute: Elaborator._attribute,
     tree.Subscript: Elaborator._subscript,
     tree.Call: Elaborator._called,
 }
@@ -315,14 +311,11 @@ def _quoted(node: Node) -> str:
 
 
 def _instead(node: Node) -> str:
+    if isinstance(node, tree.Attribute):
+        return f".{node.name} is not known here; a matrix has .T and .shape[0]"
     if isinstance(node, tree.Group) and node.brackets == "[]":
         return "a list is not a quantity; declare the numbers as an input"
     return _INSTEAD.get(type(node), "this is not a formula")
-
-
-def _known(name: str) -> Callable[..., Expression] | None:
-    name = ALIASES.get(name, name)
-    return CALLS.get(name) or (partial(_applied, FUNCTION[name]) if name in FUNCTION else None)
 
 
 def _derivative(dotted: str) -> Callable[..., Expression] | None:
@@ -330,11 +323,7 @@ def _derivative(dotted: str) -> Callable[..., Expression] | None:
     name, *primes = dotted.split(".")
     if name not in FUNCTION or set(primes) - {"prime"} or len(primes) > 4:
         return None
-    return partial(_applied, ElementwiseFunction(name, len(primes) + 1))
-
-
-def _applied(f: ElementwiseFunction, z: Expression) -> Expression:
-    return f(z)
+    return ElementwiseFunction(name, len(primes) + 1)
 
 
 def _bounded(value: Expression) -> Expression:

@@ -7,29 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from symbackprop.errors import FormulaError
+from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.macros import UnsupportedNotationError
-from symbackprop.parsing.numpy_parser import NumpyText, binary
-from symbackprop.parsing.syntax_tree import (
-    Add,
-    Attribute,
-    Call,
-    Differential,
-    Group,
-    Indicator,
-    Literal,
-    Multiply,
-    Name,
-    Node,
-    Number,
-    Partial,
-    Prime,
-    Relation,
-    Script,
-    Slice,
-    Subscript,
-    mapped,
-    number,
-)
+from symbackprop.parsing.numpy_parser import NumpyText
+from symbackprop.parsing.syntax_tree import Name, Node, mapped, number
 from symbackprop.printing.naming import read_name
 
 _MODULES = {"np", "numpy", "jnp", "xp", "math", "scipy", "special", "F", "self", "torch"}
@@ -65,11 +46,8 @@ def _sides(line: NumpyText, statement: ast.stmt) -> tuple[Node, ...]:
         case ast.AugAssign(target=ast.Subscript() as target, op=op, value=value):
             return _with_class_changed(line.tree(target), op, line.tree(value))
         case ast.AugAssign(target=target, op=op, value=value):
-            left, right = line.trees([target, value])
-            changed = binary(op, left, right)
-            if changed is None:
-                raise UnsupportedNotationError(f"the operator of {line.source(statement)} is not read")
-            return interpreted(left), interpreted(line.placed(changed, statement))
+            changed = ast.copy_location(ast.BinOp(target, op, value), statement)
+            return tuple(map(interpreted, line.trees([target, changed])))
         case ast.Assign(targets=targets, value=value):
             sides = line.trees([*targets, value])
             return _blanked(sides[0], sides[-1]) or tuple(map(interpreted, sides))
@@ -83,20 +61,20 @@ def _sides(line: NumpyText, statement: ast.stmt) -> tuple[Node, ...]:
 def _with_class_changed(target: Node, operator: ast.operator, value: Node) -> tuple[Node, ...]:
     """Return `p[range(N), y] -= 1` as p = p - 1 * y, where y is one-hot."""
     label = _label(target)
-    if label is None or not isinstance(target, Subscript) or not isinstance(operator, ast.Add | ast.Sub):
+    if label is None or not isinstance(target, tree.Subscript) or not isinstance(operator, ast.Add | ast.Sub):
         raise UnsupportedNotationError(f"{target.source} is not read")
     whole, change = interpreted(target.base), interpreted(value)
     signs = (1, 1 if isinstance(operator, ast.Add) else -1)
-    return whole, Add(signs=signs, terms=(whole, Multiply(sign="numpy *", factors=(change, label))))
+    return whole, tree.Add(signs=signs, terms=(whole, tree.Multiply(sign="numpy *", factors=(change, label))))
 
 
 def _blanked(target: Node, value: Node) -> tuple[Node, ...]:
     """Return `dh[h <= 0] = 0` as dh = dh * (h > 0), and nothing for another assignment."""
     match target:
-        case Subscript(base=base, indices=(Indicator(condition=condition),)) if value == number(0):
+        case tree.Subscript(base=base, indices=(tree.Indicator(condition=condition),)) if value == number(0):
             whole, (left, right) = interpreted(base), map(interpreted, (condition.left, condition.right))
-            kept = Relation(left=left, sign=_OPPOSITE[condition.sign], right=right)
-            return whole, Multiply(sign="numpy *", factors=(whole, Indicator(condition=kept)))
+            kept = tree.Relation(left=left, sign=_OPPOSITE[condition.sign], right=right)
+            return whole, tree.Multiply(sign="numpy *", factors=(whole, tree.Indicator(condition=kept)))
     return ()
 
 
@@ -106,7 +84,9 @@ _OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 def _label(node: Node) -> Node | None:
     """Return the y of `[range(N), y]`, which takes the entry of its class from each row."""
     match node:
-        case Subscript(indices=(Call(source=source), label)) if re.fullmatch(r"(?:\w+\.)?a?range\(.*\)", source):
+        case tree.Subscript(indices=(tree.Call(source=source), label)) if re.fullmatch(
+            r"(?:\w+\.)?a?range\(.*\)", source
+        ):
             return interpreted(label)
     return None
 
@@ -122,7 +102,7 @@ def _refuse(node: Node) -> Node:
     raise UnsupportedNotationError(f"{node.source} is not read")
 
 
-def _number(node: Number) -> Node:
+def _number(node: tree.Number) -> Node:
     return node if node.value <= _LARGEST else _refuse(node)
 
 
@@ -136,17 +116,17 @@ def named(identifier: str) -> Node:
     """Return an identifier as people mean it: dW2 is ∂J/∂W2."""
     match = _GRADIENT.fullmatch(identifier)
     if match:
-        return Partial(of=_plain(match["of"]), by=_plain(match["by"]))
+        return tree.Partial(of=_plain(match["of"]), by=_plain(match["by"]))
     match = _DIFFERENTIAL.fullmatch(identifier)
     if match:
-        return Differential(body=_plain(match["one"] or match["of"] or match["other"]))
+        return tree.Differential(body=_plain(match["one"] or match["of"] or match["other"]))
     return _plain(identifier)
 
 
 def _plain(identifier: str) -> Name:
     parts = read_name(identifier)
-    above = (Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
-    below = (Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
+    above = (tree.Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
+    below = (tree.Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
     return Name(base=(parts.greek or parts.base) + parts.modifier, above=above, below=below, source=identifier)
 
 
@@ -154,19 +134,19 @@ def _is_module(node: Node) -> bool:
     return isinstance(node, Name) and node.base in _MODULES
 
 
-def _attribute(node: Attribute) -> Node:
+def _attribute(node: tree.Attribute) -> Node:
     return named(node.name) if _is_module(node.base) else _refuse(node)
 
 
-def _subscript(node: Subscript) -> Node:
+def _subscript(node: tree.Subscript) -> Node:
     label = _label(node)
     if label is not None:
-        taken = Multiply(sign="numpy *", factors=(interpreted(node.base), label))
-        return Call(function=Name(base="sum"), arguments=(taken,), axis=1)
+        taken = tree.Multiply(sign="numpy *", factors=(interpreted(node.base), label))
+        return tree.Call(function=Name(base="sum"), arguments=(taken,), axis=1)
     match node:
-        case Subscript(indices=(Literal(value=str() as key),)) if key.isidentifier():
+        case tree.Subscript(indices=(tree.Literal(value=str() as key),)) if key.isidentifier():
             return named(key)  # grads["W1"], and cache["A1"]
-        case Subscript(base=Attribute(name="shape"), indices=(Number(value=0 | 1),)):
+        case tree.Subscript(base=tree.Attribute(name="shape"), indices=(tree.Number(value=0 | 1),)):
             return Name(base="N")
     return _refuse(node)
 
@@ -178,35 +158,35 @@ _PRIME = re.compile(
 )
 
 
-def _call(node: Call) -> Node:
+def _call(node: tree.Call) -> Node:
     arguments, axis = tuple(map(interpreted, node.arguments)), _axis(node)
     match node.function:
         case Name(base="len"):
             return Name(base="N")
         case Name(base=name):
             pass
-        case Attribute(base=Name(base=function), name="prime"):
-            return Call(function=Prime(base=Name(base=function)), arguments=arguments)
-        case Attribute(base=base, name=name) if _is_module(base):
+        case tree.Attribute(base=Name(base=function), name="prime"):
+            return tree.Call(function=tree.Prime(base=Name(base=function)), arguments=arguments)
+        case tree.Attribute(base=base, name=name) if _is_module(base):
             pass
-        case Attribute(base=base, name="copy") if not arguments:
+        case tree.Attribute(base=base, name="copy") if not arguments:
             return interpreted(base)
-        case Attribute(base=base, name=name) if name in _METHODS:
+        case tree.Attribute(base=base, name=name) if name in _METHODS:
             arguments = (interpreted(base), *arguments)
         case _:
             return _refuse(node.function)
     if name in _PRODUCTS and len(arguments) > 1:
-        return Multiply(sign=_PRODUCTS[name], factors=arguments)
+        return tree.Multiply(sign=_PRODUCTS[name], factors=arguments)
     match = _PRIME.fullmatch(name)
     stem = (match["stem"] or match["d"]) if match else name
     head: Node = Name(base=stem, source=stem)
-    return Call(function=Prime(base=head, source=name) if match else head, arguments=arguments, axis=axis)
+    return tree.Call(function=tree.Prime(base=head, source=name) if match else head, arguments=arguments, axis=axis)
 
 
 _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
-def _axis(node: Call) -> int | None:
+def _axis(node: tree.Call) -> int | None:
     axis = None
     for name, value in node.keywords:
         if name == "axis" and value.source in _AXES:
@@ -218,11 +198,11 @@ def _axis(node: Call) -> int | None:
 
 _MEANING: dict[type, Callable[[Any], Node]] = {
     Name: lambda node: named(node.base),
-    Number: _number,
-    Attribute: _attribute,
-    Subscript: _subscript,
-    Call: _call,
-    Literal: _refuse,
-    Group: _refuse,
-    Slice: _refuse,
+    tree.Number: _number,
+    tree.Attribute: _attribute,
+    tree.Subscript: _subscript,
+    tree.Call: _call,
+    tree.Literal: _refuse,
+    tree.Group: _refuse,
+    tree.Slice: _refuse,
 }

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 from symbackprop.errors import FormulaError
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Node
+
+PythonNode = ast.stmt | ast.expr
 
 _MOST_BRACKETS = 60  # inside one another
 _MOST_DIGITS = 1000  # of a decimal
@@ -46,8 +48,6 @@ _INSTEAD: dict[type, str] = {
     ast.BinOp:        "this is not known in a formula",
 }
 # fmt: on
-
-_AnyNode = TypeVar("_AnyNode", bound=Node)
 
 
 class NumpyText:
@@ -104,11 +104,11 @@ class NumpyText:
 
     # places
 
-    def place(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
+    def place(self, node: PythonNode) -> tuple[int, int]:
         """Return the line and the column, counted from 1, where a node of Python's tree begins in the user's text."""
         return node.lineno, self._index(node.lineno, node.col_offset) + 1 + self.indent
 
-    def source(self, node: ast.stmt | ast.expr) -> str:
+    def source(self, node: PythonNode) -> str:
         """Return the text of a node of Python's tree."""
         first, last = node.lineno, node.end_lineno or node.lineno
         start, end = self._index(first, node.col_offset), self._index(last, node.end_col_offset or 0)
@@ -116,11 +116,11 @@ class NumpyText:
             return self.lines[first - 1][start:end]
         return "\n".join([self.lines[first - 1][start:], *self.lines[first : last - 1], self.lines[last - 1][:end]])
 
-    def quote(self, node: ast.stmt | ast.expr) -> str:
+    def quote(self, node: PythonNode) -> str:
         """Return the text of a node of Python's tree for a message: on one line, and not too long."""
         return quote(self.source(node))
 
-    def error(self, message: str, node: ast.stmt | ast.expr) -> FormulaError:
+    def error(self, message: str, node: PythonNode) -> FormulaError:
         """Return an error with the place of a node of Python's tree."""
         return FormulaError(message, *self.place(node))
 
@@ -140,18 +140,16 @@ class NumpyText:
         if depth >= self.deepest:
             raise self.error(f"more than {self.deepest} operations inside one another; give some a name first", node)
         if read is None:
-            raise self._refused(node, type(node))
-        return self.placed(read(self, node, depth + 1), node)
-
-    def placed(self, made: _AnyNode, node: ast.stmt | ast.expr) -> _AnyNode:
-        """Return a node of a syntax tree with the text and the place of a node of Python's tree."""
+            raise self.refused(node, type(node))
+        made = read(self, node, depth + 1)
         return replace(made, source=self.source(node), place=made.place or self.place(node))
 
     def trees(self, nodes: list[ast.expr], depth: int = 0) -> tuple[Node, ...]:
         """Return the syntax trees of several expressions."""
         return tuple([self.tree(node, depth) for node in nodes])
 
-    def _refused(self, node: ast.expr, kind: type) -> FormulaError:
+    def refused(self, node: ast.expr, kind: type) -> FormulaError:
+        """Return the error for an expression that no formula has, with what to write instead of such a kind."""
         return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is no formula')}", node)
 
 
@@ -160,21 +158,16 @@ def quote(source: str) -> str:
     return " ".join(source.split())[:80]
 
 
-def binary(operator: ast.operator, left: Node, right: Node) -> Node | None:
-    """Return the tree of an operation, or None for an operator that no formula has, such as %."""
-    make = _BINARY.get(type(operator))
-    return None if make is None else make(left, right)
-
-
 def _operation(text: NumpyText, node: ast.BinOp, depth: int) -> Node:
-    if type(node.op) not in _BINARY:
-        raise text._refused(node, type(node.op) if type(node.op) in _INSTEAD else ast.BinOp)
-    return _BINARY[type(node.op)](text.tree(node.left, depth), text.tree(node.right, depth))
+    kind = type(node.op)
+    if kind not in _BINARY:
+        raise text.refused(node, kind if kind in _INSTEAD else ast.BinOp)
+    return _BINARY[kind](text.tree(node.left, depth), text.tree(node.right, depth))
 
 
 def _signed(text: NumpyText, node: ast.UnaryOp, depth: int) -> Node:
     if not isinstance(node.op, ast.USub | ast.UAdd):
-        raise text._refused(node, ast.UnaryOp)
+        raise text.refused(node, ast.UnaryOp)
     inner = text.tree(node.operand, depth)
     return tree.negated(inner) if isinstance(node.op, ast.USub) else inner
 
@@ -182,7 +175,7 @@ def _signed(text: NumpyText, node: ast.UnaryOp, depth: int) -> Node:
 def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
     """Return h > 0 as the indicator that is 1 where it holds, else 0."""
     if len(node.ops) != 1 or type(node.ops[0]) not in _RELATIONS:
-        raise text._refused(node, ast.Compare)
+        raise text.refused(node, ast.Compare)
     left, right = text.tree(node.left, depth), text.tree(node.comparators[0], depth)
     return tree.Indicator(condition=tree.Relation(left=left, sign=_RELATIONS[type(node.ops[0])], right=right))
 

@@ -235,6 +235,9 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = " + "(" * 100 + "X" + ")" * 100, 65, "brackets inside one another"),
         ("z = " + "+".join(["X"] * 5000), None, "inside one another"),
         ("z = X.T.T.shape[2]", 5, ".shape is not known here"),
+        ("z = exp((X, X))", 5, "argument is a quantity, not (X, X)"),
+        ("z = power((X, X), 2)", 5, "a is a quantity, not (X, X)"),
+        ("z = maximum(X, None)", 5, "b is a quantity, not None"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(line, column, words):

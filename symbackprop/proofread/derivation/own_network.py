@@ -114,16 +114,11 @@ def _shared(said: dict[Name, Node]) -> dict[Name, Node]:
     """With z where its formula stands: of p = σ(Wx + b) and z = Wx + b it is p = σ(z)."""
     named: dict[Node, Name] = {body: name for name, body in said.items() if isinstance(body, tree.Add | tree.Multiply)}
 
-    def of(node: Node, own: Name) -> Node:
-        name = named.get(node)
-        inner = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else node
-        if name is None and isinstance(node, Group):
-            name = named.get(inner)
-            if name is not None and name != own:
-                return Group(items=(name,))
-        return name if name is not None and name != own else tree.mapped(node, lambda part: of(part, own))
+    def shared(node: Node, own: Name) -> Node:
+        name = named.get(node, own)
+        return name if name != own else tree.mapped(node, lambda part: shared(part, own))
 
-    return {name: of(body, name) for name, body in said.items()}
+    return {name: shared(body, name) for name, body in said.items()}
 
 
 def _name_of(left: Node) -> Name | None:
