@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SymbackpropError(ValueError):
-    """Something given to symbackprop does not fit; the message says what, where and what to try."""
+    """An input that does not fit; the message says what, where and what to try."""
 
 
 class NameInUseError(SymbackpropError):
@@ -22,7 +22,7 @@ class NetworkError(SymbackpropError):
 
 
 class FormulaError(NetworkError):
-    """A text that is not a network or a formula: the `reason`, and where, `line` and `column`, counted from 1."""
+    """A text that is not a network or a formula; `line` and `column`, counted from 1, say where."""
 
     def __init__(self, message: str, line: int, column: int):
         super().__init__(f"line {line}, column {column}: {message}")
@@ -36,7 +36,7 @@ class NotNumericError(SymbackpropError, TypeError):
 
 
 class DerivationError(SymbackpropError):
-    """A derivation that cannot be made: an unknown or unsuitable quantity to derive by."""
+    """A derivation that cannot be made: an unknown or unsuitable quantity in `wrt`, or no rule."""
 
 
 class ArgumentError(SymbackpropError):
@@ -44,7 +44,7 @@ class ArgumentError(SymbackpropError):
 
 
 def listed(names: Iterable[object], last: str = "and") -> str:
-    """The names as a person would list them.
+    """Return the names as a person would list them.
 
     >>> listed(["X", "y", "W1"])
     'X, y and W1'
@@ -56,7 +56,7 @@ def listed(names: Iterable[object], last: str = "and") -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """A sentence that suggests the nearest known name, or else lists them all.
+    """Return a sentence that suggests the nearest known name, or else lists them all.
 
     >>> nearest("sigmod", ["sigmoid", "tanh"])
     'did you mean sigmoid?'
@@ -72,12 +72,12 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def shape_text(shape: Sequence[object]) -> str:
-    """A shape as people write it: `N×4H`; a scalar's is said in words."""
+    """Return a shape as people write it: `N×4H`; a scalar's is expressed in words."""
     return "×".join(map(size_text, shape)) if shape else "a scalar"
 
 
 def size_text(size: Any) -> str:
-    """A size: N, 4H, (D + H). SymPy's own attributes tell what it is, so that a check of numbers needs no SymPy."""
+    """Return a size as text: N, 4H, (D + H). It reads SymPy's attributes, so that the gradient check needs no SymPy."""
     is_product, is_sum = (getattr(size, kind, False) for kind in ("is_Mul", "is_Add"))
     if is_product and size.args[0].is_Integer and len(size.args) == 2 and size.args[1].is_Symbol:
         return f"{size.args[0]}{size.args[1]}"

@@ -16,7 +16,15 @@ from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 import symbackprop
 from symbackprop.derivation import derive
 from symbackprop.errors import ArgumentError, NameInUseError, SymbackpropError, listed
-from symbackprop.expressions.functions import ALIASES, FUNCTION, FUNCTIONS, POSITIVE, ElementwiseFunction, Row, z
+from symbackprop.expressions.functions import (
+    ALIASES,
+    FUNCTION,
+    FUNCTIONS,
+    POSITIVE,
+    ElementwiseFunction,
+    FunctionRow,
+    z,
+)
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.stable_forms import stable as stable_form
 from symbackprop.network.names import check_name
@@ -78,14 +86,14 @@ def _check_free(name: str) -> None:
         raise NameInUseError(f"{name} is a name of symbackprop already; choose another name, for example {name}_1")
 
 
-def _row(name: str, f: Any, latex: str, stable: Any) -> Row:
+def _row(name: str, f: Any, latex: str, stable: Any) -> FunctionRow:
     if not isinstance(name, str):
         raise NameInUseError(f"a function's name is text such as 'mish', not {name!r}")
     given = _in_z(name, f)
     by_cases = _by_cases(name, given)
     code = by_cases if given.has(Heaviside) else given if stable is None else _in_z(name, stable)
     code = None if code == by_cases else code
-    row = Row(
+    row = FunctionRow(
         name,
         by_cases,
         latex or rf"\mathrm{{{name}}}".replace("_", r"\_"),
@@ -226,7 +234,7 @@ def _domain(name: str, f: Expr) -> sympy.Set:
     )
 
 
-def _require_equal(row: Row, stable: Expr) -> None:
+def _require_equal(row: FunctionRow, stable: Expr) -> None:
     for point in (p for p in _POINTS if sympy.Float(p) in row.domain):
         wanted, found = _value(row.f, point), _value(stable, point)
         if wanted is not None and (found is None or abs(found - wanted) > 1e-20 * (1 + abs(wanted))):

@@ -1,10 +1,12 @@
-"""What a check or a proof concludes."""
+"""The conclusions of checks and proofs."""
 
 from enum import StrEnum
 from typing import NoReturn
 
 
 class Verdict(StrEnum):
+    """The verdict of a check or a proof."""
+
     RIGHT = "right"
     WRONG = "wrong"
     UNDECIDED = "undecided"
@@ -12,7 +14,7 @@ class Verdict(StrEnum):
 
 
 class Judged:
-    """A result with a `verdict`, which is no yes or no: an `assert` of it would pass by accident."""
+    """A result whose `verdict` is more than yes or no: an `assert` of the result itself would pass by accident."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError(

@@ -161,7 +161,7 @@ def test_wrt_chooses_parameters():
         (["z2"], "z2 is an intermediate quantity"),
         (["w1"], "unknown parameter 'w1': did you mean W1"),
         (["J"], "J is the cost itself"),
-        ([], "nothing to derive by"),
+        ([], "nothing to differentiate with respect to"),
     ],
 )
 def test_deriving_by_what_is_no_parameter_is_refused(wrt, said):

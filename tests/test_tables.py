@@ -19,7 +19,7 @@ from symbackprop.codegen import lowering
 from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.expressions import functions, intervals, matrices, operations, slicing
 from symbackprop.expressions.differentiable import MATRICES, SCALARS
-from symbackprop.expressions.functions import ALIASES, FUNCTION, FUNCTIONS, Applied, ElementwiseFunction, Row, z
+from symbackprop.expressions.functions import ALIASES, FUNCTION, FUNCTIONS, Applied, ElementwiseFunction, FunctionRow, z
 from symbackprop.network import elaborate, evaluate
 from symbackprop.network.names import RESERVED
 from symbackprop.parsing.vocabulary import LIBRARY
@@ -163,7 +163,7 @@ def test_every_differentiable_node_has_a_rule_and_every_rule_a_node():
 def ramp(monkeypatch: pytest.MonkeyPatch) -> str:
     """Add a row to the table of functions: log(1 + z) for positive z, else -z; it has a kink."""
     f = sympy.Piecewise((-z, z <= 0), (sympy.log(1 + sympy.exp(-z)), True))
-    monkeypatch.setitem(FUNCTIONS, "ramp", Row("ramp", f, r"\rho", kinks={sympy.S.Zero: -sympy.S.One}))
+    monkeypatch.setitem(FUNCTIONS, "ramp", FunctionRow("ramp", f, r"\rho", kinks={sympy.S.Zero: -sympy.S.One}))
     monkeypatch.setitem(FUNCTION, "ramp", ElementwiseFunction("ramp"))
     return "ramp"
 

@@ -1,11 +1,9 @@
-"""backpropagate(): derive the cost of a network by its parameters, and write the tape.
+"""backpropagate(): derive the gradients of a network's cost with respect to its parameters, and write the tape.
 
 The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
-What is printed, proved, generated and checked all comes from it.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from sympy import Basic
 
@@ -14,19 +12,20 @@ from symbackprop.backprop.graph import ComputationGraph
 from symbackprop.backprop.steps import sections
 from symbackprop.backprop.tape import Tape
 from symbackprop.errors import ArgumentError, DerivationError, listed, nearest
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import Zeros
 from symbackprop.network.network import INPUT, PARAMETER, Network
 
-ARGUMENT, OUTPUT = "argument", "output"  # of an activation, what its derivative is written in terms of
+ARGUMENT, OUTPUT = "argument", "output"  # of an activation: its derivative is written in terms of one of them
 
 
-def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -> tuple[Any, ...]:
-    """The parameters named in `wrt`, all by default, in declared order."""
+def chosen_parameters(network: Network, wrt: Iterable[str] | str | None) -> tuple[Expression, ...]:
+    """Return the parameters named in `wrt`, by default all, in declared order."""
     names = {str(p.name): p for p in network.parameters}
     if not names:
         raise DerivationError(
-            "this network has no parameters to derive by; declare one, as in W: parameter(D, K) in a text, or by "
-            "net.parameter('W', …)"
+            "this network has no parameters to differentiate with respect to; declare one, as in W: parameter(D, K) in "
+            "a text, or with net.parameter('W', …)"
         )
     if wrt is None:
         return network.parameters
@@ -41,22 +40,26 @@ def parameters_to_derive_by(network: Network, wrt: Iterable[str] | str | None) -
             article = "an" if role == INPUT else "a"
             raise DerivationError(
                 f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
-                f"(declare {name} with net.parameter to derive by it)"
+                f"(declare {name} with net.parameter to differentiate with respect to it)"
             )
         if name == network.cost.name:
-            raise DerivationError(f"{name} is the cost itself; gradients are by parameters: {listed(names)}")
+            raise DerivationError(
+                f"{name} is the cost itself; gradients are with respect to parameters: {listed(names)}"
+            )
         if name in network.symbols:
-            raise DerivationError(f"{name} is an intermediate quantity; gradients are by parameters: {listed(names)}")
+            raise DerivationError(
+                f"{name} is an intermediate quantity; gradients are with respect to parameters: {listed(names)}"
+            )
         raise DerivationError(f"unknown parameter {name!r}: {nearest(name, names)}")
     if not chosen:
-        raise DerivationError(f"nothing to derive by was named; the parameters are {listed(names)}")
+        raise DerivationError(f"nothing to differentiate with respect to was named; the parameters are {listed(names)}")
     return tuple(symbol for name, symbol in names.items() if name in chosen)
 
 
 def backpropagate(
     network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
 ) -> Tape:
-    """Derive the cost by every parameter, or by those named in `wrt`; see `symbackprop.derive`.
+    """Derive the gradients of the cost for every parameter, or for those named in `wrt`; see `symbackprop.derive`.
 
     >>> import symbackprop as sb
     >>> tape = backpropagate(sb.mlp([2, 3, 1]))
@@ -68,7 +71,7 @@ def backpropagate(
             f"activation_derivative is {ARGUMENT!r}, which writes f′(z), or {OUTPUT!r}, which writes a ⊙ (1 − a); "
             f"it is not {activation_derivative!r}"
         )
-    graph = ComputationGraph(network, chosen := parameters_to_derive_by(network, wrt))
+    graph = ComputationGraph(network, chosen := chosen_parameters(network, wrt))
     found = adjoints(graph, of_outputs=activation_derivative == OUTPUT)
     gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
     return Tape(

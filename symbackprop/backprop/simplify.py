@@ -1,51 +1,43 @@
-"""What a person sees at once: y/ŷ ⊙ ŷ is y, and each row of a one-hot target adds up to 1.
+"""Simplifications that a person sees at once: y/ŷ ⊙ ŷ is y, and each row of a one-hot target adds up to 1.
 
-An adjoint is taken as it comes from the rules, unless a division in it cancels or a one-hot row adds up. Then it is
-simplified in stages, each of which is a line of the derivation.
+An adjoint stays as the rules give it, unless a division in it cancels or a one-hot row adds up. Then it is simplified
+in stages, each of which is a step of the derivation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 from sympy import Add, Dummy, Integer, Mul, Pow, preorder_traversal
 
 from symbackprop.backprop.wording import CANCELLATION, ONE_HOT_ROWS, SUBSTITUTION
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.constructors import add, hadamard, power
 from symbackprop.expressions.functions import a as output
-from symbackprop.expressions.matrices import (
-    HadamardPower,
-    HadamardProduct,
-    MatAdd,
-    OneHot,
-    Ones,
-    Transpose,
-    Zeros,
-    postorder,
-    scaled,
-    split,
-)
+from symbackprop.expressions.matrices import postorder, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, Broadcast, Elementwise, Sums, broadcast, sums
 from symbackprop.expressions.shapes import is_matrix
 
-_MOST_ATOMS = 8  # of what is cancelled
+_MOST_ATOMS = 8  # in an expression whose common factors are cancelled
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What an adjoint is by now, and the name of what was done to it."""
+    """The value of an adjoint after one simplification, and the name of that simplification."""
 
     rule: str
-    value: Any
+    value: Expression
 
 
-def simplified(adjoint: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any]) -> list[Stage]:
-    """The stages of an adjoint that has a simpler form; none where it has not.
+def simplified(
+    adjoint: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
+) -> list[Stage]:
+    """Return the stages of an adjoint that has a simpler form; an empty list if it has none.
 
     Args:
-        adjoint: as the rules give it.
-        adjoints: what the names of other adjoints stand for.
+        adjoint: the adjoint, as the rules give it.
+        adjoints: the expression of each other named adjoint, by its symbol.
         outputs: the name of f(z), for each f(z) that has one.
     """
     if not is_matrix(adjoint):
@@ -55,7 +47,9 @@ def simplified(adjoint: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, 
     return stages if stages and _size(stages[-1].value) < longest else []
 
 
-def _stages(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
+def _stages(
+    value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
+) -> Iterable[tuple[str, Matrix]]:
     inserted = _inserted(value, adjoints, outputs)
     if _divides(inserted):
         cancelled = tidied(inserted)
@@ -72,8 +66,10 @@ def _stages(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any])
             yield ONE_HOT_ROWS, summed
 
 
-def _inserted(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any]) -> Any:
-    """Other adjoints that have a division written out, and f′(z), by which it may cancel, in terms of f(z)."""
+def _inserted(
+    value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
+) -> Expression:
+    """Insert adjoints that contain a division, and f′(z), which it may cancel with, in terms of f(z)."""
     named = (part for part in postorder(value) if part.is_symbol and part in adjoints)
     divided = {symbol: adjoints[symbol] for symbol in named if _divides(adjoints[symbol])}
     if not divided and not _divides(value):
@@ -81,62 +77,62 @@ def _inserted(value: Any, adjoints: Mapping[Any, Any], outputs: Mapping[Any, Any
     return in_terms_of_output(value.xreplace(divided), outputs)
 
 
-def in_terms_of_output(value: Any, outputs: Mapping[Any, Any]) -> Any:
-    """f′(z) as what it is of a = f(z), such as a ⊙ (1 − a), by the names of such a."""
-    slopes = {part: _of_output(part, outputs) for part in postorder(value) if isinstance(part, Elementwise)}
-    return rebuilt(value, {slope: form for slope, form in slopes.items() if form is not None})
+def in_terms_of_output(value: Expression, outputs: Mapping[Expression, Expression]) -> Expression:
+    """Write f′(z) in terms of a = f(z), such as a ⊙ (1 − a), by the name of a."""
+    forms = {part: _of_output(part, outputs) for part in postorder(value) if isinstance(part, Elementwise)}
+    return rebuilt(value, {part: form for part, form in forms.items() if form is not None})
 
 
-def _of_output(slope: Any, outputs: Mapping[Any, Any]) -> Any:
-    function = slope.function
+def _of_output(derivative: Expression, outputs: Mapping[Expression, Expression]) -> Expression:
+    function = derivative.function
     form = function.row.prime_of_output if function.order == 1 else None
-    value = Elementwise(function.undifferentiated, slope.argument)
-    return None if form is None else _as_matrix(form, {output: outputs.get(value, value)}, slope.shape)
+    value = Elementwise(function.undifferentiated, derivative.argument)
+    return None if form is None else _as_matrix(form, {output: outputs.get(value, value)}, derivative.shape)
 
 
-def _divides(value: Any) -> bool:
-    """Whether there is a division entry by entry by something that a cancellation could take away."""
-    return any(isinstance(part, HadamardPower) and _is_division(part.args[1]) for part in postorder(value))
+def _divides(value: Expression) -> bool:
+    """Return whether there is a division entry by entry that a cancellation could remove."""
+    return any(isinstance(part, nodes.HadamardPower) and _is_division(part.args[1]) for part in postorder(value))
 
 
-def _is_division(exponent: Any) -> bool:
+def _is_division(exponent: Scalar) -> bool:
     return bool(exponent.is_Integer and exponent.is_negative)
 
 
-def _adds_up_to_one(part: Any) -> bool:
+def _adds_up_to_one(part: Expression) -> bool:
     if not isinstance(part, Sums):
         return False
     matrix, axis = part.argument, part.axis
-    return (isinstance(matrix, OneHot) and axis == COLUMNS) or (_is_turned_one_hot(matrix) and axis == ROWS)
+    return (isinstance(matrix, nodes.OneHot) and axis == COLUMNS) or (_is_turned_one_hot(matrix) and axis == ROWS)
 
 
-def _is_turned_one_hot(matrix: Any) -> bool:
-    return isinstance(matrix, Transpose) and isinstance(matrix.args[0], OneHot)
+def _is_turned_one_hot(matrix: Matrix) -> bool:
+    return isinstance(matrix, nodes.Transpose) and isinstance(matrix.args[0], nodes.OneHot)
 
 
-def _ones(part: Any) -> Any:
-    return Ones(*part.shape)
+def _ones(part: Expression) -> Expression:
+    return nodes.Ones(*part.shape)
 
 
-def _size(value: Any) -> int:
+def _size(value: Expression) -> int:
     return sum(1 for _ in preorder_traversal(value))
 
 
-def rebuilt(value: Any, replaced: Mapping[Any, Any]) -> Any:
-    """A value with some parts replaced, in textbook form: products flat, factors in front."""
+def rebuilt(value: Expression, replaced: Mapping[Expression, Expression]) -> Expression:
+    """Return a value with some parts replaced, in textbook form: products flat, factors in front."""
     if not replaced:
         return value
     new = value.xreplace(replaced)
-    flat = {p: hadamard(*p.args) for p in postorder(new) if isinstance(p, HadamardProduct)}
+    flat = {p: hadamard(*p.args) for p in postorder(new) if isinstance(p, nodes.HadamardProduct)}
     return new.xreplace({p: q for p, q in flat.items() if p != q})
 
 
-# Entry by entry, a matrix is like a number: what has the same shape is added and multiplied as numbers are
+# Entry by entry, matrices of one shape are added and multiplied like numbers
 
 
-def tidied(value: Any) -> Any:
-    """The matrix with what cancels cancelled, all products multiplied out; None where that is too much."""
-    atoms: dict[Any, Dummy] = {}
+def tidied(value: Expression) -> Expression:
+    """Return the matrix with common factors cancelled and all products expanded; None if that is too much."""
+    atoms: dict[Expression, Dummy] = {}
     number = _as_number(value, atoms)
     if len(atoms) > _MOST_ATOMS:
         return None
@@ -147,59 +143,59 @@ def tidied(value: Any) -> Any:
     return _as_matrix(sympy.expand(above / below), matrices, value.shape)
 
 
-def _as_number(value: Any, atoms: dict[Any, Dummy]) -> Any:
+def _as_number(value: Expression, atoms: dict[Expression, Dummy]) -> Expression:
     coefficient, core = split(value)
     read = next((_NUMBERS[kind] for kind in type(core).__mro__ if kind in _NUMBERS), None)
     if read is not None:
         return coefficient * read(core, atoms)
     inner_coefficient, core = split(_inside(core))
-    if isinstance(core, Ones):
+    if isinstance(core, nodes.Ones):
         return coefficient * inner_coefficient
     return coefficient * inner_coefficient * atoms.setdefault(core, Dummy(f"a{len(atoms)}"))
 
 
-def _inside(atom: Any) -> Any:
-    """What stands inside a sum or a repetition, tidied too; factors come out in front."""
+def _inside(atom: Expression) -> Expression:
+    """Simplify the argument of a sum or a repetition too; factors move out in front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
         return atom if inner is None else _in_front(lambda m: _sums(m, atom.axis), inner)
     if isinstance(atom, Broadcast):
         inner_coefficient, inner = split(_inside(atom.argument))
-        whole = Ones(*atom.shape) if isinstance(inner, Ones) else broadcast(inner, *atom.shape)
+        whole = nodes.Ones(*atom.shape) if isinstance(inner, nodes.Ones) else broadcast(inner, *atom.shape)
         return scaled(inner_coefficient, whole)
     return atom
 
 
-def _sums(matrix: Any, axis: int) -> Any:
-    """The sums along an axis; those of ones are their number."""
+def _sums(matrix: Matrix, axis: int) -> Expression:
+    """Return the sums along an axis; those of ones are their number."""
     whole = sums(matrix, axis)
-    return scaled(matrix.shape[axis], Ones(*whole.shape)) if isinstance(matrix, Ones) else whole
+    return scaled(matrix.shape[axis], nodes.Ones(*whole.shape)) if isinstance(matrix, nodes.Ones) else whole
 
 
-def _in_front(build: Callable[[Any], Any], value: Any) -> Any:
+def _in_front(build: Callable[[Expression], Expression], value: Expression) -> Expression:
     coefficient, core = split(value)
     return scaled(coefficient, build(core))
 
 
-def _power(core: Any, atoms: dict[Any, Dummy]) -> Any:
+def _power(core: Expression, atoms: dict[Expression, Dummy]) -> Expression:
     base, exponent = core.args
     if exponent.is_Integer:
         return _as_number(base, atoms) ** exponent
     return atoms.setdefault(core, Dummy(f"a{len(atoms)}"))
 
 
-_NUMBERS: dict[type, Callable[[Any, dict[Any, Dummy]], Any]] = {
-    MatAdd: lambda core, atoms: Add(*(_as_number(term, atoms) for term in core.args)),
-    HadamardProduct: lambda core, atoms: Mul(*(_as_number(factor, atoms) for factor in core.args)),
-    HadamardPower: _power,
-    Ones: lambda core, atoms: Integer(1),
+_NUMBERS: dict[type, Callable[[Matrix, dict[Matrix, Dummy]], Scalar]] = {
+    nodes.MatAdd: lambda core, atoms: Add(*(_as_number(term, atoms) for term in core.args)),
+    nodes.HadamardProduct: lambda core, atoms: Mul(*(_as_number(factor, atoms) for factor in core.args)),
+    nodes.HadamardPower: _power,
+    nodes.Ones: lambda core, atoms: Integer(1),
 }
 
 
-def _as_matrix(number: Any, matrices: Mapping[Any, Any], shape: Any) -> Any:
-    """The matrix that a number stands for; of the terms, those without a minus sign come first."""
+def _as_matrix(number: Scalar, matrices: Mapping[Expression, Expression], shape: Shape) -> Expression:
+    """Return the matrix that a scalar form stands for; terms without a minus sign come first."""
     if number == 0:
-        return Zeros(*shape)
+        return nodes.Zeros(*shape)
     if number.is_Add:
         terms = sorted(number.args, key=lambda term: _order(term, matrices))
         return add(*(_as_matrix(term, matrices, shape) for term in terms))
@@ -208,13 +204,13 @@ def _as_matrix(number: Any, matrices: Mapping[Any, Any], shape: Any) -> Any:
     return scaled(coefficient, hadamard(*factors))
 
 
-def _order(term: Any, matrices: Mapping[Any, Any]) -> tuple[bool, list[int]]:
-    rank = {symbol: place for place, symbol in enumerate(matrices)}
-    return bool(term.as_coeff_Mul()[0].is_negative), sorted(rank[s] for s in term.free_symbols if s in rank)
+def _order(term: Expression, matrices: Mapping[Expression, Expression]) -> tuple[bool, list[int]]:
+    order = {symbol: index for index, symbol in enumerate(matrices)}
+    return bool(term.as_coeff_Mul()[0].is_negative), sorted(order[s] for s in term.free_symbols if s in order)
 
 
-def _as_factor(factor: Any, matrices: Mapping[Any, Any], shape: Any) -> Any:
+def _as_factor(factor: Expression, matrices: Mapping[Expression, Expression], shape: Shape) -> Expression:
     if factor == 1:
-        return Ones(*shape)
+        return nodes.Ones(*shape)
     base, exponent = factor.as_base_exp() if isinstance(factor, Pow) else (factor, Integer(1))
     return power(matrices[base] if base in matrices else _as_matrix(base, matrices, shape), exponent)

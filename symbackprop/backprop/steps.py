@@ -24,6 +24,7 @@ from symbackprop.backprop.wording import (
     SAME_QUANTITY,
     SEVERAL_USES,
 )
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
 from symbackprop.expressions.matrices import MatAdd, Scaled, Zeros, is_name, split
@@ -31,13 +32,13 @@ from symbackprop.expressions.operations import Elementwise, Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 
 
-def sections(graph: ComputationGraph, found: Adjoints, wrt: tuple[Any, ...]) -> tuple[Section, ...]:
+def sections(graph: ComputationGraph, found: Adjoints, wrt: tuple[Expression, ...]) -> tuple[Section, ...]:
     """Return a section for each parameter, in the order in which the sweep from the cost has all that it needs."""
     progress = _Progress(graph, found)
     return tuple(_section(progress, parameter) for parameter in sorted(wrt, key=progress.arrival))
 
 
-def _section(progress: "_Progress", parameter: Any) -> Section:
+def _section(progress: "_Progress", parameter: Expression) -> Section:
     if progress.graph.users.get(parameter):
         return Section(parameter, tuple(ChainRuleSteps(progress, parameter).steps()))
     cost, zeros = progress.graph.cost, Zeros(*parameter.shape)
@@ -58,13 +59,13 @@ class _Progress:
         self.depends = _dependences(graph)
         self.examples = graph.network.examples
         self.known = {graph.cost}  # the nodes whose adjoints are known
-        self.named: set[Any] = set()  # the nodes whose adjoints have been given their names
+        self.named: set[Expression] = set()  # the nodes whose adjoints have been given their names
 
-    def arrival(self, parameter: Any) -> int:
+    def arrival(self, parameter: Expression) -> int:
         """Return a sort key: parameters that only late equations use come first."""
         return -min((self.equation[user] for user in self.graph.users.get(parameter, ())), default=0)
 
-    def factored(self, node: Any) -> Any:
+    def factored(self, node: Expression) -> Expression:
         """Return the part that a node is a constant multiple of, or None; the sum of one entry is that entry."""
         expression, parts = self.graph.definition[node], self.graph.parts[node]
         if len(parts) != 1 or parts[0] == expression:
@@ -73,14 +74,14 @@ class _Progress:
             return parts[0] if parts[0].shape == (1, 1) else None
         return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
-    def is_inner(self, node: Any) -> bool:
+    def is_inner(self, node: Expression) -> bool:
         """Return whether a node has no name and only one use."""
         return not is_name(node) and len(self.graph.users[node]) == 1
 
 
-def _dependences(graph: ComputationGraph) -> dict[Any, int]:
+def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
     """Return the set of parameters that each quantity depends on, one bit for each."""
-    depends: dict[Any, int] = {}
+    depends: dict[Expression, int] = {}
     free = 1
     for node in graph.order:
         depends[node] = 0
@@ -91,9 +92,9 @@ def _dependences(graph: ComputationGraph) -> dict[Any, int]:
     return depends
 
 
-def _equations(graph: ComputationGraph) -> dict[Any, int]:
+def _equations(graph: ComputationGraph) -> dict[Expression, int]:
     """Return the index of the equation that each quantity stands in."""
-    indices: dict[Any, int] = {}
+    indices: dict[Expression, int] = {}
     index = 0
     for node in graph.order:
         indices[node] = index
@@ -104,14 +105,14 @@ def _equations(graph: ComputationGraph) -> dict[Any, int]:
 class ChainRuleSteps:
     """The steps of one section: from the cost, or from known adjoints, to one parameter."""
 
-    def __init__(self, progress: _Progress, parameter: Any):
+    def __init__(self, progress: _Progress, parameter: Expression):
         self.progress = progress
         self.graph, self.found = progress.graph, progress.found
         self.parameter = parameter
         self.gradient = Gradient(self.graph.cost, parameter)
-        self.new: set[Any] = set()  # the nodes between, whose adjoints are not known yet
-        self.starts: set[Any] = set()  # the nearest users with known adjoints
-        self.skipped: set[Any] = set()  # constant multiples, treated together with the part below them
+        self.new: set[Expression] = set()  # the nodes between, whose adjoints are not known yet
+        self.starts: set[Expression] = set()  # the nearest users with known adjoints
+        self.skipped: set[Expression] = set()  # constant multiples, treated together with the part below them
         self._find_new()
         self.held = self._held()
 
@@ -126,21 +127,22 @@ class ChainRuleSteps:
                     self.new.add(user)
                     pending.append(user)
 
-    def _held(self) -> tuple[Any, ...]:
+    def _held(self) -> tuple[Expression, ...]:
         """Return the parts that depend on the parameter but whose terms an earlier section worked out."""
         used = (
             part for node in sorted(self.starts | self.new, key=self._from_the_cost) for part in self.graph.parts[node]
         )
         return tuple(dict.fromkeys(part for part in used if part not in self.new and self._depends(part)))
 
-    def _from_the_cost(self, node: Any) -> int:
+    def _from_the_cost(self, node: Expression) -> int:
         return -self.progress.position[node]
 
-    def _depends(self, node: Any) -> bool:
+    def _depends(self, node: Expression) -> bool:
         """Return whether a node depends on the parameter and is not the parameter itself."""
         return node != self.parameter and bool(self.progress.depends[node] & self.progress.depends[self.parameter])
 
     def steps(self) -> Iterator[Step]:
+        """Yield the steps from the known adjoints down to the parameter."""
         starts = sorted(self.starts, key=self._from_the_cost)
         for node in starts:
             yield from self._name(node)
@@ -153,7 +155,7 @@ class ChainRuleSteps:
         yield from (step for step in steps if step.before != step.after)
         self.progress.known |= self.new
 
-    def _downward(self, starts: list[Any]) -> Iterator[Any]:
+    def _downward(self, starts: list[Expression]) -> Iterator[Expression]:
         """Yield the starts and the new nodes, each after its users, and one term to its end before the next."""
         awaited = {
             node: sum(user in self.new or user in self.starts for user in self.graph.users[node]) for node in self.new
@@ -166,7 +168,7 @@ class ChainRuleSteps:
                 awaited[part] -= 1
             stack += [part for part in reversed(below) if not awaited[part]]
 
-    def _steps_about(self, node: Any) -> Iterator[Step]:
+    def _steps_about(self, node: Expression) -> Iterator[Step]:
         """Yield the steps that work on one node."""
         if node in self.skipped or self._is_skipped(node):
             return
@@ -178,20 +180,20 @@ class ChainRuleSteps:
 
     # terms
 
-    def _term(self, node: Any, adjoint: Any) -> Any:
+    def _term(self, node: Expression, adjoint: Expression) -> Expression:
         """Return Σ adjoint ⊙ ∂node/∂W."""
         return paired(adjoint, by_entry(self._label(node), self.parameter))
 
-    def _label(self, node: Any) -> Any:
+    def _label(self, node: Expression) -> Expression:
         """Return a node as it is written in terms: by its name, but the cost by its definition."""
         return self.graph.definition[node] if node == self.graph.cost else self.graph.names.get(node, node)
 
-    def _step(self, rule: str, before: Any, after: Any, **details: Any) -> Step:
+    def _step(self, rule: str, before: Expression, after: Expression, **details: Any) -> Step:
         return Step(rule, before, after, self.parameter.shape, self.parameter, **details)
 
     # the steps
 
-    def _start(self, starts: list[Any]) -> Step:
+    def _start(self, starts: list[Expression]) -> Step:
         after = Add(*(self._term(node, self.found.of(node)) for node in starts))
         if starts == [self.graph.cost]:
             return self._step(DEFINITION, self.gradient, after, node=self.graph.cost)
@@ -199,7 +201,7 @@ class ChainRuleSteps:
         known = tuple((node, self.found.of(node)) for node in starts)
         return self._step(rule, self.gradient, after, node=self.parameter, known=known, held=self.held)
 
-    def _name(self, node: Any) -> Iterator[Step]:
+    def _name(self, node: Expression) -> Iterator[Step]:
         adjoint = self.found.named.get(node)
         if adjoint is not None and node not in self.progress.named:
             self.progress.named.add(node)
@@ -207,7 +209,7 @@ class ChainRuleSteps:
             value, shape = adjoint.expression, shape_of(node)
             yield Step(NAMED_ADJOINT, before, value, shape, self.parameter, node=node, symbol=adjoint.symbol)
 
-    def _gathered(self, node: Any) -> Iterator[Step]:
+    def _gathered(self, node: Expression) -> Iterator[Step]:
         """Yield the sum over the uses of a node, where it has several."""
         users = self.graph.users[node]
         if len(users) == 1:
@@ -219,7 +221,7 @@ class ChainRuleSteps:
         before = Add(*(self._term(node, contribution) for contribution in contributions))
         yield self._step(SEVERAL_USES, before, self._term(node, total_of(contributions)), node=node)
 
-    def _simplified(self, node: Any) -> Iterator[Step]:
+    def _simplified(self, node: Expression) -> Iterator[Step]:
         """Yield the simpler forms that an adjoint takes, one after the other."""
         value = self.found.total(self.graph, node)
         for stage in self.found.stages.get(node, []):
@@ -230,11 +232,11 @@ class ChainRuleSteps:
         for stage in self.found.stages.get(self.parameter, []):
             yield self._step(stage.rule, self.gradient, stage.value, node=self.parameter)
 
-    def _is_skipped(self, node: Any) -> bool:
+    def _is_skipped(self, node: Expression) -> bool:
         """Return whether a node is a constant multiple inside an expression: its constant moves out without a step."""
         return node in self.new and self.progress.is_inner(node) and self.progress.factored(node) is not None
 
-    def _below(self, node: Any) -> Any:
+    def _below(self, node: Expression) -> Expression:
         """Return the node that the next rule works on: this one, or the part that it is a constant multiple of."""
         part = self.progress.factored(node)
         while part is not None and self.progress.is_inner(part):
@@ -242,7 +244,7 @@ class ChainRuleSteps:
             node, part = part, self.progress.factored(part)
         return node
 
-    def _rule_steps(self, node: Any, target: Any) -> Iterator[Step]:
+    def _rule_steps(self, node: Expression, target: Expression) -> Iterator[Step]:
         """Yield the steps of one rule: from ∂node/∂W to the ∂A/∂W of its parts."""
         before = self._term(node, self.found.of(node))
         if self.graph.is_another_name(target):
@@ -280,7 +282,7 @@ class ChainRuleSteps:
         if isinstance(expression, Add | MatAdd):  # every term has the adjoint of the sum
             self.progress.known |= {part for part in still if len(self.graph.users[part]) == 1}
 
-    def _derivative(self, node: Any, expression: Any, parts: list[Any]) -> Any:
+    def _derivative(self, node: Expression, expression: Expression, parts: list[Expression]) -> Expression:
         """Return f′ of an elementwise function, in the form that it has in the contributions."""
         if not isinstance(expression, Elementwise):
             return None
@@ -288,20 +290,20 @@ class ChainRuleSteps:
         written = any(self.found.contributions[node, part].has(derivative) for part in parts)
         return derivative if written else in_terms_of_output(derivative, self.graph.names)
 
-    def _sum_of_parts(self, node: Any, parts: list[Any]) -> Any:
+    def _sum_of_parts(self, node: Expression, parts: list[Expression]) -> Expression:
         ends = [self._without_factors(node, part) for part in parts]
         if [part for _, part in ends] == [self.parameter]:
             return self.found.contributions[ends[0]]
         return Add(*(self._term(part, self.found.contributions[user, part]) for user, part in ends))
 
-    def _without_factors(self, user: Any, part: Any) -> tuple[Any, Any]:
+    def _without_factors(self, user: Expression, part: Expression) -> tuple[Expression, Expression]:
         """Return the last edge below a chain of skipped constant multiples."""
         while part in self.new and self._is_skipped(part):
             user, part = part, self.progress.factored(part)
         return user, part
 
 
-def paired(adjoint: Any, derivative: Any) -> Any:
+def paired(adjoint: Expression, derivative: Expression) -> Expression:
     """Return Σ adjoint ⊙ derivative, with the scalar factors in front."""
     if not is_matrix(derivative):
         return adjoint * derivative

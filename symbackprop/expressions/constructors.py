@@ -1,13 +1,14 @@
-"""Constructors that keep formulas in textbook form: signs and factors go out once, no 1·, no (Mᵀ)ᵀ.
+"""Constructors that keep formulas in textbook form: signs and factors in front, no 1·, no (Mᵀ)ᵀ.
 
 The shapes are known to fit, or are checked when the network takes the equation.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 from sympy import Expr, S
 
 from symbackprop.errors import NetworkError
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.matrices import (
     Eye,
     HadamardPower,
@@ -25,9 +26,9 @@ from symbackprop.expressions.shapes import dimension, is_matrix
 from symbackprop.expressions.slicing import merged
 
 
-def add(*terms: Any) -> Any:
-    """The sum, with equal terms collected in the order of their first appearance, and a common factor in front."""
-    collected: dict[Any, Expr] = {}
+def add(*terms: Matrix) -> Expression:
+    """Return the sum: equal terms collected in the order of their first appearance, a common factor in front."""
+    collected: dict[Expression, Expr] = {}
     for term in (t for whole in terms for t in terms_of(whole)):
         coefficient, matrix = split(term)
         collected[matrix] = collected.get(matrix, S.Zero) + coefficient
@@ -37,8 +38,8 @@ def add(*terms: Any) -> Any:
     return kept[0] if len(kept) == 1 else _factored(kept)
 
 
-def _factored(terms: list[Any]) -> Any:
-    """c A − c B as c (A − B): what they have in common but for the sign, where all of them have it."""
+def _factored(terms: list[Expression]) -> Expression:
+    """Return c A − c B as c (A − B), if all terms have the same coefficient up to the sign."""
     coefficients, matrices = zip(*map(split, terms), strict=True)
     common = next((c for c in coefficients if not c.could_extract_minus_sign()), coefficients[0])
     signs = [c / common for c in coefficients]
@@ -48,8 +49,8 @@ def _factored(terms: list[Any]) -> Any:
     return scaled(common, MatAdd(*(scaled(sign, matrix) for sign, matrix in ordered)))
 
 
-def matmul(*factors: Any) -> Any:
-    """The matrix product, flat, with the scalars in front."""
+def matmul(*factors: Expression) -> Expression:
+    """Return the matrix product, flat, with the scalars in front."""
     coefficient, flat = _gathered(factors, MatMul)
     flat = [factor for factor in flat if factor != Ones(1, 1) and not isinstance(factor, Eye)] or flat[:1]
     if any(isinstance(factor, Zeros) for factor in flat):
@@ -57,8 +58,8 @@ def matmul(*factors: Any) -> Any:
     return scaled(coefficient, flat[0] if len(flat) == 1 else MatMul(*flat))
 
 
-def hadamard(*factors: Any) -> Any:
-    """The product entry by entry, flat, with the scalars in front and without factors of ones.
+def hadamard(*factors: Expression) -> Expression:
+    """Return the product entry by entry, flat, with the scalars in front and without factors of ones.
 
     Raises nothing here: shapes are checked when the network takes the equation.
     """
@@ -72,9 +73,9 @@ def hadamard(*factors: Any) -> Any:
     return scaled(coefficient, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
 
 
-def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
+def _gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar, list[Matrix]]:
     coefficient: Expr = S.One
-    flat: list[Any] = []
+    flat: list[Expression] = []
     for factor in factors:
         scalar, matrix = split(factor)
         coefficient *= scalar
@@ -82,8 +83,8 @@ def _gathered(factors: Any, kind: Any) -> tuple[Expr, list[Any]]:
     return coefficient, flat
 
 
-def transposed(matrix: Any) -> Any:
-    """The transpose, moved inward to the factors of a product."""
+def transposed(matrix: Matrix) -> Expression:
+    """Return the transpose, moved inward to the factors of a product."""
     coefficient, matrix = split(matrix)
     if matrix.shape == (1, 1):
         return scaled(coefficient, matrix)
@@ -96,8 +97,8 @@ def transposed(matrix: Any) -> Any:
     return scaled(coefficient, matrix.T)
 
 
-def power(matrix: Any, exponent: Any) -> Any:
-    """Each entry of a matrix, or a scalar, to the power of a scalar.
+def power(matrix: Matrix, exponent: Scalar) -> Expression:
+    """Return each entry of a matrix, or a scalar, to the power of a scalar.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> power(NamedMatrix("A", 3, 2), 2).shape
@@ -113,13 +114,13 @@ def power(matrix: Any, exponent: Any) -> Any:
     return Ones(*base.shape) if exponent == 0 else HadamardPower(base, exponent)
 
 
-def _is_merged(inner: Any, outer: Any) -> bool:
-    """Whether (xᵐ)ⁿ is xᵐⁿ wherever the left side is defined: √(x²) is not x, but (√x)² is, and 1/√x is x^(−½)."""
+def _is_merged(inner: Expression, outer: Scalar) -> bool:
+    """Return whether (xᵐ)ⁿ is xᵐⁿ wherever the left side is defined: √(x²) is not x, but (√x)² is, and so is 1/√x."""
     return bool(outer.is_integer or (inner.is_Rational and inner.q % 2 == 0))
 
 
-def ones(rows: Any, columns: Any) -> Any:
-    """A matrix of ones.
+def ones(rows: Size, columns: Size) -> Expression:
+    """Return a matrix of ones.
 
     >>> ones("N", 2).shape
     (N, 2)

@@ -1,31 +1,33 @@
-"""Partial derivatives as they stand before they are worked out.
+"""Symbols for partial derivatives that are not worked out yet.
 
-In every line of the route to ∂J/∂W, one entry w of W is moved. ∂C/∂W stands for the derivative of each entry of
-C by that w, so it has the shape of C; ∂J/∂W on its own has an entry for each w, and the shape of W.
+In every step of the derivation of ∂J/∂W, one entry w of W varies. ∂C/∂W stands for the derivative of each entry of
+C with respect to that w, so it has the shape of C; ∂J/∂W on its own has an entry for each w, and the shape of W.
 """
-
-from typing import Any
 
 from sympy import Basic, Expr
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.precedence import PRECEDENCE
 
+from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import Operators
-from symbackprop.expressions.shapes import Shape, is_matrix
+from symbackprop.expressions.shapes import is_matrix
 
 
 class Gradient(Basic):
-    """∂J/∂v: the derivative of the cost by every entry of v, in the shape of v."""
+    """∂J/∂v: the derivative of the cost with respect to every entry of v, in the shape of v."""
 
     def __new__(cls, cost: Basic, of: Basic) -> "Gradient":
+        """Make ∂cost/∂of."""
         return Basic.__new__(cls, cost, of)
 
     @property
-    def cost(self) -> Any:
+    def cost(self) -> Expression:
+        """Return J."""
         return self.args[0]
 
     @property
-    def of(self) -> Any:
+    def of(self) -> Expression:
+        """Return v."""
         return self.args[1]
 
 
@@ -34,46 +36,48 @@ class _Partial:
 
     precedence = PRECEDENCE["Mul"]
 
-    def __new__(cls, of: Basic, by: Basic) -> Any:
+    def __new__(cls, of: Basic, by: Basic) -> Basic:
         return Basic.__new__(cls, of, by)
 
     @property
-    def of(self) -> Any:
+    def of(self) -> Expression:
         return self.args[0]  # type: ignore[attr-defined]
 
     @property
-    def by(self) -> Any:
+    def by(self) -> Expression:
         return self.args[1]  # type: ignore[attr-defined]
 
 
 class ByEntry(_Partial, Operators, MatrixExpr):
-    """The derivative of each entry of a matrix by one entry of `by`: it has the shape of the matrix."""
+    """The derivative of each entry of a matrix with respect to one entry of `by`, in the shape of the matrix."""
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the differentiated matrix."""
         return self.of.shape
 
 
 class ScalarByEntry(_Partial, Expr):
-    """The derivative of a scalar by one entry of `by`."""
+    """The derivative of a scalar with respect to one entry of `by`."""
 
     is_commutative = True
     is_real = True
 
 
 class Entrywise(_Partial, Operators, MatrixExpr):
-    """The derivative of each entry of f(Z) by the same entry of Z."""
+    """The derivative of each entry of f(Z) with respect to the same entry of Z."""
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of f(Z)."""
         return self.of.shape
 
 
 PARTIALS = (ByEntry, ScalarByEntry, Entrywise)
 
 
-def by_entry(of: Any, by: Any) -> Any:
-    """∂of/∂w for one entry w of `by`.
+def by_entry(of: Expression, by: Expression) -> Expression:
+    """Return ∂of/∂w for one entry w of `by`.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> by_entry(NamedMatrix("z2", 5, 3), NamedMatrix("W1", 2, 3)).shape

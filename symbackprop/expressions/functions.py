@@ -1,28 +1,28 @@
-"""THE elementwise functions, one table. Adding an activation is adding a row.
+"""The one table of elementwise functions. To add an activation, add a row.
 
-f is a SymPy expression in the real symbol `z`. f′ is never typed in: SymPy differentiates f. A row may
-say besides
+f is a SymPy expression in the real symbol `z`. f′ is never typed in: SymPy differentiates f. A row may add
 
-- `stable`: f written so that floating point neither overflows nor cancels, where `stable.py` does not see how;
-- `prime`: which row f′ is, perhaps with a minus sign in front;
+- `stable`: f written so that floating point neither overflows nor cancels, where `stable_forms.py` finds no form;
+- `prime`: the row that f′ equals, perhaps with a minus sign in front;
 - `prime_of_output`: f′ in terms of a = f(z), in the symbol `a`, so that code reuses a stored activation;
-- `domain`: where f is defined, and `range`: between which numbers its values lie;
-- `kinks`: where f has no derivative, and the value that f′ is given there.
+- `domain`: the numbers where f is defined, and `range`: the interval of its values;
+- `kinks`: the points where f has no derivative, and the value that f′ gets there.
 
-The tests prove each of these equal to what SymPy derives.
+The tests prove each of these equal to the derivative by SymPy.
 """
 
 from dataclasses import dataclass, field
 from functools import cache
 from math import inf
-from typing import Any
 
 import sympy
 from sympy import Basic, Expr, Integer, Interval, Piecewise, S, Symbol
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.printer import Printer
 
 from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.matrices import operand, scaled
 from symbackprop.expressions.operations import Elementwise
@@ -34,7 +34,7 @@ a = Symbol("a", real=True)
 
 
 @dataclass(frozen=True)
-class Row:
+class FunctionRow:
     """One elementwise function."""
 
     name: str
@@ -49,7 +49,7 @@ class Row:
 
     @property
     def elementary(self) -> bool:
-        """Whether nobody needs to be told what it is."""
+        """Return whether the function needs no definition beside its name."""
         return self.name in _ELEMENTARY
 
     @property
@@ -64,36 +64,37 @@ POSITIVE = Interval.open(0, sympy.oo)
 _gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
 
 # fmt: off
-FUNCTIONS: dict[str, Row] = {row.name: row for row in [
-    #   name          f                                             LaTeX
-    Row("identity",   z,                                            r"\mathrm{id}"),
-    Row("sigmoid",    1 / (1 + sympy.exp(-z)),                      r"\sigma",
+FUNCTIONS: dict[str, FunctionRow] = {row.name: row for row in [
+    #           name          f                                             LaTeX
+    FunctionRow("identity",   z,                                            r"\mathrm{id}"),
+    FunctionRow("sigmoid",    1 / (1 + sympy.exp(-z)),                      r"\sigma",
         prime_of_output=a * (1 - a), range=(0, 1)),
-    Row("tanh",       sympy.tanh(z),                                r"\tanh",
+    FunctionRow("tanh",       sympy.tanh(z),                                r"\tanh",
         prime_of_output=1 - a**2, range=(-1, 1)),
-    Row("relu",       Piecewise((0, z <= 0), (z, True)),            r"\mathrm{relu}",
+    FunctionRow("relu",       Piecewise((0, z <= 0), (z, True)),            r"\mathrm{relu}",
         stable=sympy.Max(z, 0), kinks={S.Zero: S.Zero}),
-    Row("leaky_relu", Piecewise((z / 100, z <= 0), (z, True)),      r"\mathrm{lrelu}",
+    FunctionRow("leaky_relu", Piecewise((z / 100, z <= 0), (z, True)),      r"\mathrm{lrelu}",
         stable=sympy.Max(z, z / 100), kinks={S.Zero: S.One / 100}),
-    Row("elu",        Piecewise((sympy.exp(z) - 1, z <= 0), (z, True)), r"\mathrm{elu}"),
-    Row("softplus",   sympy.log(1 + sympy.exp(z)),                  r"\mathrm{softplus}",
+    FunctionRow("elu",        Piecewise((sympy.exp(z) - 1, z <= 0), (z, True)), r"\mathrm{elu}"),
+    FunctionRow("softplus",   sympy.log(1 + sympy.exp(z)),                  r"\mathrm{softplus}",
         prime="sigmoid", range=(0, inf)),
-    Row("gelu",       z * (1 + sympy.erf(z / sympy.sqrt(2))) / 2,   r"\mathrm{gelu}"),
-    Row("gelu_tanh",  z * (1 + sympy.tanh(_gelu_inner)) / 2,        r"\mathrm{gelu}_{\tanh}"),
-    Row("silu",       z / (1 + sympy.exp(-z)),                      r"\mathrm{silu}"),
-    Row("exp",        sympy.exp(z),                                 r"\exp",     prime="exp", range=(0, inf)),
-    Row("log",        sympy.log(z),                                 r"\log",     domain=POSITIVE),
-    Row("sqrt",       sympy.sqrt(z),                                r"\mathrm{sqrt}", domain=POSITIVE, range=(0, inf)),
-    Row("square",     z**2,                                         r"\mathrm{square}", range=(0, inf)),
-    Row("abs",        Piecewise((-z, z < 0), (0, sympy.Eq(z, 0)), (z, True)), r"\mathrm{abs}",
+    FunctionRow("gelu",       z * (1 + sympy.erf(z / sympy.sqrt(2))) / 2,   r"\mathrm{gelu}"),
+    FunctionRow("gelu_tanh",  z * (1 + sympy.tanh(_gelu_inner)) / 2,        r"\mathrm{gelu}_{\tanh}"),
+    FunctionRow("silu",       z / (1 + sympy.exp(-z)),                      r"\mathrm{silu}"),
+    FunctionRow("exp",        sympy.exp(z),                                 r"\exp",     prime="exp", range=(0, inf)),
+    FunctionRow("log",        sympy.log(z),                                 r"\log",     domain=POSITIVE),
+    FunctionRow("sqrt",       sympy.sqrt(z),                                r"\mathrm{sqrt}",
+        domain=POSITIVE, range=(0, inf)),
+    FunctionRow("square",     z**2,                                         r"\mathrm{square}", range=(0, inf)),
+    FunctionRow("abs",        Piecewise((-z, z < 0), (0, sympy.Eq(z, 0)), (z, True)), r"\mathrm{abs}",
         stable=sympy.Abs(z), prime="sign", range=(0, inf), kinks={S.Zero: S.Zero}),
-    Row("huber",      Piecewise((-z - S.Half, z < -1), (z**2 / 2, z <= 1), (z - S.Half, True)), r"\mathrm{huber}",
-        range=(0, inf)),
-    Row("sign",       Piecewise((-1, z < 0), (0, sympy.Eq(z, 0)), (1, True)), r"\operatorname{sign}",
+    FunctionRow("huber",      Piecewise((-z - S.Half, z < -1), (z**2 / 2, z <= 1), (z - S.Half, True)),
+        r"\mathrm{huber}", range=(0, inf)),
+    FunctionRow("sign",       Piecewise((-1, z < 0), (0, sympy.Eq(z, 0)), (1, True)), r"\operatorname{sign}",
         stable=sympy.sign(z), range=(-1, 1), kinks={S.Zero: S.Zero}),
-    Row("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),
-    Row("cos",        sympy.cos(z),                                 r"\cos",     prime="-sin", range=(-1, 1)),
-    Row("erf",        sympy.erf(z),                                 r"\operatorname{erf}", range=(-1, 1)),
+    FunctionRow("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),
+    FunctionRow("cos",        sympy.cos(z),                                 r"\cos",     prime="-sin", range=(-1, 1)),
+    FunctionRow("erf",        sympy.erf(z),                                 r"\operatorname{erf}", range=(-1, 1)),
 ]}
 # fmt: on
 ALIASES = {"absolute": "abs"}
@@ -108,50 +109,53 @@ class ElementwiseFunction(Basic):
     exp(-z)/(1 + exp(-z))**2
     """
 
-    def __new__(cls, name: str, order: Any = 0) -> "ElementwiseFunction":
+    def __new__(cls, name: str, order: int | Integer = 0) -> "ElementwiseFunction":
+        """Make the derivative of that order of a row, by its name."""
         return Basic.__new__(cls, Str(str(name)), Integer(order))
 
     @property
     def name(self) -> str:
+        """Return the name of the row."""
         return str(self.args[0])
 
     @property
     def order(self) -> int:
-        """0 for f, 1 for f′, …"""
+        """Return 0 for f, 1 for f′, …"""
         return int(self.args[1])
 
     @property
-    def row(self) -> Row:
+    def row(self) -> FunctionRow:
+        """Return the row of the table."""
         return FUNCTIONS[self.name]
 
     @property
     def prime(self) -> "ElementwiseFunction":
-        """The derivative f′."""
+        """Return the derivative f′."""
         return ElementwiseFunction(self.name, self.order + 1)
 
     @property
     def undifferentiated(self) -> "ElementwiseFunction":
-        """f of f′."""
+        """Return f, for f or one of its derivatives."""
         return ElementwiseFunction(self.name)
 
     @property
     def syntax(self) -> str:
-        """As people type it: `sigmoid`, `sigmoid.prime`."""
+        """Return the name that people type: `sigmoid`, `sigmoid.prime`."""
         return self.name + ".prime" * self.order
 
     @property
     def expression(self) -> Expr:
-        """f(z), or its derivative by SymPy, in the symbol z."""
+        """Return f(z), or its derivative by SymPy, in the symbol z."""
         return _derivative(self.name, self.order)
 
     @property
     def is_step(self) -> bool:
-        """Whether it is constant but for jumps, as sign is: its derivative is 0."""
+        """Return whether the derivative is 0 everywhere except at jumps, as for sign."""
         return bool(self.prime.expression == 0)
 
     @property
-    def written_out(self) -> tuple[Expr, Any] | None:
-        """(c, n) where this is c zⁿ, (c, g) where it is c g(z) of another row g, None where it has no such form."""
+    def written_out(self) -> tuple[Scalar, Expression] | None:
+        """Return (c, n) for c zⁿ, (c, g) for c g(z) with another row g, None for all other functions."""
         coefficient, rest = self.expression.as_coeff_Mul()
         base, exponent = rest.as_base_exp()
         if self.expression.is_number:
@@ -164,18 +168,18 @@ class ElementwiseFunction(Basic):
 
     @property
     def code_expression(self) -> Expr:
-        """The form that floating point code should compute."""
+        """Return the form that floating-point code should compute."""
         if self.order == 0 and self.row.stable is not None:
             return self.row.stable
         rational = in_sigmoid(self.expression) if self.order > 1 else None
         return _stable(self.expression) if rational is None else rational
 
     def at(self, argument: Expr) -> Expr:
-        """f of a scalar, written out."""
+        """Return f of a scalar, written out."""
         return self.expression.xreplace({z: argument})
 
-    def __call__(self, argument: Any) -> Any:
-        """f of each entry of a matrix, or of a scalar; a power, and a derivative that has a name, as such."""
+    def __call__(self, argument: Expression) -> Expression:
+        """Return f of each entry of a matrix, or of a scalar; a power, or a row that equals f, stands as such."""
         given = operand(argument)
         if not is_matrix(given) and (given.is_number or self.name in ("exp", "log")):
             return self.at(given)
@@ -196,23 +200,26 @@ class Applied(Expr):
 
     @property
     def function(self) -> ElementwiseFunction:
+        """Return f."""
         return self.args[0]
 
     @property
-    def operands(self) -> tuple[Any, ...]:
+    def operands(self) -> tuple[Expression, ...]:
+        """Return the argument, the only quantity among the SymPy arguments."""
         return (self.args[1],)
 
     @property
     def is_step(self) -> bool:
+        """Return whether f is a step function, whose derivative is 0."""
         return self.function.is_step
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"{self.function.syntax}({printer._print(self.args[1])})"
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         return f"{printer.function_name(self.function)}({printer._print(self.args[1])})"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return rf"{printer.function_name(self.function)}\!\left({printer._print(self.args[1])}\right)"
 
 
@@ -226,7 +233,7 @@ FUNCTION = {name: ElementwiseFunction(name) for name in FUNCTIONS}
 
 
 def function_named(name: object) -> ElementwiseFunction:
-    """The elementwise function of that name; an unknown one is refused with the nearest known."""
+    """Return the elementwise function of that name, or raise an error that suggests the nearest name."""
     if isinstance(name, ElementwiseFunction):
         return name
     name = ALIASES.get(name, name) if isinstance(name, str) else name
@@ -242,7 +249,7 @@ def function_named(name: object) -> ElementwiseFunction:
 
 
 def __getattr__(name: str) -> ElementwiseFunction:
-    """Each row of the table is a name of this module: `functions.sigmoid`."""
+    """Return a row of the table as a name of this module: `functions.sigmoid`."""
     known = ALIASES.get(name, name)
     if known not in FUNCTION:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

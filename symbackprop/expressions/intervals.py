@@ -1,18 +1,18 @@
-"""Where the entries of a quantity lie: what tells whether a logarithm or a root of it is defined.
+"""Intervals that contain the entries of a quantity: they decide whether its logarithm or root is defined.
 
-A range is (low, high). A bound that is reached at single points only, as 0 is by x², counts as one that is never
-reached: a generic point does not hit it.
+An interval is (low, high). A bound that is reached at single points only, as x² reaches 0, counts as never reached,
+because a generic point does not hit it.
 """
 
 from collections.abc import Callable, Mapping
 from functools import reduce
 from math import inf, isnan
-from typing import Any
 
 import sympy
 from sympy import Add, Mul, Pow
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, LogSoftmax, Softmax, Sums, Total
@@ -23,21 +23,21 @@ ANY: Range = (-inf, inf)
 POSITIVE: Range = (0, inf)
 
 
-def ranges(expression: Any, known: Mapping[Any, Range]) -> dict[Any, Range]:
-    """The range of every part of an expression, from those of its symbols.
+def ranges(expression: Expression, known: Mapping[Expression, Range]) -> dict[Expression, Range]:
+    """Return the interval of every part of an expression, from those of its symbols.
 
     >>> from sympy import Symbol
     >>> x = Symbol("x", real=True)
     >>> ranges(1 + x**2, {})[1 + x**2]
     (1.0, inf)
     """
-    found: dict[Any, Range] = {}
+    found: dict[Expression, Range] = {}
     for node in postorder(expression):
         found[node] = known.get(node, ANY) if node.is_symbol else _range(node, found)
     return found
 
 
-def _range(node: Any, found: Mapping[Any, Range]) -> Range:
+def _range(node: Expression, found: Mapping[Expression, Range]) -> Range:
     if not hasattr(node, "shape") and node.is_number:
         return (float(node), float(node)) if node.is_real else ANY
     number, averaged = _as_mean(node)
@@ -47,8 +47,8 @@ def _range(node: Any, found: Mapping[Any, Range]) -> Range:
     return ANY if of is None else of(node, *(found[part] for part in nodes.quantities(node)))
 
 
-def _as_mean(node: Any) -> tuple[float, Any]:
-    """(m, A) of m times a mean of entries of A, (0, None) of anything else."""
+def _as_mean(node: Expression) -> tuple[float, Matrix | None]:
+    """Return (m, A) for m times a mean of the entries of A, (0, None) for all else."""
     sums = next((part for part in node.args if isinstance(part, Sums | Total)), None)
     if sums is None or not isinstance(node, nodes.Scaled | Mul):
         return 0, None
@@ -69,7 +69,7 @@ def _times(one: Range, other: Range) -> Range:
     return min(finite), max(finite)
 
 
-def _power(node: Any, base: Range, *_: Range) -> Range:
+def _power(node: Expression, base: Range, *_: Range) -> Range:
     exponent = node.args[1]
     if exponent.is_Integer and exponent % 2 == 0:
         largest = max(map(abs, base)) ** abs(int(exponent))
@@ -79,29 +79,29 @@ def _power(node: Any, base: Range, *_: Range) -> Range:
     return base if exponent == 1 else ANY
 
 
-def _summed(_: Any, entries: Range, *__: Range) -> Range:
-    """Any number of them added up."""
+def _summed(_: object, entries: Range, *__: Range) -> Range:
+    """Return the interval of a sum of any number of entries."""
     low, high = entries
     return (0 if low >= 0 else -inf), (0 if high <= 0 else inf)
 
 
-def _hull(_: Any, *parts: Range) -> Range:
+def _hull(_: object, *parts: Range) -> Range:
     return min(low for low, _ in parts), max(high for _, high in parts)
 
 
-def _same(_: Any, entries: Range, *__: Range) -> Range:
+def _same(_: object, entries: Range, *__: Range) -> Range:
     return entries
 
 
-def _product(_: Any, *factors: Range) -> Range:
+def _product(_: object, *factors: Range) -> Range:
     return reduce(_times, factors)
 
 
-def _chain(_: Any, *factors: Range) -> Range:
+def _chain(_: object, *factors: Range) -> Range:
     return _summed(_, reduce(_times, factors))
 
 
-def _of_function(node: Any, *_: Range) -> Range:
+def _of_function(node: Expression, *_: Range) -> Range:
     function = node.args[0]
     return function.row.range if function.order == 0 else ANY
 

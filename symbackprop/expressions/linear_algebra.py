@@ -1,17 +1,16 @@
-"""What a user writes of linear algebra: inverses, determinants, traces, norms."""
-
-from typing import Any
+"""Linear algebra for users: inverses, determinants, traces, norms."""
 
 from sympy import Expr, sqrt
 
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.matrices import Determinant, Eye, Inverse, MatPow, Trace, operand
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import dimension
 
 
-def eye(size: Any) -> Any:
-    """The identity matrix.
+def eye(size: Size) -> Expression:
+    """Return the identity matrix.
 
     >>> eye("n").shape
     (n, n)
@@ -19,23 +18,23 @@ def eye(size: Any) -> Any:
     return Eye(dimension(size))
 
 
-def inv(matrix: Any) -> Any:
-    """The inverse of a square matrix."""
+def inv(matrix: Matrix) -> Expression:
+    """Return the inverse of a square matrix."""
     return Inverse(operand(matrix))
 
 
-def trace(matrix: Any) -> Expr:
-    """The sum of the entries on the diagonal of a square matrix."""
+def trace(matrix: Matrix) -> Expr:
+    """Return the sum of the diagonal entries of a square matrix."""
     return Trace(operand(matrix))
 
 
-def det(matrix: Any) -> Expr:
-    """The determinant of a square matrix."""
+def det(matrix: Matrix) -> Expr:
+    """Return the determinant of a square matrix."""
     return Determinant(operand(matrix))
 
 
-def matrix_power(matrix: Any, exponent: Any) -> Any:
-    """The product of a square matrix with itself; a negative exponent is one of its inverse.
+def matrix_power(matrix: Matrix, exponent: Scalar) -> Expression:
+    """Return the product of a square matrix with itself; a negative exponent is a power of its inverse.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> matrix_power(NamedMatrix("X", 3, 3), -1)
@@ -49,6 +48,6 @@ def matrix_power(matrix: Any, exponent: Any) -> Any:
     return base if exponent == 1 else MatPow(base, exponent)
 
 
-def norm(matrix: Any) -> Expr:
-    """The Frobenius norm √Σ A², which for a column is its Euclidean length."""
+def norm(matrix: Matrix) -> Expr:
+    """Return the Frobenius norm √Σ A², which for a column is its Euclidean length."""
     return sqrt(Total(power(operand(matrix), 2)))

@@ -1,9 +1,8 @@
 """SymPy's matrix nodes, made strict.
 
-The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is
-rewritten behind the reader's back: SymPy's operators turn -(y - yhat) into yhat - y. And nothing is
-refused before the whole equation is known: `check` tells what does not fit, so that the message can
-show the equation it stands in.
+The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is rewritten
+automatically, as SymPy's operators turn -(y - yhat) into yhat - y. And nothing is refused before the whole equation
+is known: `check` reports shapes that do not fit, so that the message can show the equation around them.
 """
 
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from sympy.matrices import expressions as matrices
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from symbackprop.errors import NetworkError, NotNumericError
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
+from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.shapes import (
     Mismatch,
     is_matrix,
@@ -28,15 +29,15 @@ from symbackprop.expressions.shapes import (
 )
 
 
-def operand(value: Any) -> Any:
-    """What a user gives as a part of an expression, made of this module's nodes."""
+def operand(value: Expression) -> Expression:
+    """Return an operand that a user gives, made of this module's nodes."""
     try:
         return adopt(_sympify(value))
     except SympifyError:
         kind = type(value).__name__
         hint = "; declare arrays with net.input and give them to the function" if kind == "ndarray" else ""
         raise NetworkError(
-            f"a {kind} cannot be part of a formula ({value!r:.60} is no SymPy expression){hint}"
+            f"a {kind} cannot be part of a formula ({value!r:.60} is not a SymPy expression){hint}"
         ) from None
 
 
@@ -64,101 +65,105 @@ class Operators:
 
     _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Expression:
         raise NotNumericError(
             f"{self} is symbolic and cannot be looped over; the sum of its entries is sb.total({self})"
         )
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_: object, **__: object) -> Expression:
         raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
-        """An operation of a NumPy scalar with this; any other NumPy function is refused."""
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: object) -> Expression:
+        """Apply an operation of a NumPy scalar and this matrix; refuse any other NumPy function."""
         numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
         if method == "__call__" and numbers and ufunc.__name__ in _OF_NUMPY_SCALARS:
             left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)
             return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
         return self.__array_function__(ufunc, (), inputs, {})
 
-    def __array_function__(self, function: Any, _: Any, __: Any, ___: Any) -> Any:
+    def __array_function__(self, function: ElementwiseFunction, _: object, __: object, ___: object) -> Expression:
         name = function.__name__
         instead = INSTEAD_OF_NUMPY.get(name)
         hint = f"; write {instead}" if instead else "; declare arrays with net.input and give them to the function"
         raise NotNumericError(f"np.{name} works on numbers, but {self} is symbolic{hint}")
 
-    def _combine(self, other: object, build: Any) -> Any:
+    def _combine(self, other: object, build: Callable[[Expression], Expression]) -> Expression:
         return build(operand(other))
 
-    def __add__(self, other: object) -> Any:
+    def __add__(self, other: object) -> Expression:
         return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(o)))
 
-    def __radd__(self, other: object) -> Any:
+    def __radd__(self, other: object) -> Expression:
         return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(self)))
 
-    def __sub__(self, other: object) -> Any:
+    def __sub__(self, other: object) -> Expression:
         return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(-o)))
 
-    def __rsub__(self, other: object) -> Any:
+    def __rsub__(self, other: object) -> Expression:
         return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(-self)))
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Expression:
         return scaled(S.NegativeOne, self)
 
-    def __mul__(self, other: object) -> Any:
+    def __mul__(self, other: object) -> Expression:
         return self._combine(other, lambda o: _product(self, o))
 
-    def __rmul__(self, other: object) -> Any:
+    def __rmul__(self, other: object) -> Expression:
         return self._combine(other, lambda o: _product(o, self))
 
     __matmul__ = __mul__
     __rmatmul__ = __rmul__
 
-    def __truediv__(self, other: object) -> Any:
+    def __truediv__(self, other: object) -> Expression:
         return self._combine(other, lambda o: _product(self, Quotient(o) if is_matrix(o) else 1 / o))
 
-    def __rtruediv__(self, other: object) -> Any:
+    def __rtruediv__(self, other: object) -> Expression:
         return self._combine(other, lambda o: _product(o, Quotient(self)))
 
-    def __pow__(self, exponent: object) -> Any:
+    def __pow__(self, exponent: object) -> Expression:
         return self._combine(exponent, lambda e: Inverse(self) if e == -1 else MatPow(self, e))
 
-    def inverse(self) -> Any:
-        """The inverse of a square matrix; SymPy's `.inv()` and `.I` come here too."""
+    def inverse(self) -> Expression:
+        """Return the inverse of a square matrix; SymPy's `.inv()` and `.I` call this too."""
         return Inverse(self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Expression:
         raise NetworkError(f"abs({self}): for the absolute value of each entry, write sb.absolute({self})")
 
     @property
-    def T(self) -> Any:  # noqa: N802 — SymPy's and NumPy's name
-        """The transpose."""
+    def T(self) -> Expression:  # noqa: N802 — SymPy's and NumPy's name
+        """Return the transpose."""
         return self.args[0] if isinstance(self, Transpose) else Transpose(self)
 
-    def transpose(self) -> Any:
+    def transpose(self) -> Expression:
+        """Return the transpose."""
         return self.T
 
 
 class _Unevaluated(Operators):
-    def __new__(cls, *args: object, **_: object) -> Any:
+    def __new__(cls, *args: object, **_: object) -> Matrix:
         return Basic.__new__(cls, *map(_sympify, args))
 
     def check(self) -> None:
-        """Raise `Mismatch` where the shapes of the parts do not fit."""
+        """Raise `Mismatch` if the shapes of the parts do not fit."""
 
 
 class NamedMatrix(Operators, sympy.MatrixSymbol):
     """A named matrix."""
 
     def check(self) -> None:
-        """A name always fits itself."""
+        """Accept any shape."""
 
 
 class OneHot(NamedMatrix):
-    """A named matrix of which each row adds up to 1."""
+    """A named matrix whose rows each add up to 1."""
 
 
 class MatAdd(_Unevaluated, sympy.MatAdd):
+    """A sum of matrices of one shape."""
+
     def check(self) -> None:
+        """Require one shape."""
         require_same_shape(self, self.args)
 
 
@@ -166,6 +171,7 @@ class MatMul(_Unevaluated, sympy.MatMul):
     """A product of two or more matrices."""
 
     def check(self) -> None:
+        """Require equal inner dimensions."""
         require_inner(self, self.args)
 
 
@@ -173,15 +179,19 @@ class Scaled(_Unevaluated, sympy.MatMul):
     """A scalar times a matrix."""
 
     def check(self) -> None:
+        """Require a matrix after the scalar."""
         require_matrices(self, self.args[1:])
 
 
 class Transpose(_Unevaluated, sympy.Transpose):
-    pass
+    """A transpose."""
 
 
 class HadamardProduct(_Unevaluated, sympy.HadamardProduct):
+    """A product entry by entry of matrices of one shape."""
+
     def check(self) -> None:
+        """Require one shape."""
         require_same_shape(self, self.args)
 
 
@@ -189,6 +199,7 @@ class HadamardPower(_Unevaluated, sympy.HadamardPower):
     """Each entry to the power of one scalar."""
 
     def check(self) -> None:
+        """Require a matrix and a scalar exponent."""
         require_matrices(self, self.args[:1])
         if is_matrix(self.args[1]):
             raise Mismatch(self, lambda show: f"the exponent {show(self.args[1])} is a matrix; a scalar is needed")
@@ -200,6 +211,7 @@ class MatPow(_Unevaluated, sympy.MatPow):
     syntax = "matrix_power"
 
     def check(self) -> None:
+        """Require a square matrix and a whole number from 2 on."""
         base, exponent = self.args
         require_square(
             self, base, lambda show: f"; for the power of each entry, write sb.power({show(base)}, {exponent})"
@@ -213,17 +225,19 @@ class MatPow(_Unevaluated, sympy.MatPow):
                 ),
             )
 
-    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         return self.as_product()._entry(i, j, **kwargs)
 
-    def as_product(self) -> Any:
+    def as_product(self) -> Expression:
+        """Return the power as a product of equal factors."""
         return MatMul(*[self.args[0]] * int(self.args[1]))
 
 
 class Quotient(_Unevaluated, sympy.MatPow):
-    """A division by a whole matrix, which people mostly write where they mean the one by each entry."""
+    """A division by a whole matrix, by which people mostly mean a division entry by entry."""
 
     def check(self) -> None:
+        """Refuse the division, with the two forms that it may stand for."""
         raise Mismatch(
             self,
             lambda show: (
@@ -233,7 +247,8 @@ class Quotient(_Unevaluated, sympy.MatPow):
         )
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Expression:
+        """Return the shape of the divisor."""
         return self.args[0].shape
 
 
@@ -243,23 +258,25 @@ class Inverse(_Unevaluated, sympy.Inverse):
     syntax = "inv"
 
     def check(self) -> None:
+        """Require a square matrix."""
         require_square(self, self.args[0])
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         matrix = self.args[0]
         return sympy.Matrix(*map(int, matrix.shape), matrix._entry).inv()[i, j]
 
 
 class _OfSquare:
-    """A scalar made of a square matrix."""
+    """A scalar computed from a square matrix."""
 
     is_commutative = True
     is_real = True
 
-    def __new__(cls, matrix: object) -> Any:
+    def __new__(cls, matrix: object) -> Scalar:
         return Expr.__new__(cls, _sympify(matrix))
 
     def check(self) -> None:
+        """Require a square matrix."""
         require_square(self, self.args[0])  # type: ignore[attr-defined]
 
 
@@ -298,30 +315,33 @@ class LowerOnes(Operators, MatrixExpr):
 
     syntax = "tril"
 
-    def __new__(cls, rows: Any, columns: Any) -> "LowerOnes":
+    def __new__(cls, rows: Size, columns: Size) -> "LowerOnes":
+        """Make a mask of that shape."""
         return Basic.__new__(cls, _sympify(rows), _sympify(columns))
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Expression:
+        """Return (rows, columns)."""
         return self.args
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         return sympy.Piecewise((S.One, sympy.Ge(i, j)), (S.Zero, True))
 
 
-def terms_of(expression: Any) -> Any:
+def terms_of(expression: Expression) -> Expression:
+    """Return the terms of a sum; another expression is its own single term."""
     return expression.args if isinstance(expression, MatAdd) else (expression,)
 
 
-def split(expression: Any) -> tuple[Expr, Any]:
-    """(coefficient, matrix) of a matrix expression."""
+def split(expression: Expression) -> tuple[Scalar, Expression]:
+    """Return (coefficient, matrix) of a matrix expression."""
     return expression.args if isinstance(expression, Scaled) else (S.One, expression)
 
 
-def _product(left: Any, right: Any) -> Any:
-    """The product with all scalars in front, as one factor."""
+def _product(left: Expression, right: Expression) -> Expression:
+    """Return the product with all scalars in front, as one factor."""
     coefficient: Expr = S.One
-    factors: list[Any] = []
+    factors: list[Expression] = []
     for part in (left, right):
         if not is_matrix(part):
             coefficient *= part
@@ -332,8 +352,8 @@ def _product(left: Any, right: Any) -> Any:
     return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
 
 
-def scaled(coefficient: Any, matrix: Any) -> Any:
-    """coefficient · matrix, with the coefficients merged."""
+def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:
+    """Return coefficient · matrix, with the coefficients merged."""
     inner, matrix = split(matrix)
     coefficient = _sympify(coefficient) * inner
     if coefficient == 1 or isinstance(matrix, Zeros):
@@ -341,11 +361,11 @@ def scaled(coefficient: Any, matrix: Any) -> Any:
     return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
 
 
-LEAVES = (Ones, Zeros, Eye, LowerOnes)  # constants that are known by their shape
-MOST_FACTORS = 64  # of a power of a matrix
+LEAVES = (Ones, Zeros, Eye, LowerOnes)  # constants that their shape determines
+MOST_FACTORS = 64  # in a power of a matrix
 
-# What SymPy's own constructors make is taken in by rebuilding it from the classes above.
-_OURS: dict[type, Any] = {
+# Expressions that SymPy's own constructors make are rebuilt from the classes above.
+_OURS: dict[type, Callable[..., Expression]] = {
     matrices.MatAdd: MatAdd,
     matrices.HadamardProduct: HadamardProduct,
     matrices.HadamardPower: HadamardPower,
@@ -360,8 +380,8 @@ _OURS: dict[type, Any] = {
 }
 
 
-def adopt(expression: Any) -> Any:
-    """The same expression made of this module's nodes."""
+def adopt(expression: Expression) -> Expression:
+    """Return the same expression made of this module's nodes."""
     if not getattr(expression, "args", None) or isinstance(
         expression, Operators | _OfSquare | Symbol | matrices.MatrixSymbol
     ):
@@ -377,24 +397,24 @@ def adopt(expression: Any) -> Any:
     return expression if tuple(args) == expression.args else expression.func(*args)
 
 
-# What an expression is made of
+# The parts of expressions
 
 
-def quantities(node: Any) -> list[Any]:
-    """The arguments of a node that are quantities themselves, in their order."""
+def quantities(node: Expression) -> list[Expression]:
+    """Return the arguments of a node that are quantities themselves, in their order."""
     if isinstance(node, LEAVES):
         return []
     own = getattr(node, "operands", None)
     return [argument for argument in node.args if isinstance(argument, Expr)] if own is None else list(own)
 
 
-def changing(node: Any) -> list[Any]:
-    """The quantities that a node has a derivative by: what a step function is made of is none of them."""
+def changing(node: Expression) -> list[Expression]:
+    """Return the operands with respect to which a node has a derivative: none for a step function."""
     return [] if getattr(node, "is_step", False) else quantities(node)
 
 
-def postorder(expression: Any, parts: Callable[[Any], list[Any]] = quantities) -> list[Any]:
-    """The distinct quantities in an expression, parts before wholes; axes, sizes and functions are none."""
+def postorder(expression: Expression, parts: Callable[[Expression], list[Expression]] = quantities) -> list[Expression]:
+    """Return the distinct quantities in an expression, parts before wholes, without axes, sizes and functions."""
     seen: dict[Basic, None] = {}
     stack = [(expression, False)]
     while stack:
@@ -409,6 +429,6 @@ def postorder(expression: Any, parts: Callable[[Any], list[Any]] = quantities) -
     return list(seen)
 
 
-def is_name(expression: Any) -> bool:
+def is_name(expression: Expression) -> bool:
     """Return whether an expression is a named quantity: a matrix symbol or a scalar symbol."""
     return bool(expression.is_symbol)

@@ -1,9 +1,10 @@
-"""The nodes that SymPy lacks or breaks: elementwise maps, sums, broadcasting, softmax.
+"""The operations that SymPy lacks or breaks: elementwise functions, sums, broadcasting, softmax.
 
-Each has SymPy's hooks: `shape`, `_entry` (its meaning, entry by entry), and how it is printed:
-`_latex`, `_text` (Unicode), `_numpycode` (NumPy source). `syntax` is its name in the text people type.
+Each has SymPy's hooks: `shape`, `_entry` (its value, entry by entry), and one for each printer: `_latex`, `_text`
+(Unicode), `_typed` (as people type it), `_numpycode` (NumPy source). `syntax` is its name in typed text.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy
@@ -11,12 +12,15 @@ from sympy import Dummy, Expr, Integer, Sum
 from sympy.core.sympify import _sympify
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.printer import Printer
 
 from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Operators, operand, scaled, split
-from symbackprop.expressions.shapes import Mismatch, Shape, dimension, is_matrix, require_matrices
+from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, require_matrices
 
-ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
+ROWS: int = 0  # NumPy's axis: summing over the rows (examples)
+COLUMNS: int = 1  # or over the columns
 _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
 
 
@@ -25,8 +29,8 @@ def _reduced(shape: Shape, axis: int) -> Shape:
     return (Integer(1), columns) if axis == ROWS else (rows, Integer(1))
 
 
-def _sum_over(body: Any, size: Expr) -> Expr:
-    """Σ body(i) for i = 0 … size-1, written out where the size is a number."""
+def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
+    """Return Σ body(i) for i = 0 … size-1, written out where the size is a number."""
     if size.is_Integer:
         return sympy.Add(*[body(Integer(i)) for i in range(int(size))])
     index = Dummy("i", integer=True)
@@ -34,24 +38,26 @@ def _sum_over(body: Any, size: Expr) -> Expr:
 
 
 class MapNode(Operators, MatrixExpr):
-    """A matrix node of ours whose first argument is the matrix it works on."""
+    """A matrix operation of this package, whose first argument is the matrix that it works on."""
 
     syntax: str
     precedence = PRECEDENCE["Func"]
 
     @property
-    def argument(self) -> Any:
+    def argument(self) -> Expression:
+        """Return the matrix that the operation works on."""
         return self.args[0]
 
     @property
-    def operands(self) -> tuple[Any, ...]:
-        """The quantities that it works on, without axes and sizes."""
+    def operands(self) -> tuple[Expression, ...]:
+        """Return the quantities that the operation works on, without axes and sizes."""
         return (self.argument,)
 
     def check(self) -> None:
+        """Require a matrix."""
         require_matrices(self, [self.argument])
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"{self.syntax}({printer._print(self.argument)})"
 
     _text = _typed
@@ -61,65 +67,70 @@ class Elementwise(MapNode):
     """f applied to each entry: `Elementwise(f, Z)`, f a row of the table of functions."""
 
     @property
-    def function(self) -> Any:
+    def function(self) -> Expression:
+        """Return f."""
         return self.args[0]
 
     @property
-    def argument(self) -> Any:
+    def argument(self) -> Expression:
+        """Return Z."""
         return self.args[1]
 
     @property
     def is_step(self) -> bool:
+        """Return whether f is a step function, whose derivative is 0."""
         return bool(self.function.is_step)
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of Z."""
         return self.argument.shape
 
-    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         return self.function.at(self.argument._entry(i, j, **kwargs))
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"{self.function.syntax}({printer._print(self.argument)})"
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         return f"{printer.function_name(self.function)}({printer._print(self.argument)})"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return rf"{printer.function_name(self.function)}\!\left({printer._print(self.argument)}\right)"
 
 
 class _Along(MapNode):
-    """A node with an axis.
+    """An operation along an axis.
 
-    Over the columns, each row for itself, goes without saying; over the rows is said as in Σ_rows.
+    Over the columns, each row for itself, is printed without an axis; over the rows as in Σ_rows.
     """
 
     keepdims = ", keepdims=True"
 
     @property
     def axis(self) -> int:
+        """Return 0 (over the rows) or 1 (over the columns)."""
         return int(self.args[1])
 
-    def _line(self, i: Any, j: Any) -> tuple[Any, Expr]:
-        """The entries that the (i, j) entry is made of, as a function of one index, and how many."""
+    def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
+        """Return the entries that the (i, j) entry is made of, as a function of one index, and their number."""
         matrix = self.argument
         if self.axis == ROWS:
             return (lambda k: matrix._entry(k, j)), matrix.shape[0]
         return (lambda k: matrix._entry(i, k)), matrix.shape[1]
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{self.keepdims})"
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
         return f"{self.syntax}{over}({printer._print(self.argument)})"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
         return rf"\operatorname{{{self.syntax}}}{over}\!\left({printer._print(self.argument)}\right)"
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         return printer.helper_call(self.syntax, self.argument, self.axis)
 
 
@@ -131,18 +142,19 @@ class Sums(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape with the axis reduced to 1."""
         return _reduced(self.argument.shape, self.axis)
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         return _sum_over(*self._line(i, j))
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         return f"Σ_{_AXIS_WORDS[self.axis]} {printer.summand(self.argument)}"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return rf"\sum_{{\text{{{_AXIS_WORDS[self.axis]}}}}} {printer.summand(self.argument)}"
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         return f"{printer.named('sum')}({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
 
 
@@ -153,9 +165,10 @@ class LogSumExp(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape with the axis reduced to 1."""
         return _reduced(self.argument.shape, self.axis)
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
 
@@ -168,9 +181,10 @@ class Softmax(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the argument."""
         return self.argument.shape
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return sympy.exp(self.argument._entry(i, j)) / _sum_over(lambda k: sympy.exp(entry(k)), size)
 
@@ -183,13 +197,14 @@ class LogSoftmax(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the argument."""
         return self.argument.shape
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return self.argument._entry(i, j) - sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return super()._latex(printer).replace(r"log_softmax", r"log\,softmax")
 
 
@@ -200,20 +215,21 @@ class Largest(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape with the axis reduced to 1."""
         return _reduced(self.argument.shape, self.axis)
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return sympy.Max(*[entry(Integer(k)) for k in range(int(size))])
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return super()._latex(printer).replace(r"\operatorname{max}", r"\max")
 
 
 class AtLargest(_Along):
     """1 at the largest entry of each column (axis 0) or row (axis 1), 0 elsewhere; equal ones share the 1 equally.
 
-    It is the slope of `Largest`, and does not change with its argument but where another entry becomes the largest.
+    It is the derivative of `Largest`, and constant except where another entry becomes the largest.
     """
 
     syntax = "at_max"
@@ -222,20 +238,21 @@ class AtLargest(_Along):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the argument."""
         return self.argument.shape
 
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         line = [entry(Integer(k)) for k in range(int(size))]
         here = [sympy.Piecewise((1, one >= sympy.Max(*line)), (0, True)) for one in line]
         return here[int(i if self.axis == ROWS else j)] / sympy.Add(*here)
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
         argument = self.argument
         return f"[{printer._print(argument)} = max{over}({printer._print(argument)})]"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
         inner = printer._print(self.argument)
         return rf"\left[{inner} = \max{over}\left({inner}\right)\right]"
@@ -248,32 +265,34 @@ class Broadcast(MapNode):
 
     @property
     def shape(self) -> Shape:
+        """Return the shape that the row or column is repeated to."""
         return self.args[1], self.args[2]
 
     @property
     def axis(self) -> int:
-        """The axis along which it repeats."""
+        """Return the axis along which the argument is repeated."""
         return ROWS if self.argument.shape[0] != self.shape[0] else COLUMNS
 
     def check(self) -> None:
+        """Require a row or a column that fits the shape."""
         super().check()
         (rows, columns), target = self.argument.shape, self.shape
         if (rows, columns) not in ((1, target[1]), (target[0], 1)):
             message = f"is {shape_text((rows, columns))}, which cannot be repeated to {shape_text(target)}"
             raise Mismatch(self, lambda show: f"{show(self.argument)} {message}")
 
-    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         zero = Integer(0)
         at = (zero, j) if self.axis == ROWS else (i, zero)
         return self.argument._entry(*at, **kwargs)
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return printer._print_Broadcast(self)
 
     _text = _typed
     _latex = _typed
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         return f"{printer.named('broadcast_to')}({printer._print(self.argument)}, {printer.shape_code(self.shape)})"
 
 
@@ -285,38 +304,41 @@ class Total(Expr):
     precedence = PRECEDENCE["Mul"]
     syntax = "sum"
 
-    def __new__(cls, matrix: Any) -> "Total":
+    def __new__(cls, matrix: Matrix) -> "Total":
+        """Make the sum of all entries of a matrix."""
         return Expr.__new__(cls, _sympify(matrix))
 
     @property
-    def argument(self) -> Any:
+    def argument(self) -> Expression:
+        """Return the matrix."""
         return self.args[0]
 
     operands = MapNode.operands
 
     def check(self) -> None:
+        """Require a matrix."""
         require_matrices(self, [self.argument])
 
     def as_sum(self) -> Expr:
-        """Σᵢⱼ of the entries, as SymPy's `Sum` (written out where the sizes are numbers)."""
+        """Return Σᵢⱼ of the entries, as SymPy's `Sum` (written out where the sizes are numbers)."""
         rows, columns = self.argument.shape
         return _sum_over(lambda i: _sum_over(lambda j: self.argument._entry(i, j), columns), rows)
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"sum({printer._print(self.argument)})"
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         return self._printed(printer, "Σ ")
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return self._printed(printer, r"\sum ")
 
-    def _printed(self, printer: Any, sign: str) -> str:
+    def _printed(self, printer: Printer, sign: str) -> str:
         if self.argument.shape == (1, 1):  # the sum of one entry is that entry
             return printer.summand(self.argument)
         return sign + printer.summand(self.argument)
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         return f"{printer.named('sum')}({printer._print(self.argument)})"
 
 
@@ -324,14 +346,14 @@ class Total(Expr):
 
 
 def axis_of(axis: Any) -> int:
-    """NumPy's axis of a matrix: 0 or 1, or counted from the end."""
+    """Return NumPy's axis of a matrix as 0 or 1; -1 and -2 count from the end."""
     if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
         raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
     return int(axis) % 2
 
 
-def total(matrix: Any) -> Any:
-    """The sum of all entries of a matrix (a scalar is its own total).
+def total(matrix: Matrix) -> Expression:
+    """Return the sum of all entries of a matrix (a scalar is its own total).
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> total(NamedMatrix("A", 3, 2)).as_sum().free_symbols
@@ -341,36 +363,36 @@ def total(matrix: Any) -> Any:
     return Total(matrix) if is_matrix(matrix) else matrix
 
 
-def sums(matrix: Any, axis: int) -> Any:
-    """The sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
+def sums(matrix: Matrix, axis: int) -> Expression:
+    """Return the sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
     return Sums(operand(matrix), axis_of(axis))
 
 
-def softmax(matrix: Any, axis: int = COLUMNS) -> Any:
-    """exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
+def softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
+    """Return exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
     return Softmax(operand(matrix), axis_of(axis))
 
 
-def log_softmax(matrix: Any, axis: int = COLUMNS) -> Any:
-    """log of the softmax along an axis, computed without the quotient."""
+def log_softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
+    """Return the log of the softmax along an axis, computed without the quotient."""
     return LogSoftmax(operand(matrix), axis_of(axis))
 
 
-def largest(matrix: Any, axis: int | None = None) -> Any:
-    """The largest entry along an axis (axis=1: of each row, an N×1 column), or of the whole matrix, a scalar."""
+def largest(matrix: Matrix, axis: int | None = None) -> Expression:
+    """Return the largest entry along an axis (axis=1: of each row, an N×1 column), or of the whole matrix, a scalar."""
     matrix = operand(matrix)
     if axis is None:
         return Total(Largest(Largest(matrix, COLUMNS), ROWS))
     return Largest(matrix, axis_of(axis))
 
 
-def logsumexp(matrix: Any, axis: int = COLUMNS) -> Any:
-    """log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
+def logsumexp(matrix: Matrix, axis: int = COLUMNS) -> Expression:
+    """Return the log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
     return LogSumExp(operand(matrix), axis_of(axis))
 
 
-def broadcast(matrix: Any, rows: Any, columns: Any) -> Any:
-    """A 1×K row or an N×1 column repeated to rows × columns, a scalar factor in front.
+def broadcast(matrix: Matrix, rows: Size, columns: Size) -> Expression:
+    """Return a 1×K row or an N×1 column repeated to rows × columns, with a scalar factor in front.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> broadcast(NamedMatrix("b1", 1, 4), "N", 4).shape

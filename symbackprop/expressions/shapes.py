@@ -1,4 +1,4 @@
-"""Dimensions, shapes, and the strictness about them that SymPy lacks for symbolic sizes."""
+"""Dimensions, shapes, and the strict checks of them that SymPy lacks for symbolic sizes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,12 +9,11 @@ from sympy import Basic, Expr, Integer, Symbol
 
 from symbackprop.errors import ShapeError, shape_text
 
-Shape = tuple[Expr, Expr]
 Show = Callable[[Basic], str]
 
 
 class Mismatch(Exception):  # noqa: N818 — it says what is the case, the network makes the error of it
-    """A piece of an expression whose parts do not fit; `message` takes the way to show an expression."""
+    """A piece of an expression whose parts do not fit; `message` is a function of the way to show an expression."""
 
     def __init__(self, piece: Basic, message: Callable[[Show], str]):
         super().__init__(piece)
@@ -23,7 +22,7 @@ class Mismatch(Exception):  # noqa: N818 — it says what is the case, the netwo
 
 
 def dimension(size: object) -> Expr:
-    """A dimension from its name, from a positive whole number, or made of such ones.
+    """Return a dimension from its name, from a positive whole number, or composed of such dimensions.
 
     >>> dimension("N"), dimension(3), 4 * dimension("H")
     (N, 3, 4*H)
@@ -40,21 +39,22 @@ def dimension(size: object) -> Expr:
 
 
 def _typed(size: Expr) -> str:
-    """A size as it is typed in Python: 3, or "N"."""
+    """Return a size as it is typed in Python: 3, or "N"."""
     return str(size) if size.is_Integer else f'"{size}"'
 
 
 def is_matrix(expression: object) -> bool:
+    """Return whether an expression is a matrix rather than a scalar."""
     return bool(getattr(expression, "is_Matrix", False))
 
 
 def shape_of(expression: Basic) -> tuple[Expr, ...]:
-    """(rows, columns) of a matrix, () of a scalar."""
+    """Return (rows, columns) for a matrix, () for a scalar."""
     return expression.shape if is_matrix(expression) else ()
 
 
 def require_matrices(piece: Basic, parts: Sequence[Basic]) -> None:
-    """Every part must be a matrix: a scalar is never silently spread over one."""
+    """Require every part to be a matrix: a scalar is never silently repeated to the shape of one."""
     for part in parts:
         if not is_matrix(part):
             other = next((p for p in parts if is_matrix(p)), None)
@@ -72,7 +72,7 @@ def _scalar_where_matrix(show: Show, scalar: Basic, matrix: Basic | None) -> str
 
 
 def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
-    """Entry by entry operations need equal shapes, symbol for symbol."""
+    """Require equal shapes, symbol for symbol, as operations entry by entry need them."""
     require_matrices(piece, parts)
     for other in parts[1:]:
         if shape_of(other) != shape_of(parts[0]):
@@ -80,7 +80,7 @@ def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
 
 
 def require_square(piece: Basic, matrix: Basic, hint: Callable[[Show], str] = lambda _: "") -> None:
-    """What only a square matrix has, such as an inverse."""
+    """Require a square matrix, as an inverse needs it."""
     require_matrices(piece, [matrix])
     rows, columns = shape_of(matrix)
     if rows != columns:
@@ -104,7 +104,7 @@ def _different(show: Show, first: Basic, other: Basic) -> str:
 
 
 def require_inner(piece: Basic, factors: Sequence[Basic]) -> None:
-    """A matrix product needs each inner pair of dimensions equal, symbol for symbol."""
+    """Require equal inner dimensions of a matrix product, symbol for symbol."""
     require_matrices(piece, factors)
     for left, right in pairwise(factors):
         if shape_of(left)[1] != shape_of(right)[0]:

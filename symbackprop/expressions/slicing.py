@@ -1,24 +1,26 @@
 """Matrices put side by side, and parts of matrices: the gates of an LSTM, a patch, a head of attention."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sympy import Expr, Integer, Piecewise
 from sympy.core.sympify import _sympify
 from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.printer import Printer
 
 from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, MapNode, axis_of
-from symbackprop.expressions.shapes import Mismatch, Shape, is_matrix, require_matrices
+from symbackprop.expressions.shapes import Mismatch, is_matrix, require_matrices
 
 
-class Block(NamedTuple):
+class AxisBlock(NamedTuple):
     """A matrix that fills an axis from `start` up to, and without, `stop`."""
 
     start: Expr
     stop: Expr
-    matrix: Any
+    matrix: Matrix
 
 
 class Concatenate(MapNode):
@@ -28,26 +30,31 @@ class Concatenate(MapNode):
 
     @property
     def axis(self) -> int:
+        """Return 0 (one below the other) or 1 (side by side)."""
         return int(self.args[0])
 
     @property
-    def operands(self) -> tuple[Any, ...]:
+    def operands(self) -> tuple[Expression, ...]:
+        """Return the matrices."""
         return tuple(self.args[1:])
 
     @property
-    def blocks(self) -> list[Block]:
-        blocks: list[Block] = []
+    def blocks(self) -> list[AxisBlock]:
+        """Return the matrices with the positions that they fill along the axis."""
+        blocks: list[AxisBlock] = []
         for matrix in self.operands:
             start = blocks[-1].stop if blocks else Integer(0)
-            blocks.append(Block(start, start + matrix.shape[self.axis], matrix))
+            blocks.append(AxisBlock(start, start + matrix.shape[self.axis], matrix))
         return blocks
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the whole."""
         whole, across = self.blocks[-1].stop, self.operands[0].shape[1 - self.axis]
         return (whole, across) if self.axis == ROWS else (across, whole)
 
     def check(self) -> None:
+        """Require matrices whose shapes agree in the other axis."""
         require_matrices(self, self.operands)
         across = 1 - self.axis
         first, what = self.operands[0], ("rows", "columns")[across]
@@ -61,7 +68,7 @@ class Concatenate(MapNode):
                     ),
                 )
 
-    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         place = i if self.axis == ROWS else j
         pieces = []
         for start, stop, matrix in self.blocks:
@@ -73,18 +80,18 @@ class Concatenate(MapNode):
                 break
         return Piecewise(*pieces)
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         inner = ", ".join(map(printer._print, self.operands))
         return f"concatenate(({inner}), axis={self.axis})"
 
-    def _text(self, printer: Any) -> str:
+    def _text(self, printer: Printer) -> str:
         return f"[{('; ' if self.axis == ROWS else ', ').join(map(printer._print, self.operands))}]"
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         sign = r" \\ " if self.axis == ROWS else " & "
         return rf"\begin{{bmatrix}} {sign.join(map(printer._print, self.operands))} \end{{bmatrix}}"
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         blocks = ", ".join(map(printer._print, self.operands))
         return f"{printer.named('concatenate')}(({blocks}), axis={self.axis})"
 
@@ -96,19 +103,23 @@ class Slice(MapNode):
 
     @property
     def axis(self) -> int:
+        """Return 0 (rows) or 1 (columns)."""
         return int(self.args[1])
 
     @property
     def bounds(self) -> tuple[Expr, Expr]:
+        """Return (start, stop)."""
         return self.args[2], self.args[3]
 
     @property
     def shape(self) -> Shape:
+        """Return the shape of the slice."""
         start, stop = self.bounds
         rows, columns = self.argument.shape
         return (stop - start, columns) if self.axis == ROWS else (rows, stop - start)
 
     def check(self) -> None:
+        """Require 0 ≤ start < stop ≤ size, whatever the sizes are."""
         super().check()
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
         inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
@@ -119,32 +130,32 @@ class Slice(MapNode):
                 lambda show: f"{show(self.argument)} has {size} {what}, of which {start}:{stop} is no part: {rule}",
             )
 
-    def _entry(self, i: Any, j: Any, **kwargs: Any) -> Expr:
+    def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         start = self.bounds[0]
         at = (i + start, j) if self.axis == ROWS else (i, j + start)
         return self.argument._entry(*at, **kwargs)
 
-    def _places(self, printer: Any) -> str:
+    def _places(self, printer: Printer) -> str:
         start, stop = map(printer._print, self.bounds)
         return f"{start}:{stop}, :" if self.axis == ROWS else f":, {start}:{stop}"
 
-    def _typed(self, printer: Any) -> str:
+    def _typed(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
 
     _text = _typed
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}_{{{self._places(printer)}}}".replace(", ", r",\,")
 
-    def _numpycode(self, printer: Any) -> str:
+    def _numpycode(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
 
 
 # Constructors for derivations
 
 
-def sliced(matrix: Any, axis: int, start: Any, stop: Any) -> Any:
-    """A part of a matrix, with the scalar factor in front."""
+def sliced(matrix: Matrix, axis: int, start: Size, stop: Size) -> Expression:
+    """Return a slice of a matrix, with the scalar factor in front."""
     coefficient, matrix = split(matrix)
     if (start, stop) == (0, matrix.shape[axis]):
         return scaled(coefficient, matrix)
@@ -158,19 +169,19 @@ def sliced(matrix: Any, axis: int, start: Any, stop: Any) -> Any:
     return scaled(coefficient, part)
 
 
-def padded(matrix: Any, axis: int, start: Any, size: Any) -> Any:
-    """A matrix at its place between zeros, on an axis of that size; the scalar factor stands in front."""
+def padded(matrix: Matrix, axis: int, start: Size, size: Size) -> Expression:
+    """Return a matrix in its position between zeros, on an axis of that size, with the scalar factor in front."""
     coefficient, matrix = split(matrix)
-    return scaled(coefficient, _filled([Block(start, start + matrix.shape[axis], matrix)], axis, size))
+    return scaled(coefficient, _filled([AxisBlock(start, start + matrix.shape[axis], matrix)], axis, size))
 
 
-def _filled(blocks: Sequence[Block], axis: int, size: Any) -> Any:
-    """The blocks, which are in order, and zeros between them."""
-    parts: list[Any] = []
-    at: Any = Integer(0)
+def _filled(blocks: Sequence[AxisBlock], axis: int, size: Size) -> Expression:
+    """Return the blocks, which are in order, with zeros between them."""
+    parts: list[Expression] = []
+    at: Size = Integer(0)
     across = blocks[0].matrix.shape[1 - axis]
 
-    def zeros(width: Any) -> list[Any]:
+    def zeros(width: Size) -> list[Expression]:
         shape = (width, across) if axis == ROWS else (across, width)
         return [Zeros(*shape)] if width != 0 else []
 
@@ -181,9 +192,9 @@ def _filled(blocks: Sequence[Block], axis: int, size: Any) -> Any:
     return parts[0] if len(parts) == 1 else Concatenate(axis, *parts)
 
 
-def merged(terms: Iterable[Any]) -> list[Any]:
-    """The terms of a sum, with those put together that have their entries where the others have zeros."""
-    kept: list[Any] = []
+def merged(terms: Iterable[Expression]) -> list[Expression]:
+    """Return the terms of a sum, merging terms whose entries lie where the others have zeros."""
+    kept: list[Expression] = []
     for term in terms:
         partner = next((k for k, other in enumerate(kept) if _together(other, term) is not None), None)
         if partner is None:
@@ -193,7 +204,7 @@ def merged(terms: Iterable[Any]) -> list[Any]:
     return kept
 
 
-def _together(one: Any, other: Any) -> Any:
+def _together(one: Expression, other: Expression) -> Expression:
     first, second = _padded_blocks(one), _padded_blocks(other)
     if first is None or second is None or first[0] != second[0]:
         return None
@@ -206,12 +217,12 @@ def _together(one: Any, other: Any) -> Any:
     return _filled(blocks, axis, one.shape[axis])
 
 
-def _padded_blocks(term: Any) -> tuple[int, list[Block]] | None:
-    """The axis and the blocks of a matrix that has zeros beside them."""
+def _padded_blocks(term: Expression) -> tuple[int, list[AxisBlock]] | None:
+    """Return the axis and the blocks of a matrix that has zeros beside them."""
     coefficient, matrix = split(term)
     if not isinstance(matrix, Concatenate):
         return None
-    blocks = [Block(b.start, b.stop, scaled(coefficient, b.matrix)) for b in matrix.blocks]
+    blocks = [AxisBlock(b.start, b.stop, scaled(coefficient, b.matrix)) for b in matrix.blocks]
     kept = [block for block in blocks if not isinstance(block.matrix, Zeros)]
     return (matrix.axis, kept) if len(kept) < len(blocks) else None
 
@@ -219,8 +230,8 @@ def _padded_blocks(term: Any) -> tuple[int, list[Block]] | None:
 # What a user writes
 
 
-def concatenate(matrices: Iterable[Any], axis: int = ROWS) -> Any:
-    """Matrices one below the other (axis=0) or side by side (axis=1), as `np.concatenate` does it.
+def concatenate(matrices: Iterable[Expression], axis: int = ROWS) -> Expression:
+    """Return matrices one below the other (axis=0) or side by side (axis=1), as `np.concatenate` does.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> concatenate([NamedMatrix("h", 5, 3), NamedMatrix("x", 5, 2)], axis=1).shape
@@ -232,8 +243,8 @@ def concatenate(matrices: Iterable[Any], axis: int = ROWS) -> Any:
     return parts[0] if len(parts) == 1 else Concatenate(axis_of(axis), *parts)
 
 
-def columns(matrix: Any, start: Any, stop: Any) -> Any:
-    """The columns from `start` up to, and without, `stop`, which may be sizes such as `2*H`.
+def columns(matrix: Matrix, start: Size, stop: Size) -> Expression:
+    """Return the columns from `start` up to, but excluding, `stop`; both may be sizes such as `2*H`.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> columns(NamedMatrix("z", 5, 8), 0, 3).shape
@@ -242,6 +253,6 @@ def columns(matrix: Any, start: Any, stop: Any) -> Any:
     return Slice(operand(matrix), COLUMNS, _sympify(start), _sympify(stop))
 
 
-def rows(matrix: Any, start: Any, stop: Any) -> Any:
-    """The rows from `start` up to, and without, `stop`."""
+def rows(matrix: Matrix, start: Size, stop: Size) -> Expression:
+    """Return the rows from `start` up to, but excluding, `stop`."""
     return Slice(operand(matrix), ROWS, _sympify(start), _sympify(stop))

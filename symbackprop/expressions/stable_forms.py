@@ -1,10 +1,12 @@
 """A scalar expression rewritten so that floating point neither overflows nor cancels, where a way is known."""
 
-from typing import Any
+from collections.abc import Callable
 
 import sympy
 from sympy import Abs, Add, Dummy, Expr, Function, Max, Mul, Piecewise, Pow, S, cosh, erf, exp, log, sinh, tanh
 from sympy.codegen.cfunctions import expm1, log1p
+
+from symbackprop.expressions.aliases import Scalar
 
 
 class erfc(Function):  # noqa: N801 — SymPy's name
@@ -12,20 +14,20 @@ class erfc(Function):  # noqa: N801 — SymPy's name
 
     nargs = 1
 
-    def _eval_evalf(self, prec: int) -> Any:
+    def _eval_evalf(self, prec: int) -> Scalar:
         return sympy.erfc(self.args[0])._eval_evalf(prec)
 
 
-# c + c f(u) and c - c f(u), where they cancel: what 1 + f(u) and 1 - f(u) are.
-_CANCELLING: dict[type, Any] = {
+# 1 + f(u) and 1 - f(u) without cancellation, for c + c f(u) and c - c f(u).
+_CANCELLING: dict[type, tuple[Callable[[Scalar], Scalar], Callable[[Scalar], Scalar]]] = {
     erf: (lambda u: erfc(-u), erfc),
     tanh: (lambda u: 2 / (1 + exp(-2 * u)), lambda u: 2 / (1 + exp(2 * u))),
     exp: (lambda u: 1 + exp(u), lambda u: -expm1(u)),
 }
 
 
-def stable(expression: Any) -> Any:
-    """The same function of real numbers, with what is known to overflow or to cancel written in another way.
+def stable(expression: Scalar) -> Scalar:
+    """Return the same function of real numbers, rewritten where it is known to overflow or to cancel.
 
     >>> from sympy import Symbol
     >>> z = Symbol("z", real=True)
@@ -42,8 +44,8 @@ def stable(expression: Any) -> Any:
     return expression.func(*map(stable, expression.args)) if expression.args else expression
 
 
-def in_sigmoid(expression: Expr) -> Any:
-    """A polynomial in σ(u) and u, which no exp makes overflow, of what is rational in exp u; None of anything else.
+def in_sigmoid(expression: Expr) -> Scalar:
+    """Return a rational function of exp u as a polynomial in σ(u) and u, which cannot overflow; else None.
 
     >>> from sympy import Symbol
     >>> z = Symbol("z", real=True)
@@ -64,8 +66,8 @@ def in_sigmoid(expression: Expr) -> Any:
     return sympy.factor(above / below).xreplace({s - 1: -1 / (1 + exp(u)), s: 1 / (1 + exp(-u))})
 
 
-def _sum(expression: Expr) -> Any:
-    """A constant taken together with the one term that it cancels with."""
+def _sum(expression: Expr) -> Scalar:
+    """Combine a constant with the one term that it cancels with."""
     constant, *terms = sorted(expression.args, key=lambda term: not term.is_number)
     for term in terms:
         coefficient, rest = term.as_coeff_Mul()
@@ -76,8 +78,8 @@ def _sum(expression: Expr) -> Any:
     return Add(*map(stable, expression.args))
 
 
-def _together(rest: Any, *, same: bool) -> Any:
-    """1 + rest, or 1 - rest, without cancellation; None where there is none, or no way is known."""
+def _together(rest: Scalar, *, same: bool) -> Scalar:
+    """Return 1 + rest, or 1 - rest, without cancellation; None where there is none, or no way is known."""
     if type(rest) in _CANCELLING:
         plus, minus = _CANCELLING[type(rest)]
         return (plus if same else minus)(stable(rest.args[0]))
@@ -86,8 +88,8 @@ def _together(rest: Any, *, same: bool) -> Any:
     return None
 
 
-def _product(expression: Expr) -> Any:
-    """exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), sinh(u)/cosh(u) as tanh(u)."""
+def _product(expression: Expr) -> Scalar:
+    """Rewrite exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), sinh/cosh as tanh."""
     factors = list(expression.args)
     for factor in factors:
         base, exponent = factor.as_base_exp()
@@ -102,8 +104,8 @@ def _product(expression: Expr) -> Any:
     return Mul(*map(stable, factors))
 
 
-def _logarithm(expression: Expr) -> Any:
-    """log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) in the same way, and log(1 + x) as log1p(x)."""
+def _logarithm(expression: Expr) -> Scalar:
+    """Rewrite log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) likewise, and log(1 + x) as log1p(x)."""
     (argument,) = expression.args
     rest = argument - 1
     if isinstance(argument, cosh):
@@ -115,4 +117,4 @@ def _logarithm(expression: Expr) -> Any:
     return log1p(stable(rest)) if isinstance(argument, Add) and S.One in argument.args else log(stable(argument))
 
 
-_REWRITES: dict[type, Any] = {Add: _sum, Mul: _product, log: _logarithm}
+_REWRITES: dict[type, Callable[[Scalar], Scalar]] = {Add: _sum, Mul: _product, log: _logarithm}

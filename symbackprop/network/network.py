@@ -10,6 +10,7 @@ from sympy.core.sympify import _sympify
 from sympy.matrices.expressions import MatrixSymbol
 
 from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, listed, nearest, shape_text
+from symbackprop.expressions.aliases import Shape
 from symbackprop.expressions.differentiable import is_differentiable
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.expressions.matrices import (
@@ -26,7 +27,7 @@ from symbackprop.expressions.matrices import (
     split,
 )
 from symbackprop.expressions.operations import Total
-from symbackprop.expressions.shapes import Mismatch, Shape, dimension, is_matrix, shape_of
+from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, shape_of
 from symbackprop.network.names import check_gradient_names, check_name
 from symbackprop.printing.text import typed
 

@@ -4,14 +4,14 @@ An expression is rewritten into one over entries, made of the same nodes, so tha
 any other: a product of entries is a product entry by entry of 1×1 matrices, whose sign goes without saying.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any
 
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import ByEntry, Entrywise, Gradient, ScalarByEntry
 from symbackprop.expressions.functions import FUNCTION, Applied
@@ -19,51 +19,51 @@ from symbackprop.expressions.matrices import HadamardPower, MatAdd, scaled, spli
 from symbackprop.expressions.operations import ROWS, Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums, Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Slice
-from symbackprop.printing.entries import Entry, EntrySlope, Letter, Part, Plain, Ratio, SumOver
+from symbackprop.printing.entries import EntryDerivative, Letter, NamedEntry, Plain, Ratio, SumOver, UnnamedEntry
 from symbackprop.printing.notation import SPECIAL, ordered_terms
 
 
 class Indices:
-    """Rewrites formulas entry by entry; `letters` says which letter runs over which dimension."""
+    """A rewriter of formulas entry by entry; `letters` gives the letter that runs over each dimension."""
 
     def __init__(self, letters: Mapping[Expr, str]):
         self.letters = letters
         self.moved: tuple[Letter, Letter] = (None, None)  # the entry of W that ∂/∂W is by
 
-    def statement(self, quantity: Any, *sides: Any) -> list[Any]:
-        """What the sides of an equation say about one entry of a quantity."""
+    def statement(self, quantity: Expression, *sides: Expression) -> list[Expression]:
+        """Return the sides of an equation for one entry of a quantity."""
         at = self._free(shape_of(quantity) or (Integer(1),) * 2, frozenset())
         self.moved = (at[0], at[1])
         used = frozenset(letter for letter in at if letter)
         return [self._side(side, *self.moved, used) for side in sides]
 
-    def _side(self, side: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+    def _side(self, side: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
         if isinstance(side, Gradient):
-            return EntrySlope(side.cost, self._side(side.of, i, j, used))
+            return EntryDerivative(side.cost, self._side(side.of, i, j, used))
         return self.entry(side, i, j, used) if is_matrix(side) else self.scalar(side, used)
 
-    def entry(self, matrix: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
-        """The entry of a matrix at (i, j); `used` are the letters that stand for something already."""
+    def entry(self, matrix: Matrix, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
+        """Return the entry of a matrix at (i, j); `used` are the letters that are taken."""
         if matrix.is_symbol:
-            return Entry(matrix, i, j)
+            return NamedEntry(matrix, i, j)
         rewrite = next((_ENTRIES[kind] for kind in type(matrix).__mro__ if kind in _ENTRIES), None)
-        return Part(matrix, i, j) if rewrite is None else rewrite(self, matrix, i, j, used)
+        return UnnamedEntry(matrix, i, j) if rewrite is None else rewrite(self, matrix, i, j, used)
 
-    def scalar(self, expression: Any, used: frozenset[str]) -> Any:
-        """A scalar; one without matrices stays as it is."""
+    def scalar(self, expression: Expression, used: frozenset[str]) -> Expression:
+        """Return a scalar with its matrices entry by entry; one without matrices stays as it is."""
         if not expression.has(*SPECIAL):
             return Plain(expression)
         rewrite = next(_SCALARS[kind] for kind in type(expression).__mro__ if kind in _SCALARS)
         return rewrite(self, expression, used)
 
-    def sum(self, sizes: Any, used: frozenset[str], summand: Callable[..., Any]) -> Any:
-        """Σ over fresh letters for the sizes, of what `summand(letters, used)` makes of them."""
+    def sum(self, sizes: Iterable[Size], used: frozenset[str], summand: Callable[..., Expression]) -> Expression:
+        """Return Σ of `summand(letters, used)` over fresh letters for the sizes."""
         letters = self._free(sizes, used)
         running = [letter for letter in letters if letter]
         inner = summand(letters, used | set(running))
         return SumOver(inner, *running) if running else inner
 
-    def _free(self, sizes: Any, used: frozenset[str]) -> list[Letter]:
+    def _free(self, sizes: Iterable[Size], used: frozenset[str]) -> list[Letter]:
         free: list[Letter] = []
         for size in sizes:
             names = (self.letters[size] + "′" * primes for primes in count())
@@ -71,75 +71,79 @@ class Indices:
         return free
 
 
-def _product(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
-    def chained(letters: list[Letter], used: frozenset[str]) -> Any:
+def _product(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
+    def chained(letters: list[Letter], used: frozenset[str]) -> Expression:
         path = [i, *letters, j]
         return _times(*(indices.entry(factor, path[k], path[k + 1], used) for k, factor in enumerate(node.args)))
 
     return indices.sum([factor.shape[1] for factor in node.args[:-1]], used, chained)
 
 
-def _along(node: Any, letter: Letter, i: Letter, j: Letter) -> tuple[Letter, Letter]:
-    """The place in the line that a node with an axis works on."""
+def _along(node: Expression, letter: Letter, i: Letter, j: Letter) -> tuple[Letter, Letter]:
+    """Return the position in the line along the axis of a node."""
     return (letter, j) if node.axis == ROWS else (i, letter)
 
 
-def _summed(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _summed(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     return _sum_of(lambda entry: entry, indices, node, (i, j), used)
 
 
 def _sum_of(
-    of: Callable[[Any], Any], indices: Indices, node: Any, at: tuple[Letter, Letter], used: frozenset[str]
-) -> Any:
-    """Σ of a function of the entries in the line that a node with an axis works on."""
+    of: Callable[[Expression], Expression],
+    indices: Indices,
+    node: Expression,
+    at: tuple[Letter, Letter],
+    used: frozenset[str],
+) -> Expression:
+    """Return Σ of a function of the entries in the line along the axis of a node."""
 
-    def one(letters: list[Letter], used: frozenset[str]) -> Any:
+    def one(letters: list[Letter], used: frozenset[str]) -> Expression:
         return of(indices.entry(node.argument, *_along(node, letters[0], *at), used))
 
     return indices.sum([node.argument.shape[node.axis]], used, one)
 
 
-def _exp(entry: Any) -> Any:
+def _exp(entry: Expression) -> Expression:
     return Elementwise(FUNCTION["exp"], entry)
 
 
-def _softmax(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _softmax(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     whole = _sum_of(_exp, indices, node, (i, j), used)
     return Ratio(_exp(indices.entry(node.argument, i, j, used)), whole)
 
 
-def _logsumexp(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _logsumexp(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     return Elementwise(FUNCTION["log"], _sum_of(_exp, indices, node, (i, j), used))
 
 
-def _broadcast(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _broadcast(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     return indices.entry(node.argument, *_along(node, None, i, j), used)
 
 
-def _sliced(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _sliced(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     start, letter = node.bounds[0], (i, j)[node.axis]
     shifted = letter if start == 0 else "+".join(filter(None, (str(start), letter)))
     return indices.entry(node.argument, *_along(node, shifted, i, j), used)
 
 
-def _scaled(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
+def _scaled(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     return _times(indices.scalar(node.args[0], used), indices.entry(node.args[1], i, j, used))
 
 
-def _times(*factors: Any) -> Any:
-    """The product of numbers, the plain ones in front."""
+def _times(*factors: Expression) -> Expression:
+    """Return the product of numbers, the plain ones in front."""
     coefficients, rest = zip(*map(split, factors), strict=True)
     plain = Mul(*coefficients, *(factor.value for factor in rest if isinstance(factor, Plain)))
     kept = [factor for factor in rest if not isinstance(factor, Plain)]
     return scaled(plain, hadamard(*kept)) if kept and plain != 0 else Plain(plain)
 
 
-def _slope(indices: Indices, node: Any, i: Letter, j: Letter, used: frozenset[str]) -> Any:
-    return EntrySlope(indices.entry(node.of, i, j, used), Entry(node.by, *indices.moved))
+def _slope(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
+    return EntryDerivative(indices.entry(node.of, i, j, used), NamedEntry(node.by, *indices.moved))
 
 
 # fmt: off
-_ENTRIES: dict[type, Callable[..., Any]] = {
+_ENTRIES: dict[type, Callable[..., Expression]] = {
     nodes.MatAdd:          lambda s, e, i, j, used: MatAdd(*(s.entry(term, i, j, used) for term in e.args)),
     nodes.Scaled:          _scaled,
     nodes.MatMul:          _product,
@@ -158,9 +162,9 @@ _ENTRIES: dict[type, Callable[..., Any]] = {
     Softmax:               _softmax,
     LogSumExp:             _logsumexp,
     ByEntry:               _slope,
-    Entrywise:             lambda s, e, i, j, used: EntrySlope(s.entry(e.of, i, j, used), s.entry(e.by, i, j, used)),
+    Entrywise:             lambda s, e, i, j, used: EntryDerivative(*(s.entry(A, i, j, used) for A in (e.of, e.by))),
 }
-_SCALARS: dict[type, Callable[..., Any]] = {
+_SCALARS: dict[type, Callable[..., Expression]] = {
     Add:                   lambda s, e, used: MatAdd(*(s.scalar(term, used) for term in ordered_terms(e))),
     Mul:                   lambda s, e, used: _times(*(s.scalar(factor, used) for factor in e.args)),
     Pow:                   lambda s, e, used: HadamardPower(s.scalar(e.base, used), e.exp),
@@ -172,6 +176,6 @@ _SCALARS: dict[type, Callable[..., Any]] = {
     nodes.Determinant:     lambda s, e, used: Plain(e),
     Total:                 lambda s, e, used: s.sum(e.argument.shape, used,
                                                     lambda at, used: s.entry(e.argument, *at, used)),
-    ScalarByEntry:         lambda s, e, used: EntrySlope(s.scalar(e.of, used), Entry(e.by, *s.moved)),
+    ScalarByEntry:         lambda s, e, used: EntryDerivative(s.scalar(e.of, used), NamedEntry(e.by, *s.moved)),
 }
 # fmt: on

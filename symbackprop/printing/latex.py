@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
+from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.matrices import HadamardPower, Inverse, Ones
 from symbackprop.expressions.operations import Total
 from symbackprop.printing.naming import read_name
@@ -15,7 +16,7 @@ from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of, 
 
 @cache
 def latex_name(name: str) -> str:
-    r"""A name of the network as LaTeX.
+    r"""Return a name of the network as LaTeX.
 
     >>> latex_name("W1"), latex_name("yhat"), latex_name("delta3")
     ('W^{(1)}', '\\hat{y}', '\\delta^{(3)}')
@@ -36,7 +37,7 @@ def latex_name(name: str) -> str:
 
 
 class Latex(Notation, LatexPrinter):
-    """Backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
+    """A printer of backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
     quotients_are_fractions = True
@@ -45,34 +46,39 @@ class Latex(Notation, LatexPrinter):
         super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})
         self._function_names = dict(function_names or {})
 
-    def function_name(self, function: Any) -> str:
+    def function_name(self, function: ElementwiseFunction) -> str:
+        """Return the name of a function, with its primes."""
         return self._function_names.get(function.name, function.row.latex) + "'" * function.order
 
-    def of_z(self, function: Any) -> str:
+    def of_z(self, function: ElementwiseFunction) -> str:
+        """Return f(z)."""
         return rf"{self.function_name(function)}\!\left(z\right)"
 
     def wrap(self, inner: str) -> str:
+        """Return a formula in brackets."""
         return rf"\left({inner}\right)"
 
-    def coefficient(self, scalar: Any) -> str:
+    def coefficient(self, scalar: Scalar) -> str:
+        """Return a scalar factor, in brackets where it needs them."""
         inner = self._print(scalar)
         return self.wrap(inner) if scalar.is_Add or (scalar.has(Total) and not divisors(scalar)) else inner
 
-    def quotient(self, above: Any, below: Any) -> str:
+    def quotient(self, above: Expression, below: Expression) -> str:
+        """Return a fraction."""
         return rf"\frac{{{self._print(above)}}}{{{self._print(below)}}}"
 
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
         if expr.has(*SPECIAL) and expr.exp.is_negative:
             return self.quotient(S.One, 1 / expr)
         norm = norm_of(expr)
         return self.norm(*norm) if norm is not None else LatexPrinter._print_Pow(self, expr)
 
-    def _print_Symbol(self, expr: Any, **_: Any) -> str:
+    def _print_Symbol(self, expr: Expression, **_: object) -> str:
         return latex_name(expr.name)
 
     _print_MatrixSymbol = _print_Symbol
 
-    def _print_HadamardPower(self, expr: Any) -> str:
+    def _print_HadamardPower(self, expr: Expression) -> str:
         base, exponent = expr.args
         if exponent.is_negative:
             return self.over([], [HadamardPower(base, -exponent)])
@@ -82,83 +88,87 @@ class Latex(Notation, LatexPrinter):
         sign = r"\odot " if base.shape[0] == base.shape[1] != 1 else ""
         return f"{self._base(base)}^{{{sign}{self._print(exponent)}}}"
 
-    def _print_Transpose(self, expr: Any) -> str:
+    def _print_Transpose(self, expr: Expression) -> str:
         (inner,) = expr.args
         if isinstance(inner, Inverse):
             return rf"{self._base(inner.args[0])}^{{-\top}}"
         return rf"{self._base(inner)}^{{\top}}"
 
-    def _print_Inverse(self, expr: Any) -> str:
+    def _print_Inverse(self, expr: Expression) -> str:
         return f"{self._base(expr.args[0])}^{{-1}}"
 
-    def _print_MatPow(self, expr: Any) -> str:
+    def _print_MatPow(self, expr: Expression) -> str:
         return f"{self._base(expr.args[0])}^{{{self._print(expr.args[1])}}}"
 
-    def _print_Trace(self, expr: Any) -> str:
+    def _print_Trace(self, expr: Expression) -> str:
         return rf"\operatorname{{tr}}\!{self.wrap(self._print(expr.args[0]))}"
 
-    def _print_Determinant(self, expr: Any) -> str:
+    def _print_Determinant(self, expr: Expression) -> str:
         return rf"\det\!{self.wrap(self._print(expr.args[0]))}"
 
-    def _print_Identity(self, expr: Any) -> str:
+    def _print_Identity(self, expr: Expression) -> str:
         return r"\mathbf{I}"
 
-    def norm(self, matrix: Any, power: Any) -> str:
+    def norm(self, matrix: Matrix, power: Scalar) -> str:
+        """Return ‖A‖, or a power of it."""
         length = rf"\left\lVert {self._print(matrix)} \right\rVert"
         return length if power == 1 else f"{length}^{{{power}}}"
 
-    def over(self, above: list[Any], below: list[Any]) -> str:
+    def over(self, above: list[Expression], below: list[Expression]) -> str:
+        """Return a fraction of products entry by entry."""
         if not below:
             return self.factors(above)
         return rf"\frac{{{self.alone(above)}}}{{{self.alone(below)}}}"
 
-    def alone(self, factors: list[Any]) -> str:
-        """A product that needs no brackets around it."""
+    def alone(self, factors: list[Expression]) -> str:
+        """Return a product that needs no brackets around it."""
         if len(factors) != 1:
             return self.factors(factors) if factors else "1"
         (factor,) = factors
         return self._print(factor.args[0] if isinstance(factor, HadamardPower) and factor.args[1] == 1 else factor)
 
-    def _base(self, base: Any) -> str:
-        """What an exponent can be set on: a layer number is an exponent already."""
+    def _base(self, base: Expression) -> str:
+        """Return the base of a power: a layer number is a superscript already, so it needs brackets."""
         inner = self._print(base)
         return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
 
-    def _print_Entry(self, expr: Any) -> str:
+    def _print_NamedEntry(self, expr: Expression) -> str:
         name, letters = latex_name(expr.name), " ".join(letter.replace("′", "'") for letter in expr.letters)
         if not letters:
             return name
         return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{letters}}}"
 
-    def _print_Part(self, expr: Any) -> str:
+    def _print_UnnamedEntry(self, expr: Expression) -> str:
         letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
         return rf"\left[{self._print(expr.args[0])}\right]_{{{letters}}}" if letters else self._print(expr.args[0])
 
-    def _print_SumOver(self, expr: Any) -> str:
+    def _print_SumOver(self, expr: Expression) -> str:
         letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
         return rf"\sum_{{{letters}}} {self.summand(expr.args[0])}"
 
-    def _print_LowerOnes(self, expr: Any) -> str:
+    def _print_LowerOnes(self, expr: Expression) -> str:
         return rf"\operatorname{{tril}}\!{self.wrap(self._print(Ones(*expr.shape)))}"
 
-    def _print_Rational(self, expr: Any) -> str:
+    def _print_Rational(self, expr: Expression) -> str:
         power = power_of_ten(1 / expr)
         return LatexPrinter._print_Rational(self, expr) if power is None else f"10^{{{-power}}}"
 
-    def _print_Integer(self, expr: Any) -> str:
+    def _print_Integer(self, expr: Expression) -> str:
         power = power_of_ten(expr)
         return str(expr) if power is None else f"10^{{{power}}}"
 
-    def _print_OneMatrix(self, expr: Any) -> str:
+    def _print_OneMatrix(self, expr: Expression) -> str:
         return rf"\mathbf{{1}}_{{{self.shape(expr.shape)}}}"
 
-    def _print_ZeroMatrix(self, expr: Any) -> str:
+    def _print_ZeroMatrix(self, expr: Expression) -> str:
         return rf"\mathbf{{0}}_{{{self.shape(expr.shape)}}}"
 
-    def shape(self, shape: Any) -> str:
+    def shape(self, shape: Shape) -> str:
+        """Return N × D."""
         return r" \times ".join(self._print(size) for size in shape)
 
-    def partial(self, above: str, of: Any, below: str, by: Any) -> str:
+    def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
+        """Return ∂of/∂by."""
         below = below if by.is_symbol else self.wrap(below)
         if of.is_symbol:
             return rf"\frac{{\partial {above}}}{{\partial {below}}}"
@@ -166,7 +176,7 @@ class Latex(Notation, LatexPrinter):
 
 
 def latex(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:
-    r"""An expression as LaTeX.
+    r"""Return an expression as LaTeX.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> latex(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))

@@ -1,4 +1,4 @@
-"""How a name of the network is read: `W1` is W with index 1, `yhat` is y with a hat, `dJdW1` is ∂J/∂W1."""
+"""The parts of a name of the network: `W1` is W with index 1, `yhat` is y with a hat, `dJdW1` is ∂J/∂W1."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _SHORT_GREEK = {"lam": "lambda", "eps": "epsilon"}
 
 
 @dataclass(frozen=True)
-class Name:
+class NameParts:
     """A name in parts: `ahat_out2` is base a, modifier hat, subscript out, index 2."""
 
     base: str
@@ -21,16 +21,16 @@ class Name:
 
     @property
     def greek(self) -> str:
-        """The Greek letter's English name, or nothing."""
+        """Return the English name of the Greek letter, or an empty text."""
         letter = _SHORT_GREEK.get(self.base, self.base)
         return letter if letter in greek_unicode else ""
 
 
-def read_name(name: str) -> Name:
-    """The parts of a name.
+def read_name(name: str) -> NameParts:
+    """Return the parts of a name.
 
     >>> read_name("yhat")
-    Name(base='y', modifier='hat', subscript='', index='')
+    NameParts(base='y', modifier='hat', subscript='', index='')
     >>> read_name("W1").index, read_name("W_xh").subscript
     ('1', 'xh')
     """
@@ -41,7 +41,7 @@ def read_name(name: str) -> Name:
     if subscript in _MODIFIERS:
         stem, subscript = stem + subscript, ""
     modifier = next((m for m in _MODIFIERS if stem.endswith(m) and len(stem) > len(m)), "")
-    return Name(stem.removesuffix(modifier), modifier, subscript, index)
+    return NameParts(stem.removesuffix(modifier), modifier, subscript, index)
 
 
 def _index_off(stem: str) -> tuple[str, str]:
@@ -53,7 +53,7 @@ Key = tuple[str, str, str]  # base, subscript, layer
 
 
 def key_of(name: str) -> Key:
-    """The key of a name of the network."""
+    """Return the key of a name of the network."""
     parts = read_name(name)
     base = (parts.greek or parts.base) + parts.modifier
     if parts.subscript.isdigit() and not parts.index:

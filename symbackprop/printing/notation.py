@@ -1,17 +1,18 @@
-"""What all notations share: where signs, scalar factors and brackets go."""
+"""The parts that all notations share: where signs, scalar factors and brackets go."""
 
 import re
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import sympy
 from sympy import Expr, Integer, S
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import PARTIALS, ByEntry, Entrywise, ScalarByEntry
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a
 from symbackprop.expressions.operations import ROWS, Broadcast, Sums, Total, broadcast
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.printing.entries import EntrySlope, Plain, Ratio, SumOver
+from symbackprop.printing.entries import EntryDerivative, Plain, Ratio, SumOver
 
 SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
 
@@ -29,7 +30,7 @@ _LEVELS: dict[type, int] = {
     ByEntry: PRODUCT,
     ScalarByEntry: PRODUCT,
     Entrywise: PRODUCT,
-    EntrySlope: PRODUCT,
+    EntryDerivative: PRODUCT,
     SumOver: PRODUCT,
     Ratio: PRODUCT,
     sympy.Add: SUM,
@@ -48,7 +49,8 @@ SPECIAL = (
 )  # what SymPy's own printing of scalars does not know
 
 
-def level(expression: Any) -> int:
+def level(expression: Expression) -> int:
+    """Return how tightly an expression holds together: `SUM` … `ATOM`."""
     if isinstance(expression, Plain):
         return level(expression.value)
     if is_negative(expression):
@@ -62,8 +64,8 @@ def level(expression: Any) -> int:
     return next((_LEVELS[kind] for kind in type(expression).__mro__ if kind in _LEVELS), ATOM)
 
 
-def is_negative(expression: Any) -> bool:
-    """Whether a minus sign stands in front of it."""
+def is_negative(expression: Expression) -> bool:
+    """Return whether an expression is printed with a minus sign in front."""
     if isinstance(expression, nodes.Scaled):
         return is_negative(expression.args[0])
     if isinstance(expression, Plain):
@@ -72,16 +74,17 @@ def is_negative(expression: Any) -> bool:
     return bool(coefficient.is_negative)
 
 
-def negated(expression: Any) -> Any:
+def negated(expression: Expression) -> Expression:
+    """Return an expression with the opposite sign."""
     if isinstance(expression, Plain):
         return Plain(-expression.value)
     return nodes.scaled(-1, expression) if is_matrix(expression) else -expression
 
 
 def ordered_terms(expression: Expr) -> list[Expr]:
-    """The terms of a scalar sum: the penalties (those with a hyperparameter, or of little weight) last."""
+    """Return the terms of a scalar sum, penalties (terms with a hyperparameter, or of little weight) last."""
 
-    def key(term: Expr) -> tuple[Any, ...]:
+    def key(term: Expr) -> tuple[Expression, ...]:
         coefficient = term.as_coeff_Mul()[0]
         hyperparameters = [s for s in term.free_symbols if s.is_Symbol and not s.is_integer]
         return len(hyperparameters), -abs(coefficient), is_negative(term), natural(str(term))
@@ -90,12 +93,12 @@ def ordered_terms(expression: Expr) -> list[Expr]:
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """A key that sorts W2 before W10."""
+    """Return a sort key that puts W2 before W10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
-def implied(operands: Any) -> list[Any]:
-    """The operands of an entry by entry operation, what is repeated (a row, a column, a number) without saying so.
+def implied(operands: Sequence[Expression]) -> list[Expression]:
+    """Return the operands of an operation entry by entry, repeated rows, columns and numbers unrepeated.
 
     As in NumPy, the repetition goes without saying where another operand has the full shape.
     """
@@ -105,8 +108,8 @@ def implied(operands: Any) -> list[Any]:
     return [_once(operand, *parts) for operand, parts in zip(operands, split, strict=True)]
 
 
-def _once(operand: Any, coefficient: Any, core: Any) -> Any:
-    """What NumPy would repeat: a row, a column, or a number."""
+def _once(operand: Expression, coefficient: Scalar, core: Expression) -> Expression:
+    """Return the row, the column or the number that NumPy would repeat."""
     if isinstance(core, nodes.Ones):
         return Plain(coefficient)
     if isinstance(core, Broadcast):
@@ -115,8 +118,8 @@ def _once(operand: Any, coefficient: Any, core: Any) -> Any:
     return operand
 
 
-def norm_of(scalar: Any) -> tuple[Any, Any] | None:
-    """(A, n), where a scalar is √Σ A² to the n, an odd number."""
+def norm_of(scalar: Scalar) -> tuple[Expression, Expression] | None:
+    """Return (A, n), where a scalar is √Σ A² to the n, an odd number; else None."""
     if not isinstance(scalar, sympy.Pow) or not isinstance(scalar.base, Total) or scalar.exp.is_negative:
         return None
     squares, n = scalar.base.argument, 2 * scalar.exp
@@ -125,15 +128,15 @@ def norm_of(scalar: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def divisors(scalar: Any) -> list[Any]:
-    """The factors 1/x of a product that make it one quotient."""
+def divisors(scalar: Scalar) -> list[Expression]:
+    """Return the factors 1/x that make a product one quotient."""
     return [
         f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)
     ]
 
 
-def power_of_ten(number: Any) -> Any:
-    """9 of 1000000000; None of a number that is read as easily."""
+def power_of_ten(number: Scalar) -> Expression:
+    """Return 9 for 1000000000; None for a number that is read as easily."""
     power = len(str(number)) - 1
     return Integer(power) if power > 4 and number == 10**power else None
 
@@ -141,23 +144,23 @@ def power_of_ten(number: Any) -> Any:
 class Verbatim(sympy.Symbol):
     """A symbol that is printed as its name stands."""
 
-    def _text(self, _: Any) -> str:
+    def _text(self, _: object) -> str:
         return str(self.name)
 
     _latex = _text
 
 
-def _is_inverse(factor: Any) -> bool:
+def _is_inverse(factor: Expression) -> bool:
     return isinstance(factor, nodes.HadamardPower) and is_negative(factor.args[1])
 
 
-def _simple_power(factor: Any) -> Any:
-    """x¹ as x."""
+def _simple_power(factor: Expression) -> Expression:
+    """Return x¹ as x."""
     return factor.args[0] if isinstance(factor, nodes.HadamardPower) and factor.args[1] == 1 else factor
 
 
 class Notation:
-    """Mixed into a SymPy printer: `minus`, and the signs between factors, are the subclass's."""
+    """A mixin of SymPy's printers; a subclass sets `minus` and the signs between factors."""
 
     minus = "-"
     times = " "  # scalar · matrix
@@ -167,13 +170,14 @@ class Notation:
     quotients_are_fractions = False  # one above the other, with a line between
 
     def wrap(self, inner: str) -> str:
+        """Return a formula in brackets."""
         return f"({inner})"
 
-    def _print(self, expr: Any, **kwargs: Any) -> str:
+    def _print(self, expr: Expression, **kwargs: object) -> str:
         return super()._print(expr, **kwargs)  # type: ignore[misc]
 
-    def definition(self, function: Any) -> list[Expr]:
-        """What a function of z is; its derivative in terms of its own output too, where that is known."""
+    def definition(self, function: ElementwiseFunction) -> list[Expr]:
+        """Return f(z) written out; a derivative also in terms of its own output, where that is known."""
         output = function.row.prime_of_output if function.order == 1 else None
         if output is None:
             known = function.written_out
@@ -183,28 +187,33 @@ class Notation:
         both = [function.expression, output.xreplace({a: Verbatim(self.of_z(function.undifferentiated))})]
         return both if output.xreplace({a: function.row.f}) != function.expression else both[:1]
 
-    def of_z(self, function: Any) -> str:
+    def of_z(self, function: ElementwiseFunction) -> str:
+        """Return f(z)."""
         return f"{self.function_name(function)}(z)"
 
-    def function_name(self, function: Any) -> str:
+    def function_name(self, function: ElementwiseFunction) -> str:
+        """Return the name of a function, with its primes."""
         raise NotImplementedError
 
-    def level(self, expression: Any) -> int:
+    def level(self, expression: Expression) -> int:
+        """Return how tightly an expression holds together in this notation."""
         if self.sums_are_calls and isinstance(expression, Total | Sums):
             return ATOM
-        if self.quotients_are_fractions and isinstance(expression, (*PARTIALS, EntrySlope, Ratio)):
+        if self.quotients_are_fractions and isinstance(expression, (*PARTIALS, EntryDerivative, Ratio)):
             return ATOM
         return level(expression)
 
-    def bracket(self, expression: Any, at_least: int) -> str:
+    def bracket(self, expression: Expression, at_least: int) -> str:
+        """Return an expression, in brackets if it holds together less tightly than required."""
         inner = self._print(expression)
         return self.wrap(inner) if self.level(expression) < at_least else inner
 
-    def summand(self, expression: Any) -> str:
-        """What may follow a Σ without brackets."""
+    def summand(self, expression: Expression) -> str:
+        """Return an expression as it may follow a Σ."""
         return self.bracket(expression, ENTRYWISE)
 
-    def signed_sum(self, terms: Any) -> str:
+    def signed_sum(self, terms: Iterable[Expression]) -> str:
+        """Return terms joined by + and −."""
         pieces: list[str] = []
         for rank, term in enumerate(terms):
             negative = is_negative(term)
@@ -215,38 +224,39 @@ class Notation:
                 pieces.append(self.minus + body if negative else body)
         return "".join(pieces)
 
-    def _print_MatAdd(self, expr: Any) -> str:
+    def _print_MatAdd(self, expr: Expression) -> str:
         return self.signed_sum(implied(expr.args))
 
-    def _print_Scaled(self, expr: Any) -> str:
+    def _print_Scaled(self, expr: Expression) -> str:
         coefficient, matrix = expr.args
         if is_negative(coefficient):
             return self.minus + self.bracket(nodes.scaled(-coefficient, matrix), ENTRYWISE)
         return self.coefficient(coefficient) + self.times + self.bracket(matrix, ENTRYWISE)
 
     def coefficient(self, scalar: Expr) -> str:
+        """Return a scalar factor, in brackets where it needs them."""
         return self.bracket(scalar, POWER)
 
-    def _print_MatMul(self, expr: Any) -> str:
+    def _print_MatMul(self, expr: Expression) -> str:
         return self.product.join(self.bracket(factor, POWER) for factor in expr.args)
 
-    def _print_HadamardProduct(self, expr: Any) -> str:
+    def _print_HadamardProduct(self, expr: Expression) -> str:
         above, below = self.fraction(implied(expr.args))
         return self.over(above, [nodes.HadamardPower(f.args[0], -f.args[1]) for f in below])
 
-    def fraction(self, factors: list[Any]) -> tuple[list[Any], list[Any]]:
-        """What stands above and below the line."""
+    def fraction(self, factors: list[Expression]) -> tuple[list[Expression], list[Expression]]:
+        """Return the factors above and below the line."""
         return [f for f in factors if not _is_inverse(f)], [f for f in factors if _is_inverse(f)]
 
-    def over(self, above: list[Any], below: list[Any]) -> str:
-        """A product entry by entry, over another one."""
+    def over(self, above: list[Expression], below: list[Expression]) -> str:
+        """Return a product entry by entry, over another one."""
         if not below:
             return self.factors(above)
         divisor = self.factors(below) if len(below) == 1 else self.wrap(self.factors(below))
         return f"{self.factors(above, divided=True) if above else 1}/{divisor}"
 
-    def factors(self, factors: list[Any], *, divided: bool = False) -> str:
-        """A product entry by entry; a ∂C/∂W in it needs no brackets, but for the last one before a /."""
+    def factors(self, factors: list[Expression], *, divided: bool = False) -> str:
+        """Return a product entry by entry; a ∂C/∂W in it needs no brackets, except for the last one before a /."""
         least = POWER if len(factors) > 1 else PRODUCT + 1
         numbers = all(factor.shape == (1, 1) for factor in factors)
         plain = factors[:-1] if divided else factors if len(factors) > 1 else []
@@ -255,18 +265,18 @@ class Notation:
             for f in factors
         )
 
-    def _print_Broadcast(self, expr: Any) -> str:
+    def _print_Broadcast(self, expr: Expression) -> str:
         rows, columns = expr.shape
         if expr.axis == ROWS:
             return self._print(nodes.MatMul(nodes.Ones(rows, 1), expr.argument))
         return self._print(nodes.MatMul(expr.argument, nodes.Ones(1, columns)))
 
-    def _print_Add(self, expr: Any, **kwargs: Any) -> str:
+    def _print_Add(self, expr: Expression, **kwargs: object) -> str:
         if not expr.has(*SPECIAL):
             return super()._print_Add(expr, **kwargs)  # type: ignore[misc]
         return self.signed_sum(ordered_terms(expr))
 
-    def _print_Mul(self, expr: Any) -> str:
+    def _print_Mul(self, expr: Expression) -> str:
         if not expr.is_Mul or not expr.has(*SPECIAL):
             return super()._print_Mul(expr)  # type: ignore[misc]
         if is_negative(expr):
@@ -280,40 +290,42 @@ class Notation:
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
 
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
         below = norm_of(1 / expr) if expr.exp.is_negative else None
         if below is not None:
             return f"1/{self.norm(*below)}"
         norm = norm_of(expr)
         return self.norm(*norm) if norm is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
 
-    def norm(self, matrix: Any, power: Any) -> str:
+    def norm(self, matrix: Matrix, power: Scalar) -> str:
+        """Return ‖A‖, or a power of it."""
         raise NotImplementedError
 
-    def bracket_name(self, matrix: Any) -> str:
-        """What brackets of places can follow."""
+    def bracket_name(self, matrix: Matrix) -> str:
+        """Return a matrix as indices in brackets can follow it."""
         return self.bracket(matrix, ATOM)
 
-    def _print_Ratio(self, expr: Any) -> str:
+    def _print_Ratio(self, expr: Expression) -> str:
         return self.quotient(*expr.args)
 
-    def _print_Plain(self, expr: Any) -> str:
+    def _print_Plain(self, expr: Expression) -> str:
         return self._print(expr.value)
 
-    def _print_ByEntry(self, expr: Any) -> str:
+    def _print_ByEntry(self, expr: Expression) -> str:
         return self.partial(self._print(expr.of), expr.of, self._print(expr.by), expr.by)
 
     _print_ScalarByEntry = _print_ByEntry
     _print_Entrywise = _print_ByEntry
-    _print_EntrySlope = _print_ByEntry
+    _print_EntryDerivative = _print_ByEntry
 
-    def _print_Gradient(self, expr: Any) -> str:
+    def _print_Gradient(self, expr: Expression) -> str:
         return self.partial(self._print(expr.cost), expr.cost, self._print(expr.of), expr.of)
 
-    def partial(self, above: str, of: Any, below: str, by: Any) -> str:
-        """∂of/∂by; what is no name stands in brackets."""
+    def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
+        """Return ∂of/∂by; in brackets what is not a name."""
         above, below = (text if x.is_symbol else self.wrap(text) for text, x in ((above, of), (below, by)))
         return f"∂{above}/∂{below}"
 
     def quotient(self, above: Expr, below: Expr) -> str:
+        """Return a quotient."""
         return f"{self.bracket(above, PRODUCT + 1)}/{self.bracket(below, PRODUCT + 1)}"

@@ -19,7 +19,7 @@ from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
 from symbackprop.expressions.operations import ROWS, AtLargest, Elementwise, Largest, Total
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.expressions.slicing import Block, Concatenate, Slice
+from symbackprop.expressions.slicing import AxisBlock, Concatenate, Slice
 
 # The step along the tangents in a directional derivative. Not declared real, or SymPy rewrites sqrt(x**2) as Abs(x).
 t = Dummy("t")
@@ -134,7 +134,7 @@ def _concatenated(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
     """Return Σₖ block[k] δ(index, start + k), added up over all blocks."""
     index, size, at = (i, j)[node.axis], node.shape[node.axis], _along(node, i, j)
 
-    def part(block: Block) -> Scalar:
+    def part(block: AxisBlock) -> Scalar:
         def term(k: Size) -> Scalar:
             return form.entry(block.matrix, *at(k)) * kronecker_delta(index, block.start + k, size)
 

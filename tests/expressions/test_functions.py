@@ -7,7 +7,7 @@ import sympy
 from sympy import S
 
 import symbackprop as sb
-from symbackprop.expressions.functions import FUNCTION, FUNCTIONS, ElementwiseFunction, Row, a, z
+from symbackprop.expressions.functions import FUNCTION, FUNCTIONS, ElementwiseFunction, FunctionRow, a, z
 
 POINTS = [-1200, -709.9, -30, -3, -0.5, 0, 1e-9, 0.25, 2, 30, 745.2, 1200]
 
@@ -44,7 +44,7 @@ def test_prime_of_output_equals_what_sympy_derives(name):
 
 def test_a_wrong_prime_of_output_is_noticed(monkeypatch):
     monkeypatch.setitem(
-        FUNCTIONS, "sigmoid", Row("sigmoid", FUNCTIONS["sigmoid"].f, r"\sigma", prime_of_output=a * (1 + a))
+        FUNCTIONS, "sigmoid", FunctionRow("sigmoid", FUNCTIONS["sigmoid"].f, r"\sigma", prime_of_output=a * (1 + a))
     )
     with pytest.raises(AssertionError):
         test_prime_of_output_equals_what_sympy_derives("sigmoid")
@@ -107,7 +107,7 @@ def test_public_function_maps_matrices_and_scalars(name):
 
 
 def test_adding_an_activation_is_adding_a_row(monkeypatch):
-    monkeypatch.setitem(FUNCTIONS, "sine", Row("sine", sympy.sin(z), r"\sin"))
+    monkeypatch.setitem(FUNCTIONS, "sine", FunctionRow("sine", sympy.sin(z), r"\sin"))
     monkeypatch.setitem(FUNCTION, "sine", ElementwiseFunction("sine"))
     d = sb.derive(sb.mlp([2, 3, 1], "sine"))
     assert sb.sine is FUNCTION["sine"]
