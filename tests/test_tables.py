@@ -160,29 +160,31 @@ def test_every_differentiable_node_has_a_rule_and_every_rule_a_node():
 
 
 @pytest.fixture
-def ramp(monkeypatch: pytest.MonkeyPatch) -> str:
+def folded_log(monkeypatch: pytest.MonkeyPatch) -> str:
     """Add a row to the table of functions: log(1 + z) for positive z, else -z; it has a kink."""
     f = sympy.Piecewise((-z, z <= 0), (sympy.log(1 + sympy.exp(-z)), True))
-    monkeypatch.setitem(FUNCTIONS, "ramp", FunctionRow("ramp", f, r"\rho", kinks={sympy.S.Zero: -sympy.S.One}))
-    monkeypatch.setitem(FUNCTION, "ramp", ElementwiseFunction("ramp"))
-    return "ramp"
+    monkeypatch.setitem(
+        FUNCTIONS, "folded_log", FunctionRow("folded_log", f, r"\rho", kinks={sympy.S.Zero: -sympy.S.One})
+    )
+    monkeypatch.setitem(FUNCTION, "folded_log", ElementwiseFunction("folded_log"))
+    return "folded_log"
 
 
-def test_one_row_makes_an_elementwise_function(ramp: str) -> None:
+def test_one_row_makes_an_elementwise_function(folded_log: str) -> None:
     """All that iterates over the table handles it."""
     network = sb.parse_network(
-        "X: input(N, D)\nW: parameter(D, K)\nY: target(N, K)\na = ramp(X @ W)\nJ = sum((a - Y)**2) + ramp(trace(W.T @ W))"
+        "X: input(N, D)\nW: parameter(D, K)\nY: target(N, K)\na = folded_log(X @ W)\nJ = sum((a - Y)**2) + folded_log(trace(W.T @ W))"
     )
-    assert "ramp(X @ W)" in str(network)
+    assert "folded_log(X @ W)" in str(network)
     d = sb.derive(network)
-    assert Latex().doprint(FUNCTION["ramp"].prime(network["X"])) == r"\rho'\!\left(X\right)"
-    assert Text().doprint(FUNCTION["ramp"].prime(network["X"])) == "ramp′(X)"
+    assert Latex().doprint(FUNCTION["folded_log"].prime(network["X"])) == r"\rho'\!\left(X\right)"
+    assert Text().doprint(FUNCTION["folded_log"].prime(network["X"])) == "folded_log′(X)"
     values = sb.random_values(network, {"N": 5, "D": 3, "K": 2}, seed=3)
     assert d.check(values).verdict == "right"
     assert d.verify().verdict == "right"
     huge = {**values, "W": 1e5 * np.ones_like(values["W"])}
     assert np.isfinite(d.to_numpy()(**huge).dJdW).all(), "the stable form is found"
-    at_the_kink = sb.parse_network("w: parameter(1, 1)\nJ = sum(ramp(w))")
+    at_the_kink = sb.parse_network("w: parameter(1, 1)\nJ = sum(folded_log(w))")
     assert sb.derive(at_the_kink).to_numpy()(w=np.zeros((1, 1))).dJdw == -1
 
 

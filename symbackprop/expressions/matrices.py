@@ -18,7 +18,6 @@ from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from symbackprop.errors import NetworkError, NotNumericError
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
-from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.shapes import (
     Mismatch,
     is_matrix,
@@ -81,7 +80,7 @@ class Operators:
             return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
         return self.__array_function__(ufunc, (), inputs, {})
 
-    def __array_function__(self, function: ElementwiseFunction, _: object, __: object, ___: object) -> Expression:
+    def __array_function__(self, function: Callable[..., object], _: object, __: object, ___: object) -> Expression:
         name = function.__name__
         instead = INSTEAD_OF_NUMPY.get(name)
         hint = f"; write {instead}" if instead else "; declare arrays with net.input and give them to the function"

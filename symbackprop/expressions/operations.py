@@ -19,8 +19,7 @@ from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, S
 from symbackprop.expressions.matrices import Operators, operand, scaled, split
 from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, require_matrices
 
-ROWS: int = 0  # NumPy's axis: summing over the rows (examples)
-COLUMNS: int = 1  # or over the columns
+ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
 _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
 
 
