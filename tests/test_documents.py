@@ -118,7 +118,7 @@ def test_every_builder_is_in_the_documents():
     modules = [
         module
         for name, module in sb._HOME.items()
-        if module.startswith("network.models") and not name.startswith(("COSTS", "home_"))
+        if module.startswith("symbackprop.network.models") and not name.startswith(("COSTS", "home_"))
     ]
     assert len(modules) == 10
     assert all(f"`sb.{name}" in page for name, home in sb._HOME.items() if home in modules and name != "COSTS")

@@ -30,6 +30,7 @@ from symbackprop.proofread.interpreter.library import NAMED
 from symbackprop.prove import index_form
 from symbackprop.tracing.arrays import numpy_functions
 
+BUILT_IN = frozenset(FUNCTIONS)  # before any test registers a function
 NAMES_AND_BASES = {matrices.NamedMatrix, matrices.OneHot, matrices.Quotient, operations.MapNode}
 OPERATORS = {  # of Python, or an attribute or a subscript: no call in a text
     *(matrices.MatAdd, matrices.Scaled, matrices.MatMul, matrices.Transpose, matrices.HadamardProduct),
@@ -212,3 +213,8 @@ def test_every_numpy_name_of_the_text_language_is_traced() -> None:
     known = {*numpy_functions.FUNCTIONS, *numpy_functions.FILLED}
     of_numpy = {n for n in [*elaborate.CALLS, *FUNCTIONS, *ALIASES] if hasattr(np, n) or hasattr(np.linalg, n)}
     assert of_numpy - known == NOT_TRACED_AS_ARRAYS
+
+
+def test_every_public_name_is_there_and_every_function_is_a_public_name() -> None:
+    assert all(getattr(sb, name) is not None for name in sb._HOME)
+    assert {*ALIASES, *FUNCTIONS} - {*sb._HOME} <= {name for name in FUNCTIONS if name not in BUILT_IN}
