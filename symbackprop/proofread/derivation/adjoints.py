@@ -14,6 +14,13 @@ from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import defines_by_partial, is_cost, is_gradient_line
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.quantities import (
+    adjoint_of,
+    quantity_named,
+    quantity_of_definition,
+    values_of_adjoint,
+    values_of_definition,
+)
 from symbackprop.proofread.interpreter.symbol_table import Adjoint
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
@@ -83,9 +90,9 @@ def _misdefined(reading: DocumentReading, key: Key, index: int) -> Adjoint | Non
     evaluator = reading.own_evaluator
     if not users or evaluator is None or any(judge(reading, user).holds for user in users):
         return None
-    if evaluator.node_like(key) is not None:
+    if quantity_of_definition(evaluator, key) is not None:
         return None
-    for node in evaluator.world.at.right:
+    for node in evaluator.point.unperturbed.at.right:
         candidate = Adjoint(key, node=node)
         _set(reading, key, candidate)
         if all(judge(reading, user).holds for user in users):
@@ -120,8 +127,8 @@ def _is_differential(key: Key) -> bool:
 
 def _has_adjoint(reading: DocumentReading, of: Key) -> bool:
     evaluator = reading.own_evaluator
-    quantity = None if evaluator is None else evaluator.quantity(of)
-    return evaluator is not None and quantity is not None and evaluator.error(quantity) is not None
+    quantity = None if evaluator is None else quantity_named(evaluator, of)
+    return evaluator is not None and quantity is not None and adjoint_of(evaluator, quantity) is not None
 
 
 def _ratio_to(reading: DocumentReading, key: Key, standard: Adjoint) -> float | None:
@@ -132,8 +139,8 @@ def _ratio_to(reading: DocumentReading, key: Key, standard: Adjoint) -> float | 
         if evaluator is None:
             return None
         try:
-            ours = evaluator.adjoint(standard)
-            ratios = [values.ratio(value, ours[0]) for value in evaluator.of_document(key)]
+            ours = values_of_adjoint(evaluator, standard)
+            ratios = [values.ratio(value, ours[0]) for value in values_of_definition(evaluator, key)]
         except (ShapeMismatchError, UnsupportedNotationError):
             return None
         found.append(next((ratio for ratio in ratios if ratio is not None), None))

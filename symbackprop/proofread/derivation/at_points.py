@@ -119,7 +119,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
     dummies: dict[Key, IndexedArray] = {}
     for _ in range(4):
         try:
-            inner = evaluator.beside(dummies=dummies) if dummies else evaluator
+            inner = replace(evaluator, dummies=dict(dummies)) if dummies else evaluator
             return BothSides(inner.values(left), inner.values(right), dummies)
         except UnknownNameError as error:
             key = next((found.key for found in reading.name_readings(error.name, setting.letters)), None)

@@ -20,6 +20,8 @@ from symbackprop.proofread.derivation.subjects import (
 )
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.functions import ROWS, activations_of
+from symbackprop.proofread.interpreter.names import with_scripts
+from symbackprop.proofread.interpreter.orientation import laid_out
 from symbackprop.proofread.interpreter.symbol_table import ADJOINTS, COSTS, EACH, SHIFT, Definition, NameReading
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
@@ -207,7 +209,7 @@ def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
         quantity = next((known[key] for key in keys if key in known), None)
         if quantity is not None and _letters_of(found) <= _free_letters(reading, sides[1]):
             try:
-                ours = evaluator.with_scripts(evaluator.oriented(quantity), found)
+                ours = with_scripts(evaluator, laid_out(evaluator, quantity), found)
             except (ShapeMismatchError, UnsupportedNotationError):
                 return False
             return not any(values.same(one, other) for one in ours for other in written)

@@ -11,7 +11,8 @@ from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import is_cost
 from symbackprop.proofread.interpreter.derivatives import BY_PARAMETERS
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.quantities import quantity_named, quantity_with_value
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
@@ -57,14 +58,14 @@ def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[E
     """Return the network's quantities that a formula stands for, one for each layer of its letters."""
     if not isinstance(by, Name):
         try:
-            found = evaluator.node_worth(evaluator.values(by))
+            found = quantity_with_value(evaluator, evaluator.values(by))
         except (ShapeMismatchError, UnsupportedNotationError):
             return set()
         return set() if found is None else {found.node}
     letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
     choices: list[dict[str, int]] = [{}] + [{letter: k} for letter in letters for k in reading.symbols.layers]
     keys = [found.key for choice in choices for found in reading.name_readings(by, choice)]
-    return {quantity.node for quantity in map(evaluator.quantity, keys) if quantity is not None}
+    return {quantity.node for quantity in (quantity_named(evaluator, key) for key in keys) if quantity is not None}
 
 
 def _nodes_of_adjoint(reading: DocumentReading, evaluator: Evaluator, name: Name) -> set[Expression]:
@@ -76,6 +77,6 @@ def _nodes_of_adjoint(reading: DocumentReading, evaluator: Evaluator, name: Name
         if isinstance(body, tree.Partial) and is_cost(reading, body.of):
             return _nodes_of(reading, evaluator, body.by)
         if adjoint is not None:
-            found = adjoint.node or getattr(evaluator.quantity(adjoint.of), "node", None)
+            found = adjoint.node or getattr(quantity_named(evaluator, adjoint.of), "node", None)
             return set() if found is None else {found}
     return set()

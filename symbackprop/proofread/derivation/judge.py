@@ -23,7 +23,7 @@ from symbackprop.proofread.derivation.subjects import (
 )
 from symbackprop.proofread.interpreter.class_index import says_index, unit_vectors, with_class
 from symbackprop.proofread.interpreter.compare import Judgment
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, UNITS
 from symbackprop.proofread.interpreter.symbol_table import SHIFT
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
@@ -104,7 +104,7 @@ def values_of_left_side(
             continue
         evaluator = reading.evaluator(setting)
         if evaluator is not None:
-            found.append((evaluator.beside(dummies=sides.dummies), sides.left))
+            found.append((replace(evaluator, dummies=sides.dummies), sides.left))
     return found
 
 

@@ -10,7 +10,8 @@ from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.conventions import Layout
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluate import evaluator_at
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, Worlds
 from symbackprop.proofread.interpreter.symbol_table import NameReading, SymbolTable
 
@@ -84,9 +85,7 @@ class DocumentReading:
         if key not in self.evaluators:
             layout = self.interpretation.layout
             layout = replace(layout, data=not layout.data) if setting.scope == ONE_COLUMN else layout
-            self.evaluators[key] = Evaluator(
-                network_at_point, self.symbols, layout, letters=setting.letters, held=setting.held
-            )
+            self.evaluators[key] = evaluator_at(network_at_point, self.symbols, layout, setting.letters, setting.held)
         return self.evaluators[key]
 
     def sides(self, index: int) -> tuple[Node, ...]:

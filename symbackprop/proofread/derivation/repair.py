@@ -16,6 +16,7 @@ from symbackprop.proofread.derivation.judge import judge_side, values_of_left_si
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.functions import activations_of
+from symbackprop.proofread.interpreter.orientation import example_axis
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 MOST_EDITS = 6000
@@ -81,7 +82,7 @@ def _material(reading: DocumentReading, statement: Statement, left: Node) -> Rep
         terms=_terms(parts, left, names),
         counts=tuple(count) or (Name(base="N"),),
         functions=tuple(activations_of(reading.network)),
-        axis=0 if evaluator is None else evaluator.example_axis(),
+        axis=0 if evaluator is None else example_axis(evaluator),
         style="numpy" if statement.kind == "numpy" else "latex",
     )
 

@@ -9,7 +9,9 @@ from symbackprop.parsing.statements import Statement, equalities, is_about_slope
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.derivation.reading import DocumentReading
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.orientation import has_examples
+from symbackprop.proofread.interpreter.quantities import is_name_of_cost, without_arguments
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
@@ -58,7 +60,7 @@ def has_value(reading: DocumentReading, side: Node) -> bool:
 def is_cost(reading: DocumentReading, side: Node) -> bool:
     """Return True for the cost, by whatever name."""
     evaluator = reading.own_evaluator
-    return evaluator is not None and evaluator.is_cost(evaluator.derived(side))
+    return evaluator is not None and is_name_of_cost(evaluator, without_arguments(evaluator, side))
 
 
 def is_gradient(reading: DocumentReading, side: Node) -> bool:
@@ -86,7 +88,7 @@ def has_lowercase_data(reading: DocumentReading, *sides: Node) -> bool:
 def _has_examples(reading: DocumentReading, evaluator: Evaluator, name: Name) -> bool:
     symbols = map(reading.symbols.symbol, reading.keys(name))
     found = next((symbol for symbol in symbols if symbol is not None), None)
-    return found is not None and evaluator.has_examples(found)
+    return found is not None and has_examples(evaluator, found)
 
 
 def has_one_example(reading: DocumentReading, left: Node, right: Node) -> bool:
@@ -101,7 +103,7 @@ def _has_single_index(reading: DocumentReading, name: Name) -> bool:
     if evaluator is None or name.above or len(letters) != 1 or len(name.below) != 1:
         return False
     symbols = (reading.symbols.symbol(found.key) for found in reading.name_readings(name) if found.indices)
-    return any(symbol is not None and evaluator.has_examples(symbol) for symbol in symbols)
+    return any(symbol is not None and has_examples(evaluator, symbol) for symbol in symbols)
 
 
 def counts_examples(reading: DocumentReading, *sides: Node) -> bool:

@@ -1,6 +1,7 @@
 """Steps of gradient descent that a document writes: do they go downhill?"""
 
 import math
+from dataclasses import replace
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
@@ -13,7 +14,7 @@ from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Se
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
 from symbackprop.proofread.interpreter.values import ShapeMismatchError, scalar
 
@@ -63,13 +64,13 @@ def _ratio(evaluator: Evaluator | None, change: Node, gradient: Node) -> float:
     """Return the change over the gradient, for some learning rate; 0 if it is not a multiple, NaN if not known."""
     if evaluator is None:
         return math.nan
-    symbols = evaluator.lexicon
+    symbols = evaluator.symbols
     names = {(part.base, "", "") for part in walk(change) if isinstance(part, Name) and part.base in _RATES}
     rates = {key: scalar(_RATE) for key in names if key not in symbols.known and key not in symbols.definitions}
     for _ in range(4):
         try:
             wanted = evaluator.values(gradient)
-            found = (evaluator.beside(dummies=rates) if rates else evaluator).values(change)
+            found = (replace(evaluator, dummies=dict(rates)) if rates else evaluator).values(change)
         except UnknownNameError as error:
             if error.name.above or error.name.below or error.name in walk(gradient):
                 return math.nan

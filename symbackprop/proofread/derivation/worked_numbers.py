@@ -14,7 +14,7 @@ from symbackprop.parsing.statements import Statement
 from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, mapped, walk
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
-from symbackprop.proofread.interpreter.evaluate import Evaluator
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import UNITS
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 

@@ -1,22 +1,29 @@
-"""Functions in written formulas: those that everybody knows, the network's activations, the document's own."""
+"""Functions in formulas: well-known ones, the activations of the network, and those that the document defines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.functions import FUNCTIONS, Applied, ElementwiseFunction
 from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.operations import Elementwise, LogSoftmax, Softmax
 from symbackprop.network.evaluate import IN_FLOATS
+from symbackprop.network.network import Network
 from symbackprop.parsing.latex_parser import applied
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, Prime, Transposed
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.differences import entrywise_slope
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.library import NAMED, softmax
+from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
+from symbackprop.proofread.interpreter.quantities import is_name_of_cost
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+_OfArray = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 ROWS = {name: name for name in FUNCTIONS} | {
     "ln": "log",
@@ -63,69 +70,68 @@ GENERIC = {
 _EVERYDAY = {"exp", "log", "square", "sqrt", "abs", "sign", "identity"}
 
 
-def call(meaning: Any, node: Call) -> list[IndexedArray]:
-    """The values of a function of its arguments."""
+def call(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+    """Return the values of a function of its arguments."""
     function, order = node.function, 0
     while isinstance(function, Prime):
         function, order = function.base, order + 1
     if isinstance(function, Transposed):
         inner = replace(node, function=function.base, source="")
-        return [values.transposed(value) for value in meaning.values(inner)]
+        return [values.transposed(value) for value in evaluator.values(inner)]
     if not isinstance(function, Name):
-        raise UnsupportedNotationError(f"{node.source}: {function.source} is no function")
+        raise UnsupportedNotationError(f"{node.source}: {function.source} is not a function")
     named = NAMED.get(function.base)
     if named is not None and not order:
         try:
-            return named(meaning, node)
+            return named(evaluator, node)
         except IndexError:
             raise UnsupportedNotationError(f"{node.source}: an argument is missing") from None
-    quantity = None if order else _quantity(meaning, function, node)
+    quantity = None if order else _quantity(evaluator, function, node)
     if quantity:
         return quantity
     if len(node.arguments) != 1:
         raise UnsupportedNotationError(f"{node.source}: {function.base} of {len(node.arguments)} arguments is not read")
+    argument = node.arguments[0]
     found = []
-    for argument, plain in zip(meaning.values(node.arguments[0]), _unmoved(meaning, node.arguments[0]), strict=False):
-        if argument.is_slope:
+    for value, plain in zip(evaluator.values(argument), _unperturbed(evaluator, argument), strict=False):
+        if value.is_slope:
             raise ShapeMismatchError("a function of ∂A/∂B")
-        for f in functions_of(meaning, function, plain, order):
-            found.append(f(argument, order))
+        found += [f(value, order) for f in functions_of(evaluator, function, plain, order)]
     return found
 
 
-def _unmoved(meaning: Any, argument: Node) -> list[IndexedArray]:
-    """The argument where nothing is moved: there it shows what the network applies to it."""
-    world = getattr(meaning.world, "world", meaning.world)
-    return (
-        meaning.values(argument) if world is meaning.world else meaning.beside(world=world, fixed={}).values(argument)
-    )
+def _unperturbed(evaluator: Evaluator, argument: Node) -> list[IndexedArray]:
+    """Return the values of an argument where nothing is perturbed: they show what the network applies to it."""
+    if not isinstance(evaluator.point, PerturbedPoint):
+        return evaluator.values(argument)
+    return replace(evaluator, point=evaluator.point.unperturbed, fixed={}).values(argument)
 
 
-def _quantity(meaning: Any, function: Name, node: Call) -> list[IndexedArray]:
-    """J(W, b), a(x): a quantity that is said to depend on others."""
-    if not all(isinstance(argument, Name) for argument in node.arguments):
-        return []
-    if meaning.is_cost(function):
-        return meaning.values(function)
-    if not _is_of_inputs(meaning, function, node.arguments):
-        return []
+def _quantity(evaluator: Evaluator, function: Name, node: Call) -> list[IndexedArray]:
+    """Return the values of a quantity that is written with what it depends on, as J(W, b) and a(x)."""
     names = [argument for argument in node.arguments if isinstance(argument, Name)]
+    if len(names) < len(node.arguments):
+        return []
+    if is_name_of_cost(evaluator, function):
+        return evaluator.values(function)
+    if not _is_of_inputs(evaluator, function, names):
+        return []
     marked = next((name for name in names if name.above or name.below), None)
     plain = replace(function, below=(), source="") if function.below else function
     if marked is None:
-        return meaning.values(plain)
-    return meaning.values(replace(plain, above=marked.above, below=marked.below, source=""))
+        return evaluator.values(plain)
+    return evaluator.values(replace(plain, above=marked.above, below=marked.below, source=""))
 
 
-def _is_of_inputs(meaning: Any, function: Name, arguments: Sequence[Node]) -> bool:
-    """h_θ(x^{(i)}) of a quantity h of the network."""
-    lexicon = meaning.lexicon
-    needed = lexicon.needed.get(lexicon.known.get((function.base, "", "")), set())
+def _is_of_inputs(evaluator: Evaluator, function: Name, arguments: Sequence[Name]) -> bool:
+    """Return True for h_θ(x^{(i)}) of a quantity h of the network."""
+    symbols, given = evaluator.symbols, set(evaluator.point.network.arguments)
+    needed = symbols.needed.get(symbols.known.get((function.base, "", "")), set())
     if not needed or function.above:
         return False
     for argument in arguments:
-        symbols = {lexicon.symbol(split.key) for split in lexicon.splits(argument, meaning.letters)}
-        if not symbols & needed & set(meaning.world.network.arguments):
+        found = {symbols.symbol(reading.key) for reading in symbols.splits(argument, evaluator.letters)}
+        if not found & needed & given:
             return False
     return True
 
@@ -133,14 +139,14 @@ def _is_of_inputs(meaning: Any, function: Name, arguments: Sequence[Node]) -> bo
 Function = Callable[[IndexedArray, int], IndexedArray]
 
 
-def functions_of(meaning: Any, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
-    """What a function's name can stand for, where it is given such an argument."""
+def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
+    """Return the functions that a name can stand for, where it is given such an argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
-    if base in meaning.lexicon.functions:
-        return [_of_document(meaning, base)]
-    applied_there = [kind for kind in _applied_by_network(meaning, argument) if not order or isinstance(kind, str)]
-    activations = activations_of(meaning.world.network)
+    if base in evaluator.symbols.functions:
+        return [_of_document(evaluator, base)]
+    applied_there = [kind for kind in _applied_by_network(evaluator, argument) if not order or isinstance(kind, str)]
+    activations = activations_of(evaluator.point.network)
     if base in ROWS and base not in GENERIC:
         return [_row(ROWS[base])]
     if base in _UNUSUAL:
@@ -150,19 +156,19 @@ def functions_of(meaning: Any, name: Name, argument: IndexedArray, order: int = 
     usual = _USUAL.get(base)
     if usual in activations:
         return [_row(usual)]
-    if base in GENERIC or base in meaning.lexicon.called or applied_there:
+    if base in GENERIC or base in evaluator.symbols.called or applied_there:
         kinds = applied_there or activations
         if usual == "sigmoid" and {"softplus", "silu"} & set(activations):  # of which it is the derivative, or a part
             kinds = [*kinds, usual]
         if kinds:
-            return [_row(kind) if isinstance(kind, str) else _softmax(kind, meaning) for kind in kinds]
+            return [_row(kind) if isinstance(kind, str) else _softmax(kind, evaluator) for kind in kinds]
         if usual is not None:
             return [_row(usual)]
-    raise UnsupportedNotationError(f"{name.source or base} is no function that is known here")
+    raise UnsupportedNotationError(f"{name.source or base} is not a function that is known here")
 
 
-def activations_of(network: Any) -> list[str]:
-    """The names of the elementwise functions of a network, the everyday ones left out."""
+def activations_of(network: Network) -> list[str]:
+    """Return the names of the elementwise functions of a network, the everyday ones left out."""
     found: dict[str, None] = {}
     for equation in (*network.equations, network.cost):
         for node in postorder(equation.expression):
@@ -172,12 +178,12 @@ def activations_of(network: Any) -> list[str]:
     return list(found)
 
 
-def _applied_by_network(meaning: Any, argument: IndexedArray) -> list[Any]:
-    """What the network applies to a quantity of this value."""
+def _applied_by_network(evaluator: Evaluator, argument: IndexedArray) -> list[str | Expression]:
+    """Return what the network applies to a quantity of this value: names of functions, and nodes of softmax."""
     if argument.indices:
         return []
-    found: dict[Any, None] = {}
-    known = getattr(meaning.world, "world", meaning.world).values
+    found: dict[str | Expression, None] = {}
+    known = evaluator.point.unperturbed.values
     for node in known:
         if isinstance(node, Elementwise | Softmax) and not isinstance(node, LogSoftmax):
             inner = np.asarray(known[quantities(node)[0]], float)
@@ -197,15 +203,15 @@ def _row(name: str) -> Function:
 
 
 _OTHERS = {"tan", "arctan", "arcsin", "arccos", "atan", "arctanh", "artanh", "atanh", "sec", "csc", "cot", "coth"}
-_UNUSUAL: dict[str, Callable[[Any], Any]] = {
+_UNUSUAL: dict[str, _OfArray] = {
     "sinh": np.sinh,
     "cosh": np.cosh,
     "sech": lambda x: 1 / np.cosh(x),
 }
 
 
-def _unusual(function: Callable[[Any], Any]) -> Function:
-    """What stands in activations and their derivatives, though no network has it."""
+def _unusual(function: _OfArray) -> Function:
+    """Return a function that stands in activations and their derivatives, though no network has it."""
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
         return values.mapped(argument, lambda array: _derived(function, array, order))
@@ -213,16 +219,16 @@ def _unusual(function: Callable[[Any], Any]) -> Function:
     return of
 
 
-def _of_document(meaning: Any, base: str) -> Function:
-    """A function that the document defines; its derivative by differences."""
-    parameter, body = meaning.lexicon.functions[base]
+def _of_document(evaluator: Evaluator, base: str) -> Function:
+    """Return a function that the document defines; its derivatives are by differences."""
+    parameter, body = evaluator.symbols.functions[base]
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
-        key = next(iter(meaning.lexicon.splits(parameter, {}))).key
+        key = next(iter(evaluator.symbols.splits(parameter, {}))).key
 
-        def at(array: Any) -> Any:
-            dummies = {**meaning.dummies, key: replace(argument, array=array, indices=(), notes=frozenset())}
-            found = meaning.beside(dummies=dummies).first(body)
+        def at(array: NDArray[np.float64]) -> NDArray[np.float64]:
+            dummy = replace(argument, array=array, indices=(), notes=frozenset())
+            found = replace(evaluator, dummies={**evaluator.dummies, key: dummy}).first(body)
             return np.broadcast_to(found.array, np.shape(array))
 
         return replace(argument, array=_derived(at, argument.array, order))
@@ -230,56 +236,55 @@ def _of_document(meaning: Any, base: str) -> Function:
     return of
 
 
-def _derived(at: Callable[[Any], Any], array: Any, order: int) -> Any:
+def _derived(at: _OfArray, array: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """Return the derivative of some order of a function that works entry by entry."""
     return at(array) if order == 0 else entrywise_slope(lambda x: _derived(at, x, order - 1), array)
 
 
-def _softmax(node: Any, meaning: Any) -> Function:
+def _softmax(node: Expression, evaluator: Evaluator) -> Function:
     def of(argument: IndexedArray, order: int) -> IndexedArray:
         if order:
-            raise UnsupportedNotationError("the derivative of softmax is no function of each entry")
-        axis = 1 - node.axis if meaning.layout.data else node.axis
-        return softmax(argument, axis)
+            raise UnsupportedNotationError("softmax does not work entry by entry, so softmax′ is not read")
+        return softmax(argument, 1 - node.axis if evaluator.layout.data else node.axis)
 
     return of
 
 
-def fused(meaning: Any, factors: Sequence[Node]) -> list[Node]:
-    """Juxtaposed factors, a name before brackets read as a function where it is one."""
+def fused(evaluator: Evaluator, factors: Sequence[Node]) -> list[Node]:
+    """Return juxtaposed factors, a name before brackets read as a function where it is one."""
     found: list[Node] = []
     rest = list(factors)
     while rest:
         factor = rest.pop(0)
-        if isinstance(factor, Name) and rest and _is_call(meaning, factor, rest[0]):
+        called = None
+        if isinstance(factor, Name) and rest and _is_call(evaluator, factor, rest[0]):
             called = applied(factor, rest[0])
-            if called is not None:
-                rest.pop(0)
-                found.append(called)
-                continue
-        found.append(factor)
+        if called is not None:
+            rest.pop(0)
+        found.append(factor if called is None else called)
     return found
 
 
-def _is_call(meaning: Any, name: Name, factor: Node) -> bool:  # noqa: PLR0911
+def _is_call(evaluator: Evaluator, name: Name, factor: Node) -> bool:
+    symbols = evaluator.symbols
     inner = factor
     while not isinstance(inner, Group) and hasattr(inner, "base"):
         inner = inner.base
     if not isinstance(inner, Group) or inner.brackets == "{}" or name.base == "ones":
         return False
-    if name.base in meaning.lexicon.functions or (name.base in ROWS and name.base not in GENERIC):
+    if name.base in symbols.functions or (name.base in ROWS and name.base not in GENERIC):
         return True
-    if meaning.is_cost(name) and all(isinstance(item, Name) for item in inner.items):
+    names = [item for item in inner.items if isinstance(item, Name)]
+    has_names = len(names) == len(inner.items)
+    if has_names and (is_name_of_cost(evaluator, name) or _is_of_inputs(evaluator, name, names)):
         return True
-    lexicon = meaning.lexicon
-    keys = [split.key for split in lexicon.splits(name, meaning.letters)]
-    if all(isinstance(item, Name) for item in inner.items) and _is_of_inputs(meaning, name, inner.items):
-        return True
-    exact = (meaning.dummies, lexicon.known, lexicon.definitions, lexicon.chosen)
+    keys = [reading.key for reading in symbols.splits(name, evaluator.letters)]
+    exact = (evaluator.dummies, symbols.known, symbols.definitions, symbols.chosen)
     if any(key in known for key in keys for known in exact):
         return len(inner.items) > 1
-    if name.base in lexicon.called or name.base in GENERIC - _LETTERS_OF_QUANTITIES:
+    if name.base in symbols.called or name.base in GENERIC - _LETTERS_OF_QUANTITIES:
         return True
-    return not any(lexicon.symbol(key) is not None or lexicon.adjoint(key) is not None for key in keys)
+    return not any(symbols.symbol(key) is not None or symbols.adjoint(key) is not None for key in keys)
 
 
 _LETTERS_OF_QUANTITIES = {"a", "o", "h", "s", "k", "theta"}

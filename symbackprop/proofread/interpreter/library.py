@@ -4,15 +4,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Call, Power
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.orientation import example_axis
 from symbackprop.proofread.interpreter.products import readings
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+Meaning = Callable[[Evaluator, Call], list[IndexedArray]]  # of a function: its values, given a call of it
 
 
 def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
@@ -25,37 +28,37 @@ def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
     return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
 
 
-def _of_array(function: Callable[[Any, IndexedArray], IndexedArray]) -> Callable[[Any, Call], list[IndexedArray]]:
+def _of_array(function: Callable[[Evaluator, IndexedArray], IndexedArray]) -> Meaning:
     """A function of one argument."""
 
-    def of(meaning: Any, node: Call) -> list[IndexedArray]:
+    def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         if not node.arguments:
             raise UnsupportedNotationError(f"{node.source}: an argument is missing")
         found = []
-        for value in meaning.values(node.arguments[0]):
+        for value in evaluator.values(node.arguments[0]):
             if value.is_slope:
                 value = values.as_matrix(value)  # noqa: PLW2901
-            found.append(function(meaning, value))
+            found.append(function(evaluator, value))
         return found
 
     return of
 
 
-def _trace(_: Any, value: IndexedArray) -> IndexedArray:
+def _trace(_: Evaluator, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if rows != columns:
         raise ShapeMismatchError(f"the trace of {rows}×{columns}")
     return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
 
 
-def _determinant(_: Any, value: IndexedArray) -> IndexedArray:
+def _determinant(_: Evaluator, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if rows != columns:
         raise ShapeMismatchError(f"the determinant of {rows}×{columns}")
     return replace(value, array=np.linalg.det(value.array)[..., None, None])
 
 
-def _diagonal(_: Any, value: IndexedArray) -> IndexedArray:
+def _diagonal(_: Evaluator, value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if 1 not in (rows, columns):
         raise ShapeMismatchError(f"a diagonal matrix of {rows}×{columns}")
@@ -63,22 +66,22 @@ def _diagonal(_: Any, value: IndexedArray) -> IndexedArray:
     return replace(value, array=flat[..., None] * np.eye(flat.shape[-1]))
 
 
-def _named_softmax(meaning: Any, node: Call) -> list[IndexedArray]:
-    axis = 1 - meaning.example_axis() if node.axis is None else node.axis
-    return [softmax(value, axis) for value in meaning.values(node.arguments[0])]
+def _named_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+    axis = 1 - example_axis(evaluator) if node.axis is None else node.axis
+    return [softmax(value, axis) for value in evaluator.values(node.arguments[0])]
 
 
-def _log_softmax(meaning: Any, node: Call) -> list[IndexedArray]:
-    return [values.mapped(value, np.log) for value in _named_softmax(meaning, node)]
+def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+    return [values.mapped(value, np.log) for value in _named_softmax(evaluator, node)]
 
 
-def _reduced(mean: bool) -> Callable[[Any, Call], list[IndexedArray]]:
+def _reduced(mean: bool) -> Meaning:
     """sum(…) and mean(…) as NumPy has them."""
 
-    def of(meaning: Any, node: Call) -> list[IndexedArray]:
+    def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = []
         axis = _axis_in_words(node) if node.axis is None else node.axis
-        for value in meaning.values(node.arguments[0]):
+        for value in evaluator.values(node.arguments[0]):
             first = -4 if value.is_slope else -2  # axis of A in ∂A/∂B
             axes = (first, first + 1) if axis is None else (first + axis,)
             array = value.array.sum(axis=axes, keepdims=True)
@@ -104,28 +107,28 @@ def _axis_in_words(node: Call) -> int | None:
 _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
-def _largest(meaning: Any, node: Call) -> list[IndexedArray]:
+def _largest(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     """max(0, z) entry by entry; max(z) of each row, and max_rows(z) of each column."""
     if len(node.arguments) == 1:
-        return _largest_of_lines(meaning, node)
+        return _largest_of_lines(evaluator, node)
     if len(node.arguments) != 2:
         raise UnsupportedNotationError(f"{node.source}: only the larger one of two is read")
-    one, other = (meaning.first(argument) for argument in node.arguments)
+    one, other = (evaluator.first(argument) for argument in node.arguments)
     difference = values.plus([one, other], (1, -1))
     larger = values.mapped(difference, lambda array: np.maximum(array, 0))
     return [values.plus([larger, other], (1, 1))]
 
 
-def _largest_of_lines(meaning: Any, node: Call) -> list[IndexedArray]:
+def _largest_of_lines(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
     axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
-    found = [value for value in meaning.values(node.arguments[0]) if not value.is_slope]
+    found = [value for value in evaluator.values(node.arguments[0]) if not value.is_slope]
     return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
 
 
-def _product(sign: str) -> Callable[[Any, Call], list[IndexedArray]]:
-    def of(meaning: Any, node: Call) -> list[IndexedArray]:
-        return readings(sign, [meaning.values(argument) for argument in node.arguments])
+def _product(sign: str) -> Meaning:
+    def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+        return readings(sign, [evaluator.values(argument) for argument in node.arguments])
 
     return of
 
@@ -133,12 +136,12 @@ def _product(sign: str) -> Callable[[Any, Call], list[IndexedArray]]:
 _MOST_CHAINED = 4
 
 
-def _chained(meaning: Any, node: Call) -> list[IndexedArray]:
+def _chained(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     """prod(∂J/∂h, ∂h/∂W): the chain rule, the factors in the order and transposed as their shapes need it."""
     if len(node.arguments) > _MOST_CHAINED:
         raise UnsupportedNotationError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
     found = []
-    for factors in permutations([meaning.values(argument) for argument in node.arguments]):
+    for factors in permutations([evaluator.values(argument) for argument in node.arguments]):
         turned = [[*values_, *_turned(values_)] for values_ in factors]
         try:
             found += readings("", turned)
@@ -153,11 +156,11 @@ def _turned(found: list[IndexedArray]) -> list[IndexedArray]:
     return [values.transposed(value) for value in found if not value.is_slope]
 
 
-def _power(meaning: Any, node: Call) -> list[IndexedArray]:
-    return meaning.values(Power(base=node.arguments[0], exponent=node.arguments[1], entrywise=True))
+def _power(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+    return evaluator.values(Power(base=node.arguments[0], exponent=node.arguments[1], entrywise=True))
 
 
-NAMED: dict[str, Callable[[Any, Call], list[IndexedArray]]] = {
+NAMED: dict[str, Meaning] = {
     "tr": _of_array(_trace),
     "Tr": _of_array(_trace),
     "trace": _of_array(_trace),

@@ -1,238 +1,172 @@
-"""Names at a point: their values, with the indices that stand at them."""
+"""Names with scripts at a point: which are indices, examples, layers or powers."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.network.network import INPUT, PARAMETER
+from symbackprop.network.network import INPUT
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.syntax_tree import Multiply, Name, Node
-from symbackprop.printing.naming import Key
+from symbackprop.parsing.syntax_tree import Multiply, Name
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.conventions import Layout, Quantity
-from symbackprop.proofread.interpreter.symbol_table import EACH, Adjoint, NameReading, SymbolTable
-from symbackprop.proofread.interpreter.values import MOVES, IndexedArray, ShapeMismatchError
+from symbackprop.proofread.interpreter.class_index import has_label_below, of_own_class
+from symbackprop.proofread.interpreter.conventions import Quantity, UnknownNameError
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.orientation import all_sizes, example_axis, has_examples, is_transposed, laid_out
+from symbackprop.proofread.interpreter.quantities import values_of_definition, values_of_key
+from symbackprop.proofread.interpreter.symbol_table import EACH, NameReading
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError, scalar
+
+_CONSTANTS = {"pi": np.pi, "e": np.e}
 
 
-class Quantities:
-    """The part of a meaning that says what names are worth."""
+def evaluate_name(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
+    """Return the values of a name with its scripts, in the first reading of them that has any."""
+    if node.base == "ones":
+        return _ones(evaluator, node)
+    own = of_own_class(evaluator, node) if has_label_below(node) else []  # p_{y_i}
+    if own:
+        return own
+    for reading in evaluator.symbols.splits(node, evaluator.letters):
+        found = values_of_reading(evaluator, reading)
+        if found:
+            own = of_own_class(evaluator, node) if len(reading.indices) == 1 else []
+            return [*own, *found, *_lines_of_matrix(evaluator, reading), *_kronecker_delta(evaluator, node)]
+    found = _kronecker_delta(evaluator, node) or of_own_class(evaluator, node) or _constant(evaluator, node)
+    if found:
+        return found
+    raise UnknownNameError(node)
 
-    world: Any
-    lexicon: SymbolTable
-    layout: Layout
-    letters: dict[str, int]
-    dummies: dict[Key, IndexedArray]
-    example: str | None
-    opening: tuple[Key, ...]
-    values: Callable[[Node], list[IndexedArray]]
-    first: Callable[[Node], IndexedArray]
-    beside: Callable[..., Any]
-    kronecker: Callable[..., list[IndexedArray]]
-    index: Callable[[Node], str | int]
-    adjoint: Callable[[Adjoint], list[IndexedArray]]
-    node_like: Callable[[Key], Quantity | None]
 
-    def kronecker_delta(self, node: Name) -> list[IndexedArray]:
-        r"""`\\delta_{ij}` may be that."""
-        letters = [mark.content for mark in node.below]
-        if node.base != "delta" or node.above or len(letters) != 2 or not all(isinstance(k, Name) for k in letters):
-            return []
-        return self.kronecker(*(self.index(k) for k in letters))
+def _constant(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
+    """Return π, e, the number T of time steps, or the identity matrices of all sizes."""
+    if node.base in _CONSTANTS and not node.above and not node.below:
+        return [scalar(_CONSTANTS[node.base])]
+    if node == Name(base="T") and evaluator.symbols.last_step:
+        return [scalar(evaluator.symbols.last_step)]
+    if node.base in {"I", "mathbbI", "E"} and not node.above:
+        return [IndexedArray(np.eye(size)) for size in sorted(all_sizes(evaluator), key=lambda size: size == 1)]
+    return []
 
-    def of_a_row(self, split: NameReading) -> list[IndexedArray]:
-        """u_k beside a vector u may be a row of a matrix U."""
-        try:
-            lines = [
-                values.line(self.oriented(q.node), split.indices[0], axis)
-                for q in self.matrix_of_rows(split)
-                for axis in (0, 1)
-            ]
-            return [value for one in lines for value in (one, values.transposed(one))]
-        except ShapeMismatchError:
-            return []
 
-    def matrix_of_rows(self, split: NameReading) -> list[Quantity]:
-        other = self.lexicon.known.get((split.key[0].swapcase(), *split.key[1:]))
-        if len(split.indices) != 1 or other is None or split.key not in self.lexicon.known or not is_matrix(other):
-            return []
-        return [Quantity(other, self.is_transposed(other))]
+def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
+    r"""Return `\delta_{ij}` as that of Kronecker, which it may be."""
+    letters = [mark.content for mark in node.below]
+    if node.base != "delta" or node.above or len(letters) != 2 or not all(isinstance(k, Name) for k in letters):
+        return []
+    return kronecker(evaluator, *(evaluator.index(k) for k in letters))
 
-    def ones(self, node: Name) -> list[IndexedArray]:
-        sizes = self.all_sizes()
-        for mark in node.below[:1]:
-            if isinstance(mark.content, Multiply) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
-                rows, columns = (values.whole(self.first(factor)) for factor in mark.content.factors)
-                return [IndexedArray(np.ones((rows, columns)))]
-            try:
-                sizes = [values.whole(self.first(mark.content))]
-            except (UnsupportedNotationError, ShapeMismatchError):
-                continue
-        return [IndexedArray(np.ones((size, 1))) for size in sizes] + [
-            IndexedArray(np.ones((1, size))) for size in sizes
+
+def kronecker(evaluator: Evaluator, i: str | int, j: str | int) -> list[IndexedArray]:
+    """Return 1 where two indices are equal and else 0, for each size that they may run over."""
+    if not isinstance(i, str) or not isinstance(j, str) or i == j:
+        raise UnsupportedNotationError(f"[{i} = {j}] is not read here")
+    return [IndexedArray(np.eye(size)[..., None, None], (i, j)) for size in all_sizes(evaluator)]
+
+
+def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
+    """Return u_k beside a vector u as a row or column of a matrix U."""
+    try:
+        lines = [
+            values.line(laid_out(evaluator, quantity.node), reading.indices[0], axis)
+            for quantity in matrix_of_rows(evaluator, reading)
+            for axis in (0, 1)
         ]
-
-    def all_sizes(self) -> list[int]:
-        first = [self.world.sizes[size] for size in self.world.examples[1] if size in self.world.sizes]
-        return list(dict.fromkeys([*first, *self.world.sizes.values()]))
-
-    def named(self, split: NameReading) -> list[IndexedArray]:
-        """The values of a name with one reading of its scripts; none if that says nothing."""
-        is_cost = self.lexicon.symbol(split.key) == self.world.network.cost.symbol
-        has_entries = split.key in self.lexicon.definitions or not is_cost
-        if (split.indices or split.example is not None) and not has_entries:
-            return self.part_of_cost(split)
-        found = self.of_key(split.key)
-        if not found:
-            return []
-        results = []
-        for value in found:
-            try:
-                results += self.with_scripts(value, split)
-            except ShapeMismatchError:
-                continue
-        return results
-
-    def part_of_cost(self, split: NameReading) -> list[IndexedArray]:
-        """E_n, as the document says it."""
-        places = [index for index in (*split.indices, split.example) if index is not None]
-        found = self.of_document((split.key[0], EACH, "")) if len(places) == 1 else []
-        return [values.entry(value, (places[0],)) for value in found]
-
-    def with_scripts(self, value: IndexedArray, split: NameReading) -> list[IndexedArray]:
-        found = [value]
-        if split.example is not None:
-            if self.lexicon.symbol(split.key) in self.world.network.parameters:
-                raise ShapeMismatchError("a parameter is of no example")
-            found = self.one_example(value, split.example)
-        if len(split.indices) == 1 and 1 not in value.shape and split.example is None:
-            found = self.one_example(value, split.indices[0])
-            if self.lexicon.symbol(split.key) in self.world.network.parameters:
-                found += self.of_one_unit(value, split.indices[0])
-        elif split.indices:
-            found = [*(values.entry(value, split.indices) for value in found[:1]), *self.of_a_feature(value, split)]
-        return found if split.power is None else [raised(v, self.first(split.power), False) for v in found]
-
-    def one_example(self, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-        """As it stands in the data, or turned: people write examples as columns and stack them as rows."""
-        found = values.line(value, index, self.example_axis())
-        return [found] if found.is_number else [found, values.transposed(found)]
-
-    def of_one_unit(self, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-        """u_w of a matrix U: where it is no example, it is a line the other way."""
-        with suppress(ShapeMismatchError):
-            found = values.line(value, index, 1 - self.example_axis())
-            return [found, values.transposed(found)]
+        return [value for one in lines for value in (one, values.transposed(one))]
+    except ShapeMismatchError:
         return []
 
-    def of_a_feature(self, value: IndexedArray, split: NameReading) -> list[IndexedArray]:
-        """x_1 of the inputs: of all examples."""
-        symbol = self.lexicon.symbol(split.key)
-        numbered = [index for index in split.indices if isinstance(index, int)]
-        if len(numbered) != 1 or len(split.indices) > 1 or symbol not in self.world.network.of_role(INPUT):
-            return []
-        with suppress(ShapeMismatchError):
-            return [values.line(value, numbered[0], 1 - self.example_axis())] if self.has_examples(symbol) else []
+
+def matrix_of_rows(evaluator: Evaluator, reading: NameReading) -> list[Quantity]:
+    """Return the matrix U of the network where u_k stands beside a vector u of it."""
+    known = evaluator.symbols.known
+    other = known.get((reading.key[0].swapcase(), *reading.key[1:]))
+    if len(reading.indices) != 1 or other is None or reading.key not in known or not is_matrix(other):
         return []
+    return [Quantity(other, is_transposed(evaluator, other))]
 
-    def example_axis(self) -> int:
-        axis = self.world.examples[0]
-        return 1 - axis if self.layout.data else axis
 
-    def of_key(self, key: Key) -> list[IndexedArray]:
-        if key in self.dummies:
-            return [self.dummies[key]]
-        if key in self.lexicon.chosen:
-            return self.adjoint(self.lexicon.chosen[key])
-        sources: list[Callable[[Key], list[IndexedArray]]] = [self.of_network, self.of_document]
-        for source in reversed(sources) if self.lexicon.document_first else sources:
-            found = source(key)
-            if found:
-                return found
-        adjoint = self.lexicon.adjoint(key)
-        if adjoint is not None:
-            return self.adjoint(adjoint)
-        symbol = self.lexicon.aliases.get(key)
-        return [] if symbol is None else [self.oriented(symbol)]
+def _ones(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
+    """Return the matrix of ones whose size stands below, or columns and rows of ones of any size."""
+    sizes = all_sizes(evaluator)
+    for mark in node.below[:1]:
+        if isinstance(mark.content, Multiply) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
+            rows, columns = (values.whole(evaluator.first(factor)) for factor in mark.content.factors)
+            return [IndexedArray(np.ones((rows, columns)))]
+        with suppress(UnsupportedNotationError, ShapeMismatchError):
+            sizes = [values.whole(evaluator.first(mark.content))]
+    shapes = [*((size, 1) for size in sizes), *((1, size) for size in sizes)]
+    return [IndexedArray(np.ones(shape)) for shape in shapes]
 
-    def of_network(self, key: Key) -> list[IndexedArray]:
-        symbol = self.lexicon.known.get(key)
-        return [] if symbol is None else [self.oriented(symbol)]
 
-    def of_document(self, key: Key) -> list[IndexedArray]:
-        definition = self.lexicon.definitions.get(key)
-        if definition is None or key in self.opening:
-            return []
-        if self.world is not getattr(self.world, "world", self.world):
-            quantity = self.node_like(key)  # it may be the one that was moved
-            if quantity is not None and quantity.node in self.world.given:
-                moves = (MOVES,) if self.world.is_moved(quantity.node) else ()
-                array = np.asarray(self.world.values[quantity.node], float)
-                array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in moves], 1, 1)
-                return [IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, moves)]
-        inner = self.beside(letters=definition.letters)
-        inner.opening = (*self.opening, key)
-        if definition.example is not None:
-            return [self.of_examples(value, definition.example) for value in inner.values(definition.body)]
-        found = inner.cached(("definition", key, self.example), lambda: inner.values(definition.body))
-        if not definition.indices:
-            alike = [value for value in found if self.is_of_network(value)] if len(found) > 1 else []
-            return alike or found
-        return [_assembled(value, definition.indices) for value in found]
+def values_of_reading(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
+    """Return the values of a name with one reading of its scripts, none if that has no meaning."""
+    symbols, key = evaluator.symbols, reading.key
+    has_entries = key in symbols.definitions or symbols.symbol(key) != evaluator.point.network.cost.symbol
+    if (reading.indices or reading.example is not None) and not has_entries:
+        return _cost_of_example(evaluator, reading)
+    results = []
+    for value in values_of_key(evaluator, key):
+        with suppress(ShapeMismatchError):
+            results += with_scripts(evaluator, value, reading)
+    return results
 
-    def is_of_network(self, value: IndexedArray) -> bool:
-        """Whether it is the value of a named quantity of the network, as the document lays it out."""
-        symbols = [equation.symbol for equation in self.world.network.equations]
-        return any(is_matrix(symbol) and values.same(self.oriented(symbol), value) for symbol in symbols)
 
-    def of_examples(self, value: IndexedArray, index: str) -> IndexedArray:
-        """What is said of each example i as the matrix of all examples."""
-        others = tuple(k for k in value.indices if k == MOVES)
-        if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_slope:
-            raise ShapeMismatchError("the index of a definition does not stand in it")
-        array = value.with_indices((*others, index))
-        rows = array.reshape(*array.shape[: len(others) + 1], -1)
-        return IndexedArray(np.swapaxes(rows, -1, -2) if self.example_axis() else rows, others, False, value.notes)
+def _cost_of_example(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
+    """Return E_n as the document defines it."""
+    places = [index for index in (*reading.indices, reading.example) if index is not None]
+    found = values_of_definition(evaluator, (reading.key[0], EACH, "")) if len(places) == 1 else []
+    return [values.entry(value, (places[0],)) for value in found]
 
-    def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
-        cache = self.world.__dict__.setdefault("_meanings", {}).setdefault((id(self.lexicon), self.layout), {})
-        signature = (key, tuple(sorted(self.lexicon.chosen.items(), key=str)))
-        if self.dummies:
-            return compute()
-        if signature not in cache:
-            cache[signature] = compute()
-        return cache[signature]
 
-    def oriented(self, node: Any, array: Any = None) -> IndexedArray:
-        """A quantity of the network as the document lays it out."""
-        if node in self.world.saying_nothing:
-            raise UnsupportedNotationError("a softmax of one class says nothing")
-        if array is None:
-            array = self.world.sizes[node] if node in self.world.sizes else self.world.values[node]
-        moves = (MOVES,) if self.world.is_moved(node) else ()
-        if not is_matrix(node):
-            scale = self.lexicon.cost_scale if node == self.world.network.cost.symbol else 1.0
-            return IndexedArray(scale * np.asarray(array, float).reshape(*[-1 for _ in moves], 1, 1), moves)
-        array = np.asarray(array, float)
-        value = IndexedArray(np.swapaxes(array, -1, -2) if self.is_transposed(node) else array, moves)
-        if self.example is None or not self.has_examples(node):
-            return value
-        return values.line(value, self.example, self.example_axis())
+def with_scripts(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
+    """Return the entries, lines and powers of a value that the scripts of its name may mean."""
+    found, indices = [value], reading.indices
+    symbol, parameters = evaluator.symbols.symbol(reading.key), evaluator.point.network.parameters
+    if reading.example is not None:
+        if symbol in parameters:
+            raise ShapeMismatchError("a parameter is of no example")
+        found = one_example(evaluator, value, reading.example)
+    if len(indices) == 1 and 1 not in value.shape and reading.example is None:
+        found = one_example(evaluator, value, indices[0])
+        if symbol in parameters:
+            found += _one_unit(evaluator, value, indices[0])
+    elif indices:
+        found = [*(values.entry(value, indices) for value in found[:1]), *_one_feature(evaluator, value, reading)]
+    return found if reading.power is None else [raised(v, evaluator.first(reading.power), False) for v in found]
 
-    def is_transposed(self, node: Any) -> bool:
-        role = self.world.network.roles.get(str(getattr(node, "name", "")))
-        is_weight = role == PARAMETER and node.shape[self.world.examples[0]] != 1  # a bias is laid out as data
-        return self.layout.weights if is_weight else self.layout.data
 
-    def has_examples(self, node: Any) -> bool:
-        axis, sizes = self.world.examples
-        return bool(is_matrix(node)) and node.shape[axis] in sizes
+def one_example(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
+    """Return the line of an example as it stands in the data, and transposed.
+
+    People write examples as columns and stack them as rows.
+    """
+    found = values.line(value, index, example_axis(evaluator))
+    return [found] if found.is_number else [found, values.transposed(found)]
+
+
+def _one_unit(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
+    """Return u_w of a matrix U, where w counts units, not examples, as a line of the other axis."""
+    with suppress(ShapeMismatchError):
+        found = values.line(value, index, 1 - example_axis(evaluator))
+        return [found, values.transposed(found)]
+    return []
+
+
+def _one_feature(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
+    """Return x_1 of the inputs, for all examples."""
+    symbol = evaluator.symbols.symbol(reading.key)
+    numbered = [index for index in reading.indices if isinstance(index, int)]
+    is_input = symbol in evaluator.point.network.of_role(INPUT)
+    if len(numbered) == len(reading.indices) == 1 and is_input and has_examples(evaluator, symbol):
+        with suppress(ShapeMismatchError):
+            return [values.line(value, numbered[0], 1 - example_axis(evaluator))]
+    return []
 
 
 def raised(base: IndexedArray, exponent: IndexedArray, entrywise: bool) -> IndexedArray:
+    """Return a power: of a square matrix by matrix products, of any other entry by entry."""
     if base.is_slope or exponent.is_slope or not exponent.is_number:
         raise ShapeMismatchError("a power of this kind is not read")
     power = float(exponent.array.ravel()[0])
@@ -243,12 +177,3 @@ def raised(base: IndexedArray, exponent: IndexedArray, entrywise: bool) -> Index
         except np.linalg.LinAlgError:
             raise ShapeMismatchError("a matrix is inverted that has no inverse here") from None
     return values.mapped(base, lambda array: array**power if power != int(power) else array ** int(power))
-
-
-def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
-    """z_j of every j as a matrix: free indices become rows and columns."""
-    others = tuple(k for k in value.indices if k == MOVES)
-    if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
-        raise ShapeMismatchError("the indices of a definition do not stand in it")
-    array = value.with_indices((*others, *formal))[..., 0, 0]
-    return IndexedArray(array[..., None] if len(formal) == 1 else array, others)

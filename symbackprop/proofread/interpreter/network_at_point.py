@@ -1,8 +1,8 @@
 """A network at a point: what each quantity is, ∂J/∂v, and how anything changes when one quantity is moved."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,12 +13,17 @@ from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.network.network import ONE_HOT, TARGET, Network
 from symbackprop.network.sampling import draws
+from symbackprop.proofread.interpreter.conventions import Layout
 from symbackprop.proofread.interpreter.cost_terms import unnamed
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 OTHER_SIZES = 2  # the number of the point at which all sizes are others
 _MORE = 3
 ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one unit"
 ONE_COLUMN = "one example, laid out the other way than all of them"
+
+# of results, for each table of names and layout
+Cache: TypeAlias = dict[tuple[SymbolTable, Layout], dict[Hashable, Any]]
 
 
 class NetworkAtPoint:
@@ -40,6 +45,12 @@ class NetworkAtPoint:
         rng = np.random.default_rng(seed)
         self.given = _drawn(network, self.sizes, rng, is_hard)
         self.evaluation = Evaluation(self.sizes)
+        self.cache: Cache = {}
+
+    @property
+    def unperturbed(self) -> "NetworkAtPoint":
+        """The point itself."""
+        return self
 
     @cached_property
     def at(self) -> PassAtPoint:
@@ -63,11 +74,11 @@ class NetworkAtPoint:
         with np.errstate(all="ignore"):
             return self.evaluation.value(expression, values, IN_FLOATS)
 
-    def moved(self, node: Any, arrays: Any, held: frozenset[Any] = frozenset()) -> "Moved":
+    def moved(self, node: Any, arrays: Any, held: frozenset[Any] = frozenset()) -> "PerturbedPoint":
         """The world in which a quantity has other values, and all that is computed from it but what is held."""
         key = node, arrays.tobytes(), held
         if key not in self.known_moves:
-            self.known_moves[key] = Moved(self, node, arrays, held)
+            self.known_moves[key] = PerturbedPoint(self, node, arrays, held)
         return self.known_moves[key]
 
     def is_moved(self, _: Any) -> bool:
@@ -82,7 +93,7 @@ class NetworkAtPoint:
         return {name: (formula, frozenset(postorder(formula))) for name, formula in named.items()}
 
     @cached_property
-    def known_moves(self) -> dict[Any, "Moved"]:
+    def known_moves(self) -> dict[Any, "PerturbedPoint"]:
         return {}
 
     @property
@@ -158,11 +169,12 @@ class _Computed(dict[Any, Any]):
         return self[node]
 
 
-class Moved:
+class PerturbedPoint:
     """A world with a quantity at many other values at once: what changes has a first axis for them."""
 
     def __init__(self, world: NetworkAtPoint, node: Any, arrays: Any, held: frozenset[Any]):
-        self.world = world
+        self.unperturbed = world
+        self.cache: Cache = {}
         self.given = held | {node}
         self.network, self.extent, self.sizes = world.network, world.extent, world.sizes
         self.examples = world.examples
@@ -173,6 +185,8 @@ class Moved:
         """Whether it has a value for each move."""
         return node in self.values.changed
 
+
+Point: TypeAlias = NetworkAtPoint | PerturbedPoint
 
 _BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 

@@ -63,7 +63,7 @@ class Adjoint:
     node: Any = None  # of the network, where no name says which
 
 
-@dataclass
+@dataclass(eq=False)
 class SymbolTable:
     """The names of a document.
 

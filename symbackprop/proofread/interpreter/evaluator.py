@@ -1,0 +1,96 @@
+"""The context in which a formula is evaluated: the network at a point, the names of the document and its layout."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from symbackprop.expressions.aliases import Expression
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Name, Node
+from symbackprop.printing.naming import Key
+from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.network_at_point import Point
+from symbackprop.proofread.interpreter.readings import distinct
+from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Evaluator:
+    """The context of an evaluation; `evaluate` knows how each kind of formula is evaluated in it.
+
+    Args:
+        point: the network at a point.
+        symbols: the names of the document.
+        layout: of the document.
+        evaluate: the values of a formula in a context; `evaluate.evaluate`, through which all recursion goes.
+        letters: the numbers that letters stand for, such as those of layers.
+        dummies: values of the arguments of functions that the document defines.
+        example: an index over examples that every quantity of the data bears without showing it.
+        fixed: formulas with a given value, such as the 1 - a with respect to which something is differentiated.
+        held: quantities of the network that stay constant under differentiation.
+        opening: names whose definitions are being evaluated, which guards against circular definitions.
+    """
+
+    point: Point
+    symbols: SymbolTable
+    layout: Layout
+    evaluate: "Callable[[Evaluator, Node], list[IndexedArray]]"
+    letters: Mapping[str, int] = field(default_factory=dict)
+    dummies: Mapping[Key, IndexedArray] = field(default_factory=dict)
+    example: str | None = None
+    fixed: Mapping[Node, IndexedArray] = field(default_factory=dict)
+    held: frozenset[Expression | str] = frozenset()
+    opening: tuple[Key, ...] = ()
+    # by the identity of formulas, whose parts repaired formulas share
+    memo: dict[int, tuple[Node, list[IndexedArray] | Exception]] = field(default_factory=dict, init=False, repr=False)
+
+    def values(self, node: Node) -> list[IndexedArray]:
+        """Return the values of a formula, one for each way to read it, likely ones first.
+
+        Raises:
+            ShapeMismatchError: no reading fits the shapes.
+            UnsupportedNotationError: the formula contains something that has no meaning here.
+        """
+        if id(node) not in self.memo:
+            self.memo[id(node)] = node, self._values(node)
+        _, found = self.memo[id(node)]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _values(self, node: Node) -> list[IndexedArray] | Exception:
+        try:
+            if self.fixed and node in self.fixed:
+                return [self.fixed[node]]
+            with np.errstate(all="ignore"):
+                return distinct(self.evaluate(self, node))
+        except (ShapeMismatchError, UnsupportedNotationError) as error:
+            return error
+
+    def first(self, node: Node) -> IndexedArray:
+        """Return the value of a formula in its most likely reading."""
+        return self.values(node)[0]
+
+    def index(self, part: Node) -> str | int:
+        """Return a script as an index: a number, that of a letter which stands for one, or a free letter."""
+        if isinstance(part, tree.Number):
+            return int(part.value)
+        if isinstance(part, Name):
+            return self.letters.get(part.base, part.base)
+        raise UnsupportedNotationError(f"the index {part.source} is not read")
+
+    def cached(self, key: object, compute: Callable[[], _Result]) -> _Result:
+        """Return what `compute` computed for this key at this point, with these names and this layout."""
+        if self.dummies:
+            return compute()
+        cache = self.point.cache.setdefault((self.symbols, self.layout), {})
+        signature = key, tuple(sorted(self.symbols.chosen.items(), key=str))
+        if signature not in cache:
+            cache[signature] = compute()
+        return cache[signature]

@@ -1,0 +1,59 @@
+"""Quantities of the network at a point, laid out as the document lays them out."""
+
+import numpy as np
+
+from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.network.network import PARAMETER
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.values import MOVES, IndexedArray
+
+
+def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
+    """Return the value of a quantity or size of the network as the document lays it out."""
+    point = evaluator.point
+    if node in point.saying_nothing:
+        raise UnsupportedNotationError("a softmax of one class says nothing")
+    array = np.asarray(point.sizes[node] if node in point.sizes else point.values[node], float)
+    moves = (MOVES,) if point.is_moved(node) else ()
+    if not is_matrix(node):
+        scale = evaluator.symbols.cost_scale if node == point.network.cost.symbol else 1.0
+        return IndexedArray(scale * array.reshape(*[-1 for _ in moves], 1, 1), moves)
+    value = IndexedArray(np.swapaxes(array, -1, -2) if is_transposed(evaluator, node) else array, moves)
+    return of_example(evaluator, node, value)
+
+
+def of_example(evaluator: Evaluator, node: Expression, value: IndexedArray) -> IndexedArray:
+    """Return the line of one example in a value of a quantity, where one example is considered at a time."""
+    if evaluator.example is None or not has_examples(evaluator, node):
+        return value
+    return values.line(value, evaluator.example, example_axis(evaluator))
+
+
+def is_transposed(evaluator: Evaluator, node: Expression) -> bool:
+    """Return True if the document has the transpose of a matrix of the network."""
+    network = evaluator.point.network
+    role = network.roles.get(str(getattr(node, "name", "")))
+    is_weight = role == PARAMETER and node.shape[evaluator.point.examples[0]] != 1  # a bias is laid out as data
+    return evaluator.layout.weights if is_weight else evaluator.layout.data
+
+
+def has_examples(evaluator: Evaluator, node: Expression) -> bool:
+    """Return True if a quantity of the network has a line for each example."""
+    axis, sizes = evaluator.point.examples
+    return bool(is_matrix(node)) and node.shape[axis] in sizes
+
+
+def example_axis(evaluator: Evaluator) -> int:
+    """Return the axis along which examples are stacked in the document."""
+    axis = evaluator.point.examples[0]
+    return 1 - axis if evaluator.layout.data else axis
+
+
+def all_sizes(evaluator: Evaluator) -> list[int]:
+    """Return the sizes at the point, the number of examples first."""
+    sizes = evaluator.point.sizes
+    first = [sizes[size] for size in evaluator.point.examples[1] if size in sizes]
+    return list(dict.fromkeys([*first, *sizes.values()]))

@@ -1,0 +1,197 @@
+"""Names without scripts: the quantities of the network, definitions and adjoints that they stand for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from symbackprop.expressions.matrices import is_name
+from symbackprop.expressions.shapes import is_matrix
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.syntax_tree import Group, Name, Node
+from symbackprop.printing.naming import Key
+from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.conventions import Quantity
+from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
+from symbackprop.proofread.interpreter.orientation import example_axis, is_transposed, laid_out, of_example
+from symbackprop.proofread.interpreter.symbol_table import Adjoint
+from symbackprop.proofread.interpreter.values import MOVES, IndexedArray, ShapeMismatchError, scalar
+
+
+def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
+    """Return the values of a name, none if it stands for nothing."""
+    symbols = evaluator.symbols
+    if key in evaluator.dummies:
+        return [evaluator.dummies[key]]
+    if key in symbols.chosen:
+        return values_of_adjoint(evaluator, symbols.chosen[key])
+    sources: list[Callable[[Evaluator, Key], list[IndexedArray]]] = [values_of_known, values_of_definition]
+    for source in reversed(sources) if symbols.document_first else sources:
+        found = source(evaluator, key)
+        if found:
+            return found
+    adjoint = symbols.adjoint(key)
+    if adjoint is not None:
+        return values_of_adjoint(evaluator, adjoint)
+    symbol = symbols.aliases.get(key)
+    return [] if symbol is None else [laid_out(evaluator, symbol)]
+
+
+def values_of_known(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
+    """Return the value of a quantity that the network itself calls so."""
+    symbol = evaluator.symbols.known.get(key)
+    return [] if symbol is None else [laid_out(evaluator, symbol)]
+
+
+def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
+    """Return the values of a name that the document defines."""
+    definition = evaluator.symbols.definitions.get(key)
+    if definition is None or key in evaluator.opening:
+        return []
+    if isinstance(evaluator.point, PerturbedPoint):
+        quantity = quantity_of_definition(evaluator, key)  # it may be the one that was moved
+        if quantity is not None and quantity.node in evaluator.point.given:
+            return [_given(evaluator.point, quantity)]
+    inner = replace(evaluator, letters=definition.letters, opening=(*evaluator.opening, key))
+    if definition.example is not None:
+        return [_of_all_examples(inner, value, definition.example) for value in inner.values(definition.body)]
+    found = inner.cached(("definition", key, evaluator.example), lambda: inner.values(definition.body))
+    if not definition.indices:
+        alike = [value for value in found if _is_of_network(evaluator, value)] if len(found) > 1 else []
+        return alike or found
+    return [_assembled(value, definition.indices) for value in found]
+
+
+def _given(point: PerturbedPoint, quantity: Quantity) -> IndexedArray:
+    moves = (MOVES,) if point.is_moved(quantity.node) else ()
+    array = np.asarray(point.values[quantity.node], float)
+    array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in moves], 1, 1)
+    return IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, moves)
+
+
+def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
+    """Return True for the value of a named quantity of the network, as the document lays it out."""
+    named = [equation.symbol for equation in evaluator.point.network.equations if is_matrix(equation.symbol)]
+    return any(values.same(laid_out(evaluator, symbol), value) for symbol in named)
+
+
+def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> IndexedArray:
+    """Stack a definition for each example i to the matrix of all examples."""
+    others = tuple(k for k in value.indices if k == MOVES)
+    if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_slope:
+        raise ShapeMismatchError("the index of a definition does not stand in it")
+    array = value.with_indices((*others, index))
+    rows = array.reshape(*array.shape[: len(others) + 1], -1)
+    return IndexedArray(np.swapaxes(rows, -1, -2) if example_axis(evaluator) else rows, others, False, value.notes)
+
+
+def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
+    """Assemble z_j of every j to a matrix: free indices become rows and columns."""
+    others = tuple(k for k in value.indices if k == MOVES)
+    if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
+        raise ShapeMismatchError("the indices of a definition do not stand in it")
+    array = value.with_indices((*others, *formal))[..., 0, 0]
+    return IndexedArray(array[..., None] if len(formal) == 1 else array, others)
+
+
+def values_of_adjoint(evaluator: Evaluator, adjoint: Adjoint) -> list[IndexedArray]:
+    """Return the value of a multiple of ∂J/∂v, none if J does not depend on v."""
+    quantity = quantity_named(evaluator, adjoint.of)
+    if adjoint.node is not None:
+        quantity = Quantity(adjoint.node, bool(is_matrix(adjoint.node)) and evaluator.layout.data)
+    found = None if quantity is None else adjoint_of(evaluator, quantity)
+    return [] if found is None else [values.product(scalar(adjoint.scale), found)]
+
+
+def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
+    """Return ∂J/∂v, or None if v is computed and J does not depend on it."""
+    point, node = evaluator.point, quantity.node
+    if isinstance(point, PerturbedPoint):
+        raise ShapeMismatchError("a derivative is derived")
+    if point.network.cost.symbol in point.saying_nothing:
+        raise UnsupportedNotationError("a softmax of one class says nothing")
+    if node in point.at.right:
+        is_error = node not in point.network.parameters
+        scale = evaluator.symbols.cost_scale * (evaluator.symbols.error_scale if is_error else 1.0)
+        array = scale * np.asarray(point.at.right[node], float)
+    elif node in point.given and is_matrix(node):
+        array = np.zeros(np.shape(point.given[node]))
+    else:
+        return None
+    value = IndexedArray(array.T if quantity.is_transposed else array) if array.ndim else scalar(array)
+    return of_example(evaluator, node, value)
+
+
+def quantity_named(evaluator: Evaluator, key: Key) -> Quantity | None:
+    """Return the quantity of the network that a name stands for: by its name, or by its value."""
+    symbols = evaluator.symbols
+    is_defined = key in symbols.definitions
+    symbol = None if is_defined and symbols.document_first else symbols.known.get(key)
+    if symbol is None and is_defined:
+        found = quantity_of_definition(evaluator, key)
+        if found is not None:
+            return found
+    symbol = symbol if symbol is not None else symbols.aliases.get(key)
+    if symbol is None or symbol not in evaluator.point.values:
+        return None
+    return Quantity(symbol, is_matrix(symbol) and is_transposed(evaluator, symbol))
+
+
+def quantity_of_definition(evaluator: Evaluator, key: Key) -> Quantity | None:
+    """Return a quantity of the network that has the value of what the document defines."""
+    plain = replace(evaluator, point=evaluator.point.unperturbed, letters={}, dummies={}, example=None)
+
+    def search() -> Quantity | None:
+        try:
+            return quantity_with_value(plain, values_of_definition(plain, key))
+        except (ShapeMismatchError, UnsupportedNotationError):
+            return None
+
+    return plain.cached(("node", key), search)
+
+
+def quantity_with_value(evaluator: Evaluator, found: list[IndexedArray]) -> Quantity | None:
+    """Return the first quantity of the network that has one of these values."""
+    return next(quantities_with_value(evaluator, found), None)
+
+
+def quantities_with_value(evaluator: Evaluator, found: list[IndexedArray]) -> Iterator[Quantity]:
+    """Yield the quantities of the network that have one of these values, those with a name first."""
+    known = evaluator.point.values
+    nodes = sorted(known, key=lambda node: not is_name(node))
+    for value, node in product((value for value in found if not value.indices), nodes):
+        array = np.asarray(known[node], float)
+        if not is_matrix(node):
+            array = array.reshape(1, 1) if array.size == 1 else array
+        for transposed in (False, True):
+            if values.close(array.T if transposed else array, value.array):
+                yield Quantity(node, transposed)
+                break
+
+
+def is_name_of_cost(evaluator: Evaluator, node: Node) -> bool:
+    """Return True for a name of the cost."""
+    if not isinstance(node, Name):
+        return False
+    symbols, cost = evaluator.symbols, evaluator.point.network.cost.symbol
+    for reading in symbols.splits(node, evaluator.letters):
+        if reading.key in symbols.definitions and symbols.known.get(reading.key) != cost:
+            return quantity_named(evaluator, reading.key) == Quantity(cost, False)
+        if not reading.indices and reading.example is None and symbols.symbol(reading.key) == cost:
+            return True
+    return False
+
+
+def without_arguments(evaluator: Evaluator, of: Node) -> Node:
+    """Return J for J(W, b), and any other formula as it is."""
+    if isinstance(of, tree.Multiply) and len(of.factors) == 2 and not of.sign:
+        name, group = of.factors
+        is_call = isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
+        if is_call and is_name_of_cost(evaluator, name):
+            return name
+    if isinstance(of, tree.Call) and is_name_of_cost(evaluator, of.function):
+        return of.function
+    return of
