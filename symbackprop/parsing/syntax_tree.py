@@ -42,6 +42,16 @@ class Name(Node):
     above: tuple[Script, ...] = ()
     below: tuple[Script, ...] = ()
 
+    @property
+    def scripts(self) -> tuple[Node, ...]:
+        """The contents of the scripts above and below."""
+        return tuple(script.content for script in (*self.above, *self.below))
+
+    @property
+    def script_letters(self) -> set[str]:
+        """The names among the scripts, as i and l of w_i^{(l)}."""
+        return {content.base for content in self.scripts if isinstance(content, Name)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Node):

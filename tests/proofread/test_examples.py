@@ -1,4 +1,4 @@
-"""Costs of one example beside that of all, sums over layers, and letters that stand for two things."""
+"""The cost of one example and that of all, sums over layers, and letters with two meanings."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_slopes_of_the_cost_of_one_example(line, verdict):
     ],
 )
 def test_what_adds_up_over_examples_is_read_for_all_of_them(term, verdict):
-    """Of one example alone, λ/m is λ; and the i of the examples is not that of the units."""
+    """For a single example λ/m would be λ; and the index i over examples differs from that of the units."""
     line = (
         r"\frac{\partial J(W, b)}{\partial W_{ij}^{(2)}} = \frac{1}{m} \sum_{i=1}^m "
         rf"\frac{{\partial}}{{\partial W_{{ij}}^{{(2)}}}} J(W, b; x^{{(i)}}, y^{{(i)}}) + {term}"
@@ -115,6 +115,6 @@ L = sum((h - y)**2) / (2*N)
     ],
 )
 def test_what_has_the_number_of_examples_is_not_read_for_one(line, verdict):
-    """Of one example, N is 1, and no sum is missing."""
+    """For a single example N would be 1, and no sum would be missing."""
     text = f"For one example:\n$$h = \\sigma(w^T x)$$\n$${line}$$"
     assert str(sb.check_derivation(text, MEAN).lines[-1].verdict) == verdict

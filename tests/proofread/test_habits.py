@@ -1,4 +1,4 @@
-"""What people write beside formulas, and in which other ways: each right, and with a mistake planted."""
+"""Notation and remarks that people use: each accepted where it is right, and rejected with a planted mistake."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What letters, words and dots stand for in a derivation; each reading that is new must not let a mistake pass."""
+"""Letters, words and dots in a derivation: each reading of them must not let a mistake pass."""
 
 import pytest
 
@@ -131,9 +131,9 @@ def test_one_word_below_data_says_nothing_more(line, verdict):
 
 def test_two_words_below_data_tell_two_things_apart():
     def known(*words):
-        lexicon = SymbolTable(CLASSES)
-        lexicon.tell_words(Name(base="v", below=(Script(kind="plain", content=Name(base=word)),)) for word in words)
-        return [word for word in words if ("v", word, "") in lexicon.aliases]
+        symbols = SymbolTable(CLASSES)
+        symbols.tell_words(Name(base="v", below=(Script(kind="plain", content=Name(base=word)),)) for word in words)
+        return [word for word in words if ("v", word, "") in symbols.aliases]
 
     assert known("word") == ["word"]
     assert known("one", "two") == []

@@ -184,7 +184,11 @@ def _define_part_of_cost(
 
 
 def _is_resolved(reading: DocumentReading, name: Name) -> bool:
-    return any(key in reading.symbols.known or key in reading.symbols.definitions for key in reading.keys(name))
+    return any(_is_known(reading, key) for key in reading.keys(name))
+
+
+def _is_known(reading: DocumentReading, key: Key) -> bool:
+    return key in reading.symbols.known or key in reading.symbols.definitions
 
 
 def _may_be_hidden(reading: DocumentReading, key: Key) -> bool:
@@ -229,9 +233,8 @@ def _defined_reading(
     reading: DocumentReading, name: Name, body: Node, found: Sequence[NameReading]
 ) -> NameReading | None:
     """Return the reading of a defined name in which a letter below that occurs in the body too is an index."""
-    own = {mark.content.base for mark in (*name.above, *name.below) if isinstance(mark.content, Name)}
-    shared = own & _free_letters(reading, body)
-    if any(isinstance(mark.content, tree.Add) for mark in (*name.above, *name.below)):
+    shared = name.script_letters & _free_letters(reading, body)
+    if any(isinstance(content, tree.Add) for content in name.scripts):
         return None
     if any(mark.kind == "layer" and getattr(mark.content, "base", "") in shared for mark in name.above):
         return next((one for one in found if one.example in shared and not one.indices), None)
@@ -244,7 +247,7 @@ def _free_letters(reading: DocumentReading, body: Node) -> set[str]:
     """Return the letters in the scripts of a formula, without those that are a part of a name."""
     names = [part for part in walk(body) if isinstance(part, Name) and not _has_wordy_name(reading, part)]
     entries = [part for part in walk(body) if isinstance(part, tree.Entry)]
-    contents = [mark.content for part in names for mark in (*part.above, *part.below)]
+    contents = [content for part in names for content in part.scripts]
     contents += [index for entry in entries for index in entry.indices]
     return {part.base for content in contents for part in walk(content) if isinstance(part, Name)}
 
@@ -263,29 +266,21 @@ def _has_wordy_name(reading: DocumentReading, name: Name) -> bool:
 
 def _define_layers(reading: DocumentReading, index: int, name: Name, body: Node, may_sum: bool = False) -> bool:
     """Define S_j = A_j ⊙ (1 - A_j) for each layer j, where the network has A1, A2, …"""
-    marks = [mark.content for mark in (*name.above, *name.below)]
     is_sum = any(isinstance(part, tree.Summation) for part in walk(body))
-    if name.base in ADJOINTS or len(marks) != 1 or not isinstance(marks[0], Name) or (is_sum and not may_sum):
+    if name.base in ADJOINTS or len(name.scripts) != 1 or len(name.script_letters) != 1 or (is_sum and not may_sum):
         return False
-    letter = marks[0].base
-    used = [
-        part
-        for part in walk(body)
-        if isinstance(part, Name) and any(getattr(m.content, "base", "") == letter for m in (*part.above, *part.below))
-    ]
-    symbols = reading.symbols
+    (letter,) = name.script_letters
+    used = [part for part in walk(body) if isinstance(part, Name) and letter in part.script_letters]
     layers: list[int] = []
-    for number in symbols.layers:
+    for number in reading.symbols.layers:
         first = [next(reading.name_readings(part, {letter: number}), None) for part in used]
-        if used and all(
-            one is not None and (one.key in symbols.known or one.key in symbols.definitions) for one in first
-        ):
+        if used and all(one is not None and _is_known(reading, one.key) for one in first):
             layers.append(number)
     for number in layers:
         key = next(reading.name_readings(name, {letter: number})).key
-        if key not in symbols.known:
+        if key not in reading.symbols.known:
             reading.layer_definitions.add(index)
-            symbols.definitions.setdefault(key, Definition(key, (), body, index, {letter: number}))
+            reading.symbols.definitions.setdefault(key, Definition(key, (), body, index, {letter: number}))
     return bool(layers)
 
 

@@ -62,8 +62,7 @@ def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[E
         except (ShapeMismatchError, UnsupportedNotationError):
             return set()
         return set() if found is None else {found.node}
-    letters = {mark.content.base for mark in (*by.above, *by.below) if isinstance(mark.content, Name)}
-    choices: list[dict[str, int]] = [{}] + [{letter: k} for letter in letters for k in reading.symbols.layers]
+    choices: list[dict[str, int]] = [{}] + [{letter: k} for letter in by.script_letters for k in reading.symbols.layers]
     keys = [found.key for choice in choices for found in reading.name_readings(by, choice)]
     return {quantity.node for quantity in (quantity_named(evaluator, key) for key in keys) if quantity is not None}
 

@@ -71,7 +71,7 @@ def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, righ
 
 def _letters_in_scripts(*sides: Node) -> set[str]:
     names = (part for side in sides for part in walk(side) if isinstance(part, Name))
-    contents = {mark.content for name in names for mark in (*name.above, *name.below)}
+    contents = {content for name in names for content in name.scripts}
     return {part.base for content in contents for part in walk(content) if isinstance(part, Name)}
 
 

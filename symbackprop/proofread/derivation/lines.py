@@ -265,9 +265,9 @@ def _named(line: CheckedLine, mistake: Mistake) -> CheckedLine:
 def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:
     """Return True if shapes that do not fit are surely a mistake: of matrices, where most other lines are right."""
     parts = [part for side in reading.sides(index) for part in tree.walk(side)]
-    marks = [mark for part in parts if isinstance(part, Name) for mark in (*part.above, *part.below)]
-    has_indices = any(isinstance(part, tree.Summation | tree.Entry) for part in parts) or any(
-        isinstance(mark.content, Name) for mark in marks
+    has_indices = any(
+        isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)
+        for part in parts
     )
     partials = [part for part in parts if isinstance(part, tree.Partial)]
     indices = [k for k, statement in enumerate(reading.statements) if k != index and equalities(statement)]

@@ -15,6 +15,7 @@ from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, Worlds
 from symbackprop.proofread.interpreter.symbol_table import NameReading, SymbolTable
 
+Units = tuple[tuple[str, int], ...]  # index letters, and the layers whose units they number
 POINTS = 2  # random points at which the sides of a statement are compared
 
 
@@ -27,7 +28,7 @@ class Interpretation:
     document_first: bool = False  # the document's own definition of a name hides the network's quantity
     cost_scale: float = 1.0  # the document's cost over the network's
     adjoint_scale: float = 1.0  # the document's ∂J/∂v over the network's, where v is not a parameter
-    units: tuple[tuple[str, int], ...] = ()  # index letters, and the layers whose units they number
+    units: Units = ()
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,8 @@ class DocumentReading:
     def keys(self, name: Name) -> list[Key]:
         """Return the keys that a name may have in the symbol table, likely ones first."""
         return [name_reading.key for name_reading in self.name_readings(name)]
+
+    def quantity(self, name: Name) -> Expression | None:
+        """Return the network's quantity or size that a name stands for; None if the network has none."""
+        symbols = map(self.symbols.symbol, self.keys(name))
+        return next((symbol for symbol in symbols if symbol is not None), None)

@@ -15,7 +15,7 @@ from symbackprop.proofread.derivation.adjoints import choose_adjoints, find_misd
 from symbackprop.proofread.derivation.definitions import hides_network_quantity, read_definitions
 from symbackprop.proofread.derivation.factors import usual_factors
 from symbackprop.proofread.derivation.judge import judge
-from symbackprop.proofread.derivation.reading import DocumentReading, Interpretation
+from symbackprop.proofread.derivation.reading import DocumentReading, Interpretation, Units
 from symbackprop.proofread.derivation.subjects import (
     is_adjoint_line,
     is_cost_line,
@@ -35,8 +35,6 @@ _CLASS = re.compile(  # the probability of an example's own class
     r"range\(|_\{?\s*y_|_(?:[ytc](?![\w{])|\{\s*[ytc]\s*\})"
 )
 _MOST_STARTS = 2
-
-Units = tuple[tuple[str, int], ...]  # index letters, and the layers whose units they number
 
 
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
@@ -183,9 +181,8 @@ def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     weights = {name for statement in statements for name in statement.names if name.base in {"w", "W"}}
     for name in sorted(weights, key=str):
-        marks = [mark.content for mark in (*name.above, *name.below)]
-        numbers = [str(content.value) for content in marks if isinstance(content, tree.Number)]
-        letters = sorted({content.base for content in marks if isinstance(content, Name) and len(content.base) == 1})
+        numbers = [str(content.value) for content in name.scripts if isinstance(content, tree.Number)]
+        letters = sorted(letter for letter in name.script_letters if len(letter) == 1)
         if len(letters) == 2 and len(numbers) <= 1:
             pairs = found.setdefault("".join(numbers), [])
             pairs += [] if "".join(letters) in pairs else ["".join(letters)]

@@ -41,8 +41,7 @@ def is_given(reading: DocumentReading, left: Node) -> bool:
     """Return True for an argument or a size of the network, and for a name that the network does not have."""
     if not isinstance(left, Name):
         return False
-    symbols = [symbol for symbol in map(reading.symbols.symbol, reading.keys(left)) if symbol is not None]
-    return not symbols or symbols[0] in {*reading.network.arguments, *reading.network.dimensions}
+    return reading.quantity(left) in {None, *reading.network.arguments, *reading.network.dimensions}
 
 
 # sides
@@ -86,9 +85,8 @@ def has_lowercase_data(reading: DocumentReading, *sides: Node) -> bool:
 
 
 def _has_examples(reading: DocumentReading, evaluator: Evaluator, name: Name) -> bool:
-    symbols = map(reading.symbols.symbol, reading.keys(name))
-    found = next((symbol for symbol in symbols if symbol is not None), None)
-    return found is not None and has_examples(evaluator, found)
+    quantity = reading.quantity(name)
+    return quantity is not None and has_examples(evaluator, quantity)
 
 
 def has_one_example(reading: DocumentReading, left: Node, right: Node) -> bool:

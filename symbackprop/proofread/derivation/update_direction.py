@@ -36,8 +36,7 @@ def judge_update(reading: DocumentReading, update: Update) -> Judgment:
 def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgment:
     cost = key_of(str(reading.network.cost.symbol))[0]
     gradient = tree.Partial(of=Name(base=cost), by=name)
-    letters = {mark.content.base for mark in (*name.above, *name.below) if isinstance(mark.content, Name)}
-    choices = [{}, *({letter: k} for letter in sorted(letters) for k in reading.symbols.layers)]
+    choices = [{}, *({letter: k} for letter in sorted(name.script_letters) for k in reading.symbols.layers)]
     found = [
         judgment
         for scope in dict.fromkeys((reading.interpretation.scope, UNITS, ONE_EXAMPLE))
