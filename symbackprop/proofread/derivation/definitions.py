@@ -1,7 +1,7 @@
 """Definitions of a document: names, functions, and adjoints δ."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from symbackprop.parsing import syntax_tree as tree
@@ -61,10 +61,10 @@ def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
         _define_last(reading, index, before, side)
     left = left.items[0] if isinstance(left, Group) and len(left.items) == 1 else left
     if isinstance(left, tree.Differential) and isinstance(left.body, Name):
-        _define_name(reading, index, left.body, body, "d")
+        _define_name(reading, _Claim(index, left.body, body, "d"))
     elif isinstance(left, Name):
         _note_derived_by(reading, left, sides[1:])
-        _define_name(reading, index, left, body, "")
+        _define_name(reading, _Claim(index, left, body))
     elif (parts := function_head(left)) is not None:
         _define_function(reading, index, *parts, body)
 
@@ -87,52 +87,69 @@ def _define_last(reading: DocumentReading, index: int, before: Node, side: Node)
     if has_value(reading, name) and name != Name(base="e"):  # e is an adjoint here rather than Euler's number
         return
     body = tree.negated(before) if is_negative else before
-    chosen = _defined_reading(reading, name, body, list(reading.name_readings(name)))
+    chosen = _defined_reading(reading, _Claim(index, name, body), list(reading.name_readings(name)))
     if chosen is not None and chosen.power is None and all(isinstance(k, str) for k in chosen.indices):
         letters = tuple(map(str, chosen.indices))
         reading.symbols.definitions.setdefault(chosen.key, Definition(chosen.key, letters, body, index))
         reading.evaluators.clear()  # they cache that the name is unknown
 
 
-def _define_name(  # noqa: PLR0911
-    reading: DocumentReading, index: int, name: Name, body: Node, prefix: str
-) -> None:
-    symbols, cost = reading.symbols, reading.network.cost.symbol
-    found = list(reading.name_readings(name))
-    if not found or name.base == "" or assigns_number(reading, name, body):
+@dataclass(frozen=True)
+class _Claim:
+    """A statement whose left side is a name, or dW with the prefix d."""
+
+    index: int
+    name: Name
+    body: Node
+    prefix: str = ""
+
+
+def _define_name(reading: DocumentReading, claim: _Claim) -> None:
+    found = list(reading.name_readings(claim.name))
+    if not found or claim.name.base == "" or assigns_number(reading, claim.name, claim.body):
         return
-    if not prefix and _is_part_of_cost(reading, found):
-        if _define_part_of_cost(reading, index, name, body, found):
-            return
+    if not claim.prefix and _is_part_of_cost(reading, found) and _define_part_of_cost(reading, claim, found):
+        return
+    found = _own_readings(reading, claim, found)
+    if found and (claim.prefix or not _define_layers(reading, claim)):
+        _define_whole(reading, claim, found)
+
+
+def _own_readings(reading: DocumentReading, claim: _Claim, found: list[NameReading]) -> list[NameReading]:
+    """Return the readings by which a name is the document's own; none if it is a name of the network."""
+    symbols = reading.symbols
+    if not claim.prefix:
         found = [one for one in found if not (one.indices and _is_part_of_cost(reading, [one]))]
-    if defines_by_partial(reading, index) and found[0].key not in symbols.known and name.above:
+    if found and claim.name.above and found[0].key not in symbols.known and defines_by_partial(reading, claim.index):
         found = found[:1]  # G^{(1)} = ∂J/∂v beside a G of the network
-    free = _free_letters(reading, body)
+    if claim.prefix:
+        is_gradient = any(symbols.symbol(one.key) in reading.network.parameters for one in found)
+        return [] if is_gradient else found
+    free = _free_letters(reading, claim.body)
     known = next((one for one in found if symbols.is_named(one.key) and _letters_of(one) <= free), None)
-    if prefix and any(symbols.symbol(one.key) in reading.network.parameters for one in found):
+    is_own = known is None or (reading.interpretation.document_first and _may_be_hidden(reading, known.key))
+    return found if is_own else []
+
+
+def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> None:
+    """Define a name, with its indices, for all layers and examples that its letters can stand for."""
+    symbols, cost, body = reading.symbols, reading.network.cost.symbol, claim.body
+    chosen = _defined_reading(reading, claim, found)
+    if chosen is None or chosen.power is not None or any(not isinstance(k, str) for k in chosen.indices):
         return
-    hides_network = reading.interpretation.document_first and known is not None and _may_be_hidden(reading, known.key)
-    if not prefix and known is not None and not hides_network:
+    key = (claim.prefix + chosen.key[0], *chosen.key[1:])
+    is_alias = not claim.prefix and symbols.aliases.get(key) == cost
+    if _is_defined(reading, key, claim.index) or (is_alias and not _is_cost_elsewhere(reading, claim.index)):
         return
-    if not prefix and _define_layers(reading, index, name, body):
-        return
-    chosen = _defined_reading(reading, name, body, found)
-    if chosen is None or chosen.power is not None:
-        return
-    key = (prefix + chosen.key[0], *chosen.key[1:])
-    if _is_defined(reading, key, index) or any(not isinstance(k, str) for k in chosen.indices):
-        return
-    if not prefix and symbols.aliases.get(key) == cost and not _is_cost_elsewhere(reading, index):
-        return
-    is_cost_left_open = chosen.key[0] in COSTS and is_left_open(reading, index)
-    if is_cost_left_open and not _is_cost_elsewhere(reading, index):  # E_in = L(g(W x), y)
+    is_cost_left_open = chosen.key[0] in COSTS and is_left_open(reading, claim.index)
+    if is_cost_left_open and not _is_cost_elsewhere(reading, claim.index):  # E_in = L(g(W x), y)
         body = Name(base=str(cost))
-    indices = tuple(map(str, chosen.indices))
     example = chosen.example if isinstance(chosen.example, str) else None
-    symbols.definitions[key] = Definition(key, indices, body, index, example=example)
-    reading.definitions[index] = key
+    own = Definition(key, tuple(map(str, chosen.indices)), body, claim.index, example=example)
+    symbols.definitions[key] = own
+    reading.definitions[claim.index] = key
     if example is None:
-        _define_in_other_layers(reading, name, prefix, symbols.definitions[key])
+        _define_in_other_layers(reading, claim, own)
 
 
 def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
@@ -145,12 +162,12 @@ def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
     return own is not None and (SHIFT not in own.letters or holds_for_all)
 
 
-def _define_in_other_layers(reading: DocumentReading, name: Name, prefix: str, own: Definition) -> None:
+def _define_in_other_layers(reading: DocumentReading, claim: _Claim, own: Definition) -> None:
     """Define δ_j for units j of the other layers too."""
     for shift in reading.symbols.shifts:
-        keys = (found.key for found in reading.name_readings(name, shift) if found.indices == own.indices)
+        keys = (found.key for found in reading.name_readings(claim.name, shift) if found.indices == own.indices)
         base, subscript, layer = next(keys, own.key)
-        key = prefix + base, subscript, layer
+        key = claim.prefix + base, subscript, layer
         if key not in reading.symbols.known and key != own.key:
             reading.symbols.definitions.setdefault(key, replace(own, key=key, letters=shift))
 
@@ -165,21 +182,19 @@ def _is_part_of_cost(reading: DocumentReading, found: Sequence[NameReading]) -> 
     )
 
 
-def _define_part_of_cost(
-    reading: DocumentReading, index: int, name: Name, body: Node, found: Sequence[NameReading]
-) -> bool:
+def _define_part_of_cost(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> bool:
     """Define L_t of a time step, or E_n of an example."""
-    if _define_layers(reading, index, name, body, may_sum=True):
+    if _define_layers(reading, claim, may_sum=True):
         return True
     indexed = [one for one in found if one.indices or one.example is not None]
-    chosen = _defined_reading(reading, name, body, indexed)
-    if chosen is None or not _free_letters(reading, body) & _letters_of(chosen):
+    chosen = _defined_reading(reading, claim, indexed)
+    if chosen is None or not _free_letters(reading, claim.body) & _letters_of(chosen):
         return False
     key = chosen.key[0], EACH, ""
     letters = tuple(str(k) for k in (*chosen.indices, chosen.example) if k is not None)
     if len(letters) == 1 and key not in reading.symbols.definitions:
-        reading.symbols.definitions[key] = Definition(key, letters, body, index)
-        reading.definitions[index] = key
+        reading.symbols.definitions[key] = Definition(key, letters, claim.body, claim.index)
+        reading.definitions[claim.index] = key
     return True
 
 
@@ -229,11 +244,9 @@ def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
     return any((head.base, "", "") == cost for head in plain)
 
 
-def _defined_reading(
-    reading: DocumentReading, name: Name, body: Node, found: Sequence[NameReading]
-) -> NameReading | None:
+def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> NameReading | None:
     """Return the reading of a defined name in which a letter below that occurs in the body too is an index."""
-    shared = name.script_letters & _free_letters(reading, body)
+    name, shared = claim.name, claim.name.script_letters & _free_letters(reading, claim.body)
     if any(isinstance(content, tree.Add) for content in name.scripts):
         return None
     if any(mark.kind == "layer" and getattr(mark.content, "base", "") in shared for mark in name.above):
@@ -264,13 +277,14 @@ def _has_wordy_name(reading: DocumentReading, name: Name) -> bool:
     return bool(name.below) and any(key in reading.symbols.known or key in plain for key in keys)
 
 
-def _define_layers(reading: DocumentReading, index: int, name: Name, body: Node, may_sum: bool = False) -> bool:
+def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = False) -> bool:
     """Define S_j = A_j ⊙ (1 - A_j) for each layer j, where the network has A1, A2, …"""
-    is_sum = any(isinstance(part, tree.Summation) for part in walk(body))
+    name, parts = claim.name, list(walk(claim.body))
+    is_sum = any(isinstance(part, tree.Summation) for part in parts)
     if name.base in ADJOINTS or len(name.scripts) != 1 or len(name.script_letters) != 1 or (is_sum and not may_sum):
         return False
     (letter,) = name.script_letters
-    used = [part for part in walk(body) if isinstance(part, Name) and letter in part.script_letters]
+    used = [part for part in parts if isinstance(part, Name) and letter in part.script_letters]
     layers: list[int] = []
     for number in reading.symbols.layers:
         first = [next(reading.name_readings(part, {letter: number}), None) for part in used]
@@ -279,8 +293,9 @@ def _define_layers(reading: DocumentReading, index: int, name: Name, body: Node,
     for number in layers:
         key = next(reading.name_readings(name, {letter: number})).key
         if key not in reading.symbols.known:
-            reading.layer_definitions.add(index)
-            reading.symbols.definitions.setdefault(key, Definition(key, (), body, index, {letter: number}))
+            reading.layer_definitions.add(claim.index)
+            own = Definition(key, (), claim.body, claim.index, {letter: number})
+            reading.symbols.definitions.setdefault(key, own)
     return bool(layers)
 
 
