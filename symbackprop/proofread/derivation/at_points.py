@@ -13,7 +13,7 @@ from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import has_jacobian
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.compare import Judgment, difference, equal_notes
+from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment, difference, equal_notes
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
 from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES
@@ -52,11 +52,6 @@ def common_ratio(ratios: list[float | None]) -> float | None:
     return first if same else None
 
 
-def does_not_fit(judgment: Judgment) -> bool:
-    """Return True if the shapes of a statement do not fit."""
-    return judgment.reason.startswith("shapes")
-
-
 def _has_no_scales(reading: DocumentReading) -> bool:
     """Return True if the reading scales neither the cost nor an adjoint: such a factor may depend on sizes."""
     interpretation, chosen = reading.interpretation, reading.symbols.chosen.values()
@@ -64,18 +59,15 @@ def _has_no_scales(reading: DocumentReading) -> bool:
     return all(scale == 1 for scale in scales)
 
 
-def _compare(  # noqa: PLR0911 — one for each reason
-    reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node
-) -> Judgment:
+def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node) -> Judgment:
     letters = dict(setting.letters)
     try:
         one, other, _ = evaluate_both(reading, setting, point, left, right)
-    except UnknownNameError as error:
-        return Judgment(None, reason=str(error), letters=letters, is_unknown_name=True)
     except ShapeMismatchError as error:
-        return Judgment(None, reason=f"shapes do not fit: {error}", letters=letters)
+        return Judgment(None, reason=f"{MISMATCH}: {error}", letters=letters)
     except UnsupportedNotationError as error:
-        return Judgment(None, reason=str(error), letters=letters)
+        is_unknown_name = isinstance(error, UnknownNameError)
+        return Judgment(None, reason=str(error), letters=letters, is_unknown_name=is_unknown_name)
     except RecursionError:
         return Judgment(None, reason="it is nested too deeply")
     if setting.scope in {ONE_EXAMPLE, ONE_COLUMN}:

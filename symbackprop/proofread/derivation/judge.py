@@ -7,7 +7,7 @@ from itertools import product
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Node, walk
-from symbackprop.proofread.derivation.at_points import does_not_fit, evaluate_both
+from symbackprop.proofread.derivation.at_points import evaluate_both
 from symbackprop.proofread.derivation.definitions import is_left_open
 from symbackprop.proofread.derivation.held import held_fixed
 from symbackprop.proofread.derivation.letters import compare_with_letters
@@ -22,7 +22,7 @@ from symbackprop.proofread.derivation.subjects import (
     sums_entries,
 )
 from symbackprop.proofread.interpreter.class_index import says_index, unit_vectors, with_class
-from symbackprop.proofread.interpreter.compare import Judgment
+from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, UNITS
 from symbackprop.proofread.interpreter.symbol_table import SHIFT
@@ -64,7 +64,7 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
     first = _compare_in_scope(reading, own, index, left, right)
     if first.holds:
         return first
-    is_doubtful = first.holds is None or does_not_fit(first) or has_one_example(reading, left, right)
+    is_doubtful = first.holds is None or first.is_mismatch or has_one_example(reading, left, right)
     scopes = _narrow_scopes(reading, index, left, right) if is_doubtful else ()
     if has_lowercase_data(reading, left, right):
         scopes = (*scopes, ONE_EXAMPLE, ONE_COLUMN)
@@ -74,7 +74,7 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
             return other
         if scope == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
             first = other  # the shapes fit for a single example alone, and it is wrong there
-    return replace(first, holds=False) if first.holds is None and does_not_fit(first) else first
+    return replace(first, holds=False) if first.holds is None and first.is_mismatch else first
 
 
 def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node) -> bool:
@@ -134,7 +134,7 @@ def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
     try:
         found = _values_in(reading, scope, body)
     except ShapeMismatchError as error:
-        reason = f"shapes do not fit: {error}"
+        reason = f"{MISMATCH}: {error}"
         try:
             _values_in(reading, UNITS, body)
         except (ShapeMismatchError, UnsupportedNotationError):
@@ -180,7 +180,7 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
     if reading.interpretation.scope != ONE_EXAMPLE or not counts_examples(reading, left, right):
         return False
     found = _compare_in_scope(reading, ALL, index, left, right)
-    return found.holds is not None or does_not_fit(found)
+    return found.holds is not None or found.is_mismatch
 
 
 def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:

@@ -6,7 +6,7 @@ from itertools import product
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node, walk
-from symbackprop.proofread.derivation.at_points import compare_at_points, does_not_fit
+from symbackprop.proofread.derivation.at_points import compare_at_points
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.symbol_table import LAST
@@ -31,7 +31,7 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
         at_last = replace(setting, letters={LAST: 1})
         last = found if found.holds else compare_at_points(reading, at_last, left, right)
         return last if last.holds else found
-    if does_not_fit(plain):
+    if plain.is_mismatch:
         found = _for_each_layer(reading, setting, left, right, plain)
         return found if found.holds else plain
     return plain
@@ -58,7 +58,7 @@ def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, righ
         settings = [replace(setting, letters={letter: number}) for number in layers]
         found = [compare_at_points(reading, one, left, right) for one in settings]
         numbered = zip(layers, found, strict=True)
-        known = [(k, judgment) for k, judgment in numbered if judgment.holds is not None or does_not_fit(judgment)]
+        known = [(k, judgment) for k, judgment in numbered if judgment.holds is not None or judgment.is_mismatch]
         if known:
             holding = [(k, judgment) for k, judgment in known if judgment.holds]
             wrong = [(k, judgment) for k, judgment in known if not judgment.holds]

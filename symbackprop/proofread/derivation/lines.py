@@ -73,7 +73,9 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             lines.append(_of_update(line, statement.update, statement.kind, judgments[0], notes))
         else:
             line = replace(line, notes=_notes(reading, index, judgments))
-            lines.append(_of_equality(reading, index, line, judgments, lines, convention))
+            line = _of_equality(reading, index, line, judgments, convention)
+            is_wrong = line.verdict == LineVerdict.WRONG
+            lines.append(_explained(reading, index, line, judgments, lines) if is_wrong else line)
     return lines
 
 
@@ -144,32 +146,25 @@ def _by_convention(line: CheckedLine, note: str) -> CheckedLine:
     return replace(line, verdict=LineVerdict.CONVENTION, notes=(*line.notes, note))
 
 
-def _of_equality(  # noqa: PLR0917
-    reading: DocumentReading,
-    index: int,
-    line: CheckedLine,
-    judgments: list[Judgment],
-    before: list[CheckedLine],
-    convention: str,
+def _of_equality(
+    reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment], convention: str
 ) -> CheckedLine:
     """Return the line of a statement of equality, by the first of its sides that is wrong or not understood."""
-    bad = next(((k, judgment) for k, judgment in enumerate(judgments) if judgment.holds is False), None)
+    bad = next((judgment for judgment in judgments if judgment.holds is False), None)
     unknown = next((judgment for judgment in judgments if judgment.holds is None), None)
     if bad is None and unknown is not None:
         return _not_understood(line, unknown.reason)
     if bad is None:
         return _right(reading, index, line, judgments)
-    k, judgment = bad
     doubt = _doubt(reading, index)
     if doubt:
         return _not_understood(line, doubt)
     if convention and is_gradient_line(reading, index):
         return _by_convention(line, f"right {convention}, as all gradients here are")
-    words = _words_of_scale(reading, index, judgment)
+    words = _words_of_scale(reading, index, bad)
     if words:
         return _by_convention(line, f"right {words}")
-    wrong = replace(line, verdict=LineVerdict.WRONG, reason=judgment.reason, counterexample=judgment.counterexample)
-    return _explained(reading, index, k, wrong, before)
+    return replace(line, verdict=LineVerdict.WRONG, reason=bad.reason, counterexample=bad.counterexample)
 
 
 def _doubt(reading: DocumentReading, index: int) -> str:
@@ -232,11 +227,12 @@ def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment,
 
 
 def _explained(
-    reading: DocumentReading, index: int, k: int, line: CheckedLine, before: list[CheckedLine]
+    reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment], before: list[CheckedLine]
 ) -> CheckedLine:
     """Return a wrong line with its mistake or the line that it follows from; as not understood where in doubt."""
-    left, side = reading.sides(index)[0], reading.sides(index)[k + 1]
-    origin = _origin(reading, index, k, before)
+    left, *others = reading.sides(index)
+    side = next(other for other, judgment in zip(others, judgments, strict=False) if judgment.holds is False)
+    origin = _origin(reading, index, side, before)
     if origin is not None:
         return replace(line, follows=origin)
     searched = sum(bool(other.verdict == LineVerdict.WRONG and other.follows is None) for other in before)
@@ -285,15 +281,15 @@ def _is_derivative_of_function(left: tree.Node) -> bool:
     return isinstance(left, tree.Call) and isinstance(left.function, tree.Prime)
 
 
-def _origin(reading: DocumentReading, index: int, k: int, before: list[CheckedLine]) -> int | None:
+def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[CheckedLine]) -> int | None:
     """Return the number of an earlier wrong line whose mistake a side repeats: it has the value claimed there."""
-    sides = reading.sides(index)
+    left = reading.sides(index)[0]
     starts = {statement.start: at for at, statement in enumerate(reading.statements)}
     for line in before:
         if line.verdict != LineVerdict.WRONG:
             continue
         other = reading.sides(starts[line.start])
-        if other[0] == sides[0] and any(has_same_value(reading, index, claimed, sides[k + 1]) for claimed in other[1:]):
+        if other[0] == left and any(has_same_value(reading, index, claimed, side) for claimed in other[1:]):
             return line.follows or line.number
     return None
 

@@ -8,6 +8,8 @@ import numpy as np
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.values import IndexedArray, shape_text
 
+MISMATCH = "shapes do not fit"  # the beginning of a reason
+
 
 @dataclass
 class Judgment:
@@ -24,6 +26,11 @@ class Judgment:
     letters: Mapping[str, int] = field(default_factory=dict)
     counterexample: str = ""
     lone_index: str = ""  # stands on one side only
+
+    @property
+    def is_mismatch(self) -> bool:
+        """True if the shapes of the two sides do not fit."""
+        return self.reason.startswith(MISMATCH)
 
 
 def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None:
@@ -72,7 +79,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
         return judgment
     lengths = {k: one.array.shape[one.indices.index(k)] for k in one.indices}
     if any(lengths.get(k) not in {None, other.array.shape[other.indices.index(k)]} for k in other.indices):
-        judgment.reason = "shapes do not fit: an index runs over axes of different lengths on the two sides"
+        judgment.reason = f"{MISMATCH}: an index runs over axes of different lengths on the two sides"
         return judgment
     if one.shape != other.shape or set(one.indices) != set(other.indices):
         free = sorted(set(one.indices) ^ set(other.indices))
@@ -80,7 +87,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
         judgment.reason = (
             f"the index {free[0]} stands on one side only"
             if free
-            else f"shapes do not fit: the left side is {shape_text(one)}, the right side {shape_text(other)}"
+            else f"{MISMATCH}: the left side is {shape_text(one)}, the right side {shape_text(other)}"
         )
         return judgment
     a, b = np.ravel(one.with_indices(one.indices)), np.ravel(other.with_indices(one.indices))
