@@ -1,1 +1,1 @@
-"""Gradient functions generated from a derivation."""
+"""Generation of gradient functions: tape → program → text of a module in NumPy, numba or the array API standard."""

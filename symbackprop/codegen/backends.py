@@ -1,28 +1,28 @@
-"""Which functions are compiled: those that are asked for, and where it is worth the seconds that it takes."""
+"""The choice of a backend: numba where it is asked for, or where compiling pays off."""
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
 
 from symbackprop.backprop.tape import Tape
-from symbackprop.codegen.batching import separated
+from symbackprop.codegen.batching import split_by_examples
 from symbackprop.codegen.lowering import program
 from symbackprop.codegen.numba_module import obstacle
 from symbackprop.codegen.numpy_module import NUMBA, NUMPY
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.network import Network
 
-SMALL = 32  # a matrix of this size is multiplied in less time than BLAS takes to begin
-FEW = 60  # operations for each example, which take some seconds to compile
+SMALL = 32  # up to this size, compiled loops multiply matrices faster than BLAS does
+FEW = 60  # up to so many operations for each example, compiling takes a few seconds
 
 
 def backend_for(tape: Tape, wanted: str | None) -> str:
-    """The backend that is wanted, if it can be; for None, numba where it is installed and the network is small.
+    """Return the wanted backend; for None, numba if it is installed and the network is small, else NumPy.
 
     Raises:
-        ArgumentError: an unknown backend, or a network that cannot be compiled.
-        SymbackpropError: numba is wanted, and not installed.
+        ArgumentError: the backend is unknown, or the network cannot be compiled.
+        SymbackpropError: numba is wanted, but not installed.
 
     >>> import symbackprop as sb
     >>> backend_for(sb.derive(sb.mlp(["D", "H", "K"])).tape, None)
@@ -41,23 +41,23 @@ def backend_for(tape: Tape, wanted: str | None) -> str:
 
 
 def _obstacle(tape: Tape, most: int | None = None) -> str:
-    """Why a network cannot be compiled, or takes too long: a sentence, or nothing."""
+    """Return the reason why a network cannot be compiled, or takes too long to compile, or ""."""
     whole = program(tape, tape.result_names)
-    phases = separated(whole, tape.network, early=False)
+    phases = split_by_examples(whole, tape.network, early=False)
     if most is not None and len(phases.each) > most:
         return "it has too many operations"
     return obstacle(whole, phases)
 
 
 def _is_small(network: Network) -> bool:
-    """Whether all sizes but the number of examples are small whole numbers."""
+    """Return True if all sizes but the number of examples are small integers."""
     _, examples = network.examples
-    sizes: set[Any] = {size for symbol in network.arguments for size in shape_of(symbol)} - examples
+    sizes: set[Size] = {size for symbol in network.arguments for size in shape_of(symbol)} - examples
     return all(size.is_Integer and size <= SMALL for size in sizes)
 
 
 def _trouble() -> str:
-    """Why numba cannot be used; nothing where it can."""
+    """Return the reason why numba cannot be imported, or ""."""
     try:
         import_module("numba")
     except ImportError as error:

@@ -1,10 +1,13 @@
-"""What can be done for some examples at a time, by the sum rule: the sum over all is the sum over the parts."""
+"""The split of a program into a phase per batch of examples and phases for all of the data.
+
+By the sum rule, a sum over all examples is the sum of the sums over batches.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from symbackprop.codegen.program import Operation, Program, Value
+from symbackprop.codegen.program import ArrayOperation, Program, Value
+from symbackprop.expressions.aliases import Size
 from symbackprop.network.network import Network
 
 BEFORE, EACH, SUM, AFTER = "before", "each", "sum", "after"
@@ -12,41 +15,38 @@ _LINEAR = ("add", "subtract", "negative")
 
 
 class _InseparableError(Exception):
-    """One example needs what is known of others only after all have been seen."""
+    """The computation for one example needs a result over all examples."""
 
 
 @dataclass
 class Phases:
-    """A program in three parts: what goes before, what is done for some examples at a time, and what follows.
+    """A program in three phases; if the examples cannot be separated, all operations are in `each`."""
 
-    `sums` are added up over the examples: what `each` makes, and `after` needs. `axis` is where an array has the
-    examples. If they cannot be separated, all operations are in `each`, and nothing is said to be split.
-    """
-
-    before: list[Operation]
-    each: list[Operation]
-    after: list[Operation]
-    sums: tuple[Value, ...]
-    size: Any = None
-    axes: dict[Value, int] = field(default_factory=dict)  # of the arguments that are split
+    before: list[ArrayOperation]
+    each: list[ArrayOperation]  # for each batch of examples
+    after: list[ArrayOperation]
+    sums: tuple[Value, ...]  # results of `each` that `after` needs, added up over the batches
+    size: Size | None = None  # the symbol for the number of examples
+    axes: dict[Value, int] = field(default_factory=dict)  # the axis of the examples in each argument that has them
 
     @property
     def is_split(self) -> bool:
+        """True if the examples can be separated."""
         return bool(self.axes)
 
 
-def separated(program: Program, network: Network, *, early: bool = True) -> Phases:
-    """The phases of a program.
+def split_by_examples(program: Program, network: Network, *, early: bool = True) -> Phases:
+    """Return the phases of a program.
 
     Args:
-        program: of the network.
-        network: it knows the size that counts examples.
-        early: whether sums over the examples are added to each other in `each`, so that fewer are kept.
+        program: the program of a network.
+        network: the network, which knows the size that counts examples.
+        early: add sums over the examples to each other already in `each`, so that fewer of them are kept.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program
     >>> net = sb.mlp([2, 3, 1], l2="lam")
-    >>> phases = separated(program(sb.derive(net).tape, ["J", "dJdW1", "dJdW2"]), net)
+    >>> phases = split_by_examples(program(sb.derive(net).tape, ["J", "dJdW1", "dJdW2"]), net)
     >>> [str(value) for value in phases.axes], len(phases.sums)
     (['X', 'y'], 3)
     """
@@ -57,8 +57,8 @@ def separated(program: Program, network: Network, *, early: bool = True) -> Phas
         return whole
     try:
         phases = _phases(program, size, early)
-        axes = {value: axis for value in program.arguments if (axis := _axis(value, size)) is not None}
-        if any(_axis(value, size) is not None for value in program.results) or len(set(axes.values())) > 1:
+        axes = {value: axis for value in program.arguments if (axis := _example_axis(value, size)) is not None}
+        if any(_example_axis(value, size) is not None for value in program.results) or len(set(axes.values())) > 1:
             raise _InseparableError
     except _InseparableError:
         return whole
@@ -69,77 +69,79 @@ def separated(program: Program, network: Network, *, early: bool = True) -> Phas
     return Phases(parts[BEFORE], each, parts[AFTER], sums, size, axes) if sums else whole
 
 
-def _phases(program: Program, size: Any, early: bool) -> dict[Value, str]:
-    phases = {value: BEFORE if _axis(value, size) is None else EACH for value in program.arguments}
+def _phases(program: Program, size: Size, early: bool) -> dict[Value, str]:
+    phases = {value: BEFORE if _example_axis(value, size) is None else EACH for value in program.arguments}
     for operation in program.operations:
         parts = {phases[value] for value in operation.values}
         added = early and parts == {SUM} and operation.function in _LINEAR
-        # the sum of sums is the sum, over the examples, of sums; a constant would be added for each part
+        # a sum of sums over the examples is one sum over the examples, but a constant would be added for each batch
         added = added and len(operation.values) == len(operation.arguments)
         phases[operation.result] = SUM if added else _phase(operation, size, parts)
     return phases
 
 
-def _phase(operation: Operation, size: Any, parts: set[str]) -> str:
+def _phase(operation: ArrayOperation, size: Size, parts: set[str]) -> str:
     late = bool(parts & {SUM, AFTER})
-    if EACH not in parts and _axis(operation.result, size) is None:
+    if EACH not in parts and _example_axis(operation.result, size) is None:
         return AFTER if late else BEFORE
     if late:
         raise _InseparableError
-    if EACH not in parts:  # ones, or a row that is repeated for every example
+    if EACH not in parts:  # a matrix of ones, or a row that is repeated for every example
         if operation.function not in ("code", "broadcast"):
             raise _InseparableError
         return EACH
-    axis = _AXES.get(operation.function, _same_axis)(operation, [_axis(value, size) for value in operation.values])
-    if axis != _axis(operation.result, size):
+    axis = _AXES.get(operation.function, _same_axis)(
+        operation, [_example_axis(value, size) for value in operation.values]
+    )
+    if axis != _example_axis(operation.result, size):
         raise _InseparableError
     return SUM if axis is None else EACH
 
 
-def _axis(value: Value, size: Any) -> int | None:
-    """The axis of a value that has the examples."""
+def _example_axis(value: Value, size: Size) -> int | None:
+    """Return the axis of the examples in a value, or None."""
     axes = [axis for axis, length in enumerate(value.shape) if size in length.free_symbols]
     if len(axes) > 1 or any(value.shape[axis] != size for axis in axes):
         raise _InseparableError
     return axes[0] if axes else None
 
 
-# the axis of the examples in a result; None where it is a sum over them
+# The axis of the examples in a result, from their axes in the arguments; None for a sum over the examples
 
 
-def _same_axis(_: Operation, axes: list[int | None]) -> int | None:
-    """Of what leaves the axis as it is; where it does not, the shape of the result tells."""
+def _same_axis(_: ArrayOperation, axes: list[int | None]) -> int | None:
+    """Return the one axis of the arguments; the shape of the result shows if an operation does not keep it."""
     found = {axis for axis in axes if axis is not None}
     if len(found) != 1:
         raise _InseparableError
     return found.pop()
 
 
-def _of_dot(_: Operation, axes: list[int | None]) -> int | None:
-    known: dict[tuple[Any, ...], int | None] = {(0, None): 0, (None, 1): 1, (1, 0): None}
+def _of_dot(_: ArrayOperation, axes: list[int | None]) -> int | None:
+    known: dict[tuple[int | None, ...], int | None] = {(0, None): 0, (None, 1): 1, (1, 0): None}
     if tuple(axes) not in known:
         raise _InseparableError
     return known[tuple(axes)]
 
 
-def _of_transpose(_: Operation, axes: list[int | None]) -> int | None:
+def _of_transpose(_: ArrayOperation, axes: list[int | None]) -> int | None:
     return None if axes[0] is None else 1 - axes[0]
 
 
-def _of_total(_: Operation, axes: list[int | None]) -> None:
+def _of_total(_: ArrayOperation, axes: list[int | None]) -> None:
     if len(set(axes)) != 1:
         raise _InseparableError
 
 
-def _of_sum(operation: Operation, axes: list[int | None]) -> int | None:
+def _of_sum(operation: ArrayOperation, axes: list[int | None]) -> int | None:
     return None if axes[0] == operation.arguments[1] else axes[0]
 
 
-def _unknown(_: Operation, __: list[int | None]) -> None:
+def _unknown(_: ArrayOperation, __: list[int | None]) -> None:
     raise _InseparableError
 
 
-_AXES: dict[str, Callable[[Operation, list[int | None]], int | None]] = {
+_AXES: dict[str, Callable[[ArrayOperation, list[int | None]], int | None]] = {
     "dot": _of_dot,
     "transpose": _of_transpose,
     "vdot": _of_total,

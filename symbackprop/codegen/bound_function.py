@@ -1,23 +1,24 @@
-"""A gradient function for arrays of known shapes, with all its memory made beforehand."""
+"""A gradient function for arrays of fixed shapes, with all memory allocated in advance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from symbackprop.codegen.runtime.threads import Threads
 from symbackprop.errors import ArgumentError, listed, nearest
 
 
 class BoundFunction:
-    """`J, dJdW1, … = bound(X, y, W1, …)` for arrays of the shapes it was made for.
+    """`J, dJdW1, … = bound(X, y, W1, …)` for arrays of the shapes that it was bound to.
 
-    The gradients are always the same arrays, which the next call overwrites: copy what is to be kept. A bound
-    function is for one thread at a time.
+    The gradients are always the same arrays, which the next call overwrites: copy those that you keep. Only one thread
+    at a time may call a bound function.
 
     Raises:
-        ArgumentError: an array of another shape or of a larger type, and all that an unbound function refuses.
+        ArgumentError: an array has another shape or a wider dtype, or an unbound function would refuse it.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class BoundFunction:
         result: Any,
         *,
         shapes: Mapping[str, Any],
-        dtype: Any,
+        dtype: DTypeLike,
     ):
         self.arguments, self.parameters = arguments, parameters
         self.dtype = _float_type(dtype)
@@ -45,25 +46,26 @@ class BoundFunction:
         self._form = [(np.ndarray, shape, self.dtype) if shape else (float, (), None) for shape in self.shapes.values()]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        values = args if not kwargs else self._in_order(args, kwargs)
+        """Return the cost and its gradients as a NamedTuple."""
+        values: Sequence[Any] = args if not kwargs else self._in_order(args, kwargs)
         if [(type(v), getattr(v, "shape", ()), getattr(v, "dtype", None)) for v in values] != self._form:
-            values = self._taken(values)
+            values = self._converted(values)
         try:
             if self._accepted.check is not None:
                 self._accepted.check(*values)
             results = self._evaluate(*values, self._in_parts, *self._into)
             return self._result._make(self._accepted.sound(results, *values))
         except (ValueError, ZeroDivisionError) as error:
-            raise said(error) from None
+            raise as_argument_error(error) from None
 
-    def flat(self, /, **data: Any) -> Callable[[Any], tuple[float, Any]]:
-        """`theta -> (J, gradient)` for these data, both vectors of all parameters one after the other.
+    def flat(self, /, **data: Any) -> Callable[[ArrayLike], tuple[float, np.ndarray]]:
+        """Return the function `theta -> (J, gradient)` for these data; both vectors have all parameters in a row.
 
-        That is what `scipy.optimize.minimize(…, jac=True)` wants. The gradient is a new vector, for optimisers keep
-        several.
+        `scipy.optimize.minimize(…, jac=True)` takes such a function. The gradient is a new vector for each call, as
+        optimisers keep several.
 
         Raises:
-            ArgumentError: data that are missing or that do not fit, a vector of another length.
+            ArgumentError: data are missing or do not fit, or a vector has another length.
         """
         theta = np.zeros(self.size, self.dtype)
         weights = self.unpack(theta)
@@ -74,9 +76,9 @@ class BoundFunction:
             raise ArgumentError(
                 f"flat takes {wanted}; {listed(missing or unknown)} {'is missing' if missing else 'is none of them'}"
             )
-        values = self._taken([data[name] if name in data else weights[name] for name in self.arguments])
+        values = self._converted([data[name] if name in data else weights[name] for name in self.arguments])
 
-        def cost_and_gradient(vector: Any) -> tuple[float, Any]:
+        def cost_and_gradient(vector: ArrayLike) -> tuple[float, np.ndarray]:
             if np.shape(vector) != theta.shape:
                 raise ArgumentError(f"theta has shape {np.shape(vector)} but {theta.shape} is expected")
             theta[:] = vector
@@ -84,15 +86,15 @@ class BoundFunction:
 
         return cost_and_gradient
 
-    def pack(self, parameters: Mapping[str, Any]) -> Any:
-        """One vector of all parameters."""
+    def pack(self, parameters: Mapping[str, ArrayLike]) -> np.ndarray:
+        """Return all parameters in one vector."""
         missing = [name for name in self.parameters if name not in parameters]
         if missing:
             raise ArgumentError(f"{listed(missing)} is missing; the parameters are {listed(self.parameters)}")
         return np.concatenate([np.ravel(parameters[name]) for name in self.parameters]).astype(self.dtype)
 
-    def unpack(self, theta: Any) -> dict[str, Any]:
-        """The parameters in one vector by name, as parts of it."""
+    def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the parameters in one vector by name, as views of it."""
         if np.shape(theta) != (self.size,):
             raise ArgumentError(f"theta has shape {np.shape(theta)} but ({self.size},) is expected")
         found, start = {}, 0
@@ -102,7 +104,7 @@ class BoundFunction:
             start = stop
         return found
 
-    def _in_order(self, args: Any, kwargs: Mapping[str, Any]) -> list[Any]:
+    def _in_order(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         names = self.arguments[len(args) :]
         wrong = [name for name in kwargs if name not in names] + [name for name in names if name not in kwargs]
         if wrong:
@@ -111,8 +113,8 @@ class BoundFunction:
             )
         return [*args, *(kwargs[name] for name in names)]
 
-    def _taken(self, values: Any) -> list[Any]:
-        """Arguments that are not arrays as they were promised."""
+    def _converted(self, values: Sequence[Any]) -> list[Any]:
+        """Return arguments as arrays of the bound shapes and dtype."""
         if len(values) != len(self.arguments):
             raise ArgumentError(f"{len(values)} arguments are given; they are {listed(self.arguments)}")
         try:
@@ -122,8 +124,8 @@ class BoundFunction:
             raise ArgumentError(f"{error}{other}") from None
         return [self._typed(*each) for each in zip(self.arguments, values, arrays, strict=True)]
 
-    def _typed(self, name: str, value: Any, array: Any) -> Any:
-        """An array of the type that was promised; of a larger one that would lose digits."""
+    def _typed(self, name: str, value: object, array: Any) -> Any:
+        """Return an array with the bound dtype; refuse a wider one, which would lose digits."""
         if not self.shapes[name]:
             return array
         given = getattr(value, "dtype", self.dtype)
@@ -132,26 +134,26 @@ class BoundFunction:
         return array.astype(self.dtype, copy=False)
 
     def _empty(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-        """Arguments of these shapes without memory."""
+        """Return arguments of these shapes that take no memory."""
         return [np.broadcast_to(np.zeros((), self.dtype), shape) if shape else 1.0 for shape in shapes.values()]
 
     def _fitting(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """The shapes, found to fit together."""
+        """Return the shapes if they fit together, else raise ArgumentError."""
         try:
             type(self._accepted)(self._accepted.shapes)(*self._empty(shapes))
         except ValueError as error:
-            raise said(error) from None
+            raise as_argument_error(error) from None
         return shapes
 
 
-def said(error: Exception) -> ArgumentError:
-    """What generated code refuses, as one of our errors."""
+def as_argument_error(error: Exception) -> ArgumentError:
+    """Return an error of generated code as an ArgumentError."""
     if isinstance(error, ZeroDivisionError):
         return ArgumentError("an array has no rows or columns, and the cost divides by their number")
     return ArgumentError(str(error))
 
 
-def _float_type(dtype: Any) -> Any:
+def _float_type(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -162,24 +164,26 @@ def _float_type(dtype: Any) -> Any:
 
 
 def _shapes(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """A shape for every argument, in their order; those of numbers may be left out."""
+    """Return a shape for every argument, in their order; those of numbers may be left out."""
     if not isinstance(given, Mapping):
-        raise ArgumentError(f"shapes is a mapping of names to shapes, not {type(given).__name__}")
+        raise ArgumentError(f"shapes is a {type(given).__name__}; a mapping of names to shapes is expected")
     unknown = [name for name in given if name not in wanted]
     if unknown:
-        raise ArgumentError(f"{listed(unknown)} is no argument of this function: {nearest(str(unknown[0]), wanted)}")
+        raise ArgumentError(
+            f"{listed(unknown)} is not an argument of this function: {nearest(str(unknown[0]), wanted)}"
+        )
     missing = [name for name, shape in wanted.items() if shape and name not in given]
     if missing:
         raise ArgumentError(f"shapes of {listed(missing)} are missing; the arguments are {listed(wanted)}")
     return {name: _shape(name, given.get(name, ())) for name in wanted}
 
 
-def _shape(name: str, given: Any) -> tuple[int, ...]:
+def _shape(name: str, given: object) -> tuple[int, ...]:
     shape = getattr(given, "shape", given)
     if isinstance(shape, tuple | list) and all(isinstance(n, int | np.integer) and n >= 0 for n in shape):
         return tuple(int(n) for n in shape)
-    return np.shape(given) if isinstance(given, int | float) else _refused(name, given)
-
-
-def _refused(name: str, given: Any) -> Any:
-    raise ArgumentError(f"the shape of {name} is a tuple of whole numbers, or an array that has it, not {given!r:.60}")
+    if isinstance(given, int | float):
+        return ()
+    raise ArgumentError(
+        f"the shape of {name} is {given!r:.60}; a tuple of whole numbers, or an array of that shape, is expected"
+    )

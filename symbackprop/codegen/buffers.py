@@ -1,10 +1,10 @@
-"""Which array each result is written into: that of an argument whose last use this is, a free one, or a new one."""
+"""Memory allocation: each result overwrites an argument after its last use, reuses a free buffer, or gets a new one."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
-from symbackprop.codegen.program import Operation, Value
+from symbackprop.codegen.program import ArrayOperation, Value
+from symbackprop.expressions.aliases import Shape
 
 
 @dataclass(frozen=True)
@@ -12,117 +12,117 @@ class Buffer:
     """Memory for one array at a time."""
 
     number: int
-    shape: tuple[Any, ...]
+    shape: Shape
 
 
 @dataclass(frozen=True)
-class Given:
-    """The array that the caller has for a result, or None for a new one."""
+class CallerArray:
+    """The array that the caller gives for a result, or None for a new one."""
 
     result: Value
 
 
 @dataclass
 class Buffers:
-    """Where results go: into a buffer, over an argument, or into an array of the caller's."""
+    """The memory of each result: a buffer, the memory of another value, or an array of the caller's."""
 
-    places: dict[Value, Buffer | Given | Value] = field(default_factory=dict)
+    places: dict[Value, Buffer | CallerArray | Value] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
 
 
-def assigned(
-    operations: list[Operation],
+def allocated(
+    operations: list[ArrayOperation],
     results: Collection[Value],
     own: Collection[Value] = (),
     alive: Collection[Value] = (),
 ) -> Buffers:
-    """Buffers for operations in their order.
+    """Allocate memory for the results of operations.
 
     Args:
-        operations: in the order of computation.
-        results: what the caller keeps, in arrays of the caller's.
-        own: arrays that are given and may be overwritten.
+        operations: the operations in the order of computation.
+        results: values that the caller keeps, in the caller's own arrays.
+        own: arguments that may be overwritten.
         alive: values that are needed to the end.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program
     >>> home = program(sb.derive(sb.home_network()).tape, ["J", "dJdW1", "dJdW2"])
-    >>> [buffer.shape for buffer in assigned(home.operations, home.results).buffers]
+    >>> [buffer.shape for buffer in allocated(home.operations, home.results).buffers]
     [(N, 3), (N, 1), (N, 1), (N, 3)]
     """
-    return _Assignment(operations, results, own, alive).done()
+    return _Allocation(operations, results, own, alive).done()
 
 
-class _Assignment:
+class _Allocation:
     def __init__(
         self,
-        operations: list[Operation],
+        operations: list[ArrayOperation],
         results: Collection[Value],
         own: Collection[Value],
         alive: Collection[Value],
     ):
         self.operations = operations
         self.own = set(own) | {operation.result for operation in operations if operation.kind.takes_out}
-        self.owners: dict[Value, Value] = {}  # of the memory that is seen in a view
-        self.last: dict[Value, int] = {}
-        for rank, operation in enumerate(operations):
+        self.owners: dict[Value, Value] = {}  # of a view: the value whose memory it shares
+        self.last: dict[Value, int] = {}  # the index of the last operation that uses the memory of a value
+        for index, operation in enumerate(operations):
             for value in operation.values:
-                self.last[self.owner(value)] = rank
+                self.last[self.owner(value)] = index
             if operation.kind.is_view:
                 self.owners[operation.result] = self.owner(operation.values[0])
         self.last |= {self.owner(value): len(operations) for value in (*results, *alive)}
         self.found = Buffers()
-        self.held: dict[Value, Buffer] = {}
-        self.free: dict[Any, list[Buffer]] = {}
+        self.occupied: dict[Value, Buffer] = {}
+        self.free: dict[Shape, list[Buffer]] = {}
         self.keep(results)
 
     def owner(self, value: Value) -> Value:
         return self.owners.get(value, value)
 
     def done(self) -> Buffers:
-        for rank, operation in enumerate(self.operations):
+        for index, operation in enumerate(self.operations):
             if operation.kind.takes_out and operation.result not in self.found.places:
-                self.place(rank, operation)
+                self.place(index, operation)
             for owner in {self.owner(value) for value in operation.values}:
-                if self.last[owner] == rank and owner in self.held:
-                    buffer = self.held.pop(owner)
+                if self.last[owner] == index and owner in self.occupied:
+                    buffer = self.occupied.pop(owner)
                     self.free.setdefault(buffer.shape, []).append(buffer)
         return self.found
 
-    def place(self, rank: int, operation: Operation) -> None:
+    def place(self, index: int, operation: ArrayOperation) -> None:
         shape = operation.result.shape
-        victim = next((value for value in self.victims(rank, operation) if value in self.held), None)
-        if victim is not None:
-            self.found.places[operation.result] = victim
-            self.held[operation.result] = self.held.pop(victim)
+        target = next((value for value in self.overwritable(index, operation) if value in self.occupied), None)
+        if target is not None:
+            self.found.places[operation.result] = target
+            self.occupied[operation.result] = self.occupied.pop(target)
             return
         if not self.free.get(shape):
             buffer = Buffer(len(self.found.buffers), shape)
             self.found.buffers.append(buffer)
             self.free.setdefault(shape, []).append(buffer)
-        self.found.places[operation.result] = self.held[operation.result] = self.free[shape].pop()
+        self.found.places[operation.result] = self.occupied[operation.result] = self.free[shape].pop()
 
-    def victims(self, rank: int, operation: Operation) -> list[Value]:
-        """Arguments of the shape of the result that nobody needs any more."""
+    def overwritable(self, index: int, operation: ArrayOperation) -> list[Value]:
+        """Return arguments that have the shape of the result and are not used after this operation."""
         if not operation.kind.entrywise:
             return []
         return [
             value
             for value in operation.values
-            if value in self.own and value.shape == operation.result.shape and self.last[value] == rank
+            if value in self.own and value.shape == operation.result.shape and self.last[value] == index
         ]
 
     def keep(self, results: Collection[Value]) -> None:
-        """What a result is written over goes into the array for the result from the start."""
-        ranks = {operation.result: rank for rank, operation in enumerate(self.operations)}
+        """Put results into the caller's arrays, and so from the start the values that they overwrite."""
+        position = {operation.result: index for index, operation in enumerate(self.operations)}
         for result in results:
             value = result
-            while value in ranks and self.operations[ranks[value]].kind.takes_out:
-                victims = self.victims(ranks[value], self.operations[ranks[value]])
-                over = next((victim for victim in victims if victim not in self.found.places), None)
-                if over is None:
+            while value in position and self.operations[position[value]].kind.takes_out:
+                candidates = self.overwritable(position[value], self.operations[position[value]])
+                target = next((other for other in candidates if other not in self.found.places), None)
+                if target is None:
                     break
-                self.found.places[value] = over
-                value = over
+                self.found.places[value] = target
+                value = target
             if value.shape:
-                self.found.places[value] = Given(result)
+                self.found.places[value] = CallerArray(result)

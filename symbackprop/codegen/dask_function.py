@@ -1,8 +1,8 @@
-"""Examples in chunks of dask arrays, on the workers of a cluster: the sum over all is the sum over the chunks."""
+"""Gradients over chunks of dask arrays, on the workers of a cluster; by the sum rule they add up chunk by chunk."""
 
 import inspect
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
@@ -16,59 +16,59 @@ from uuid import uuid4
 import numpy as np
 
 from symbackprop.backprop.tape import Tape
-from symbackprop.codegen.batching import separated
-from symbackprop.codegen.bound_function import said
+from symbackprop.codegen.batching import split_by_examples
+from symbackprop.codegen.bound_function import as_argument_error
 from symbackprop.codegen.function import GradientFunction, _run
 from symbackprop.codegen.lowering import program
 from symbackprop.codegen.runtime import dask_runtime as cluster_runtime
-from symbackprop.codegen.runtime.dask_runtime import NOT_FINITE, REFUSED
+from symbackprop.codegen.runtime.dask_runtime import NOT_FINITE, REFUSED, Remark
 from symbackprop.codegen.runtime.numpy_runtime import _as_array, _as_floats, _require_shape
-from symbackprop.codegen.runtime.threads import BLAS
+from symbackprop.codegen.runtime.threads import BLAS, Arrays, Form, Part
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
 from symbackprop.expressions.matrices import OneHot
 
-FAN_IN = 8  # how many sums a task adds up
+FAN_IN = 8  # the number of sums that one task adds up
 THRESHOLD = "distributed.admin.large-graph-warning-threshold"
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Where data have the examples: the name of their number, and the axis; and which data are one-hot."""
+class ExampleAxis:
+    """The examples in the data: the name of their number, their axis, and the names of one-hot data."""
 
     size: str
     axis: int
     one_hot: tuple[str, ...]
 
 
-def examples_of(tape: Tape) -> Examples:
-    """How the examples of a network can be taken chunk by chunk.
+def examples_of(tape: Tape) -> ExampleAxis:
+    """Return the axis along which the examples of a network can be taken chunk by chunk.
 
     Raises:
-        ArgumentError: they need each other, or their number has no name.
+        ArgumentError: the examples depend on each other, or their number has no name.
     """
-    phases = separated(program(tape, list(tape.result_names)), tape.network)
+    phases = split_by_examples(program(tape, list(tape.result_names)), tape.network)
     if not phases.is_split:
         raise ArgumentError(
-            "this network cannot be computed chunk by chunk: its examples need each other, as those of batch "
-            "normalisation do, or their number is no size of its own that has a name, such as N"
+            "this network cannot be computed chunk by chunk: its examples depend on each other, as in batch "
+            "normalisation, or their number is not a dimension with its own name, such as N"
         )
     data = {value.name for value in phases.axes}
     one_hot = [s.name for s in tape.network.arguments if isinstance(s, OneHot) and s.name in data]
-    return Examples(str(phases.size), next(iter(phases.axes.values())), tuple(one_hot))
+    return ExampleAxis(str(phases.size), next(iter(phases.axes.values())), tuple(one_hot))
 
 
 class ClusterFunction(GradientFunction):
     """`J, dJdW1, … = g(X, y, W1, …)` for data beyond one machine: X and y may be dask arrays.
 
     Each chunk of examples is a task, on the workers of the active `dask.distributed.Client` or, without one, on the
-    threads of dask's own scheduler; a tree of tasks adds up what they return. The result is a NamedTuple of NumPy's
-    arrays. Data that are no dask arrays are cut into chunks; all other arguments travel once per call. `bind` is for
-    arrays in the memory of this machine.
+    threads of dask's own scheduler; a tree of tasks adds up their results. The result is a NamedTuple of NumPy arrays.
+    Data that are not dask arrays are cut into chunks; all other arguments travel once per call. `bind` is for arrays
+    in the memory of this machine.
 
     Raises:
-        ArgumentError: before anything is computed: a missing or unknown argument, a shape or a type that does not
-            fit, chunks of unknown size. Afterwards: a row of a one-hot target that does not add up to 1, or a number
-            that is not finite where a result is not finite.
+        ArgumentError: before anything is computed: an argument is missing or unknown, a shape or a dtype does not fit,
+            or chunks have unknown sizes. Afterwards: a row of a one-hot target does not add up to 1, or a result and a
+            number in the data are not finite.
     """
 
     def __init__(
@@ -77,41 +77,42 @@ class ClusterFunction(GradientFunction):
         arguments: tuple[str, ...],
         parameters: tuple[str, ...],
         results: tuple[str, ...],
-        examples: Examples,
+        examples: ExampleAxis,
     ):
         _require_dask()
         super().__init__(source, arguments, parameters, results)
         self._examples = examples
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the cost and its gradients as a NamedTuple."""
         return self._result._make(self._computed("cost_and_gradients", args, kwargs))
 
     def cost(self, /, *args: Any, **kwargs: Any) -> Any:
-        """The cost alone."""
+        """Return the cost, without computing gradients."""
         return self._computed("cost", args, kwargs)[0]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         return ClusterFunction, (self.source, self.arguments, self.parameters, self._results, self._examples)
 
-    def _computed(self, name: str, args: Any, kwargs: Any) -> Any:
+    def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
         try:
             given = inspect.signature(self._module[name]).bind(*args, **kwargs).arguments
         except TypeError as error:
             raise ArgumentError(f"{error}; the arguments are {listed(self.arguments)}") from None
         try:
-            data, values = self._taken(given)
+            data, values = self._converted(given)
         except ValueError as error:
-            raise said(error) from None
+            raise as_argument_error(error) from None
         chunks = Chunks(self.source, data, values, self._examples)
         try:
             with np.errstate(all="ignore"):
                 results = self._module[f"_{name}"](*values.values(), chunks.in_parts)
         except (ZeroDivisionError, np.linalg.LinAlgError) as error:
-            raise said(error) from error
+            raise as_argument_error(error) from error
         return self._sound(results, values, chunks.remark)
 
-    def _taken(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The data as dask arrays; and all arguments, found to fit, the data among them without their numbers."""
+    def _converted(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the data as dask arrays, and all arguments, checked, with nan for the numbers of the data."""
         sizes: dict[str, int] = {}
         data: dict[str, Any] = {}
         values: dict[str, Any] = {}
@@ -124,7 +125,7 @@ class ClusterFunction(GradientFunction):
                 values[name] = _as_array(name, given[name], shape, sizes)
         dtype = np.result_type(*(value for value in values.values() if type(value) is not float))
         for name, value in values.items():
-            if name in data:  # nan: if these numbers are used by mistake, that will not pass unnoticed
+            if name in data:  # nan: if these numbers are used by mistake, the results show it
                 values[name] = np.broadcast_to(np.array(np.nan, dtype), data[name].shape)
             elif type(value) is not float:
                 values[name] = value.astype(dtype, copy=False)
@@ -137,31 +138,33 @@ class ClusterFunction(GradientFunction):
         shapes = self._module["_arguments"].shapes
         return [value[none] if self._examples.size in shapes[name] else value for name, value in values.items()]
 
-    def _sound(self, results: Any, values: Mapping[str, Any], remark: Any) -> Any:
-        """The results, unless something was found that makes them useless."""
-        kind, _, text = remark or (None, None, "")
+    def _sound(self, results: Sequence[Any], values: Mapping[str, Any], remark: Remark | None) -> Sequence[Any]:
+        """Return the results, or raise ArgumentError if something in the data makes them useless."""
+        kind, _, text = remark or (None, 0, "")
         if kind == REFUSED or (kind == NOT_FINITE and not all(np.isfinite(result).all() for result in results)):
             raise ArgumentError(text)
         known = self._without_examples(values)
         try:
-            return self._module["_arguments"].sound(results, *known)
+            checked: Sequence[Any] = self._module["_arguments"].sound(results, *known)
         except ValueError as error:
             where = f"; look at {text}" if text and all(np.isfinite(value).all() for value in known) else ""
             raise ArgumentError(f"{error}{where}") from None
+        return checked
 
 
 class Chunks:
-    """The driver of one call: dask computes the parts, a chunk of the examples each, and adds them up in a tree."""
+    """The driver of one call: dask computes the sums over each chunk of the examples, and adds them up in a tree."""
 
-    def __init__(self, source: str, data: Mapping[str, Any], values: Mapping[str, Any], examples: Examples):
+    def __init__(self, source: str, data: Mapping[str, Any], values: Mapping[str, Any], examples: ExampleAxis):
         self.source, self.examples, self.values = source, examples, values
         self.data = _in_common_chunks(data, examples.axis)
-        self.remark: Any = None  # on the numbers in the chunks
+        self.remark: Remark | None = None  # on the numbers in the chunks
 
-    def in_parts(self, part: Any, form: Any, data: Any, rest: Any, results: Any) -> Any:
+    def in_parts(self, part: Part, form: Form, data: Arrays, rest: Arrays, results: Sequence[Any]) -> Sequence[Any]:
+        """Return the sums of a part over all chunks; see `_Memory.in_parts`."""
         function, memory, axis = part
-        taken = [next(name for name in self.data if self.values[name] is one) for one in data]
-        names = list(dict.fromkeys([*taken, *self.examples.one_hot]))
+        used = [next(name for name in self.data if self.values[name] is one) for one in data]
+        names = list(dict.fromkeys([*used, *self.examples.one_hot]))
         call = SimpleNamespace(
             module=f"symbackprop_generated_{sha256(self.source.encode()).hexdigest()}",
             source=self.source,
@@ -172,25 +175,26 @@ class Chunks:
             rest=rest,
             results=[None] * len(results),
             names=names,
-            taken=len(taken),
+            used=len(used),
             widths=[self.data[name].shape[1 - axis] for name in names],
             one_hot=self.examples.one_hot,
             dtype=data[0].dtype,
         )
-        # dask's own threads are enough; where workers are processes, dask.distributed sees to that
+        # dask's own threads are enough; for workers that are processes, dask.distributed limits BLAS
         pinned = BLAS.pinned() if BLAS.controller is not None else nullcontext()
         with pinned, _allowance(sum(getattr(value, "nbytes", 0) for value in rest)):
-            sums, self.remark = self.task(call).compute()
+            found: tuple[list[Any], Remark | None] = self.task(call).compute()
+        sums, self.remark = found
         return sums
 
-    def task(self, call: Any) -> Any:
-        """The task that returns the sums over all examples, not computed yet."""
+    def task(self, call: SimpleNamespace) -> Any:
+        """Return the task, not computed yet, that returns the sums over all examples."""
         arrays = [self.data[name] for name in call.names]
         blocks, lengths = zip(*_blocks(arrays), strict=True), arrays[0].chunks[call.axis]
         chunks = [*zip(accumulate(lengths, initial=0), lengths, blocks, strict=False)]
-        worthy = [chunk for chunk in chunks if chunk[1]] or chunks[:1]
+        nonempty = [chunk for chunk in chunks if chunk[1]] or chunks[:1]
         of_chunk, of_sums = _Shipped(partial(_sent()["sums_of_chunk"], call)), _Shipped(_sent()["sums_of_sums"])
-        tasks = [of_chunk(first, *some) for first, _, some in worthy]
+        tasks = [of_chunk(first, *some) for first, _, some in nonempty]
         while len(tasks) > 1:
             groups = (tasks[k : k + FAN_IN] for k in range(0, len(tasks), FAN_IN))
             tasks = [of_sums(*group) if len(group) > 1 else group[0] for group in groups]
@@ -198,41 +202,42 @@ class Chunks:
 
 
 class _Shipped:
-    """A function that goes to each worker once, as a task's result does, and not along with each task that calls it."""
+    """A function that is sent to each worker once, as the result of a task, and not with each task that calls it."""
 
-    def __init__(self, function: Any):
+    def __init__(self, function: Callable[..., Any]):
         name = getattr(function, "func", function).__name__
         self.name, self.numbers = f"{name}-{uuid4().hex}", count()
         self.delayed = import_module("dask").delayed
         self.function = self.delayed(function, name=f"function-{self.name}", traverse=False)
 
     def __call__(self, *arguments: Any) -> Any:
+        """Return a task that calls the function."""
         return self.delayed(operator.call)(self.function, *arguments, dask_key_name=(self.name, next(self.numbers)))
 
 
 def _lazy(name: str, value: Any) -> Any:
-    """The data as a dask array of known size."""
+    """Return the data as a dask array of known sizes."""
     dask, arrays = import_module("dask"), import_module("dask.array")
     if not dask.is_dask_collection(value):
         return arrays.from_array(_as_floats(name, value), name=False)
     if not isinstance(value, arrays.Array):
-        raise ArgumentError(f"{name} is a {type(value).__name__} of dask's; a dask array is expected")
+        raise ArgumentError(f"{name} is a dask {type(value).__name__}; a dask array is expected")
     if any(np.isnan(size) for size in value.shape):
         raise ArgumentError(f"{name} has chunks of unknown size; {name} = {name}.compute_chunk_sizes() finds them")
     return value
 
 
 def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
-    """The data in the chunks of the largest of them, each with the whole of some examples."""
+    """Return the data with the chunks of the largest array; each chunk has complete examples."""
     largest = max(data.values(), key=lambda array: array.nbytes)
     chunks = {axis: largest.chunks[axis], 1 - axis: -1}
     return {name: array.rechunk(chunks) for name, array in data.items()}
 
 
 def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
-    """The chunks of each array, to be computed. What several arrays are made from is computed once.
+    """Return the chunks of each array as tasks; a task that several arrays need runs once.
 
-    `to_delayed` optimises one array at a time, and does not see what they share.
+    `to_delayed` would optimise one array at a time, without the tasks that they share.
     """
     core, delayed = import_module("dask.core"), import_module("dask.delayed")
     graphs = import_module("dask.highlevelgraph").HighLevelGraph
@@ -244,17 +249,17 @@ def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
 
 
 def _allowance(size: int) -> AbstractContextManager[Any]:
-    """Let weights of so many bytes go along without the warning that data should not."""
+    """Raise dask's limit for warnings about large tasks by so many bytes: the weights travel with the tasks."""
     config = import_module("dask").config
     limit = config.get(THRESHOLD, None)
-    if limit is None:  # dask.distributed is not there
+    if limit is None:  # dask.distributed is not installed
         return config.set({})
     return config.set({THRESHOLD: import_module("dask.utils").parse_bytes(limit) + size})
 
 
 @cache
 def _sent() -> dict[str, Any]:
-    """The functions that workers run, as the functions of no module: those are pickled with all they need."""
+    """Return the functions that workers run, outside of any module: such functions are pickled with all they need."""
     return _run(inspect.getsource(cluster_runtime))
 
 

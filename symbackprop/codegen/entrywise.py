@@ -1,47 +1,28 @@
-"""A function of one number z → operations on arrays, z an array."""
+"""Function of one number z → operations on arrays, for z at every entry of an array."""
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
-from sympy import (
-    Abs,
-    Add,
-    Expr,
-    Heaviside,
-    Max,
-    Min,
-    Mul,
-    Piecewise,
-    Pow,
-    S,
-    Symbol,
-    cos,
-    cosh,
-    exp,
-    log,
-    sign,
-    sin,
-    sinh,
-    tanh,
-)
+from sympy import S, Symbol
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.codegen.program import Builder, Constant, Value
+from symbackprop.codegen.program import Argument, Builder, Constant, Value
+from symbackprop.expressions.aliases import Scalar
 from symbackprop.expressions.functions import a, z
 
-Scaled = tuple[Expr, Any]  # a number times an array; the number alone, and None
+Factored: TypeAlias = tuple[Scalar, Any]  # a number times a Value, or a number alone and None
 
-_UFUNCS: dict[Any, str] = {
-    exp: "exp", log: "log", log1p: "log1p", expm1: "expm1", tanh: "tanh", cosh: "cosh", sinh: "sinh",
-    sin: "sin", cos: "cos", sign: "sign", Abs: "absolute",
+_UFUNCS: dict[type[Scalar], str] = {
+    sympy.exp: "exp", sympy.log: "log", log1p: "log1p", expm1: "expm1", sympy.tanh: "tanh", sympy.cosh: "cosh",
+    sympy.sinh: "sinh", sympy.sin: "sin", sympy.cos: "cos", sympy.sign: "sign", sympy.Abs: "absolute",
 }  # fmt: skip
 MOST_PRODUCTS = 8  # xⁿ is a product up to here, and a power beyond
 
 
-def entrywise(build: Builder, expression: Expr, argument: Value) -> Scaled:
-    """The expression in z (or in a) at every entry of an array.
+def entrywise(build: Builder, expression: Scalar, argument: Value) -> Factored:
+    """Add the operations that compute an expression in z (or in a) at every entry of an array, and return the result.
 
     >>> import sympy
     >>> from symbackprop.expressions.matrices import NamedMatrix
@@ -51,7 +32,7 @@ def entrywise(build: Builder, expression: Expr, argument: Value) -> Scaled:
     >>> build.operations
     [value 0 = tanh(Z), value 1 = square(value 0)]
     """
-    return _Entrywise(build, argument).scaled(expression)
+    return _Entrywise(build, argument).factored(expression)
 
 
 class _Entrywise:
@@ -60,40 +41,39 @@ class _Entrywise:
         self.argument = argument
         self.symbol = Symbol(argument.symbol.name, real=True)
 
-    def scaled(self, expression: Any) -> Scaled:
+    def factored(self, expression: Scalar) -> Factored:
         if expression.is_number:
             return expression, None
         if expression in (z, a):
             return S.One, self.argument
         if type(expression) in _UFUNCS:
             return S.One, self.make(_UFUNCS[type(expression)], expression, self.array(expression.args[0]))
-        lower: Callable[[_Entrywise, Any], Scaled] = _LOWERINGS.get(type(expression), _Entrywise.as_it_stands)
-        return lower(self, expression)
+        return _LOWERINGS.get(type(expression), _Entrywise.as_code)(self, expression)
 
-    def make(self, function: str, expression: Any, *arguments: Any) -> Value:
+    def make(self, function: str, expression: Scalar, *arguments: Argument) -> Value:
         return self.build.make(function, *arguments, note=self.named(expression))
 
-    def named(self, expression: Any) -> Any:
+    def named(self, expression: Scalar) -> Scalar:
         return expression.xreplace({z: self.symbol, a: self.symbol})
 
-    def array(self, expression: Any) -> Value:
-        coefficient, value = self.scaled(expression)
+    def array(self, expression: Scalar) -> Value:
+        coefficient, value = self.factored(expression)
         return self.build.times(coefficient, value, self.named(expression))
 
-    def operand(self, expression: Any) -> Value | Constant:
+    def operand(self, expression: Scalar) -> Value | Constant:
         return Constant(expression) if expression.is_number else self.array(expression)
 
-    def as_it_stands(self, expression: Any) -> Scaled:
-        """What NumPy has no function of its own for: code of the array of the argument."""
+    def as_code(self, expression: Scalar) -> Factored:
+        """Return an expression that no NumPy function computes as a piece of code, with an array for its argument."""
         inner = expression.args[0] if len(expression.args) == 1 else z
         value = self.array(inner)
         code = expression.xreplace({inner: Symbol(value.symbol.name, real=True)})
         return S.One, self.build.code(code, value.shape, self.named(expression))
 
-    def sum(self, expression: Any) -> Scaled:
+    def sum(self, expression: sympy.Add) -> Factored:
         constant, rest = expression.as_independent(z, a, as_Add=True)
-        terms = [(self.scaled(term), term) for term in Add.make_args(rest)]
-        terms.sort(key=lambda term: term[0][0] != 1)  # one to start from that needs no factor
+        terms = [(self.factored(term), term) for term in sympy.Add.make_args(rest)]
+        terms.sort(key=lambda term: term[0][0] != 1)  # to start without a factor
         (coefficient, value), first = terms.pop(0)
         so_far = first
         if coefficient == -1 and constant != 0 and not terms:
@@ -110,10 +90,10 @@ class _Entrywise:
             value = self.make(function, expression, value, Constant(abs(constant)))
         return S.One, value
 
-    def product(self, expression: Any) -> Scaled:
+    def product(self, expression: sympy.Mul) -> Factored:
         coefficient, rest = expression.as_independent(z, a, as_Add=False)
-        products: dict[bool, Value] = {}  # what stands below the line, and above it
-        for factor in Mul.make_args(rest):
+        products: dict[bool, Value] = {}  # the denominator (True) and the numerator (False)
+        for factor in sympy.Mul.make_args(rest):
             value, below = self.factor(factor)
             products[below] = self.make("multiply", rest, products[below], value) if below in products else value
         if True not in products:
@@ -122,19 +102,19 @@ class _Entrywise:
             return coefficient, self.make("reciprocal", rest, products[True])
         return coefficient, self.make("divide", rest, products[False], products[True])
 
-    def factor(self, factor: Any) -> tuple[Value, bool]:
-        """A factor as an array, and whether it divides; 1/(1 + exp(u)) is σ(-u)."""
-        if not isinstance(factor, Pow):
+    def factor(self, factor: Scalar) -> tuple[Value, bool]:
+        """Return a factor as an array, and True for a divisor; 1/(1 + exp(u)) is σ(-u)."""
+        if not isinstance(factor, sympy.Pow):
             return self.array(factor), False
         base, exponent = factor.args
-        growing = _one_plus_exp(base)
-        if growing is not None and exponent.is_Integer and exponent.is_negative:
-            sigmoid = self.make("sigmoid", 1 / base, self.array(-growing), Constant(S.One))
-            return self.to_the(sigmoid, -exponent, factor), False
+        inner = _inside_one_plus_exp(base)
+        if inner is not None and exponent.is_Integer and exponent.is_negative:
+            sigmoid = self.make("sigmoid", 1 / base, self.array(-inner), Constant(S.One))
+            return self.power(sigmoid, -exponent, factor), False
         below = bool(exponent.is_negative)
-        return self.to_the(self.array(base), abs(exponent), base ** abs(exponent)), below
+        return self.power(self.array(base), abs(exponent), base ** abs(exponent)), below
 
-    def to_the(self, value: Value, exponent: Any, expression: Any) -> Value:
+    def power(self, value: Value, exponent: Scalar, expression: Scalar) -> Value:
         if exponent == 1:
             return value
         if exponent == S.Half:
@@ -142,52 +122,52 @@ class _Entrywise:
         if not exponent.is_Integer or exponent > MOST_PRODUCTS:
             return self.make("power", expression, value, Constant(exponent))
         square = self.make("square", expression, value)
-        half = self.to_the(square, exponent // 2, expression)
+        half = self.power(square, exponent // 2, expression)
         return self.make("multiply", expression, half, value) if exponent % 2 else half
 
-    def largest(self, expression: Any) -> Scaled:
+    def largest(self, expression: sympy.Max) -> Factored:
         return S.One, self.in_pairs("maximum", expression)
 
-    def smallest(self, expression: Any) -> Scaled:
+    def smallest(self, expression: sympy.Min) -> Factored:
         return S.One, self.in_pairs("minimum", expression)
 
-    def in_pairs(self, function: str, expression: Any) -> Any:
-        """Of two at a time, the numbers last; of equal ones NumPy takes the second."""
-        operands = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
+    def in_pairs(self, function: str, expression: sympy.Max | sympy.Min) -> Value:
+        """Combine two operands at a time, the numbers last: of two equal ones NumPy takes the second."""
+        operands: list[Any] = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
         return reduce(lambda one, other: self.make(function, expression, one, other), operands)
 
-    def step(self, expression: Any) -> Scaled:
+    def step(self, expression: sympy.Heaviside) -> Factored:
         argument, at_zero = expression.args
         return S.One, self.make("heaviside", expression, self.array(argument), Constant(at_zero))
 
-    def pieces(self, expression: Any) -> Scaled:
+    def pieces(self, expression: sympy.Piecewise) -> Factored:
         step = as_step(expression)
-        return self.as_it_stands(expression) if step is expression else self.scaled(step)
+        return self.as_code(expression) if step is expression else self.factored(step)
 
 
-def as_step(expression: Any) -> Any:
-    """Two constant pieces that meet at 0 as one step, which keeps the type of its argument, and NaN."""
-    if not isinstance(expression, Piecewise) or len(expression.args) != 2:
+def as_step(expression: Scalar) -> Scalar:
+    """Return two constant pieces that meet at 0 as one Heaviside step, which keeps the float type, and NaN."""
+    if not isinstance(expression, sympy.Piecewise) or len(expression.args) != 2:
         return expression
     (low, condition), (high, _) = expression.args
     if not (low.is_number and high.is_number and condition.rhs == 0):
         return expression
     at_zero = 0 if isinstance(condition, sympy.Le) else 1
-    return low + (high - low) * Heaviside(condition.lhs, at_zero)
+    return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
 
 
-def _one_plus_exp(base: Any) -> Any:
-    """u of 1 + exp(u); None of anything else."""
+def _inside_one_plus_exp(base: Scalar) -> Scalar | None:
+    """Return the u of 1 + exp(u), or None for anything else."""
     rest = base - 1
-    return rest.args[0] if isinstance(base, Add) and isinstance(rest, exp) else None
+    return rest.args[0] if isinstance(base, sympy.Add) and isinstance(rest, sympy.exp) else None
 
 
-_LOWERINGS: dict[Any, Callable[[_Entrywise, Any], Scaled]] = {
-    Add: _Entrywise.sum,
-    Mul: _Entrywise.product,
-    Pow: _Entrywise.product,
-    Max: _Entrywise.largest,
-    Min: _Entrywise.smallest,
-    Heaviside: _Entrywise.step,
-    Piecewise: _Entrywise.pieces,
+_LOWERINGS: dict[type[Scalar], Callable[[_Entrywise, Scalar], Factored]] = {
+    sympy.Add: _Entrywise.sum,
+    sympy.Mul: _Entrywise.product,
+    sympy.Pow: _Entrywise.product,
+    sympy.Max: _Entrywise.largest,
+    sympy.Min: _Entrywise.smallest,
+    sympy.Heaviside: _Entrywise.step,
+    sympy.Piecewise: _Entrywise.pieces,
 }

@@ -1,17 +1,20 @@
-"""A generated module as a function: the text is compiled once, and runs as it can be read."""
+"""A generated module as a function: the text that a user can read is the code that runs."""
 
 import linecache
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
-from symbackprop.codegen.bound_function import BoundFunction, said
+from numpy.typing import DTypeLike
+
+from symbackprop.codegen.bound_function import BoundFunction, as_argument_error
 from symbackprop.codegen.runtime.threads import Threads
 from symbackprop.errors import ArgumentError, listed
 
 _numbers = count(1)
+Result = TypeVar("Result")
 
 
 class GradientFunction:
@@ -19,12 +22,12 @@ class GradientFunction:
 
     Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
-    taken some at a time, so that what is needed on the way stays in the cache; those of narrow networks are shared
-    among as many threads as BLAS may use, where threadpoolctl is installed.
+    taken in batches, so that intermediate arrays stay in the cache; for narrow networks the examples are divided among
+    as many threads as BLAS may use, if threadpoolctl is installed.
 
     Raises:
-        ArgumentError: a missing or unknown argument, a shape or a type that does not fit, or a number that is
-            not finite (found where a result is not finite, so that good data costs no extra pass).
+        ArgumentError: an argument is missing or unknown, a shape or a dtype does not fit, or a number is not finite
+            (looked for only if a result is not finite, so that good data costs no extra pass).
     """
 
     def __init__(self, source: str, arguments: tuple[str, ...], parameters: tuple[str, ...], results: tuple[str, ...]):
@@ -36,35 +39,36 @@ class GradientFunction:
 
     @cached_property
     def _module(self) -> dict[str, Any]:
-        """The names of the text, which runs at the first call: numba takes a while to be imported."""
+        """The namespace of the text, which runs at the first call: importing numba takes a while."""
         module = _run(self.source)
         module["_memory"] = Threads()
         return module
 
     @cached_property
-    def _both(self) -> Any:
+    def _both(self) -> Callable[..., tuple[Any, ...]]:
         return self._module["cost_and_gradients"]
 
     @cached_property
-    def _cost(self) -> Any:
+    def _cost(self) -> Callable[..., Any]:
         return self._module["cost"]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the cost and its gradients as a NamedTuple."""
         return self._result._make(self._guarded(self._both, args, kwargs))
 
     def cost(self, /, *args: Any, **kwargs: Any) -> Any:
-        """The cost alone."""
+        """Return the cost, without computing gradients."""
         return self._guarded(self._cost, args, kwargs)
 
-    def bind(self, shapes: Mapping[str, Any], dtype: Any = float) -> BoundFunction:
-        """The same function for arrays of these shapes, with all its memory made beforehand.
+    def bind(self, shapes: Mapping[str, Any], dtype: DTypeLike = float) -> BoundFunction:
+        """Return the same function for arrays of fixed shapes, with all memory allocated in advance.
 
         Args:
-            shapes: the shape of every argument by name, or an array that has it; hyperparameters may be left out.
-            dtype: the type of all arrays: float32, float64 or longdouble.
+            shapes: the shape of each argument by name, or an array of that shape; hyperparameters may be left out.
+            dtype: the dtype of all arrays: float32, float64 or longdouble.
 
         Raises:
-            ArgumentError: a missing or unknown name, shapes that do not fit together, another type.
+            ArgumentError: a name is missing or unknown, the shapes do not fit together, or the dtype is another one.
 
         >>> import symbackprop as sb
         >>> data, weights = sb.home_data(), sb.home_weights(seed=0)
@@ -75,16 +79,16 @@ class GradientFunction:
         """
         return BoundFunction(self._module, self.arguments, self.parameters, self._result, shapes=shapes, dtype=dtype)
 
-    def _guarded(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def _guarded(self, function: Callable[..., Result], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
         try:
             return function(*args, **kwargs)
         except TypeError as error:
             reason = str(error).replace(f"{function.__name__}() ", "")
             raise ArgumentError(f"{reason}; the arguments are {listed(self.arguments)}") from None
         except (ZeroDivisionError, ValueError) as error:
-            raise said(error) from None
+            raise as_argument_error(error) from None
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         return GradientFunction, (self.source, self.arguments, self.parameters, self._results)
 
     def __repr__(self) -> str:
@@ -92,14 +96,14 @@ class GradientFunction:
 
 
 def _result_type(names: tuple[str, ...]) -> Any:
-    """A NamedTuple of these fields; it is pickled as the plain tuple, for its class lives in no module."""
-    make: Any = namedtuple  # the fields are data
+    """Return a NamedTuple class with these fields; it is pickled as a tuple, as no module contains the class."""
+    make: Any = namedtuple  # for mypy: the field names are not literals
     fields = make("CostAndGradients", names)
     return type("CostAndGradients", (fields,), {"__slots__": (), "__reduce__": lambda self: (tuple, (tuple(self),))})
 
 
 def _run(source: str) -> dict[str, Any]:
-    """The namespace of a module text of ours; tracebacks show its lines."""
+    """Run a generated module and return its namespace; tracebacks show its lines."""
     filename = f"<symbackprop {next(_numbers)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": "generated_gradients"}

@@ -1,37 +1,40 @@
-"""Operations → loop nests: what goes through the same entries in the same order shares one loop."""
+"""Operations → loop nests: operations that run over the same entries in the same order share one loop."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sympy import S
+
 from symbackprop.codegen.batching import Phases
-from symbackprop.codegen.program import Operation, Program, Value
+from symbackprop.codegen.program import ArrayOperation, Constant, Program, Value
+from symbackprop.expressions.aliases import Size
 
-MOST_TERMS = 32  # of a sum that is written out
+MOST_TERMS = 32  # in a sum that is written without a loop
 
-VIEWS = frozenset({"transpose", "rows", "columns", "broadcast"})  # which say where an entry is
+VIEWS = frozenset({"transpose", "rows", "columns", "broadcast"})  # they only map indices
 
 
 @dataclass
 class Nest:
-    """Operations in one loop over quantities (`length` of them) and examples; or one that has loops of its own."""
+    """Operations in one loop over `length` rows of a block and its examples; or, `alone`, one with its own loops."""
 
-    length: Any
-    operations: list[Operation]
+    length: Size
+    operations: list[ArrayOperation]
     alone: bool = False
 
 
 @dataclass
-class Layout:
-    """Loop nests in order, and which rows of the memory each value has that outlives its nest."""
+class LoopPlan:
+    """Loop nests in order, with rows of memory for each value that is used after its nest."""
 
     nests: list[Nest]
-    places: dict[Value, tuple[Any, Any]] = field(default_factory=dict)  # first row, how many
-    rows: Any = 0
+    places: dict[Value, tuple[Size, Size]] = field(default_factory=dict)  # the first row, and the number of rows
+    rows: Size = S.Zero  # of the whole memory
 
 
 class Blocks:
-    """Which values of a program have an entry for each example, and what their entries are made of."""
+    """The values of a program as blocks: a row for each entry of an example, a column for each example."""
 
     def __init__(self, program: Program, phases: Phases):
         self.size = phases.size
@@ -42,39 +45,37 @@ class Blocks:
             if operation.is_inline or (operation.function in VIEWS and id(operation) in each)
         }
 
-    def axis(self, value: Any) -> int | None:
-        """The axis of the examples."""
+    def axis(self, value: Value | Constant) -> int | None:
+        """Return the axis of the examples in a value, or None."""
         return next((axis for axis, length in enumerate(value.shape) if length == self.size), None)
 
     def length(self, value: Value) -> Any:
-        """How many entries there are for each example."""
+        """Return the number of entries of a value for each example, or None if it has no examples."""
         axis = self.axis(value)
         return value.shape[1 - axis] if axis is not None else None
 
     def root(self, value: Value) -> Value:
+        """Return the value that a view shows; any other value itself."""
         return self.root(self.views[value].values[0]) if value in self.views else value
 
-    def sums_examples(self, operation: Operation) -> bool:
+    def sums_examples(self, operation: ArrayOperation) -> bool:
+        """Return True if an operation is a sum over the examples."""
         return self.axis(operation.result) is None
 
-    def inner(self, operation: Operation) -> Any:
-        """How many terms each entry of a product, or of a sum or maximum over quantities, has."""
+    def inner(self, operation: ArrayOperation) -> Size:
+        """Return the number of terms in each entry of a product, or of a sum or maximum for each example."""
         value = operation.values[0]
         return value.shape[1] if operation.function == "dot" else self.length(value)
 
-    def is_alone(self, operation: Operation) -> bool:
-        """Whether an operation needs loops of its own."""
-        if operation.function == "concatenate":
-            return True
-        if operation.function == "dot" and self.sums_examples(operation):
-            return True
-        if operation.function in ("dot", "max", "sum") and not self.sums_examples(operation):
-            inner = self.inner(operation)
-            return not (inner.is_Integer and 0 < inner <= MOST_TERMS)
-        return False
+    def is_alone(self, operation: ArrayOperation) -> bool:
+        """Return True if an operation needs its own loops."""
+        if self.sums_examples(operation) or operation.function not in ("dot", "max", "sum"):
+            return operation.function in ("concatenate", "dot")
+        inner = self.inner(operation)
+        return not (inner.is_Integer and 0 < inner <= MOST_TERMS)
 
-    def layout(self, operations: Iterable[Operation], data: Iterable[Value]) -> Layout:
-        """Loop nests of operations in their order, and places for the blocks of data and of results."""
+    def plan(self, operations: Iterable[ArrayOperation], data: Iterable[Value]) -> LoopPlan:
+        """Return loop nests for operations in their order, and places for the blocks of data and of results."""
         nests: list[Nest] = []
         for operation in operations:
             if operation.result in self.views:
@@ -84,42 +85,43 @@ class Blocks:
             if alone or not nests or not self._joins(nests[-1], operation, length):
                 nests.append(Nest(length, [], alone))
             nests[-1].operations.append(operation)
-        layout = Layout(nests)
-        self._place(layout, list(data))
-        return layout
+        plan = LoopPlan(nests)
+        self._place(plan, list(data))
+        return plan
 
-    def _joins(self, nest: Nest, operation: Operation, length: Any) -> bool:
-        """Whether all that it needs of the nest is the same entry."""
+    def _joins(self, nest: Nest, operation: ArrayOperation, length: Size) -> bool:
+        """Return True if an operation uses, of the results of the nest, only the same entry."""
         if nest.alone or nest.length != length:
             return False
-        made = {other.result for other in nest.operations}
-        apart = operation.function in ("dot", "sum", "max") and not self.sums_examples(operation)
-        needed = operation.values if apart else [value for value in operation.values if value in self.views]
-        return not any(self.root(value) in made for value in needed)
+        computed = {other.result for other in nest.operations}
+        elsewhere = operation.function in ("dot", "sum", "max") and not self.sums_examples(operation)
+        needed = operation.values if elsewhere else [value for value in operation.values if value in self.views]
+        return not any(self.root(value) in computed for value in needed)
 
-    def _place(self, layout: Layout, data: list[Value]) -> None:
-        """Rows for what is needed after the nest that makes it; they are free again after its last use."""
+    def _place(self, plan: LoopPlan, data: list[Value]) -> None:
+        """Assign rows to values that are used after their nest; the rows are free again after the last use."""
         last: dict[Value, int] = {}
-        for rank, nest in enumerate(layout.nests):
+        for index, nest in enumerate(plan.nests):
             for value in (value for operation in nest.operations for value in operation.values):
-                last[self.root(value)] = rank
-        free: dict[Any, list[Any]] = {}
-        held: list[Value] = []
+                last[self.root(value)] = index
+        free: dict[Size, list[Size]] = {}
+        live: list[Value] = []
 
-        def hold(value: Value, length: Any) -> None:
+        def store(value: Value, length: Size) -> None:
             if free.get(length):
-                layout.places[value] = free[length].pop(), length
+                plan.places[value] = free[length].pop(), length
             else:
-                layout.places[value] = layout.rows, length
-                layout.rows = layout.rows + length
-            held.append(value)
+                plan.places[value] = plan.rows, length
+                plan.rows = plan.rows + length
+            live.append(value)
 
         for value in data:
-            hold(value, self.length(value))
-        for rank, nest in enumerate(layout.nests):
-            for value in [value for value in held if last.get(value, -1) < rank]:
-                held.remove(value)
-                free.setdefault(layout.places[value][1], []).append(layout.places[value][0])
+            store(value, self.length(value))
+        for index, nest in enumerate(plan.nests):
+            for value in [value for value in live if last.get(value, -1) < index]:
+                live.remove(value)
+                first, length = plan.places[value]
+                free.setdefault(length, []).append(first)
             for operation in nest.operations:
-                if self.axis(operation.result) is not None and (nest.alone or last.get(operation.result, -1) > rank):
-                    hold(operation.result, self.length(operation.result))
+                if self.axis(operation.result) is not None and (nest.alone or last.get(operation.result, -1) > index):
+                    store(operation.result, self.length(operation.result))

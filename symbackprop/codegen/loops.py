@@ -1,21 +1,24 @@
 """Loop nests → lines of Python that numba compiles.
 
-Of each value there is a block in memory, a row for each quantity: the innermost loop goes over examples that lie
-beside each other. What a sum over the examples needs is added up as the blocks go by.
+The examples are taken in blocks that stay in a near cache. A block of a value has a row for each entry of an example,
+so that the innermost loop runs over examples side by side in memory. Sums over examples are added up block by block.
 """
 
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-from symbackprop.codegen.loop_nests import Blocks, Nest
-from symbackprop.codegen.program import Constant, Names, Operation, Value
+from sympy import S
+
+from symbackprop.codegen.loop_nests import VIEWS, Blocks, Nest
+from symbackprop.codegen.program import ArrayOperation, Constant, FreshNames, Value
 from symbackprop.codegen.templates import commented, indented
+from symbackprop.expressions.aliases import Size
 
-SIDE = 8  # of a matrix whose entries are all added up at the same time
-TERMS = 8  # of a long sum that are added at a time
-_MEMORY, _MOST_EXAMPLES, _LEAST_EXAMPLES = 8192, 192, 64  # floats that stay in a near cache
+SIDE = 8  # of a matrix whose entries are all accumulated at the same time
+TERMS = 8  # of a long sum that are added in one step
+_MEMORY = 8192  # floats that stay in a near cache
+_MOST_EXAMPLES, _LEAST_EXAMPLES = 192, 64  # in a block
 
 # fmt: off
 FORMS: dict[str, str] = {  # {0}, {1}: entries of the arguments
@@ -31,146 +34,153 @@ FORMS: dict[str, str] = {  # {0}, {1}: entries of the arguments
 # fmt: on
 
 
-def indices(length: Any) -> list[str]:
-    """Those of a short side; none of a long one."""
+def indices(length: Size) -> list[str]:
+    """Return the indices of a short side; none of a long one."""
     return [str(k) for k in range(int(length))] if length.is_Integer and length <= SIDE else []
 
 
 class Loops:
-    """Lines for the operations of one block of examples; it notes which sizes and helpers they use."""
+    """A writer of the loops over one block of examples, which records the helpers that they use."""
 
     def __init__(
         self,
         blocks: Blocks,
         constants: dict[Constant, str],
-        names: Names,
-        size: Callable[[Any], str],
-        comment: Callable[[Operation], str],
+        names: FreshNames,
+        size: Callable[[Size], str],
+        comment: Callable[[ArrayOperation], str],
     ):
         self.blocks, self.constants, self.names = blocks, constants, names
         self.size, self.comment = size, comment
         words = ("number", "memory", "many", "first", "rows")
         self.number, self.memory, self.examples, self.first, self.rows = map(names.unique, words)
         self.r, self.f, self.i, self.j, self.k = map(names.unique, "rfijk")
-        self.stored: dict[Value, str] = {}  # the names of blocks
-        self.here: set[Value] = set()  # what the loop has made
-        self.outside: dict[str, str] = {}  # entries that are the same for all examples, read before the loop
+        self.stored: dict[Value, str] = {}  # the names of the blocks of values
+        self.here: set[Value] = set()  # values that the current loop has computed
+        self.outside: dict[str, str] = {}  # entries that are the same for all examples, and their names before the loop
         self.helpers: dict[str, None] = {}
 
-    # the whole
-
-    def block(self, data: list[Value], operations: list[Operation]) -> tuple[list[str], list[str]]:
-        """Lines that set up the memory, and lines for each block."""
-        layout = self.blocks.layout(operations, data)
+    def block(self, data: list[Value], operations: list[ArrayOperation]) -> tuple[list[str], list[str]]:
+        """Return lines that set up the memory, and lines for each block."""
+        plan = self.blocks.plan(operations, data)
         setup = [
-            f"{self.examples} = {self._examples(layout.rows)}",
-            f"{self.memory} = np.empty(({self.size(layout.rows)}, {self.examples}), {self.number})",
+            f"{self.examples} = {self._examples(plan.rows)}",
+            f"{self.memory} = np.empty(({self.size(plan.rows)}, {self.examples}), {self.number})",
         ]
-        for value, (first, length) in layout.places.items():
+        for value, (first, length) in plan.places.items():
             self.stored[value] = self.names.unique(f"{value.name}_block")
             setup.append(f"{self.stored[value]} = {self.memory}[{self.size(first)}:{self.size(first + length)}]")
         lines = [line for value in data for line in self.copied(value)]
-        for nest in layout.nests:
+        for nest in plan.nests:
             lines += _ALONE[self.kind(nest)](self, nest.operations[0]) if nest.alone else self.nest(nest)
         return setup, lines
 
-    def _examples(self, rows: Any) -> str:
-        """How many examples a block has."""
-        if getattr(rows, "is_Integer", True):
+    def _examples(self, rows: Size) -> str:
+        """Return the code of the number of examples in a block."""
+        if rows.is_Integer:
             return str(min(_MOST_EXAMPLES, max(_LEAST_EXAMPLES, _MEMORY // max(1, int(rows)) // 16 * 16)))
         return f"min({_MOST_EXAMPLES}, max({_LEAST_EXAMPLES}, {_MEMORY} // ({self.size(rows)})))"
 
     def kind(self, nest: Nest) -> str:
+        """Return the key of _ALONE for a nest."""
         operation = nest.operations[0]
         return "dot over examples" if self.blocks.sums_examples(operation) else operation.function
 
     # entries
 
-    def at(self, value: Value, quantity: str) -> str:
-        """The entry of a value for a quantity of an example."""
-        axis = self.blocks.axis(value)
-        return self.entry(value, *((self.r, quantity) if axis == 0 else (quantity, self.r)))
+    def at(self, value: Value, k: str) -> str:
+        """Return the code of the k-th entry of a value for the current example."""
+        return self.entry(value, *self.position(value, k))
 
-    def entry(self, value: Any, row: str, column: str) -> str:
+    def position(self, value: Value, k: str) -> tuple[str, str]:
+        """Return the row and the column of the k-th entry of a value for the current example."""
+        return (self.r, k) if self.blocks.axis(value) == 0 else (k, self.r)
+
+    def entry(self, value: Value | Constant, row: str, column: str) -> str:
+        """Return the code of an entry."""
         if isinstance(value, Constant):
             return self.constants[value]
         if value.shape:
             row, column = ("0" if n == 1 else k for n, k in zip(value.shape, (row, column), strict=True))
         if value in self.blocks.views:
             view = self.blocks.views[value]
-            return self.entry(view.values[0], *_VIEWS[view.function](self, view, row, column))
+            return self.entry(view.values[0], *self.viewed(view, row, column))
         if value in self.here or not value.shape:
-            return str(value.name)
+            return value.name
         axis = self.blocks.axis(value)
         if axis is None:
             return self.before(f"{value.name}[{row}, {column}]")
         return f"{self.stored[value]}[{row if axis else column}, {self.r}]"
 
     def before(self, code: str) -> str:
+        """Return a name for code that is evaluated once, before the loop over the examples."""
         if code not in self.outside:
             self.outside[code] = self.names.fresh("w")
         return self.outside[code]
 
-    def shifted(self, index: str, first: Any) -> str:
+    def viewed(self, view: ArrayOperation, row: str, column: str) -> tuple[str, str]:
+        """Return the row and the column, in the first argument of a view, of an entry of the view."""
+        match view.function:
+            case "transpose":
+                return column, row
+            case "rows":
+                return self.shifted(row, view.arguments[1]), column
+            case "columns":
+                return row, self.shifted(column, view.arguments[1])
+        return row, column  # of a broadcast
+
+    def shifted(self, index: str, first: Size) -> str:
+        """Return the code of first + index."""
         return index if first == 0 else f"{self.size(first)} + {index}"
-
-    def swapped(self, _: Operation, row: str, column: str) -> tuple[str, str]:
-        return column, row
-
-    def lower(self, view: Operation, row: str, column: str) -> tuple[str, str]:
-        return self.shifted(row, view.arguments[1]), column
-
-    def further(self, view: Operation, row: str, column: str) -> tuple[str, str]:
-        return row, self.shifted(column, view.arguments[1])
-
-    def same(self, _: Operation, row: str, column: str) -> tuple[str, str]:
-        return row, column
 
     # loops
 
     def over_examples(self, lines: list[str]) -> list[str]:
-        """The innermost loop, after what it reads of arrays that have no examples."""
+        """Return the innermost loop, after reading the entries that are the same for all examples."""
         read = [f"{name} = {code}" for code, name in self.outside.items()]
         self.outside = {}
         return [*read, f"for {self.r} in range({self.rows}):", *indented(lines)]
 
-    def loop(self, index: str, length: Any, lines: Callable[[str], list[str]]) -> list[str]:
-        """A loop over an index; none where there is one."""
+    def loop(self, index: str, length: Size, lines: Callable[[str], list[str]]) -> list[str]:
+        """Return a loop over an index, or without a loop the lines for the one index 0."""
         if length == 1:
             return lines("0")
         return [f"for {index} in range({self.size(length)}):", *indented(lines(index))]
 
     def call(self, helper: str, *arguments: str) -> str:
+        """Return a call of a helper."""
         self.helpers[helper] = None
         return f"{helper}({', '.join(arguments)})"
 
     def accumulators(self, count: int) -> tuple[list[str], str]:
-        """Names of sums that start at 0, and the line that says so."""
+        """Return names of sums, and the line that sets them to 0."""
         names = [self.names.fresh("s") for _ in range(count)]
         return names, f"{' = '.join(names)} = {self.number}(0)"
 
     def copied(self, value: Value) -> list[str]:
-        """The block of an argument, turned so that examples lie beside each other."""
+        """Return lines that copy an argument to its block, the examples side by side."""
         length, block, axis = self.blocks.length(value), self.stored[value], self.blocks.axis(value)
 
-        def copy(quantity: str) -> str:
-            place = f"{self.first} + {self.r}"
-            source = f"{quantity}, {place}" if axis else f"{place}, {quantity}"
-            return f"{block}[{quantity}, {self.r}] = {value.name}[{source}]"
+        def copy(k: str) -> str:
+            example = f"{self.first} + {self.r}"
+            source = f"{k}, {example}" if axis else f"{example}, {k}"
+            return f"{block}[{k}, {self.r}] = {value.name}[{source}]"
 
-        if length.is_Integer and length <= SIDE:
-            return self.over_examples([copy(str(k)) for k in range(int(length))])
-        return self.loop(self.f, length, lambda quantity: self.over_examples([copy(quantity)]))
+        if few := indices(length):
+            return self.over_examples([copy(k) for k in few])
+        return self.loop(self.f, length, lambda k: self.over_examples([copy(k)]))
 
     # a nest
 
     def nest(self, nest: Nest) -> list[str]:
+        """Return the lines of a nest of operations that share a loop."""
         self.here = set()
-        lines = self.loop(self.f, nest.length, lambda quantity: self.body(nest.operations, quantity))
+        lines = self.loop(self.f, nest.length, lambda k: self.body(nest.operations, k))
         self.here = set()
         return lines
 
-    def body(self, operations: list[Operation], quantity: str) -> list[str]:
+    def body(self, operations: list[ArrayOperation], k: str) -> list[str]:
+        """Return the lines that compute the k-th entry of each result, for all examples of the block."""
         starts: list[str] = []
         lines: list[str] = []
         ends: list[str] = []
@@ -179,75 +189,82 @@ class Loops:
             if self.blocks.sums_examples(operation):
                 (so_far,), start = self.accumulators(1)
                 starts.append(start)
-                added = self.call("_plus", so_far, self.term(operation, quantity))
+                added = self.call("_plus", so_far, self.term(operation, k))
                 lines += self.line(operation, f"{so_far} = {added}")
-                ends.append(f"{self.total(value, quantity)} += {so_far}")
+                ends.append(f"{self.total(value, k)} += {so_far}")
                 continue
-            expression = _ENTRIES.get(operation.function, Loops.mapped)(self, operation, quantity)
+            expression = _ENTRIES.get(operation.function, Loops.entrywise)(self, operation, k)
             lines += self.line(operation, f"{value.name} = {expression}")
             self.here.add(value)
             if value in self.stored:
-                lines.append(f"{self.stored[value]}[{quantity}, {self.r}] = {value.name}")
+                lines.append(f"{self.stored[value]}[{k}, {self.r}] = {value.name}")
         return [*starts, *self.over_examples(lines), *ends]
 
-    def line(self, operation: Operation, code: str) -> list[str]:
+    def line(self, operation: ArrayOperation, code: str) -> list[str]:
+        """Return a statement with the comment of its operation."""
         return commented(code, self.comment(operation)).splitlines()
 
-    def term(self, operation: Operation, quantity: str) -> str:
-        """What is added up over the examples."""
-        return " * ".join(self.at(value, quantity) for value in operation.values)
+    def term(self, operation: ArrayOperation, k: str) -> str:
+        """Return the code that is added up over the examples."""
+        return " * ".join(self.at(value, k) for value in operation.values)
 
-    def total(self, value: Value, quantity: str) -> str:
+    def total(self, value: Value, k: str) -> str:
+        """Return the code of the k-th entry of a sum over the examples."""
         if not value.shape:
             return value.name
-        row, column = ("0" if length == 1 else quantity for length in value.shape)
+        row, column = ("0" if length == 1 else k for length in value.shape)
         return f"{value.name}[{row}, {column}]"
 
-    def mapped(self, operation: Operation, quantity: str) -> str:
-        axis = self.blocks.axis(operation.result)
-        index = (self.r, quantity) if axis == 0 else (quantity, self.r)
+    def entrywise(self, operation: ArrayOperation, k: str) -> str:
+        """Return the code of the k-th entry of an entry-by-entry operation."""
+        position = self.position(operation.result, k)
         form = FORMS[operation.function]
         self.helpers |= dict.fromkeys(re.findall(r"\b_\w+(?=\()", form))
-        return form.format(*(self.entry(argument, *index) for argument in operation.arguments), number=self.number)
+        entries = (self.entry(x, *position) for x in operation.arguments if isinstance(x, Value | Constant))
+        return form.format(*entries, number=self.number)
 
-    def product(self, operation: Operation, quantity: str) -> str:
-        return " + ".join(self.factors(operation, quantity, str(k)) for k in range(self.blocks.inner(operation)))
+    def product(self, operation: ArrayOperation, k: str) -> str:
+        """Return the code of the k-th entry of a matrix product, without a loop."""
+        return " + ".join(self.factors(operation, k, str(m)) for m in range(self.blocks.inner(operation)))
 
-    def factors(self, operation: Operation, quantity: str, k: str) -> str:
+    def factors(self, operation: ArrayOperation, k: str, m: str) -> str:
+        """Return the code of the m-th term in the k-th entry of a matrix product."""
         left, right = operation.values
-        row, column = (self.r, quantity) if self.blocks.axis(operation.result) == 0 else (quantity, self.r)
-        return f"{self.entry(left, row, k)} * {self.entry(right, k, column)}"
+        row, column = self.position(operation.result, k)
+        return f"{self.entry(left, row, m)} * {self.entry(right, m, column)}"
 
-    def sum(self, operation: Operation, _: str) -> str:
+    def sum(self, operation: ArrayOperation, _: str) -> str:
+        """Return the code of the sum of an example's entries, without a loop."""
         return " + ".join(self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
 
-    def largest(self, operation: Operation, _: str) -> str:
+    def largest(self, operation: ArrayOperation, _: str) -> str:
+        """Return the code of the largest of an example's entries, without a loop."""
         first, *rest = (self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
         for other in rest:
             first = self.call("_maximum", first, other)
         return first
 
-    # what has loops of its own
+    # operations with their own loops
 
-    def sum_of_products(self, operation: Operation) -> list[str]:
-        """A product that adds up the examples: as many entries at a time as there are registers for."""
+    def sum_of_products(self, operation: ArrayOperation) -> list[str]:
+        """Return loops for a product that sums over the examples: as many entries at a time as registers can hold."""
         rows, columns = operation.result.shape
-        said = [f"# {self.comment(operation)}"]
+        heading = [f"# {self.comment(operation)}"]
         few_rows, few_columns = (indices(length) for length in (rows, columns))
         if (rows * columns).is_Integer and rows * columns <= SIDE:
-            return said + self.tile(operation, few_rows, few_columns)
+            return heading + self.tile(operation, few_rows, few_columns)
         if few_columns:
-            return said + self.loop(self.i, rows, lambda row: self.tile(operation, [row], few_columns))
+            return heading + self.loop(self.i, rows, lambda row: self.tile(operation, [row], few_columns))
         if few_rows:
-            return said + self.loop(self.j, columns, lambda column: self.tile(operation, few_rows, [column]))
+            return heading + self.loop(self.j, columns, lambda column: self.tile(operation, few_rows, [column]))
 
         def in_row(row: str) -> list[str]:
             return self.in_strips(self.j, columns, SIDE // 2, lambda strip: self.tile(operation, [row], strip))
 
-        return said + self.loop(self.i, rows, in_row)
+        return heading + self.loop(self.i, rows, in_row)
 
-    def tile(self, operation: Operation, rows: list[str], columns: list[str]) -> list[str]:
-        """Entries that are added up at the same time."""
+    def tile(self, operation: ArrayOperation, rows: list[str], columns: list[str]) -> list[str]:
+        """Return a loop in which some entries of a sum over the examples are accumulated at the same time."""
         left, right = operation.values
         entries = [(row, column) for row in rows for column in columns]
         names, start = self.accumulators(len(entries))
@@ -258,8 +275,8 @@ class Loops:
             ends.append(f"{operation.result.name}[{row}, {column}] += {name}")
         return [start, *self.over_examples(lines), *ends]
 
-    def in_strips(self, index: str, length: Any, width: int, lines: Callable[[list[str]], list[str]]) -> list[str]:
-        """A loop over an index in steps of a width, and one over the rest."""
+    def in_strips(self, index: str, length: Size, width: int, lines: Callable[[list[str]], list[str]]) -> list[str]:
+        """Return a loop over an index in steps of a width, and one over the rest."""
         size = self.size(length)
         strips = lines([index, *(f"{index} + {k}" for k in range(1, width))])
         end = str(int(length) // width * width) if length.is_Integer else f"({size}) // {width} * {width}"
@@ -270,68 +287,60 @@ class Loops:
             *indented(lines([index])),
         ]
 
-    def long_product(self, operation: Operation) -> list[str]:
-        def terms(quantity: str) -> Callable[[list[str]], str]:
-            return lambda strip: " + ".join(self.factors(operation, quantity, k) for k in strip)
+    def long_product(self, operation: ArrayOperation) -> list[str]:
+        """Return loops for a matrix product with many terms in each entry."""
+        return self.long(operation, lambda k, m: self.factors(operation, k, m), "{0} + {1}", "0")
 
-        return self.long(operation, terms, "{0} + {1}", "0")
+    def long_sum(self, operation: ArrayOperation) -> list[str]:
+        """Return loops for the sums of many entries of each example."""
+        return self.long(operation, lambda _, m: self.at(operation.values[0], m), "{0} + {1}", "0")
 
-    def long_sum(self, operation: Operation) -> list[str]:
-        return self.long(operation, self.entries_of(operation), "{0} + {1}", "0")
-
-    def long_maximum(self, operation: Operation) -> list[str]:
+    def long_maximum(self, operation: ArrayOperation) -> list[str]:
+        """Return loops for the largest of many entries of each example."""
         self.helpers["_maximum"] = None
-        return self.long(operation, self.entries_of(operation), "_maximum({0}, {1})", "-np.inf", 1)
-
-    def entries_of(self, operation: Operation) -> Callable[[str], Callable[[list[str]], str]]:
-        (value,) = operation.values
-        return lambda _: lambda strip: " + ".join(self.at(value, k) for k in strip)
+        return self.long(operation, lambda _, m: self.at(operation.values[0], m), "_maximum({0}, {1})", "-np.inf", 1)
 
     def long(
-        self,
-        operation: Operation,
-        terms: Callable[[str], Callable[[list[str]], str]],
-        step: str,
-        start: str,
-        width: int = TERMS,
+        self, operation: ArrayOperation, term: Callable[[str, str], str], step: str, start: str, width: int = TERMS
     ) -> list[str]:
-        """Each entry as a sum or maximum that has too many terms to be written out."""
+        """Return loops in which the k-th entry accumulates `term(k, m)` over m, some of them in one step."""
 
-        def lines(quantity: str) -> list[str]:
-            so_far = f"{self.stored[operation.result]}[{quantity}, {self.r}]"
+        def lines(k: str) -> list[str]:
+            so_far = f"{self.stored[operation.result]}[{k}, {self.r}]"
             begin = self.over_examples([f"{so_far} = {self.number}({start})"])
 
             def add(strip: list[str]) -> list[str]:
-                return self.over_examples([f"{so_far} = {step.format(so_far, terms(quantity)(strip))}"])
+                terms = " + ".join(term(k, m) for m in strip)
+                return self.over_examples([f"{so_far} = {step.format(so_far, terms)}"])
 
             return begin + self.in_strips(self.k, self.blocks.inner(operation), width, add)
 
         return [f"# {self.comment(operation)}", *self.loop(self.f, self.blocks.length(operation.result), lines)]
 
-    def together(self, operation: Operation) -> list[str]:
-        lines, first = [f"# {self.comment(operation)}"], 0
+    def concatenation(self, operation: ArrayOperation) -> list[str]:
+        """Return loops that copy the parts of a concatenation."""
+        lines, first = [f"# {self.comment(operation)}"], S.Zero
         for value in operation.values:
             length = self.blocks.length(value)
             lines += self.loop(self.f, length, partial(self.piece, self.stored[operation.result], first, value))
             first = first + length
         return lines
 
-    def piece(self, block: str, first: Any, value: Value, quantity: str) -> list[str]:
-        place = f"{block}[{self.shifted(quantity, first)}, {self.r}]"
-        return self.over_examples([f"{place} = {self.at(value, quantity)}"])
+    def piece(self, block: str, first: Size, value: Value, k: str) -> list[str]:
+        """Return a loop that copies the k-th entry of a part."""
+        return self.over_examples([f"{block}[{self.shifted(k, first)}, {self.r}] = {self.at(value, k)}"])
 
 
-_VIEWS = {"transpose": Loops.swapped, "rows": Loops.lower, "columns": Loops.further, "broadcast": Loops.same}
-_ENTRIES: dict[str, Callable[[Loops, Operation, str], str]] = {
+_ENTRIES: dict[str, Callable[[Loops, ArrayOperation, str], str]] = {
     "dot": Loops.product,
     "sum": Loops.sum,
     "max": Loops.largest,
 }
-_ALONE: dict[str, Callable[[Loops, Operation], list[str]]] = {
+_ALONE: dict[str, Callable[[Loops, ArrayOperation], list[str]]] = {
     "dot over examples": Loops.sum_of_products,
     "dot": Loops.long_product,
     "sum": Loops.long_sum,
     "max": Loops.long_maximum,
-    "concatenate": Loops.together,
+    "concatenate": Loops.concatenation,
 }
-KNOWN = {*FORMS, *_ENTRIES, "concatenate", "vdot", "total", *_VIEWS}
+KNOWN = {*FORMS, *_ENTRIES, "concatenate", "vdot", "total", *VIEWS}

@@ -1,4 +1,4 @@
-"""A tape → a program: each expression as operations on arrays, what occurs twice computed once.
+"""Tape → program: expressions become operations on arrays, and equal operations are shared.
 
 A scalar factor stays outside of products, sums and transposes until an array needs it.
 """
@@ -8,62 +8,40 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
-from sympy import Expr, Mul, S
+from sympy import Mul, S
 
 from symbackprop.backprop.tape import Tape
-from symbackprop.codegen.entrywise import entrywise
-from symbackprop.codegen.program import Builder, Program, Value
+from symbackprop.codegen.entrywise import Factored, entrywise
+from symbackprop.codegen.program import Builder, Constant, Program, Value
 from symbackprop.codegen.schedule import BACKWARD, GRADIENT, in_order
-from symbackprop.codegen.stability import without_detours
+from symbackprop.codegen.stability import stabilized
+from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions import operations as ops
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction, z
-from symbackprop.expressions.matrices import (
-    Determinant,
-    HadamardPower,
-    HadamardProduct,
-    MatAdd,
-    MatMul,
-    Ones,
-    Scaled,
-    Trace,
-    Transpose,
-    Zeros,
-    postorder,
-    quantities,
-    scaled,
-    split,
-)
-from symbackprop.expressions.operations import (
-    ROWS,
-    Broadcast,
-    Elementwise,
-    Largest,
-    LogSoftmax,
-    LogSumExp,
-    Softmax,
-    Sums,
-    Total,
-    broadcast,
-)
+from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, Ones, postorder, quantities, scaled, split
+from symbackprop.expressions.operations import ROWS, Broadcast, Elementwise, Largest, Sums, Total, broadcast
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice
+from symbackprop.network.network import Equation
 from symbackprop.printing.entries import Plain
 from symbackprop.printing.notation import implied
 
 EXP = FUNCTION["exp"]
 
 
-class Term(NamedTuple):
+class ScaledArray(NamedTuple):
     """A number times an array."""
 
-    coefficient: Expr
+    coefficient: Scalar
     value: Value
 
 
 def program(tape: Tape, results: Collection[str]) -> Program:
-    """The operations that make these results, such as J and dJdW1, of a tape."""
+    """Return the program that computes these results of a tape, such as J and dJdW1."""
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
-    equations = [(part, e, without_detours(e.expression, definitions)) for part, e in in_order(tape)]
+    equations = [(part, e, stabilized(e.expression, definitions)) for part, e in in_order(tape)]
     lowering = _Lowering(
         tape, Counter(node for *_, whole in equations for node in postorder(whole) if _in_output(node))
     )
@@ -73,10 +51,12 @@ def program(tape: Tape, results: Collection[str]) -> Program:
 
 
 class _Lowering:
-    def __init__(self, tape: Tape, uses: Counter[Any]):
+    def __init__(self, tape: Tape, uses: Counter[Matrix]):
         self.build = Builder(tape.network.arguments)
-        self.uses = uses  # of each f′ that is known in terms of f
-        self.terms: dict[Any, Term] = {value.symbol: Term(S.One, value) for value in self.build.arguments}
+        self.uses = uses  # of each f′ that is computed from f
+        self.terms: dict[Expression, ScaledArray] = {
+            value.symbol: ScaledArray(S.One, value) for value in self.build.arguments
+        }
         self.results: dict[str, Value] = {}
 
     def program(self, results: Collection[str]) -> Program:
@@ -85,16 +65,17 @@ class _Lowering:
 
     # equations
 
-    def equation(self, part: str, equation: Any, expression: Any) -> None:
+    def equation(self, part: str, equation: Equation, expression: Expression) -> None:
+        """Add the operations of an equation, whose right-hand side may have been rewritten to `expression`."""
         done = len(self.build.operations)
         if is_matrix(expression):
             term = self.term(expression)
             if part != BACKWARD:
-                term = Term(S.One, self.build.times(*term, note=expression))
+                term = ScaledArray(S.One, self.build.times(*term, note=expression))
             if part == GRADIENT:
-                term = Term(S.One, self.owned(term.value))
+                term = ScaledArray(S.One, self.owned(term.value))
         else:
-            term = Term(S.One, self.scalar_value(expression))
+            term = ScaledArray(S.One, self.scalar_value(expression))
         self.terms[equation.symbol] = term
         self.results[equation.name] = term.value
         maker = self.build.makers.get(term.value)
@@ -102,7 +83,7 @@ class _Lowering:
             maker.equation, maker.note, maker.coefficient = equation, equation.expression, term.coefficient
 
     def owned(self, value: Value) -> Value:
-        """The value in memory that no argument and no other result has."""
+        """Return the value, or a copy of it if an argument or another result shares its memory."""
         maker = self.build.makers.get(value)
         if maker is None or not maker.kind.takes_out or value in self.results.values():
             return self.build.make("positive", value, note=value.symbol, new=True)
@@ -110,26 +91,26 @@ class _Lowering:
 
     # scalars
 
-    def scalar(self, expression: Any) -> Any:
-        """A scalar expression in numbers, sizes, and symbols of values."""
+    def scalar(self, expression: Scalar) -> Scalar:
+        """Return a scalar expression in numbers, sizes, and symbols of values."""
         if expression in self.terms:
             coefficient, value = self.terms[expression]
             return coefficient * value.symbol
         if isinstance(expression, Total):
             return self.total(expression)
-        if isinstance(expression, Trace | Determinant):
+        if isinstance(expression, nodes.Trace | nodes.Determinant):
             return expression.func(self.array(expression.args[0]).symbol)
         if not expression.args or isinstance(expression, ElementwiseFunction):
             return expression
         return expression.func(*map(self.scalar, expression.args))
 
-    def scalar_value(self, expression: Any) -> Value:
+    def scalar_value(self, expression: Scalar) -> Value:
         scalar = self.scalar(expression)
         found = self.build.number(scalar)
         return found if isinstance(found, Value) else self.build.code(scalar, ())
 
-    def total(self, expression: Any) -> Any:
-        """Σ A, from the product of two arrays without an array for it where A is one."""
+    def total(self, expression: Total) -> Scalar:
+        """Return Σ A; if A is a product entry by entry, as a dot product, without an array for A."""
         coefficient, matrix = split(expression.argument)
         if isinstance(matrix, HadamardPower) and matrix.args[1] == 2:
             number, value = self.term(matrix.args[0])
@@ -145,79 +126,77 @@ class _Lowering:
 
     # matrices
 
-    def term(self, expression: Any) -> Term:
-        """A matrix expression as a number times an array."""
+    def term(self, expression: Matrix) -> ScaledArray:
+        """Return a matrix expression as a number times an array."""
         if expression not in self.terms:
-            lower = next((_TERMS[kind] for kind in type(expression).__mro__ if kind in _TERMS), _Lowering.as_it_stands)
+            lower = next((_TERMS[kind] for kind in type(expression).__mro__ if kind in _TERMS), _Lowering.as_code)
             self.terms[expression] = lower(self, expression)
         return self.terms[expression]
 
-    def array(self, expression: Any) -> Value:
+    def array(self, expression: Matrix) -> Value:
         return self.build.times(*self.term(expression), note=expression)
 
-    def as_it_stands(self, node: Any) -> Term:
-        """What has no operation of its own: code, in arrays for the parts that are quantities."""
+    def as_code(self, node: Matrix) -> ScaledArray:
+        """Return a node that has no operation of its own as a piece of code, with arrays for its parts."""
         parts = {part: self.array(part).symbol for part in quantities(node) if is_matrix(part)}
-        return Term(S.One, self.build.code(node.xreplace(parts), node.shape, node))
+        return ScaledArray(S.One, self.build.code(node.xreplace(parts), node.shape, node))
 
-    def scaled(self, node: Any) -> Term:
+    def scaled(self, node: Matrix) -> ScaledArray:
         coefficient, value = self.term(node.args[1])
-        return Term(self.scalar(node.args[0]) * coefficient, value)
+        return ScaledArray(self.scalar(node.args[0]) * coefficient, value)
 
-    def product(self, node: Any) -> Term:
+    def product(self, node: Matrix) -> ScaledArray:
         terms = [self.term(factor) for factor in node.args]
 
         def times(left: tuple[Value, int], right: tuple[Value, int]) -> tuple[Value, int]:
             (one, _), (other, last) = left, right
-            note = MatMul(*node.args[: last + 1])
+            note = nodes.MatMul(*node.args[: last + 1])
             return self.build.make("dot", one, other, shape=(one.shape[0], other.shape[1]), note=note), last
 
         value, _ = reduce(times, ((term.value, place) for place, term in enumerate(terms)))
-        return Term(Mul(*(term.coefficient for term in terms)), value)
+        return ScaledArray(Mul(*(term.coefficient for term in terms)), value)
 
-    def transpose(self, node: Any) -> Term:
+    def transpose(self, node: Matrix) -> ScaledArray:
         coefficient, value = self.term(node.args[0])
-        return Term(coefficient, self.build.make("transpose", value, shape=node.shape, note=node))
+        return ScaledArray(coefficient, self.build.make("transpose", value, shape=node.shape, note=node))
 
-    def sum(self, node: Any) -> Term:
-        """A sum of matrices; the factor that all have, but for their signs, stays outside."""
+    def sum(self, node: Matrix) -> ScaledArray:
+        """Add matrices; a factor that all terms share, up to their signs, stays outside."""
         terms = [_Summand(*self.operand(part), part) for part in implied(node.args)]
         common = _common(terms)
         terms = [term._replace(coefficient=term.coefficient / common) for term in terms]
-        if [term.coefficient for term in terms] == [1, -1] and self.is_given(terms[0]) and not self.is_given(terms[1]):
+        from_argument = [term.value in self.build.arguments for term in terms] == [True, False]
+        if from_argument and [term.coefficient for term in terms] == [1, -1]:
             common, terms = -common, [term._replace(coefficient=-term.coefficient) for term in terms[::-1]]
-        terms.sort(key=lambda term: (term.coefficient != 1, term.value is None))  # it starts from what is as it is
-        return Term(common, self.added(terms))
+        terms.sort(key=lambda term: (term.coefficient != 1, term.value is None))  # to start without a factor
+        return ScaledArray(common, self.added(terms))
 
-    def operand(self, part: Any) -> tuple[Any, Value | None]:
-        """A part of an operation entry by entry; a number has no array."""
+    def operand(self, part: Matrix | Plain) -> Factored:
+        """Return a part of an entry-by-entry operation; a number has no array."""
         return (self.scalar(part.value), None) if isinstance(part, Plain) else self.term(part)
-
-    def is_given(self, term: Any) -> bool:
-        return term.value in self.build.arguments
 
     def added(self, terms: list["_Summand"]) -> Value:
         first, *rest = terms
-        so_far = self.summand(first)
+        so_far: Any = self.summand(first)  # a constant at most before the first addition
         done = scaled(first.coefficient, first.core)
         for term in rest:
-            done = MatAdd(done, scaled(term.coefficient, term.core))
+            done = nodes.MatAdd(done, scaled(term.coefficient, term.core))
             negative = term.coefficient.could_extract_minus_sign()
             other = self.summand(term._replace(coefficient=-term.coefficient if negative else term.coefficient))
             function = "subtract" if negative else "add"
             so_far = self.build.make(function, so_far, other, note=done)
-            done = so_far.symbol  # by its name, or the words would grow with each term
+            done = so_far.symbol  # by its name, or the comments would grow with each term
         return so_far
 
-    def summand(self, term: "_Summand") -> Any:
+    def summand(self, term: "_Summand") -> Value | Constant:
         if term.value is None:
             return self.build.number(term.coefficient)
         return self.build.times(term.coefficient, term.value, note=term.part)
 
-    def entrywise_product(self, node: Any) -> Term:
-        """A product entry by entry, factor by factor, so that each array is made as late as it can be."""
-        coefficient: Any = S.One
-        products: dict[bool, Value] = {}  # what stands below the line, and above it
+    def entrywise_product(self, node: Matrix) -> ScaledArray:
+        """Multiply entry by entry, factor by factor, so that each array is computed as late as possible."""
+        coefficient: Scalar = S.One
+        products: dict[bool, Value] = {}  # the denominator (True) and the numerator (False)
         for factor, below in self.factors(node):
             number, value = factor()
             coefficient = coefficient / number if below else coefficient * number
@@ -225,16 +204,16 @@ class _Lowering:
                 known = products.get(below)
                 products[below] = value if known is None else self.times(known, value)
         if True not in products:
-            return Term(coefficient, products[False])
+            return ScaledArray(coefficient, products[False])
         if False not in products:
-            return Term(coefficient, self.build.make("reciprocal", products[True], note=node))
-        return Term(coefficient, self.build.make("divide", products[False], products[True], note=node))
+            return ScaledArray(coefficient, self.build.make("reciprocal", products[True], note=node))
+        return ScaledArray(coefficient, self.build.make("divide", products[False], products[True], note=node))
 
     def times(self, one: Value, other: Value) -> Value:
         return self.build.make("multiply", one, other, note=HadamardProduct(one.symbol, other.symbol))
 
-    def factors(self, node: Any) -> Iterator[tuple[Any, bool]]:
-        """The factors, as what makes them, and whether they divide; f′ that is a product of f is its factors."""
+    def factors(self, node: HadamardProduct) -> Iterator[tuple[Callable[[], Factored], bool]]:
+        """Yield functions that compute the factors, and True for divisors; f′ may be several factors made of f."""
         for part in implied(node.args):
             if isinstance(part, HadamardProduct):
                 yield from self.factors(part)
@@ -247,124 +226,123 @@ class _Lowering:
             else:
                 yield partial(self.operand, part), False
 
-    def power(self, node: Any) -> Term:
+    def power(self, node: Matrix) -> ScaledArray:
         base, exponent = node.args
         if not exponent.is_number:
-            return Term(
+            return ScaledArray(
                 S.One, self.build.make("power", self.array(base), self.build.number(self.scalar(exponent)), note=node)
             )
         coefficient, value = self.term(base)
         if not exponent.is_Integer:
             coefficient, value = S.One, self.build.times(coefficient, value, base)
         number, found = entrywise(self.build, z**exponent, value)
-        return Term(coefficient**exponent * number, found)
+        return ScaledArray(coefficient**exponent * number, found)
 
-    def elementwise(self, node: Any) -> Term:
+    def elementwise(self, node: Matrix) -> ScaledArray:
         if _in_output(node):
             expression, argument = node.function.row.prime_of_output, self.array(_output(node))
         else:
             expression, argument = node.function.code_expression, self.array(node.argument)
         number, value = entrywise(self.build, expression, argument)
-        return Term(number, self.array(Ones(*node.shape)) if value is None else value)
+        return ScaledArray(number, self.array(Ones(*node.shape)) if value is None else value)
 
     # along an axis
 
-    def along(self, function: str, node: Any, inner: Any) -> Term:
+    def along(self, function: str, node: Matrix, inner: ScaledArray) -> ScaledArray:
         coefficient, value = inner
-        return Term(coefficient, self.build.make(function, value, node.axis, shape=node.shape, note=node))
+        return ScaledArray(coefficient, self.build.make(function, value, node.axis, shape=node.shape, note=node))
 
-    def sums(self, node: Any) -> Term:
+    def sums(self, node: Matrix) -> ScaledArray:
         return self.along("sum", node, self.term(node.argument))
 
-    def largest(self, node: Any) -> Term:
-        return self.along("max", node, (S.One, self.array(node.argument)))
+    def largest(self, node: Matrix) -> ScaledArray:
+        return self.along("max", node, ScaledArray(S.One, self.array(node.argument)))
 
-    def shifted(self, node: Any) -> tuple[Value, Value, Value]:
-        """The largest entry m of each line of Z, Z − m, and Σ exp(Z − m), which cannot overflow."""
+    def shifted(self, node: Matrix) -> tuple[Value, Value, Value]:
+        """Return the largest entry m of each line of Z, Z − m, and Σ exp(Z − m), which cannot overflow."""
         largest = Largest(node.argument, node.axis)
-        rest = MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
-        grown = Elementwise(EXP, rest)
-        return self.array(largest), self.array(rest), self.array(Sums(grown, node.axis))
+        rest = nodes.MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
+        return self.array(largest), self.array(rest), self.array(Sums(Elementwise(EXP, rest), node.axis))
 
-    def softmax(self, node: Any) -> Term:
+    def softmax(self, node: Matrix) -> ScaledArray:
         _, rest, total = self.shifted(node)
-        return Term(S.One, self.build.make("divide", self.build.make("exp", rest), total, note=node))
+        return ScaledArray(S.One, self.build.make("divide", self.build.make("exp", rest), total, note=node))
 
-    def log_softmax(self, node: Any) -> Term:
+    def log_softmax(self, node: Matrix) -> ScaledArray:
         _, rest, total = self.shifted(node)
-        return Term(S.One, self.build.make("subtract", rest, self.build.make("log", total), note=node))
+        return ScaledArray(S.One, self.build.make("subtract", rest, self.build.make("log", total), note=node))
 
-    def log_sum_exp(self, node: Any) -> Term:
+    def log_sum_exp(self, node: Matrix) -> ScaledArray:
         largest, _, total = self.shifted(node)
-        return Term(S.One, self.build.make("add", largest, self.build.make("log", total), note=node))
+        return ScaledArray(S.One, self.build.make("add", largest, self.build.make("log", total), note=node))
 
     # parts
 
-    def part(self, node: Any) -> Term:
+    def part(self, node: Matrix) -> ScaledArray:
         coefficient, value = self.term(node.argument)
         function = "rows" if node.axis == ROWS else "columns"
-        return Term(coefficient, self.build.make(function, value, *node.bounds, shape=node.shape, note=node))
+        return ScaledArray(coefficient, self.build.make(function, value, *node.bounds, shape=node.shape, note=node))
 
-    def repeated(self, node: Any) -> Term:
+    def repeated(self, node: Matrix) -> ScaledArray:
         coefficient, value = self.term(node.argument)
-        return Term(coefficient, self.build.make("broadcast", value, *node.shape, shape=node.shape, note=node))
+        return ScaledArray(coefficient, self.build.make("broadcast", value, *node.shape, shape=node.shape, note=node))
 
-    def together(self, node: Any) -> Term:
+    def together(self, node: Matrix) -> ScaledArray:
         terms = [_Summand(*self.term(part), part) for part in node.operands]
-        factors = {t.coefficient for t in terms if not isinstance(t.part, Zeros)}
+        factors = {t.coefficient for t in terms if not isinstance(t.part, nodes.Zeros)}
         common = factors.pop() if len(factors) == 1 else S.One
         values = [
-            self.summand(t._replace(coefficient=S.One if isinstance(t.part, Zeros) else t.coefficient / common))
+            self.summand(t._replace(coefficient=S.One if isinstance(t.part, nodes.Zeros) else t.coefficient / common))
             for t in terms
         ]
-        return Term(common, self.build.make("concatenate", node.axis, *values, shape=node.shape, note=node))
+        return ScaledArray(common, self.build.make("concatenate", node.axis, *values, shape=node.shape, note=node))
 
 
 class _Summand(NamedTuple):
-    coefficient: Any
+    coefficient: Scalar
     value: Value | None
-    part: Any
+    part: Matrix | Plain
 
     @property
-    def core(self) -> Any:
-        """The part without its factor, for the words beside the code."""
+    def core(self) -> Matrix:
+        """Return the part without its factor, for the comment beside the code."""
         return Ones(1, 1) if isinstance(self.part, Plain) else split(self.part)[1]
 
 
-def _common(terms: list[_Summand]) -> Any:
-    """The factor that all terms have but for their signs, such that one of them is left without a sign."""
+def _common(terms: list[_Summand]) -> Scalar:
+    """Return the factor that all terms share up to their signs, signed so that at least one term is left positive."""
     first, *others = (term.coefficient for term in terms)
     if any(other not in (first, -first) for other in others):
         return S.One
     return -first if first.could_extract_minus_sign() and -first in others else first
 
 
-def _is_whole(factor: Any) -> bool:
+def _is_whole(factor: Matrix) -> bool:
     return not isinstance(factor, Broadcast | Ones)
 
 
-def _in_output(node: Any) -> bool:
-    """Whether it is an f′ that is known in terms of f."""
+def _in_output(node: Expression) -> bool:
+    """Return True for an f′ that can be computed from f."""
     return isinstance(node, Elementwise) and node.function.order == 1 and node.function.row.prime_of_output is not None
 
 
-def _output(node: Any) -> Any:
+def _output(node: Elementwise) -> Elementwise:
     return Elementwise(node.function.undifferentiated, node.argument)
 
 
-_TERMS: dict[type, Callable[[_Lowering, Any], Term]] = {
-    Scaled: _Lowering.scaled,
-    MatMul: _Lowering.product,
-    Transpose: _Lowering.transpose,
-    MatAdd: _Lowering.sum,
+_TERMS: dict[type, Callable[[_Lowering, Matrix], ScaledArray]] = {
+    nodes.Scaled: _Lowering.scaled,
+    nodes.MatMul: _Lowering.product,
+    nodes.Transpose: _Lowering.transpose,
+    nodes.MatAdd: _Lowering.sum,
     HadamardProduct: _Lowering.entrywise_product,
     HadamardPower: _Lowering.power,
     Elementwise: _Lowering.elementwise,
     Sums: _Lowering.sums,
     Largest: _Lowering.largest,
-    Softmax: _Lowering.softmax,
-    LogSoftmax: _Lowering.log_softmax,
-    LogSumExp: _Lowering.log_sum_exp,
+    ops.Softmax: _Lowering.softmax,
+    ops.LogSoftmax: _Lowering.log_softmax,
+    ops.LogSumExp: _Lowering.log_sum_exp,
     Slice: _Lowering.part,
     Broadcast: _Lowering.repeated,
     Concatenate: _Lowering.together,

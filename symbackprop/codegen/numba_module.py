@@ -1,13 +1,12 @@
-"""The part that is done with some examples at a time as loops that numba compiles.
+"""The phase per batch of examples as loops that numba compiles.
 
-The same part in NumPy goes along, for types of floats that numba has not.
+The same phase in NumPy goes along, for float types that numba does not have.
 """
 
 import inspect
 import re
 from collections.abc import Iterable
 from types import FunctionType
-from typing import Any
 
 from sympy.core.sympify import _sympify
 
@@ -15,24 +14,25 @@ from symbackprop.codegen.batching import Phases
 from symbackprop.codegen.loop_nests import Blocks
 from symbackprop.codegen.loops import KNOWN, Loops
 from symbackprop.codegen.numpy_printer import NumPySource
-from symbackprop.codegen.program import Names, Program, Value
+from symbackprop.codegen.program import FreshNames, Program, Value
 from symbackprop.codegen.runtime import vector_math
-from symbackprop.codegen.statements import Statements
-from symbackprop.codegen.templates import define, indented, place_of, tuple_of
+from symbackprop.codegen.statement_writer import StatementWriter
+from symbackprop.codegen.templates import define, indented, listing, read_sizes, tuple_of
+from symbackprop.expressions.aliases import Size
 
 _COMPILED = '@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})\n'
 _IN_ANY_ORDER = '@numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})\n'
 
 
 def obstacle(program: Program, phases: Phases) -> str:
-    """Why a program cannot be compiled: a sentence, or nothing.
+    """Return the reason why a program cannot be compiled, or "".
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program
-    >>> from symbackprop.codegen.batching import separated
+    >>> from symbackprop.codegen.batching import split_by_examples
     >>> net = sb.mlp([2, 3, 1], "gelu")
     >>> found = program(sb.derive(net).tape, ["J"])
-    >>> obstacle(found, separated(found, net))
+    >>> obstacle(found, split_by_examples(found, net))
     'there are no loops for erfc'
     """
     unknown = (operation for operation in phases.each if operation.function not in KNOWN)
@@ -40,17 +40,17 @@ def obstacle(program: Program, phases: Phases) -> str:
     if arrays:
         expression = arrays[0].expression
         return f"there are no loops for {arrays[0].function if expression is None else type(expression).__name__}"
-    return "" if phases.is_split else "the cost is no sum over examples that are each computed alone"
+    return "" if phases.is_split else "the cost is not a sum over examples that are computed independently"
 
 
 class NumbaPart:
-    """The text of loops over blocks of examples, and of the function that calls them."""
+    """The text of loops over blocks of examples, and of the functions around them."""
 
-    def __init__(self, program: Program, phases: Phases, names: Names, statements: Statements):
+    def __init__(self, program: Program, phases: Phases, names: FreshNames, statements: StatementWriter):
         self.phases = phases
-        taken = program.given_to(phases.each)
-        self.data = [value for value in taken if value in phases.axes]
-        self.taken = [*self.data, *(value for value in taken if value not in phases.axes)]
+        inputs = program.inputs_of(phases.each)
+        self.data = [value for value in inputs if value in phases.axes]
+        self.inputs = [*self.data, *(value for value in inputs if value not in phases.axes)]
         self.results = [value for value in phases.sums if value.shape]
         self.numbers = [value for value in phases.sums if not value.shape]
         self.printer = NumPySource({})
@@ -58,61 +58,60 @@ class NumbaPart:
         self.sums, self.dtype, self.function = map(names.unique, ("sums", "dtype", "loops"))
         self.setup, self.block = self.loops.block(self.data, phases.each)
         self.shapes = [self.printer.shape_code(value.shape) for value in self.results]
-        self.given: list[str] = []  # sizes that no array has
+        self.given: list[str] = []  # sizes that cannot be read from an array
 
-    def size(self, length: Any) -> str:
+    def size(self, length: Size) -> str:
+        """Return the code of a size."""
         return str(self.printer.doprint(_sympify(length)))
 
-    def sizes(self, names: Iterable[str]) -> list[str]:
-        places = {name: place_of(name, [value.symbol for value in self.taken]) for name in sorted(names)}
-        self.given += [name for name, where in places.items() if not where and name not in self.given]
-        return [f"{name} = {where}" for name, where in places.items() if where]
-
     def calls(self, name: str, plain: str, sizes_of_memory: list[str], given: list[str]) -> list[str]:
-        """The function that is called, what it asks for memory, and the loops; `plain` is the part in NumPy."""
-        taken, results = [value.name for value in self.taken], [value.name for value in self.results]
-        arrays = [value.name for value in self.taken if value.shape]
-        sizes = self.sizes({*self.printer.sizes, *sizes_of_memory, *given})
-        arguments = ", ".join([*taken, *self.given])
+        """Return the functions that `in_parts` calls, and the loops; `plain` is the function in NumPy."""
+        inputs, results = [value.name for value in self.inputs], [value.name for value in self.results]
+        arrays = [value.name for value in self.inputs if value.shape]
+        used = {*self.printer.sizes, *sizes_of_memory, *given}
+        sizes, self.given = read_sizes(used, [value.symbol for value in self.inputs])
+        arguments = ", ".join([*inputs, *self.given])
         memory = ", ".join([self.count, *sizes_of_memory, self.dtype])
         found = f"{self.sums} = " if self.numbers else ""
         lines = [
-            f'"""What is added up, of some examples: {", ".join(value.name for value in self.data)}."""',
+            f'"""Sums over a batch of examples: {", ".join(value.name for value in self.data)}."""',
             *sizes,
             f"{self.dtype} = {self.data[0].name}.dtype",
             f"{self.function} = {name}_loops({self.dtype}.type)",
             f"if {self.function} is None:",
-            f"    return {plain}({', '.join([*taken, *given, *results])}, *{plain}_memory({memory}))",
+            f"    return {plain}({', '.join([*inputs, *given, *results])}, *{plain}_memory({memory}))",
             *(
                 f"{result} = np.empty({shape}, {self.dtype}) if {result} is None else {result}"
                 for result, shape in zip(results, self.shapes, strict=True)
             ),
-            f"{', '.join(arrays)}{',' * (len(arrays) == 1)} = map(np.ascontiguousarray, {tuple_of(arrays)})",
+            f"{listing(arrays)} = map(np.ascontiguousarray, {tuple_of(arrays)})",
             "try:",
             f"    {found}{self.function}({', '.join([arguments, *results])})",
-            "except TypeError:  # of arrays whose floats are not aligned",
+            "except TypeError:  # an array whose floats are not aligned",
             f"    {found}{self.function}({', '.join([f'*_copied([{arguments}])', *results])})",
             f"return {tuple_of(self.sum(value) for value in self.phases.sums)}",
         ]
         return [
-            define(name, [*taken, *self.given, *results], lines),
-            define(f"{name}_memory", ["*_"], ['"""The loops have their own."""', "return ()"]),
-            self.compiled(f"{name}_loops", [*taken, *self.given, *results], sizes),
+            define(name, [*inputs, *self.given, *results], lines),
+            define(f"{name}_memory", ["*_"], ['"""No arrays to work in: the loops have their own."""', "return ()"]),
+            self.compiled(f"{name}_loops", [*inputs, *self.given, *results], sizes),
         ]
 
     def sum(self, value: Value) -> str:
+        """Return the code of a sum as the function returns it."""
         return value.name if value.shape else f"{self.dtype}.type({self.sums}[{self.numbers.index(value)}])"
 
     @property
     def count(self) -> str:
-        """How many examples there are."""
+        """The code of the number of examples."""
         return f"{self.data[0].name}.shape[{self.phases.axes[self.data[0]]}]"
 
     def compiled(self, name: str, parameters: list[str], sizes: list[str]) -> str:
-        letters = ["a" if value.shape else "x" for value in self.taken]
+        """Return the function that compiles the loops for one float type."""
+        letters = ["a" if value.shape else "x" for value in self.inputs]
         signature = "".join([*letters, *"n" * len(self.given), *"r" * len(self.results)])
         lines = [
-            '"""Loops over blocks of examples that stay in a near cache, compiled for one type of floats."""',
+            '"""Loops over blocks of examples that stay in a near cache, compiled for one float type."""',
             "",
             *define(self.function, parameters, [*sizes, *self.body()]).splitlines(),
             "",
@@ -121,9 +120,10 @@ class NumbaPart:
         return "@functools.cache\n" + define(name, [self.loops.number], lines)
 
     def body(self) -> list[str]:
+        """Return the lines of the loops."""
         loops = self.loops
         constants = [f"{name} = {loops.number}({float(c.number)!r})" for c, name in loops.constants.items()]
-        scalars = [f"{value.name} = {loops.number}({value.name})" for value in self.taken if not value.shape]
+        scalars = [f"{value.name} = {loops.number}({value.name})" for value in self.inputs if not value.shape]
         zeros = [f"{value.name} = 0.0" for value in self.numbers]
         zeros += [f"{value.name}[:, :] = 0" for value in self.results]
         block = [f"{loops.rows} = min({loops.examples}, {self.count} - {loops.first})", *self.block]
@@ -133,7 +133,7 @@ class NumbaPart:
 
 
 def carried_math(texts: Iterable[str]) -> list[str]:
-    """The functions of one number that these texts call, and what those call."""
+    """Return the texts of the scalar functions that these texts call, directly or indirectly."""
     found: dict[str, FunctionType] = {}
     waiting = [word for text in texts for word in re.findall(r"\b_\w+(?=\()", text)]
     while waiting:

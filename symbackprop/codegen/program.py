@@ -1,24 +1,27 @@
-"""What a generated function computes, as data: operations in order, each making one value from others."""
+"""The intermediate representation of a generated function: operations in order, each computes one value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sympy import Expr, S, Symbol
+from sympy import S, Symbol
 
+from symbackprop.expressions.aliases import Expression, Scalar, Shape, Size
 from symbackprop.expressions.matrices import NamedMatrix
 from symbackprop.expressions.shapes import shape_of
+from symbackprop.network.network import Equation
 
 
 @dataclass(eq=False)
 class Value:
-    """An array, or a number where the shape is (), that a caller gives or an operation makes."""
+    """An array, or a number where the shape is (): an argument or the result of an operation."""
 
-    symbol: Any  # what expressions call it: a NamedMatrix or a Symbol
-    name: str = ""  # what the code calls it
+    symbol: Expression  # its name in expressions: a NamedMatrix or a Symbol
+    name: str = ""  # its name in the generated code
 
     @property
-    def shape(self) -> tuple[Expr, ...]:
+    def shape(self) -> Shape:
+        """The symbolic shape; () for a number."""
         return shape_of(self.symbol)
 
     def __repr__(self) -> str:
@@ -29,7 +32,7 @@ class Value:
 class Constant:
     """A number that is the same in every call."""
 
-    number: Expr
+    number: Scalar
     shape = ()
 
     def __repr__(self) -> str:
@@ -37,78 +40,84 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What an operation does, as NumPy says it."""
+class NumPyFunction:
+    """A function that an operation applies, as NumPy code."""
 
-    code: str  # {0}, {1}: the arguments; {out}: the array to write into, which may be None for a new one
-    entrywise: bool = False  # so that the result may take the place of an argument
-    is_view: bool = False  # the result is the memory of the first argument
+    code: str  # {0}, {1}: the arguments; {out}: the array to write into, or None for a new one
+    entrywise: bool = False  # the result may overwrite an argument
+    is_view: bool = False  # the result shares the memory of the first argument
 
     @property
     def takes_out(self) -> bool:
+        """True if the code takes an array to write into."""
         return "{out}" in self.code
 
 
-def _ufunc(name: str, arguments: int = 1) -> Kind:
-    return Kind(f"np.{name}({', '.join(f'{{{k}}}' for k in range(arguments))}, {{out}})", entrywise=True)
+def _ufunc(name: str, arguments: int = 1) -> NumPyFunction:
+    return NumPyFunction(f"np.{name}({', '.join(f'{{{k}}}' for k in range(arguments))}, {{out}})", entrywise=True)
 
 
 # fmt: off
-KINDS: dict[str, Kind] = {
+NUMPY_FUNCTIONS: dict[str, NumPyFunction] = {
     **{name: _ufunc(name) for name in (
         "negative", "positive", "exp", "log", "log1p", "expm1", "tanh", "sqrt", "square", "reciprocal", "absolute",
         "sign", "sin", "cos", "cosh", "sinh")},
     **{name: _ufunc(name, 2) for name in (
         "add", "subtract", "multiply", "divide", "power", "heaviside")},
-    **{name: Kind(f"np.{name}({{0}}, {{1}}, out={{out}})", entrywise=True) for name in ("maximum", "minimum")},
-    "sigmoid":     Kind("_sigmoid({0}, {1}, {out})", entrywise=True),
-    "dot":         Kind("{0}.dot({1}, {out})"),
-    "sum":         Kind("np.add.reduce({0}, {1}, None, {out}, True)"),
-    "max":         Kind("np.maximum.reduce({0}, {1}, None, {out}, True)"),
-    "concatenate": Kind("np.concatenate(({1}), {0}, {out})"),
-    "transpose":   Kind("{0}.T", is_view=True),
-    "rows":        Kind("{0}[{1}:{2}]", is_view=True),
-    "columns":     Kind("{0}[:, {1}:{2}]", is_view=True),
-    "broadcast":   Kind("np.broadcast_to({0}, ({1}, {2}))", is_view=True),
-    "vdot":        Kind("np.vdot({0}, {1})"),
-    "total":       Kind("{0}.sum()"),
-    "code":        Kind("{expression}"),
+    **{name: NumPyFunction(f"np.{name}({{0}}, {{1}}, out={{out}})", entrywise=True) for name in ("maximum", "minimum")},
+    "sigmoid":     NumPyFunction("_sigmoid({0}, {1}, {out})", entrywise=True),
+    "dot":         NumPyFunction("{0}.dot({1}, {out})"),
+    "sum":         NumPyFunction("np.add.reduce({0}, {1}, None, {out}, True)"),
+    "max":         NumPyFunction("np.maximum.reduce({0}, {1}, None, {out}, True)"),
+    "concatenate": NumPyFunction("np.concatenate(({1}), {0}, {out})"),
+    "transpose":   NumPyFunction("{0}.T", is_view=True),
+    "rows":        NumPyFunction("{0}[{1}:{2}]", is_view=True),
+    "columns":     NumPyFunction("{0}[:, {1}:{2}]", is_view=True),
+    "broadcast":   NumPyFunction("np.broadcast_to({0}, ({1}, {2}))", is_view=True),
+    "vdot":        NumPyFunction("np.vdot({0}, {1})"),
+    "total":       NumPyFunction("{0}.sum()"),
+    "code":        NumPyFunction("{expression}"),
 }
 # fmt: on
 
 
 @dataclass(eq=False)
-class Operation:
-    """`result = function(*arguments)`; `note` is the same in the words of the derivation."""
+class ArrayOperation:
+    """`result = function(*arguments)`; `note` is the result as an expression, for the comment beside the code."""
 
     result: Value
-    function: str
-    arguments: tuple[Any, ...]  # values, constants, axes and sizes
-    note: Any = None
-    expression: Any = None  # of code that stands as it is, in the symbols of the values
-    equation: Any = None  # what the result is, where the derivation has a name for it
-    coefficient: Any = S.One  # … but for this factor
+    function: str  # a key of NUMPY_FUNCTIONS
+    arguments: tuple["Argument", ...]
+    note: Expression | None = None
+    expression: Expression | None = None  # of the function "code": printed as it is, in the symbols of the values
+    equation: Equation | None = None  # of the derivation, if it names the result …
+    coefficient: Scalar = S.One  # … or the result times this factor
 
     @property
-    def kind(self) -> Kind:
-        return KINDS[self.function]
+    def kind(self) -> NumPyFunction:
+        """The NumPy code of the function, and its properties."""
+        return NUMPY_FUNCTIONS[self.function]
 
     @property
     def is_inline(self) -> bool:
-        """Whether it is said where it is used: a transpose, a part of an array."""
+        """True if the code is written where the result is used: a transpose, a part of an array."""
         return self.function in ("transpose", "rows", "columns")
 
     @property
     def values(self) -> list[Value]:
+        """The arguments that are values."""
         return [argument for argument in self.arguments if isinstance(argument, Value)]
 
     def __repr__(self) -> str:
         return f"{self.result} = {self.function}({', '.join(map(str, self.arguments))})"
 
 
+Argument: TypeAlias = Value | Constant | Size | int  # of an operation: values, constants, sizes, and axes
+
+
 @dataclass
 class Program:
-    """The operations that make `results` from `arguments`.
+    """The operations that compute `results` from `arguments`.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program
@@ -118,25 +127,26 @@ class Program:
     """
 
     arguments: tuple[Value, ...]
-    operations: list[Operation]
+    operations: list[ArrayOperation]
     results: tuple[Value, ...]
 
     def count(self, *functions: str) -> int:
-        """How many operations of these kinds there are."""
+        """Return the number of operations that apply one of these functions."""
         return sum(operation.function in functions for operation in self.operations)
 
-    def given_to(self, operations: list[Operation]) -> list[Value]:
-        """What these operations take that none of them makes."""
+    def inputs_of(self, operations: list[ArrayOperation]) -> list[Value]:
+        """Return the values that these operations use and none of them computes."""
         makers = {operation.result: operation for operation in self.operations}
 
         def root(value: Value) -> Value:
             return root(makers[value].values[0]) if value in makers and makers[value].is_inline else value
 
-        made = {operation.result for operation in operations}
+        computed = {operation.result for operation in operations}
         roots = dict.fromkeys(root(value) for operation in operations for value in operation.values)
-        return [value for value in roots if value not in made]
+        return [value for value in roots if value not in computed]
 
     def without_unneeded(self) -> "Program":
+        """Return the program without operations that no result needs."""
         needed = set(map(id, self.results))
         kept = []
         for operation in reversed(self.operations):
@@ -147,25 +157,31 @@ class Program:
 
 
 class Builder:
-    """Makes operations, each distinct one once."""
+    """A program under construction; equal operations are shared."""
 
-    def __init__(self, arguments: Iterable[Any]):
+    def __init__(self, arguments: Iterable[Expression]):
         self.arguments = tuple(Value(symbol, str(symbol.name)) for symbol in arguments)
-        self.operations: list[Operation] = []
-        self.makers: dict[Value, Operation] = {}
-        self._known: dict[Any, Value] = {}
+        self.operations: list[ArrayOperation] = []
+        self.makers: dict[Value, ArrayOperation] = {}
+        self._known: dict[tuple[object, ...], Value] = {}
         self._named: dict[str, Value] = {value.name: value for value in self.arguments}
 
     def make(
-        self, function: str, *arguments: Any, shape: Any = None, note: Any = None, new: bool = False, code: Any = None
+        self,
+        function: str,
+        *arguments: Argument,
+        shape: Shape | None = None,
+        note: Expression | None = None,
+        new: bool = False,
+        code: Expression | None = None,
     ) -> Value:
-        """The value of a function of arguments; `new` is one in memory of its own."""
+        """Return the value of a function of arguments; with `new` always a new operation, which has its own memory."""
         key = (function, arguments, code)
         if new or key not in self._known:
             shape = _common_shape(arguments) if shape is None else tuple(shape)
             name = f"value {len(self.operations)}"
             result = Value(NamedMatrix(name, *shape) if shape else Symbol(name, real=True))
-            operation = Operation(result, function, arguments, note, code)
+            operation = ArrayOperation(result, function, arguments, note, code)
             self.operations.append(operation)
             self._named[name] = result
             self.makers[result] = operation
@@ -174,21 +190,21 @@ class Builder:
             self._known[key] = result
         return self._known[key]
 
-    def code(self, expression: Any, shape: Any, note: Any = None) -> Value:
-        """The value of an expression in symbols of values, which is printed as it stands."""
+    def code(self, expression: Expression, shape: Shape, note: Expression | None = None) -> Value:
+        """Return the value of an expression in the symbols of values, which is printed as one piece of code."""
         names = sorted({s.name for s in expression.free_symbols} & self._named.keys())
         return self.make("code", *(self._named[name] for name in names), shape=shape, note=note, code=expression)
 
-    def number(self, scalar: Any) -> Any:
-        """A scalar expression as one argument: a constant, or a value."""
+    def number(self, scalar: Scalar) -> Value | Constant:
+        """Return a scalar expression as one argument."""
         if scalar.is_number:
             return Constant(scalar)
         if scalar.is_Symbol and scalar.name in self._named:
             return self._named[scalar.name]
         return self.code(scalar, (), scalar)
 
-    def times(self, coefficient: Any, value: Value, note: Any = None) -> Value:
-        """coefficient · value as an array."""
+    def times(self, coefficient: Scalar, value: Value, note: Expression | None = None) -> Value:
+        """Return coefficient · value as one array."""
         if coefficient == 1:
             return value
         if coefficient == -1:
@@ -196,22 +212,22 @@ class Builder:
         return self.make("multiply", value, self.number(coefficient), note=note)
 
 
-def _common_shape(arguments: Iterable[Any]) -> tuple[Any, ...]:
-    """NumPy's shape of arrays of which some repeat along an axis."""
+def _common_shape(arguments: Iterable[Any]) -> Shape:
+    """Return the shape to which NumPy broadcasts the values and constants among the arguments."""
     shapes = [argument.shape for argument in arguments if argument.shape]
     rows, columns = zip(*shapes, strict=True)
     return tuple(next((size for size in sizes if size != 1), S.One) for sizes in (rows, columns))
 
 
-class Names:
-    """Names for what the derivation does not name, none of them twice."""
+class FreshNames:
+    """A source of names for the generated code that are not taken yet."""
 
     def __init__(self, taken: Iterable[str]):
         self.taken = set(taken)
         self.last: dict[str, int] = {}
 
     def fresh(self, stem: str) -> str:
-        """t1, t2, …"""
+        """Return the next free name of t1, t2, … for the stem t."""
         while True:
             self.last[stem] = self.last.get(stem, 0) + 1
             name = f"{stem}{self.last[stem]}"
@@ -220,7 +236,7 @@ class Names:
                 return name
 
     def unique(self, name: str) -> str:
-        """The name itself, if it is free."""
+        """Return the name itself if it is free, else a fresh one with it as the stem."""
         if name in self.taken:
             return self.fresh(name)
         self.taken.add(name)

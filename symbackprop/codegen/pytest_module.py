@@ -1,4 +1,4 @@
-"""The text of a pytest file that gradient-checks a generated module."""
+"""Generation of a pytest file that gradient-checks a generated module."""
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.network.sampling import draws
@@ -31,7 +31,7 @@ def test_gradients(seed):
 
 
 def tests_source(tape: Tape, module: str) -> str:
-    """The tests of a module of that name, at random points of pairwise different sizes."""
+    """Return the tests of a module of that name, at random points of pairwise different sizes."""
     rows = [f'        "{name}": {draw.code()},' for name, draw in draws(tape.network).items()]
     parameters = "[" + ", ".join(f'"{name}"' for name in tape.gradients) + "]"
     return _TEMPLATE.format(module=module, parameters=parameters, values="\n".join(rows))

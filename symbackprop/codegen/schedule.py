@@ -1,12 +1,12 @@
-"""The order of computation: one forward pass, shared by the cost and by every gradient."""
+"""The order of computation: one forward pass, which the cost and all gradients share."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from symbackprop.backprop.tape import Tape
-from symbackprop.codegen.stability import without_detours
+from symbackprop.codegen.stability import stabilized
+from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.functions import z
 from symbackprop.expressions.matrices import NamedMatrix, postorder
 from symbackprop.expressions.operations import Elementwise
@@ -16,94 +16,94 @@ FORWARD, COST, BACKWARD, GRADIENT = "forward", "cost", "backward", "gradient"
 
 
 @dataclass(frozen=True)
-class Statement:
-    """`name = expression`, the part of the computation it belongs to, and the expression as it was derived."""
+class Assignment:
+    """`name = expression`: one line of the generated code."""
 
-    part: str
+    part: str  # FORWARD, COST, BACKWARD or GRADIENT
     name: str
-    expression: Any
-    derived: Any
+    expression: Expression
+    derived: Expression  # the same, as the derivation writes it
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Statements in order, and which name holds the value of which elementwise map."""
+    """Assignments in order, and the name of the value of each elementwise function in them."""
 
-    statements: tuple[Statement, ...]
+    assignments: tuple[Assignment, ...]
     outputs: dict[Elementwise, str]
 
-    def needed_for(self, results: Collection[str]) -> tuple[Statement, ...]:
-        """The statements without those that no result needs."""
+    def needed_for(self, results: Collection[str]) -> tuple[Assignment, ...]:
+        """Return the assignments without those that no result needs."""
         needed, kept = set(results), []
-        for statement in reversed(self.statements):
-            if statement.name in needed:
-                needed |= self._uses(statement.expression)
-                kept.append(statement)
+        for assignment in reversed(self.assignments):
+            if assignment.name in needed:
+                needed |= self._uses(assignment.expression)
+                kept.append(assignment)
         return tuple(reversed(kept))
 
-    def _uses(self, expression: Any) -> set[str]:
-        maps = (part for node in postorder(expression) for part in (node, *_needed_once(node)))
-        return {str(symbol) for symbol in expression.free_symbols} | {self.outputs.get(part, "") for part in maps}
+    def _uses(self, expression: Expression) -> set[str]:
+        parts = (part for node in postorder(expression) for part in (node, *_named_parts(node)))
+        return {str(symbol) for symbol in expression.free_symbols} | {self.outputs.get(part, "") for part in parts}
 
 
 def schedule(tape: Tape) -> Schedule:
-    """Put a tape's equations, adjoints and gradients into the order in which they can be computed.
+    """Put a tape's equations, adjoints and gradients into an order in which they can be computed.
 
-    What is needed more than once inside one function's code is computed once, by the equation that has it, or
-    else by a statement of its own before its first use: the value of f where f′ is computed from it, and an
-    argument that is an expression where the code names it repeatedly.
+    Parts that the code of an elementwise function names repeatedly get an assignment before their first use, unless an
+    equation computes them: f(z) where f′(z) is computed from it, and an argument that is an expression.
     """
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
-    order = [(part, e, without_detours(e.expression, definitions)) for part, e in in_order(tape)]
+    order = [(part, e, stabilized(e.expression, definitions)) for part, e in in_order(tape)]
     named = {expression for part, _, expression in order if part == FORWARD}
     nodes = [node for _, _, expression in order for node in postorder(expression)]
-    wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _needed_once(node)} - named
+    wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _named_parts(node)} - named
     fresh = _fresh_names(tape)
-    stored: dict[Any, Any] = {}
-    outputs: dict[Any, str] = {}
-    statements: list[Statement] = []
+    stored: dict[Expression, Matrix] = {}
+    outputs: dict[Expression, str] = {}
+    assignments: list[Assignment] = []
 
-    def state(part: str, name: str, whole: Any, derived: Any) -> None:
+    def assign(part: str, name: str, whole: Expression, derived: Expression) -> None:
         expression = whole.xreplace(stored)
-        statements.append(Statement(part, name, expression, derived))
+        assignments.append(Assignment(part, name, expression, derived))
         if isinstance(expression, Elementwise):
             outputs.setdefault(expression, name)
 
     for part, equation, whole in order:
         for node in postorder(whole):
-            needed = [n for n in (node, *_needed_once(node)) if n in wanted and n not in stored]
-            for expression in sorted(needed, key=_is_map):  # an argument before the map of it
+            needed = [n for n in (node, *_named_parts(node)) if n in wanted and n not in stored]
+            for expression in sorted(needed, key=_is_elementwise):  # an argument before the function of it
                 name = fresh()
-                state(part, name, expression, expression)
+                assign(part, name, expression, expression)
                 stored[expression] = NamedMatrix(name, *expression.shape)
-        state(part, equation.name, whole, equation.expression)
-    return Schedule(tuple(statements), outputs)
+        assign(part, equation.name, whole, equation.expression)
+    return Schedule(tuple(assignments), outputs)
 
 
-def _is_map(node: Any) -> bool:
+def _is_elementwise(node: Expression) -> bool:
     return isinstance(node, Elementwise)
 
 
-def _needed_once(node: Any) -> list[Any]:
-    """What the code of a map names, that deserves a name of its own."""
-    if not _is_map(node):
+def _named_parts(node: Expression) -> list[Matrix]:
+    """Return the parts of an elementwise function that its code names repeatedly."""
+    if not _is_elementwise(node):
         return []
     function, argument = node.function, node.argument
     if function.order == 1 and function.row.prime_of_output is not None:
         f = Elementwise(function.undifferentiated, argument)
-        return [f, *_needed_once(f)]
+        return [f, *_named_parts(f)]
     repeated = function.code_expression.count(z) > 1 and not argument.is_symbol
     return [argument] if repeated else []
 
 
 def in_order(tape: Tape) -> list[tuple[str, Equation]]:
+    """Return all equations of a tape, each with its part: each gradient follows the last adjoint that it uses."""
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {
         name: (Equation(NamedMatrix(tape.gradient_name(name), *g.shape), g), g.free_symbols & adjoints)
         for name, g in reversed(tape.gradients.items())
     }
-    known: set[Any] = set()
+    known: set[Expression] = set()
     for adjoint in (None, *tape.adjoints):
         if adjoint is not None:
             order.append((BACKWARD, adjoint))

@@ -1,4 +1,4 @@
-"""Modules for the array API: on every library the numbers of to_numpy(), of the type that was given."""
+"""Modules for the array API: on every library they return the numbers of to_numpy(), in the dtype of the arguments."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ from tests.test_registration import ALL as REGISTERED
 
 
 def of_every_function():
-    """A layer for each function of the table, with a bias and a penalty; log and sqrt take what is positive."""
+    """A layer for each function of the table, with a bias and a penalty; log and sqrt get positive arguments."""
     lines, terms = ["X: input(N, D)", "y: target(N, H)", "lam: scalar"], []
     for f, row in FUNCTIONS.items():
         lines += [f"W_{f}: parameter(D, H)", f"b_{f}: parameter(1, H)"]
@@ -83,7 +83,7 @@ def of_kind(*kinds):
 
 
 def case(network, seed):
-    """The text, values, and what to_numpy() makes of them."""
+    """Return the text of the module, values, and the results of to_numpy() for them."""
     d = derived(network)
     values = sb.random_values(network, seed=seed)
     return source_of(d), values, d.to_numpy()(**values)
@@ -117,7 +117,7 @@ def test_every_library_and_either_type_of_floats(library, name, seed):
         pytest.skip("dask has no slogdet")
     source, values, wanted = case(NETWORKS[name], seed)
     assert_equal(results(library, source, values), wanted)
-    if library.name not in ("jax", "dask") or name == "home":  # these take time; other tests have float32 there
+    if library.name not in ("jax", "dask") or name == "home":  # these are slow; other tests use float32 there
         assert_equal(results(library, source, single(values)), wanted, rtol=2e-3, dtype=np.float32)
 
 
@@ -140,7 +140,7 @@ def test_a_planted_mistake_is_noticed(library, name, right, wrong, seed):
 
 @pytest.mark.parametrize("name", ["home", "every function", "Gaussian with a precision matrix"])
 def test_gradients_are_those_of_jax(jax_library, name, seed):
-    """`jax.grad` of the generated cost knows nothing of our rules."""
+    """`jax.grad` of the generated cost does not use our rules."""
     jax = pytest.importorskip("jax")
     source, values, wanted = case(NETWORKS[name], seed)
     given, cost = jax_library.of(values), run(source, "cost")
@@ -162,7 +162,7 @@ def test_gradients_are_those_of_torch(torch_library, name, seed):
 
 
 def view(value):
-    """What PyTorch cannot share: it is to be read only, and from its end."""
+    """Arrays whose memory PyTorch cannot share: read-only ones, and reversed ones."""
     turned = np.ascontiguousarray(value[::-1])[::-1]
     turned.flags.writeable = False
     return turned
@@ -183,7 +183,7 @@ def test_weights_follow_the_library_and_the_type_of_the_data(library, give, name
 
 @pytest.mark.parametrize("name", ["softmax regression", "causal attention"])
 def test_weights_follow_the_device_of_the_data(name, seed):
-    """A second device of array-api-strict, which refuses what is elsewhere."""
+    """A second device of array-api-strict, which refuses arrays on another device."""
     source, values, wanted = case(NETWORKS[name], seed)
     strict = pytest.importorskip("array_api_strict")
     other = strict.Device("device1")
@@ -223,7 +223,7 @@ def test_a_hyperparameter_is_of_no_type(library, lam, seed):
         ({"X": np.zeros((3, 2), complex)}, "X has dtype .*complex128; real numbers are expected"),
     ],
 )
-def test_what_does_not_fit_is_named(library, change, said):
+def test_an_argument_that_does_not_fit_is_named(library, change, said):
     values = sb.home_data() | sb.home_weights(7) | change
     given = {name: library.array(value) for name, value in values.items() if value.ndim == 2} | {
         name: value for name, value in values.items() if value.ndim != 2

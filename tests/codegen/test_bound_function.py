@@ -1,4 +1,4 @@
-"""Functions for arrays of known shapes, and many examples taken some at a time."""
+"""Functions for arrays of fixed shapes, and many examples that are taken in batches."""
 
 import pickle
 import threading
@@ -62,7 +62,7 @@ def test_gradients_of_a_bound_function_are_overwritten_and_those_of_others_are_n
 
 
 def test_a_bound_function_allocates_no_arrays(rng):
-    """But for the 8192 numbers at a time that NumPy itself takes to repeat a row."""
+    """Except for the 8192 numbers at a time that NumPy itself allocates to repeat a row."""
     f, values = deep(rng, rows=1500, width=80)
     arguments = list(values.values())
     bound = f.bind(values)
@@ -119,10 +119,14 @@ def test_a_bound_function_takes_what_can_be_converted():
     ("shapes", "dtype", "said"),
     [
         ({"X": (3, 2)}, float, "shapes of y, W1 and W2 are missing"),
-        ({"Z": (3, 2)}, float, "Z is no argument of this function"),
-        ([(3, 2)], float, "shapes is a mapping of names to shapes, not list"),
+        ({"Z": (3, 2)}, float, "Z is not an argument of this function"),
+        ([(3, 2)], float, "shapes is a list; a mapping of names to shapes is expected"),
         ({"X": (3, 2), "y": (4, 1), "W1": (2, 3), "W2": (3, 1)}, float, r"y has shape \(4, 1\) but"),
-        ({"X": "big", "y": (4, 1), "W1": (2, 3), "W2": (3, 1)}, float, "the shape of X is a tuple of whole numbers"),
+        (
+            {"X": "big", "y": (4, 1), "W1": (2, 3), "W2": (3, 1)},
+            float,
+            "the shape of X is 'big'; a tuple of whole numbers",
+        ),
         ({"X": (3, 2)}, int, "dtype is float32, float64 or longdouble, not int64"),
         ({"X": (3, 2)}, "wide", "dtype is float32, float64 or longdouble, not 'wide'"),
     ],
@@ -174,7 +178,7 @@ def test_the_flat_form_refuses_what_does_not_fit():
 
 @pytest.fixture(params=[1, 2, 3], ids=lambda count: f"{count} threads")
 def count(request, monkeypatch):
-    """As many threads as that, for work of any size."""
+    """Use that many threads, for work of any size."""
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 0 if request.param > 1 else 2**60)
     monkeypatch.setattr(threads.Blas, "threads", request.param)
     return request.param
@@ -183,7 +187,7 @@ def count(request, monkeypatch):
 @pytest.mark.parametrize("layout", ["rows", "columns"])
 @pytest.mark.parametrize("rows", [1, 2, 2047, 2048, 9001])
 def test_parts_of_the_examples_add_up(rows, layout, count, rng):
-    """Against the same data in one part, in extended precision."""
+    """Against the same data in one batch, in extended precision."""
     net = sb.mlp([4, 6, 5, 3], "tanh", bias=True, l2="lam", average="examples", layout=layout)
     values = sb.random_values(net, seed=int(rng.integers(2**31)))
     shape = (lambda size: (rows, size)) if layout == "rows" else (lambda size: (size, rows))
@@ -201,7 +205,7 @@ def oracle(net, values):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_networks_over_many_examples(name, rng, monkeypatch):
-    """Every network with 5 examples at a time, or all where they need each other."""
+    """Every network with 5 examples at a time, or all examples if they depend on each other."""
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 2**60)
     net = sb.parse_network(ZOO[name])
     values = sb.random_values(net, seed=int(rng.integers(2**31)))

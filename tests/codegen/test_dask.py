@@ -52,7 +52,7 @@ CHUNKS = {"one": -1, "ones": 1, "uneven": (1, 2, 3, 4, 31, 9, 50), "some are emp
 
 
 def in_chunks(values, chunks=7, across=2):
-    """Inputs and targets as dask arrays; the second ones in chunks of other sizes."""
+    """Return inputs and targets as dask arrays; the targets in chunks of other sizes."""
     found = dict(values)
     for name, of_this in [("X", chunks), ("y", 13), ("Y", 13)]:
         if name in values:
@@ -101,7 +101,7 @@ def test_every_network_is_right_or_refused(name, rng):
 
 
 def splits(d, values):
-    """Whether the module itself gives its driver anything to split."""
+    """Return True if the module itself gives its driver examples to split."""
     f, given = d.to_numpy(), []
 
     def in_parts(part, form, data, rest, results):
@@ -165,12 +165,12 @@ def test_what_is_not_dask_s_is_taken_as_numpy_takes_it(rng):
         (lambda X: {"X": X.astype(complex)}, "X has dtype complex128; real numbers"),
         (lambda X: {"X": X.astype(object)}, "X has dtype object; real numbers"),
         (lambda X: {"X": X[X[:, 0] > 0.5]}, r"X has chunks of unknown size; X = X.compute_chunk_sizes\(\) finds them"),
-        (lambda X: {"X": dask.delayed(1)}, "X is a Delayed.* of dask's; a dask array is expected"),
-        (lambda X: {"X": [[1, 2], [3]]}, "X is no array of numbers"),
+        (lambda X: {"X": dask.delayed(1)}, "X is a dask Delayed.*; a dask array is expected"),
+        (lambda X: {"X": [[1, 2], [3]]}, "X is not an array of numbers"),
         (lambda X: {"W3": X}, "got an unexpected keyword argument 'W3'; the arguments are X, y, W1 and W2"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_is_computed(change, said, rng):
+def test_an_argument_that_does_not_fit_is_named_before_anything_is_computed(change, said, rng):
     def never(block):
         raise AssertionError("it was computed")
 
@@ -184,7 +184,9 @@ def test_what_does_not_fit_is_said_before_anything_is_computed(change, said, rng
 
 def test_networks_whose_examples_need_each_other_are_refused():
     for net in (sb.batchnorm(), sb.parse_network(ZOO["linear regression"].replace("N", "7"))):
-        with pytest.raises(sb.ArgumentError, match="cannot be computed chunk by chunk: its examples need each other"):
+        with pytest.raises(
+            sb.ArgumentError, match="cannot be computed chunk by chunk: its examples depend on each other"
+        ):
             sb.derive(net).to_dask()
 
 
@@ -229,7 +231,7 @@ def test_a_row_that_is_not_one_hot_is_named(rng):
 def test_chunks_that_are_not_as_they_said(rng):
     d, values = home(rng)
     X = da.zeros((100, 2), chunks=(10, 2)).map_blocks(lambda block: block[1:], meta=np.empty((0, 0)))
-    with pytest.raises(ValueError, match=r"a chunk of y has shape \(10, 1\), but \(9, 1\) goes with the others"):
+    with pytest.raises(ValueError, match=r"a chunk of y has shape \(10, 1\), but \(9, 1\) fits the other data"):
         d.to_dask()(**values | {"X": X})
 
 
@@ -274,7 +276,7 @@ def test_what_data_are_made_from_is_computed_once(rng):
 
 
 def test_blas_has_one_thread_meanwhile(rng):
-    """Otherwise threads of dask's and of BLAS get into each other's way: that took 20 times as long."""
+    """Otherwise dask's threads and those of BLAS compete, which took 20 times as long."""
     pytest.importorskip("threadpoolctl")
     d, values = home(rng)
     before, meanwhile = BLAS.threads, []
@@ -290,7 +292,7 @@ def test_blas_has_one_thread_meanwhile(rng):
 
 
 def planned(g, **given):
-    """The tasks of a call, as they are pickled."""
+    """Return the tasks of a call, as they are pickled."""
     cloudpickle = pytest.importorskip("cloudpickle")
     tasks = []
 

@@ -19,13 +19,13 @@ psutil = pytest.importorskip("psutil", reason="dask.distributed brings it")
 
 pytestmark = pytest.mark.slow
 
-LIMIT = 300_000_000  # bytes that a worker may have
-ROWS, WIDTH = 50_000, 11  # of a chunk; there is a column more, of targets
+LIMIT = 300_000_000  # bytes of memory for a worker
+ROWS, WIDTH = 50_000, 11  # of a chunk, which has one more column for the targets
 
 
 @pytest.fixture
 def client():
-    """Two processes of one thread, on this machine alone; none of them is left behind."""
+    """Two worker processes of one thread each, on this machine; both end with the test."""
     two = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "memory_limit": LIMIT}
     here = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with distributed.LocalCluster(**two, **here) as processes, distributed.Client(processes, timeout=30) as client:
@@ -42,12 +42,12 @@ def pids(client):
 
 
 def within(seconds, function, **arguments):
-    """What a function returns in time; its thread ends with the cluster."""
+    """Return the result of a function, if it comes in time; its thread ends with the cluster."""
     return ThreadPoolExecutor(1).submit(function, **arguments).result(timeout=seconds)
 
 
 def seeded(count, marks=None):
-    """Chunks of numbers that workers draw from seeds; each leaves a mark when it is begun."""
+    """Chunks of numbers that workers draw from seeds; each leaves a mark when it starts."""
 
     def block(block_info):
         k = block_info[None]["chunk-location"][0]
@@ -95,7 +95,7 @@ J = sum((y - yhat)**2) / (2 * N) + lam/2 * sum(W1**2)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 def test_data_larger_than_the_memory_of_all_workers(client, rng):
-    def memory():  # the most that a worker ever had
+    def memory():  # the most that a worker ever used
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return int(status["VmHWM"].split()[0]) * 1024
 

@@ -1,4 +1,4 @@
-"""What people write out by hand stays right where exp overflows: against 80 digits, at z from −1200 to 1200."""
+"""Functions that people write out by hand stay right where exp overflows: against 80 digits, at z from −1200 to 1200."""
 
 import mpmath
 import numpy as np
@@ -47,7 +47,7 @@ COSTS = {  # the text, and ∂J/∂W
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("named", [False, True])
 def test_gradients_at_extremes(cost, named):
-    """By the parameter itself, and by a multiple of it that has a name."""
+    """With respect to the parameter itself, and to a named multiple of it."""
     text = f"W: parameter(2, 3)\nY: one_hot(2, 3)\nJ = {cost}"
     if named:
         text = text.replace("J =", "z = W * 2\nJ =").replace("(W", "(z").replace("-W", "-z")

@@ -1,4 +1,4 @@
-"""Generated code: the text that runs, its numbers, and what it says of bad arguments."""
+"""Generated code: the text that runs, its numbers, and its messages about bad arguments."""
 
 import ast
 import pickle
@@ -37,7 +37,7 @@ def test_home_function_returns_named_results_in_declared_order():
 
 
 def test_home_gradients_against_the_lesson_written_out():
-    """The class that the lesson arrives at, in its own words."""
+    """The class that the lesson ends with, as it is written there."""
     d, v = home()
     z2 = v["X"] @ v["W1"]
     a2 = 1 / (1 + np.exp(-z2))
@@ -159,7 +159,7 @@ def test_finite_and_right_at_1200(z, cost):
         ({"X": np.zeros((3, 2), complex)}, "X has dtype complex128; real numbers are expected"),
         ({"X": np.array([["a", "b"]] * 3)}, "X has dtype <U1"),
         ({"X": np.array([[None, 1]] * 3)}, "X has dtype object"),
-        ({"X": [[1, 2], [3]]}, "X is no array of numbers"),
+        ({"X": [[1, 2], [3]]}, "X is not an array of numbers"),
         ({"X": np.ma.masked_greater(np.ones((3, 2)), 0)}, "X is a masked array"),
         ({"X": np.array([[1, 2], [3, np.nan], [5, 6]])}, r"X\[1, 1\] is nan"),
         ({"W2": np.array([[1.0], [np.inf], [2.0]]), "X": np.full((3, 2), np.nan)}, r"X\[0, 0\] is nan"),
@@ -254,7 +254,7 @@ def test_zero_strides_negative_strides_and_slices_are_read_as_they_are(rng):
 
 
 def test_a_row_far_down_that_is_not_one_hot_is_named():
-    """Rows are looked at some at a time."""
+    """Rows are checked some at a time."""
     d = sb.derive(sb.parse_network("Y: one_hot(N, 2)\nW: parameter(1, 2)\nJ = sum((Y - ones((N, 1)) @ W)**2)"))
     Y = np.zeros((150_000, 2))
     Y[:, 0] = 1
@@ -366,17 +366,17 @@ def test_generated_tests_pass_and_notice_a_planted_mistake(tmp_path):
 
 
 def test_a_module_as_a_program_checks_its_own_gradients(tmp_path):
-    """By differences of its cost, with NumPy alone; a planted mistake is named with its place."""
+    """By finite differences of its cost, with only NumPy; a planted mistake is named with its entry."""
     source = sb.derive(sb.mlp([4, "H", 2], "tanh", "softmax_cross_entropy", bias=True, l2="lam")).to_source()
     wrong = source.replace("np.multiply(W1, lam, ", "np.multiply(W1, 2*lam, ")
     assert wrong != source
     for text, status, said in [
-        (source, 0, "gradient by W1: right, within"),
-        (wrong, 1, "gradient by W1: WRONG: at [0, 0]"),
+        (source, 0, "gradient with respect to W1: right, within"),
+        (wrong, 1, "gradient with respect to W1: WRONG: at [0, 0]"),
     ]:
         (tmp_path / "grads.py").write_text(text, encoding="utf-8")
         command = [sys.executable, "-I", "grads.py"]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert run.returncode == status, run.stdout + run.stderr
         assert said in run.stdout
-        assert "gradient by b2: right" in run.stdout
+        assert "gradient with respect to b2: right" in run.stdout

@@ -14,7 +14,7 @@ from symbackprop.codegen import backends, loops
 from symbackprop.codegen.function import GradientFunction
 from symbackprop.codegen.loops import FORMS
 from symbackprop.codegen.numba_module import carried_math
-from symbackprop.codegen.program import KINDS
+from symbackprop.codegen.program import NUMPY_FUNCTIONS
 from symbackprop.codegen.runtime import numpy_runtime as runtime
 from symbackprop.codegen.runtime import vector_math
 from tests.support.zoo import ZOO, autograd_gradients
@@ -31,7 +31,7 @@ WHOLE = {  # a step needs all examples, or there are none
     *("cosine similarity", "contrastive", "Gaussian with a precision matrix", "Newton step", "powers and quotients"),
     "everything scalar",
 }
-EXAMPLES = 2 * 256 + 13  # more than two blocks, and a rest
+EXAMPLES = 2 * 256 + 13  # more than two blocks, and a remainder
 BLOCK = 8  # examples of a block where Python runs the loops
 
 
@@ -55,7 +55,7 @@ def values_of(net, examples, rng):
 
 
 def said_of(function, values):
-    """The results, or what is said instead of them."""
+    """Return the results, or the message of the error."""
     try:
         return function(**values)
     except sb.ArgumentError as error:
@@ -101,7 +101,7 @@ def test_results_are_those_of_numpy(name, rng):
 def test_what_cannot_be_compiled_is_said(name):
     d = sb.derive(sb.parse_network(ZOO[name]))
     with pytest.raises(
-        sb.ArgumentError, match=r"cannot be compiled with numba: (the cost is no sum over|there are no loops for)"
+        sb.ArgumentError, match=r"cannot be compiled with numba: (the cost is not a sum over|there are no loops for)"
     ):
         d.to_numpy(backend="numba")
     assert "numba" not in d.to_numpy().source
@@ -301,7 +301,7 @@ def over(function):
     return loop
 
 
-REFERENCES = {  # by longdouble; where, and how many units in the last place
+REFERENCES = {  # in longdouble; the range of arguments, and the tolerance in units in the last place
     "_exp": (np.exp, [(-745, 709.7), (-1, 1), (-0.3, 0.3)], 2),
     "_expm1": (np.expm1, [(-80, 709), (-1, 1), (-1e-5, 1e-5)], 2),
     "_tanh": (np.tanh, [(-25, 25), (-1, 1), (-1e-4, 1e-4)], 3.5),
@@ -344,8 +344,8 @@ def test_exponentials_take_vector_instructions(math):
 
 @pytest.mark.parametrize("function", FORMS)
 def test_every_form_is_what_numpy_computes(math, function, rng):
-    """At numbers of all kinds, for both types of floats."""
-    kind = KINDS[function]
+    """At numbers of all kinds, for both float types."""
+    kind = NUMPY_FUNCTIONS[function]
     specials = [0.0, 0.5, 1.0, 2.5, -0.0, -0.5, -1.0, -3.0, np.inf, -np.inf, np.nan]
     x, y = (grid.ravel() for grid in np.meshgrid([*specials, *rng.normal(size=5)], [*specials, *rng.normal(size=5)]))
     for number in (np.float64, np.float32):
@@ -411,7 +411,7 @@ def test_unknown_backends_and_a_missing_numba_are_said(monkeypatch):
 
 
 def test_any_name_can_be_that_of_an_argument(rng):
-    """Also those that the loops use."""
+    """Also the helpers that the loops use."""
     net = sb.Network()
     r, f, k = net.input("r", "n", 2), net.target("f", "n", 1), net.parameter("k", 2, 3)
     number, rows, w1 = net.parameter("number", 3, 1), net.scalar("rows"), net.parameter("w1", 1, 3)

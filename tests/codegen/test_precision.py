@@ -1,4 +1,4 @@
-"""How exact generated functions are: against extended precision, in units of the last place of the largest entry."""
+"""The accuracy of generated functions: against extended precision, in units of the last place of the largest entry."""
 
 import numpy as np
 import pytest
@@ -31,22 +31,22 @@ def in_type(values, dtype):
 
 
 def off_by(result, truth, dtype):
-    """The largest difference in units of the last place of the largest entry."""
+    """Return the largest difference in units of the last place of the largest entry."""
     pairs = [(np.asarray(a, np.longdouble), np.asarray(b, np.longdouble)) for a, b in zip(result, truth, strict=True)]
-    least = np.finfo(dtype).tiny  # what is smaller has no such number
+    least = np.finfo(dtype).tiny  # smaller numbers have fewer digits
     assert all(np.abs(a).max() <= least for a, b in pairs if np.abs(b).max() <= least)
     relative = [float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs if np.abs(b).max() > least]
     return max(relative) / np.finfo(dtype).eps
 
 
 def evaluated(net, values, dtype):
-    """The function of that type, and the truth at the same numbers."""
+    """Return the results in that dtype, and the true ones for the same arguments."""
     f, given = sb.derive(net).to_numpy(), in_type(values, dtype)
     return f(**given), f(**in_type(given, np.longdouble))
 
 
 def lost_by_rounding(net, values, dtype, rng):
-    """How far even the truth is off where the numbers given are off in their last place: what nobody can avoid."""
+    """Return the unavoidable error: the change of the true results when the arguments change in their last place."""
     f, given = sb.derive(net).to_numpy(), in_type(in_type(values, dtype), np.longdouble)
     eps = np.finfo(dtype).eps
     moved = [
@@ -59,7 +59,7 @@ def lost_by_rounding(net, values, dtype, rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", NETS)
 def test_within_fifty_units_of_the_last_place(name, dtype, rng):
-    """Or within a few times what is lost anyhow, where terms happen to cancel."""
+    """Or within a few times the unavoidable error, where terms happen to cancel."""
     values = sb.random_values(NETS[name], seed=int(rng.integers(2**31)))
     result, truth = evaluated(NETS[name], values, dtype)
     assert all(np.asarray(part).dtype == dtype for part in result)
@@ -76,7 +76,7 @@ def test_sums_over_many_examples_stay_as_exact(dtype, rng):
 
 
 def test_the_measure_notices_half_as_many_digits(rng):
-    """Plants what it is for: float64 that went through float32 on the way."""
+    """Plants an error: float64 that went through float32 on the way."""
     values = sb.random_values(NETS["squared_error cost"], seed=int(rng.integers(2**31)))
     result, truth = evaluated(NETS["squared_error cost"], values, np.float64)
     assert off_by([np.float32(part) for part in result], truth, np.float64) > 1000 * ULPS

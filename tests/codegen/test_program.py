@@ -1,11 +1,11 @@
-"""What generated functions compute, as data: how much, in what order, and in whose memory."""
+"""Programs of generated functions: the number of operations, their order, and their memory."""
 
 import numpy as np
 import pytest
 
 import symbackprop as sb
-from symbackprop.codegen.batching import separated
-from symbackprop.codegen.buffers import Buffer, Given, assigned
+from symbackprop.codegen.batching import split_by_examples
+from symbackprop.codegen.buffers import Buffer, CallerArray, allocated
 from symbackprop.codegen.lowering import program
 from tests.support.zoo import ZOO
 
@@ -14,7 +14,7 @@ def programs(net):
     tape = sb.derive(net).tape
     for results in (tape.result_names[:1], tape.result_names):
         found = program(tape, results)
-        yield found, separated(found, net)
+        yield found, split_by_examples(found, net)
 
 
 def of(net):
@@ -38,7 +38,7 @@ def test_the_home_network_takes_five_products_and_two_exponentials():
 
 def test_the_home_network_works_in_four_arrays():
     _, phases = of(sb.home_network())
-    buffers = assigned(phases.each, phases.sums).buffers
+    buffers = allocated(phases.each, phases.sums).buffers
     assert [tuple(map(str, buffer.shape)) for buffer in buffers] == [("N", "3"), ("N", "1"), ("N", "1"), ("N", "3")]
 
 
@@ -54,12 +54,12 @@ def test_work_grows_by_the_same_for_each_layer(depth):
     found, phases = of(layers(depth))
     assert found.count("dot") == 3 * depth - 1
     assert found.count("sigmoid") == depth
-    shapes = [buffer.shape for buffer in assigned(phases.each, phases.sums).buffers]
-    assert len(shapes) == 2 * depth, "an activation for each layer, and an error on its way back"
+    shapes = [buffer.shape for buffer in allocated(phases.each, phases.sums).buffers]
+    assert len(shapes) == 2 * depth, "an activation and an adjoint for each layer"
 
 
 def test_a_factor_of_the_cost_goes_into_small_arrays():
-    """1/N stays outside of all that has a row for each example."""
+    """1/N stays outside of all arrays that have a row for each example."""
     net = sb.mlp(["D", "H", "K"], "sigmoid", average="examples", l2="lam")
     found, phases = of(net)
     (number,) = [operation for operation in found.operations if str(operation.expression) == "1/N"]
@@ -86,7 +86,7 @@ def test_gradients_of_shared_weights_are_added_up_among_each_examples_own():
 
 
 def test_a_constant_beside_a_sum_is_added_once(rng):
-    """And not once for each part of the examples."""
+    """And not once for each batch of examples."""
     net = sb.parse_network(
         "X: input(N, D)\nw: parameter(D, 1)\ns = sum(X @ w, axis=0, keepdims=True) + ones((1, 1))\nJ = sum(s**2)"
     )
@@ -117,15 +117,15 @@ def nets():
 
 @pytest.mark.parametrize(("name", "net"), list(nets()), ids=lambda value: value if isinstance(value, str) else "")
 def test_no_result_is_overwritten_before_its_last_use(name, net):
-    """Runs over the operations with the memory alone: who reads an array must find what was written for it."""
+    """Simulates the memory: each operation must find in an array the value that was written there for it."""
     for found, phases in programs(net):
         outside = [*phases.before, *phases.after]
-        given = found.given_to(phases.each)
+        given = found.inputs_of(phases.each)
         kept = [value for value in found.results if value.shape] if phases.is_split else []
         arrays = [value for value in phases.sums if value.shape]
         for operations, buffers in [
-            (phases.each, assigned(phases.each, phases.sums)),
-            (outside, assigned(outside, kept, own=arrays, alive=given)),
+            (phases.each, allocated(phases.each, phases.sums)),
+            (outside, allocated(outside, kept, own=arrays, alive=given)),
         ]:
             memory = Memory(operations, buffers)
             memory.run()
@@ -135,9 +135,9 @@ def test_no_result_is_overwritten_before_its_last_use(name, net):
 class Memory:
     def __init__(self, operations, buffers):
         self.operations, self.places = operations, buffers.places
-        self.holds = {}  # which value is in which memory
+        self.holds = {}  # the value in each memory
         self.of = {}  # the memory of a value
-        self.source = {}  # of a view
+        self.source = {}  # of a view: the value that it shows
 
     def root(self, value):
         return self.root(self.source[value]) if value in self.source else value
@@ -155,7 +155,7 @@ class Memory:
 
     def write(self, operation):
         place = self.places[operation.result]
-        if not isinstance(place, Buffer | Given):
+        if not isinstance(place, Buffer | CallerArray):
             assert operation.kind.entrywise
             assert place.shape == operation.result.shape
             assert place in operation.values
@@ -172,9 +172,9 @@ class Memory:
 
 
 def test_the_simulation_notices_a_buffer_that_is_reused_too_early():
-    """Plants the mistake that the test above is for."""
+    """Plants the mistake that the test above must find."""
     _, phases = of(sb.home_network())
-    buffers = assigned(phases.each, phases.sums)
+    buffers = allocated(phases.each, phases.sums)
     used = [value for value, place in buffers.places.items() if isinstance(place, Buffer)]
     twin = next(v for v in used[1:] if buffers.places[v].shape == buffers.places[used[0]].shape)
     buffers.places[twin] = buffers.places[used[0]]
@@ -199,8 +199,8 @@ def test_equal_gradients_are_arrays_of_their_own():
         "sum(softmax(z, axis=0), axis=1, keepdims=True)",
     ],
 )
-def test_what_goes_along_the_examples_is_not_separated(along, rng):
-    """And is right over more examples than are taken at a time elsewhere."""
+def test_an_operation_along_the_examples_is_not_separated(along, rng):
+    """And is right for more examples than other networks take in one batch."""
     net = sb.parse_network(f"X: input(N, D)\nW: parameter(D, 2)\nz = X @ W\nJ = sum(({along})**2)")
     assert not of(net)[1].is_split
     values = {"X": rng.normal(size=(5000, 3)), "W": rng.normal(size=(3, 2))}

@@ -1,7 +1,7 @@
-"""What modules for the array API standard carry with them: their text includes these functions as they stand here.
+"""Functions that modules for the array API standard include: their text is copied as it is here.
 
-Nothing here looks at the numbers in an array, so that JAX can trace it and dask can put it off, and nothing makes a
-number too large for a float on the way to one that is not.
+They never read the numbers in an array, so that JAX can trace them and dask can defer them, and no intermediate number
+overflows where the result does not.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 from symbackprop.codegen.runtime import numpy_runtime as runtime
 from symbackprop.codegen.runtime.numpy_runtime import _as_floats, _erf_over_x, _erfc_series, _require_shape
 
-if TYPE_CHECKING:  # the text of this file is printed; who only prints it need not have the package
+if TYPE_CHECKING:  # to print the text of this file, the package is not needed
     from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
     from array_api_compat import device as _device
 
@@ -22,9 +22,9 @@ from array_api_compat import device as _device"""
 
 
 def _checked(*arguments):
-    """The library, and the arguments as its arrays, their shapes found to fit; each is (name, value, shape).
+    """Return the library and the arguments, each given as (name, value, shape), as its arrays; check their shapes.
 
-    The library, its device and its type of floats are those of the arrays that are not NumPy's, if there are any.
+    The library, the device and the float type are those of the arrays that are not NumPy's, if there are any.
     """
     values = [_as_array(name, value) for name, value, _ in arguments]
     leading = [value for value in values if not is_numpy_array(value)] or values
@@ -35,15 +35,15 @@ def _checked(*arguments):
     device, sizes = _device(arrays[0]), {}
     for place, (name, _, shape) in enumerate(arguments):
         given = tuple(values[place].shape)
-        if not all(size >= 0 for size in given):  # nan, of dask's arrays
-            raise ValueError(f"{name} has shape {given}: sizes are not known; {name}.compute_chunk_sizes() finds them")
+        if not all(size >= 0 for size in given):  # unknown sizes of dask arrays are nan
+            raise ValueError(f"{name} has shape {given} of unknown sizes; {name}.compute_chunk_sizes() finds them")
         _require_shape(name, given, shape, sizes)
-        values[place] = _moved(xp, values[place], dtype, device)
+        values[place] = _converted(xp, values[place], dtype, device)
     return xp, *values
 
 
 def _as_array(name, value):
-    """An array of any library; lists and numbers become NumPy's."""
+    """Return an array of any library; lists and numbers become NumPy arrays."""
     if not is_array_api_obj(value) or is_numpy_array(value):
         return _as_floats(name, value)
     if not array_namespace(value).isdtype(value.dtype, ("bool", "integral", "real floating")):
@@ -51,78 +51,78 @@ def _as_array(name, value):
     return value
 
 
-def _moved(xp, value, dtype, device):
-    """A value as the library's array; Python's number stays one, for it has no type of floats to force on others."""
+def _converted(xp, value, dtype, device):
+    """Return a value as an array of the library; a number becomes a Python float, which adapts to other float types."""
     if not is_numpy_array(value):
         return xp.astype(value, dtype, copy=False)
     if not value.ndim:
         return float(value)
-    own = value if xp is array_namespace(value) else np.array(value)  # not read-only, or turned round, for PyTorch
+    own = value if xp is array_namespace(value) else np.array(value)  # PyTorch takes no read-only arrays
     return xp.asarray(own, dtype=dtype, device=device)
 
 
 def _softmax(z, axis):
-    """exp(z) over its sum along an axis; the largest entry is taken off first, so that exp cannot overflow."""
+    """Return exp(z) over its sum along an axis; the largest entry is subtracted first, so that exp cannot overflow."""
     xp = array_namespace(z)
     e = xp.exp(z - xp.max(z, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
 def _logsumexp(z, axis):
-    """log of the sum of exp(z) along an axis; the largest entry is taken off first."""
+    """Return the log of the sum of exp(z) along an axis; the largest entry is subtracted first."""
     xp = array_namespace(z)
     largest = xp.max(z, axis=axis, keepdims=True)
     return largest + xp.log(xp.sum(xp.exp(z - largest), axis=axis, keepdims=True))
 
 
 def _log_softmax(z, axis):
-    """log of the softmax along an axis; the largest entry is taken off first."""
+    """Return the log of the softmax along an axis; the largest entry is subtracted first."""
     xp = array_namespace(z)
     rest = z - xp.max(z, axis=axis, keepdims=True)
     return rest - xp.log(xp.sum(xp.exp(rest), axis=axis, keepdims=True))
 
 
 def _max(z, axis):
-    """The largest entry along an axis."""
+    """Return the largest entry along an axis."""
     return array_namespace(z).max(z, axis=axis, keepdims=True)
 
 
 def _at_max(z, axis):
-    """1 at the largest entry along an axis, 0 elsewhere; equal ones share the 1."""
+    """Return 1 at the largest entry along an axis and 0 elsewhere; equal largest entries share the 1."""
     xp = array_namespace(z)
     found = xp.astype(z == xp.max(z, axis=axis, keepdims=True), z.dtype)
     return found / xp.sum(found, axis=axis, keepdims=True)
 
 
 def _sigmoid(z):
-    """1/(1 + exp(-z)), for z of either sign by the exp that is at most 1."""
+    """Return 1/(1 + exp(-z)) by way of exp(-|z|), which cannot overflow."""
     xp = array_namespace(z)
     e = xp.exp(-xp.abs(z))
     return xp.where(z < 0, e, 1.0) / (1 + e)
 
 
 def _sech(z):
-    """1/cosh(z), by the exp that is at most 1."""
+    """Return 1/cosh(z) by way of exp(-|z|), which cannot overflow."""
     xp = array_namespace(z)
     e = xp.exp(-xp.abs(z))
     return 2 * e / (1 + e * e)
 
 
 def _step(z, at_zero):
-    """0 below zero, 1 above; nan stays nan."""
+    """Return 0 below zero, `at_zero` at zero and 1 above; nan stays nan."""
     xp = array_namespace(z)
     return xp.where(z > 0, 1.0, xp.where(z < 0, 0.0, z + at_zero))
 
 
 def _logdet(matrix):
-    """log of the determinant; nan where that is negative."""
+    """Return the log of the determinant; nan if the determinant is negative."""
     xp = array_namespace(matrix)
     sign, log = xp.linalg.slogdet(matrix)
     return xp.where(sign >= 0, log, np.nan)
 
 
 def _matrix_power(matrix, exponent):
-    """The product of a matrix with itself, by squaring."""
+    """Return a power of a matrix, by repeated squaring."""
     if exponent == 1:
         return matrix
     half = _matrix_power(matrix @ matrix, exponent // 2)
@@ -130,7 +130,7 @@ def _matrix_power(matrix, exponent):
 
 
 def _erf(x):
-    """The error function: a series up to 1, and 1 - erfc(x) beyond."""
+    """Return the error function: a series for |x| < 1, and 1 - erfc(|x|) with the sign of x beyond."""
     xp = array_namespace(x)
     size = xp.abs(x)
     inside = xp.where(size < 1, x, 0.0)
@@ -138,7 +138,7 @@ def _erf(x):
 
 
 def _erfc(x):
-    """1 - erf(x) without cancellation, for x of either sign."""
+    """Return 1 - erf(x) without cancellation, for x of either sign."""
     xp = array_namespace(x)
     t = 3 / (3 + xp.abs(x))
     right = t * xp.exp(-x * x) * _erfc_series(t)
@@ -146,13 +146,13 @@ def _erfc(x):
 
 
 def _one_hot(value):
-    """nan in each row that does not add up to 1: the gradients would be wrong."""
+    """Return the rows, with nan in each one that does not add up to 1: the gradients would be wrong."""
     xp = array_namespace(value)
     return xp.where(xp.abs(xp.sum(value, axis=1, keepdims=True) - 1) < 1e-4, value, np.nan)
 
 
-ALWAYS = (_checked, _as_array, _moved, _as_floats, _require_shape, runtime._expected)
-HELPERS: dict[str, tuple[object, ...]] = {
+ALWAYS = (_checked, _as_array, _converted, _as_floats, _require_shape, runtime._expected)
+HELPERS: dict[str, tuple[runtime.Carried, ...]] = {
     f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _sigmoid, _sech, _step)
 }
 HELPERS |= {

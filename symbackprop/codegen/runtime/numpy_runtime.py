@@ -1,18 +1,20 @@
-"""What generated modules carry with them: their text includes these functions as they stand here.
+"""Functions that generated modules include: their text is copied as it is here.
 
-Nothing here may use anything but NumPy, or needs type hints: the reader of a module wants the code.
+They may use only NumPy, and have no type hints: the reader of a generated module wants to see the code.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
 
 class _Arguments:
-    """Takes arguments as arrays of one type of floats, their shapes found to fit."""
+    """Converts arguments to arrays of one float type and checks that their shapes fit together."""
 
     def __init__(self, shapes, check=None):
         self.shapes = shapes
-        self.check = check  # what else must hold of the arrays
-        self.known = None  # the form of arguments that were taken as they are
+        self.check = check  # a function that checks other conditions
+        self.known = None  # types and shapes of arguments that needed no conversion
 
     def __call__(self, *values):
         form = [(type(value), getattr(value, "shape", ()), getattr(value, "dtype", None)) for value in values]
@@ -32,7 +34,7 @@ class _Arguments:
         return arrays
 
     def sound(self, results, *values):
-        """The results; where one is not finite, the reason is found and named. A cost that overflows is inf."""
+        """Return the results; if one is not finite, raise an error with the reason. A cost that overflows is inf."""
         J, *gradients = results
         for gradient in gradients:
             flat = gradient.ravel()
@@ -50,7 +52,7 @@ class _Arguments:
         if not np.isinf(J) and any(np.isnan(result).any() for result in results):
             raise ValueError(
                 "the result is nan although every argument is finite: a function, such as log, is used outside its "
-                "domain, or a quantity on the way is too large for a float"
+                "domain, or an intermediate quantity is too large for a float"
             )
         return results
 
@@ -75,11 +77,11 @@ def _require_shape(name, given, shape, sizes):
 
 def _as_floats(name, value):
     if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"{name} is a masked array; fill or drop what is masked first")
+        raise ValueError(f"{name} is a masked array; fill or drop the masked entries first")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} is no array of numbers: {error}") from None
+        raise ValueError(f"{name} is not an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}; real numbers are expected")
     return array if array.dtype.char in "fdg" else array.astype(float)
@@ -94,14 +96,14 @@ def _expected(shape, sizes) -> str:
 
 
 class _Memory:
-    """Arrays to work in, kept for the next call of the same sizes; two calls at a time never have the same ones."""
+    """Work arrays, kept for the next call with the same sizes; two calls at the same time never share them."""
 
     def __init__(self):
         self.idle = {}
         self.needs = {}
 
     def run(self, part, memory, form, arguments, results):
-        """What `part` returns, with arrays of its own to work in, which `memory` makes."""
+        """Call `part` with work arrays that `memory` makes."""
         key = memory, form
         idle = self.idle.get(key)
         if idle is None:
@@ -117,28 +119,29 @@ class _Memory:
         return found
 
     def need(self, memory, form):
-        """How many bytes one example needs to work in."""
+        """Return the bytes of work arrays that one example needs."""
         key = memory, form
         if key not in self.needs:
             self.needs[key] = sum(array.nbytes for array in memory(1, *form) if array.ndim)
         return self.needs[key]
 
     def parts(self, n, memory, form):
-        """How many parts n examples are split into, of a megabyte and of a thousand examples at least."""
+        """Return the number of batches for n examples, each of at least a megabyte and a thousand examples."""
         return 1 if n < 2048 else max(1, min(n // 1024, n * self.need(memory, form) // 2**20))
 
     def in_parts(self, part, form, data, rest, results):
-        """What a part returns, added up over parts of the data for which the arrays to work in fit into the cache.
+        """Return the sums of a part over batches of the data whose work arrays fit into the cache.
 
-        `part` is a function, what makes its memory, and the axis along which the data are split; `form` are the sizes
-        and the type of the memory. The rest is the same for all; `results` are arrays to write into, or None.
+        `part` is a function, the function that makes its work arrays, and the axis of the examples in the data; `form`
+        is the sizes and the dtype of the work arrays. `rest` is the same for all batches; `results` are arrays to write
+        into, or None.
         """
         function, memory, axis = part
         if not data:
             found = self.run(function, memory, form, rest, results)
             kept = self.idle.get((memory, form), [])
             if sum(array.nbytes for arrays in kept[:1] for array in arrays) > 2**26:
-                self.idle.clear()  # too much to keep for a call that may never come
+                self.idle.clear()  # too much to keep for a call that may never be made
             return found
         n = data[0].shape[axis]
         count = self.parts(n, memory, form)
@@ -160,12 +163,12 @@ def _some(data, first, last, axis):
 
 
 def _added(total, found):
-    """Sums of numbers and of arrays; the arrays of the first are overwritten."""
+    """Add numbers and arrays; the arrays of the total are overwritten."""
     return [np.add(one, other, one) if type(one) is np.ndarray else one + other for one, other in zip(total, found)]
 
 
 def _sigmoid(z, one, out):
-    """1/(1 + exp(-z)), into `out`, which may be z."""
+    """Write 1/(1 + exp(-z)) into `out`, which may be z."""
     out = np.negative(z, out)
     np.exp(out, out)
     np.add(out, one, out)
@@ -173,19 +176,19 @@ def _sigmoid(z, one, out):
 
 
 def _at_max(z, axis):
-    """1 at the largest entry along an axis, 0 elsewhere; equal ones share the 1."""
+    """Return 1 at the largest entry along an axis and 0 elsewhere; equal largest entries share the 1."""
     found = (z == np.max(z, axis=axis, keepdims=True)).astype(z.dtype)
     return found / np.sum(found, axis=axis, keepdims=True)
 
 
 def _logdet(matrix):
-    """log of the determinant; nan where that is negative."""
+    """Return the log of the determinant; nan if the determinant is negative."""
     sign, log = np.linalg.slogdet(matrix)
     return log if sign >= 0 else np.nan
 
 
 def _erf(x):
-    """The error function: a series up to 1, and 1 - erfc(x) beyond."""
+    """Return the error function: a series for |x| < 1, and 1 - erfc(|x|) with the sign of x beyond."""
     x = np.asarray(x)
     inside = x * _erf_over_x(np.minimum(x * x, 1))
     beyond = np.sign(x) * (1 - _erfc(np.abs(x)))
@@ -193,7 +196,7 @@ def _erf(x):
 
 
 def _erfc(x):
-    """1 - erf(x) without cancellation, for x of either sign."""
+    """Return 1 - erf(x) without cancellation, for x of either sign."""
     x = np.asarray(x)
     t = 3 / (3 + np.abs(x))
     right = t * np.exp(-x * x) * _erfc_series(t)
@@ -201,7 +204,7 @@ def _erfc(x):
 
 
 def _erf_over_x(square):
-    """erf(x)/x as a Chebyshev series in x², up to 1."""
+    """Return erf(x)/x for x² up to 1, as a Chebyshev series in x²."""
     series = [
         0.9754769393826541, -0.14226120510371365, 0.010035582187599796, -0.0005768764699767485,
         2.741993125219606e-05, -1.1043175507344507e-06, 3.8488755420345036e-08, -1.1808582533875466e-09,
@@ -211,7 +214,7 @@ def _erf_over_x(square):
 
 
 def _erfc_series(t):
-    """erfc(x) exp(x²)/t as a Chebyshev series in t = 3/(3 + x), for x of at least 0."""
+    """Return erfc(x) exp(x²)/t for x >= 0, as a Chebyshev series in t = 3/(3 + x)."""
     series = [
         0.4711460746602906, 0.37715894969156577, 0.11803603344749546, 0.028362346699695153, 0.004871757757605546,
         0.00045985238787654427, -2.143022238105315e-05, -1.301447369924135e-05, -8.809283582853514e-07,
@@ -224,7 +227,7 @@ def _erfc_series(t):
 
 
 def _chebyshev(x, series):
-    """The sum of Chebyshev polynomials with these coefficients, by Clenshaw's recurrence."""
+    """Return the sum of Chebyshev polynomials with these coefficients, by Clenshaw's recurrence."""
     this, before = 0 * x, 0
     for coefficient in series[:0:-1]:
         this, before = coefficient + 2 * x * this - before, this
@@ -237,7 +240,7 @@ def _fits(name, shape, expected, sizes):
 
 
 def _one_hot(name, value):
-    """The gradients are right only where each row adds up to 1; some rows at a time, for there may be many."""
+    """Check that each row adds up to 1, or the gradients would be wrong; some rows at a time, to save memory."""
     for first in range(0, len(value), 2**16):
         rows = value[first : first + 2**16].sum(axis=1)
         bad = np.flatnonzero(~np.isclose(rows, 1, atol=1e-4))
@@ -247,34 +250,37 @@ def _one_hot(name, value):
 
 
 def _compare(values, parameters):
-    """Set each gradient beside differences of the cost, in steps of h and of h/2, which tell how exact they are."""
+    """Compare each gradient with finite differences of the cost; steps h and h/2 show how exact these are."""
     J, *gradients = cost_and_gradients(**values)
     wrong = False
     for parameter, gradient in zip(parameters, gradients):
-        largest, said = 0.0, ""
+        largest, found = 0.0, ""
         for place, entry in np.ndenumerate(gradient):
-            slope, half = (_slope(values, parameter, place, h) for h in (2e-3, 1e-3))
-            trusted = abs(half - slope) + 1e-9 * (abs(J) + abs(half))
-            slope = half + (half - slope) / 3
-            largest = max(largest, abs(entry - slope))
-            if not said and not abs(entry - slope) < trusted:
-                said = f"WRONG: at {list(place)} it is {entry:.9g}, but differences of the cost say {slope:.9g}"
-        wrong = wrong or bool(said)
-        print(f"gradient by {parameter}:", said or f"right, within {largest:.1e} of differences of the cost")
+            whole, half = (_difference_quotient(values, parameter, place, h) for h in (2e-3, 1e-3))
+            trusted = abs(half - whole) + 1e-9 * (abs(J) + abs(half))
+            numeric = half + (half - whole) / 3
+            largest = max(largest, abs(entry - numeric))
+            if not found and not abs(entry - numeric) < trusted:
+                found = f"WRONG: at {list(place)} it is {entry:.9g}, but finite differences give {numeric:.9g}"
+        wrong = wrong or bool(found)
+        print(f"gradient with respect to {parameter}:", found or f"right, within {largest:.1e} of finite differences")
     raise SystemExit(int(wrong))
 
 
-def _slope(values, parameter, place, h):
+def _difference_quotient(values, parameter, place, h):
     sides = []
     for step in (h, -h):
-        moved = np.array(values[parameter])
-        moved[place] += step
-        sides.append(cost(**values | {parameter: moved}))
+        perturbed = np.array(values[parameter])
+        perturbed[place] += step
+        sides.append(cost(**values | {parameter: perturbed}))
     return (sides[0] - sides[1]) / (2 * h)
 
 
-DRIVERS = (_Arguments, _as_array, _require_shape, _as_floats, _expected, _Memory, _some, _added, _compare, _slope)
+Carried = Callable[..., object]  # a function or a class
+
+DRIVERS: tuple[Carried, ...] = (_Arguments, _as_array, _require_shape, _as_floats, _expected)
+DRIVERS += (_Memory, _some, _added, _compare, _difference_quotient)
 ERFC_SERIES = (_erfc_series, _chebyshev)
 ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
-HELPERS: dict[str, tuple[object, ...]] = {f.__name__[1:]: (f,) for f in (_sigmoid, _at_max, _logdet, _fits, _one_hot)}
+HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in (_sigmoid, _at_max, _logdet, _fits, _one_hot)}
 HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}

@@ -1,14 +1,14 @@
-"""What compiled loops carry with them: functions of one number that a compiler turns into vector instructions.
+"""Functions that compiled loops include: scalar functions that a compiler turns into vector instructions.
 
 They have neither branches nor calls into a library, so that eight numbers take the time of one. All are right at
-0, ±inf and nan. They count in float64, and in 64-bit integers whose sums may wrap around.
+0, ±inf and nan. They compute in float64, and in 64-bit integers whose sums may wrap around.
 """
 
 import numpy as np
 
 
 def _plus(a, b):
-    """A sum of many may be taken in any order, which is said of this sum alone."""
+    """Return a + b; only sums written with this function may be reordered by the compiler."""
     return a + b
 
 
@@ -21,7 +21,7 @@ def _from_bits(k):
 
 
 def _exp_near_0(r):
-    """exp(r) - 1 for |r| <= log(2)/2."""
+    """Return exp(r) - 1 for |r| <= log(2)/2."""
     r2 = r * r
     even = ((2.7620088445409746e-07 * r2 + 2.4801521295954376e-05) * r2 + 0.0013888888917213717) * r2
     odd = ((2.510038549551032e-08 * r2 + 2.7557268459997064e-06) * r2 + 0.00019841269863053618) * r2
@@ -31,20 +31,20 @@ def _exp_near_0(r):
 
 
 def _exp(x):
-    """2**n exp(r) for the whole number n next to x/log(2); 2**n is two factors, for it may be too large for a float."""
+    """Return 2**n exp(r) for the integer n nearest to x/log(2); 2**n is two factors, as it may overflow a float."""
     x = 710.0 if x > 710.0 else x
     x = -750.0 if x < -750.0 else x
-    shifted = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2**52: what follows the point is rounded off
+    shifted = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2**52: rounds to an integer
     n = shifted - 6755399441055744.0
     half = _bits(n * 0.5 + 6755399441055744.0)
     rest = _bits(shifted) - half
     r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10
-    grown = _from_bits(_bits(1.0 + _exp_near_0(r)) + (half << 52))
-    return grown * _from_bits((rest + 1023) << 52)
+    scaled = _from_bits(_bits(1.0 + _exp_near_0(r)) + (half << 52))
+    return scaled * _from_bits((rest + 1023) << 52)
 
 
-def _grown(x):
-    """exp(x) - 1 for |x| <= 60, as 2**n (exp(r) - 1) + (2**n - 1)."""
+def _expm1_within_60(x):
+    """Return exp(x) - 1 for |x| <= 60, as 2**n (exp(r) - 1) + (2**n - 1)."""
     shifted = x * 1.4426950408889634 + 6755399441055744.0
     n = shifted - 6755399441055744.0
     r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10
@@ -54,15 +54,15 @@ def _grown(x):
 
 def _expm1(x):
     near = 60.0 if x > 60.0 else x
-    near = _grown(-60.0 if near < -60.0 else near)
-    far = _exp(x)  # where the 1 does not count
+    near = _expm1_within_60(-60.0 if near < -60.0 else near)
+    far = _exp(x)  # where subtracting 1 makes no difference
     return far if x > 60.0 else near
 
 
 def _tanh(x):
     x = 20.0 if x > 20.0 else x
-    grown = _grown(2.0 * (-20.0 if x < -20.0 else x))
-    return grown / (grown + 2.0)
+    expm1 = _expm1_within_60(2.0 * (-20.0 if x < -20.0 else x))
+    return expm1 / (expm1 + 2.0)
 
 
 def _logistic(z):
@@ -70,7 +70,7 @@ def _logistic(z):
 
 
 def _log(x):
-    """n log(2) + log(m) for x = 2**n m, sqrt(1/2) <= m < sqrt(2), by the series of the inverse hyperbolic tangent."""
+    """Return n log(2) + log(m) for x = 2**n m, sqrt(1/2) <= m < sqrt(2), log(m) by the series of artanh."""
     tiny = x < 2.2250738585072014e-308
     bits = _bits(x * 18014398509481984.0 if tiny else x)
     biased = (bits + 0x00095F619980C433) >> 52
@@ -89,7 +89,7 @@ def _log(x):
 
 
 def _log1p(x):
-    """log(u) for u = 1 + x, and what u has lost of x."""
+    """Return log(u) for u = 1 + x, plus a correction for the part of x that rounding u has lost."""
     u = 1.0 + x
     lost = (x - (u - 1.0)) / u
     return _log(u) + (lost if 0.0 < u < np.inf else 0.0)
@@ -115,7 +115,7 @@ def _heaviside(x, at_zero):
 
 
 def _compiled(loops, number, parameters):
-    """Loops as machine code for one type of floats; None of a type that the machine has not."""
+    """Return loops as machine code for one float type; None for a type that the machine does not have."""
     import numba
 
     if number not in (np.float64, np.float32):
@@ -132,7 +132,7 @@ def _compiled(loops, number, parameters):
 
 
 def _copied(values):
-    """The arrays among the values in the layout that compiled loops take."""
+    """Return the values, the arrays among them copied to the memory layout that compiled loops take."""
     return [np.array(value, order="C") if isinstance(value, np.ndarray) else value for value in values]
 
 

@@ -1,15 +1,15 @@
-"""Operations → lines of Python."""
+"""Operations → lines of Python with comments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sympy import S, Symbol
 
-from symbackprop.codegen.buffers import Buffer, Buffers, Given
+from symbackprop.codegen.buffers import Buffer, Buffers, CallerArray
 from symbackprop.codegen.numpy_printer import NumPySource
-from symbackprop.codegen.program import Constant, Names, Operation, Program, Value
+from symbackprop.codegen.program import Argument, ArrayOperation, Constant, FreshNames, Program, Value
 from symbackprop.codegen.templates import commented
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import NamedMatrix
 from symbackprop.network.network import Equation
 from symbackprop.printing.text import Text
@@ -17,14 +17,14 @@ from symbackprop.printing.text import Text
 _WORDS = {S.One: "one", S(2): "two", S.Half: "half"}
 
 
-def name_values(program: Program, names: Names) -> None:
-    """Names for all values that have a line of their own: that of their equation, or t1, t2, …"""
+def name_values(program: Program, names: FreshNames) -> None:
+    """Name all values that have their own line: by their equation, or t1, t2, …"""
     for operation in program.operations:
         if not operation.is_inline:
             operation.result.name = _name(operation, names)
 
 
-def _name(operation: Operation, names: Names) -> str:
+def _name(operation: ArrayOperation, names: FreshNames) -> str:
     if operation.equation is None:
         return names.fresh("t")
     name = str(operation.equation.name)
@@ -32,46 +32,44 @@ def _name(operation: Operation, names: Names) -> str:
 
 
 @dataclass(frozen=True)
-class Words:
-    """How comments say things: as text, and what the derivation calls an adjoint or a gradient."""
+class CommentWriter:
+    """A writer of comments in the notation of the derivation."""
 
     text: Text
-    partials: Mapping[str, Any]
+    partials: Mapping[str, Expression]  # the ∂J/∂… that each name of an adjoint or a gradient stands for
 
-    def of_equation(self, equation: Equation) -> str:
+    def equation(self, equation: Equation) -> str:
+        """Return an equation as text: `∂J/∂W1 = Xᵀ δ2`."""
         heading = self.text.doprint(self.partials.get(equation.name, equation.symbol))
         return f"{heading} = {self.text.doprint(equation.expression)}"
 
 
-class Statements:
-    """Lines for operations of a program; it notes which sizes, constants and helpers they use."""
+class StatementWriter:
+    """A writer of the lines of a program, which records the sizes, constants and helpers that they use."""
 
     def __init__(
-        self,
-        program: Program,
-        buffers: Buffers,
-        printer: NumPySource,
-        words: "Words",
-        names: Names,
+        self, program: Program, buffers: Buffers, printer: NumPySource, comments: CommentWriter, names: FreshNames
     ):
         self.makers = {operation.result: operation for operation in program.operations}
         self.values = {value.symbol.name: value for value in self.makers}
         self.printer = printer
-        self.words = words
+        self.comments = comments
         self.names = names
-        self.constants: dict[Constant, str] | None = None  # those that have become arguments
+        self.constants: dict[Constant, str] | None = None  # names of arguments; if None, numbers are literals
         self.buffers = buffers
         self.buffer_names = {buffer: names.fresh("buffer") for buffer in buffers.buffers}
         self.helpers: set[str] = set()
 
-    def lines(self, operations: list[Operation]) -> list[str]:
-        return [self.line(operation) for operation in operations if not operation.is_inline]
+    def lines(self, operations: list[ArrayOperation]) -> list[str]:
+        """Return a line for each operation that is not written inside another one."""
+        return [
+            commented(f"{operation.result.name} = {self.code(operation)}", self.comment(operation))
+            for operation in operations
+            if not operation.is_inline
+        ]
 
-    def line(self, operation: Operation) -> str:
-        code = f"{operation.result.name} = {self.code(operation)}"
-        return commented(code, self.comment(operation))
-
-    def code(self, operation: Operation) -> str:
+    def code(self, operation: ArrayOperation) -> str:
+        """Return the code of an operation."""
         if operation.function == "code":
             return self.printer.doprint(self.renamed(operation.expression))
         if operation.function == "sigmoid":
@@ -81,7 +79,8 @@ class Statements:
             arguments = [arguments[0], ", ".join(arguments[1:])]
         return operation.kind.code.format(*arguments, out=self.out(operation.result))
 
-    def argument(self, argument: Any) -> str:
+    def argument(self, argument: Argument) -> str:
+        """Return the code of an argument."""
         if isinstance(argument, Value):
             return argument.name or self.code(self.makers[argument])
         if isinstance(argument, Constant):
@@ -89,7 +88,7 @@ class Statements:
         return str(argument) if isinstance(argument, int) else self.printer.doprint(argument)
 
     def constant(self, constant: Constant) -> str:
-        """A number as Python writes it, or as an array of no axes, which NumPy takes in half the time."""
+        """Return a number as a literal, or the name of a 0-d array with it, which NumPy takes in half the time."""
         if self.constants is None:
             return repr(float(constant.number))
         if constant not in self.constants:
@@ -98,15 +97,16 @@ class Statements:
         return self.constants[constant]
 
     def out(self, result: Value) -> str:
+        """Return the code of the array that a result is written into, or `None` for a new one."""
         place = self.buffers.places.get(result)
-        if isinstance(place, Given):
+        if isinstance(place, CallerArray):
             return place.result.name
         if isinstance(place, Buffer):
             return self.buffer_names[place]
         return "None" if place is None else place.name
 
-    def renamed(self, expression: Any) -> Any:
-        """An expression in symbols of values, in their names."""
+    def renamed(self, expression: Expression) -> Expression:
+        """Return an expression with the names of values in place of their symbols."""
         found = {}
         for symbol in expression.free_symbols:
             value = self.values.get(symbol.name)
@@ -115,11 +115,11 @@ class Statements:
                 found[symbol] = NamedMatrix(name, *symbol.shape) if symbol.is_Matrix else Symbol(name, real=True)
         return expression.xreplace(found)
 
-    def comment(self, operation: Operation) -> str:
-        """What a line computes, in the words of the derivation."""
+    def comment(self, operation: ArrayOperation) -> str:
+        """Return the result of an operation in the notation of the derivation, or ""."""
         if operation.equation is None:
-            return "" if operation.note is None else self.words.text.doprint(self.renamed(operation.note))
+            return "" if operation.note is None else self.comments.text.doprint(self.renamed(operation.note))
         without = ""
         if operation.coefficient != 1:
-            without = f", without the factor {self.words.text.doprint(self.renamed(operation.coefficient))}"
-        return self.words.of_equation(operation.equation) + without
+            without = f", without the factor {self.comments.text.doprint(self.renamed(operation.coefficient))}"
+        return self.comments.equation(operation.equation) + without
