@@ -1,4 +1,4 @@
-"""Derivation: what a user holds. It joins what is printed, generated and checked; all of it comes from one tape."""
+"""The result of `derive`: everything that is printed, generated, proved and checked comes from one tape."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -13,6 +13,7 @@ from symbackprop.codegen.function import GradientFunction
 from symbackprop.codegen.numpy_module import NUMPY, module_source
 from symbackprop.codegen.pytest_module import tests_source
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
+from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.network.network import Equation, Network
@@ -45,16 +46,17 @@ class Derivation:
 
     @property
     def network(self) -> Network:
+        """The network whose gradients these are."""
         return self.tape.network
 
     @property
-    def gradients(self) -> dict[str, Any]:
+    def gradients(self) -> dict[str, Matrix]:
         """∂J/∂W by parameter name, as SymPy expressions in the named symbols."""
         return dict(self.tape.gradients)
 
     @property
     def adjoints(self) -> tuple[Equation, ...]:
-        """The named δ's, in the order of computation."""
+        """The named adjoints (δ3 = ∂J/∂z3, …), in the order of computation."""
         return self.tape.adjoints
 
     @property
@@ -63,15 +65,15 @@ class Derivation:
         return self.tape.steps
 
     def to_text(self, *, detail: str = "full", view: str = "matrix") -> str:
-        """The derivation for a terminal.
+        """Return the derivation as text for a terminal.
 
         Args:
-            detail: "full" is every step, "delta" the backpropagation equations (a line for each δ and each gradient)
-                after the network, "result" those lines alone.
+            detail: "full" shows every step; "delta" the network and the backpropagation equations (a line for each δ
+                and each gradient); "result" only those equations.
             view: "matrix", "index" (entry by entry, with Σ over indices), or "both".
 
         Raises:
-            ArgumentError: another level of detail or another view.
+            ArgumentError: the level of detail or the view is unknown.
 
         >>> import symbackprop as sb
         >>> print(sb.derive(sb.mlp(["D", "H", "K"]), wrt="W2").to_text(detail="result", view="both"))
@@ -84,11 +86,11 @@ class Derivation:
         return to_text(outline(self.tape, detail, view))
 
     def to_latex(self, *, standalone: bool = False, detail: str = "full", view: str = "matrix") -> str:
-        """An `align*` with the reason above each line (it needs amsmath), or a whole document; see `to_text`."""
+        """Return an `align*` with a reason above each line (it needs amsmath), or a whole document; see `to_text`."""
         return to_latex(outline(self.tape, detail, view), standalone=standalone)
 
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
-        """Headings, sentences, and formulas between `$$`; see `to_text`."""
+        """Return headings, sentences, and formulas between `$$`; see `to_text`."""
         return to_markdown(outline(self.tape, detail, view))
 
     def to_html(
@@ -99,22 +101,22 @@ class Derivation:
         verification: Verification | None = None,
         check: GradientCheck | None = None,
     ) -> str:
-        """One HTML page that needs no network and no JavaScript, with the generated code; see `to_text`.
+        """Return one HTML page with the generated code, without JavaScript or external files; see `to_text`.
 
         Args:
             detail: see `to_text`.
             view: see `to_text`.
-            verification: what `verify` returned: what proves each step stands beside it.
-            check: what `check` returned: its table stands at the end.
+            verification: the result of `verify`, to show the proofs of each step beside it.
+            check: the result of `check`, to show its table at the end.
 
         Raises:
-            ArgumentError: another level of detail or another view.
-            SymbackpropError: the package latex2mathml is missing, which `symbackprop[html]` brings.
+            ArgumentError: the level of detail or the view is unknown.
+            SymbackpropError: the package latex2mathml is not installed; `symbackprop[html]` brings it.
         """
         proofs = {}
         if verification is not None:
-            groups = {"witnesses": verification.lines, "slopes": verification.functions}
-            proofs = {what: [(str(p.verdict), p.summary) for p in group] for what, group in groups.items()}
+            groups = {"steps": verification.lines, "derivatives": verification.functions}
+            proofs = {name: [(str(p.verdict), p.summary) for p in group] for name, group in groups.items()}
         document = outline(self.tape, detail, view)
         return to_html(document, self.to_source(), **proofs, check=check)
 
@@ -125,14 +127,14 @@ class Derivation:
         gradients = ", ".join(self.tape.gradient_name(name) for name in self.tape.gradients)
         return f"<Derivation of {gradients} in {len(self.steps)} steps>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": self.to_text(), "text/markdown": self.to_markdown()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The derivation as plain data: every formula as text and as LaTeX."""
+        """Return the derivation as plain data, with every formula as text and as LaTeX."""
         names = function_names(self.tape)
 
-        def formula(expression: Any) -> dict[str, str]:
+        def formula(expression: Expression) -> dict[str, str]:
             return {"text": text(expression, names), "latex": latex(expression, names)}
 
         return {
@@ -162,14 +164,14 @@ class Derivation:
         return module_source(self.tape, function_names(self.tape))
 
     def to_source(self, target: str = "numpy") -> str:
-        """A Python module with `cost` and `cost_and_gradients`.
+        """Return the text of a Python module with `cost` and `cost_and_gradients`.
 
         Args:
-            target: "numpy" imports NumPy alone; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
-                or dask, by way of array-api-compat, which `symbackprop[arrays]` brings.
+            target: "numpy" imports only NumPy; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
+                or dask, through array-api-compat, which `symbackprop[arrays]` brings.
 
         Raises:
-            ArgumentError: another target.
+            ArgumentError: the target is unknown.
         """
         if target not in TARGETS:
             raise ArgumentError(f"unknown target {target!r:.60}: {nearest(str(target), TARGETS)}")
@@ -182,31 +184,31 @@ class Derivation:
         return arguments, tuple(self.tape.gradients), self.tape.result_names
 
     def to_tests(self, module: str = "grads") -> str:
-        """A pytest file that gradient-checks the module of that name, at random points of pairwise different sizes."""
+        """Return a pytest file that gradient-checks the module of that name, at random points of different sizes."""
         return tests_source(self.tape, module)
 
     def to_numpy(self, *, backend: str | None = None) -> GradientFunction:
-        """The module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`.
+        """Return the module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`.
 
         Args:
-            backend: "numpy" runs the text of `to_source`. "numba" compiles what is done for each example, at the
-                first call. None takes numba where it is installed, can compile the network, and gains most: where
-                every size but the number of examples is a whole number up to 32.
+            backend: "numpy" runs the text of `to_source`. "numba" compiles the computation for each example, at the
+                first call. None chooses numba if it is installed, can compile the network, and gains most: if every
+                size but the number of examples is a whole number up to 32.
 
         Raises:
-            ArgumentError: another backend, or a network that numba cannot compile.
-            SymbackpropError: numba is asked for and missing; `symbackprop[numba]` brings it.
+            ArgumentError: the backend is unknown, or numba cannot compile the network.
+            SymbackpropError: backend="numba", but numba is not installed; `symbackprop[numba]` brings it.
         """
         chosen = backend_for(self.tape, backend)
         source = self._source if chosen == NUMPY else module_source(self.tape, function_names(self.tape), chosen)
         return GradientFunction(source, *self._names)
 
     def to_dask(self) -> ClusterFunction:
-        """The same functions for data in chunks, on a cluster: `J, dJdW1, … = g(X, y, W1, …)` of dask arrays X and y.
+        """Return the same functions for chunked data on a cluster: `J, dJdW1, … = g(X, y, W1, …)`, X and y dask arrays.
 
         Raises:
-            ArgumentError: the examples need each other, as in batch normalisation, or their number has no name.
-            SymbackpropError: the package dask is missing, which `symbackprop[dask]` brings.
+            ArgumentError: the examples depend on each other, as in batch normalisation, or their number has no name.
+            SymbackpropError: the package dask is not installed; `symbackprop[dask]` brings it.
 
         >>> import symbackprop as sb
         >>> from dask.array import from_array
@@ -220,13 +222,14 @@ class Derivation:
         return ClusterFunction(self._source, *self._names, examples_of(self.tape))
 
     def verify(self, *, seed: int | None = None) -> Verification:
-        """Prove every step, by witnesses that share nothing with the table of rules.
+        """Prove every step, by witnesses that never use the rule table.
 
-        Each step is proved for all sizes by index calculus, then at small sizes in 50 digits by SymPy's derivatives
-        of scalar equations, and by finite differences. What a witness cannot prove it does not claim.
+        Each step is proved for all sizes by index calculus, then compared at a random point of small sizes in 50 digits
+        with SymPy's derivatives of scalar equations, and with finite differences. A witness that cannot treat a step
+        says so.
 
         Args:
-            seed: repeats the random points of the two witnesses that look at numbers.
+            seed: repeats the random points of the two numerical witnesses.
 
         >>> import symbackprop as sb
         >>> sb.derive(sb.mlp([2, 3, 1])).verify(seed=0).verdict
@@ -238,7 +241,7 @@ class Derivation:
         """Check the generated gradients against finite differences of the generated cost.
 
         Args:
-            values: an array for every argument, by name.
+            values: an array for each argument by name.
             seed: see `check_gradients`.
 
         >>> import numpy as np, symbackprop as sb
@@ -262,10 +265,12 @@ class Derivation:
 
 def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> None:
     if not isinstance(values, Mapping):
-        raise ArgumentError(f"give an array for each argument by name: {listed(arguments)}")
+        raise ArgumentError(
+            f"values is a {type(values).__name__}; a mapping with an array for each of {listed(arguments)} is expected"
+        )
     unknown = [name for name in values if name not in arguments]
     if unknown:
-        raise ArgumentError(f"{listed(unknown)} is no argument of this network: {nearest(unknown[0], arguments)}")
+        raise ArgumentError(f"{listed(unknown)} is not an argument of this network: {nearest(unknown[0], arguments)}")
     missing = [name for name in arguments if name not in values]
     if missing:
         raise ArgumentError(f"values for {listed(missing)} are missing; the arguments are {listed(arguments)}")
@@ -274,17 +279,17 @@ def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> Non
 def derive(
     network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
 ) -> Derivation:
-    """Derive the cost by every parameter, or by those named in `wrt`, by the sum and chain rules.
+    """Derive the gradients of the cost with respect to every parameter, or to those in `wrt`, step by step.
 
     Args:
-        network: it must have a cost.
+        network: a network with a cost.
         wrt: names of parameters.
-        activation_derivative: "argument" writes the derivative of a = f(z) as f′(z); "output" in terms of a where
-            that is known, such as a ⊙ (1 − a) of the sigmoid.
+        activation_derivative: "argument" writes the derivative of a = f(z) as f′(z); "output" writes it in terms of a
+            if it can, such as a ⊙ (1 − a) for the sigmoid.
 
     Raises:
-        DerivationError: a name that is no parameter.
-        NetworkError: a network without a cost.
+        DerivationError: a name in `wrt` is not a parameter.
+        NetworkError: the network has no cost.
 
     >>> import symbackprop as sb
     >>> list(sb.derive(sb.mlp([2, 3, 1]), wrt=["W2"]).gradients)

@@ -1,4 +1,4 @@
-"""A derivation as one HTML page that needs nothing else: its formulas are MathML, and their font is in it."""
+"""A derivation as one self-contained HTML page: its formulas are MathML, and their font is embedded."""
 
 import base64
 import re
@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from itertools import count, islice
+from typing import TypeAlias
 
 from symbackprop.errors import listed
 from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
 from symbackprop.printing.latex import latex_name
-from symbackprop.render.latex import Block, Row, latex_blocks, latex_declarations, symbols
+from symbackprop.render.latex import LatexBlock, LatexRow, latex_blocks, latex_declarations, symbols
 from symbackprop.render.mathml import MathML
 from symbackprop.render.outline import Outline
 from symbackprop.verdicts import Verdict
 
-Witness = tuple[str, str]  # a verdict on a step, and what it rests on
+Proved: TypeAlias = tuple[str, str]  # the verdict on a step, and the summary of its proofs
 
 _PAGE = """\
 <!doctype html>
@@ -51,7 +52,7 @@ _STEP = """\
 _LINE = '<div class="line{kind}">\n<div>\n{formulas}\n</div>\n<div class="beside">{beside}</div>\n</div>'
 _FORMULA = '<div class="formula" style="--symbols: {symbols}"><span>{left}</span><span>{right}</span></div>'
 _WITNESS = '<span class="witness {verdict}"><span class="verdict" aria-hidden="true">{mark}</span> {summary}</span>'
-_VERDICT = '<span class="verdict {verdict}">{mark} {said}</span>'
+_VERDICT = '<span class="verdict {verdict}">{mark} {words}</span>'
 _TABLE = '<div class="scroll">\n<table class="{kind}">\n<tr>{head}</tr>\n{rows}\n</table>\n</div>'
 
 _MARKS = {Verdict.RIGHT: "✓", Verdict.WRONG: "✗", Verdict.UNDECIDED: "?"}
@@ -62,20 +63,20 @@ def to_html(
     outline: Outline,
     source: str,
     *,
-    witnesses: Sequence[Witness] | None = None,
-    slopes: Sequence[Witness] = (),
+    steps: Sequence[Proved] | None = None,
+    derivatives: Sequence[Proved] = (),
     check: GradientCheck | None = None,
 ) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
-        outline: what it is about.
-        source: the generated module.
-        witnesses: a verdict (right, wrong or undecided) on each step and what it rests on, in the steps' order.
-        slopes: the same on f′ of each function of the network.
+        outline: the content of the derivation.
+        source: the text of the generated module.
+        steps: the verdict (right, wrong or undecided) on each step and the summary of its proofs, in order.
+        derivatives: the same for f′ of each function of the network.
         check: a gradient check of the module.
     """
-    page = _Page(outline, witnesses, slopes)
+    page = _Page(outline, steps, derivatives)
     parts = [*page.sections(), page.code(source), *([] if check is None else [_checked(check)])]
     style = files("symbackprop.render").joinpath("page.css").read_text(encoding="utf-8")
     return _PAGE.format(title=_TITLE, font=_font(), style=style, intro=page.intro(check), body="\n".join(parts))
@@ -87,11 +88,11 @@ def _font() -> str:
 
 
 class _Page:
-    def __init__(self, outline: Outline, witnesses: Sequence[Witness] | None, slopes: Sequence[Witness]):
+    def __init__(self, outline: Outline, proofs: Sequence[Proved] | None, derivatives: Sequence[Proved]):
         self.outline = outline
-        self.slopes = iter(slopes)
-        self.slopes_are_proved = all(verdict != Verdict.WRONG for verdict, _ in slopes)
-        self.witnesses = witnesses
+        self.derivatives = iter(derivatives)
+        self.has_wrong_derivative = any(verdict == Verdict.WRONG for verdict, _ in derivatives)
+        self.proofs = proofs
         self.math = MathML()
         self.numbers = count(1)
 
@@ -100,14 +101,17 @@ class _Page:
         cost, *parameters = (f"${latex_name(str(s.name))}$" for s in (tape.cost.symbol, *tape.wrt))
         steps = f", in {len(tape.steps)} steps that each name their rule" if self.outline.sections else ""
         gradients = "The gradient" if len(parameters) == 1 else "The gradients"
-        said = [self.math.prose(f"{gradients} of {cost} by {listed(parameters)}{steps}.")]
-        said += [] if self.witnesses is None else [_proved([Verdict(verdict) for verdict, _ in self.witnesses])]
-        said += [] if self.slopes_are_proved else [_judged(Verdict.WRONG, "NOT PROVED: the derivative of a function")]
-        said += [] if check is None else [_judged(check.verdict, f"gradient check: {check.verdict}")]
-        return "\n".join(f"<p>{sentence}</p>" for sentence in said)
+        sentences = [self.math.prose(f"{gradients} of {cost} with respect to {listed(parameters)}{steps}.")]
+        if self.proofs is not None:
+            sentences.append(_proved([Verdict(verdict) for verdict, _ in self.proofs]))
+        if self.has_wrong_derivative:
+            sentences.append(_judged(Verdict.WRONG, "NOT PROVED: the derivative of a function"))
+        if check is not None:
+            sentences.append(_judged(check.verdict, f"gradient check: {check.verdict}"))
+        return "\n".join(f"<p>{sentence}</p>" for sentence in sentences)
 
     def sections(self) -> Iterator[str]:
-        """The network, the route to each parameter, the result: what the level of detail leaves out is not there."""
+        """Yield the network, the steps to each gradient and the result, without parts that the detail leaves out."""
         *blocks, result = latex_blocks(self.outline)
         if self.outline.network:
             yield _SECTION.format(title="The network", body=self.network(blocks.pop(0)))
@@ -116,7 +120,7 @@ class _Page:
             yield _SECTION.format(title=f'{gradient}<span class="quiet">, {shape}</span>', body=self.steps(block))
         yield _SECTION.format(title=result.title, body=self.lines(result.rows))
 
-    def network(self, block: Block) -> str:
+    def network(self, block: LatexBlock) -> str:
         roles = [
             (self.math.inline(name), role, self.math.inline(shape) if shape else "a number")
             for role, name, shape in latex_declarations(self.outline)
@@ -124,25 +128,28 @@ class _Page:
         table = _table("roles", ("name", "role", "shape"), roles)
         equations = len(block.rows) - len(self.outline.definitions)
         functions = zip(self.outline.definitions, block.rows[equations:], strict=True)
-        lines = [self.lines(block.rows[:equations]), *(self.line([row], self.slope(f.order)) for f, row in functions)]
+        lines = [
+            self.lines(block.rows[:equations]),
+            *(self.line([row], self.derivative(f.order)) for f, row in functions),
+        ]
         return "\n".join([f"<p>{self.outline.examples}.</p>", table, *lines])
 
-    def slope(self, order: int) -> str:
-        """What proves f′, where f′ is what is shown."""
-        return "".join(_witness(Verdict(verdict), said) for verdict, said in islice(self.slopes, order))
+    def derivative(self, order: int) -> str:
+        """Return the proof of f′ for its line (order 1), and nothing for the line of f (order 0)."""
+        return "".join(_witness(Verdict(verdict), summary) for verdict, summary in islice(self.derivatives, order))
 
-    def steps(self, block: Block) -> str:
-        """A sentence begins a step."""
-        steps: list[list[Row]] = []
+    def steps(self, block: LatexBlock) -> str:
+        """Return the steps as a numbered list; each sentence begins a step."""
+        steps: list[list[LatexRow]] = []
         for row in block.rows:
             if row.above:
                 steps.append([])
             steps[-1].append(row)
         return "\n".join(['<ol class="steps">', *map(self.step, steps), "</ol>"])
 
-    def step(self, rows: list[Row]) -> str:
+    def step(self, rows: list[LatexRow]) -> str:
         number = next(self.numbers)
-        verdict, summary = (None, "") if self.witnesses is None else self.witnesses[number - 1]
+        verdict, summary = (None, "") if self.proofs is None else self.proofs[number - 1]
         witness = "" if verdict is None else _witness(Verdict(verdict), summary)
         return _STEP.format(
             kind="step failed" if verdict == Verdict.WRONG else "step",
@@ -151,17 +158,17 @@ class _Page:
             formulas=self.line(rows, witness),
         )
 
-    def lines(self, rows: Iterable[Row]) -> str:
+    def lines(self, rows: Iterable[LatexRow]) -> str:
         return "\n".join(self.line([row]) for row in rows)
 
-    def line(self, rows: Sequence[Row], witness: str = "") -> str:
-        """The formulas of a line, and beside them their shape and what proves them."""
+    def line(self, rows: Sequence[LatexRow], witness: str = "") -> str:
+        """Return the formulas of a line, with their shape and their proof beside them."""
         shape = f'<span class="shape">{self.math.inline(rows[0].beside)}</span>' if rows[0].beside else ""
         return _LINE.format(
             kind="" if witness else " bare", formulas="\n".join(map(self.formula, rows)), beside=shape + witness
         )
 
-    def formula(self, row: Row) -> str:
+    def formula(self, row: LatexRow) -> str:
         left = self.math.display(row.left) if row.left else ""
         return _FORMULA.format(symbols=_width(row), left=left, right=self.math.display(f"= {row.right}"))
 
@@ -174,13 +181,13 @@ class _Page:
 _GRADIENTS = re.compile(r"^def _?cost_and_gradients(_part)?\(", re.MULTILINE)
 
 
-def _width(row: Row) -> int:
-    """About how many symbols wide a formula is, by which print can make it fit; a subscript counts as one."""
+def _width(row: LatexRow) -> int:
+    """Return the approximate width of a formula in symbols, to fit it to a printed page; a subscript counts as one."""
     return symbols(re.sub(r"_\{[^{}]*\}", "m", f"{row.left} = {row.right}"))
 
 
 def _checked(check: GradientCheck) -> str:
-    """The table of a gradient check, with its verdict above and its notes below."""
+    """Return the table of a gradient check, with its verdict above and its notes below."""
     reason = f" ({check.reason})" if check.reason else ""
     rows = [
         [
@@ -192,7 +199,7 @@ def _checked(check: GradientCheck) -> str:
     notes = [f"{block.name}: {block.note}" for block in check.blocks if block.note]
     notes.append(f"cost {check.cost:.10g}, {check.evaluations} evaluations of the cost")
     body = [
-        "<p>The generated gradients beside finite differences of the generated cost.</p>",
+        "<p>The generated gradients, compared with finite differences of the generated cost.</p>",
         f"<p>{_judged(check.verdict, f'{check.verdict}{reason}')}</p>",
         _table("figures", HEADINGS, rows),
         *(f'<p class="quiet">{escape(note)}</p>' for note in notes),
@@ -207,7 +214,7 @@ def _table(kind: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) ->
 
 
 def _proved(verdicts: Sequence[Verdict]) -> str:
-    """How many of the steps are proved, and which are not."""
+    """Return the number of steps that are proved, with links to those that are not."""
     for verdict, word in ((Verdict.WRONG, "NOT PROVED"), (Verdict.UNDECIDED, "undecided")):
         found = [f'<a href="#step-{k}">step {k}</a>' for k, given in enumerate(verdicts, start=1) if given == verdict]
         if found:
@@ -215,9 +222,9 @@ def _proved(verdicts: Sequence[Verdict]) -> str:
     return _judged(Verdict.RIGHT, f"all {len(verdicts)} steps proved")
 
 
-def _judged(verdict: Verdict, said: str = "") -> str:
-    """A verdict as a sign and in words, so that it needs no colour."""
-    return _VERDICT.format(verdict=verdict, mark=_MARKS[verdict], said=escape(said or verdict))
+def _judged(verdict: Verdict, words: str = "") -> str:
+    """Return a verdict as a sign and in words, so that it does not depend on colour."""
+    return _VERDICT.format(verdict=verdict, mark=_MARKS[verdict], words=escape(words or verdict))
 
 
 def _witness(verdict: Verdict, summary: str) -> str:

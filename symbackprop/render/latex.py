@@ -8,7 +8,7 @@ from symbackprop.backprop.tape import Step
 from symbackprop.backprop.wording import why
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.latex import Latex, latex
-from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline, Section
+from symbackprop.render.outline import ROLE_WORDS, DocumentLine, Outline, ParameterSection, ShownFormula
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}
@@ -19,11 +19,11 @@ _DOCUMENT = r"""\documentclass{article}
 %s\end{document}
 """
 _A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
-_SIGNS = str.maketrans({"Σ": r"$\sum$"})  # what sentences have that LaTeX's text has not
+_SIGNS = str.maketrans({"Σ": r"$\sum$"})  # characters of sentences that LaTeX's text mode lacks
 
 
 @dataclass(frozen=True)
-class Row:
+class LatexRow:
     """A formula in parts: `left = right`, the shape beside it, and the sentence above it."""
 
     left: str
@@ -33,16 +33,16 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Rows under a heading, with a sentence to begin with."""
+class LatexBlock:
+    """Rows under a heading, with an introductory sentence."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[LatexRow, ...]
     intro: str = ""
 
 
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:
-    """An `align*` (it needs amsmath), or with `standalone` a document that compiles as it is."""
+    """Return an `align*` (it needs amsmath), or with `standalone` a whole document that compiles."""
     blocks = latex_blocks(outline)
     body = "\\begin{align*}\n" + " \\\\\n".join(_aligned(block) for block in blocks) + "\n\\end{align*}\n"
     if not standalone:
@@ -51,48 +51,50 @@ def to_latex(outline: Outline, *, standalone: bool = False) -> str:
     return _DOCUMENT % (width, latex(outline.tape.cost.symbol), body)
 
 
-def _aligned(block: Block) -> str:
+def _aligned(block: LatexBlock) -> str:
     rows = [f"\\intertext{{{row.above}}}\n{formula(row)}" if row.above else formula(row) for row in block.rows]
     heading = rf"\textbf{{{block.title}}}" + (rf"\quad {block.intro}" if block.intro else "")
     return f"\\intertext{{{heading}}}\n" + " \\\\\n".join(rows)
 
 
-def formula(row: Row) -> str:
-    """A row of an `align*` or `aligned`: the shape stands in a column of its own."""
+def formula(row: LatexRow) -> str:
+    """Return a row of an `align*` or `aligned`, with the shape in its own column."""
     return f"{row.left} &= {row.right}" + (f" && {row.beside}" if row.beside else "")
 
 
-def _paper_width(rows: list[Row]) -> float:
-    """Wide enough, in cm, for the widest left side beside the widest right side beside the widest shape."""
+def _paper_width(rows: list[LatexRow]) -> float:
+    """Return a width in cm that has room for the widest left side, right side and shape beside each other."""
     widest = sum(max(map(symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True))
     return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
 
 
 def symbols(latex: str) -> int:
-    """About how many symbols wide a formula is: a command counts as one, a large Σ as two."""
+    """Return the approximate width of a formula in symbols: a command counts as one, a large Σ as two."""
     plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
     return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain.replace(r"\sum", "mm"))))
 
 
-def latex_blocks(outline: Outline) -> list[Block]:
-    """The parts of a document: what a level of detail leaves out is not there."""
-    return _Writer(outline).blocks()
+def latex_blocks(outline: Outline) -> list[LatexBlock]:
+    """Return the parts of a document, without those that its level of detail leaves out."""
+    return _LatexDocument(outline).blocks()
 
 
 def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
-    """Role, name and shape of every argument of the network."""
-    return list(_Writer(outline).declared())
+    """Return the role, name and shape of every argument of the network."""
+    return list(_LatexDocument(outline).declared())
 
 
-class _Writer:
+class _LatexDocument:
     def __init__(self, outline: Outline):
         self.outline = outline
         self.printer = Latex(outline.function_names)
 
-    def blocks(self) -> list[Block]:
-        network = [Block("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]
-        sections = [Block(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections]
-        result = Block("Result", tuple(self.rows(self.outline.result)))
+    def blocks(self) -> list[LatexBlock]:
+        network = [LatexBlock("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]
+        sections = [
+            LatexBlock(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections
+        ]
+        result = LatexBlock("Result", tuple(self.rows(self.outline.result)))
         return [*(network if self.outline.network else []), *sections, result]
 
     def declarations(self) -> str:
@@ -106,25 +108,25 @@ class _Writer:
             role = roles[symbol.name]
             yield ROLE_WORDS.get(role, role), self.show(symbol), self.shape(shape_of(symbol))
 
-    def network(self) -> Iterator[Row]:
+    def network(self) -> Iterator[LatexRow]:
         yield from self.rows(self.outline.network)
         for f in self.outline.definitions:
-            said = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
-            yield Row(self.printer.of_z(f), " = ".join(map(self.show, self.printer.definition(f))), said)
+            name = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
+            yield LatexRow(self.printer.of_z(f), " = ".join(map(self.show, self.printer.definition(f))), name)
 
-    def title(self, section: Section) -> str:
+    def title(self, section: ParameterSection) -> str:
         cost, parameter = self.show(self.outline.tape.cost.symbol), self.show(section.parameter)
         shape = self.shape(section.parameter.shape)
         return rf"$\partial {cost} / \partial {parameter}$, of the shape ${shape}$ of ${parameter}$"
 
-    def rows(self, lines: tuple[Line, ...]) -> Iterator[Row]:
+    def rows(self, lines: tuple[DocumentLine, ...]) -> Iterator[LatexRow]:
         for line in lines:
             above, beside = self.reason(line.step), self.shape(line.shape)
             for shown in line.formulas:
-                yield Row(self.left(shown), self.show(shown.right), beside, above)
+                yield LatexRow(self.left(shown), self.show(shown.right), beside, above)
                 above = beside = ""
 
-    def left(self, shown: Formula) -> str:
+    def left(self, shown: ShownFormula) -> str:
         name = f"{self.show(shown.name)} = " if shown.name is not None else ""
         return name + (self.show(shown.left) if shown.left is not None else "")
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from symbackprop.render.latex import Block, Row, formula, latex_blocks
+from symbackprop.render.latex import LatexBlock, LatexRow, formula, latex_blocks
 from symbackprop.render.outline import Outline
 
 
 def to_markdown(outline: Outline) -> str:
-    """A heading for the network and for each parameter, each with its formulas, rules and reasons."""
+    """Return a heading for the network and for each parameter, each with its formulas, rules and reasons."""
     return "\n\n".join(part for block in latex_blocks(outline) for part in _parts(block)) + "\n"
 
 
-def _parts(block: Block) -> Iterator[str]:
+def _parts(block: LatexBlock) -> Iterator[str]:
     yield f"## {block.title}"
     if block.intro:
         yield block.intro
-    rows: list[Row] = []
+    rows: list[LatexRow] = []
     for row in block.rows:
         if row.above and rows:
             yield _display(rows)
@@ -26,6 +26,6 @@ def _parts(block: Block) -> Iterator[str]:
     yield _display(rows)
 
 
-def _display(rows: Iterable[Row]) -> str:
+def _display(rows: Iterable[LatexRow]) -> str:
     aligned = " \\\\\n".join(map(formula, rows))
     return f"$$\n\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}\n$$"

@@ -1,4 +1,4 @@
-"""LaTeX formulas as MathML, as browsers draw it."""
+"""LaTeX formulas as MathML that browsers draw well."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _THIN = "0.17em"
 
 
 class MathML:
-    r"""Converts formulas, and sentences with formulas in them; it needs the package latex2mathml.
+    r"""A converter of formulas, and of sentences with formulas in them; it needs the package latex2mathml.
 
     >>> MathML().prose(r"\emph{constant rule}: $x$ is constant.")
     '<em>constant rule</em>: <math><mrow><mi>x</mi></mrow></math> is constant.'
@@ -30,15 +30,15 @@ class MathML:
         self._convert: Any = convert_to_element
 
     def inline(self, latex: str) -> str:
-        """A formula within a sentence."""
+        """Return a formula within a sentence."""
         return self._math(latex, "inline")
 
     def display(self, latex: str) -> str:
-        """A formula on a line of its own: what a Σ runs over stands below it."""
+        """Return a formula on its own line, with the index of a Σ below it."""
         return self._math(latex.replace(r"\sum_", r"\sum\limits_"), "block")
 
     def prose(self, latex: str) -> str:
-        r"""A sentence with $…$ and \emph{…}."""
+        r"""Return a sentence with $…$ and \emph{…} as HTML."""
         return "".join(self._pieces(latex))
 
     def _pieces(self, latex: str) -> Iterator[str]:
@@ -58,11 +58,11 @@ class MathML:
         return tostring(root, encoding="unicode")
 
 
-# Browsers draw MathML Core, which is less than the converter's MathML; these make it look like LaTeX again.
+# Browsers draw MathML Core, a part of the converter's MathML; these rewrites make it look like LaTeX again.
 
 
 def _text(element: Element) -> None:
-    """Characters rather than their codes, and bold digits as characters of their own."""
+    """Replace character codes by characters, and bold digits by bold digit characters."""
     text = unescape(element.text or "")
     variant = element.attrib.pop("mathvariant", None)
     if variant == "normal":
@@ -73,14 +73,14 @@ def _text(element: Element) -> None:
 
 
 def _prime(element: Element) -> None:
-    """A prime stands beside what it belongs to: its sign is small and high already."""
+    """Put a prime beside its base, not in a superscript: the character is small and high already."""
     if element.tag == "msup" and set(element[1].text or "-") <= _PRIMES:
         element.tag, element[1].tag = "mrow", "mo"
         element[1].attrib = {"lspace": "0", "rspace": "0"}
 
 
 def _name(element: Element) -> None:
-    """The name of a function has a thin space before it, after a factor, and none before its brackets."""
+    """Put a thin space before a function's name if a factor precedes it, and none before its brackets."""
     for before, part in zip([None, *element], list(element), strict=False):
         text = part.text or ""
         if part.tag in ("mi", "mo") and len(text) > 1 and text.isascii() and text.isalpha():
@@ -89,7 +89,7 @@ def _name(element: Element) -> None:
 
 
 def _sign(element: Element) -> None:
-    """A minus without a term before it stands close to what follows, and so does ∂; a Σ apart from a factor before."""
+    """Remove the space after a leading minus and around ∂; put a thin space before a Σ that follows a factor."""
     for before, part in zip([None, *element], list(element), strict=False):
         factor = before is not None and before.tag in _FACTORS
         sign = part[0] if part.tag in ("munder", "msub") else part
@@ -103,7 +103,7 @@ def _sign(element: Element) -> None:
 
 
 def _brackets(element: Element) -> None:
-    """Brackets around what is not tall keep their size: stretched ones stand off."""
+    """Keep the size of brackets around flat contents: stretched ones have too much space."""
     if len(element) and element[0].get("stretchy") == "true" and all(map(_is_flat, element.iter())):
         for bracket in (element[0], element[-1]):
             bracket.set("stretchy", "false")

@@ -1,6 +1,6 @@
-"""Gradient checks as pictures: how far differences are off over their step, and where two gradients disagree.
+"""Gradient checks as pictures: the error of finite differences over their step, and where two gradients disagree.
 
-They need Matplotlib, of which only the figure is used: no window opens, and the state of pyplot stays as it is.
+They need Matplotlib, but only its figures: no window opens, and the state of pyplot does not change.
 """
 
 import math
@@ -12,18 +12,18 @@ import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError, shape_text
 from symbackprop.gradcheck.finite_differences import Slope
-from symbackprop.render.plot_data import Index, Slopes
+from symbackprop.render.plot_data import CostDerivatives, Index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STEPS = np.logspace(-15, 0, 60)  # relative to the size of the entry
-_DIGITS = 16  # as many as a double has
+_DIGITS = 16  # of a double
 _HEADROOM = 0.25  # of the height, for the legend
-_NOTHING = 1e-8  # a gradient below this part of the cost is 0 but for rounding
-_ROOMY = 12  # rows or columns up to which a cell has room for a number
-_ELONGATED = 4  # the ratio of rows to columns from which on cells are not square
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#007E5B", "#666666"  # the colour-blind tell them apart
+_NOTHING = 1e-8  # a gradient below this fraction of the cost is 0 up to rounding
+_ROOMY = 12  # rows or columns, up to which a cell has room for a number
+_ELONGATED = 4  # the ratio of rows to columns from which cells are not square
+_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#007E5B", "#666666"  # distinct to colour-blind people
 
 
 def plot_steps(
@@ -36,9 +36,10 @@ def plot_steps(
     gradients: Callable[..., Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw how far central differences by one entry are off, over their step: rounding to the left, truncation right.
+    """Draw the error of central differences with respect to one entry, over their step.
 
-    With them stand the step down to which a check extrapolates, and the error bar it gets that way.
+    Small steps suffer from rounding, large ones from truncation. The picture also shows the smallest step that a check
+    extrapolates from, and the error bar that it reaches.
 
     Args:
         cost: the cost as a function.
@@ -46,11 +47,11 @@ def plot_steps(
         name: the parameter, or its position; by default the first one.
         index: the entry of the parameter; by default that of its largest gradient.
         data: fixed keyword arguments of every call.
-        gradients: returns the gradients in the structure of `params`; how far they are off is drawn, too.
+        gradients: returns the gradients in the structure of `params`; their error is drawn too.
         ax: Matplotlib axes to draw on; by default new ones.
 
     Raises:
-        ArgumentError: there is no such parameter or entry, or it has no slope.
+        ArgumentError: there is no such parameter or entry, or no finite derivative with respect to it.
         SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
 
     >>> import numpy as np
@@ -58,18 +59,18 @@ def plot_steps(
     '∂J/∂x[1] = 2.71828'
     """
     ax = _axes() if ax is None else ax
-    slopes = Slopes(cost, params, data)
-    block = 0 if name is None else slopes.position(name)
-    entry = slopes.steepest(block) if index is None else slopes.entry(block, index)
-    place, numeric = slopes.place(block, entry), slopes.slope(block, entry)
-    ours = numeric.value if gradients is None else float(slopes.ours(gradients)[block][entry])
+    derivatives = CostDerivatives(cost, params, data)
+    block = 0 if name is None else derivatives.position(name)
+    entry = derivatives.steepest(block) if index is None else derivatives.entry(block, index)
+    place, numeric = derivatives.place(block, entry), derivatives.derivative(block, entry)
+    ours = numeric.value if gradients is None else float(derivatives.ours(gradients)[block][entry])
     if not math.isfinite(numeric.value) or not math.isfinite(ours):
-        raise ArgumentError(f"by {place}, the slope of the cost is {numeric.value:g} and the gradient {ours:g}")
-    steps = _STEPS * slopes.size(block, entry)
-    errors = np.array([abs(slopes.difference(block, entry, step) - numeric.value) for step in steps])
-    least = slopes.epsilon * (abs(numeric.value) or slopes.epsilon * slopes.cost or slopes.epsilon)
-    errors = np.maximum(np.where(np.isfinite(errors), errors, np.nan), least)  # a 0 has no place on the scale
-    _draw_steps(ax, steps, errors, numeric, slopes.epsilon * slopes.cost)
+        raise ArgumentError(f"∂J/∂{place} is not finite: numerically {numeric.value:g}, and in the gradient {ours:g}")
+    steps = _STEPS * derivatives.size(block, entry)
+    errors = np.array([abs(derivatives.difference(block, entry, step) - numeric.value) for step in steps])
+    least = derivatives.epsilon * (abs(numeric.value) or derivatives.epsilon * derivatives.cost or derivatives.epsilon)
+    errors = np.maximum(np.where(np.isfinite(errors), errors, np.nan), least)  # a logarithmic scale cannot show 0
+    _draw_steps(ax, steps, errors, numeric, derivatives.epsilon * derivatives.cost)
     low, high = np.nanmin([*errors, numeric.error or np.nan]), np.nanmax(errors)
     if gradients is not None:
         off = abs(ours - numeric.value)
@@ -77,23 +78,23 @@ def plot_steps(
         ax.axhline(max(off, least), color=_ORANGE, linestyle="--", label=f"|ours − numeric| = {off:.1e}")
     low, high = low / 10, high * 10
     ax.set(xlim=(steps[0], steps[-1]), ylim=(low, high * (high / low) ** _HEADROOM))
-    ax.set(xlabel="step h", ylabel="|difference − slope|")
+    ax.set(xlabel="step h", ylabel="|difference − derivative|")
     ax.set_title(f"∂J/∂{place} = {numeric.value:.9g} ± {numeric.error:.0e}", fontsize="medium")
     ax.legend(loc="upper center", fontsize="small", framealpha=1)
     return ax
 
 
 def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: Slope, rounding: float) -> None:
-    """The V, the two errors it is made of, and what extrapolation gets."""
+    """Draw the V of errors, its rounding and truncation parts, and the result of extrapolation."""
     ax.loglog(steps, errors, color=_BLUE, marker=".", label="central difference over the step h")
     beside: dict[str, Any] = {"textcoords": "offset points", "color": _GREY, "fontsize": "small"}
-    said = f"extrapolated from h ≥ {numeric.step:.0e}: ± {numeric.error:.0e}"
+    label = f"extrapolated from h ≥ {numeric.step:.0e}: ± {numeric.error:.0e}"
     if rounding > 0:
         h = steps[len(steps) // 4]
         ax.plot(steps, rounding / steps, color=_GREY, linewidth=0.8)
         ax.annotate("ε|J| / h", (h, rounding / h), (8, 4), **beside)
     constants = (errors / steps**2)[(steps >= numeric.step) & (steps <= 10 * numeric.step)]
-    if constants.size and np.max(constants) < 3 * np.min(constants):  # as it is not beyond a kink, or for a square
+    if constants.size and np.max(constants) < 3 * np.min(constants):  # not near a kink, nor for a quadratic cost
         h, constant = 10 * numeric.step, np.median(constants)
         ax.plot(steps, constant * steps**2, color=_GREY, linewidth=0.8)
         ax.annotate("∝ h²", (h, constant * h**2), (-8, 4), ha="right", **beside)
@@ -101,7 +102,7 @@ def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: Slop
         plain = np.interp(numeric.step, steps, errors)
         ax.axhspan(0, numeric.error, color=_GREEN, alpha=0.15, linewidth=0)
         ax.plot([numeric.step] * 2, [plain, numeric.error], color=_GREEN, linestyle=":")
-        ax.plot(numeric.step, numeric.error, color=_GREEN, marker="D", linestyle="none", label=said)
+        ax.plot(numeric.step, numeric.error, color=_GREEN, marker="D", linestyle="none", label=label)
 
 
 def plot_disagreement(
@@ -113,10 +114,10 @@ def plot_disagreement(
     data: Mapping[str, Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw in how many digits each entry of a gradient agrees with the numeric one.
+    """Draw the number of digits in which each entry of a gradient agrees with the numerical one.
 
-    Digits count from the largest entry of the parameter's gradients: −log₁₀(|ours − numeric| / largest). The worst
-    entry has a frame, and the title names it.
+    Digits are relative to the largest entry of the parameter's gradients: −log₁₀(|ours − numeric| / largest). The
+    worst entry has a frame, and the title names it.
 
     Args:
         cost: the cost as a function.
@@ -127,7 +128,7 @@ def plot_disagreement(
         ax: Matplotlib axes to draw on; by default new ones.
 
     Raises:
-        ArgumentError: parameters of more than two dimensions or 2500 entries, or a gradient of another shape.
+        ArgumentError: parameters have more than two dimensions or 2500 entries, or a gradient has another shape.
         SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
 
     >>> import numpy as np
@@ -136,35 +137,35 @@ def plot_disagreement(
     'least agreement: x[1]'
     """
     ax = _axes() if ax is None else ax
-    slopes = Slopes(cost, params, data)
-    blocks = range(len(slopes.arrays)) if name is None else [slopes.position(name)]
+    derivatives = CostDerivatives(cost, params, data)
+    blocks = range(len(derivatives.arrays)) if name is None else [derivatives.position(name)]
     for block in blocks:
-        if slopes.arrays[block].ndim > 2:
-            shape = f"{slopes.place(block)} is {shape_text(slopes.arrays[block].shape)}"
+        if derivatives.arrays[block].ndim > 2:
+            shape = f"{derivatives.place(block)} is {shape_text(derivatives.arrays[block].shape)}"
             raise ArgumentError(f"{shape}: only parameters of one or two dimensions can be drawn (name=…)")
-    entries = slopes.entries(blocks, "draw one parameter (name=…), or a part of one")
-    ours = slopes.ours(gradients)
-    numeric = {block: [slopes.slope(block, entry) for entry in entries[block]] for block in blocks}
-    off = {block: _relative(ours[block], numeric[block], _NOTHING * slopes.cost) for block in blocks}
+    entries = derivatives.entries(blocks, "draw one parameter (name=…), or a part of one")
+    ours = derivatives.ours(gradients)
+    numeric = {block: [derivatives.derivative(block, entry) for entry in entries[block]] for block in blocks}
+    off = {block: _relative(ours[block], numeric[block], _NOTHING * derivatives.cost) for block in blocks}
     block = max(blocks, key=lambda block: np.max(off[block]))
     worst = int(np.argmax(off[block]))
     _draw_cells(ax, np.atleast_2d(off[block]), worst)
-    place, one, other = slopes.place(block, entries[block][worst]), ours[block].flat[worst], numeric[block][worst]
+    place, one, other = derivatives.place(block, entries[block][worst]), ours[block].flat[worst], numeric[block][worst]
     values = f"ours {one:.9g}, numeric {other.value:.9g} ± {other.error:.0e}"
     ax.set_title(f"least agreement: {place}\n{values}", fontsize="medium")
     return ax
 
 
 def _relative(ours: np.ndarray, numeric: list[Slope], least: float) -> np.ndarray:
-    """The differences as parts of the largest entry; infinite where one is no number."""
-    sizes = np.abs([*ours.flat, *(slope.value for slope in numeric)])
+    """Return the differences relative to the largest entry; infinite where a value is not finite."""
+    sizes = np.abs([*ours.flat, *(derivative.value for derivative in numeric)])
     largest = np.max(sizes[np.isfinite(sizes)], initial=least) or 1.0
     off = np.array([abs(one - other.value) for one, other in zip(ours.flat, numeric, strict=True)])
     return np.where(np.isfinite(off), off / largest, np.inf).reshape(ours.shape)
 
 
 def _draw_cells(ax: "Axes", off: np.ndarray, worst: int) -> None:
-    """A cell for each entry, and a frame around the worst."""
+    """Draw a cell for each entry, and a frame around the worst."""
     digits = np.clip(-np.log10(np.maximum(off, 10.0**-_DIGITS)), 0, _DIGITS)
     rows, columns = digits.shape
     square = max(rows, columns) < _ELONGATED * min(rows, columns)
@@ -180,8 +181,9 @@ def _draw_cells(ax: "Axes", off: np.ndarray, worst: int) -> None:
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="column", ylabel="row")
 
 
-def _axes() -> Any:
+def _axes() -> "Axes":
     try:
-        return import_module("matplotlib.figure").Figure((7.2, 4.8), layout="compressed").add_subplot()
+        figure = import_module("matplotlib.figure").Figure((7.2, 4.8), layout="compressed")
     except ImportError:
         raise SymbackpropError("a picture needs the package matplotlib: pip install 'symbackprop[plot]'") from None
+    return figure.add_subplot()

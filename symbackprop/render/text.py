@@ -1,19 +1,19 @@
 """A derivation as text for a terminal."""
 
 import textwrap
-from typing import Any
 
 from symbackprop.backprop.wording import why
 from symbackprop.errors import shape_text
+from symbackprop.expressions.aliases import Shape
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.text import Text, text_name
-from symbackprop.render.outline import ROLE_WORDS, Formula, Line, Outline
+from symbackprop.render.outline import ROLE_WORDS, DocumentLine, Outline, ParameterSection, ShownFormula
 
-_WIDTH, _FORMULA = 100, 70  # of a sentence, and of a formula with its rule beside it
+_WIDTH, _FORMULA = 100, 70  # characters of a sentence, and of a formula with its rule beside it
 
 
 def to_text(outline: Outline) -> str:
-    """The network, the steps to each gradient with their rules and why, and the result."""
+    """Return the network, the steps to each gradient with rules and reasons, and the result."""
     return _TextDocument(outline).whole()
 
 
@@ -25,7 +25,7 @@ class _TextDocument:
 
     def whole(self) -> str:
         blocks = [self.network()] if self.outline.network else []
-        blocks += [self.section(k) for k in range(len(self.outline.sections))]
+        blocks += map(self.section, self.outline.sections)
         return "\n\n".join([*blocks, self.result()])
 
     def network(self) -> str:
@@ -40,12 +40,13 @@ class _TextDocument:
         lines = []
         for f in self.outline.definitions:
             name = self.printer.function_name(f)
-            said = f" ({f.name})" if f.order == 0 and name != f.name else ""
-            lines.append(f"  {self.printer.of_z(f)} = {' = '.join(map(self.show, self.printer.definition(f)))}{said}")
+            full_name = f" ({f.name})" if f.order == 0 and name != f.name else ""
+            lines.append(
+                f"  {self.printer.of_z(f)} = {' = '.join(map(self.show, self.printer.definition(f)))}{full_name}"
+            )
         return lines
 
-    def section(self, rank: int) -> str:
-        section = self.outline.sections[rank]
+    def section(self, section: ParameterSection) -> str:
         parameter, cost = self.show(section.parameter), self.show(self.tape.cost.symbol)
         title = f"∂{cost}/∂{parameter}   {_shape(section.parameter.shape)}, the shape of {parameter}"
         return "\n".join([title, *self.lines(section.lines)])
@@ -53,8 +54,8 @@ class _TextDocument:
     def result(self) -> str:
         return "\n".join(["Result", *self.lines(self.outline.result)])
 
-    def lines(self, lines: tuple[Line, ...]) -> list[str]:
-        """Each line's formulas, with its rule and shape beside and its sentence below."""
+    def lines(self, lines: tuple[DocumentLine, ...]) -> list[str]:
+        """Return the formulas of each line, with its rule and shape beside and its sentence below."""
         rows, notes = [], []
         for line in lines:
             beside = [line.step.rule, _shape(line.shape)] if line.step else [_shape(line.shape)]
@@ -65,7 +66,7 @@ class _TextDocument:
             notes[-1] = why(line.step, self.show) if line.step else ""
         return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_wrapped(note))]
 
-    def formula(self, formula: Formula) -> str:
+    def formula(self, formula: ShownFormula) -> str:
         left = self.show(formula.left) if formula.left is not None else " "
         name = f"{self.show(formula.name)} = " if formula.name is not None else ""
         return f"{name}{left} = {self.show(formula.right)}"
@@ -74,7 +75,7 @@ class _TextDocument:
         return str(self.printer.doprint(expression))
 
 
-def _shape(shape: tuple[Any, ...]) -> str:
+def _shape(shape: Shape) -> str:
     return shape_text(shape) if shape else "scalar"
 
 
@@ -83,7 +84,7 @@ def _wrapped(note: str) -> list[str]:
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
-    """The rows as columns; one without anything beside it may run on."""
+    """Align the cells of the rows in columns; a row with one cell may be wider than its column."""
     beside = [row for row in rows if any(row[1:])]
     widths = [min(max(map(len, column)), _FORMULA) for column in zip(*beside, strict=True)]
     return [

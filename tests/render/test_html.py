@@ -33,7 +33,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Tree(HTMLParser):
-    """Every element that is opened is closed, in order; what stands outside of <style> and <pre> is gathered."""
+    """A parser that checks that elements are closed in order, and gathers the text outside of <style> and <pre>."""
 
     def __init__(self, page):
         super().__init__()
@@ -90,7 +90,7 @@ def full(home):
 
 
 def judged(d, verdict, summary, *, step=2):
-    """As `verify` would say it of one step, all others being proved."""
+    """Return proofs as `verify` gives them, with one step that is not proved."""
     right = SimpleNamespace(verdict="right", summary="proved for all sizes")
     lines = [right] * len(d.steps)
     lines[step] = SimpleNamespace(verdict=verdict, summary=summary)
@@ -177,7 +177,7 @@ def test_a_failed_check_says_so(home):
 
 
 def test_code_is_whole_and_escaped(full, home):
-    """The function that is called, the one it calls, and the one that is called for some examples at a time."""
+    """The public function, the one that it calls, and the one that is called for each batch of examples."""
     source = home.to_source()
     function = source[source.index("@np.errstate", source.index("def _cost_part_memory")) :]
     function = function[: function.index("\n\n\ndef _cost_and_gradients_part_memory")]
@@ -260,7 +260,7 @@ frame.srcdoc = %s;
 
 
 def browse(tmp_path, page, *options):
-    """Chromium's run on a page, with its log."""
+    """Run Chromium on a page, and return its process with the log."""
     file = tmp_path / "page.html"
     file.write_text(page, encoding="utf-8")
     flags = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-background-networking "
@@ -275,7 +275,7 @@ def browse(tmp_path, page, *options):
 
 
 def pixels(png):
-    """The bytes of the image: rows of filtered pixels."""
+    """Return the bytes of the image: rows of filtered pixels."""
     at, data = 8, b""
     while at < len(png):
         size, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]

@@ -29,12 +29,12 @@ def wrong(**values):
 
 
 def line(ax, start):
-    """The line whose label starts so."""
+    """Return the line whose label starts with the text."""
     return next(drawn for drawn in ax.lines if str(drawn.get_label()).startswith(start))
 
 
 def frame(ax):
-    """Row and column of the cell with the frame."""
+    """Return row and column of the cell with the frame."""
     (drawn,) = (drawn for drawn in ax.lines if to_hex(drawn.get_color()) == to_hex(plots._ORANGE))
     return np.mean(np.unique(drawn.get_ydata())), np.mean(np.unique(drawn.get_xdata()))
 
@@ -44,7 +44,7 @@ def digits(ax):
 
 
 def painted(ax):
-    """It can be drawn, and everything written lies within the picture."""
+    """Check that the picture can be drawn, and that all text lies inside it."""
     FigureCanvasAgg(ax.figure).draw()
     outer = ax.figure.bbox
     for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts):
@@ -56,7 +56,7 @@ def painted(ax):
     return ax
 
 
-def test_steps_are_a_v_above_the_extrapolated_slope():
+def test_errors_over_steps_are_a_v_above_the_extrapolated_derivative():
     ax = painted(sb.plot_steps(F.cost, WEIGHTS, data=DATA, gradients=right))
     steps, errors = line(ax, "central").get_data()
     assert len(steps) == 60
@@ -199,12 +199,18 @@ def exp(x):
         (lambda: sb.plot_steps(exp, np.ones((51, 50))), "2550 entries are too many .* say which one with index="),
         (lambda: sb.plot_steps(exp, np.ones((0, 3))), "x has no entries"),
         (lambda: sb.plot_steps(lambda x: np.nan, np.ones(3)), "the cost is nan at this point"),
-        (lambda: sb.plot_steps(exp, np.ones(3), gradients=lambda x: x * np.nan), r"by x\[0\], .* the gradient nan"),
+        (
+            lambda: sb.plot_steps(exp, np.ones(3), gradients=lambda x: x * np.nan),
+            r"∂J/∂x\[0\] is not finite: .* in the gradient nan",
+        ),
         (lambda: sb.plot_steps(exp, np.ones(3), gradients=np.ones(3)), "gradients must be a function, not ndarray"),
         (lambda: sb.plot_steps("cost", np.ones(3)), "cost must be a function, not str"),
         (lambda: sb.plot_disagreement(exp, np.exp, np.ones((51, 50))), "2550 entries are too many .*name="),
         (lambda: sb.plot_disagreement(exp, np.exp, np.ones((2, 3, 4))), "x is 2×3×4: only parameters of one or two"),
-        (lambda: sb.plot_disagreement(exp, lambda x: x.T, np.ones((2, 3))), "the gradient by x is 3×2, not 2×3"),
+        (
+            lambda: sb.plot_disagreement(exp, lambda x: x.T, np.ones((2, 3))),
+            "the gradient with respect to x is 3×2, not 2×3",
+        ),
         (lambda: sb.plot_disagreement(exp, None, np.ones(3)), "gradients must be a function, not NoneType"),
     ],
 )

@@ -31,7 +31,7 @@ NETWORKS = {
 
 
 def in_parts(step, last, printer):
-    """What is printed of a step's formula: the left side goes without saying where the line before ended with it."""
+    """Return the sides that are printed for a step: without the left side if the line before ended with it."""
     name = f"{printer.doprint(step.symbol)} = " if step.symbol is not None else ""
     left = "" if step.before == last and not name else printer.doprint(step.before)
     return f"{name}{left}".strip(), printer.doprint(step.after)
@@ -101,7 +101,7 @@ def test_numbers_that_do_not_change_are_named():
     assert "3 is a constant with respect to W, so its derivative is 0." in said
 
 
-def test_the_slope_is_that_of_the_activation_not_of_a_multiple_of_it():
+def test_the_derivative_is_that_of_the_activation_not_of_a_multiple_of_it():
     net = sb.Network()
     X, W = net.input("X", "N", 2), net.parameter("W", 2, 3)
     z = net.define("z", X * W)
