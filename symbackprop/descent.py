@@ -1,4 +1,4 @@
-"""Gradient descent: the plain one, to see a cost go down."""
+"""Plain gradient descent, to see a cost go down."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from symbackprop.gradcheck.parameters import Parameters, require_callable, scala
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent ended, and the cost before each step and after the last."""
+    """The parameters after a gradient descent, and the cost before each step and after the last."""
 
     parameters: dict[str, np.ndarray]
     costs: tuple[float, ...]
@@ -28,19 +28,20 @@ def gradient_descent(
     *,
     progress: bool | Callable[[int, float], None] = False,
 ) -> Descent:
-    """Subtract rate × gradient from every parameter, `steps` times.
+    """Subtract learning rate × gradient from every parameter, `steps` times.
 
     Args:
-        f: called f(**data, **parameters); returns J and then the gradients, in the order of `f.parameters`
-            (or of `parameters`, for a function that has no such attribute).
-        parameters: where to start; it is not changed.
-        data: the other arguments.
-        rate: the step's length per unit of gradient; a negative rate climbs.
-        progress: True prints the cost from time to time, on standard error; or a callable of (step, cost).
+        f: a function, called as f(**data, **parameters), that returns J and then the gradients, in the order of
+            `f.parameters` (or of `parameters`, if f has no such attribute).
+        parameters: the parameters to start from; they are not changed.
+        data: the other arguments of f.
+        rate: the learning rate; a negative one climbs.
+        steps: the number of steps.
+        progress: True to print the cost from time to time on standard error; or a function of (step, cost).
 
     Raises:
-        ArgumentError: a rate that is no finite number, a number of steps below 0, parameters that f lacks, or a
-            cost that is not finite any more (the rate is too large).
+        ArgumentError: the rate is not a finite number, the number of steps is negative, a parameter of f is missing, or
+            the cost is not finite any more (the rate is too large).
 
     >>> import numpy as np, symbackprop as sb
     >>> f = sb.derive(sb.mlp([2, 3, 1])).to_numpy()
@@ -56,8 +57,8 @@ def gradient_descent(
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise ArgumentError(f"steps must be a whole number of at least 0, not {steps!r}")
     require_callable("f", f)
-    taken, fixed = Parameters.of(_mapping("parameters", parameters)), _mapping("data", data or {})
-    current = dict(zip(taken.labels, taken.copies(), strict=True))
+    start, fixed = Parameters.of(_mapping("parameters", parameters)), _mapping("data", data or {})
+    current = dict(zip(start.labels, start.copies(), strict=True))
     names = list(getattr(f, "parameters", current))
     missing = [name for name in names if name not in current]
     if missing:
@@ -75,16 +76,16 @@ def gradient_descent(
     return Descent(current, tuple(costs))
 
 
-def _mapping(what: str, value: Any) -> Mapping[str, Any]:
+def _mapping(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ArgumentError(f"{what} is a mapping of names to arrays, not {type(value).__name__}")
+        raise ArgumentError(f"{name} is a {type(value).__name__}; a mapping of names to arrays is expected")
     return value
 
 
 def _evaluated(
-    f: Any, data: Mapping[str, Any], current: dict[str, Any], names: list[str]
-) -> tuple[float, dict[str, Any]]:
-    """The cost, and a gradient of the right shape for each name."""
+    f: Callable[..., Any], data: Mapping[str, Any], current: dict[str, np.ndarray], names: list[str]
+) -> tuple[float, dict[str, np.ndarray]]:
+    """Return the cost, and a gradient of the right shape for each name."""
     twice = [name for name in data if name in current]
     if twice:
         raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
@@ -95,7 +96,7 @@ def _evaluated(
     for name, gradient in gradients.items():
         if gradient.shape != current[name].shape:
             shapes = f"{gradient.shape} but the parameter has {current[name].shape}"
-            raise ArgumentError(f"the gradient by {name} has shape {shapes}")
+            raise ArgumentError(f"the gradient with respect to {name} has shape {shapes}")
     return scalar_value(result[0]), gradients
 
 

@@ -1,6 +1,7 @@
-"""A function of one's own: a new row of the table of functions, from a SymPy expression."""
+"""Registration of a user's elementwise function: a new row of the function table, from a SymPy expression."""
 
 import warnings
+from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -30,37 +31,37 @@ from symbackprop.expressions.stable_forms import stable as stable_form
 from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 
-# Functions that have a derivative by SymPy, and NumPy code: they and their derivatives.
+# Functions that SymPy can differentiate and for which there is NumPy code, as for their derivatives.
 _KNOWN = (
     *(sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tan, sympy.atan, sympy.sinh, sympy.cosh, sympy.tanh),
     *(sympy.asinh, sympy.erf, sympy.erfc, Abs, sign, Max, Min, Heaviside, Piecewise),
 )
 _STRUCTURE = (sympy.Add, sympy.Mul, sympy.Pow, ExprCondPair, Relational, BooleanFunction, BooleanAtom, sympy.Symbol)
 _POINTS = (-1200, -709.9, -30, -3.1, -0.52, -0.001, 0.001, 0.25, 2.2, 30, 745.2, 1200)
-_ORDINARY = 50  # a function of the real line is defined at all points up to here
+_ORDINARY = 50  # a function on the real line must be defined at all points up to here
 _DIGITS = 60
 
 
 def register(name: str, f: Expr, *, latex: str = "", stable: Expr | None = None) -> ElementwiseFunction:
-    """A new elementwise function: `sb.<name>`, in the text language, and wherever an activation has a name.
+    """Register a new elementwise function as `sb.<name>`, in network texts, and as the name of an activation.
 
-    Its derivatives are SymPy's. Where it has a kink, as relu has at 0, the value there is that of the branch which
-    the condition of a `Piecewise` chooses; the constant branch of a `Max` or `Min`; 0 for `Abs`.
+    SymPy differentiates it. At a kink, as relu has at 0, the derivative is that of the branch which the condition of a
+    `Piecewise` chooses; that of the constant branch of a `Max` or `Min`; 0 for `Abs`.
 
     Args:
         name: an identifier.
         f: a SymPy expression in one symbol, of elementary functions, real for all real or for all positive numbers.
-        latex: how LaTeX writes it; upright letters if left out.
-        stable: the same function in a form that neither overflows nor cancels, where symbackprop finds none.
+        latex: its name in LaTeX; upright letters by default.
+        stable: the same function in a form that neither overflows nor cancels, if symbackprop finds none.
 
     Returns:
         The function, to be called on matrices and scalars. Registering the same function again changes nothing.
 
     Raises:
-        SymbackpropError: f is no such expression, the name is taken, or `stable` is another function.
+        SymbackpropError: f is not such an expression, the name is taken, or `stable` is another function.
 
     Warns:
-        UserWarning: generated code is not right at some point between −1200 and 1200; it says where.
+        UserWarning: generated code is wrong at a point between −1200 and 1200, which the warning names.
 
     >>> import symbackprop as sb
     >>> from sympy import Symbol, exp, log, tanh
@@ -86,9 +87,9 @@ def _check_free(name: str) -> None:
         raise NameInUseError(f"{name} is a name of symbackprop already; choose another name, for example {name}_1")
 
 
-def _row(name: str, f: Any, latex: str, stable: Any) -> FunctionRow:
+def _row(name: str, f: object, latex: str, stable: object) -> FunctionRow:
     if not isinstance(name, str):
-        raise NameInUseError(f"a function's name is text such as 'mish', not {name!r}")
+        raise NameInUseError(f"the name of a function must be text such as 'mish', not {name!r}")
     given = _in_z(name, f)
     by_cases = _by_cases(name, given)
     code = by_cases if given.has(Heaviside) else given if stable is None else _in_z(name, stable)
@@ -106,18 +107,18 @@ def _row(name: str, f: Any, latex: str, stable: Any) -> FunctionRow:
     return row
 
 
-def _in_z(name: str, f: Any) -> Expr:
-    """The expression in the symbol of the table, if it has one symbol and known functions alone."""
+def _in_z(name: str, f: object) -> Expr:
+    """Return the expression in the symbol z of the table; refuse more symbols and unknown functions."""
     if not isinstance(f, Expr) or f.is_Matrix or isinstance(f, sympy.MatrixExpr):
-        what = f"the text {f!r:.60}, which is not read" if isinstance(f, str) else f"{type(f).__name__}"
-        raise SymbackpropError(f"{name}: an expression of SymPy is expected, such as z*tanh(z), not {what}")
+        given = f"the text {f!r:.60}, which is not parsed" if isinstance(f, str) else f"{type(f).__name__}"
+        raise SymbackpropError(f"{name}: a SymPy expression is expected, such as z*tanh(z), not {given}")
     if len(f.free_symbols) != 1:
         has = listed(sorted(map(str, f.free_symbols))) or "none"
-        raise SymbackpropError(f"{name} = {f}: a function of one symbol is expected, this has {has}")
+        raise SymbackpropError(f"{name} = {f}: a function of one symbol is expected, but this one has {has}")
     for node in sympy.preorder_traversal(f):
         if not (isinstance(node, _KNOWN + _STRUCTURE) or (node.is_number and node.is_real)):
-            said = f"{type(node).__name__} in {node}"
-            raise SymbackpropError(f"{name} = {f}: {said} is not known here; there are {_known_names()}")
+            unknown = f"{type(node).__name__} in {node}"
+            raise SymbackpropError(f"{name} = {f}: {unknown} is not supported; supported are {_known_names()}")
     return f.subs(*f.free_symbols, z)
 
 
@@ -129,7 +130,7 @@ def _known_names() -> str:
 
 
 def _by_cases(name: str, f: Expr) -> Expr:
-    """Absolute values, signs and maxima by cases: SymPy derives them to ½ at the kink, or not at all."""
+    """Rewrite absolute values, signs and maxima by cases: SymPy gives them a derivative of ½ at the kink, or none."""
     for kind, cases in _CASES.items():
         f = f.replace(kind, cases)
     if not f.has(Piecewise):
@@ -140,12 +141,13 @@ def _by_cases(name: str, f: Expr) -> Expr:
         return _at(name, folded, S.Zero)
     middles = [places[0] - 1, *((a + b) / 2 for a, b in pairwise(places)), places[-1] + 1]
     pieces = [_at(name, folded, middle) for middle in middles]
-    cases = [case for where in zip(places, pieces, pieces[1:], strict=False) for case in _met(name, folded, *where)]
-    return Piecewise(*cases, (pieces[-1], True))
+    meetings = zip(places, pieces, pieces[1:], strict=False)
+    pairs = [pair for meeting in meetings for pair in _cases_up_to(name, folded, *meeting)]
+    return Piecewise(*pairs, (pieces[-1], True))
 
 
-def _met(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Any]]:
-    """The cases up to a place where two pieces meet; where they meet smoothly, there is no case of its own."""
+def _cases_up_to(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Relational]]:
+    """Return the cases up to a point where two pieces meet; a smooth one needs no case of its own."""
     there = _at(name, f, place)
     if left == right and _same_at(place, left, there):
         return []
@@ -156,18 +158,18 @@ def _met(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple
 
 
 def _places(name: str, f: Expr) -> list[Expr]:
-    """Where the conditions of a function by cases change."""
+    """Return the points where the conditions of a function by cases change, in order."""
     places = set()
     for condition in f.atoms(Relational):
         found = sympy.solveset(condition.lhs - condition.rhs, z, S.Reals)
         if not isinstance(found, sympy.FiniteSet) and found is not S.EmptySet:
-            raise SymbackpropError(f"{name}: where {condition} changes is not found; write conditions such as z < 1")
+            raise SymbackpropError(f"{name}: cannot solve where {condition} changes; write conditions such as z < 1")
         places |= set(found)
     return sorted(places)
 
 
 def _at(name: str, f: Expr, place: Expr) -> Expr:
-    """The case of a function at a place."""
+    """Return the case of a function that holds at a point."""
     for value, condition in f.args:
         if condition.subs(z, place) is S.true:
             return value
@@ -175,12 +177,12 @@ def _at(name: str, f: Expr, place: Expr) -> Expr:
 
 
 def _same_at(place: Expr, one: Expr, other: Expr) -> bool:
-    """Whether two cases have the same value and slope at a place."""
+    """Return True if two cases have the same value and derivative at a point."""
     return all(e.subs(z, place) == o.subs(z, place) for e, o in ((one, other), (one.diff(z), other.diff(z))))
 
 
 def _chosen(*values: Expr, smaller: bool) -> Expr:
-    """The largest or the smallest; of equal ones, a constant."""
+    """Return the largest or the smallest value by cases; of two equal values, the constant one."""
 
     def of_two(one: Expr, other: Expr) -> Expr:
         return Piecewise((other, one >= other if smaller else one <= other), (one, True))
@@ -188,7 +190,7 @@ def _chosen(*values: Expr, smaller: bool) -> Expr:
     return reduce(of_two, sorted(values, key=lambda value: bool(value.is_number)))
 
 
-_CASES: dict[Any, Any] = {
+_CASES: dict[type[Expr], Callable[..., Expr]] = {
     Abs: lambda u: Piecewise((-u, u < 0), (0, Eq(u, 0)), (u, True)),
     sign: lambda u: Piecewise((-1, u < 0), (0, Eq(u, 0)), (1, True)),
     Heaviside: lambda u, at_zero=S.Half: Piecewise((0, u < 0), (at_zero, Eq(u, 0)), (1, True)),
@@ -198,20 +200,20 @@ _CASES: dict[Any, Any] = {
 
 
 def _kinks(name: str, f: Expr) -> dict[Expr, Expr]:
-    """Where the slopes on both sides differ, and the derivative that SymPy gives there."""
-    slope, found = f.diff(z), {}
+    """Return the points where the one-sided derivatives differ, with the derivative that SymPy gives there."""
+    derivative, found = f.diff(z), {}
     for place in _places(name, f):
-        near = [[_value(e, place + side * S(10) ** -40) for side in (-1, 0, 1)] for e in (f, slope)]
+        near = [[_value(e, place + side * S(10) ** -40) for side in (-1, 0, 1)] for e in (f, derivative)]
         if not any(None in values for values in near) and any(max(values) - min(values) > 1e-12 for values in near):
-            found[place] = slope.subs(z, place)
+            found[place] = derivative.subs(z, place)
     return found
 
 
-# In numbers
+# Numerical values
 
 
-def _value(expression: Expr, point: Any) -> Any:
-    """A real number, or None."""
+def _value(expression: Expr, point: Expr | float) -> Any:
+    """Return the value at a point in arbitrary precision, or None if it is not a finite real number."""
     with mpmath.workdps(_DIGITS):
         try:
             value = lambdify(z, expression, "mpmath")(mpmath.mpf(sympy.Float(point, _DIGITS)._mpf_))
@@ -229,8 +231,8 @@ def _domain(name: str, f: Expr) -> sympy.Set:
     if all(p <= 0 for p in undefined):
         return POSITIVE
     raise SymbackpropError(
-        f"{name} = {f} is no real number at z = {undefined[-1]}, or has no slope there; a function is defined for all "
-        "real or for all positive numbers"
+        f"{name} = {f} is not a real number at z = {undefined[-1]}, or has no derivative there; a function must be "
+        "defined for all real or for all positive numbers"
     )
 
 
@@ -238,14 +240,14 @@ def _require_equal(row: FunctionRow, stable: Expr) -> None:
     for point in (p for p in _POINTS if sympy.Float(p) in row.domain):
         wanted, found = _value(row.f, point), _value(stable, point)
         if wanted is not None and (found is None or abs(found - wanted) > 1e-20 * (1 + abs(wanted))):
-            said = "no number" if found is None else mpmath.nstr(found, 6)
+            value = "undefined" if found is None else mpmath.nstr(found, 6)
             raise SymbackpropError(
-                f"{row.name}: at z = {point} the stable form is {said}, but f is {mpmath.nstr(wanted, 6)}"
+                f"{row.name}: at z = {point} the stable form is {value}, but f is {mpmath.nstr(wanted, 6)}"
             )
 
 
 def _warn_where_code_fails(function: ElementwiseFunction) -> None:
-    """Generated code at large and small numbers, against 60 digits."""
+    """Compare generated code with values in 60 digits, at large and small numbers."""
     net = Network()
     net.minimize("J", Total(function(net.parameter("w", 1, 1))))
     code = derive(net).to_numpy(backend="numpy")
@@ -257,10 +259,10 @@ def _warn_where_code_fails(function: ElementwiseFunction) -> None:
             found = [float(np.sum(result)) for result in code(np.array([[float(point)]]))]
         except ArgumentError:
             found = [np.nan, np.nan]
-        for what, is_, right in zip(("f", "f′"), found, wanted, strict=True):
-            if not abs(is_ - right) <= 1e-7 * abs(right) + 1e-14:
+        for name, given, right in zip(("f", "f′"), found, wanted, strict=True):
+            if not abs(given - right) <= 1e-7 * abs(right) + 1e-14:
                 warnings.warn(
-                    f"{function.name}: at z = {point} generated code gives {is_:.6g} for {what}, which is "
+                    f"{function.name}: at z = {point} generated code gives {given:.6g} for {name}, which is "
                     f"{mpmath.nstr(right, 6)}; write f, or stable=, in a form that neither overflows nor cancels",
                     stacklevel=3,
                 )

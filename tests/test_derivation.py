@@ -1,4 +1,4 @@
-"""The derivation: the home network to the letter, and deep networks against oracles that are not ours."""
+"""The derivation: the home network to the letter, and deep networks against independent oracles."""
 
 import re
 
@@ -262,7 +262,7 @@ def test_growth_is_linear_in_depth(kind):
 
 
 def test_a_step_function_passes_nothing_on():
-    """What goes through sign does not change J: only the other use of W does."""
+    """A use of W inside sign does not change J: only the other use does."""
     net = sb.Network()
     X, W, V = net.input("X", "N", "D"), net.parameter("W", "D", "K"), net.parameter("V", "D", "K")
     s = net.define("s", sb.sign(X * W))

@@ -1,4 +1,4 @@
-"""A function of one's own: everything holds for it, and what is no such function is refused."""
+"""Registered functions: all that holds for built-in functions holds for them, and anything else is refused."""
 
 import warnings
 
@@ -13,7 +13,7 @@ from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.expressions.functions import z as own_z
 from symbackprop.printing.latex import latex
 
-z = Symbol("z")  # as a user writes it: of nothing is it said that it is real
+z = Symbol("z")  # as a user writes it: not declared real
 
 pytestmark = pytest.mark.usefixtures("no_function_left_behind")
 
@@ -56,7 +56,7 @@ def test_a_registered_function_is_derived_proved_generated_and_checked(name, rng
 
 @pytest.mark.parametrize("name", ALL)
 def test_its_code_is_f_and_the_slope_of_f(name, rng):
-    """Against 50 digits of the expression as the user gave it."""
+    """Against the value of the expression that the user gave, in 50 digits."""
     function = sb.register(name, ALL[name])
     net = sb.Network()
     net.minimize("J", sb.total(function(net.parameter("w", 1, 1))))
@@ -125,7 +125,7 @@ def test_a_stable_form_must_be_the_same_function():
         sb.register("cosh_log", log((exp(z) + exp(-z)) / 2), stable=good - away)
 
 
-def test_code_that_overflows_is_warned_of():
+def test_a_warning_names_code_that_overflows():
     with pytest.warns(UserWarning, match=r"far: at z = -1200 generated code gives \S+ for f, which is 1200.0"):
         sb.register("far", log(exp(z) + exp(-z)))
 
@@ -133,23 +133,23 @@ def test_code_that_overflows_is_warned_of():
 @pytest.mark.parametrize(
     ("f", "message"),
     [
-        ("z**2", r"not the text 'z\*\*2', which is not read"),
+        ("z**2", r"not the text 'z\*\*2', which is not parsed"),
         (lambda z: z, "not function"),
         (3, "not int"),
-        (sympy.Integer(3), "a function of one symbol is expected, this has none"),
-        (z * Symbol("y"), "this has y and z"),
-        (sympy.gamma(z), "gamma in gamma.z. is not known here; there are Abs, asinh"),
-        (sympy.Function("g")(z), "g in g.z. is not known here"),
-        (sympy.I * z, "ImaginaryUnit in I is not known here"),
-        (sympy.oo * z, "Infinity in oo is not known here"),
-        (sqrt(1 - z**2), "is no real number at z = 30"),
+        (sympy.Integer(3), "a function of one symbol is expected, but this one has none"),
+        (z * Symbol("y"), "this one has y and z"),
+        (sympy.gamma(z), "gamma in gamma.z. is not supported; supported are Abs, asinh"),
+        (sympy.Function("g")(z), "g in g.z. is not supported"),
+        (sympy.I * z, "ImaginaryUnit in I is not supported"),
+        (sympy.oo * z, "Infinity in oo is not supported"),
+        (sqrt(1 - z**2), "is not a real number at z = 30"),
         (Piecewise((z, z < 1)), r"has no value at z = 2; the last case of a Piecewise is \(…, True\)"),
-        (Piecewise((z, sympy.sin(z) < 1), (0, True)), "where .* changes is not found"),
+        (Piecewise((z, sympy.sin(z) < 1), (0, True)), "cannot solve where .* changes"),
         (sympy.MatrixSymbol("A", 2, 2), "not MatrixSymbol"),
-        (sympy.Integral(z, (z, 0, z)), "Integral in .* is not known here"),
+        (sympy.Integral(z, (z, 0, z)), "Integral in .* is not supported"),
     ],
 )
-def test_what_is_no_function_is_refused(f, message):
+def test_anything_but_a_function_is_refused(f, message):
     with pytest.raises(sb.SymbackpropError, match=f"^odd.*{message}"):
         sb.register("odd", f)
     assert "odd" not in FUNCTIONS
@@ -164,7 +164,7 @@ def test_names_that_are_not_free_are_refused(name):
 
 
 def test_the_value_at_one_point_is_kept():
-    """sin(z)/z with its value at 0, and a function that is elsewhere at one point."""
+    """sin(z)/z with its value at 0, and a function with another value at one point."""
     sinc = sb.register("sinc", Piecewise((1, sympy.Eq(z, 0)), (sympy.sin(z) / z, True)))
     net = sb.Network()
     net.minimize("J", sb.total(sinc(net.parameter("w", 1, 3))))

@@ -5,7 +5,7 @@ one. All numbers are mpmath's, in arbitrary precision.
 """
 
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import mpmath
 import numpy as np
@@ -43,15 +43,6 @@ class Jacobians:
         raise NotImplementedError
 
 
-class _EntryDerivative(NamedTuple):
-    """The derivative, not 0, of one entry of a node with respect to one entry of a part; entries are counted flat."""
-
-    entry: int
-    part: Expression
-    part_entry: int
-    value: mpmath.mpf
-
-
 class ForwardMode(Jacobians):
     """Derivatives accumulated forward: SymPy differentiates the scalar equations of each node."""
 
@@ -80,7 +71,8 @@ class ForwardMode(Jacobians):
                 result[k] = result[k] + rows[part][i] * value  # a number of mpmath before an array is slow
         return result.reshape(*shape, -1)
 
-    def _partials(self, node: Expression) -> list[_EntryDerivative]:
+    def _partials(self, node: Expression) -> list[tuple[int, Expression, int, mpmath.mpf]]:
+        """Return (entry of the node, part, entry of the part, derivative) for each derivative that is not 0."""
         parts = quantities(node)
         symbols = {part: _symbols(k, self.point.values[part]) for k, part in enumerate(parts) if not part.is_number}
         entries = self.point.combined(node, [symbols.get(part, part) for part in parts], IN_SYMBOLS)
@@ -88,7 +80,7 @@ class ForwardMode(Jacobians):
         values = [_flat(self.point.values[part])[i] for part, i in place.values()]
         pairs = [(k, s, e.diff(s)) for k, e in enumerate(_flat(entries)) for s in place if s in e.free_symbols]
         numbers = sympy.lambdify(list(place), [derivative for _, _, derivative in pairs], "mpmath")(*values)
-        return [_EntryDerivative(k, *place[s], number) for (k, s, _), number in zip(pairs, numbers, strict=True)]
+        return [(k, *place[s], number) for (k, s, _), number in zip(pairs, numbers, strict=True)]
 
 
 def _symbols(index: int, value: Numbers) -> NDArray[np.object_] | Symbol:

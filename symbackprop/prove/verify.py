@@ -27,7 +27,7 @@ RealFunction = Callable[[mpmath.mpf], mpmath.mpf]
 
 
 def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = None) -> Verification:
-    """Return what each witness finds about each step of a tape; `seed` repeats the random points.
+    """Give each step of a tape to each witness, and return their outcomes; `seed` repeats the random points.
 
     Raises `DerivationError` for an incomplete tape: its equations must be those of its network, and steps must lead to
     each gradient.

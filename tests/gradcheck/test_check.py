@@ -287,7 +287,7 @@ def test_derivation_check_wants_every_argument():
     values = sb.home_data() | sb.home_weights()
     with pytest.raises(sb.ArgumentError, match="values for W2 are missing"):
         d.check({name: value for name, value in values.items() if name != "W2"})
-    with pytest.raises(sb.ArgumentError, match="w2 is no argument of this network: did you mean W2"):
+    with pytest.raises(sb.ArgumentError, match="w2 is not an argument of this network: did you mean W2"):
         d.check(values | {"w2": 1})
 
 

@@ -1,4 +1,4 @@
-"""Proofs of what is divided: a sum below the line is as good a variable as a letter."""
+"""Proofs of fractions: a sum in a denominator is treated as a variable."""
 
 import pytest
 from sympy import Symbol
@@ -54,6 +54,6 @@ def test_different_fractions_are_not(name):
     assert not equal(*DIFFERENT[name])
 
 
-def test_only_a_function_of_the_entry_itself_has_a_slope_of_its_own():
+def test_only_a_function_of_the_entry_itself_has_an_entrywise_derivative():
     with pytest.raises(NoIndexForm):
         scalar_form(Total(Entrywise(hadamard(A, B), A)))

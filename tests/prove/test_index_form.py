@@ -1,4 +1,4 @@
-"""Proofs for all sizes: every rule is proved, planted errors never are, and what is proved agrees with numbers."""
+"""Proofs for all sizes: every rule is proved, planted errors never are, and whatever is proved holds in numbers."""
 
 import math
 from itertools import combinations, product
@@ -59,7 +59,7 @@ SIZES = {N: 3, D: 2, H: 4, K: 5}
 
 
 class Numbers(dict):
-    """Values of symbols and named matrices, drawn when they are needed; parts may be given values as well."""
+    """Random values of symbols and named matrices, drawn when they are first needed; parts may have values too."""
 
     def __init__(self, rng):
         super().__init__(SIZES)
@@ -130,7 +130,7 @@ VALUES = {
 
 
 def form_value(form, at):
-    """The value of a form; `at` gives indices their values, too."""
+    """Return the value of a form; `at` has the values of indices, too."""
     if isinstance(form, IndexedEntry):
         return at[form.parent][tuple(int(at.get(index, index)) for index in form.indices)]
     if isinstance(form, Sum):
@@ -152,11 +152,11 @@ def close(a, b):
     return a == pytest.approx(b, rel=1e-6, abs=1e-9)
 
 
-# Identities: Σ G ⊙ dC = Σ dA ⊙ (share of A) + …
+# Identities: Σ G ⊙ dC = Σ dA ⊙ (contribution to ∂J/∂A) + …
 
 
 class Identity:
-    """The claim that shares are what the arguments of a node get from the node's adjoint."""
+    """The claim that a rule computes the contributions to the adjoints of a node's arguments from the node's adjoint."""
 
     def __init__(self, node, adjoints):
         G = M("G", *node.shape) if is_matrix(node) else Symbol("G")
@@ -164,10 +164,10 @@ class Identity:
         self.whole = paired(G, node)
         self.tangents = {}
         self.claim = Integer(0)
-        for argument, share in zip(node.args, adjoints(G, node, *node.args), strict=True):
-            if share is not None and not argument.is_number:
+        for argument, contribution in zip(node.args, adjoints(G, node, *node.args), strict=True):
+            if contribution is not None and not argument.is_number:
                 tangent = self.tangents.setdefault(argument, tangent_of(argument, len(self.tangents)))
-                self.claim += paired(share, tangent)
+                self.claim += paired(contribution, tangent)
 
     def is_proved(self):
         return equal(differential(scalar_form(self.whole, self.tangents)), scalar_form(self.claim))
@@ -242,16 +242,18 @@ def test_every_rule_is_proved(kind, node, rng):
 
 def changed(adjoints, change):
     def wrong(G, node, *args):
-        return [share if share is None else change(share) for share in adjoints(G, node, *args)]
+        return [
+            contribution if contribution is None else change(contribution) for contribution in adjoints(G, node, *args)
+        ]
 
     return wrong
 
 
 def without(adjoints, dropped):
     def wrong(G, node, *args):
-        shares = list(adjoints(G, node, *args))
-        shares[dropped] = Zeros(*args[dropped].shape) if is_matrix(args[dropped]) else Integer(0)
-        return shares
+        contributions = list(adjoints(G, node, *args))
+        contributions[dropped] = Zeros(*args[dropped].shape) if is_matrix(args[dropped]) else Integer(0)
+        return contributions
 
     return wrong
 
@@ -266,7 +268,9 @@ def assert_caught(node, wrong, rng):
     assert not identity.is_proved()
 
 
-@pytest.mark.parametrize("change", [lambda share: -share, lambda share: 2 * share], ids=["sign", "factor 2"])
+@pytest.mark.parametrize(
+    "change", [lambda contribution: -contribution, lambda contribution: 2 * contribution], ids=["sign", "factor 2"]
+)
 @pytest.mark.parametrize(("kind", "node"), [case for case in EVERY_CASE if case.values[1] not in WITHOUT_SLOPE])
 def test_wrong_sign_and_factor_are_not_proved(kind, node, change, rng):
     assert_caught(node, changed(RULES[kind].adjoints, change), rng)
@@ -274,7 +278,7 @@ def test_wrong_sign_and_factor_are_not_proved(kind, node, change, rng):
 
 @pytest.mark.parametrize(("kind", "node"), [case for case in EVERY_CASE if case.values[1] not in WITHOUT_SLOPE[1:]])
 def test_a_dropped_term_is_not_proved(kind, node, rng):
-    """The numbers say that a quantity has a share: a part of the claim that is 0 is no planted error."""
+    """The numbers must show the error, too: leaving out a term that is 0 would plant none."""
     right = RULES[kind].adjoints
     varying = [i for i, argument in enumerate(node.args) if argument in Identity(node, right).tangents]
     for i in varying:
@@ -283,7 +287,7 @@ def test_a_dropped_term_is_not_proved(kind, node, rng):
 
 
 def own_factors(combine):
-    """The product rule with each factor in the place of the others."""
+    """Return the product rule with each factor in place of the others."""
     return lambda G, _, *factors: [combine(G, factor) for factor in factors]
 
 
@@ -375,7 +379,7 @@ def same(one_, other):
 
 
 def summed(of, *sizes):
-    """Σ of(i, …), for forms that no expression has."""
+    """Return Σ of(i, …), for forms that belong to no expression."""
     indices = [Dummy("i") for _ in sizes]
     return Sum(of(*indices), *((index, 0, size - 1) for index, size in zip(indices, sizes, strict=True)))
 
@@ -471,8 +475,10 @@ def test_literal_sizes_are_not_written_out(sizes, rng):
         identity = Identity(node, RULES[type(node)].adjoints)
         assert len(list(sympy.preorder_traversal(scalar_form(identity.whole)))) < 100
         assert identity.is_proved()
-        doubled = Identity(node, changed(RULES[type(node)].adjoints, lambda share: 2 * share))
-        assert doubled.is_proved() == doubled.is_true(rng)  # the softmax of a single entry is 1, and its share is 0
+        doubled = Identity(node, changed(RULES[type(node)].adjoints, lambda contribution: 2 * contribution))
+        assert doubled.is_proved() == doubled.is_true(
+            rng
+        )  # the softmax of a single entry is 1, so its contribution is 0
 
 
 def test_matrices_of_one_entry():
@@ -492,7 +498,7 @@ def test_a_sum_over_an_index_that_nothing_depends_on_is_its_size():
 
 
 def layernorm(X, eps):
-    """(standardised rows, 1/σ as a column), of sums, powers and broadcasts alone."""
+    """Return (standardised rows, 1/σ as a column), made of sums, powers and broadcasts only."""
     centred = MatAdd(X, -spread(scaled(1 / D, Sums(X, 1)), X))
     variance = scaled(1 / D, Sums(HadamardPower(centred, 2), 1))
     inverse = HadamardPower(MatAdd(variance, scaled(eps, Ones(N, 1))), Rational(-1, 2))
@@ -559,7 +565,7 @@ def test_a_node_without_an_index_form_is_named(expression, unknown):
 
 
 class Random:
-    """Random expressions of a shape; leaves of one shape have few names, so that they meet."""
+    """Random expressions of a shape; leaves of one shape have few names, so that the same name often recurs."""
 
     def __init__(self, rng, sizes, leaves="AB"):
         self.rng = rng
@@ -604,7 +610,7 @@ class Random:
         return Total(self.matrix(self.choice(self.sizes), self.choice(self.sizes), depth))
 
     def rewritten(self, node):
-        """The same in other words."""
+        """Return an equal expression, written differently."""
         if not is_matrix(node) or node.is_symbol:
             return Total(self.rewritten(node.args[0])) if isinstance(node, Total) else node
         parts = [self.rewritten(part) if is_matrix(part) else part for part in node.args]
@@ -612,7 +618,7 @@ class Random:
         return self.choice(ways)(self, node, *parts)
 
     def damaged(self, expression):
-        """The expression with one part replaced."""
+        """Return the expression with one part replaced."""
         part = self.choice([part for part in nodes.postorder(expression) if is_matrix(part)])
         replacements = [scaled(2, part), MatAdd(part, part), self.leaf(*part.shape), Elementwise(tanh, part)]
         if part.shape[0] == part.shape[1]:
@@ -669,7 +675,7 @@ def test_damaged_expressions_are_not_proved_equal(depth, rng):
 
 
 def test_what_is_proved_agrees_with_numbers(rng):
-    """Of square matrices, where many expressions look alike."""
+    """For square matrices, where many expressions look alike."""
     random, at = Random(rng, [N], leaves="Q"), Numbers(rng)
     expressions = [random.scalar(int(rng.integers(1, 3))) for _ in range(40)]
     values = [value(expression, at) for expression in expressions]

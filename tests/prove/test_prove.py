@@ -35,7 +35,7 @@ def verified(net, rng):
 
 
 def by_witness(verification):
-    """The verdicts of each witness over all steps."""
+    """Return the set of verdicts of each witness over all steps."""
     found = {}
     for proof in verification.proofs:
         for name, outcome in proof.outcomes.items():
@@ -66,7 +66,7 @@ def networks():
     yield recurrent()
     yield tied()
     yield scalars()
-    yield said_twice()
+    yield written_twice()
 
 
 def recurrent():
@@ -102,8 +102,8 @@ def scalars():
     return net
 
 
-def said_twice():
-    """Parts that stand in several equations, and a quantity of two names."""
+def written_twice():
+    """Parts that occur in several equations, and a quantity with two names."""
     net = sb.Network()
     X, W = net.input("X", "N", 3), net.parameter("W", 3, 2)
     z = net.define("z", X * W)
@@ -131,7 +131,7 @@ def test_every_rule_is_proved(kind, rng):
 
 
 def changed(change):
-    """A rule with each of its adjoints changed."""
+    """Return a way to plant an error: a rule with each of its adjoints changed."""
 
     def plant(rule):
         def adjoints(G, node, *args):
@@ -143,7 +143,7 @@ def changed(change):
 
 
 def only_first(rule):
-    """A rule that forgets all arguments but the first one that varies."""
+    """Return the rule without all arguments but the first one that has an adjoint."""
 
     def adjoints(G, node, *args):
         found = rule.adjoints(G, node, *args)
@@ -158,7 +158,7 @@ def instead(adjoints):
 
 
 def swapped(rule):
-    """A rule that gives its adjoints to the wrong arguments, where they are of one shape."""
+    """Return the rule with its adjoints given to the wrong arguments, if they have one shape."""
 
     def adjoints(G, node, *args):
         found = rule.adjoints(G, node, *args)
@@ -244,7 +244,7 @@ def test_every_planted_rule_is_caught_by_a_proof_and_by_numbers(rng, monkeypatch
 
 
 def is_the_same(net, values, right):
-    """Whether a planted rule makes no difference: then it is no error. One that breaks the shapes does."""
+    """Return True if a planted rule makes no difference, and so is not an error; breaking shapes is a difference."""
     try:
         return np.allclose(gradients_at(net, values), right, rtol=1e-9, atol=1e-12)
     except ValueError:
@@ -259,7 +259,7 @@ def wrong_in(verification, *witnesses):
     return all("wrong" in found[name] for name in witnesses)
 
 
-def test_a_share_that_is_dropped_where_uses_are_added_up_is_caught(rng, monkeypatch):
+def test_a_contribution_that_is_dropped_where_uses_are_added_up_is_caught(rng, monkeypatch):
     def first_only(terms):
         return terms[0]
 
@@ -271,7 +271,7 @@ def test_a_share_that_is_dropped_where_uses_are_added_up_is_caught(rng, monkeypa
 
 @pytest.mark.parametrize("name", ["a", "c", "U"])
 def test_a_use_that_the_walk_does_not_see_is_caught(name, rng, monkeypatch):
-    """The witnesses count the uses again."""
+    """The witnesses count the uses anew."""
     net = tied()
     quantity = net[name]
     seen = ComputationGraph.__init__
@@ -293,7 +293,7 @@ def test_a_use_that_the_walk_does_not_see_is_caught(name, rng, monkeypatch):
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_a_wrong_derivative_of_a_function_is_caught(order, rng, monkeypatch):
-    """f′ as SymPy would have to get it wrong, and f′ in terms of its own output."""
+    """Planted in SymPy's derivative f′, and in f′ written in terms of the output."""
     right = functions.FUNCTIONS["sigmoid"]
     if order == 0:
         derivative = functions._derivative
@@ -313,7 +313,7 @@ def test_a_wrong_derivative_of_a_function_is_caught(order, rng, monkeypatch):
 
 
 def tampered(tape, change):
-    """A tape with one step changed, for each step and each way to change it."""
+    """Yield the tape with one step changed, for each step and each way to change it."""
     for s, section in enumerate(tape.sections):
         for k, step in enumerate(section.steps):
             for name, after in change(step):
@@ -323,7 +323,7 @@ def tampered(tape, change):
 
 
 def slips(step):
-    """A sign, a factor, a term left out."""
+    """Yield the right side with another sign, with a factor, and without a term."""
     yield "sign", -1 * step.after
     yield "factor", 2 * step.after
     terms = step.after.args if isinstance(step.after, sympy.Add | nodes.MatAdd) else ()
@@ -338,7 +338,7 @@ def test_every_tampered_step_of_the_home_network_is_caught(rng):
 
 
 def test_tampered_steps_of_other_networks_are_caught(rng):
-    """A few that are drawn at random."""
+    """A few of them, drawn at random."""
     for net in (sb.mlp(["D", "H", "K"], "tanh", l2="lam", bias=True), tied(), recurrent()):
         bad = list(tampered(sb.derive(net).tape, slips))
         for k in rng.choice(len(bad), size=4, replace=False):
