@@ -99,7 +99,7 @@ def test_missing_parameters_are_named(home):
             None,
             "parameters is a list; a mapping of names to arrays is expected",
         ),
-        (lambda x: (np.sum(x), x), {"x": np.ones(2)}, [1], "data is a mapping"),
+        (lambda x: (np.sum(x), x), {"x": np.ones(2)}, [1], "data is a list; a mapping"),
         (lambda x: (np.sum(x), x), {"x": np.ones(2)}, {"x": 1}, "x cannot be both a parameter and data"),
     ],
 )

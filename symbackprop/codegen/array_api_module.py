@@ -47,7 +47,6 @@ class ArrayAPISource(NumPySource):
         return _without_overflow(super().code_form(function))
 
     def _call(self, helper: str, *arguments: Expression) -> str:
-        self.helpers.add(helper)
         return f"_{helper}({', '.join(map(self._print, arguments))})"
 
     def _created(self, function: str, *arguments: str) -> str:
@@ -191,7 +190,6 @@ class _ModuleWriter:
         self.arguments = tape.network.arguments
         self.names = [symbol.name for symbol in self.arguments]
         self.partials = tape.partials()
-        self.helpers: set[str] = set()
 
     def function(self, name: str, summary: str, results: tuple[str, ...]) -> str:
         """Return the text of a function with these results."""
@@ -200,7 +198,6 @@ class _ModuleWriter:
         checks = self.further_checks(printer)
         end = f"return {results[0] if len(results) == 1 else templates.tuple_of(results)}"
         start = [templates.docstring(summary, self.arguments), *self.checks(), *self.sizes(printer)]
-        self.helpers |= printer.helpers
         return templates.define(name, self.names, [*start, *checks, *body, end])
 
     def checks(self) -> list[str]:
@@ -212,7 +209,6 @@ class _ModuleWriter:
         """Return the lines that check compound sizes such as 4*H, and one-hot targets."""
         compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
         one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
-        printer.helpers.update(["fits"] * bool(compound), ["one_hot"] * bool(one_hot))
         lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
         return lines + [f"{name} = _one_hot({name})" for name in one_hot]
 
@@ -243,7 +239,6 @@ def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     writer, results = _ModuleWriter(tape, function_names), tape.result_names
     wanted = zip(templates.FUNCTIONS.items(), (results[:1], results), strict=True)
     functions = [writer.function(name, summary, found) for (name, summary), found in wanted]
-    carried = [f for name in sorted(writer.helpers) for f in portable_runtime.HELPERS[name]]
-    carried += portable_runtime.ALWAYS
+    carried = [*templates.helpers_in(functions, portable_runtime.HELPERS), *portable_runtime.ALWAYS]
     head = templates.header(tape, function_names, "for arrays of NumPy, PyTorch, JAX or dask")
     return "\n\n\n".join([f"{head}\n\n{portable_runtime.IMPORTS}", *functions, *templates.sources_of(carried)]) + "\n"

@@ -4,7 +4,6 @@ The examples are taken in blocks that stay in a near cache. A block of a value h
 so that the innermost loop runs over examples side by side in memory. Sums over examples are added up block by block.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -40,7 +39,7 @@ def indices(length: Size) -> list[str]:
 
 
 class Loops:
-    """A writer of the loops over one block of examples, which records the helpers that they use."""
+    """A writer of the loops over one block of examples."""
 
     def __init__(
         self,
@@ -58,7 +57,6 @@ class Loops:
         self.stored: dict[Value, str] = {}  # the names of the blocks of values
         self.here: set[Value] = set()  # values that the current loop has computed
         self.outside: dict[str, str] = {}  # entries that are the same for all examples, and their names before the loop
-        self.helpers: dict[str, None] = {}
 
     def block(self, data: list[Value], operations: list[ArrayOperation]) -> tuple[list[str], list[str]]:
         """Return lines that set up the memory, and lines for each block."""
@@ -147,11 +145,6 @@ class Loops:
             return lines("0")
         return [f"for {index} in range({self.size(length)}):", *indented(lines(index))]
 
-    def call(self, helper: str, *arguments: str) -> str:
-        """Return a call of a helper."""
-        self.helpers[helper] = None
-        return f"{helper}({', '.join(arguments)})"
-
     def accumulators(self, count: int) -> tuple[list[str], str]:
         """Return names of sums, and the line that sets them to 0."""
         names = [self.names.fresh("s") for _ in range(count)]
@@ -189,8 +182,7 @@ class Loops:
             if self.blocks.sums_examples(operation):
                 (so_far,), start = self.accumulators(1)
                 starts.append(start)
-                added = self.call("_plus", so_far, self.term(operation, k))
-                lines += self.line(operation, f"{so_far} = {added}")
+                lines += self.line(operation, f"{so_far} = _plus({so_far}, {self.term(operation, k)})")
                 ends.append(f"{self.total(value, k)} += {so_far}")
                 continue
             expression = _ENTRIES.get(operation.function, Loops.entrywise)(self, operation, k)
@@ -219,7 +211,6 @@ class Loops:
         """Return the code of the k-th entry of an entry-by-entry operation."""
         position = self.position(operation.result, k)
         form = FORMS[operation.function]
-        self.helpers |= dict.fromkeys(re.findall(r"\b_\w+(?=\()", form))
         entries = (self.entry(x, *position) for x in operation.arguments if isinstance(x, Value | Constant))
         return form.format(*entries, number=self.number)
 
@@ -241,7 +232,7 @@ class Loops:
         """Return the code of the largest of an example's entries, without a loop."""
         first, *rest = (self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
         for other in rest:
-            first = self.call("_maximum", first, other)
+            first = f"_maximum({first}, {other})"
         return first
 
     # operations with their own loops
@@ -271,7 +262,7 @@ class Loops:
         lines, ends = [], []
         for name, (row, column) in zip(names, entries, strict=True):
             product = f"{self.entry(left, row, self.r)} * {self.entry(right, self.r, column)}"
-            lines.append(f"{name} = {self.call('_plus', name, product)}")
+            lines.append(f"{name} = _plus({name}, {product})")
             ends.append(f"{operation.result.name}[{row}, {column}] += {name}")
         return [start, *self.over_examples(lines), *ends]
 
@@ -297,7 +288,6 @@ class Loops:
 
     def long_maximum(self, operation: ArrayOperation) -> list[str]:
         """Return loops for the largest of many entries of each example."""
-        self.helpers["_maximum"] = None
         return self.long(operation, lambda _, m: self.at(operation.values[0], m), "_maximum({0}, {1})", "-np.inf", 1)
 
     def long(

@@ -29,8 +29,7 @@ def module_source(tape: Tape, function_names: Mapping[str, str], backend: str = 
     functions = [_Function(name, summary, tape, found, text, part=part) for (name, summary), found in wanted]
     texts = [one for function in functions for one in function.texts()]
     check = _further_checks(tape)
-    helpers = functions[0].helpers | functions[1].helpers | {name for name in runtime.HELPERS if f"_{name}(" in check}
-    carried = [f for name in sorted(helpers) for f in runtime.HELPERS[name]] + list(runtime.DRIVERS)
+    carried = [*templates.helpers_in([*texts, check], runtime.HELPERS), *runtime.DRIVERS]
     parts = [
         f"{templates.header(tape, function_names, made_with)}\n\n{imports}",
         *texts,
@@ -76,7 +75,6 @@ class _Function:
         self.names = FreshNames({str(s) for s in (*network.symbols, *network.dimensions, *tape.result_names)})
         name_values(self.program, self.names)
         self.make_part = part
-        self.helpers: set[str] = set()
         self.results = [value for value in self.program.results if value.shape]
         self.sums = [value for value in self.phases.sums if value.shape]
 
@@ -119,7 +117,6 @@ class _Function:
         unpacked = [f"{templates.listing(workspace)} = workspace"] if workspace else []
         sizes, _ = templates.read_sizes(statements.printer.sizes | part.sizes, self.arguments)
         dtype = [f"dtype = {self.dtype()}"] if statements.printer.needs_dtype else []
-        self.helpers |= statements.helpers | statements.printer.helpers
         returned = f"return {templates.tuple_of(value.name for value in self.program.results)}"
         doc = '"""The same for checked arrays; gradients are written into the given arrays, or else into new ones."""'
         extra = [f"workspace=(None,) * {len(workspace)}"] if workspace else []
@@ -161,7 +158,6 @@ class _Part:
         self.statements = whole.statements(self.buffers)
         self.statements.constants = {}
         self.lines = self.statements.lines(phases.each)
-        whole.helpers |= self.statements.helpers | self.statements.printer.helpers
         inputs = whole.program.inputs_of(phases.each)
         self.data = [value for value in inputs if value in phases.axes]
         self.rest = [value for value in inputs if value not in phases.axes]

@@ -17,7 +17,7 @@ from symbackprop.printing.notation import ATOM, POWER, Notation
 
 
 class NumPySource(Notation, NumPyPrinter):
-    """A printer of expressions as NumPy source, which records the sizes and helpers that the text uses."""
+    """A printer of expressions as NumPy source, which records the sizes that the text uses."""
 
     times = " * "
     product = " @ "
@@ -29,7 +29,6 @@ class NumPySource(Notation, NumPyPrinter):
         self._outputs = outputs
         self._hyperparameters = frozenset(hyperparameters)
         self.sizes: set[str] = set()
-        self.helpers: set[str] = set()
         self.needs_dtype = False
 
     def named(self, function: str) -> str:
@@ -105,7 +104,6 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_log(self, expr: Expression) -> str:
         (inner,) = expr.args
         if isinstance(inner, Determinant):  # it may be too large or too small for a float although its log is not
-            self.helpers.add("logdet")
             return f"_logdet({self._print(inner.args[0])})"
         return self._weak(expr, super()._print_log(expr))
 
@@ -118,7 +116,6 @@ class NumPySource(Notation, NumPyPrinter):
 
     def helper_call(self, name: str, argument: Matrix, axis: int) -> str:
         """Return the call of a helper along an axis."""
-        self.helpers.add(name)
         return f"_{name}({self._print(argument)}, {axis})"
 
     def shape_code(self, shape: Shape) -> str:
@@ -145,12 +142,9 @@ class NumPySource(Notation, NumPyPrinter):
         return "**".join(self.bracket(part, POWER + 1) for part in expr.args)
 
     def _print_erf(self, expr: Expression) -> str:
-        self.helpers.add("erf")
-        return f"_erf({self._print(expr.args[0])})"
+        return f"_{type(expr).__name__}({self._print(expr.args[0])})"
 
-    def _print_erfc(self, expr: Expression) -> str:
-        self.helpers.add("erfc")
-        return f"_erfc({self._print(expr.args[0])})"
+    _print_erfc = _print_erf
 
     def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
         if expr.exp == -1:

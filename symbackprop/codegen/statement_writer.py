@@ -45,7 +45,7 @@ class CommentWriter:
 
 
 class StatementWriter:
-    """A writer of the lines of a program, which records the sizes, constants and helpers that they use."""
+    """A writer of the lines of a program, which records the sizes and constants that they use."""
 
     def __init__(
         self, program: Program, buffers: Buffers, printer: NumPySource, comments: CommentWriter, names: FreshNames
@@ -58,7 +58,6 @@ class StatementWriter:
         self.constants: dict[Constant, str] | None = None  # names of arguments; if None, numbers are literals
         self.buffers = buffers
         self.buffer_names = {buffer: names.fresh("buffer") for buffer in buffers.buffers}
-        self.helpers: set[str] = set()
 
     def lines(self, operations: list[ArrayOperation]) -> list[str]:
         """Return a line for each operation that is not written inside another one."""
@@ -72,8 +71,6 @@ class StatementWriter:
         """Return the code of an operation."""
         if operation.function == "code":
             return self.printer.doprint(self.renamed(operation.expression))
-        if operation.function == "sigmoid":
-            self.helpers.add("sigmoid")
         arguments = [self.argument(argument) for argument in operation.arguments]
         if operation.function == "concatenate":
             arguments = [arguments[0], ", ".join(arguments[1:])]

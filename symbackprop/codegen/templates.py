@@ -4,10 +4,11 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from symbackprop.backprop.tape import Tape
+from symbackprop.codegen.runtime.numpy_runtime import Carried
 from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.functions import FUNCTION
@@ -89,7 +90,13 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
     return [f"{name} = {found[name]}" for name in names if name in found], [n for n in names if n not in found]
 
 
-def sources_of(carried: Iterable[Callable[..., object]]) -> list[str]:
+def helpers_in(texts: Iterable[str], table: Mapping[str, Sequence[Carried]]) -> list[Carried]:
+    """Return the helpers of a table that texts call: `_erf(…)` those of "erf"."""
+    called = set(re.findall(r"\b_(\w+)(?=\()", "\n".join(texts)))
+    return [function for name in sorted(called & table.keys()) for function in table[name]]
+
+
+def sources_of(carried: Iterable[Carried]) -> list[str]:
     """Return the texts of functions and classes as they are in their files, each once."""
     return [_sources(one.__module__)[one.__name__] for one in dict.fromkeys(carried)]
 

@@ -65,7 +65,7 @@ class CostDerivatives:
                 raise ArgumentError(f"{self.place(block)} has no entries")
         number = sum(map(len, found.values()))
         if number > _MOST:
-            raise ArgumentError(f"{number} entries are too many, more than {_MOST}; {hint}")
+            raise ArgumentError(f"{number} entries are too many to differentiate one by one (at most {_MOST}); {hint}")
         return found
 
     def steepest(self, block: int) -> Index:

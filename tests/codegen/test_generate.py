@@ -99,12 +99,12 @@ def test_schedule_computes_before_it_uses(rng):
     net.minimize("J", sb.total(sb.hadamard(h, sb.sigmoid(X * W))))
     plan = schedule(sb.derive(net).tape)
     known = {str(s.name) for s in net.arguments}
-    for statement in plan.statements:
-        assert {str(s) for s in statement.expression.free_symbols} <= known
-        known.add(statement.name)
+    for assignment in plan.assignments:
+        assert {str(s) for s in assignment.expression.free_symbols} <= known
+        known.add(assignment.name)
     maps = [
         n
-        for s in plan.statements
+        for s in plan.assignments
         for n in postorder(s.expression)
         if isinstance(n, Elementwise) and not n.function.order
     ]

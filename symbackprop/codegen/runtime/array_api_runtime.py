@@ -151,7 +151,7 @@ def _one_hot(value):
     return xp.where(xp.abs(xp.sum(value, axis=1, keepdims=True) - 1) < 1e-4, value, np.nan)
 
 
-ALWAYS = (_checked, _as_array, _converted, _as_floats, _require_shape, runtime._expected)
+ALWAYS: tuple[runtime.Carried, ...] = (_checked, _as_array, _converted, _as_floats, _require_shape, runtime._expected)
 HELPERS: dict[str, tuple[runtime.Carried, ...]] = {
     f.__name__[1:]: (f,) for f in (_softmax, _log_softmax, _logsumexp, _max, _at_max, _sigmoid, _sech, _step)
 }
