@@ -9,6 +9,7 @@ import numpy as np
 UserFunction: TypeAlias = Callable[..., object]  # it may return anything; what it returns is inspected
 DeclaredSize: TypeAlias = str | int  # a dimension in a shape: its name, or a number
 DeclaredShape: TypeAlias = tuple[DeclaredSize, ...]
+NumpyFunction: TypeAlias = Callable[..., Any]  # of NumPy's arguments, placeholders among them
 ArgumentValue: TypeAlias = np.ndarray | float  # the numbers of an argument: an array, or a hyperparameter
 Namespace: TypeAlias = dict[str, object]  # the globals of a module
 TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]  # of sys.settrace

@@ -58,16 +58,16 @@ class ExactComparison:
 def compare_exactly(trace: TracedNetwork, at: PassAtPoint) -> ExactComparison:
     """Compare the gradients of the code with the derived ones, at a point in arbitrary precision."""
     network = trace.network
-    values = values_of(trace, at)
+    values = _values_of(trace, at)
     gradients = at.gradients(at.right)
     claimed = traced_gradients(trace, at)
-    right = {name: same(claimed[name], gradients[name], _AGREE) for name in claimed}
-    opposite = {name: same(-claimed[name], gradients[name], _AGREE) for name in claimed}
+    right = {name: _same(claimed[name], gradients[name], _AGREE) for name in claimed}
+    opposite = {name: _same(-claimed[name], gradients[name], _AGREE) for name in claimed}
     at_a_kink = _is_at_a_kink(values)
     sizes = ", ".join(f"{d}={at.evaluation.size(d)}" for d in network.dimensions)
     where = f"to {_AGREE} digits at a random point" + (f" of {sizes}" if sizes else "")
     proved = trace.general and all(right.values()) and _is_proved(trace)
-    near = all(same(claimed[name], gradients[name], _NEARLY) for name in claimed)
+    near = all(_same(claimed[name], gradients[name], _NEARLY) for name in claimed)
     return ExactComparison(right, opposite, where, proved, at_a_kink, near)
 
 
@@ -95,12 +95,12 @@ def _is_at_a_kink(values: Mapping[Expression, np.ndarray]) -> bool:
 
 def traced_gradients(trace: TracedNetwork, at: PassAtPoint) -> dict[str, np.ndarray]:
     """Return the values of the gradients' formulas."""
-    values = values_of(trace, at)
+    values = _values_of(trace, at)
     with np.errstate(all="ignore"):
         return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
-def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.ndarray]:
+def _values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.ndarray]:
     """Return the values of the network's quantities, and of the code's own."""
     values = dict(at.values)
     for quantity in trace.quantities:
@@ -109,7 +109,7 @@ def values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.ndar
     return values
 
 
-def same(one: np.ndarray, other: np.ndarray, digits: int) -> bool:
+def _same(one: np.ndarray, other: np.ndarray, digits: int) -> bool:
     """Return True if two arrays agree to so many digits of their largest entry."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
@@ -147,7 +147,7 @@ def first_difference(
         at: the backward pass at a point.
         mistaken: ∂J/∂v of every v with the mistake that explains the gradients.
     """
-    values = values_of(trace, at)
+    values = _values_of(trace, at)
     changed = {
         node: adjoint
         for node, adjoint in (mistaken or {}).items()

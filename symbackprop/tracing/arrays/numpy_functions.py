@@ -7,12 +7,13 @@ are NumPy's own, but those that create arrays create placeholders, which can hol
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from symbackprop.expressions.linear_algebra import norm
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
@@ -22,22 +23,20 @@ from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_a
 from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
 from symbackprop.tracing.untraceable import Untraceable
 
-Function: TypeAlias = Callable[..., Any]  # of the run, and of the arguments of NumPy's function
 
-
-def _elementwise(name: str, order: int = 0) -> Function:
+def _elementwise(name: str, order: int = 0) -> NumpyFunction:
     return lambda run, x, *_, **__: as_array(run, x).made(op.elementwise, options=(name, order))
 
 
-def _operator(operation: NodeOperation) -> Function:
+def _operator(operation: NodeOperation) -> NumpyFunction:
     return lambda run, a, b, *_, **__: as_array(run, a).combined(operation, b)
 
 
-def _method(name: str) -> Function:
+def _method(name: str) -> NumpyFunction:
     return lambda run, x, *args, **kwargs: getattr(as_array(run, x), name)(*args, **kwargs)
 
 
-def _comparison(name: str) -> Function:
+def _comparison(name: str) -> NumpyFunction:
     return lambda run, a, b, *_, **__: getattr(as_array(run, a), name)(b)
 
 
@@ -118,7 +117,7 @@ def _logaddexp(run: TraceRun, a: Operand, b: Any, **_: object) -> TracedArray:
     return _softplus(run, b - as_array(run, a)) + a
 
 
-def _like(number: float) -> Function:
+def _like(number: float) -> NumpyFunction:
     return lambda run, x, *_, **__: filled(run, x.shape, number)
 
 
@@ -135,7 +134,7 @@ def _expand_dims(run: TraceRun, x: TracedArray, axis: int) -> TracedArray:
     return x[None, :] if axis in (0, -2) else x[:, None]
 
 
-def _argument(name: str) -> Function:
+def _argument(name: str) -> NumpyFunction:
     """Return np.argmax or np.argmin, which need the numbers of an array."""
 
     def position(run: TraceRun, x: Operand, axis: int | None = None, **_: object) -> object:
@@ -145,7 +144,7 @@ def _argument(name: str) -> Function:
     return position
 
 
-def _log_to(base: int) -> Function:
+def _log_to(base: int) -> NumpyFunction:
     return lambda run, x, **_: _log(run, x) / _log(run, filled(run, (), base))
 
 
@@ -153,7 +152,7 @@ _exp, _log, _sqrt, _softplus = map(_elementwise, ("exp", "log", "sqrt", "softplu
 _AXES = ("sum", "mean", "var", "std", "max", "min", "reshape", "ravel", "transpose", "squeeze", "copy")
 _ELEMENTWISE = ("exp", "log", "tanh", "sqrt", "abs", "square", "sin", "cos", "sign")
 # fmt: off
-FUNCTIONS: dict[str, Function] = {
+FUNCTIONS: dict[str, NumpyFunction] = {
     **{name: _elementwise(name) for name in _ELEMENTWISE},
     **{name: _method(name) for name in _AXES},
     "absolute": _elementwise("abs"), "fabs": _elementwise("abs"), "amax": _method("max"), "amin": _method("min"),
@@ -266,7 +265,7 @@ class PlaceholderNumpy:
             array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
 
     def _filled(
-        self, number: float, real: Function, shape: Any, dtype: Any = float, *args: object, **kwargs: object
+        self, number: float, real: NumpyFunction, shape: Any, dtype: Any = float, *args: object, **kwargs: object
     ) -> object:
         if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:
             return real(shape, dtype, *args, **kwargs)

@@ -8,10 +8,11 @@ import math
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.patching import float_keeping
 from symbackprop.tracing.scalars.array import (
     BY_ENTRY,
@@ -28,8 +29,6 @@ from symbackprop.tracing.scalars.operations import OPERATIONS
 from symbackprop.tracing.scalars.scalar import TracedScalar, applied
 from symbackprop.tracing.untraceable import Untraceable
 
-Function: TypeAlias = Callable[..., Any]  # of NumPy's arguments, traced scalars among them
-
 
 def _traced_if_float(made: Any) -> Any:
     """Return arrays of floats as arrays of traced scalars; whole numbers and truth values stay plain."""
@@ -42,12 +41,12 @@ def _traced_if_float(made: Any) -> Any:
     return as_scalars(made)
 
 
-def _creating(function: Function) -> Function:
+def _creating(function: NumpyFunction) -> NumpyFunction:
     """Return a function such as np.zeros, whose array can hold traced scalars."""
     return lambda *args, **options: _traced_if_float(function(*args, **options))
 
 
-def _converting(function: Function) -> Function:
+def _converting(function: NumpyFunction) -> NumpyFunction:
     """Return a function such as np.array(data, dtype), where a dtype of floats keeps traced scalars."""
 
     def convert(data: object, dtype: Any = None, *args: object, **options: object) -> object:
@@ -66,7 +65,7 @@ def _empty(*args: Any, **options: Any) -> np.ndarray:
     return made
 
 
-def _like(function: Function) -> Function:
+def _like(function: NumpyFunction) -> NumpyFunction:
     """Return a function such as np.zeros_like, where an array of traced scalars counts as one of floats."""
 
     def make(prototype: object, *args: object, **options: object) -> object:
@@ -82,14 +81,14 @@ def _full_like(prototype: object, value: Any, *args: Any, **options: Any) -> np.
     return np.full_like(np.asarray(prototype), value, *args, **({"dtype": dtype} | options))
 
 
-def _by_value(function: Function) -> Function:
+def _by_value(function: NumpyFunction) -> NumpyFunction:
     """Return a function such as np.allclose, which the values decide."""
     return lambda *args, **options: function(
         *map(values_of, args), **{name: values_of(option) for name, option in options.items()}
     )
 
 
-def _wrapping(function: Function) -> Function:
+def _wrapping(function: NumpyFunction) -> NumpyFunction:
     return lambda *args, **options: wrapped(function(*args, **options))
 
 
@@ -123,7 +122,7 @@ def _nan_to_num(x: object, *_: object, **__: object) -> object:
     return _traced_if_float(np.array(x))
 
 
-def _vectorize(function: Function, **options: Any) -> Function:
+def _vectorize(function: NumpyFunction, **options: Any) -> NumpyFunction:
     return _wrapping(np.vectorize(function, **(options | {"otypes": [object]})))
 
 
@@ -192,7 +191,7 @@ def _float_if_object(dtype: Any) -> Any:
 
 
 # fmt: off
-SCIPY: dict[str, Function] = {  # of scipy.special
+SCIPY: dict[str, NumpyFunction] = {  # of scipy.special
     "expit":       entrywise(lambda x: 1 / (1 + _exp(-x))),
     "logit":       entrywise(lambda x: _log(x / (1 - x))),
     "log_expit":   entrywise(lambda x: -_log(1 + _exp(-x))),
@@ -211,7 +210,7 @@ SCIPY: dict[str, Function] = {  # of scipy.special
 }
 _MATH_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh",
                "atanh": "arctanh", "lgamma": "gammaln", "atan2": "arctan2"}
-LINALG: dict[str, Function] = {
+LINALG: dict[str, NumpyFunction] = {
     "norm":    _norm,
     "inv":     lambda A: _solved(A, np.eye(len(A)))[0],
     "solve":   lambda A, B: _solved(A, B)[0],
@@ -304,7 +303,7 @@ def _placeholder_for(found: object) -> object:
     return _wrapping(found) if callable(found) and not isinstance(found, type) else found
 
 
-def _math(name: str) -> Function:
+def _math(name: str) -> NumpyFunction:
     """Return a function of math, which is the operation where a traced scalar is given."""
     own, op = getattr(math, name), _MATH_NAMES.get(name, name)
 
@@ -321,7 +320,7 @@ def _math_log(x: Any, base: Any = math.e) -> object:
     return applied("log", x) if base == math.e else applied("log", x) / math.log(base)
 
 
-MATH: dict[str, Function] = {
+MATH: dict[str, NumpyFunction] = {
     name: _math(name)
     for name in dir(math)
     if _MATH_NAMES.get(name, name) in OPERATIONS.keys() - {"pow"} and not name.startswith("_")
