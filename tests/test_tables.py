@@ -31,7 +31,7 @@ from symbackprop.prove import index_form
 from symbackprop.tracing.arrays import numpy_functions
 
 BUILT_IN = frozenset(FUNCTIONS)  # before any test registers a function
-NAMES_AND_BASES = {matrices.NamedMatrix, matrices.OneHot, matrices.Quotient, operations.MapNode}
+NAMES_AND_BASES = {matrices.NamedMatrix, matrices.OneHot, matrices.Quotient, operations.MatrixOperation}
 OPERATORS = {  # of Python, or an attribute or a subscript: no call in a text
     *(matrices.MatAdd, matrices.Scaled, matrices.MatMul, matrices.Transpose, matrices.HadamardProduct),
     *(matrices.HadamardPower, slicing.Slice),
@@ -131,7 +131,7 @@ def test_an_operation_without_rows_is_told_all_the_tables() -> None:
 
 
 def test_an_operation_is_told_the_tables_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Pad(operations.MapNode):
+    class Pad(operations.MatrixOperation):
         """An operation with a rule and a call, but with no sentence, meaning or LaTeX."""
 
         syntax = "pad"

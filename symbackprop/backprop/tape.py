@@ -31,14 +31,14 @@ class Step:
     after: Expression
     shape: tuple[Expression, ...]
     wrt: Expression
-    node: Expression = None
-    expression: Expression = None
+    node: Expression | None = None
+    expression: Expression | None = None
     parts: tuple[Expression, ...] = ()
     constants: tuple[Expression, ...] = ()
     held: tuple[Expression, ...] = ()
-    symbol: Expression = None
+    symbol: Expression | None = None
     known: tuple[tuple[Expression, Expression], ...] = ()  # quantities with their ∂J/∂…, from which the section starts
-    slope: Expression = None  # f′ at its argument, in the form that the line has
+    slope: Expression | None = None  # f′ at its argument, in the form that the step has
     row: str = "row"  # what a row of the node, or of what is summed, is called: an example, where it is one
     column: str = "column"  # and what a column is
 

@@ -34,6 +34,7 @@ class Gradient(Basic):
 class _Partial:
     """∂C/∂W, of a matrix or of a scalar C."""
 
+    args: tuple[Expression, ...]
     precedence = PRECEDENCE["Mul"]
 
     def __new__(cls, of: Basic, by: Basic) -> Basic:
@@ -41,11 +42,11 @@ class _Partial:
 
     @property
     def of(self) -> Expression:
-        return self.args[0]  # type: ignore[attr-defined]
+        return self.args[0]
 
     @property
     def by(self) -> Expression:
-        return self.args[1]  # type: ignore[attr-defined]
+        return self.args[1]
 
 
 class ByEntry(_Partial, Operators, MatrixExpr):

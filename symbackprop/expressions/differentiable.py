@@ -4,24 +4,15 @@ import sympy
 from sympy import Add, Basic, Mul, Pow
 
 from symbackprop.expressions import matrices
+from symbackprop.expressions import operations as ops
 from symbackprop.expressions.functions import Applied
-from symbackprop.expressions.operations import (
-    Broadcast,
-    Elementwise,
-    Largest,
-    LogSoftmax,
-    LogSumExp,
-    Softmax,
-    Sums,
-    Total,
-)
 from symbackprop.expressions.slicing import Concatenate, Slice
 
-SCALARS = (Add, Mul, Pow, sympy.exp, sympy.log, Applied, matrices.Trace, matrices.Determinant, Total)
+SCALARS = (Add, Mul, Pow, sympy.exp, sympy.log, Applied, matrices.Trace, matrices.Determinant, ops.Total)
 MATRICES = (
     *(matrices.MatAdd, matrices.Scaled, matrices.MatMul, matrices.Transpose, matrices.MatPow, matrices.Inverse),
-    *(matrices.HadamardProduct, matrices.HadamardPower, Elementwise, Sums, Broadcast, Softmax, LogSoftmax, Largest),
-    *(Concatenate, Slice, LogSumExp),
+    *(matrices.HadamardProduct, matrices.HadamardPower, ops.Elementwise, ops.Sums, ops.Broadcast, ops.Softmax),
+    *(ops.LogSoftmax, ops.Largest, Concatenate, Slice, ops.LogSumExp),
 )
 
 

@@ -19,13 +19,12 @@ import sympy
 from sympy import Basic, Expr, Integer, Interval, Piecewise, S, Symbol
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE
-from sympy.printing.printer import Printer
 
 from symbackprop.errors import SymbackpropError, nearest
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.matrices import operand, scaled
-from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.operations import Elementwise, FunctionOf
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.stable_forms import in_sigmoid, stable
 
@@ -191,7 +190,7 @@ class ElementwiseFunction(Basic):
         return scaled(coefficient, value) if is_matrix(value) else coefficient * value
 
 
-class Applied(Expr):
+class Applied(FunctionOf, Expr):
     """f of a scalar: `Applied(f, x)`, f a row of the table of functions."""
 
     is_commutative = True
@@ -199,28 +198,9 @@ class Applied(Expr):
     precedence = PRECEDENCE["Func"]
 
     @property
-    def function(self) -> ElementwiseFunction:
-        """Return f."""
-        return self.args[0]
-
-    @property
-    def operands(self) -> tuple[Expression, ...]:
+    def operands(self) -> tuple[Scalar, ...]:
         """Return the argument, the only quantity among the SymPy arguments."""
         return (self.args[1],)
-
-    @property
-    def is_step(self) -> bool:
-        """Return whether f is a step function, whose derivative is 0."""
-        return self.function.is_step
-
-    def _typed(self, printer: Printer) -> str:
-        return f"{self.function.syntax}({printer._print(self.args[1])})"
-
-    def _text(self, printer: Printer) -> str:
-        return f"{printer.function_name(self.function)}({printer._print(self.args[1])})"
-
-    def _latex(self, printer: Printer) -> str:
-        return rf"{printer.function_name(self.function)}\!\left({printer._print(self.args[1])}\right)"
 
 
 @cache

@@ -268,6 +268,7 @@ class Inverse(_Unevaluated, sympy.Inverse):
 class _OfSquare:
     """A scalar computed from a square matrix."""
 
+    args: tuple[Expression, ...]
     is_commutative = True
     is_real = True
 
@@ -276,7 +277,7 @@ class _OfSquare:
 
     def check(self) -> None:
         """Require a square matrix."""
-        require_square(self, self.args[0])  # type: ignore[attr-defined]
+        require_square(self, self.args[0])
 
 
 class Trace(_OfSquare, sympy.Trace):

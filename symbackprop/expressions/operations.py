@@ -23,11 +23,6 @@ ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over 
 _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
 
 
-def _reduced(shape: Shape, axis: int) -> Shape:
-    rows, columns = shape
-    return (Integer(1), columns) if axis == ROWS else (rows, Integer(1))
-
-
 def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
     """Return Σ body(i) for i = 0 … size-1, written out where the size is a number."""
     if size.is_Integer:
@@ -36,7 +31,7 @@ def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
     return Sum(body(index), (index, 0, size - 1))
 
 
-class MapNode(Operators, MatrixExpr):
+class MatrixOperation(Operators, MatrixExpr):
     """A matrix operation of this package, whose first argument is the matrix that it works on."""
 
     syntax: str
@@ -62,8 +57,10 @@ class MapNode(Operators, MatrixExpr):
     _text = _typed
 
 
-class Elementwise(MapNode):
-    """f applied to each entry: `Elementwise(f, Z)`, f a row of the table of functions."""
+class FunctionOf:
+    """A function of the table applied to an argument, a matrix or a scalar: `args` are f and the argument."""
+
+    args: tuple[Expression, ...]
 
     @property
     def function(self) -> Expression:
@@ -71,14 +68,27 @@ class Elementwise(MapNode):
         return self.args[0]
 
     @property
-    def argument(self) -> Expression:
-        """Return Z."""
-        return self.args[1]
-
-    @property
     def is_step(self) -> bool:
         """Return whether f is a step function, whose derivative is 0."""
         return bool(self.function.is_step)
+
+    def _typed(self, printer: Printer) -> str:
+        return f"{self.function.syntax}({printer._print(self.args[1])})"
+
+    def _text(self, printer: Printer) -> str:
+        return f"{printer.function_name(self.function)}({printer._print(self.args[1])})"
+
+    def _latex(self, printer: Printer) -> str:
+        return rf"{printer.function_name(self.function)}\!\left({printer._print(self.args[1])}\right)"
+
+
+class Elementwise(FunctionOf, MatrixOperation):
+    """f applied to each entry: `Elementwise(f, Z)`, f a row of the table of functions."""
+
+    @property
+    def argument(self) -> Matrix:
+        """Return Z."""
+        return self.args[1]
 
     @property
     def shape(self) -> Shape:
@@ -88,28 +98,27 @@ class Elementwise(MapNode):
     def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         return self.function.at(self.argument._entry(i, j, **kwargs))
 
-    def _typed(self, printer: Printer) -> str:
-        return f"{self.function.syntax}({printer._print(self.argument)})"
 
-    def _text(self, printer: Printer) -> str:
-        return f"{printer.function_name(self.function)}({printer._print(self.argument)})"
-
-    def _latex(self, printer: Printer) -> str:
-        return rf"{printer.function_name(self.function)}\!\left({printer._print(self.argument)}\right)"
-
-
-class _Along(MapNode):
+class _Along(MatrixOperation):
     """An operation along an axis.
 
     Over the columns, each row for itself, is printed without an axis; over the rows as in Σ_rows.
     """
 
-    keepdims = ", keepdims=True"
+    reduces = True  # the axis to one entry; else the shape stays
 
     @property
     def axis(self) -> int:
         """Return 0 (over the rows) or 1 (over the columns)."""
         return int(self.args[1])
+
+    @property
+    def shape(self) -> Shape:
+        """Return the shape of the result."""
+        rows, columns = self.argument.shape
+        if not self.reduces:
+            return rows, columns
+        return (Integer(1), columns) if self.axis == ROWS else (rows, Integer(1))
 
     def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
         """Return the entries that the (i, j) entry is made of, as a function of one index, and their number."""
@@ -119,7 +128,7 @@ class _Along(MapNode):
         return (lambda k: matrix._entry(i, k)), matrix.shape[1]
 
     def _typed(self, printer: Printer) -> str:
-        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{self.keepdims})"
+        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{', keepdims=True' * self.reduces})"
 
     def _text(self, printer: Printer) -> str:
         over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
@@ -139,11 +148,6 @@ class Sums(_Along):
     syntax = "sum"
     precedence = PRECEDENCE["Mul"]
 
-    @property
-    def shape(self) -> Shape:
-        """Return the shape with the axis reduced to 1."""
-        return _reduced(self.argument.shape, self.axis)
-
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         return _sum_over(*self._line(i, j))
 
@@ -162,11 +166,6 @@ class LogSumExp(_Along):
 
     syntax = "logsumexp"
 
-    @property
-    def shape(self) -> Shape:
-        """Return the shape with the axis reduced to 1."""
-        return _reduced(self.argument.shape, self.axis)
-
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
@@ -176,12 +175,7 @@ class Softmax(_Along):
     """exp(Z) divided by its sum over the columns (axis 1: each row adds up to 1) or the rows (axis 0)."""
 
     syntax = "softmax"
-    keepdims = ""
-
-    @property
-    def shape(self) -> Shape:
-        """Return the shape of the argument."""
-        return self.argument.shape
+    reduces = False
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
@@ -192,12 +186,7 @@ class LogSoftmax(_Along):
     """The log of the softmax, Z − log Σ exp Z along the axis."""
 
     syntax = "log_softmax"
-    keepdims = ""
-
-    @property
-    def shape(self) -> Shape:
-        """Return the shape of the argument."""
-        return self.argument.shape
+    reduces = False
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
@@ -211,11 +200,6 @@ class Largest(_Along):
     """The largest entry of each column (axis 0) or of each row (axis 1)."""
 
     syntax = "max"
-
-    @property
-    def shape(self) -> Shape:
-        """Return the shape with the axis reduced to 1."""
-        return _reduced(self.argument.shape, self.axis)
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
@@ -232,13 +216,8 @@ class AtLargest(_Along):
     """
 
     syntax = "at_max"
-    keepdims = ""
+    reduces = False
     is_step = True
-
-    @property
-    def shape(self) -> Shape:
-        """Return the shape of the argument."""
-        return self.argument.shape
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
@@ -257,7 +236,7 @@ class AtLargest(_Along):
         return rf"\left[{inner} = \max{over}\left({inner}\right)\right]"
 
 
-class Broadcast(MapNode):
+class Broadcast(MatrixOperation):
     """A row or a column repeated to rows × columns: 1 b, the column of ones times the row."""
 
     syntax = "broadcast_to"
@@ -312,7 +291,7 @@ class Total(Expr):
         """Return the matrix."""
         return self.args[0]
 
-    operands = MapNode.operands
+    operands = MatrixOperation.operands
 
     def check(self) -> None:
         """Require a matrix."""

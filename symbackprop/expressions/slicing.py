@@ -11,7 +11,7 @@ from sympy.printing.printer import Printer
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
-from symbackprop.expressions.operations import COLUMNS, ROWS, MapNode, axis_of
+from symbackprop.expressions.operations import COLUMNS, ROWS, MatrixOperation, axis_of
 from symbackprop.expressions.shapes import Mismatch, is_matrix, require_matrices
 
 
@@ -23,7 +23,7 @@ class AxisBlock(NamedTuple):
     matrix: Matrix
 
 
-class Concatenate(MapNode):
+class Concatenate(MatrixOperation):
     """Matrices one below the other (axis 0) or side by side (axis 1): `Concatenate(axis, A, B, …)`."""
 
     syntax = "concatenate"
@@ -69,13 +69,13 @@ class Concatenate(MapNode):
                 )
 
     def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
-        place = i if self.axis == ROWS else j
+        position = i if self.axis == ROWS else j
         pieces = []
         for start, stop, matrix in self.blocks:
-            if (place < stop) == False:  # noqa: E712 — SymPy's relation, or SymPy's false
+            if (position < stop) == False:  # noqa: E712 — SymPy's relation, or SymPy's false
                 continue
             at = (i - start, j) if self.axis == ROWS else (i, j - start)
-            pieces.append((matrix._entry(*at, **kwargs), place < stop))
+            pieces.append((matrix._entry(*at, **kwargs), position < stop))
             if pieces[-1][1] == True:  # noqa: E712
                 break
         return Piecewise(*pieces)
@@ -96,7 +96,7 @@ class Concatenate(MapNode):
         return f"{printer.named('concatenate')}(({blocks}), axis={self.axis})"
 
 
-class Slice(MapNode):
+class Slice(MatrixOperation):
     """The rows (axis 0) or the columns (axis 1) from `start` up to, and without, `stop`."""
 
     precedence = PRECEDENCE["Atom"]
@@ -135,20 +135,20 @@ class Slice(MapNode):
         at = (i + start, j) if self.axis == ROWS else (i, j + start)
         return self.argument._entry(*at, **kwargs)
 
-    def _places(self, printer: Printer) -> str:
+    def _positions(self, printer: Printer) -> str:
         start, stop = map(printer._print, self.bounds)
         return f"{start}:{stop}, :" if self.axis == ROWS else f":, {start}:{stop}"
 
     def _typed(self, printer: Printer) -> str:
-        return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
+        return f"{printer.bracket_name(self.argument)}[{self._positions(printer)}]"
 
     _text = _typed
 
     def _latex(self, printer: Printer) -> str:
-        return f"{printer.bracket_name(self.argument)}_{{{self._places(printer)}}}".replace(", ", r",\,")
+        return f"{printer.bracket_name(self.argument)}_{{{self._positions(printer)}}}".replace(", ", r",\,")
 
     def _numpycode(self, printer: Printer) -> str:
-        return f"{printer.bracket_name(self.argument)}[{self._places(printer)}]"
+        return f"{printer.bracket_name(self.argument)}[{self._positions(printer)}]"
 
 
 # Constructors for derivations

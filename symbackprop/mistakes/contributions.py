@@ -34,7 +34,7 @@ class BackwardPass:
         self.network = network
         self.wrt = wrt
         self.graph = ComputationGraph(network, wrt)
-        self.placeholders = {node: _placeholder(k, node) for k, node in enumerate(self.graph.order)}
+        self.placeholders = {node: _placeholder(index, node) for index, node in enumerate(self.graph.order)}
         self.contributions: dict[Edge, Contribution] = {
             contribution.edge: contribution
             for node in reversed(self.graph.order)

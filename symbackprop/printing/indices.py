@@ -1,7 +1,7 @@
 """Formulas entry by entry: `∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]`.
 
 An expression is rewritten into one over entries, made of the same nodes, so that the printers print it as they print
-any other: a product of entries is a product entry by entry of 1×1 matrices, whose sign goes without saying.
+any other: a product of entries is a product entry by entry of 1×1 matrices, whose sign is not printed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,14 +28,14 @@ class Indices:
 
     def __init__(self, letters: Mapping[Expr, str]):
         self.letters = letters
-        self.moved: tuple[Letter, Letter] = (None, None)  # the entry of W that ∂/∂W is by
+        self.varied: tuple[Letter, Letter] = (None, None)  # the entry of W in ∂/∂W
 
     def statement(self, quantity: Expression, *sides: Expression) -> list[Expression]:
         """Return the sides of an equation for one entry of a quantity."""
         at = self._free(shape_of(quantity) or (Integer(1),) * 2, frozenset())
-        self.moved = (at[0], at[1])
+        self.varied = (at[0], at[1])
         used = frozenset(letter for letter in at if letter)
-        return [self._side(side, *self.moved, used) for side in sides]
+        return [self._side(side, *self.varied, used) for side in sides]
 
     def _side(self, side: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
         if isinstance(side, Gradient):
@@ -138,8 +138,8 @@ def _times(*factors: Expression) -> Expression:
     return scaled(plain, hadamard(*kept)) if kept and plain != 0 else Plain(plain)
 
 
-def _slope(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    return EntryDerivative(indices.entry(node.of, i, j, used), NamedEntry(node.by, *indices.moved))
+def _entry_derivative(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
+    return EntryDerivative(indices.entry(node.of, i, j, used), NamedEntry(node.by, *indices.varied))
 
 
 # fmt: off
@@ -161,7 +161,7 @@ _ENTRIES: dict[type, Callable[..., Expression]] = {
     Broadcast:             _broadcast,
     Softmax:               _softmax,
     LogSumExp:             _logsumexp,
-    ByEntry:               _slope,
+    ByEntry:               _entry_derivative,
     Entrywise:             lambda s, e, i, j, used: EntryDerivative(*(s.entry(A, i, j, used) for A in (e.of, e.by))),
 }
 _SCALARS: dict[type, Callable[..., Expression]] = {
@@ -176,6 +176,6 @@ _SCALARS: dict[type, Callable[..., Expression]] = {
     nodes.Determinant:     lambda s, e, used: Plain(e),
     Total:                 lambda s, e, used: s.sum(e.argument.shape, used,
                                                     lambda at, used: s.entry(e.argument, *at, used)),
-    ScalarByEntry:         lambda s, e, used: EntryDerivative(s.scalar(e.of, used), NamedEntry(e.by, *s.moved)),
+    ScalarByEntry:         lambda s, e, used: EntryDerivative(s.scalar(e.of, used), NamedEntry(e.by, *s.varied)),
 }
 # fmt: on

@@ -132,19 +132,21 @@ class Latex(Notation, LatexPrinter):
         inner = self._print(base)
         return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
 
+    def _letters(self, expr: Expression) -> str:
+        return " ".join(letter.replace("′", "'") for letter in expr.letters)
+
     def _print_NamedEntry(self, expr: Expression) -> str:
-        name, letters = latex_name(expr.name), " ".join(letter.replace("′", "'") for letter in expr.letters)
-        if not letters:
+        name = latex_name(expr.name)
+        if not expr.letters:
             return name
-        return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{letters}}}"
+        return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{self._letters(expr)}}}"
 
     def _print_UnnamedEntry(self, expr: Expression) -> str:
-        letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
-        return rf"\left[{self._print(expr.args[0])}\right]_{{{letters}}}" if letters else self._print(expr.args[0])
+        inner = self._print(expr.args[0])
+        return rf"\left[{inner}\right]_{{{self._letters(expr)}}}" if expr.letters else inner
 
     def _print_SumOver(self, expr: Expression) -> str:
-        letters = " ".join(letter.replace("′", "'") for letter in expr.letters)
-        return rf"\sum_{{{letters}}} {self.summand(expr.args[0])}"
+        return rf"\sum_{{{self._letters(expr)}}} {self.summand(expr.args[0])}"
 
     def _print_LowerOnes(self, expr: Expression) -> str:
         return rf"\operatorname{{tril}}\!{self.wrap(self._print(Ones(*expr.shape)))}"

@@ -100,7 +100,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 def implied(operands: Sequence[Expression]) -> list[Expression]:
     """Return the operands of an operation entry by entry, repeated rows, columns and numbers unrepeated.
 
-    As in NumPy, the repetition goes without saying where another operand has the full shape.
+    As in NumPy, the repetition is not written where another operand has the full shape.
     """
     split = [nodes.split(operand) if is_matrix(operand) else (S.One, operand) for operand in operands]
     if all(isinstance(core, Broadcast | nodes.Ones) for _, core in split):
