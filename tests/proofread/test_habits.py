@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("lark")
 
 import symbackprop as sb
-from symbackprop.proofread.interpreter.differences import entrywise_slope, slope
+from symbackprop.proofread.interpreter.differences import derivative, entrywise_derivative
 
 NET = sb.parse_network("""
 X: input(N, D)
@@ -151,14 +151,14 @@ def test_what_is_spoken_of_is_no_claim():
 def test_slopes_do_not_reach_over_a_kink(rng):
     at = rng.choice([-1, 1], 6) * rng.uniform(2e-4, 6e-3, 6)
     right = (at > 0) * 1.0
-    np.testing.assert_allclose(slope(lambda x: np.maximum(x, 0).sum(axis=-1), at), right, atol=1e-9)
-    np.testing.assert_allclose(entrywise_slope(lambda x: np.maximum(x, 0), at), right, atol=1e-9)
+    np.testing.assert_allclose(derivative(lambda x: np.maximum(x, 0).sum(axis=-1), at), right, atol=1e-9)
+    np.testing.assert_allclose(entrywise_derivative(lambda x: np.maximum(x, 0), at), right, atol=1e-9)
 
 
 def test_slopes_of_a_smooth_function(rng):
     at = rng.uniform(-1, 1, (3, 2))
-    np.testing.assert_allclose(slope(lambda x: np.sin(x).sum(axis=(1, 2)), at), np.cos(at), rtol=1e-9)
-    np.testing.assert_allclose(entrywise_slope(np.sin, at), np.cos(at), rtol=1e-9)
+    np.testing.assert_allclose(derivative(lambda x: np.sin(x).sum(axis=(1, 2)), at), np.cos(at), rtol=1e-9)
+    np.testing.assert_allclose(entrywise_derivative(np.sin, at), np.cos(at), rtol=1e-9)
 
 
 # One example beside all of them

@@ -21,7 +21,7 @@ from symbackprop.proofread.interpreter.quantities import (
     values_of_adjoint,
     values_of_definition,
 )
-from symbackprop.proofread.interpreter.symbol_table import Adjoint
+from symbackprop.proofread.interpreter.symbol_table import AdjointMultiple
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
@@ -52,14 +52,14 @@ def choose_adjoints(reading: DocumentReading) -> None:
 def _best(
     reading: DocumentReading,
     index: int,
-    candidates: Sequence[Adjoint | None],
+    candidates: Sequence[AdjointMultiple | None],
     users: Sequence[int],
     ratio: float | None,
-) -> Adjoint | None:
+) -> AdjointMultiple | None:
     """Return the meaning of a δ with the fewest lines that fail, the first one of equals."""
     key = reading.definitions[index]
 
-    def failures(candidate: Adjoint | None) -> int:
+    def failures(candidate: AdjointMultiple | None) -> int:
         _set(reading, key, candidate)
         failing = sum(judge(reading, user).holds is not True for user in users)
         if candidate is not None:
@@ -84,7 +84,7 @@ def find_misdefined_adjoints(reading: DocumentReading) -> None:
                 _set(reading, key, _misdefined(reading, key, index) or chosen)
 
 
-def _misdefined(reading: DocumentReading, key: Key, index: int) -> Adjoint | None:
+def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultiple | None:
     """Return the ∂J/∂v with which all gradients that use a name are right, if none is with its definition."""
     users = _users(reading, key, index)
     evaluator = reading.own_evaluator
@@ -93,7 +93,7 @@ def _misdefined(reading: DocumentReading, key: Key, index: int) -> Adjoint | Non
     if quantity_of_definition(evaluator, key) is not None:
         return None
     for node in evaluator.point.unperturbed.at.right:
-        candidate = Adjoint(key, node=node)
+        candidate = AdjointMultiple(key, node=node)
         _set(reading, key, candidate)
         if all(judge(reading, user).holds for user in users):
             _set(reading, key, None)
@@ -102,7 +102,7 @@ def _misdefined(reading: DocumentReading, key: Key, index: int) -> Adjoint | Non
     return None
 
 
-def _set(reading: DocumentReading, key: Key, candidate: Adjoint | None) -> None:
+def _set(reading: DocumentReading, key: Key, candidate: AdjointMultiple | None) -> None:
     """Choose the meaning of a δ, in all layers where one line defines δ_j for units of any layer."""
     for other in (key, *reading.symbols.of_other_layers(key)):
         reading.symbols.chosen.pop(other, None)
@@ -111,11 +111,11 @@ def _set(reading: DocumentReading, key: Key, candidate: Adjoint | None) -> None:
             reading.symbols.chosen[other] = replace(candidate, of=of)
 
 
-def _standard(reading: DocumentReading, key: Key) -> Adjoint | None:
+def _standard(reading: DocumentReading, key: Key) -> AdjointMultiple | None:
     """Return what a name stands for by convention: dW for ∂J/∂W, δ for ∂J/∂z."""
     if _is_differential(key):
         of = (key[0][1:], *key[1:])
-        return Adjoint(of) if _has_adjoint(reading, of) else None
+        return AdjointMultiple(of) if _has_adjoint(reading, of) else None
     found = reading.symbols.adjoint(key)
     return found if found is not None and _has_adjoint(reading, found.of) else None
 
@@ -131,7 +131,7 @@ def _has_adjoint(reading: DocumentReading, of: Key) -> bool:
     return evaluator is not None and quantity is not None and adjoint_of(evaluator, quantity) is not None
 
 
-def _ratio_to(reading: DocumentReading, key: Key, standard: Adjoint) -> float | None:
+def _ratio_to(reading: DocumentReading, key: Key, standard: AdjointMultiple) -> float | None:
     """Return c where the document's δ is c ∂J/∂z at each point."""
     found = []
     for point in range(POINTS):

@@ -123,7 +123,7 @@ class _WithoutArguments:
         return of_layers if found is None and of_layers else {found}
 
     def _symbol(self, name: Name) -> Expression | None:
-        found = (self.symbols.symbol(name_reading.key) for name_reading in self.symbols.splits(name, {}))
+        found = (self.symbols.symbol(name_reading.key) for name_reading in self.symbols.readings(name, {}))
         return next((symbol for symbol in found if symbol is not None), None)
 
 

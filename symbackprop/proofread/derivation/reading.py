@@ -9,10 +9,10 @@ from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter.compare import Judgment
-from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.evaluate import evaluator_at
 from symbackprop.proofread.interpreter.evaluator import Evaluator
-from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, Worlds
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, NetworkAtPoints
 from symbackprop.proofread.interpreter.symbol_table import NameReading, SymbolTable
 
 Units = tuple[tuple[str, int], ...]  # index letters, and the layers whose units they number
@@ -23,7 +23,7 @@ POINTS = 2  # random points at which the sides of a statement are compared
 class Interpretation:
     """Conventions under which a document is read."""
 
-    layout: Layout = field(default_factory=Layout)
+    layout: DocumentLayout = field(default_factory=DocumentLayout)
     scope: str = ALL  # the sample scope: all examples, or one example
     document_first: bool = False  # the document's own definition of a name hides the network's quantity
     cost_scale: float = 1.0  # the document's cost over the network's
@@ -47,7 +47,7 @@ class DocumentReading:
     Statements are referred to by their index in `statements`.
     """
 
-    points: Worlds
+    points: NetworkAtPoints
     statements: Sequence[Statement]
     interpretation: Interpretation = field(default_factory=Interpretation)
     symbols: SymbolTable = field(init=False)
@@ -95,7 +95,7 @@ class DocumentReading:
 
     def name_readings(self, name: Name, letters: Mapping[str, int] | None = None) -> Iterator[NameReading]:
         """Yield the ways to read the scripts of a name, likely ones first."""
-        return self.symbols.splits(name, letters or {})
+        return self.symbols.readings(name, letters or {})
 
     def keys(self, name: Name) -> list[Key]:
         """Return the keys that a name may have in the symbol table, likely ones first."""

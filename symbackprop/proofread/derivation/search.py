@@ -23,8 +23,8 @@ from symbackprop.proofread.derivation.subjects import (
     redefines_network_quantity,
 )
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.conventions import Layout
-from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, Worlds
+from symbackprop.proofread.interpreter.conventions import DocumentLayout
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, NetworkAtPoints
 
 _ONE_EXAMPLE = re.compile(
     r"(?:one|single|each|per|an?|given)[\s-]+(?:training[\s-]+)?(?:example|sample|instance|pattern|observation|input|pair)"
@@ -39,7 +39,7 @@ _MOST_STARTS = 2
 
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
     """Return the reading with the fewest lines that are wrong or not understood."""
-    points = Worlds(network, seed, bool(_CLASS.search(document.text)))
+    points = NetworkAtPoints(network, seed, bool(_CLASS.search(document.text)))
     best, least = _read(points, statements, Interpretation()), float("inf")
     one_example = may_be_of_one_example(document, statements)
     for index, interpretation in enumerate(_interpretations(network, statements, one_example)):
@@ -57,7 +57,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
     return best
 
 
-def _read(points: Worlds, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
+def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
     """Read a document under one interpretation: enter its definitions, and decide what its δ stand for."""
     reading = DocumentReading(points, statements, interpretation)
     read_definitions(reading)
@@ -94,7 +94,7 @@ def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
 
 
 def _with_scales(
-    points: Worlds, statements: Sequence[Statement], interpretation: Interpretation
+    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation
 ) -> list[DocumentReading]:
     """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines show."""
     plain = _read(points, statements, interpretation)
@@ -213,4 +213,4 @@ def _layouts(one_example: bool) -> Iterator[Interpretation]:
         for document_first in (False, True):
             for scope in scopes:
                 for data, weights in ((False, False), (True, True), (True, False), (False, True)):
-                    yield Interpretation(Layout(data, weights, numerator), scope, document_first)
+                    yield Interpretation(DocumentLayout(data, weights, numerator), scope, document_first)

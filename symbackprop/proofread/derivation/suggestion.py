@@ -17,7 +17,7 @@ def derived(reading: DocumentReading, left: Node) -> str:
     if layout.data or layout.weights or not isinstance(by, Name):
         return ""
     formulas = _formulas(reading.network)
-    for split in reading.symbols.splits(by, {}):
+    for split in reading.symbols.readings(by, {}):
         adjoint = reading.symbols.chosen.get(split.key) if by is left else None
         symbol = reading.symbols.known.get(split.key if adjoint is None else adjoint.of)
         if symbol in formulas and not split.indices and (by is not left or adjoint is not None):

@@ -16,7 +16,7 @@ _BASIS = "e"  # e_c, the vector that has 1 at c
 def _is_label(evaluator: Evaluator, node: Node) -> bool:
     """Return True for the name of a one-hot target."""
     symbols, classes = evaluator.symbols, evaluator.point.network.of_role(ONE_HOT)
-    readings = symbols.splits(node, evaluator.letters) if isinstance(node, Name) and classes else ()
+    readings = symbols.readings(node, evaluator.letters) if isinstance(node, Name) and classes else ()
     return any(symbols.symbol(reading.key) in classes for reading in readings)
 
 

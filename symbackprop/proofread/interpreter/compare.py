@@ -37,18 +37,18 @@ def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None
     """Whether two sides are equal, and under which further reading; None if they are not."""
     if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
-    if one.is_slope != other.is_slope:
-        slope, plain = (one, other) if one.is_slope else (other, one)
-        return _slope_like(slope, plain)
+    if one.is_derivative != other.is_derivative:
+        derivative, plain = (one, other) if one.is_derivative else (other, one)
+        return _derivative_like(derivative, plain)
     return None
 
 
-def _slope_like(slope: IndexedArray, plain: IndexedArray) -> frozenset[str] | None:
+def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset[str] | None:
     """∂a/∂z as a matrix, or, of what is computed entry by entry, as the slopes of the entries."""
-    if slope.indices or plain.indices:
+    if derivative.indices or plain.indices:
         return None
-    a, b = slope.shape[:2], slope.shape[2:]
-    flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
+    a, b = derivative.shape[:2], derivative.shape[2:]
+    flat = derivative.array.reshape(int(np.prod(a)), int(np.prod(b)))
     if a == b == plain.shape:
         diagonal = np.diag(flat).reshape(a)
         if values.close(np.diag(np.diag(flat)), flat) and values.close(diagonal, plain.array):
@@ -71,11 +71,11 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
         if ratio is not None:
             judgment.ratio = ratio
             break
-        plain = not (one.is_slope or candidate.is_slope or one.indices or candidate.indices or one.is_number)
+        plain = not (one.is_derivative or candidate.is_derivative or one.indices or candidate.indices or one.is_number)
         if plain and values.close(np.swapaxes(candidate.array, -1, -2), one.array):
             judgment.is_transposed = True
             break
-    if one.is_slope != other.is_slope and _has_layout(one, other):
+    if one.is_derivative != other.is_derivative and _has_layout(one, other):
         return judgment
     lengths = {k: one.array.shape[one.indices.index(k)] for k in one.indices}
     if any(lengths.get(k) not in {None, other.array.shape[other.indices.index(k)]} for k in other.indices):
@@ -101,7 +101,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
     """∂a/∂z of what is computed entry by entry as its slopes; what is equal for each k without that index."""
     other = others[0]
-    if one.is_slope and not other.is_slope and (slopes := _entry_by_entry(one)) is not None:
+    if one.is_derivative and not other.is_derivative and (slopes := _entry_by_entry(one)) is not None:
         one = slopes
     extra = [k for k in one.indices if k not in other.indices]
     if extra and not set(other.indices) - set(one.indices) and one.shape == other.shape:
@@ -109,21 +109,21 @@ def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedA
         array = one.with_indices((*extra, *kept))
         first = array[(0,) * len(extra)]
         if values.close(array, np.broadcast_to(first, array.shape)):
-            one = IndexedArray(first, kept, one.is_slope, one.notes)
+            one = IndexedArray(first, kept, one.is_derivative, one.notes)
     return one, others
 
 
-def _entry_by_entry(slope: IndexedArray) -> IndexedArray | None:
-    a, b = slope.shape[:2], slope.shape[2:]
-    if slope.indices or a != b:
+def _entry_by_entry(derivative: IndexedArray) -> IndexedArray | None:
+    a, b = derivative.shape[:2], derivative.shape[2:]
+    if derivative.indices or a != b:
         return None
-    flat = slope.array.reshape(int(np.prod(a)), int(np.prod(b)))
+    flat = derivative.array.reshape(int(np.prod(a)), int(np.prod(b)))
     is_diagonal = values.close(np.diag(np.diag(flat)), flat)
-    return IndexedArray(np.diag(flat).reshape(a), (), False, slope.notes) if is_diagonal else None
+    return IndexedArray(np.diag(flat).reshape(a), (), False, derivative.notes) if is_diagonal else None
 
 
 def _has_layout(one: IndexedArray, other: IndexedArray) -> bool:
     """Whether ∂a/∂b of vectors is compared with a matrix of its shape."""
-    slope, plain = (one, other) if one.is_slope else (other, one)
-    a, b = slope.shape[:2], slope.shape[2:]
+    derivative, plain = (one, other) if one.is_derivative else (other, one)
+    a, b = derivative.shape[:2], derivative.shape[2:]
     return 1 in a and 1 in b and set(plain.shape) == {max(a), max(b)} and max(a) > 1 and max(b) > 1

@@ -16,7 +16,7 @@ class UnknownNameError(UnsupportedNotationError):
 
 
 @dataclass(frozen=True)
-class Layout:
+class DocumentLayout:
     """How the document lays out what the network has in rows: examples as columns, weights transposed."""
 
     data: bool = False

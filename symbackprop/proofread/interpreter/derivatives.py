@@ -14,7 +14,7 @@ from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.conventions import Quantity, UnknownNameError
-from symbackprop.proofread.interpreter.differences import entrywise_slope, slope
+from symbackprop.proofread.interpreter.differences import derivative, entrywise_derivative
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
 from symbackprop.proofread.interpreter.names import matrix_of_rows, values_of_reading, with_scripts
@@ -29,7 +29,7 @@ from symbackprop.proofread.interpreter.quantities import (
     without_arguments,
 )
 from symbackprop.proofread.interpreter.symbol_table import NameReading
-from symbackprop.proofread.interpreter.values import MOVES, IndexedArray, ShapeMismatchError
+from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray, ShapeMismatchError
 
 BY_PARAMETERS = frozenset({"by parameters alone"})  # where the others are held
 _MOST_READINGS = 3  # of what is differentiated
@@ -40,7 +40,7 @@ def differential(evaluator: Evaluator, node: tree.Differential) -> list[IndexedA
     if not isinstance(node.body, Name) or is_name_of_cost(evaluator, node.body):
         raise UnsupportedNotationError(f"{node.source or 'a differential'} stands alone")
     symbols = evaluator.symbols
-    for reading in symbols.splits(node.body, evaluator.letters):
+    for reading in symbols.readings(node.body, evaluator.letters):
         key = (f"d{reading.key[0]}", *reading.key[1:])
         if key in symbols.chosen or key in symbols.definitions:
             found = values_of_reading(evaluator, replace(reading, key=key))
@@ -67,7 +67,7 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
         return [value for quantity in quantities for value in _derivative(evaluator, of, quantity, by)]
     found: list[IndexedArray] = []
     problem: Exception = UnknownNameError(by)
-    for reading in evaluator.symbols.splits(by, evaluator.letters):
+    for reading in evaluator.symbols.readings(by, evaluator.letters):
         if reading.key in evaluator.dummies:
             return [_by_dummy(evaluator, of, reading.key)]
         quantity = quantity_named(evaluator, reading.key)
@@ -127,27 +127,27 @@ def _of_reading(evaluator: Evaluator, of: Node, index: int, quantity: Quantity, 
     held = _held_for(evaluator, of, node)
 
     def there(arrays: NDArray[np.float64]) -> NDArray[np.float64]:
-        moved = point.moved(node, arrays, held)
+        perturbed = point.perturbed(node, arrays, held)
         matrices = arrays if is_matrix(node) else arrays.reshape(-1, 1, 1)
-        value = IndexedArray(np.swapaxes(matrices, -1, -2) if quantity.is_transposed else matrices, (MOVES,))
+        value = IndexedArray(np.swapaxes(matrices, -1, -2) if quantity.is_transposed else matrices, (PERTURBATIONS,))
         fixed = _held_parts(evaluator, of, held) if by is None else {by: of_example(evaluator, node, value)}
-        readings = replace(evaluator, point=moved, fixed=fixed).values(of)
-        alike = (v for v in readings if (v.shape, set(v.indices) - {MOVES}) == (here.shape, set(here.indices)))
+        readings = replace(evaluator, point=perturbed, fixed=fixed).values(of)
+        alike = (v for v in readings if (v.shape, set(v.indices) - {PERTURBATIONS}) == (here.shape, set(here.indices)))
         chosen = readings[index] if len(readings) == len(every) else next(alike, readings[0])
-        if set(chosen.indices) - {MOVES} != set(here.indices) or chosen.shape != here.shape:
+        if set(chosen.indices) - {PERTURBATIONS} != set(here.indices) or chosen.shape != here.shape:
             raise ShapeMismatchError("what is derived has another shape where it is moved")
-        array = chosen.with_indices((MOVES, *here.indices))
+        array = chosen.with_indices((PERTURBATIONS, *here.indices))
         return np.broadcast_to(array, (len(arrays), *array.shape[1:]))
 
-    found = slope(there, np.asarray(point.values[node], float))
+    found = derivative(there, np.asarray(point.values[node], float))
     if not is_matrix(node):
         return replace(here, array=found.reshape(here.array.shape))
     found = np.swapaxes(found, -1, -2) if quantity.is_transposed else found
-    if here.is_number and not here.is_slope:
+    if here.is_number and not here.is_derivative:
         return replace(here, array=found.reshape(*here.array.shape[:-2], *found.shape[-2:]))
-    if here.is_slope:
+    if here.is_derivative:
         raise ShapeMismatchError("a derivative is derived")
-    return replace(here, array=found, is_slope=True)
+    return replace(here, array=found, is_derivative=True)
 
 
 def _held_parts(evaluator: Evaluator, of: Node, held: frozenset[Expression | str]) -> dict[Node, IndexedArray]:
@@ -175,11 +175,11 @@ def _held_for(evaluator: Evaluator, of: Node, node: Expression) -> frozenset[Exp
 def _at_entries(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
     """Return the derivatives with respect to the entries or lines of v that the scripts of its name mean."""
     reading = replace(reading, power=None)
-    if not value.is_slope or (not reading.indices and reading.example is None):
+    if not value.is_derivative or (not reading.indices and reading.example is None):
         return with_scripts(evaluator, value, reading)
     lead = ("axis 0", "axis 1")
     inner = IndexedArray(
-        np.moveaxis(value.array, (-4, -3), (0, 1)), (*lead, *value.indices), is_slope=False, notes=value.notes
+        np.moveaxis(value.array, (-4, -3), (0, 1)), (*lead, *value.indices), is_derivative=False, notes=value.notes
     )
     picked = with_scripts(evaluator, inner, reading)[0]
     kept = tuple(k for k in picked.indices if k not in lead)
@@ -195,7 +195,7 @@ def _by_dummy(evaluator: Evaluator, of: Node, key: Key) -> IndexedArray:
     def there(array: NDArray[np.float64]) -> NDArray[np.float64]:
         return replace(evaluator, dummies={**evaluator.dummies, key: replace(dummy, array=array)}).first(of).array
 
-    return replace(dummy, array=entrywise_slope(there, dummy.array))
+    return replace(dummy, array=entrywise_derivative(there, dummy.array))
 
 
 def is_bare_function(evaluator: Evaluator, node: Node) -> bool:

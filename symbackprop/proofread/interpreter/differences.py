@@ -12,7 +12,7 @@ _FOURTH_ORDER = {1: 2 / 3, 2: -1 / 12, 3: 0.0}
 _SMOOTH = 1e-7  # by how much the two differ at most, of the slope, if there is no kink within the steps
 
 
-def slope(function: Callable[[Any], Any], at: Any) -> Any:
+def derivative(function: Callable[[Any], Any], at: Any) -> Any:
     """∂f/∂x of every entry of f by every entry of x: the axes of f, then those of x.
 
     f is asked for many x at once: along the first axis.
@@ -28,14 +28,14 @@ def slope(function: Callable[[Any], Any], at: Any) -> Any:
 def _rows(function: Callable[[Any], Any], at: Any, units: Any, step: float) -> tuple[Any, Any]:
     """The slopes of f along each of the units, and whether there is rather a kink within the steps."""
     steps = [sign * k * step for k in _WEIGHTS for sign in (1, -1)]
-    moves = np.multiply.outer(steps, units)  # a step, an entry that is moved
-    found = np.asarray(function((at + moves).reshape(-1, *at.shape)))
+    perturbations = np.multiply.outer(steps, units)  # a step, an entry that is moved
+    found = np.asarray(function((at + perturbations).reshape(-1, *at.shape)))
     found = found.reshape(len(steps), len(units), *found.shape[1:])
     rows = found[0::2] - found[1::2]
     return _combined(rows, step, axes=tuple(range(1, rows.ndim - 1)))
 
 
-def entrywise_slope(function: Callable[[Any], Any], at: Any) -> Any:
+def entrywise_derivative(function: Callable[[Any], Any], at: Any) -> Any:
     """f′ of a function that works on each entry."""
     at = np.asarray(at, float)
     found, is_kinked = _combined(_entrywise(function, at, _STEP), _STEP, axes=())

@@ -11,7 +11,7 @@ from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.class_index import class_is
-from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.derivatives import differential, partial
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import call, fused
@@ -27,7 +27,7 @@ from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatch
 def evaluator_at(
     point: NetworkAtPoint,
     symbols: SymbolTable,
-    layout: Layout,
+    layout: DocumentLayout,
     letters: Mapping[str, int],
     held: frozenset[Expression | str] = frozenset(),
 ) -> Evaluator:
@@ -73,14 +73,14 @@ def _divide(evaluator: Evaluator, node: tree.Divide) -> list[IndexedArray]:
     above = node.above.items[0] if isinstance(node.above, Group) and len(node.above.items) == 1 else node.above
     sign, factors = (above.sign, above.factors) if isinstance(above, tree.Multiply) else ("", ())
     factors = factors if sign else tuple(fused(evaluator, factors))
-    if any(value.is_slope for factor in factors for value in evaluator.values(factor)):
+    if any(value.is_derivative for factor in factors for value in evaluator.values(factor)):
         inverse = tree.Divide(above=tree.number(1), below=node.below)  # before the chain rule sums
         return evaluator.values(tree.Multiply(sign=sign, factors=(inverse, *factors)))
     return fitting(_quotient, [evaluator.values(node.above), evaluator.values(node.below)])
 
 
 def _quotient(above: IndexedArray, below: IndexedArray) -> IndexedArray:
-    if below.is_slope:
+    if below.is_derivative:
         raise ShapeMismatchError("a ∂A/∂B stands in a denominator")
     inverse = values.mapped(below, lambda array: 1 / array)
     return values.product(inverse, above) if below.is_number else values.entrywise(above, inverse)
@@ -118,7 +118,7 @@ def _norm(evaluator: Evaluator, node: tree.Norm) -> list[IndexedArray]:
 def _entry(evaluator: Evaluator, node: tree.Entry) -> list[IndexedArray]:
     indices = tuple(evaluator.index(part) for part in node.indices)
     found = evaluator.values(node.base)
-    if len(indices) == 1 and all(1 not in value.shape and not value.is_slope for value in found):
+    if len(indices) == 1 and all(1 not in value.shape and not value.is_derivative for value in found):
         return [line for value in found for line in one_example(evaluator, value, indices[0])]
     return fitting(lambda value: values.entry(value, indices), [found])
 

@@ -11,7 +11,7 @@ from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.naming import Key
-from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.network_at_point import Point
 from symbackprop.proofread.interpreter.readings import distinct
 from symbackprop.proofread.interpreter.symbol_table import SymbolTable
@@ -39,7 +39,7 @@ class Evaluator:
 
     point: Point
     symbols: SymbolTable
-    layout: Layout
+    layout: DocumentLayout
     evaluate: "Callable[[Evaluator, Node], list[IndexedArray]]"
     letters: Mapping[str, int] = field(default_factory=dict)
     dummies: Mapping[Key, IndexedArray] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from symbackprop.parsing.latex_parser import applied
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, Prime, Transposed
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.differences import entrywise_slope
+from symbackprop.proofread.interpreter.differences import entrywise_derivative
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.library import NAMED, softmax
 from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
@@ -94,7 +94,7 @@ def call(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     argument = node.arguments[0]
     found = []
     for value, plain in zip(evaluator.values(argument), _unperturbed(evaluator, argument), strict=False):
-        if value.is_slope:
+        if value.is_derivative:
             raise ShapeMismatchError("a function of ∂A/∂B")
         found += [f(value, order) for f in functions_of(evaluator, function, plain, order)]
     return found
@@ -130,7 +130,7 @@ def _is_of_inputs(evaluator: Evaluator, function: Name, arguments: Sequence[Name
     if not needed or function.above:
         return False
     for argument in arguments:
-        found = {symbols.symbol(reading.key) for reading in symbols.splits(argument, evaluator.letters)}
+        found = {symbols.symbol(reading.key) for reading in symbols.readings(argument, evaluator.letters)}
         if not found & needed & given:
             return False
     return True
@@ -224,7 +224,7 @@ def _of_document(evaluator: Evaluator, base: str) -> Function:
     parameter, body = evaluator.symbols.functions[base]
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
-        key = next(iter(evaluator.symbols.splits(parameter, {}))).key
+        key = next(iter(evaluator.symbols.readings(parameter, {}))).key
 
         def at(array: NDArray[np.float64]) -> NDArray[np.float64]:
             dummy = replace(argument, array=array, indices=(), notes=frozenset())
@@ -238,7 +238,7 @@ def _of_document(evaluator: Evaluator, base: str) -> Function:
 
 def _derived(at: _OfArray, array: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     """Return the derivative of some order of a function that works entry by entry."""
-    return at(array) if order == 0 else entrywise_slope(lambda x: _derived(at, x, order - 1), array)
+    return at(array) if order == 0 else entrywise_derivative(lambda x: _derived(at, x, order - 1), array)
 
 
 def _softmax(node: Expression, evaluator: Evaluator) -> Function:
@@ -278,7 +278,7 @@ def _is_call(evaluator: Evaluator, name: Name, factor: Node) -> bool:
     has_names = len(names) == len(inner.items)
     if has_names and (is_name_of_cost(evaluator, name) or _is_of_inputs(evaluator, name, names)):
         return True
-    keys = [reading.key for reading in symbols.splits(name, evaluator.letters)]
+    keys = [reading.key for reading in symbols.readings(name, evaluator.letters)]
     exact = (evaluator.dummies, symbols.known, symbols.definitions, symbols.chosen)
     if any(key in known for key in keys for known in exact):
         return len(inner.items) > 1

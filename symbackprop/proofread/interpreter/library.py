@@ -19,7 +19,7 @@ Meaning = Callable[[Evaluator, Call], list[IndexedArray]]  # of a function: its 
 
 
 def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
-    if argument.is_slope:
+    if argument.is_derivative:
         raise ShapeMismatchError("a softmax of ∂A/∂B")
     rows, columns = argument.shape
     if 1 in (rows, columns) and rows != columns:
@@ -36,7 +36,7 @@ def _of_array(function: Callable[[Evaluator, IndexedArray], IndexedArray]) -> Me
             raise UnsupportedNotationError(f"{node.source}: an argument is missing")
         found = []
         for value in evaluator.values(node.arguments[0]):
-            if value.is_slope:
+            if value.is_derivative:
                 value = values.as_matrix(value)  # noqa: PLW2901
             found.append(function(evaluator, value))
         return found
@@ -82,7 +82,7 @@ def _reduced(mean: bool) -> Meaning:
         found = []
         axis = _axis_in_words(node) if node.axis is None else node.axis
         for value in evaluator.values(node.arguments[0]):
-            first = -4 if value.is_slope else -2  # axis of A in ∂A/∂B
+            first = -4 if value.is_derivative else -2  # axis of A in ∂A/∂B
             axes = (first, first + 1) if axis is None else (first + axis,)
             array = value.array.sum(axis=axes, keepdims=True)
             count = np.prod([value.array.shape[axis] for axis in axes])
@@ -122,7 +122,7 @@ def _largest(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 def _largest_of_lines(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
     axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
-    found = [value for value in evaluator.values(node.arguments[0]) if not value.is_slope]
+    found = [value for value in evaluator.values(node.arguments[0]) if not value.is_derivative]
     return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
 
 
@@ -153,7 +153,7 @@ def _chained(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _turned(found: list[IndexedArray]) -> list[IndexedArray]:
-    return [values.transposed(value) for value in found if not value.is_slope]
+    return [values.transposed(value) for value in found if not value.is_derivative]
 
 
 def _power(evaluator: Evaluator, node: Call) -> list[IndexedArray]:

@@ -28,7 +28,7 @@ def evaluate_name(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
     own = of_own_class(evaluator, node) if has_label_below(node) else []  # p_{y_i}
     if own:
         return own
-    for reading in evaluator.symbols.splits(node, evaluator.letters):
+    for reading in evaluator.symbols.readings(node, evaluator.letters):
         found = values_of_reading(evaluator, reading)
         if found:
             own = of_own_class(evaluator, node) if len(reading.indices) == 1 else []
@@ -167,7 +167,7 @@ def _one_feature(evaluator: Evaluator, value: IndexedArray, reading: NameReading
 
 def raised(base: IndexedArray, exponent: IndexedArray, entrywise: bool) -> IndexedArray:
     """Return a power: of a square matrix by matrix products, of any other entry by entry."""
-    if base.is_slope or exponent.is_slope or not exponent.is_number:
+    if base.is_derivative or exponent.is_derivative or not exponent.is_number:
         raise ShapeMismatchError("a power of this kind is not read")
     power = float(exponent.array.ravel()[0])
     rows, columns = base.shape

@@ -1,4 +1,4 @@
-"""A network at a point: what each quantity is, ∂J/∂v, and how anything changes when one quantity is moved."""
+"""A network at a point: the value of each quantity, ∂J/∂v, and what follows from perturbing one quantity."""
 
 from collections.abc import Hashable, Mapping
 from functools import cached_property
@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise, LogSoftmax, LogSumExp, Softmax
 from symbackprop.expressions.shapes import shape_of
@@ -13,17 +14,20 @@ from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation, small_sizes
 from symbackprop.network.network import ONE_HOT, TARGET, Network
 from symbackprop.network.sampling import draws
-from symbackprop.proofread.interpreter.conventions import Layout
+from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.cost_terms import unnamed
 from symbackprop.proofread.interpreter.symbol_table import SymbolTable
+from symbackprop.proofread.interpreter.values import Array
 
 OTHER_SIZES = 2  # the number of the point at which all sizes are others
 _MORE = 3
 ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one unit"
 ONE_COLUMN = "one example, laid out the other way than all of them"
 
+Values: TypeAlias = dict[Expression, Array]
+Held: TypeAlias = frozenset[Expression | str]  # quantities that are held fixed, and BY_PARAMETERS of derivatives.py
 # of results, for each table of names and layout
-Cache: TypeAlias = dict[tuple[SymbolTable, Layout], dict[Hashable, Any]]
+Cache: TypeAlias = dict[tuple[SymbolTable, DocumentLayout], dict[Hashable, Any]]
 
 
 class NetworkAtPoint:
@@ -31,16 +35,16 @@ class NetworkAtPoint:
 
     Args:
         network: it must have a cost.
-        extent: ALL sizes, pairwise different; ONE_EXAMPLE; or UNITS, where each size is 1.
+        scope: the sample scope: ALL sizes, pairwise different; ONE_EXAMPLE; or UNITS, where each size is 1.
         seed: for the values.
-        is_hard: whether one-hot targets are 1 and 0, rather than shares that add up to 1.
-        more: what is added to each size.
+        is_hard: True if one-hot targets are 1 and 0, else they are positive and add up to 1.
+        more: a number that is added to each size.
     """
 
-    def __init__(self, network: Network, extent: str, seed: int, is_hard: bool = False, more: int = 0):
+    def __init__(self, network: Network, scope: str, seed: int, is_hard: bool = False, more: int = 0):
         self.network = network
-        self.extent = extent
-        self.sizes = {size: n + more * size.is_Symbol for size, n in _sizes(network, extent).items()}
+        self.scope = scope
+        self.sizes = {size: n + more * size.is_Symbol for size, n in _sizes(network, scope).items()}
         self.examples = network.examples
         rng = np.random.default_rng(seed)
         self.given = _drawn(network, self.sizes, rng, is_hard)
@@ -57,54 +61,47 @@ class NetworkAtPoint:
         return PassAtPoint(_backward(self.network), self.sizes, self.given)
 
     @cached_property
-    def values(self) -> dict[Any, Any]:
-        """Of every quantity and every part of an equation."""
-        values: dict[Any, Any] = dict(self.at.values)
+    def values(self) -> Values:
+        """The value of every quantity and every part of an equation."""
+        values: Values = dict(self.at.values)
         for equation in (*self.network.equations, self.network.cost):  # also those that the cost does not need
             values.setdefault(equation.symbol, self._value(equation.expression, values))
-        return self.with_terms(values)
-
-    def with_terms(self, values: dict[Any, Any]) -> dict[Any, Any]:
-        """With the parts of the cost that have no name."""
         for term in unnamed(self.network):
             values.setdefault(term, self._value(term, values))
         return values
 
-    def _value(self, expression: Any, values: dict[Any, Any]) -> Any:
+    def _value(self, expression: Expression, values: Values) -> Array:
         with np.errstate(all="ignore"):
             return self.evaluation.value(expression, values, IN_FLOATS)
 
-    def moved(self, node: Any, arrays: Any, held: frozenset[Any] = frozenset()) -> "PerturbedPoint":
-        """The world in which a quantity has other values, and all that is computed from it but what is held."""
+    def perturbed(self, node: Expression, arrays: Array, held: Held = frozenset()) -> "PerturbedPoint":
+        """Return the point with other values of a quantity and of all that is computed from it, but not of `held`."""
         key = node, arrays.tobytes(), held
-        if key not in self.known_moves:
-            self.known_moves[key] = PerturbedPoint(self, node, arrays, held)
-        return self.known_moves[key]
+        if key not in self.known_perturbations:
+            self.known_perturbations[key] = PerturbedPoint(self, node, arrays, held)
+        return self.known_perturbations[key]
 
-    def is_moved(self, _: Any) -> bool:
+    def is_perturbed(self, _: Expression) -> bool:
+        """Return False: nothing is perturbed here."""
         return False
 
     @cached_property
-    def formulas(self) -> dict[Any, tuple[Any, frozenset[Any]]]:
-        """Of each quantity that is computed, and of each term of the cost, its formula and the parts of that."""
+    def formulas(self) -> dict[Expression, tuple[Expression, frozenset[Expression]]]:
+        """The formula, and the parts of it, of each computed quantity and each term of the cost."""
         network = self.network
         named = {equation.symbol: equation.expression for equation in (*network.equations, network.cost)}
         named |= {term: term for term in unnamed(network) if term not in named}
         return {name: (formula, frozenset(postorder(formula))) for name, formula in named.items()}
 
     @cached_property
-    def known_moves(self) -> dict[Any, "PerturbedPoint"]:
+    def known_perturbations(self) -> dict[tuple[Expression, bytes, Held], "PerturbedPoint"]:
+        """The perturbations computed so far."""
         return {}
 
-    @property
-    def is_degenerate(self) -> bool:
-        """Whether a softmax has one class only: then it says nothing."""
-        return bool(self.saying_nothing)
-
     @cached_property
-    def saying_nothing(self) -> frozenset[Any]:
-        """The quantities, the cost among them, that come from a softmax of one class."""
-        found: set[Any] = set()
+    def degenerate_quantities(self) -> frozenset[Expression]:
+        """The quantities, the cost among them, that depend on a softmax of one class, which is always 1."""
+        found: set[Expression] = set()
         for equation in (*self.network.equations, self.network.cost):
             nodes = list(postorder(equation.expression))
             lines = (node for node in nodes if isinstance(node, Softmax | LogSoftmax | LogSumExp))
@@ -113,40 +110,41 @@ class NetworkAtPoint:
         return frozenset(found)
 
 
-class Worlds:
-    """The points at which statements are looked at."""
+class NetworkAtPoints:
+    """The points at which statements are evaluated, computed when they are asked for."""
 
     def __init__(self, network: Network, seed: int, is_hard: bool = False):
         self.network, self.seed, self.is_hard = network, seed, is_hard
         self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
         self.known: dict[tuple[str, int], NetworkAtPoint | None] = {}
 
-    def at(self, extent: str, point: int) -> NetworkAtPoint | None:
-        key = extent, point
+    def at(self, scope: str, number: int) -> NetworkAtPoint | None:
+        """Return a point by its number; None if the network has no values in this sample scope."""
+        key = scope, number
         if key not in self.known:
             try:
-                more = _MORE if point == OTHER_SIZES else 0
-                world = NetworkAtPoint(self.network, extent, self.seed + point, self.is_hard, more)
-                _ = world.values
-                self.known[key] = None if world.is_degenerate and extent != UNITS else world
+                more = _MORE if number == OTHER_SIZES else 0
+                point = NetworkAtPoint(self.network, scope, self.seed + number, self.is_hard, more)
+                _ = point.values
+                self.known[key] = None if point.degenerate_quantities and scope != UNITS else point
             except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
                 self.known[key] = None
         return self.known[key]
 
 
-class _Computed(dict[Any, Any]):
+class _PerturbedValues(dict[Expression, Array]):
     """The values of named quantities, of which those that change are computed when they are asked for."""
 
-    def __init__(self, world: NetworkAtPoint, node: Any, arrays: Any, held: Mapping[Any, Any]):
-        super().__init__(world.given)
-        self.world = world
+    def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Values):
+        super().__init__(point.given)
+        self.point = point
         self.changed = {node}
-        self.rest: list[Any] = []  # what changes, in its order
-        for symbol, (_, nodes) in world.formulas.items():
+        self.rest: list[Expression] = []  # the quantities that change, in their order
+        for symbol, (_, nodes) in point.formulas.items():
             if symbol in held or symbol == node:
                 continue
             if self.changed.isdisjoint(nodes):
-                self[symbol] = world.values[symbol]
+                self[symbol] = point.values[symbol]
             else:
                 self.changed.add(symbol)
                 self.rest.append(symbol)
@@ -155,14 +153,14 @@ class _Computed(dict[Any, Any]):
         self[node] = arrays
 
     def __contains__(self, node: object) -> bool:
-        return super().__contains__(node) or node in self.world.formulas
+        return super().__contains__(node) or node in self.point.formulas
 
-    def __missing__(self, node: Any) -> Any:
+    def __missing__(self, node: Expression) -> Array:
         while self.rest and not super().__contains__(node):
             symbol = self.rest.pop(0)
-            formula = self.world.formulas[symbol][0]
+            formula = self.point.formulas[symbol][0]
             for values in self.each:
-                values[symbol] = self.world._value(formula, values)
+                values[symbol] = self.point._value(formula, values)
             self[symbol] = np.stack([np.asarray(values[symbol], float) for values in self.each])
         if not super().__contains__(node):
             raise KeyError(node)
@@ -170,19 +168,19 @@ class _Computed(dict[Any, Any]):
 
 
 class PerturbedPoint:
-    """A world with a quantity at many other values at once: what changes has a first axis for them."""
+    """A point with many values of a quantity at once: whatever changes with it has a first axis for them."""
 
-    def __init__(self, world: NetworkAtPoint, node: Any, arrays: Any, held: frozenset[Any]):
-        self.unperturbed = world
+    def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Held):
+        self.unperturbed = point
         self.cache: Cache = {}
         self.given = held | {node}
-        self.network, self.extent, self.sizes = world.network, world.extent, world.sizes
-        self.examples = world.examples
-        self.saying_nothing = world.saying_nothing
-        self.values = _Computed(world, node, arrays, {other: world.values[other] for other in held})
+        self.network, self.scope, self.sizes = point.network, point.scope, point.sizes
+        self.examples = point.examples
+        self.degenerate_quantities = point.degenerate_quantities
+        self.values = _PerturbedValues(point, node, arrays, {other: point.values[other] for other in held})
 
-    def is_moved(self, node: Any) -> bool:
-        """Whether it has a value for each move."""
+    def is_perturbed(self, node: Expression) -> bool:
+        """Return True if a quantity has a value for each perturbation."""
         return node in self.values.changed
 
 
@@ -192,7 +190,7 @@ _BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 
 
 def _backward(network: Network) -> BackwardPass:
-    """By all arguments that are matrices: people derive by inputs too."""
+    """Return the pass with respect to all arguments that are matrices: people differentiate by inputs too."""
     if id(network) not in _BACKWARDS:
         _BACKWARDS.clear()
         wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
@@ -200,11 +198,11 @@ def _backward(network: Network) -> BackwardPass:
     return _BACKWARDS[id(network)][1]
 
 
-def _sizes(network: Network, extent: str) -> dict[Any, int]:
+def _sizes(network: Network, scope: str) -> dict[Size, int]:
     sizes = small_sizes(network)
-    if extent == UNITS:
+    if scope == UNITS:
         return dict.fromkeys(sizes, 1)
-    if extent in {ONE_EXAMPLE, ONE_COLUMN}:
+    if scope in {ONE_EXAMPLE, ONE_COLUMN}:
         _, examples = network.examples
         return sizes | dict.fromkeys(examples & sizes.keys(), 1) if len(examples) == 1 else sizes
     for size in network.examples[1] & sizes.keys():
@@ -213,7 +211,7 @@ def _sizes(network: Network, extent: str) -> dict[Any, int]:
     return sizes
 
 
-def _drawn(network: Network, sizes: Mapping[Any, int], rng: np.random.Generator, is_hard: bool) -> dict[Any, Any]:
+def _drawn(network: Network, sizes: Mapping[Size, int], rng: np.random.Generator, is_hard: bool) -> Values:
     evaluation = Evaluation(sizes)
     named = {str(d): sizes[d] for d in network.dimensions}
     found = {}
@@ -229,8 +227,8 @@ def _drawn(network: Network, sizes: Mapping[Any, int], rng: np.random.Generator,
     return found
 
 
-def _axis_of_classes(network: Network, symbol: Any) -> int | None:
-    """The axis along which a target adds up to 1: that of the softmax whose logarithm the cost multiplies it with."""
+def _axis_of_classes(network: Network, symbol: Expression) -> int | None:
+    """Return the axis along which a target adds up to 1: that of the softmax whose logarithm it is multiplied by."""
     role = network.roles[str(symbol.name)]
     if role not in {TARGET, ONE_HOT}:
         return None

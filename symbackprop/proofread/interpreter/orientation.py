@@ -8,20 +8,20 @@ from symbackprop.network.network import PARAMETER
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.evaluator import Evaluator
-from symbackprop.proofread.interpreter.values import MOVES, IndexedArray
+from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
 def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
     """Return the value of a quantity or size of the network as the document lays it out."""
     point = evaluator.point
-    if node in point.saying_nothing:
+    if node in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
     array = np.asarray(point.sizes[node] if node in point.sizes else point.values[node], float)
-    moves = (MOVES,) if point.is_moved(node) else ()
+    perturbations = (PERTURBATIONS,) if point.is_perturbed(node) else ()
     if not is_matrix(node):
         scale = evaluator.symbols.cost_scale if node == point.network.cost.symbol else 1.0
-        return IndexedArray(scale * array.reshape(*[-1 for _ in moves], 1, 1), moves)
-    value = IndexedArray(np.swapaxes(array, -1, -2) if is_transposed(evaluator, node) else array, moves)
+        return IndexedArray(scale * array.reshape(*[-1 for _ in perturbations], 1, 1), perturbations)
+    value = IndexedArray(np.swapaxes(array, -1, -2) if is_transposed(evaluator, node) else array, perturbations)
     return of_example(evaluator, node, value)
 
 

@@ -41,20 +41,20 @@ def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]
 
 def _hadamard(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     product = values.entrywise(one, other, strict=True)
-    is_plain = one.is_number or other.is_number or one.is_slope or other.is_slope
+    is_plain = one.is_number or other.is_number or one.is_derivative or other.is_derivative
     return product if is_plain else product.noted(JUXTAPOSED)
 
 
 def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    if not (one.is_slope or other.is_slope):
+    if not (one.is_derivative or other.is_derivative):
         raise ShapeMismatchError("no derivative of a vector")
-    pair = (values.as_matrix(value) if value.is_slope else value for value in (one, other))
+    pair = (values.as_matrix(value) if value.is_derivative else value for value in (one, other))
     return values.product(*pair)
 
 
 def _inner(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     """a · b of two vectors."""
-    if one.shape != other.shape or 1 not in one.shape or one.is_slope or other.is_slope:
+    if one.shape != other.shape or 1 not in one.shape or one.is_derivative or other.is_derivative:
         raise ShapeMismatchError("no two vectors")
     return values.total(values.entrywise(one, other))
 

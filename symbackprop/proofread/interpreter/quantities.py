@@ -17,8 +17,8 @@ from symbackprop.proofread.interpreter.conventions import Quantity
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
 from symbackprop.proofread.interpreter.orientation import example_axis, is_transposed, laid_out, of_example
-from symbackprop.proofread.interpreter.symbol_table import Adjoint
-from symbackprop.proofread.interpreter.values import MOVES, IndexedArray, ShapeMismatchError, scalar
+from symbackprop.proofread.interpreter.symbol_table import AdjointMultiple
+from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray, ShapeMismatchError, scalar
 
 
 def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
@@ -66,10 +66,10 @@ def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
 
 
 def _given(point: PerturbedPoint, quantity: Quantity) -> IndexedArray:
-    moves = (MOVES,) if point.is_moved(quantity.node) else ()
+    perturbations = (PERTURBATIONS,) if point.is_perturbed(quantity.node) else ()
     array = np.asarray(point.values[quantity.node], float)
-    array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in moves], 1, 1)
-    return IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, moves)
+    array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in perturbations], 1, 1)
+    return IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, perturbations)
 
 
 def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
@@ -80,8 +80,8 @@ def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
 
 def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> IndexedArray:
     """Stack a definition for each example i to the matrix of all examples."""
-    others = tuple(k for k in value.indices if k == MOVES)
-    if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_slope:
+    others = tuple(k for k in value.indices if k == PERTURBATIONS)
+    if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_derivative:
         raise ShapeMismatchError("the index of a definition does not stand in it")
     array = value.with_indices((*others, index))
     rows = array.reshape(*array.shape[: len(others) + 1], -1)
@@ -90,14 +90,14 @@ def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> I
 
 def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
     """Assemble z_j of every j to a matrix: free indices become rows and columns."""
-    others = tuple(k for k in value.indices if k == MOVES)
+    others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
         raise ShapeMismatchError("the indices of a definition do not stand in it")
     array = value.with_indices((*others, *formal))[..., 0, 0]
     return IndexedArray(array[..., None] if len(formal) == 1 else array, others)
 
 
-def values_of_adjoint(evaluator: Evaluator, adjoint: Adjoint) -> list[IndexedArray]:
+def values_of_adjoint(evaluator: Evaluator, adjoint: AdjointMultiple) -> list[IndexedArray]:
     """Return the value of a multiple of ∂J/∂v, none if J does not depend on v."""
     quantity = quantity_named(evaluator, adjoint.of)
     if adjoint.node is not None:
@@ -111,7 +111,7 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
     point, node = evaluator.point, quantity.node
     if isinstance(point, PerturbedPoint):
         raise ShapeMismatchError("a derivative is derived")
-    if point.network.cost.symbol in point.saying_nothing:
+    if point.network.cost.symbol in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
     if node in point.at.right:
         is_error = node not in point.network.parameters
@@ -177,7 +177,7 @@ def is_name_of_cost(evaluator: Evaluator, node: Node) -> bool:
     if not isinstance(node, Name):
         return False
     symbols, cost = evaluator.symbols, evaluator.point.network.cost.symbol
-    for reading in symbols.splits(node, evaluator.letters):
+    for reading in symbols.readings(node, evaluator.letters):
         if reading.key in symbols.definitions and symbols.known.get(reading.key) != cost:
             return quantity_named(evaluator, reading.key) == Quantity(cost, False)
         if not reading.indices and reading.example is None and symbols.symbol(reading.key) == cost:

@@ -35,7 +35,7 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     if visible:
         raise ShapeMismatchError(f"the sum is over {hidden[0]}, which does not stand in it")
     count = _number_of_terms(evaluator, node)
-    if all(value.is_number and not value.is_slope for value in found) and count is not None:
+    if all(value.is_number and not value.is_derivative for value in found) and count is not None:
         return [values.product(scalar(count), value) for value in found]
     return _implicit_sum(evaluator, node.body, f"sum over {node.indices[0]}")
 
@@ -53,7 +53,7 @@ def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None
 def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedArray]:
     """Sum over the examples, each quantity of the data being that of one example; or over all entries."""
     found = []
-    if evaluator.point.extent == ALL and evaluator.example is None:
+    if evaluator.point.scope == ALL and evaluator.example is None:
         with suppress(ShapeMismatchError, UnsupportedNotationError):
             inner = replace(evaluator, example=index).values(body)
             found = [values.summed(value, index) for value in inner if index in value.indices]

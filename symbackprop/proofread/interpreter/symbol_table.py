@@ -55,7 +55,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Adjoint:
+class AdjointMultiple:
     """scale · ∂J/∂v as the meaning of a name."""
 
     of: Key
@@ -79,7 +79,7 @@ class SymbolTable:
     definitions: dict[Key, Definition] = field(default_factory=dict)
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
-    chosen: dict[Key, Adjoint] = field(default_factory=dict)
+    chosen: dict[Key, AdjointMultiple] = field(default_factory=dict)
     derived_by: dict[str, str] = field(default_factory=dict)  # the base of the v by which a δ is said to be ∂J/∂v
     cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
     error_scale: float = 1.0  # ∂J/∂v of what is no parameter stands for so many times that
@@ -245,7 +245,7 @@ class SymbolTable:
     def _is_layer(self, name: str) -> bool:
         return name in _FIRST_LAYERS
 
-    def splits(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
+    def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         """The ways to read the scripts of a name, likely ones first."""
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
@@ -345,7 +345,7 @@ class SymbolTable:
         mark = None if last is None else Script(kind="plain", content=Number(value=Fraction(last)))
         return None if mark is None else Name(base=name.base, above=(mark,))
 
-    def adjoint(self, key: Key) -> Adjoint | None:
+    def adjoint(self, key: Key) -> AdjointMultiple | None:
         """What a name such as δ^{(3)} stands for by convention."""
         if key in self.chosen:
             return self.chosen[key]
@@ -355,7 +355,7 @@ class SymbolTable:
         for base in (said, *_PREACTIVATIONS) if said else _PREACTIVATIONS:
             of = (base, *key[1:])
             if of in self.definitions or of in self.known:
-                return Adjoint(of)
+                return AdjointMultiple(of)
         return None
 
 

@@ -1,31 +1,33 @@
-"""What a written formula is at a point: matrices in numbers, with axes for the indices that are free in it.
+"""Values of formulas at a point: matrices of numbers, with further axes for the indices that are free in a formula.
 
-Shapes are strict, and no two dimensions of a network have the same size there, so that what fits in numbers fits
-for all sizes.
+Shapes are strict, and no two dimensions of a network have the same size at a point, so that shapes which fit there
+fit for all sizes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import SupportsFloat, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-CLOSE = 1e-8  # relative to the largest entry; slopes are right to about 1e-11
+CLOSE = 1e-8  # relative to the largest entry; derivatives are right to about 1e-11
+PERTURBATIONS = "perturbations"  # an index over the perturbations of a quantity, from which a derivative is computed
 
-
-MOVES = "moves"  # an index over the places to which a quantity is moved, to find a slope
+Array: TypeAlias = NDArray[np.float64]
 
 
 class ShapeMismatchError(Exception):
-    """Shapes that do not fit."""
+    """Shapes do not fit."""
 
 
 @dataclass(frozen=True)
 class IndexedArray:
     """An array: first an axis for each free index, then rows and columns, then, for ∂A/∂B, those of B."""
 
-    array: Any
+    array: Array
     indices: tuple[str, ...] = ()
-    is_slope: bool = False  # ∂A/∂B of a matrix A
+    is_derivative: bool = False  # ∂A/∂B of a matrix A
     notes: frozenset[str] = frozenset()
 
     @property
@@ -35,32 +37,35 @@ class IndexedArray:
 
     @property
     def is_number(self) -> bool:
+        """True for a matrix of one entry."""
         return self.shape == (1, 1)
 
     def noted(self, *notes: str) -> "IndexedArray":
+        """Return the same value with further notes."""
         return replace(self, notes=self.notes.union(notes))
 
-    def with_indices(self, indices: tuple[str, ...]) -> Any:
-        """The array with the axes of these indices, of length 1 where it has none."""
+    def with_indices(self, indices: tuple[str, ...]) -> Array:
+        """Return the array with the axes of these indices, of length 1 where it has none."""
         known = [k for k in indices if k in self.indices]
         order = [self.indices.index(k) for k in known]
-        moved = np.transpose(self.array, [*order, *range(len(self.indices), self.array.ndim)])
+        ordered = np.transpose(self.array, [*order, *range(len(self.indices), self.array.ndim)])
         at = tuple(slice(None) if k in self.indices else None for k in indices)
-        return moved[(*at, ...)]
+        return ordered[(*at, ...)]
 
 
-MOST = 200  # rows and columns of what a document writes out
+MOST = 200  # rows or columns of a matrix that a document writes out
 
 
 def whole(value: IndexedArray) -> int:
-    """A value that is a size, or the end of a range."""
+    """Return a value that is a size or the end of a range as an integer."""
     number = float(value.array.ravel()[0]) if value.is_number and not value.indices else np.nan
     if not (0 <= number <= MOST and number == int(number)):
-        raise ShapeMismatchError(f"{number:.6g} is no number of rows or columns from 0 to {MOST}")
+        raise ShapeMismatchError(f"{number:.6g} is not a number of rows or columns from 0 to {MOST}")
     return int(number)
 
 
-def scalar(number: Any) -> IndexedArray:
+def scalar(number: SupportsFloat | Array) -> IndexedArray:
+    """Return a number as a value."""
     return IndexedArray(np.full((1, 1), float(number)))
 
 
@@ -78,17 +83,18 @@ def _notes(*values: IndexedArray) -> frozenset[str]:
 
 
 def plus(values: list[IndexedArray], signs: tuple[int, ...]) -> IndexedArray:
+    """Return the sum of values with the signs 1 or -1."""
     indices = _union(*values)
-    slopes = {value.is_slope for value in values}
-    if len(slopes) > 1:
+    kinds = {value.is_derivative for value in values}
+    if len(kinds) > 1:
         raise ShapeMismatchError("∂A/∂B of matrices and a matrix are added")
     _broadcast(values)
     total = sum(sign * value.with_indices(indices) for sign, value in zip(signs, values, strict=True))
-    return IndexedArray(np.asarray(total), indices, slopes.pop(), _notes(*values))
+    return IndexedArray(np.asarray(total), indices, kinds.pop(), _notes(*values))
 
 
 def _broadcast(values: list[IndexedArray]) -> tuple[int, ...]:
-    """Numbers are added to each entry, and a row or a column (a bias) to each of a matrix."""
+    """Return the shape of a sum: numbers are added to each entry, a bias (a row or column) to each row or column."""
     try:
         whole = np.broadcast_shapes(*(value.shape for value in values))
     except ValueError:
@@ -100,12 +106,13 @@ def _broadcast(values: list[IndexedArray]) -> tuple[int, ...]:
 
 
 def shape_text(value: IndexedArray) -> str:
+    """Return a shape as in 2×3."""
     return "×".join(map(str, value.shape))
 
 
 def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -> IndexedArray:
-    """The Hadamard product; strict without broadcasting."""
-    if one.is_slope or other.is_slope:
+    """Return the Hadamard product, `strict` without broadcasting."""
+    if one.is_derivative or other.is_derivative:
         return contracted(one, other) if strict else contracted(*_spread(one, other))
     if one.shape != other.shape and not one.is_number and not other.is_number:
         pair = {one.shape, other.shape}
@@ -117,17 +124,19 @@ def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -
     return IndexedArray(one.with_indices(indices) * other.with_indices(indices), indices, False, _notes(one, other))
 
 
-def _spread(one: IndexedArray, slope: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
-    """A row or a column before ∂A/∂B, in the shape of A; and the ∂a/∂B of a row or a column, in that of a matrix."""
-    if one.is_slope or not slope.is_slope or one.is_number:
-        return one, slope
-    a = slope.shape[:2]
+def _spread(one: IndexedArray, derivative: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
+    """Broadcast a row or column before ∂A/∂B to the shape of A, and the a of ∂a/∂B to that of a matrix before it."""
+    if one.is_derivative or not derivative.is_derivative or one.is_number:
+        return one, derivative
+    a = derivative.shape[:2]
     if _fits(one.shape, a):
-        return replace(one, array=np.broadcast_to(one.array, (*one.array.shape[:-2], *a))), slope
+        return replace(one, array=np.broadcast_to(one.array, (*one.array.shape[:-2], *a))), derivative
     if _fits(a, one.shape):
-        lead = slope.array.shape[: len(slope.indices)]
-        return one, replace(slope, array=np.broadcast_to(slope.array, (*lead, *one.shape, *slope.shape[2:])))
-    return one, slope
+        lead = derivative.array.shape[: len(derivative.indices)]
+        return one, replace(
+            derivative, array=np.broadcast_to(derivative.array, (*lead, *one.shape, *derivative.shape[2:]))
+        )
+    return one, derivative
 
 
 def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
@@ -135,8 +144,8 @@ def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
 
 
 def product(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """The matrix product, or a number times a matrix."""
-    if one.is_slope or other.is_slope:
+    """Return the matrix product, or a number times a matrix."""
+    if one.is_derivative or other.is_derivative:
         return contracted(one, other)
     if one.is_number or other.is_number:
         return entrywise(one, other)
@@ -147,28 +156,28 @@ def product(one: IndexedArray, other: IndexedArray) -> IndexedArray:
 
 
 def contracted(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """The chain rule: what stands before ∂A/∂B is summed over the entries of A."""
+    """Apply the chain rule: the product of a matrix with ∂A/∂B is summed over the entries of A."""
     indices = _union(one, other)
     a, b = one.with_indices(indices), other.with_indices(indices)
     notes = _notes(one, other) | {"chain"}
-    for number, slope in ((one, other), (other, one)):
-        if not number.is_slope and number.is_number and slope.shape[:2] != (1, 1):
+    for number, derivative in ((one, other), (other, one)):
+        if not number.is_derivative and number.is_number and derivative.shape[:2] != (1, 1):
             grown = number.with_indices(indices)[..., None, None]
-            return IndexedArray(grown * slope.with_indices(indices), indices, True, notes)
-    if not other.is_slope or (not one.is_slope and one.shape != other.shape[:2]):
+            return IndexedArray(grown * derivative.with_indices(indices), indices, True, notes)
+    if not other.is_derivative or (not one.is_derivative and one.shape != other.shape[:2]):
         return _linear(one, other, indices)
     if one.shape[-2:] != other.shape[:2]:
         raise ShapeMismatchError(f"{shape_text(one)} times a ∂A/∂B whose A is {shape_text(other)}")
-    subscripts = "...mnab,...abpq->...mnpq" if one.is_slope else "...ab,...abpq->...pq"
-    return IndexedArray(np.einsum(subscripts, a, b), indices, one.is_slope, notes)
+    subscripts = "...mnab,...abpq->...mnpq" if one.is_derivative else "...ab,...abpq->...pq"
+    return IndexedArray(np.einsum(subscripts, a, b), indices, one.is_derivative, notes)
 
 
 def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) -> IndexedArray:
-    """X ∂W/∂V and ∂W/∂V X: a matrix product with each slope."""
+    """Return X ∂W/∂V or ∂W/∂V X: the matrix product of X with each derivative."""
     a, b = one.shape[:2], other.shape[:2]
     if a[1] != b[0]:
         raise ShapeMismatchError(f"{shape_text(one)} times {shape_text(other)}")
-    subscripts = "...abpq,...bc->...acpq" if one.is_slope else "...ab,...bcpq->...acpq"
+    subscripts = "...abpq,...bc->...acpq" if one.is_derivative else "...ab,...bcpq->...acpq"
     array = np.einsum(subscripts, one.with_indices(indices), other.with_indices(indices))
     notes = _notes(one, other)
     if array.shape[-4:-2] == (1, 1):
@@ -177,42 +186,42 @@ def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) ->
 
 
 def transposed(value: IndexedArray) -> IndexedArray:
-    """Of ∂a/∂b of vectors as that of a matrix; of any other ∂A/∂B it is A that is transposed."""
-    if value.is_slope and not (1 in value.shape[:2] and 1 in value.shape[2:]):
+    """Return the transpose: ∂a/∂b of vectors is transposed as a matrix; of any other ∂A/∂B, the axes of A."""
+    if value.is_derivative and not (1 in value.shape[:2] and 1 in value.shape[2:]):
         return replace(value, array=np.swapaxes(value.array, -3, -4))
-    if value.is_slope:
+    if value.is_derivative:
         value = as_matrix(value)
     return replace(value, array=np.swapaxes(value.array, -1, -2))
 
 
-def as_matrix(slope: IndexedArray) -> IndexedArray:
-    """∂a/∂b of vectors as a matrix with a row for each entry of a."""
-    a, b = slope.shape[:2], slope.shape[2:]
+def as_matrix(derivative: IndexedArray) -> IndexedArray:
+    """Return ∂a/∂b of vectors as a matrix with a row for each entry of a."""
+    a, b = derivative.shape[:2], derivative.shape[2:]
     if 1 not in a or 1 not in b:
         raise ShapeMismatchError("∂A/∂B of matrices has four indices")
-    shape = slope.array.shape[: len(slope.indices)]
-    return IndexedArray(slope.array.reshape(*shape, max(a), max(b)), slope.indices, False, slope.notes)
+    shape = derivative.array.shape[: len(derivative.indices)]
+    return IndexedArray(derivative.array.reshape(*shape, max(a), max(b)), derivative.indices, False, derivative.notes)
 
 
 def summed(value: IndexedArray, index: str) -> IndexedArray:
-    """Over a free index."""
+    """Sum over a free index."""
     axis = value.indices.index(index)
     return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
 
 
 def total(value: IndexedArray) -> IndexedArray:
-    """Over all entries; of ∂A/∂B over those of A."""
-    if value.is_slope:
-        return replace(value, array=value.array.sum(axis=(-4, -3)), is_slope=False)
+    """Sum over all entries; of ∂A/∂B over those of A."""
+    if value.is_derivative:
+        return replace(value, array=value.array.sum(axis=(-4, -3)), is_derivative=False)
     return replace(value, array=value.array.sum(axis=(-2, -1), keepdims=True))
 
 
 def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
-    """A_{ij}: letters are free indices, numbers count from 1. One index is of a vector's entries, or of rows."""
-    if value.is_slope:
+    """Return A_{ij}, or a_i of a vector: letters are free indices, numbers count from 1."""
+    if value.is_derivative:
         raise ShapeMismatchError("an index stands at ∂A/∂B")
     rows, columns = value.shape
-    places: tuple[Any, ...]
+    places: tuple[str | int | None, ...]
     if len(indices) == 2:
         places = (indices[0], indices[1])
     elif len(indices) == 1 and 1 in value.shape:
@@ -226,12 +235,12 @@ def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
 
 
 def line(value: IndexedArray, index: str | int, axis: int) -> IndexedArray:
-    """One example: a row (axis 0) or a column (axis 1)."""
+    """Return one example: a row (axis 0) or a column (axis 1)."""
     return _at(value, axis - 2, index)
 
 
 def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...]) -> IndexedArray:
-    """Rows and columns from a first one up to a last one that is left out; of ∂A/∂B those of A."""
+    """Return rows and columns from a first one up to a last one that is left out; of ∂A/∂B those of A."""
     places = [slice(None)] * (value.array.ndim - len(value.shape))
     for size, (first, last) in zip(value.shape, ranges, strict=False):
         if not 0 <= (first or 0) < (size if last is None else last) <= size:
@@ -241,9 +250,9 @@ def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...])
 
 
 def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
-    """Numbers in rows and columns, or rows one below the other, or columns side by side, for each index."""
+    """Return the matrix of the values at each index: numbers in rows and columns, stacked rows, or columns."""
     letters = tuple(letter for letter in (rows, columns) if letter)
-    if value.is_slope or not set(letters) <= set(value.indices):
+    if value.is_derivative or not set(letters) <= set(value.indices):
         raise ShapeMismatchError("what runs along the dots does not stand in what is written there")
     others = tuple(index for index in value.indices if index not in letters)
     array = value.with_indices((*others, *letters))
@@ -254,19 +263,19 @@ def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
 
 
 def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
-    """Matrices side by side and one below the other; of ∂A/∂B the A."""
+    """Assemble a matrix of blocks; of ∂A/∂B, the A."""
     every = [value for row in rows for value in row]
-    slope = next((value for value in every if value.is_slope), None)
-    if slope is not None:
-        rows = [[_zero_slope(value, slope) for value in row] for row in rows]
+    derivative = next((value for value in every if value.is_derivative), None)
+    if derivative is not None:
+        rows = [[_zero_derivative(value, derivative) for value in row] for row in rows]
         every = [value for row in rows for value in row]
-    if len({value.is_slope for value in every}) > 1:
+    if len({value.is_derivative for value in every}) > 1:
         raise ShapeMismatchError("∂A/∂B of matrices and a matrix stand side by side")
     indices = _union(*every)
-    axis = -4 if every[0].is_slope else -2
+    axis = -4 if every[0].is_derivative else -2
     lead = np.broadcast_shapes(*(value.with_indices(indices).shape[: len(indices)] for value in every))
 
-    def grown(value: IndexedArray) -> Any:
+    def grown(value: IndexedArray) -> Array:
         array = value.with_indices(indices)
         return np.broadcast_to(array, (*lead, *array.shape[len(indices) :]))
 
@@ -276,14 +285,14 @@ def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
     except ValueError:
         shapes = " and ".join(dict.fromkeys(map(shape_text, every)))
         raise ShapeMismatchError(f"{shapes} do not fit beside each other") from None
-    return IndexedArray(array, indices, every[0].is_slope, _notes(*every))
+    return IndexedArray(array, indices, every[0].is_derivative, _notes(*every))
 
 
-def _zero_slope(value: IndexedArray, slope: IndexedArray) -> IndexedArray:
-    """Zeros beside a ∂A/∂B are one too."""
-    if value.is_slope or np.any(value.array):
+def _zero_derivative(value: IndexedArray, derivative: IndexedArray) -> IndexedArray:
+    """Return zeros beside a ∂A/∂B as a derivative too."""
+    if value.is_derivative or np.any(value.array):
         return value
-    return IndexedArray(np.zeros((*value.shape, *slope.shape[2:])), (), True, value.notes)
+    return IndexedArray(np.zeros((*value.shape, *derivative.shape[2:])), (), True, value.notes)
 
 
 def _at(value: IndexedArray, axis: int, place: str | int | None) -> IndexedArray:
@@ -294,24 +303,25 @@ def _at(value: IndexedArray, axis: int, place: str | int | None) -> IndexedArray
             raise ShapeMismatchError(f"there is no entry {place}")
         return replace(value, array=np.take(value.array, [place - 1], axis=axis))
     if place in value.indices:
-        rank = value.indices.index(place)
-        if value.array.shape[rank] != value.shape[axis]:
+        position = value.indices.index(place)
+        if value.array.shape[position] != value.shape[axis]:
             raise ShapeMismatchError(f"the index {place} runs over axes of different lengths")
-        front = np.moveaxis(value.array, (rank, axis), (0, 1))  # the diagonal
+        front = np.moveaxis(value.array, (position, axis), (0, 1))  # the diagonal
         inner = np.stack([front[k, k] for k in range(front.shape[0])])
-        array = np.expand_dims(np.moveaxis(inner, 0, rank), axis)
+        array = np.expand_dims(np.moveaxis(inner, 0, position), axis)
         return replace(value, array=array)
     array = np.expand_dims(np.moveaxis(value.array, axis, 0), axis)
     return IndexedArray(array, (place, *value.indices), False, value.notes)
 
 
-def mapped(value: IndexedArray, function: Any) -> IndexedArray:
+def mapped(value: IndexedArray, function: Callable[[Array], Array]) -> IndexedArray:
+    """Apply a function to every entry."""
     with np.errstate(all="ignore"):
         return replace(value, array=np.asarray(function(value.array), float))
 
 
 def of_one_example(value: IndexedArray) -> IndexedArray:
-    """Without the indices that have one value alone."""
+    """Return a value without the indices that have one value alone."""
     kept = tuple(k for k, size in zip(value.indices, value.array.shape, strict=False) if size > 1)
     rest = value.array.shape[len(value.indices) :]
     sizes = [size for size in value.array.shape[: len(value.indices)] if size > 1]
@@ -319,8 +329,8 @@ def of_one_example(value: IndexedArray) -> IndexedArray:
 
 
 def same(one: IndexedArray, other: IndexedArray) -> bool:
-    """Whether two values are equal to within rounding."""
-    if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
+    """Return True if two values are equal to within rounding."""
+    if one.is_derivative != other.is_derivative or set(one.indices) != set(other.indices) or one.shape != other.shape:
         return False
     try:
         indices = _union(one, other)
@@ -330,8 +340,8 @@ def same(one: IndexedArray, other: IndexedArray) -> bool:
 
 
 def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
-    """Whether they are equal for each value of the indices that stand in one of them alone."""
-    if one.is_slope != other.is_slope or one.shape != other.shape or set(one.indices) == set(other.indices):
+    """Return True if two values are equal for each value of the indices that stand in one of them alone."""
+    if one.is_derivative != other.is_derivative or one.shape != other.shape or set(one.indices) == set(other.indices):
         return False
     try:
         indices = _union(one, other)
@@ -341,7 +351,8 @@ def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
     return close(a, b)
 
 
-def close(one: Any, other: Any) -> bool:
+def close(one: Array, other: Array) -> bool:
+    """Return True if two finite arrays are equal to within rounding."""
     if np.shape(one) != np.shape(other) or not (np.all(np.isfinite(one)) and np.all(np.isfinite(other))):
         return False
     scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
@@ -349,8 +360,8 @@ def close(one: Any, other: Any) -> bool:
 
 
 def ratio(one: IndexedArray, other: IndexedArray) -> float | None:
-    """c where one is c times the other."""
-    if one.is_slope != other.is_slope or set(one.indices) != set(other.indices) or one.shape != other.shape:
+    """Return c if one value is c times the other, else None."""
+    if one.is_derivative != other.is_derivative or set(one.indices) != set(other.indices) or one.shape != other.shape:
         return None
     try:
         indices = _union(one, other)
