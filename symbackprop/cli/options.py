@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import symbackprop as sb
-from symbackprop.errors import SymbackpropError
+from symbackprop.errors import SymbackpropError, nearest
 
 if TYPE_CHECKING:
     from symbackprop.derivation import Derivation
@@ -105,10 +105,12 @@ def network_from(args: argparse.Namespace) -> "Network":
     if given:
         source = "standard input" if args.model == "-" else args.model
         raise SymbackpropError(f"{', '.join(given)}: the network is defined by {source}; leave one of them out")
-    if args.model in BUILDERS and not Path(args.model).exists():
-        built: Network = getattr(sb, args.model)()
-        return built
-    return read_network(args.model)
+    if args.model == "-" or Path(args.model).exists():
+        return read_network(args.model)
+    if args.model not in BUILDERS:
+        raise SymbackpropError(f"{args.model} is neither a file nor a known network: {nearest(args.model, BUILDERS)}")
+    built: Network = getattr(sb, args.model)()
+    return built
 
 
 def _layers(args: argparse.Namespace) -> "Network":

@@ -311,6 +311,8 @@ def test_seed_decides_what_is_drawn(capsys):
     ("args", "said"),
     [
         (["derive", "--activation", "sigmod"], "did you mean sigmoid"),
+        (["derive", "lstn"], "lstn is neither a file nor a known network: did you mean lstm?"),
+        (["derive", "nofile.txt"], "nofile.txt is neither a file nor a known network: there are linear_regression"),
         (["derive", "--cost", "mse"], "unknown cost 'mse'"),
         (["derive", "--sizes", "2"], "at least two layers"),
         (["derive", "--sizes", ""], "at least two layers"),
