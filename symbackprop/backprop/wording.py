@@ -1,7 +1,7 @@
 """The sentence of each step of a derivation: one plain sentence for each rule."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sympy
 from sympy import Basic
@@ -13,6 +13,9 @@ from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.operations import Broadcast, Elementwise, Total
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice
+
+if TYPE_CHECKING:
+    from symbackprop.backprop.tape import Step
 
 # The rules that do not belong to one class of nodes.
 DEFINITION = "definition"
@@ -32,7 +35,7 @@ FUNCTION = "derivative of a function"
 Show = Callable[[Basic], str]
 
 
-def note(step: Any, show: Show) -> str:
+def note(step: "Step", show: Show) -> str:
     """Return the side conditions of a step, such as `y is constant`."""
     return "; ".join(
         f"{listed(map(show, map(_once, names)))} {'is' if len(names) == 1 else 'are'} {what}"
@@ -41,7 +44,7 @@ def note(step: Any, show: Show) -> str:
     )
 
 
-def _once(quantity: Any) -> Any:
+def _once(quantity: Basic) -> Basic:
     """Return the row, column or number that a quantity repeats, or the quantity itself."""
     if not is_matrix(quantity):
         return quantity
@@ -51,7 +54,7 @@ def _once(quantity: Any) -> Any:
     return nodes.scaled(coefficient, core.argument) if isinstance(core, Broadcast) else quantity
 
 
-def why(step: Any, show: Show) -> str:
+def why(step: "Step", show: Show) -> str:
     """Return the sentence of a step, with its formulas as `show` prints them."""
     rule = FUNCTION if step.rule.startswith("derivative of ") and step.rule != ACTIVATION else step.rule
     template = SENTENCES.get((rule, type(step.expression))) or SENTENCES[rule]
@@ -62,7 +65,7 @@ _ENTRY_BY_ENTRY = "Each entry of {node} depends only on the same entry of {parts
 _HELD = " {held} {are_held}."
 
 # fmt: off
-SENTENCES: dict[Any, str] = {
+SENTENCES: dict[str | tuple[str, type], str] = {
     DEFINITION:     "Replace {cost} by its definition.",
     KNOWN_ADJOINT:  "{adjoints} is known already: the chain rule for {wrt} starts from there.",
     NAMED_ADJOINT:  "{symbol} is the adjoint {adjoint}. It is used again below, so it gets a name.",
@@ -122,7 +125,7 @@ SENTENCES: dict[Any, str] = {
 class _Words(dict[str, str]):
     """The text of each {name} of a sentence, as a template asks for it."""
 
-    def __init__(self, step: Any, show: Show):
+    def __init__(self, step: "Step", show: Show):
         super().__init__()
         self.step, self.show = step, show
 
@@ -148,8 +151,8 @@ class _Words(dict[str, str]):
         return self._listed(self._constant)
 
     @property
-    def _constant(self) -> Sequence[Any]:
-        """The constant quantities of the step, or its constant numbers if there are no others."""
+    def _constant(self) -> Sequence[Basic]:
+        """Return the constant quantities of the step, or its constant numbers if there are no others."""
         step = self.step
         if step.constants or step.expression is None:
             return tuple(step.constants)
@@ -189,11 +192,11 @@ class _Words(dict[str, str]):
         return "" if self._varies_once else ", and add the terms"
 
     def _and_on(self) -> str:
-        """The second link of the chain: `, and z2 on W1`."""
+        """Return the second link of the chain: `, and z2 on W1`."""
         return "" if self.step.parts == (self.step.wrt,) else f", and {self._parts()} on {self._wrt()}"
 
     def _item(self) -> str:
-        """The name of one term of a sum."""
+        """Return the name of one term of a sum."""
         return "example" if "example" in {self.step.row, self.step.column} else "entry"
 
     def _shape(self) -> str:
@@ -210,7 +213,7 @@ class _Words(dict[str, str]):
         return f"The products with the transposes {add}have the shapes of {self._parts()}"
 
     def _linear(self) -> str:
-        """The derivative of a product with respect to its one varying factor, or the turns of several."""
+        """Return the derivative of a product with respect to its only varying factor, or advice for several."""
         parts, factors = self.step.parts, self.step.expression.args
         others = [factor for factor in factors if factor not in parts]
         if not self._varies_once or not others:
@@ -223,7 +226,7 @@ class _Words(dict[str, str]):
         return self._listed(sorted(self.step.before.atoms(nodes.OneHot), key=str))
 
     def _derivative(self) -> str:
-        """f′ at its argument, as the line writes it."""
+        """Return f′ at its argument, as the line writes it."""
         return self.show(_once(self.step.slope))
 
     def _function(self) -> str:
@@ -236,12 +239,12 @@ class _Words(dict[str, str]):
         return self.show(self.step.before)
 
     def _adjoints(self) -> str:
-        """The known adjoints: δ where it has a name, ∂J/∂v otherwise."""
+        """List the known adjoints: δ if it has a name, ∂J/∂v otherwise."""
         known, cost = self.step.known, self.step.before.cost
         return self._listed(dict.fromkeys(value if value.is_symbol else Gradient(cost, of) for of, value in known))
 
     def _summed_over(self) -> str:
-        """The axes that products with transposes add up: rows for a right factor, columns for a left one."""
+        """List the axes that products with transposes add up: rows for a right factor, columns for a left one."""
         factors, parts = self.step.expression.args, self.step.parts
         rows = any(factor in parts for factor in factors[1:])
         columns = any(factor in parts for factor in factors[:-1])
