@@ -220,26 +220,22 @@ def gradients_at(net, values):
     return np.concatenate([np.ravel(g) for g in sb.derive(net).to_numpy()(**values)[1:]])
 
 
-def test_every_planted_rule_is_caught_by_a_proof_and_by_numbers(rng, monkeypatch, capsys):
-    planted, missed = 0, []
-    for kind, rule in RULES_AS_THEY_ARE.items():
-        net, here = network_of(kind), 0
-        values = sb.random_values(net, seed=int(rng.integers(2**31)))
-        right = gradients_at(net, values)
-        for name, plant in (EVERYWHERE | ONE_KIND.get(kind, {})).items():
-            with monkeypatch.context() as patch:
-                patch.setitem(rules.RULES, kind, plant(rule))
-                if is_the_same(net, values, right):
-                    continue
-                here += 1
-                found = by_witness(verified(net, rng))
-                proof = "wrong" in found["all sizes"] or "wrong" in found["exact"]
-                if not (proof and "wrong" in found["numeric"]):
-                    missed.append((kind.__name__, name, found))
-        assert here >= 2, kind
-        planted += here
-    with capsys.disabled():
-        print(f"\nplanted rules caught: {planted - len(missed)} of {planted}")
+@pytest.mark.parametrize("kind", RULES_AS_THEY_ARE, ids=lambda kind: kind.__name__)
+def test_every_planted_rule_is_caught_by_a_proof_and_by_numbers(kind, rng, monkeypatch):
+    net, planted, missed = network_of(kind), 0, []
+    values = sb.random_values(net, seed=int(rng.integers(2**31)))
+    right = gradients_at(net, values)
+    for name, plant in (EVERYWHERE | ONE_KIND.get(kind, {})).items():
+        with monkeypatch.context() as patch:
+            patch.setitem(rules.RULES, kind, plant(RULES_AS_THEY_ARE[kind]))
+            if is_the_same(net, values, right):
+                continue
+            planted += 1
+            found = by_witness(verified(net, rng))
+            proof = "wrong" in found["all sizes"] or "wrong" in found["exact"]
+            if not (proof and "wrong" in found["numeric"]):
+                missed.append((name, found))
+    assert planted >= 2
     assert not missed
 
 
@@ -331,19 +327,32 @@ def slips(step):
         yield "term left out", forms.add(*terms[1:]) if isinstance(step.after, nodes.MatAdd) else sympy.Add(*terms[1:])
 
 
-def test_every_tampered_step_of_the_home_network_is_caught(rng):
-    for name, bad in tampered(sb.derive(sb.home_network()).tape, slips):
-        found = by_witness(Derivation(bad).verify(seed=int(rng.integers(2**31))))
-        assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric")), name
+def penalized():
+    return sb.mlp(["D", "H", "K"], "tanh", l2="lam", bias=True)
 
 
-def test_tampered_steps_of_other_networks_are_caught(rng):
+TAMPERED = list(tampered(sb.derive(sb.home_network()).tape, slips))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(TAMPERED)), ids=lambda number: f"{number} {TAMPERED[number][0]}")
+def test_every_tampered_step_of_the_home_network_is_caught(number, rng):
+    found = by_witness(Derivation(TAMPERED[number][1]).verify(seed=int(rng.integers(2**31))))
+    assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric"))
+
+
+@pytest.mark.parametrize(
+    ("make", "count"),
+    [pytest.param(make, count, marks=mark, id=f"{name}-{count}")
+     for count, mark in ((1, ()), (4, pytest.mark.slow))
+     for name, make in (("dense", penalized), ("tied", tied), ("recurrent", recurrent))],
+)  # fmt: skip
+def test_tampered_steps_of_other_networks_are_caught(make, count, rng):
     """A few of them, drawn at random."""
-    for net in (sb.mlp(["D", "H", "K"], "tanh", l2="lam", bias=True), tied(), recurrent()):
-        bad = list(tampered(sb.derive(net).tape, slips))
-        for k in rng.choice(len(bad), size=4, replace=False):
-            found = by_witness(Derivation(bad[k][1]).verify(seed=int(rng.integers(2**31))))
-            assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric")), bad[k][0]
+    bad = list(tampered(sb.derive(make()).tape, slips))
+    for k in rng.choice(len(bad), size=count, replace=False):
+        found = by_witness(Derivation(bad[k][1]).verify(seed=int(rng.integers(2**31))))
+        assert all("wrong" in found[witness] for witness in ("all sizes", "exact", "numeric")), bad[k][0]
 
 
 def test_a_gradient_that_is_not_what_the_steps_end_with_is_caught(rng):
