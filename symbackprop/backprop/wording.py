@@ -8,6 +8,7 @@ from sympy import Basic
 
 from symbackprop.errors import listed
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.operations import Broadcast, Elementwise, Total
@@ -128,6 +129,7 @@ class _Words(dict[str, str]):
     def __init__(self, step: "Step", show: Show):
         super().__init__()
         self.step, self.show = step, show
+        self.expression: Expression = step.expression  # which the sentences of the rules have
 
     def __missing__(self, name: str) -> str:
         return str(getattr(self, f"_{name}")())
@@ -183,7 +185,7 @@ class _Words(dict[str, str]):
     def _varies_once(self) -> bool:
         """True if a single factor of a product is differentiated, and it occurs once."""
         parts = self.step.parts
-        return len(parts) == 1 and self.step.expression.args.count(parts[0]) == 1
+        return len(parts) == 1 and self.expression.args.count(parts[0]) == 1
 
     def _one(self) -> str:
         return "one factor" if self._varies_once else "one factor at a time"
@@ -214,7 +216,7 @@ class _Words(dict[str, str]):
 
     def _linear(self) -> str:
         """Return the derivative of a product with respect to its only varying factor, or advice for several."""
-        parts, factors = self.step.parts, self.step.expression.args
+        parts, factors = self.step.parts, self.expression.args
         others = [factor for factor in factors if factor not in parts]
         if not self._varies_once or not others:
             return "differentiate one factor at a time and add the terms"
@@ -230,7 +232,7 @@ class _Words(dict[str, str]):
         return self.show(_once(self.step.slope))
 
     def _function(self) -> str:
-        return self.show(self.step.expression.func(self.step.expression.function, *self.step.expression.operands))
+        return self.show(self.expression.func(self.expression.function, *self.expression.operands))
 
     def _symbol(self) -> str:
         return self.show(self.step.symbol)
@@ -245,13 +247,13 @@ class _Words(dict[str, str]):
 
     def _summed_over(self) -> str:
         """List the axes that products with transposes add up: rows for a right factor, columns for a left one."""
-        factors, parts = self.step.expression.args, self.step.parts
+        factors, parts = self.expression.args, self.step.parts
         rows = any(factor in parts for factor in factors[1:])
         columns = any(factor in parts for factor in factors[:-1])
         return listed(
             f"the {self.show(size)} {word}s"
             for wanted, size, word in zip(
-                (rows, columns), self.step.node.shape, (self.step.row, self.step.column), strict=True
+                (rows, columns), self.expression.shape, (self.step.row, self.step.column), strict=True
             )
             if wanted and size != 1
         )
