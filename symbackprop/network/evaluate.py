@@ -19,21 +19,10 @@ from sympy import Integer, Piecewise, Rational
 from sympy.combinatorics import Permutation
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions import operations as ops
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, z
 from symbackprop.expressions.matrices import postorder, quantities
-from symbackprop.expressions.operations import (
-    COLUMNS,
-    ROWS,
-    AtLargest,
-    Broadcast,
-    Elementwise,
-    Largest,
-    LogSoftmax,
-    LogSumExp,
-    Softmax,
-    Sums,
-    Total,
-)
+from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Concatenate, Slice
 from symbackprop.network.network import Network, by_names
@@ -185,7 +174,7 @@ MEANING: dict[type, Callable[..., Any]] = {
     Applied:               lambda how, node, x: how.function(node.function)(x),
     nodes.Trace:           lambda how, node, M: np.trace(M),
     nodes.Determinant:     _determinant,
-    Total:                 lambda how, node, M: M.sum(),
+    ops.Total:             lambda how, node, M: M.sum(),
     nodes.MatAdd:          lambda how, node, *Ms: sum(Ms),
     nodes.Scaled:          lambda how, node, c, M: M * c,  # a number of mpmath before an array is slow
     nodes.MatMul:          lambda how, node, *Ms: reduce(np.dot, Ms),
@@ -194,14 +183,14 @@ MEANING: dict[type, Callable[..., Any]] = {
     nodes.Inverse:         _inverse,
     nodes.HadamardProduct: lambda how, node, *Ms: reduce(operator.mul, Ms),
     nodes.HadamardPower:   lambda how, node, M, n: how.each(lambda x: x**n, M),
-    Elementwise:           lambda how, node, M: how.each(how.function(node.function), M),
-    Sums:                  lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
-    Softmax:               _softmax,
-    LogSoftmax:            _log_softmax,
-    Largest:               lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
-    AtLargest:             lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
+    ops.Elementwise:       lambda how, node, M: how.each(how.function(node.function), M),
+    ops.Sums:              lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
+    ops.Softmax:           _softmax,
+    ops.LogSoftmax:        _log_softmax,
+    ops.Largest:           lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
+    ops.AtLargest:         lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
-    LogSumExp:             _log_sum_exp,
+    ops.LogSumExp:         _log_sum_exp,
 }
 # fmt: on
 
@@ -213,7 +202,7 @@ def _sliced(evaluation: "Evaluation", node: Any, M: Any) -> Any:
 
 # The nodes whose values depend on the sizes of dimensions too.
 RESIZED: dict[type, Callable[..., Any]] = {
-    Broadcast: lambda evaluation, node, M: np.broadcast_to(M, evaluation.shape(node)),
+    ops.Broadcast: lambda evaluation, node, M: np.broadcast_to(M, evaluation.shape(node)),
     Slice: _sliced,
 }
 
@@ -293,14 +282,14 @@ class Point(Evaluation):
         return values
 
     def is_near_a_kink(self) -> bool:
-        maps = [node for node in self.values if isinstance(node, Elementwise | Applied)]
+        maps = [node for node in self.values if isinstance(node, ops.Elementwise | Applied)]
         at_kinks = (
             abs(entry - mpmath.mpf(int(kink)))
             for node in maps
             for kink in node.function.row.kinks
             for entry in np.ravel(self.values[quantities(node)[0]])
         )
-        leads = (self._lead(node) for node in self.values if isinstance(node, Largest))
+        leads = (self._lead(node) for node in self.values if isinstance(node, ops.Largest))
         return any(distance < _NEAR for distance in chain(at_kinks, leads))
 
     def _lead(self, node: Any) -> Any:
