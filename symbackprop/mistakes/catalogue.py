@@ -1,6 +1,7 @@
-"""The mistakes that people make, one table: what somebody could have written for a share of the backward pass.
+"""One table of the mistakes that people make in one contribution of the backward pass.
 
-A share is what one quantity passes on to another. Each row of `ROWS` gives other forms of it, with words for each.
+A contribution is the term that one use of a quantity adds to its adjoint. Each row of `ROWS` yields wrong forms of it,
+with words for each.
 """
 
 from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ _HELD: Kinds = (MistakeKind.HELD_CONSTANT,)
 
 @dataclass(frozen=True)
 class Mutant:
-    """A backward pass with changed shares, or with quantities that are taken as constants."""
+    """A backward pass with changed contributions, or with quantities that are taken as constants."""
 
     words: str
     kinds: Kinds
@@ -36,7 +36,7 @@ class Mutant:
 
 
 def mutants(backward: BackwardPass) -> list[Mutant]:
-    """The catalogue: first those that change one share, then those that do the same at every place that is alike.
+    """The catalogue: first mutants that change one contribution, then those that change all similar ones alike.
 
     >>> import symbackprop as sb
     >>> net = sb.mlp([2, 3, 1])
