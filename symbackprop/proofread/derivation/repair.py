@@ -1,9 +1,9 @@
 """The search for the repair of a wrong line: the mistake in it, and the line as it should be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
-from typing import Any
+from typing import TypeVar
 
 from symbackprop.kinds import Mistake
 from symbackprop.parsing import syntax_tree as tree
@@ -15,9 +15,12 @@ from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.compare import equal_notes
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import activations_of
 from symbackprop.proofread.interpreter.orientation import example_axis
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+
+_Part = TypeVar("_Part", bound=Node)
 
 MOST_EDITS = 6000
 _MOST_NAMES = 40
@@ -47,11 +50,11 @@ def find_repair(
     return None
 
 
-def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node) -> bool:
+def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula: Node) -> bool:
     """Return True if a formula has the value of the left side at one point, in one sample scope."""
-    for meaning, wanted in targets:
+    for evaluator, wanted in targets:
         try:
-            found = meaning.values(formula)
+            found = evaluator.values(formula)
         except (ShapeMismatchError, UnsupportedNotationError):
             continue
         if any(equal_notes(one, other) is not None for one in wanted for other in found):
@@ -61,41 +64,35 @@ def _may_repair(targets: Sequence[tuple[Any, list[IndexedArray]]], formula: Node
 
 def _material(reading: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
     """Collect the names, derivatives and terms of the document."""
-    sides = [
-        side for w in reading.statements for side in equalities(w) if (w.kind == "numpy") == (statement.kind == "numpy")
-    ]
-    parts = [part for side in sides for part in walk(side)]
-    # those of the statement itself first
-    own = [part for side in statement.sides for part in walk(side)]
-    parts = [*own, *parts]
+    is_numpy = statement.kind == "numpy"
+    others = [side for one in reading.statements if (one.kind == "numpy") == is_numpy for side in equalities(one)]
+    parts = [part for side in (*statement.sides, *others) for part in walk(side)]
     names = _unique(part for part in parts if isinstance(part, Name) and part.base not in _NO_QUANTITIES)
     differentials = _unique(part for part in parts if isinstance(part, tree.Differential))
-    calls = _unique(part for part in parts if _is_slope(part))
-    lexicon = reading.symbols
-    count = [
-        n for n in names if isinstance(n, Name) and lexicon.symbol((n.base, "", "")) in reading.points.sizes_of_examples
-    ]
+    calls = _unique(part for part in parts if _is_function_call(part))
+    sizes = reading.points.sizes_of_examples
+    counts = tuple(name for name in names if reading.symbols.symbol((name.base, "", "")) in sizes)
     evaluator = reading.own_evaluator
     return RepairMaterial(
         names=(*names[:_MOST_NAMES], *differentials),
         calls=calls,
         terms=_terms(parts, left, names),
-        counts=tuple(count) or (Name(base="N"),),
+        counts=counts or (Name(base="N"),),
         functions=tuple(activations_of(reading.network)),
         axis=0 if evaluator is None else example_axis(evaluator),
-        style="numpy" if statement.kind == "numpy" else "latex",
+        style="numpy" if is_numpy else "latex",
     )
 
 
 _NO_QUANTITIES = {"log", "exp", "tanh", "ln", "e", "max", "softmax", "tr", "diag", "sum", "T", "sqrt", "sin", "cos"}
 
 
-def _is_slope(part: Node) -> bool:
+def _is_function_call(part: Node) -> bool:
     return isinstance(part, tree.Call) and (isinstance(part.function, tree.Prime) or len(part.arguments) == 1)
 
 
-def _terms(parts: Sequence[Node], left: Node, names: Sequence[Node]) -> tuple[Node, ...]:
-    """Terms of other sums, those of another parameter as of this one, and products of two quantities."""
+def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[Node, ...]:
+    """Collect terms of other sums, those of another parameter as of this one, and products of two quantities."""
     found: list[Node] = []
     for part in parts:
         if isinstance(part, tree.Add) and len(part.terms) > 1:
@@ -104,19 +101,18 @@ def _terms(parts: Sequence[Node], left: Node, names: Sequence[Node]) -> tuple[No
     if isinstance(by, Name):
         found += [_about(term, by) for term in found]
     found += [part for part in parts if isinstance(part, tree.Multiply)]
-    few = [name for name in names if isinstance(name, Name)][:_MOST_PAIRED]
-    for one, other in permutations(few, 2):
+    for one, other in permutations(names[:_MOST_PAIRED], 2):
         found.append(tree.Multiply(sign="", factors=(tree.Transposed(base=one), other)))
         found.append(tree.Multiply(sign="", factors=(one, tree.Transposed(base=other))))
     return _unique(found)
 
 
 def _about(term: Node, by: Name) -> Node:
-    """λ W^{(2)} as λ W^{(1)}."""
+    """Return a term with another parameter: λ W^{(2)} as λ W^{(1)}."""
     if isinstance(term, Name):
         return by if term.base == by.base else term
     return mapped(term, lambda part: _about(part, by))
 
 
-def _unique(parts: Any) -> tuple[Any, ...]:
+def _unique(parts: Iterable[_Part]) -> tuple[_Part, ...]:
     return tuple(dict.fromkeys(parts))
