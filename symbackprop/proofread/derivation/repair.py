@@ -14,6 +14,7 @@ from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
 from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.derivation.subjects import with_respect_to
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import activations_of
@@ -97,7 +98,7 @@ def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[No
     for part in parts:
         if isinstance(part, tree.Add) and len(part.terms) > 1:
             found += [term for term in part.terms if isinstance(term, tree.Multiply | Name | tree.Divide)]
-    by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else None
+    by = with_respect_to(left)
     if isinstance(by, Name):
         found += [_about(term, by) for term in found]
     found += [part for part in parts if isinstance(part, tree.Multiply)]

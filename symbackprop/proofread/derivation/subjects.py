@@ -62,9 +62,14 @@ def is_cost(reading: DocumentReading, side: Node) -> bool:
     return evaluator is not None and is_name_of_cost(evaluator, without_arguments(evaluator, side))
 
 
+def with_respect_to(side: Node) -> Node | None:
+    """Return the W of ∂J/∂W and of dW."""
+    return side.by if isinstance(side, tree.Partial) else side.body if isinstance(side, tree.Differential) else None
+
+
 def is_gradient(reading: DocumentReading, side: Node) -> bool:
     """Return True for ∂J/∂W of a parameter W."""
-    by = side.by if isinstance(side, tree.Partial) else side.body if isinstance(side, tree.Differential) else None
+    by = with_respect_to(side)
     keys = reading.keys(by) if isinstance(by, Name) else []
     parameters = reading.network.parameters
     return any(is_parameter(reading, key) or reading.symbols.aliases.get(key) in parameters for key in keys)
