@@ -1,32 +1,32 @@
-"""What the network's own derivation says in the place of a wrong line."""
-
-from typing import Any
+"""Suggestion from the network's own derivation in the place of a wrong line."""
 
 from symbackprop.backprop.engine import backpropagate
 from symbackprop.errors import SymbackpropError
-from symbackprop.parsing import syntax_tree as tree
+from symbackprop.expressions.aliases import Expression
+from symbackprop.network.network import Network
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.latex import latex
 from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.derivation.subjects import with_respect_to
 
 
 def derived(reading: DocumentReading, left: Node) -> str:
-    """The side that stands for ∂J/∂v, in the notation of the network; empty where there is none in this layout."""
+    """Return the line for ∂J/∂v that the network's derivation has; empty if it has none in the document's layout."""
     layout = reading.interpretation.layout
-    by = left.by if isinstance(left, tree.Partial) else left.body if isinstance(left, tree.Differential) else left
+    by = with_respect_to(left) or left
     if layout.data or layout.weights or not isinstance(by, Name):
         return ""
     formulas = _formulas(reading.network)
-    for split in reading.symbols.readings(by, {}):
-        adjoint = reading.symbols.chosen.get(split.key) if by is left else None
-        symbol = reading.symbols.known.get(split.key if adjoint is None else adjoint.of)
-        if symbol in formulas and not split.indices and (by is not left or adjoint is not None):
+    for found in reading.name_readings(by):
+        adjoint = reading.symbols.chosen.get(found.key) if by is left else None
+        symbol = reading.symbols.known.get(found.key if adjoint is None else adjoint.of)
+        if symbol in formulas and not found.indices and (by is not left or adjoint is not None):
             return f"{left.source} = {latex(formulas[symbol])}"
     return ""
 
 
-def _formulas(network: Any) -> dict[Any, Any]:
-    """∂J/∂v by v, for parameters and for what has a named error."""
+def _formulas(network: Network) -> dict[Expression, Expression]:
+    """Return ∂J/∂v by v, for parameters and for quantities with a named adjoint."""
     try:
         tape = backpropagate(network)
     except SymbackpropError:
