@@ -1,27 +1,26 @@
 """Gradients against finite differences of the cost."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError
-from symbackprop.gradcheck.calls import Calls
+from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.comparisons import subjects_of
 from symbackprop.gradcheck.directional import Numerics
 from symbackprop.gradcheck.evidence import sizes_of
-from symbackprop.gradcheck.parameters import Parameters, require_callable
-from symbackprop.gradcheck.recheck import SecondOpinion, arbitrated, is_close, is_doubtful, looked_at, supported
-from symbackprop.gradcheck.report import Block, GradientCheck
+from symbackprop.gradcheck.parameters import Data, Parameters, Structure, UserFunction, require_callable
+from symbackprop.gradcheck.recheck import Recheck, arbitrated, check_parameters, is_close, is_doubtful, supported
+from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.verdicts import Verdict
 
 
 def check_gradients(
-    cost: Callable[..., Any],
-    gradients: Callable[..., Any] | None,
-    params: Any,
+    cost: UserFunction,
+    gradients: UserFunction | None,
+    params: Structure,
     *,
-    data: Mapping[str, Any] | None = None,
+    data: Data | None = None,
     seed: int | None = None,
 ) -> GradientCheck:
     """Compare gradients with finite differences of the cost.
@@ -35,10 +34,10 @@ def check_gradients(
         seed: for the directions and samples that stand for parameters of more than 2000 entries in all.
 
     No fixed tolerance decides: a gradient is right where it lies within the error bar of the extrapolated
-    differences. Where the cost has a kink, it is right between the slopes on the two sides.
+    differences. Where the cost has a kink, it is right between the derivatives on the two sides.
 
     Raises:
-        ArgumentError: parameters or gradients that are no arrays of numbers, or a cost that is no number.
+        ArgumentError: parameters or gradients that are not arrays of numbers, or a cost that is not a number.
 
     >>> import numpy as np
     >>> x = np.array([[1.0, 2.0, 3.0]])
@@ -47,72 +46,77 @@ def check_gradients(
     >>> check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x).verdict
     <Verdict.WRONG: 'wrong'>
     """
-    with np.errstate(all="ignore"):  # a check goes where a cost may overflow, and sees that
+    with np.errstate(all="ignore"):  # far from the point, a cost may overflow, and the check notices
         return _checked(cost, gradients, Parameters.of(params, data), data, seed)
 
 
 def _checked(
-    cost: Callable[..., Any],
-    gradients: Callable[..., Any] | None,
-    taken: Parameters,
-    data: Mapping[str, Any] | None,
+    cost: UserFunction,
+    gradients: UserFunction | None,
+    parameters: Parameters,
+    data: Data | None,
     seed: int | None,
 ) -> GradientCheck:
     require_callable("cost", cost)
     if gradients is not None:
         require_callable("gradients", gradients)
     alone = cost if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[0])
-    slopes = gradients if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[1])
-    numerics = Numerics(alone, taken)
+    gradient_of = gradients if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[1])
+    numerics = Numerics(alone, parameters)
     if not np.isfinite(numerics.cost):
-        undecided = tuple(Block(n, a.shape, Verdict.UNDECIDED) for n, a in zip(taken.labels, taken.arrays, strict=True))
+        undecided = tuple(
+            ParameterCheck(n, a.shape, Verdict.UNDECIDED)
+            for n, a in zip(parameters.labels, parameters.arrays, strict=True)
+        )
         reason = f"the cost is {numerics.cost} at this point"
         return GradientCheck(Verdict.UNDECIDED, undecided, numerics.evaluations, numerics.cost, reason)
     if seed is not None and not (isinstance(seed, int | np.integer) and seed >= 0):
         raise ArgumentError(f"seed must be a whole number of at least 0, not {seed!r}")
     rng = np.random.default_rng(seed)
-    gradient = Calls("the gradients function", slopes, taken)
+    gradient = CountedFunction("the gradients function", gradient_of, parameters)
     sizes = sizes_of(data)
-    blocks = looked_at(numerics, subjects_of(gradient, taken, rng), sizes, rng)
-    further = SecondOpinion(alone, slopes, sizes, rng)
-    blocks = further.on(blocks, is_close, arbitrated, lambda: [taken.widened()])
-    blocks = further.on(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(taken, rng))
+    blocks = check_parameters(numerics, subjects_of(gradient, parameters, rng), sizes, rng)
+    recheck = Recheck(alone, gradient_of, sizes, rng)
+    blocks = recheck.apply(blocks, is_close, arbitrated, lambda: [parameters.widened()])
+    blocks = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(parameters, rng))
     verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
     noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
     return GradientCheck(
         verdict,
         tuple(blocks),
-        numerics.evaluations + further.evaluations,
+        numerics.evaluations + recheck.evaluations,
         numerics.cost,
         reason="; ".join([*noisy, *numerics.calls.notes, *gradient.notes]),
-        gradient_calls=gradient.count + further.gradient_calls,
-        generic_point=taken.rebuild(taken.elsewhere(rng).arrays) if verdict == Verdict.UNDECIDED else None,
+        gradient_calls=gradient.count + recheck.gradient_calls,
+        generic_point=parameters.rebuild(parameters.generic_nearby(rng).arrays)
+        if verdict == Verdict.UNDECIDED
+        else None,
     )
 
 
-def _nearby(taken: Parameters, rng: np.random.Generator) -> list[Parameters]:
-    """A generic point nearby, in the highest precision first."""
-    point = taken.elsewhere(rng)
+def _nearby(parameters: Parameters, rng: np.random.Generator) -> list[Parameters]:
+    """Return a generic point nearby, in extended precision and as it is."""
+    point = parameters.generic_nearby(rng)
     return [point.widened(), point]
 
 
 def assert_gradients(
-    cost: Callable[..., Any],
-    gradients: Callable[..., Any] | None,
-    params: Any,
+    cost: UserFunction,
+    gradients: UserFunction | None,
+    params: Structure,
     *,
-    data: Mapping[str, Any] | None = None,
+    data: Data | None = None,
     seed: int | None = None,
 ) -> None:
-    """For tests: raise AssertionError with the readable report unless the gradients are right."""
+    """Raise AssertionError with the readable report unless the gradients are right; for tests."""
     __tracebackhide__ = True
     report = check_gradients(cost, gradients, params, data=data, seed=seed)
     if report.verdict != Verdict.RIGHT:
         raise AssertionError(str(report))
 
 
-def _pair(result: Any) -> Any:
+def _pair(result: object) -> Sequence[object]:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ArgumentError("without a gradients function the cost must return (J, gradients)")
     return result

@@ -1,48 +1,58 @@
-"""A cost around one point: its slopes along any direction."""
+"""Numeric derivatives of a cost at one point, along any direction."""
 
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError
-from symbackprop.gradcheck.calls import Calls
-from symbackprop.gradcheck.complex_contour import is_settled, slope_on_circle
-from symbackprop.gradcheck.finite_differences import Slope, estimated_noise, slope
-from symbackprop.gradcheck.parameters import Parameters, require_callable, scalar_value
+from symbackprop.gradcheck.calls import CountedFunction
+from symbackprop.gradcheck.complex_contour import derivative_on_circle, is_settled
+from symbackprop.gradcheck.finite_differences import NumericDerivative, derivative, estimated_noise
+from symbackprop.gradcheck.parameters import (
+    Data,
+    Number,
+    Parameters,
+    Structure,
+    UserFunction,
+    require_callable,
+    scalar_value,
+)
 
-Direction = Mapping[int, np.ndarray]  # what is added to parameters, by their position; the others stay
+T = TypeVar("T")
+Result = TypeVar("Result")
+Direction = Mapping[int, np.ndarray]  # the perturbation of parameters, by their position; the others are held fixed
 
-_FIRST_STEP = 0.0213  # relative to the size of what is moved
+_FIRST_STEP = 0.0213  # relative to the size of what is perturbed
 _RADII = (1e-1, 1e-2, 2e-3, 3e-4, 1e-5)  # of circles, likewise
 _PATIENCE = 4  # directions in which no circle will do until circles are given up
 _LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))
-_WITHIN = np.array([0.0113, 0.0071, 0.0037, 0.0019, 0.00083, 0.00037])  # parts of a step: there, a line is straight
+_WITHIN = np.array([0.0113, 0.0071, 0.0037, 0.0019, 0.00083, 0.00037])  # of a step: the cost is a line there
 _EXTENDED = float(np.finfo(np.longdouble).eps)
 _APART = (0.0031, 0.0057, 0.0093)
 _REPEATS = 3
 _NOISE_POINTS = 9
 _MOST_NOISE = 1e-5  # of the cost
-SLOPES_WITHIN = 0.01  # of the distance from here: the step of slopes at points around
+STEP_AROUND = 0.01  # the step of derivatives at points around here, relative to their distance
 _NOISE_SPACINGS = (1e-10, 1e-7, 1e-6)  # the last two for costs that compute in single precision
-_UNKNOWN = Slope(math.nan, math.inf)
+_UNKNOWN = NumericDerivative(math.nan, math.inf)
 
 
 class Numerics:
-    """A cost around one point: its slopes along any direction, and how often it was called."""
+    """A cost around one point: its numeric derivatives along any direction, and how often it was called."""
 
-    def __init__(self, cost: Callable[..., Any], params: Parameters):
+    def __init__(self, cost: UserFunction, params: Parameters):
         self._params = params
-        self.calls = Calls("the cost", cost, params)
-        self._grain = math.inf  # the least by which the cost has been seen to change
+        self.calls = CountedFunction("the cost", cost, params)
+        self._grain = math.inf  # the least change of the cost that was seen
         self._is_grain_sought = False
         values = [scalar_value(self.calls.first()), *(self.at({}, 0.0) for _ in range(_REPEATS - 1))]
         self.cost = values[0]
         self.spread = float(max(values) - min(values))  # of calls at one and the same point
         self._noise: dict[tuple[int, ...], float] = {}
-        self._known: dict[tuple[Any, Any], Any] = {}
+        self._known: dict[tuple[Callable[..., object], object], Any] = {}
         self.is_extended = isinstance(self.cost, np.longdouble) and bool(np.finfo(float).eps > _EXTENDED)
         self.epsilon = _EXTENDED if self.is_extended else float(np.finfo(float).eps)
         self._circles_left = _PATIENCE
@@ -50,25 +60,26 @@ class Numerics:
 
     @property
     def evaluations(self) -> int:
+        """The number of calls of the cost."""
         return self.calls.count
 
-    def once(self, of: Callable[["Numerics", Any], Any], look: Any) -> Any:
-        """What the search asks for, and the verdict once more, is computed once."""
-        if (of, look) not in self._known:
-            self._known[of, look] = of(self, look)
-        return self._known[of, look]
+    def once(self, of: Callable[["Numerics", T], Result], comparison: T) -> Result:
+        """Return of(self, comparison), computed once for the search and the verdict."""
+        if (of, comparison) not in self._known:
+            self._known[of, comparison] = of(self, comparison)
+        return self._known[of, comparison]
 
-    def at(self, direction: Direction, t: float) -> Any:
-        """The cost with parameters moved by t along a direction; NaN where it cannot be computed."""
-        found = self.calls.at(self._params.moved(direction, t))
+    def at(self, direction: Direction, t: float) -> Number:
+        """Return the cost with parameters perturbed by t along a direction; NaN where it cannot be computed."""
+        found = self.calls.at(self._params.perturbed(direction, t))
         value = math.nan if found is None else scalar_value(found)
         away = float(abs(value - self.cost)) if direction else 0.0
         if 0 < away < self._grain:
             self._grain = away
         return value
 
-    def _complex_value(self, direction: Direction, t: complex) -> Any:
-        """Likewise, moved by a complex number.
+    def _complex_value(self, direction: Direction, t: complex) -> Number:
+        """Return the cost with parameters perturbed by a complex number.
 
         Raises:
             Exception: the cost does not take complex numbers (whatever it raises then), or leaves them (TypeError).
@@ -76,25 +87,25 @@ class Numerics:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            value = np.asarray(self.calls.probe(self._params.moved(direction, t)))
+            value = np.asarray(self.calls.probe(self._params.perturbed(direction, t)))
         if value.size != 1 or value.dtype.kind != "c":
             raise TypeError
         return value.reshape(())[()]
 
     def scale(self, direction: Direction) -> float:
-        """The t that moves what is moved by about its own size, over a direction of many entries by less of it."""
-        reach, moved = math.inf, 0
+        """Return the t that perturbs entries by about their own size, by less in a direction of many entries."""
+        reach, perturbed = math.inf, 0
         for k, d in direction.items():
             size = np.atleast_1d(np.abs(self._params.arrays[k]))
             np.maximum(size, 1, out=size)
             with np.errstate(divide="ignore"):
                 np.divide(size, np.abs(d), out=size)
             reach = min(reach, float(np.min(size, initial=math.inf)))
-            moved += int(np.count_nonzero(d))
-        return reach / max(moved, 1) ** 0.25 if math.isfinite(reach) else 1.0
+            perturbed += int(np.count_nonzero(d))
+        return reach / max(perturbed, 1) ** 0.25 if math.isfinite(reach) else 1.0
 
     def noise(self, direction: Direction) -> float:
-        """How uncertain a value of the cost is, near this point, as these parameters move."""
+        """Return the noise of the cost near this point, as these parameters are perturbed."""
         key = tuple(direction)
         if key not in self._noise:
             zigzag = {k: _zigzag(self._params.arrays[k]) for k in direction}
@@ -107,33 +118,33 @@ class Numerics:
         return self._noise[key]
 
     def _single_precision(self, direction: Direction) -> float:
-        """The rounding of a cost whose values, well apart, all are numbers of single precision; 0 for others."""
+        """Return the rounding error of a cost whose values are all of single precision; 0 for others."""
         values = np.array([self.cost, *(self.at(direction, t) for t in _APART)])
         with np.errstate(over="ignore"):
             single = bool(np.all(values == values.astype(np.float32))) and len(set(values)) > 1
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, direction: Direction, spacing: float) -> float:
-        """The smaller of the two sides': a kink is on one of them, noise on both."""
+        """Return the smaller noise of the two sides: a kink is on one of them, noise on both."""
         sides = []
         for side in (spacing, -spacing):
             values = np.array([self.at(direction, side * i) for i in range(_NOISE_POINTS)])
             sides.append(estimated_noise(values) if np.all(np.isfinite(values)) else 0.0)
         return min(sides)
 
-    def quick_slope(self, direction: Direction) -> Slope:
-        """A slope of few evaluations, whose error bar knows nothing of noise that shows at a second look only."""
+    def quick_derivative(self, direction: Direction) -> NumericDerivative:
+        """Return the derivative from few evaluations; its error bar includes only the noise that calls have shown."""
         scale = self.scale(direction)
         found = self._on_circle(direction, scale) if self._circles_left else _UNKNOWN
         if found.error < math.inf:
             return found
-        return slope(lambda t: self.at(direction, t), _FIRST_STEP * scale, self.epsilon, self.spread)
+        return derivative(lambda t: self.at(direction, t), _FIRST_STEP * scale, self.epsilon, self.spread)
 
-    def _on_circle(self, direction: Direction, scale: float) -> Slope:
-        """The slope by the first circle that settles, where the cost takes complex numbers and is analytic."""
+    def _on_circle(self, direction: Direction, scale: float) -> NumericDerivative:
+        """Return the derivative from the first circle that settles, if the cost is analytic in complex numbers."""
         for radius in list(self._radii):
             try:
-                found = slope_on_circle(
+                found = derivative_on_circle(
                     lambda t: self._complex_value(direction, t) if isinstance(t, complex) else self.at(direction, t),
                     radius * scale,
                     self.cost,
@@ -150,33 +161,35 @@ class Numerics:
         self._circles_left -= 1
         return _UNKNOWN
 
-    def slope(self, direction: Direction, reach: float = 1.0) -> Slope:
-        """The slope by differences, of which the first is over so much of the usual step."""
+    def derivative(self, direction: Direction, reach: float = 1.0) -> NumericDerivative:
+        """Return the derivative by differences, whose first step is `reach` times the usual one."""
         first_step = reach * _FIRST_STEP * self.scale(direction)
-        return slope(lambda t: self.at(direction, t), first_step, self.epsilon, self.noise(direction))
+        return derivative(lambda t: self.at(direction, t), first_step, self.epsilon, self.noise(direction))
 
-    def local_slope(self, direction: Direction) -> Slope:
-        """The slope over the one small step at which the two sides differ least: what lies beyond does no harm."""
+    def local_derivative(self, direction: Direction) -> NumericDerivative:
+        """Return the derivative over the small step at which the two sides differ least: a kink beyond does no harm."""
         scale = self.scale(direction)
-        slopes = []
+        derivatives = []
         for t in (step * scale for step in _LOCAL_STEPS):
             left, right = self.one_sided(direction, t)
-            slopes.append(Slope((left + right) / 2, float(abs(right - left) + self.rounding(direction, t)), t))
-        return min(slopes, key=lambda found: found.error if found.error == found.error else math.inf)
+            derivatives.append(
+                NumericDerivative((left + right) / 2, float(abs(right - left) + self.rounding(direction, t)), t)
+            )
+        return min(derivatives, key=lambda found: found.error if found.error == found.error else math.inf)
 
     def one_sided(self, direction: Direction, t: float) -> tuple[float, float]:
-        """The slopes to the left and to the right over a step t."""
+        """Return the derivatives on the left and on the right, over a step t."""
         return (self.cost - self.at(direction, -t)) / t, (self.at(direction, t) - self.cost) / t
 
     def bend(self, direction: Direction, step: float) -> float:
-        """How far the slopes on the two sides are apart, where they do not draw near as the step gets smaller."""
-        if not math.isfinite(step):  # a slope that was not looked at by itself
+        """Return how far the one-sided derivatives are apart, if they do not converge as the step gets smaller."""
+        if not math.isfinite(step):  # a derivative without a step of its own
             return 0.0
         wide, near = (abs(float(np.subtract(*self.one_sided(direction, t)))) for t in (step, step / 10))
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
 
-    def unevenness(self, direction: Direction, found: Slope) -> float:
-        """How far the cost is off a straight line of this slope, nearer than the slope looked, as a slope.
+    def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
+        """Return how far the cost is off a line of this derivative, within its step, as a derivative.
 
         Where a small term is added to a large one within the cost, its digits are lost in ways that no noise shows.
         Where the cost does not change at all, it may be that it changes by no less than its grain.
@@ -186,7 +199,7 @@ class Numerics:
         return float(np.max(np.abs(off)) / (2 * found.step)) + plateau
 
     def _least_change(self) -> float:
-        """The least by which the cost has been seen to change, at least as all parameters move; 0 if it never does."""
+        """Return the least change of the cost that was seen, at least as all parameters change; 0 if there is none."""
         if not self._is_grain_sought:
             self._is_grain_sought = True
             everything = {k: _zigzag(array) for k, array in enumerate(self._params.arrays)}
@@ -194,21 +207,21 @@ class Numerics:
                 self.at(everything, 10.0**-k)
         return self._grain if math.isfinite(self._grain) else 0.0
 
-    def slopes_around(self, direction: Direction, distance: float, count: int) -> list[float]:
-        """Slopes at points so far away from here, in directions drawn at random."""
-        rng, step = np.random.default_rng(0), distance * SLOPES_WITHIN
-        slopes = []
+    def derivatives_around(self, direction: Direction, distance: float, count: int) -> list[float]:
+        """Return the derivatives at random points at a distance from here."""
+        rng, step = np.random.default_rng(0), distance * STEP_AROUND
+        derivatives = []
         for _ in range(count):
             away = {k: distance * rng.uniform(-1, 1, a.shape) for k, a in enumerate(self._params.arrays)}
             left, right = (
                 self.at({k: d + t * direction[k] if k in direction else d for k, d in away.items()}, 1.0)
                 for t in (-step, step)
             )
-            slopes.append(float(right - left) / (2 * step))
-        return slopes
+            derivatives.append(float(right - left) / (2 * step))
+        return derivatives
 
     def rounding(self, direction: Direction, t: float) -> float:
-        """How uncertain a difference of costs over a step t is, as a slope."""
+        """Return the rounding error of a difference of costs over a step t, as a derivative."""
         return float((4 * self.epsilon * abs(self.cost) + 4 * self.noise(direction)) / t)
 
 
@@ -219,16 +232,16 @@ def _zigzag(array: np.ndarray) -> np.ndarray:
 
 
 def unit(shape: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:
-    """The direction of one entry."""
+    """Return the direction of one entry."""
     direction = np.zeros(shape)
     direction[index] = 1.0
     return direction
 
 
 def numerical_gradient(
-    cost: Callable[..., Any], params: Any, *, data: Mapping[str, Any] | None = None, step: float | None = None
+    cost: UserFunction, params: Structure, *, data: Data | None = None, step: float | None = None
 ) -> Any:
-    """The gradient of a cost by central differences, in the structure of the parameters.
+    """Return the gradient of a cost by central differences, in the structure of the parameters.
 
     Args:
         cost: called as f(x), f(*arrays) or f(**arrays), as `params` is an array, a sequence or a mapping.
@@ -244,17 +257,17 @@ def numerical_gradient(
     if step is not None and not (isinstance(step, int | float | np.number) and 0 < step < float("inf")):
         raise ArgumentError(f"step must be a positive number, not {step!r}")
     require_callable("cost", cost)
-    taken = Parameters.of(params, data)
-    numerics = Numerics(cost, taken)
+    parameters = Parameters.of(params, data)
+    numerics = Numerics(cost, parameters)
     results = []
-    for block, array in enumerate(taken.arrays):
+    for block, array in enumerate(parameters.arrays):
         gradient = np.empty(array.shape)
         for index in np.ndindex(array.shape):
             direction = {block: unit(array.shape, index)}
             if step is None:
-                gradient[index] = numerics.slope(direction).value
+                gradient[index] = numerics.derivative(direction).value
             else:
                 high, low = (numerics.at(direction, t) for t in (step, -step))
                 gradient[index] = (high - low) / (2 * step)
         results.append(gradient)
-    return taken.rebuild(results)
+    return parameters.rebuild(results)

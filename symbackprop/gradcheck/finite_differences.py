@@ -1,4 +1,4 @@
-"""Slopes by finite differences, each with an error bar."""
+"""Derivatives by finite differences, each with an error bar."""
 
 import math
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-_SHRINK = 1.83  # no whole number, lest a periodic cost be met at its period again and again
-_ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks than that are looked for apart
+_SHRINK = 1.83  # not a whole number, lest a periodic cost be met at its period again and again
+_ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks are searched for separately
 _COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger ones are forgotten
 _ENOUGH = 1e-10  # relative error
 _FINEST = 5e-5  # of the first step: from here on, a cost in single precision may not move any more
 
 
 @dataclass(frozen=True)
-class Slope:
+class NumericDerivative:
     """A derivative, how far it can be off, and the smallest step of the differences it was extrapolated from."""
 
     value: float
@@ -22,10 +22,10 @@ class Slope:
     step: float = math.nan
 
 
-def slope(
+def derivative(
     f: Callable[[float], float], first_step: float, epsilon: float = float(np.finfo(float).eps), noise: float = 0.0
-) -> Slope:
-    """f′(0) by central differences, extrapolated to step 0.
+) -> NumericDerivative:
+    """Return f′(0) by central differences, extrapolated to step 0.
 
     After C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4
     (1982): make the step smaller, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
@@ -33,11 +33,11 @@ def slope(
     extrapolation spans a few steps only, so that steps that reach over a kink do no harm once they are smaller.
 
     >>> import math
-    >>> found = slope(math.exp, 0.1)
+    >>> found = derivative(math.exp, 0.1)
     >>> abs(found.value - 1) < found.error < 1e-10
     True
     """
-    rows: list[Slope] = []  # the best of each row of the tableau
+    rows: list[NumericDerivative] = []  # the best of each row of the tableau
     previous: list[float] = []
     step, settled = first_step, False
     for _ in range(_ROWS):
@@ -46,13 +46,13 @@ def slope(
             break  # the cost does not resolve so small a step any more
         rounding = (epsilon * (abs(high) + abs(low)) + 2 * noise) / step
         current = [(high - low) / (2 * step)]
-        best = Slope(float("nan"), float("inf"))
+        best = NumericDerivative(float("nan"), float("inf"))
         for k, older in enumerate(previous[: _COLUMNS - 1], start=1):
             weight = _SHRINK ** (2 * k)
             current.append((weight * current[k - 1] - older) / (weight - 1))
             error = max(abs(current[k] - current[k - 1]), abs(current[k] - older)) + rounding
             if error < best.error:
-                best = Slope(current[k], error, step)
+                best = NumericDerivative(current[k], error, step)
         rows.append(best)
         if settled:  # and one more row to confirm it
             break
@@ -62,17 +62,17 @@ def slope(
     return _confirmed(rows)
 
 
-def _confirmed(rows: list[Slope]) -> Slope:
-    """The row of least error, whose error is at least its distance from the better one of its neighbours."""
-    place = min(range(len(rows)), key=lambda row: rows[row].error)
-    best = rows[place]
-    neighbours = [rows[row] for row in (place - 1, place + 1) if 0 <= row < len(rows)]
+def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
+    """Return the row of least error; its error is at least its distance from the better one of its neighbours."""
+    index = min(range(len(rows)), key=lambda row: rows[row].error)
+    best = rows[index]
+    neighbours = [rows[row] for row in (index - 1, index + 1) if 0 <= row < len(rows)]
     nearest = min(neighbours, key=lambda row: row.error, default=best)
     return replace(best, error=max(best.error, abs(best.value - nearest.value))) if best.error < math.inf else best
 
 
 def estimated_noise(values: np.ndarray) -> float:
-    """The noise of a function from its values at equally spaced, very near points; 0 where none shows.
+    """Estimate the noise of a function from its values at equally spaced, very near points; 0 where none shows.
 
     J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the k-th differences
     of a smooth function vanish as k grows, those of noise do not; k is taken where three estimates in a row agree

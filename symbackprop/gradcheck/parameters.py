@@ -5,10 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from symbackprop.errors import ArgumentError, listed
 
 Arrays = list[np.ndarray]
+Number = Any  # a float, or np.longdouble where the cost is computed in extended precision
+Structure = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]  # parameters as the user has them
+Data = Mapping[str, Any]  # fixed keyword arguments of the user's functions
+UserFunction = Callable[..., object]
 
 
 @dataclass(frozen=True)
@@ -18,12 +23,12 @@ class Parameters:
     labels: tuple[str, ...]
     arrays: Arrays
     rebuild: Callable[[Arrays], Any]  # the structure that was given
-    call: Callable[[Callable[..., Any], Arrays, Mapping[str, Any]], Any]  # f, at arrays, with data
-    data: Mapping[str, Any]  # fixed keyword arguments of every call
+    call: Callable[[UserFunction, Arrays, Data], object]  # f, at arrays, with data
+    data: Data
 
     @classmethod
-    def of(cls, params: Any, data: Mapping[str, Any] | None = None) -> "Parameters":
-        """Take parameters in; `data` are keyword arguments of every call."""
+    def of(cls, params: Structure, data: Data | None = None) -> "Parameters":
+        """Take parameters in the structure that the user has; `data` are keyword arguments of every call."""
         if data is not None and not isinstance(data, Mapping):
             raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")
         fixed = dict(data or {})
@@ -52,33 +57,34 @@ class Parameters:
         return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(a[0], **data), fixed)
 
     def copies(self) -> Arrays:
+        """Return copies of the arrays."""
         return [array.copy() for array in self.arrays]
 
     def widened(self) -> "Parameters":
-        """The same in extended precision (80 bits, where the machine has them)."""
+        """Return the same parameters in extended precision (80 bits, where the machine has them)."""
         return replace(self, arrays=[array.astype(np.longdouble) for array in self.arrays])
 
-    def moved(self, direction: Mapping[int, np.ndarray], t: Any) -> Arrays:
-        """Copies of the arrays, some of them moved by t along a direction."""
-        return [_moved(a, direction[k], t) if k in direction else a.copy() for k, a in enumerate(self.arrays)]
+    def perturbed(self, direction: Mapping[int, np.ndarray], t: complex) -> Arrays:
+        """Return copies of the arrays, perturbed by t along a direction."""
+        return [_perturbed(a, direction[k], t) if k in direction else a.copy() for k, a in enumerate(self.arrays)]
 
     def rounded(self, rng: np.random.Generator) -> Arrays:
-        """The arrays, each entry off by its rounding."""
-        return [_moved(a, a * signs(rng, a.shape), np.finfo(a.dtype).eps) for a in self.arrays]
+        """Return the arrays, each entry perturbed by its rounding error."""
+        return [_perturbed(a, a * signs(rng, a.shape), np.finfo(a.dtype).eps) for a in self.arrays]
 
     @property
     def is_wide(self) -> bool:
-        """Whether any array is of extended precision."""
+        """True if any array is of extended precision."""
         return any(array.dtype.char == "g" for array in self.arrays)
 
-    def elsewhere(self, rng: np.random.Generator) -> "Parameters":
-        """A generic point not far away: no entry is 0, none equals another, nothing is on a kink."""
+    def generic_nearby(self, rng: np.random.Generator) -> "Parameters":
+        """Return a generic point not far away: no entry is 0, none equals another, nothing is on a kink."""
         steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
         return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
 
-    def aligned(self, gradients: Any) -> Arrays:
-        """Gradients in the same structure as the parameters, as a list of arrays."""
-        values: Any
+    def aligned(self, gradients: object) -> Arrays:
+        """Return gradients that have the structure of the parameters as a list of arrays."""
+        values: list[object]
         if isinstance(gradients, Mapping):
             missing = [label for label in self.labels if label not in gradients]
             if missing:
@@ -96,41 +102,41 @@ class Parameters:
 
 
 def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """−1 and 1, one byte each."""
+    """Draw −1 or 1 for each entry, one byte each."""
     return rng.integers(0, 2, shape, dtype=np.int8) * np.int8(2) - np.int8(1)
 
 
 def _sizes(array: np.ndarray) -> np.ndarray:
-    """The size of each entry; of those that are smaller than most, the size of most."""
+    """Return the size of each entry, at least the median of those that are not 0."""
     sizes: np.ndarray = np.abs(array)
     others = sizes[sizes > 0]
     return np.maximum(sizes, np.median(others) if others.size else 1.0)
 
 
-def _moved(array: np.ndarray, direction: np.ndarray, t: Any) -> np.ndarray:
-    moved: np.ndarray = np.multiply(direction, t, dtype=np.result_type(direction, array, t))
-    return np.add(moved, array, out=moved if moved.shape else None)  # in place: parameters can be large
+def _perturbed(array: np.ndarray, direction: np.ndarray, t: complex | np.number) -> np.ndarray:
+    perturbed: np.ndarray = np.multiply(direction, t, dtype=np.result_type(direction, array, t))
+    return np.add(perturbed, array, out=perturbed if perturbed.shape else None)  # in place: parameters can be large
 
 
 def _only(arrays: Arrays) -> np.ndarray:
     return arrays[0]
 
 
-def _floats(name: object, value: Any) -> np.ndarray:
-    """An array of floats of at least double precision: a check is about the formula, not about rounding."""
+def _floats(name: object, value: object) -> np.ndarray:
+    """Return an array of floats of at least double precision: a check tests the formula, not its rounding."""
     if isinstance(value, np.ma.MaskedArray):
         raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ArgumentError(f"{name} is no array of numbers: {error}") from None
+        raise ArgumentError(f"{name} is not an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
     return array if array.dtype.char in "dg" else array.astype(float)
 
 
-def scalar_value(value: Any) -> Any:
-    """A cost as one float, or one of extended precision; a shape of (1,) or (1, 1) counts as one."""
+def scalar_value(value: object) -> Number:
+    """Return a cost as one float, or one of extended precision; a shape of (1,) or (1, 1) counts as one."""
     if isinstance(value, tuple | list | dict):
         kind = type(value).__name__
         raise ArgumentError(
@@ -139,11 +145,12 @@ def scalar_value(value: Any) -> Any:
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
-    value = array.reshape(())[()]
-    return value if array.dtype.char == "g" else float(value)
+    number = array.reshape(())[()]
+    return number if array.dtype.char == "g" else float(number)
 
 
-def require_callable(what: str, value: Any) -> None:
+def require_callable(what: str, value: object) -> None:
+    """Raise ArgumentError unless a value is callable."""
     if not callable(value):
         hint = "; its function is d.to_numpy()" if hasattr(value, "to_numpy") else ""
         raise ArgumentError(f"{what} must be a function, not {type(value).__name__}{hint}")

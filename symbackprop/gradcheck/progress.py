@@ -1,4 +1,4 @@
-"""A bar for checks that take long: where rich is installed and a person looks, silent otherwise."""
+"""A progress bar for long checks, if rich is installed and standard error is a terminal."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def tracked(items: Sequence[T], what: str) -> Iterator[T]:
-    """The items, with a bar on standard error if they take more than a second to go through.
+    """Yield the items, with a bar on standard error if they take more than a second.
 
     >>> list(tracked([1, 2, 3], "entries of W"))
     [1, 2, 3]

@@ -1,4 +1,4 @@
-"""What a gradient check says: a verdict, a line for each parameter, and the table of them."""
+"""The report of a gradient check: a verdict, and a row of a table for each parameter."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -12,30 +12,30 @@ from symbackprop.verdicts import Judged, Verdict
 
 
 @dataclass(frozen=True)
-class Block:
-    """One parameter: the largest difference and where it is, over the entries that were looked at."""
+class ParameterCheck:
+    """The check of one parameter: the largest difference, and where it is, over the entries that were compared."""
 
     name: str
     shape: tuple[int, ...]
     verdict: Verdict
     difference: float = float("nan")  # largest |ours − numeric|
-    index: tuple[int, ...] = ()  # where; () is along a direction through all entries
+    index: tuple[int, ...] = ()  # its entry; () for a direction through all entries
     ours: float = float("nan")
     numeric: float = float("nan")
     uncertainty: float = float("nan")  # of numeric
-    size: float = float("nan")  # of the largest slope, ours or numeric
+    size: float = float("nan")  # of the largest derivative, ours or numeric
     relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
-    resolution: float = float("nan")  # the part of the gradient's size that is too small to be seen
+    resolution: float = float("nan")  # the part of the gradient's size below which no difference would show
     norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
-    looked_at: int = 0
-    kinks: int = 0  # slopes that jump at this point
+    looked_at: int = 0  # comparisons
+    kinks: int = 0  # entries at which the derivative jumps at this point
     note: str = ""
     mistake: str = ""  # what it likely is, if it is wrong
     mistake_kinds: Kinds = ()  # of that mistake
 
     @property
     def digits(self) -> float:
-        """To how many decimal digits both agree, of the 16 that a float has."""
+        """The number of decimal digits in which both agree, at most the 16 that a float has."""
         return min(16.0, max(0.0, -math.log10(self.relative))) if self.relative > 0 else 16.0
 
 
@@ -44,7 +44,7 @@ class GradientCheck(Judged):
     """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
 
     verdict: Verdict
-    blocks: tuple[Block, ...]
+    blocks: tuple[ParameterCheck, ...]
     evaluations: int
     cost: float
     reason: str = ""
@@ -52,13 +52,13 @@ class GradientCheck(Judged):
     generic_point: Any = None  # where nothing could be decided here: parameters nearby, to check again at
 
     @property
-    def worst(self) -> Block | None:
-        """The parameter that is off by most, measured in what its own numbers allow."""
+    def worst(self) -> ParameterCheck | None:
+        """The parameter with the worst verdict, and among those the largest relative difference."""
         order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
         return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as plain data."""
         return {
             "verdict": str(self.verdict),
             "cost": self.cost,
@@ -91,7 +91,7 @@ _FIGURES = ("largest difference", "at", "ours", "numeric", "relative", "digits",
 HEADINGS = ("parameter", "shape", "verdict", *_FIGURES)
 
 
-def _table(blocks: tuple[Block, ...]) -> list[str]:
+def _table(blocks: tuple[ParameterCheck, ...]) -> list[str]:
     rows = [HEADINGS, *(cells(block) for block in blocks)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
     return [
@@ -99,8 +99,8 @@ def _table(blocks: tuple[Block, ...]) -> list[str]:
     ]
 
 
-def cells(block: Block) -> tuple[str, ...]:
-    """The row of a parameter, as text."""
+def cells(block: ParameterCheck) -> tuple[str, ...]:
+    """Return the row of a parameter, as text."""
     numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
     where = str(list(block.index)) if block.index else "all"
     figures = (

@@ -1,148 +1,163 @@
-"""Which slopes are looked at: of every entry, or along directions through all of them, down to those that differ."""
+"""The search for entries that differ: each entry alone, or directions through all entries that are then bisected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symbackprop.gradcheck.comparisons import POWER, POWER_ALONG, Look, Subject, confirmed, look_at, quick_look, rest_of
+from symbackprop.gradcheck.comparisons import (
+    POWER,
+    POWER_ALONG,
+    Comparison,
+    Subject,
+    compare_entry,
+    compare_quickly,
+    confirmed,
+    remainder,
+)
 from symbackprop.gradcheck.directional import Direction, Numerics
 from symbackprop.gradcheck.parameters import signs
 from symbackprop.gradcheck.progress import tracked
 
-EVERY_ENTRY = 2000  # entries in all, up to which each is looked at
-_FEW = 40  # entries of one parameter that are looked at one by one, where a direction through all does not agree
-_SHARES = (1e-3, 1.0)  # of the largest gradient, at which all smaller ones count as equal: one direction for each
-_GENTLER = ((1e-3, 3e-2, 0.3), (1.0,))  # likewise, each where the one before it sees too little
-_BALANCED = 1e4  # how much more a parameter of small gradient may move, as a whole, than the one of the largest
-_MOST_WRONG = 4  # entries that are looked for
-_MOST_BOXES = 300  # that are looked at for them
+EVERY_ENTRY = 2000  # up to so many entries in all, each is compared
+_FEW = 40  # entries of a parameter that are compared one by one, where a direction through all does not agree
+_FRACTIONS = (1e-3, 1.0)  # of the largest gradient, at which all smaller ones count as equal: one direction for each
+_GENTLER = ((1e-3, 3e-2, 0.3), (1.0,))  # likewise; the next one is tried where the one before is too noisy
+_BALANCED = 1e4  # how much more a parameter of small gradient may be perturbed than the one of the largest
+_MOST_WRONG = 4  # wrong entries after which the search ends
+_MOST_BOXES = 300  # comparisons that the search for them may take
 
-IsWrong = Callable[[Numerics, Look], bool]
+IsWrong = Callable[[Numerics, Comparison], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """The looks at one parameter, and whether no entry but these can differ."""
+class SearchResult:
+    """The comparisons of one parameter; `is_complete` if no other entries can differ."""
 
-    looks: list[Look]
-    is_all: bool = True
+    comparisons: list[Comparison]
+    is_complete: bool = True
 
 
-def seen(numerics: Numerics, subjects: Sequence[Subject], rng: np.random.Generator, is_wrong: IsWrong) -> list[Seen]:
-    """What was looked at of each parameter; `is_wrong` tells of an entry whether it has to be wrong."""
-    shown = [subject for subject in subjects if subject.can_be_looked_at]
+def compare_all(
+    numerics: Numerics, subjects: Sequence[Subject], rng: np.random.Generator, is_wrong: IsWrong
+) -> list[SearchResult]:
+    """Compare each parameter; `is_wrong` tells whether the comparison of an entry proves it wrong."""
+    shown = [subject for subject in subjects if subject.is_comparable]
     if sum(subject.array.size for subject in shown) <= EVERY_ENTRY:
-        return [Seen(_entries(numerics, subject) if subject.can_be_looked_at else []) for subject in subjects]
-    together = [_together(numerics, shown, share, rng) for share in _SHARES]
+        return [SearchResult(_entries(numerics, subject) if subject.is_comparable else []) for subject in subjects]
+    together = [_together(numerics, shown, fraction, rng) for fraction in _FRACTIONS]
     results = []
     for subject in subjects:
-        if not subject.can_be_looked_at:
-            results.append(Seen([]))
-        elif all(_speaks_for(look, subject) for look in together):
-            results.append(Seen(together))
+        if not subject.is_comparable:
+            results.append(SearchResult([]))
+        elif all(_speaks_for(comparison, subject) for comparison in together):
+            results.append(SearchResult(together))
         elif subject.array.size <= _FEW:
-            results.append(Seen(_entries(numerics, subject)))
+            results.append(SearchResult(_entries(numerics, subject)))
         else:
             results.append(_along_directions(numerics, subject, rng, is_wrong))
     return results
 
 
-def _entries(numerics: Numerics, subject: Subject) -> list[Look]:
+def _entries(numerics: Numerics, subject: Subject) -> list[Comparison]:
     indices = list(np.ndindex(subject.array.shape))
-    return [look_at(numerics, subject, index) for index in tracked(indices, f"checking {subject.name}")]
+    return [compare_entry(numerics, subject, index) for index in tracked(indices, f"checking {subject.name}")]
 
 
-def _speaks_for(look: Look, subject: Subject) -> bool:
-    """Whether an entry of this parameter that is off would have been seen among all the others."""
-    of_an_entry = look.shares[subject.position] / np.sqrt(subject.array.size)
-    return look.agrees and bool(look.tolerance <= POWER * of_an_entry)
+def _speaks_for(comparison: Comparison, subject: Subject) -> bool:
+    """Return True if a wrong entry of this parameter would have shown among all the others."""
+    typical_entry = comparison.contributions[subject.position] / np.sqrt(subject.array.size)
+    return comparison.agrees and bool(comparison.tolerance <= POWER * typical_entry)
 
 
-def _together(numerics: Numerics, subjects: Sequence[Subject], share: float, rng: np.random.Generator) -> Look:
-    """A look along one direction through all entries, which it does not keep: parameters can be large."""
-    return replace(quick_look(numerics, subjects, _directions(subjects, share, rng)), direction={})
+def _together(numerics: Numerics, subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Comparison:
+    """Compare along one direction through all entries; the direction is not kept, for parameters can be large."""
+    return replace(compare_quickly(numerics, subjects, _directions(subjects, fraction, rng)), direction={})
 
 
-def _directions(subjects: Sequence[Subject], share: float, rng: np.random.Generator) -> Direction:
-    """A direction through all entries, with signs and lengths drawn at random, lest mistakes cancel.
+def _directions(subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Direction:
+    """Draw a direction through all entries, with random signs and lengths, lest mistakes cancel.
 
-    Entries of smaller gradient move more, so that each counts as much, down to `share` of the largest one.
+    Entries of smaller gradient are perturbed more, so that each counts as much, down to `fraction` of the largest one.
     """
     tops = [float(np.max(np.abs(subject.gradient))) for subject in subjects]
     least = max(tops, default=0.0) / _BALANCED or 1.0
     return {
-        subject.position: _direction(subject.gradient, share, max(top, least), rng)
+        subject.position: _direction(subject.gradient, fraction, max(top, least), rng)
         for subject, top in zip(subjects, tops, strict=True)
     }
 
 
-def _direction(gradient: np.ndarray, share: float, top: float, rng: np.random.Generator) -> np.ndarray:
+def _direction(gradient: np.ndarray, fraction: float, top: float, rng: np.random.Generator) -> np.ndarray:
     lengths: np.ndarray = np.asarray(np.abs(gradient), dtype=float)
-    np.maximum(lengths, share * top, out=lengths)
+    np.maximum(lengths, fraction * top, out=lengths)
     np.divide(rng.uniform(0.5, 1.5, gradient.shape), lengths, out=lengths)
     lengths *= signs(rng, gradient.shape)
     return lengths
 
 
-def _along_directions(numerics: Numerics, subject: Subject, rng: np.random.Generator, is_wrong: IsWrong) -> Seen:
-    looks: list[Look] = []
-    for shares in _GENTLER:
-        look = _sharpest(numerics, subject, shares, rng)
-        if _is_settled(look):
-            looks.append(look)
+def _along_directions(
+    numerics: Numerics, subject: Subject, rng: np.random.Generator, is_wrong: IsWrong
+) -> SearchResult:
+    comparisons: list[Comparison] = []
+    for fractions in _GENTLER:
+        comparison = _sharpest(numerics, subject, fractions, rng)
+        if _is_settled(comparison):
+            comparisons.append(comparison)
             continue
-        found, wrong, is_all = _differing(numerics, subject, look, is_wrong)
+        found, wrong, is_complete = _differing(numerics, subject, comparison, is_wrong)
         if wrong:
-            return Seen([*looks, *found], is_all)
-        looks += found if found and is_all else [confirmed(numerics, look)]
-    return Seen(looks)
+            return SearchResult([*comparisons, *found], is_complete)
+        comparisons += found if found and is_complete else [confirmed(numerics, comparison)]
+    return SearchResult(comparisons)
 
 
-def _is_settled(look: Look) -> bool:
-    """Whether nothing can be found within: it agrees, and not for a rounding error of ours, as there is at a kink."""
-    is_ours = 4 * look.noise > POWER * look.size and 8 * look.noise > look.tolerance
-    return look.agrees and not is_ours
+def _is_settled(comparison: Comparison) -> bool:
+    """Return True if this block of entries needs no bisection: both derivatives agree beyond the rounding of ours."""
+    is_ours = 4 * comparison.noise > POWER * comparison.size and 8 * comparison.noise > comparison.tolerance
+    return comparison.agrees and not is_ours
 
 
-def _sharpest(numerics: Numerics, subject: Subject, shares: Sequence[float], rng: np.random.Generator) -> Look:
-    """The first look that sees enough: where entries move very unevenly, noise hides more."""
-    for share in shares:
-        look = quick_look(numerics, [subject], _directions([subject], share, rng))
-        if look.tolerance <= POWER_ALONG * look.of_an_entry:
+def _sharpest(numerics: Numerics, subject: Subject, fractions: Sequence[float], rng: np.random.Generator) -> Comparison:
+    """Return the first comparison that is sharp enough: noise hides more where perturbations are very uneven."""
+    for fraction in fractions:
+        comparison = compare_quickly(numerics, [subject], _directions([subject], fraction, rng))
+        if comparison.tolerance <= POWER_ALONG * comparison.typical_entry:
             break
-    return look
+    return comparison
 
 
 Box = tuple[slice, ...]
 
 
-def _differing(numerics: Numerics, subject: Subject, look: Look, is_wrong: IsWrong) -> tuple[list[Look], int, bool]:
-    """The entries that make up a difference along a direction, how many of them are wrong, and whether these are all.
+def _differing(
+    numerics: Numerics, subject: Subject, comparison: Comparison, is_wrong: IsWrong
+) -> tuple[list[Comparison], int, bool]:
+    """Bisect for the entries that make up a difference: return these, how many are wrong, and True if these are all.
 
-    What differs in a box differs in one of its halves: one of them is looked at, the rest is the other's.
+    What differs in a box differs in one of its halves: one half is compared, the rest belongs to the other.
     """
-    direction = look.direction[subject.position]
-    boxes = [(tuple(slice(0, n) for n in direction.shape), look)]
-    leaves: list[Look] = []
+    direction = comparison.direction[subject.position]
+    boxes = [(tuple(slice(0, n) for n in direction.shape), comparison)]
+    leaves: list[Comparison] = []
     wrong = 0
     for _ in range(_MOST_BOXES):
         if not boxes or wrong >= _MOST_WRONG:
             break
         box, whole = boxes.pop()
         if all(side.stop - side.start == 1 for side in box):
-            leaves.append(look_at(numerics, subject, tuple(side.start for side in box)))
+            leaves.append(compare_entry(numerics, subject, tuple(side.start for side in box)))
             wrong += is_wrong(numerics, leaves[-1])
             continue
         first, second = _halves(box)
-        part = quick_look(numerics, [subject], {subject.position: _within(direction, first)})
-        rest = rest_of(numerics, subject, whole, part, _within(direction, second))
+        part = compare_quickly(numerics, [subject], {subject.position: _within(direction, first)})
+        rest = remainder(numerics, subject, whole, part, _within(direction, second))
         boxes += [(half, found) for half, found in ((second, rest), (first, part)) if not _is_settled(found)]
     return leaves, wrong, not boxes
 
 
 def _halves(box: Box) -> tuple[Box, Box]:
-    """The two halves across its longest side."""
+    """Cut a box in two across its longest side."""
     axis = max(range(len(box)), key=lambda k: box[k].stop - box[k].start)
     start, stop = box[axis].start, box[axis].stop
     middle = (start + stop) // 2

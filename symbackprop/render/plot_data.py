@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from symbackprop.errors import ArgumentError, nearest, shape_text
-from symbackprop.gradcheck.calls import Calls
+from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.directional import Direction, Numerics, unit
-from symbackprop.gradcheck.finite_differences import Slope
+from symbackprop.gradcheck.finite_differences import NumericDerivative
 from symbackprop.gradcheck.parameters import Arrays, Parameters, require_callable
 
 Index = tuple[int, ...]
@@ -78,9 +78,9 @@ class CostDerivatives:
         """Return the size to which steps are relative, as in a gradient check."""
         return self._numerics.scale(self._direction(block, entry))
 
-    def derivative(self, block: int, entry: Index) -> Slope:
+    def derivative(self, block: int, entry: Index) -> NumericDerivative:
         """Return the numerical derivative with respect to an entry, as a gradient check computes it."""
-        return self._numerics.slope(self._direction(block, entry))
+        return self._numerics.derivative(self._direction(block, entry))
 
     def difference(self, block: int, entry: Index, step: float) -> float:
         """Return a plain central difference; NaN or infinite if the cost is not finite at such a step."""
@@ -95,7 +95,7 @@ class CostDerivatives:
     def ours(self, gradients: Callable[..., Any]) -> Arrays:
         """Return the user's gradients, each in the shape of its parameter."""
         require_callable("gradients", gradients)
-        ours = self._parameters.aligned(Calls("the gradients function", gradients, self._parameters).first())
+        ours = self._parameters.aligned(CountedFunction("the gradients function", gradients, self._parameters).first())
         for block, (gradient, array) in enumerate(zip(ours, self.arrays, strict=True)):
             if gradient.shape != array.shape:
                 shapes = f"{shape_text(gradient.shape)}, not {shape_text(array.shape)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError, shape_text
-from symbackprop.gradcheck.finite_differences import Slope
+from symbackprop.gradcheck.finite_differences import NumericDerivative
 from symbackprop.render.plot_data import CostDerivatives, Index
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def plot_steps(
     return ax
 
 
-def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: Slope, rounding: float) -> None:
+def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: NumericDerivative, rounding: float) -> None:
     """Draw the V of errors, its rounding and truncation parts, and the result of extrapolation."""
     ax.loglog(steps, errors, color=_BLUE, marker=".", label="central difference over the step h")
     beside: dict[str, Any] = {"textcoords": "offset points", "color": _GREY, "fontsize": "small"}
@@ -156,7 +156,7 @@ def plot_disagreement(
     return ax
 
 
-def _relative(ours: np.ndarray, numeric: list[Slope], least: float) -> np.ndarray:
+def _relative(ours: np.ndarray, numeric: list[NumericDerivative], least: float) -> np.ndarray:
     """Return the differences relative to the largest entry; infinite where a value is not finite."""
     sizes = np.abs([*ours.flat, *(derivative.value for derivative in numeric)])
     largest = np.max(sizes[np.isfinite(sizes)], initial=least) or 1.0

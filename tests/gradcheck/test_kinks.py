@@ -7,19 +7,19 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.gradcheck import verdict as judging
-from symbackprop.gradcheck.comparisons import Subject, look_at
+from symbackprop.gradcheck.comparisons import Subject, compare_entry
 from symbackprop.gradcheck.directional import Numerics
-from symbackprop.gradcheck.finite_differences import Slope
+from symbackprop.gradcheck.finite_differences import NumericDerivative
 from symbackprop.gradcheck.kinks import _is_alone, kink_at
 from symbackprop.gradcheck.parameters import Parameters
 
 X = np.zeros((1, 1))
 
 
-def looked_at(cost, ours):
+def compared(cost, ours):
     """The cost around 0, and a look at the slope there."""
     numerics = Numerics(cost, Parameters.of({"x": X}))
-    return numerics, look_at(numerics, Subject(0, "x", X, np.array([[ours]]), np.zeros((1, 1))), (0, 0))
+    return numerics, compare_entry(numerics, Subject(0, "x", X, np.array([[ours]]), np.zeros((1, 1))), (0, 0))
 
 
 def kinked(x):
@@ -29,13 +29,13 @@ def kinked(x):
 
 @pytest.mark.parametrize("step", [1e-2, 5e-3])
 def test_sides_that_do_not_draw_near_are_a_bend(step):
-    numerics, look = looked_at(kinked, -1.0)
+    numerics, look = compared(kinked, -1.0)
     assert numerics.bend(look.direction, step) == pytest.approx(2, rel=0.3)
 
 
 @pytest.mark.parametrize("cost", [lambda x: np.sum(np.exp(x)), lambda x: 2 * np.sum(x), lambda x: np.sum(x**2 - 3 * x)])
 def test_smooth_costs_have_no_bend(cost):
-    numerics, look = looked_at(cost, 1.0)
+    numerics, look = compared(cost, 1.0)
     assert [numerics.bend(look.direction, step) for step in (1e-2, 1e-4, np.inf)] == [0, 0, 0]
 
 
@@ -43,24 +43,24 @@ def test_mean_of_two_slopes_accuses_nobody(monkeypatch):
     """Where the kink itself is not found, as it is lost in noise."""
     monkeypatch.setattr(judging, "kink_at", lambda *_: None)
     monkeypatch.setattr(judging, "_second", lambda _, look: look)
-    numerics, look = looked_at(kinked, -1.0)
-    mean = Slope(0.01, 1e-9, 1e-2)
+    numerics, look = compared(kinked, -1.0)
+    mean = NumericDerivative(0.01, 1e-9, 1e-2)
     assert replace(look, numeric=mean).accused
     assert not judging.is_wrong(numerics, replace(look, numeric=mean))
     assert judging.is_wrong(numerics, replace(look, ours=-10.0, numeric=mean))  # no kink of this size explains that
-    numerics, look = looked_at(lambda x: np.sum(np.exp(x)), -1.0)
+    numerics, look = compared(lambda x: np.sum(np.exp(x)), -1.0)
     assert judging.is_wrong(numerics, look)
 
 
 @pytest.mark.parametrize(("offset", "is_seen"), [(0.0, True), (1e12, False)])
 def test_slopes_around_a_kink_are_seen_where_they_are_above_the_noise(offset, is_seen):
     """With so large an offset the cost does not change at all around, which looks like the slope 0 of one side."""
-    numerics, look = looked_at(lambda x: np.sum(np.maximum(x, 0)) + offset, 0.5)
+    numerics, look = compared(lambda x: np.sum(np.maximum(x, 0)) + offset, 0.5)
     assert _is_alone(numerics, look, 0.0, 1.0, 1.0) == is_seen
 
 
 def test_slope_beyond_both_sides_of_a_kink_is_forbidden():
-    numerics, look = looked_at(lambda x: np.sum(np.abs(x)), 3.0)
+    numerics, look = compared(lambda x: np.sum(np.abs(x)), 3.0)
     kink = kink_at(numerics, look)
     assert kink is not None
     assert kink.allows(0.5)

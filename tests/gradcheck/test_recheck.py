@@ -5,11 +5,11 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.gradcheck.directional import Numerics
-from symbackprop.gradcheck.finite_differences import Slope
+from symbackprop.gradcheck.finite_differences import NumericDerivative
 from symbackprop.gradcheck.kinks import Kink
 from symbackprop.gradcheck.parameters import Parameters
 from symbackprop.gradcheck.recheck import arbitrated, is_close, is_doubtful, supported
-from symbackprop.gradcheck.report import Block
+from symbackprop.gradcheck.report import ParameterCheck
 from symbackprop.verdicts import Verdict
 
 WIDE = pytest.mark.skipif(
@@ -19,7 +19,7 @@ WIDE = pytest.mark.skipif(
 
 def block(verdict, **figures):
     usual = {"difference": 1.0, "size": 1.0, "relative": 1.0, "uncertainty": 1e-10, "resolution": 1e-10}
-    return Block("W", (2,), verdict, looked_at=2, **usual | figures)
+    return ParameterCheck("W", (2,), verdict, looked_at=2, **usual | figures)
 
 
 def test_what_is_asked_again():
@@ -56,14 +56,14 @@ def test_what_a_point_nearby_says():
 @WIDE
 def test_parameters_keep_their_precision_as_they_move():
     taken = Parameters.of({"x": np.array([1.0, 2.0])}).widened()
-    (moved,) = taken.moved({0: np.array([1.0, 0.0])}, 1e-18)
+    (moved,) = taken.perturbed({0: np.array([1.0, 0.0])}, 1e-18)
     assert moved.dtype == np.longdouble
     assert moved[0] != 1
-    assert taken.moved({0: np.array([1.0, 0.0])}, 1e-18j)[0].dtype == np.clongdouble
+    assert taken.perturbed({0: np.array([1.0, 0.0])}, 1e-18j)[0].dtype == np.clongdouble
     numerics = Numerics(lambda x: np.sum(x) + 1e12, taken)
     assert numerics.is_extended
-    found = numerics.slope({0: np.array([1.0, 0.0])})
-    assert isinstance(found, Slope)
+    found = numerics.derivative({0: np.array([1.0, 0.0])})
+    assert isinstance(found, NumericDerivative)
     assert abs(found.value - 1) <= found.error < 1e-4
 
 

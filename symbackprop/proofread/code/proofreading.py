@@ -6,7 +6,7 @@ import numpy as np
 
 from symbackprop.errors import listed
 from symbackprop.gradcheck.check import check_gradients
-from symbackprop.gradcheck.report import Block, GradientCheck
+from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.network import Network
@@ -150,7 +150,7 @@ class Proofreading:
         return Mistake("; ".join(mistake.words for mistake in found), tuple(kinds)), first
 
 
-def _of_block(block: Block, point: SamplePoint) -> list[Mistake]:
+def _of_block(block: ParameterCheck, point: SamplePoint) -> list[Mistake]:
     """Return the mistake that the gradient check names, or that the shape is not that of the parameter, if any."""
     if block.mistake:
         return [Mistake(f"d{block.name}: {block.mistake}", block.mistake_kinds)]
