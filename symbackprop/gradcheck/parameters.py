@@ -27,7 +27,7 @@ class Parameters:
     data: Data
 
     @classmethod
-    def of(cls, params: Structure, data: Data | None = None) -> "Parameters":
+    def of(cls, params: object, data: Data | None = None) -> "Parameters":
         """Take parameters in the structure that the user has; `data` are keyword arguments of every call."""
         if data is not None and not isinstance(data, Mapping):
             raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")

@@ -14,11 +14,11 @@ from tests.corpora.derivations import (
     units,
     vectors,
 )
-from tests.corpora.derivations.case import KINDS, Case
+from tests.corpora.derivations.case import Case
 
 MODULES = (
     rows, columns, sums, vectors, recurrent, classification, penalties, numpy_lines, published, units, habits, letters
 )  # fmt: skip
 CASES = [case for module in MODULES for case in module.CASES]
 
-__all__ = ["CASES", "KINDS", "Case"]
+__all__ = ["CASES", "Case"]

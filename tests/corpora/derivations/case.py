@@ -2,32 +2,19 @@
 
 from dataclasses import dataclass
 
-KINDS = (
-    "sign",
-    "transpose",
-    "order",
-    "missing factor",
-    "extra factor",
-    "quantity",
-    "function",
-    "number",
-    "missing term",
-    "extra term",
-    "missing sum",
-    "product",
-)
+from symbackprop.kinds import Kinds, MistakeKind
 
 
 @dataclass(frozen=True)
 class Case:
-    """A derivation that is right, and one mistake that makes its twin wrong."""
+    """A derivation that is right, and one mistake that makes its twin wrong: each of its kinds is true of it."""
 
     name: str
     network: str
     text: str
     old: str
     new: str
-    kind: str
+    kinds: Kinds
 
     def __post_init__(self):
         assert self.text.count(self.old) == 1, (
@@ -35,7 +22,8 @@ class Case:
         )
         assert self.old != self.new, self.name
         assert "\n" not in self.old, self.name
-        assert self.kind in KINDS, f"{self.name}: {self.kind}"
+        assert self.kinds, self.name
+        assert set(self.kinds) <= set(MistakeKind), f"{self.name}: {self.kinds}"
 
     @property
     def wrong(self) -> str:

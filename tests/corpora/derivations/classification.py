@@ -1,5 +1,6 @@
 """Cross-entropy: softmax and logistic regression, and networks with such outputs."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 LOGISTIC = """
@@ -58,7 +59,7 @@ $$\frac{\partial J}{\partial W} = X^T \Delta, \qquad \frac{\partial J}{\partial 
 """,
         r"\frac{\partial J}{\partial Z} = \frac{1}{N} (P - Y).$$",
         r"\frac{\partial J}{\partial Z} = \frac{1}{N} (Y - P).$$",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "derivative-of-softmax",
@@ -85,7 +86,7 @@ $$ = -y_j + y_j p_j + \sum_{i \neq j} y_i p_j = p_j \sum_i y_i - y_j = p_j - y_j
 """,
         r"\\ -p_i \, p_j & \text{if } i \neq j",
         r"\\ p_i \, p_j & \text{if } i \neq j",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "likelihood",
@@ -113,7 +114,7 @@ $\frac{\partial J}{\partial \theta_j} = \frac{1}{m}\sum_{i=1}^m (h_\theta(x^{(i)
 """,
         r"&= -\big( y (1-g(\theta^T x)) - (1-y) g(\theta^T x) \big) x_j \\",
         r"&= -\big( y (1-g(\theta^T x)) \big) x_j \\",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "loss-on-the-logits",
@@ -143,7 +144,7 @@ $$ \nabla_w J = \frac{1}{N} \sum_{i=1}^{N} \left( \sigma(z_i) - y_i \right) x_i,
 """,
         r"= \frac{e^{z}}{1 + e^{z}} = \sigma(z)",
         r"= \frac{1}{1 + e^{z}} = \sigma(z)",
-        "function",
+        (Kind.FUNCTION, Kind.SIGN),
     ),
     Case(
         "labels-plus-and-minus",
@@ -168,7 +169,7 @@ or, by the sigmoid function, $\nabla J(w) = -\frac{1}{N} \sum_{n=1}^N \sigma(-y_
 """,
         r"\sum_{n=1}^N \frac{y_n \, x_n}{1 + e^{y_n s_n}}$$",
         r"\sum_{n=1}^N \frac{x_n}{1 + e^{y_n s_n}}$$",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "two-moons",
@@ -201,7 +202,7 @@ $$
 """,
         r"& \frac{\partial L}{\partial W_2} = a_1^T \delta_3 \\",
         r"& \frac{\partial L}{\partial W_2} = a_1 \delta_3 \\",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "softmax-network-for-one-example",
@@ -229,7 +230,7 @@ $\frac{\partial \ell}{\partial b^{[1]}} = \delta^{[1]}$.
 """,
         r"\frac{\partial \ell}{\partial z^{[2]}} = p - t . $$",
         r"\frac{\partial \ell}{\partial z^{[2]}} = (p - t) \odot p \odot (1 - p) . $$",
-        "extra factor",
+        (Kind.EXTRA_FACTOR,),
     ),
     Case(
         "hinge",
@@ -252,7 +253,7 @@ $$\frac{\partial J}{\partial w} = -\frac{1}{N}\sum_{i=1}^{N} \mathbb{1}[y_i s_i 
 """,
         r"\frac{\partial J}{\partial b} = -\frac{1}{N}\sum_{i=1}^{N} \mathbb{1}",
         r"\frac{\partial J}{\partial b} = -\frac{1}{N} \mathbb{1}",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "logistic-with-a-matrix",
@@ -270,7 +271,7 @@ and at last
 """,
         r"= X^T \frac{\partial J}{\partial z} = \frac{1}{m} X^T (h - y). \]",
         r"= X^T \frac{\partial J}{\partial z} = \frac{1}{m} X^T \odot (h - y). \]",
-        "product",
+        (Kind.PRODUCT,),
     ),
     Case(
         "skip-gram",
@@ -296,6 +297,6 @@ $$\frac{\partial J}{\partial u_k} = (1 - \sigma(-u_k^\top v))\, v, \qquad k = 1,
 """,
         r"\sum_{k=1}^K \log \sigma(-u_k^\top v)$$",
         r"\sum_{k=1}^K \log \sigma(u_k^\top v)$$",
-        "sign",
+        (Kind.SIGN,),
     ),
 ]

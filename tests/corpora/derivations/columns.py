@@ -1,5 +1,6 @@
 """Matrices with the examples in columns."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 BINARY = """
@@ -76,7 +77,7 @@ where $*$ is elementwise and $g^{[1]\prime}(Z^{[1]}) = 1 - (A^{[1]})^2$ for $g^{
 """,
         r"dW^{[1]} = \frac{1}{m} dZ^{[1]} X^{T}",
         r"dW^{[1]} = dZ^{[1]} X^{T}",
-        "missing factor",
+        (Kind.MISSING_FACTOR, Kind.MEAN),
     ),
     Case(
         "averages-in-the-error",
@@ -102,7 +103,7 @@ $$ \frac{\partial J}{\partial W_2} = \delta_2 A_1^T, \quad \frac{\partial J}{\pa
 """,
         r"(1 - A_1 \odot A_1)",
         r"(1 - A_1)",
-        "function",
+        (Kind.POWER,),
     ),
     Case(
         "columns-of-a-row-network",
@@ -138,7 +139,7 @@ $$ \frac{\partial J}{\partial W^{(2)}} = \delta^{(3)} (a^{(2)})^\top, \qquad
 """,
         r"\delta^{(2)} = (W^{(2)})^\top \delta^{(3)}",
         r"\delta^{(2)} = W^{(2)} \delta^{(3)}",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "general-relu-layers",
@@ -163,7 +164,7 @@ so its gradient is the sum of the columns of $\delta^{[l]}$. $\square$
 """,
         r"\nabla_{b^{[l]}} J &= \sum_{i=1}^{m} \delta^{[l]}_{:,i} .",
         r"\nabla_{b^{[l]}} J &= \delta^{[l]} .",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "input-is-layer-one",
@@ -198,7 +199,7 @@ Here "$\bullet$" is the element-wise product, and $f^{\prime}(z^{(l)}) = a^{(l)}
 """,
         r"\nabla_{W^{(l)}} J &= \delta^{(l+1)} (a^{(l)})^T",
         r"\nabla_{W^{(l)}} J &= \delta^{(l+1)} (a^{(l+1)})^T",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "relu-by-hand",
@@ -220,7 +221,7 @@ $$dW_1 = dZ_1 \, X^T \qquad db_1 = dZ_1 \, \mathbf{1}$$
 """,
         r"dA_1 = W_2^T \, dZ_2",
         r"dA_1 = dZ_2 \, W_2^T",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "cross-entropy-by-the-chain-rule",
@@ -242,7 +243,7 @@ $$\frac{\partial J}{\partial W_2} = \frac{1}{m}(A_2 - Y)\,A_1^T.$$
 """,
         r"\left(\frac{Y}{A_2} - \frac{1-Y}{1-A_2}\right)",
         r"\left(\frac{Y}{A_2} + \frac{1-Y}{1-A_2}\right)",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "no-saturation",
@@ -261,7 +262,7 @@ with $\otimes$ for the elementwise product.
 """,
         r"\left( \sigma(Z_2) - Y \right) $$",
         r"\left( \sigma(Z_2) - Y \right) \sigma'(Z_2) $$",
-        "extra factor",
+        (Kind.EXTRA_FACTOR,),
     ),
     Case(
         "sigmoid-layers-in-a-paper",
@@ -280,7 +281,7 @@ $$ \frac{\partial \mathcal{J}}{\partial \mathbf{W}_k} = \mathbf{\Delta}_k \mathb
 """,
         r"\mathbf{W}_2^T \mathbf{\Delta}_2 \circ \mathbf{A}_1",
         r"\mathbf{W}_2^T \circ \mathbf{\Delta}_2 \circ \mathbf{A}_1",
-        "product",
+        (Kind.PRODUCT,),
     ),
     Case(
         "linear-regression-in-columns",
@@ -304,7 +305,7 @@ $$ \frac{\partial J}{\partial b} = \frac{1}{m} \sum_{i=1}^m \left( h^{(i)} - y^{
 """,
         r"J(w, b) = \frac{1}{2m} \sum",
         r"J(w, b) = \frac{1}{m} \sum",
-        "number",
+        (Kind.NUMBER,),
     ),
     Case(
         "plain-chain",
@@ -324,6 +325,6 @@ $$ \partial J / \partial W_2 = \frac{1}{N} (E \odot S_2) A_1^T, \qquad
 """,
         r"= W_2^T \, \frac{\partial J}{\partial Z_2} $$",
         r"= W_2^T \, \frac{\partial J}{\partial Z_2} + \frac{\partial J}{\partial Z_2} $$",
-        "extra term",
+        (Kind.EXTRA_TERM,),
     ),
 ]

@@ -1,5 +1,6 @@
 """What people write beside formulas: arguments of quantities, numbers of an example, remarks, conditions."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 CASES = [
@@ -24,7 +25,7 @@ $$ w_{ij}(s+1) = w_{ij}(s) - \eta \frac{\partial E(s)}{\partial w_{ij}(s)} $$
 """,
         r"\frac{\partial o_j(v_j)}{\partial v_j} = o_j(v_j) (1 - o_j(v_j))",
         r"\frac{\partial o_j(v_j)}{\partial v_j} = o_j(v_j) (1 + o_j(v_j))",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "an-example-worked-out",
@@ -52,7 +53,7 @@ $$ w_1^{+} = w_1 - \eta \frac{\partial E}{\partial w_1} = 0.4 - 0.1 \times 0.422
 """,
         r"= -1.0248 \times (-1.2) = 1.2298",
         r"= -1.0248 \times (-1.2) = -1.2298",
-        "number",
+        (Kind.NUMBER,),
     ),
     Case(
         "where-the-gradient-is-zero",
@@ -69,7 +70,7 @@ $$ \frac{\partial J}{\partial \theta} = \frac1n X^T (X\theta - y) = 0 $$
 """,
         r"\frac{\partial J}{\partial \theta} = \frac1n X^T (X\theta - y) = 0",
         r"\frac{\partial J}{\partial \theta} = \frac1n X (X\theta - y) = 0",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "two-weights-by-number",
@@ -91,7 +92,7 @@ $$ w_2' = w_2 - \alpha \frac{\partial L}{\partial w_2} $$
 """,
         r"\frac{\partial \hat y}{\partial w_2} = -(y - \hat y) x_2",
         r"\frac{\partial \hat y}{\partial w_2} = -(y - \hat y) x_1",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "layers-from-one-on-with-remarks",
@@ -118,7 +119,7 @@ $$ \frac{\partial C}{\partial w^l_{jk}} = a^{l-1}_k \delta^l_j \qquad \frac{\par
 """,
         r"\delta^l = ((w^{l+1})^T \delta^{l+1}) \odot \sigma'(z^l)",
         r"\delta^l = ((w^{l+1})^T \delta^{l+1}) \odot \sigma'(z^{l+1})",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "one-unit-at-a-time-in-boxes",
@@ -154,7 +155,7 @@ dW^{[1]} = \frac{\partial L}{\partial z^{[1]}} \times \frac{\partial z^{[1]}}{\p
 """,
         r"\boxed{dz^{[1]} \times x}",
         r"\boxed{dz^{[1]} \times a^{[1]}}",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "through-each-step-of-time",
@@ -191,6 +192,6 @@ $$ \frac{\partial L_3}{\partial W_{hh}} = \sum_{k=1}^3 \frac{\partial L_3}{\part
 """,
         r"\sum_{k=1}^3 \frac{\partial L_3}{\partial h_3} \cdot \frac{\partial h_3}{\partial h_k}",
         r"\sum_{k=1}^3 \frac{\partial L_3}{\partial h_3} \cdot \frac{\partial h_2}{\partial h_k}",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
 ]

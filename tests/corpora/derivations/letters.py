@@ -1,5 +1,6 @@
 """What letters stand for: the class of an example, units of any layer, what runs along dots."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 _TWO_LAYERS = """
@@ -38,7 +39,7 @@ $$ \frac{\partial L}{\partial U} = v_\text{word} (p - y)^\top \qquad \frac{\part
 """,
         r"-\mathbf{1}[j = c] + p_j",
         r"\mathbf{1}[j = c] + p_j",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "units-of-any-layer",
@@ -62,7 +63,7 @@ $$ \delta_i = f'(p_i) \sum_k \delta_k w_{ki} $$
 """,
         r"\delta_i = f'(p_i) \sum_k \delta_k w_{ki}",
         r"\delta_i = f'(p_i) \sum_k \delta_k w_{ik}",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "one-letter-for-all-units-before",
@@ -94,7 +95,7 @@ $$ \frac{\partial E}{\partial w_{ij}} = \delta_j a_i $$
 """,
         r"\delta_j = \sigma'(z_j) \sum_k \delta_k w_{jk}",
         r"\delta_j = \sum_k \delta_k w_{jk}",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "dots",
@@ -121,7 +122,7 @@ $$ \frac{\partial L}{\partial w_j} = \frac{\partial L}{\partial z_1} x_{1j} + \c
 """,
         r"z_i = b + w_1 x_{i1} + w_2 x_{i2} + \cdots",
         r"z_i = -b + w_1 x_{i1} + w_2 x_{i2} + \cdots",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "sum-over-a-condition",
@@ -157,7 +158,7 @@ $
 """,
         r"\frac{\partial J}{\partial b} = -C \sum_{m_i < 1} y_i",
         r"\frac{\partial J}{\partial b} = C \sum_{m_i < 1} y_i",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "shapes-behind-names",
@@ -184,6 +185,6 @@ $$ \mathrm{d}\mathbf{W}_1 = \mathbf{X}^\top \mathrm{d}\mathbf{Z}_1 $$
 """,
         r"\mathrm{d}\mathbf{W}_1 = \mathbf{X}^\top \mathrm{d}\mathbf{Z}_1",
         r"\mathrm{d}\mathbf{W}_1 = \mathbf{X}^\top \mathrm{d}\mathbf{H}_1",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
 ]

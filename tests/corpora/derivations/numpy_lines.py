@@ -1,5 +1,6 @@
 """Derivations whose formulas are lines in NumPy's syntax."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 SCORES = """
@@ -52,7 +53,7 @@ Here `sigmoidPrime(z)` is `np.exp(-z) / ((1 + np.exp(-z))**2)`.
 """,
         r"dJdW2 = np.dot(a2.T, delta3)",
         r"dJdW2 = np.dot(a2, delta3)",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "spiral-classifier",
@@ -89,7 +90,7 @@ db1 = np.sum(dz, axis=0, keepdims=True)
 """,
         r"dW2 = np.dot(hidden.T, dscores) + reg * W2",
         r"dW2 = np.dot(hidden.T, dscores)",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "programming-exercise",
@@ -123,7 +124,7 @@ To compute `dZ1` you need the derivative of tanh, which is `1 - A1**2`.
 """,
         r"db1 = 1/m * np.sum(dZ1, axis=1, keepdims=True)",
         r"db1 = 1/m * dZ1",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "without-a-code-block",
@@ -159,7 +160,7 @@ That is all there is to it.
 """,
         r"grad_y_pred = 2.0 * (y_pred - y)",
         r"grad_y_pred = 0.5 * (y_pred - y)",
-        "number",
+        (Kind.NUMBER,),
     ),
     Case(
         "from-scratch",
@@ -192,7 +193,7 @@ db1 = np.sum(delta2, axis=0, keepdims=True)
 """,
         r"delta2 = delta3.dot(W2.T) * (1 - np.power(a1, 2))",
         r"delta2 = delta3.dot(W2.T).dot(1 - np.power(a1, 2))",
-        "product",
+        (Kind.PRODUCT,),
     ),
     Case(
         "rnn-in-a-few-lines",
@@ -225,7 +226,7 @@ dWhh = dh2raw @ h1.T + dh1raw @ h0.T
 """,
         r"dWhh = dh2raw @ h1.T + dh1raw @ h0.T",
         r"dWhh = dh2raw @ h2.T + dh1raw @ h1.T",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "logistic-unit",
@@ -252,7 +253,7 @@ We derived both in the lecture.
 """,
         r"dw = 1 / m * np.dot(X, (A - Y).T)",
         r"dw = 1 / m * np.dot(X, ((A - Y) * A * (1 - A)).T)",
-        "extra factor",
+        (Kind.EXTRA_FACTOR,),
     ),
     Case(
         "residual-lines",
@@ -281,7 +282,7 @@ The shortcut adds nothing to `d_W1` and `d_W2`; it would only matter for the gra
 """,
         r"d_W2 = a.T @ d_out",
         r"d_W2 = a.T @ d_out + X.T @ d_out",
-        "extra term",
+        (Kind.EXTRA_TERM,),
     ),
     Case(
         "autoencoder-lines",
@@ -315,7 +316,7 @@ db1 = dz1.sum(axis=0, keepdims=True)
 """,
         r"dh = dr @ W2.T",
         r"dh = W2.T @ dr",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "three-layers-in-lines",
@@ -347,7 +348,7 @@ gW1 = X.T @ e1
 """,
         r"e1 = (e2 @ W2.T) * (1 - h1**2)",
         r"e1 = (e2 @ W2.T)",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "leaky-lines",
@@ -375,6 +376,6 @@ and the slope of the softplus is the sigmoid, 1 / (1 + exp(-a)):
 """,
         r"dC_da = dC_dh * (1 / (1 + np.exp(-a)))",
         r"dC_da = dC_dh * (1 / (1 + np.exp(a)))",
-        "function",
+        (Kind.FUNCTION, Kind.SIGN),
     ),
 ]

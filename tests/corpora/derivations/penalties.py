@@ -1,5 +1,6 @@
 """Costs with a penalty on the weights or on the activations."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 RIDGE = """
@@ -44,7 +45,7 @@ $$\frac{\partial J}{\partial W^{(1)}} = X^T \delta^{(2)} + \lambda W^{(1)}$$
 """,
         r"\frac{\partial J}{\partial W^{(1)}} = X^T \delta^{(2)} + \lambda W^{(1)}$$",
         r"\frac{\partial J}{\partial W^{(1)}} = X^T \delta^{(2)}$$",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "ridge-regression",
@@ -67,7 +68,7 @@ Setting it to zero leads to the normal equations.
 """,
         r"= \frac{1}{N} X^\top (Xw - y) + \lambda w . $$",
         r"= \frac{1}{N} X^\top (Xw - y) + 2 \lambda w . $$",
-        "number",
+        (Kind.NUMBER, Kind.EXTRA_FACTOR),
     ),
     Case(
         "the-same-ridge-with-a-delta",
@@ -90,7 +91,7 @@ entry by entry $\frac{\partial J}{\partial w_j} = \sum_{i} \delta_i x_{ij} + \la
 """,
         r"\nabla_w J = X^T \delta + \lambda w ,",
         r"\nabla_w J = \frac{1}{N} X^T \delta + \lambda w ,",
-        "extra factor",
+        (Kind.EXTRA_FACTOR,),
     ),
     Case(
         "lasso",
@@ -112,7 +113,7 @@ $$\frac{\partial \mathcal{L}}{\partial b} = \frac{1}{N} \sum_{i=1}^N r_i$$
 """,
         r"\frac{1}{N} X^T r + \lambda \operatorname{sign}(w)$$",
         r"\frac{1}{N} X^T r + \lambda |w|$$",
-        "function",
+        (Kind.FUNCTION,),
     ),
     Case(
         "frobenius-norms",
@@ -149,7 +150,7 @@ $A^{[1]} = \mathrm{ReLU}(Z^{[1]})$ and $A^{[2]} = \sigma(Z^{[2]})$. The backward
 """,
         r"A^{[1]\top} + \frac{\lambda}{m} W^{[2]} \\",
         r"A^{[1]\top} + \lambda W^{[2]} \\",
-        "missing factor",
+        (Kind.MISSING_FACTOR, Kind.MEAN),
     ),
     Case(
         "no-decay-on-biases",
@@ -174,7 +175,7 @@ $$\frac{\partial J}{\partial W} = X^\top \, \frac{P - Y}{N} + 2 \lambda W, \qqua
 """,
         r"= \sum_{n=1}^N \frac{P_{nk} - Y_{nk}}{N}.$$",
         r"= \sum_{n=1}^N \frac{P_{nk} - Y_{nk}}{N} + 2 \lambda b_k.$$",
-        "extra term",
+        (Kind.EXTRA_TERM,),
     ),
     Case(
         "elastic-net",
@@ -201,7 +202,7 @@ $$ \frac{\partial E}{\partial w} = -X^{T} e + \alpha \operatorname{sgn}(w) + \be
 """,
         r"\frac{\partial E}{\partial w} = -X^{T} e + \alpha \operatorname{sgn}(w) + \beta w $$",
         r"\frac{\partial E}{\partial w} = -X^{T} e + \alpha \operatorname{sgn}(w) - \beta w $$",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "activity-penalty",
@@ -231,7 +232,7 @@ Now $a_1$ acts on the cost through the next layer *and* directly:
 """,
         r"\delta_1 &= \left( \delta_2 W_2^\top + \mu \, a_1 \right)",
         r"\delta_1 &= \left( \delta_2 W_2^\top + \mu \, z_1 \right)",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "tikhonov",
@@ -260,7 +261,7 @@ With a multiple of the unit matrix this is ridge regression.
 """,
         r"X^T (Xw - y) + G^T G w . $$",
         r"X^T (Xw - y) + G G^T w . $$",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "ratings-with-decay",
@@ -283,6 +284,6 @@ and the row of a single user $u$ gets $\nabla_{p_u} J = -\sum_i e_{ui} q_i + \la
 """,
         r"\frac{\partial J}{\partial Q} = -E^T P + \lambda Q $$",
         r"\frac{\partial J}{\partial Q} = -P^T E + \lambda Q $$",
-        "order",
+        (Kind.ORDER,),
     ),
 ]

@@ -1,5 +1,6 @@
 """Habits of lectures, books and courses: what is numbered, abbreviated, or written as code."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 CASES = [
@@ -33,7 +34,7 @@ Let $\boldsymbol{z}_1 = \boldsymbol{x}\boldsymbol{W}_1 + \boldsymbol{b}_1$, $\bo
 """,
         r"\boldsymbol{\delta}_2 \circ \sigma'(\boldsymbol{z}_1)",
         r"\boldsymbol{\delta}_2 \circ \sigma'(\boldsymbol{z}_2)",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "signals-counted-backwards",
@@ -58,7 +59,7 @@ $$\frac{\partial J}{\partial W_1} = X^T (\delta_3 \odot A_1 \odot (1 - A_1))$$
 """,
         r"\frac{\partial J}{\partial W_2} = A_1^T \delta_2",
         r"\frac{\partial J}{\partial W_2} = A_1^T \delta_1",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "sums-of-numpy-in-formulas",
@@ -85,7 +86,7 @@ $$db^{[1]} = \frac{1}{m} \sum_{i=1}^m dZ^{[1](i)}$$
 """,
         r"axis=1",
         r"axis=0",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "output-gate-and-cell",
@@ -110,7 +111,7 @@ $$\frac{\partial E}{\partial W_o} = \left[ \frac{\partial E}{\partial o} \odot o
 """,
         r"\operatorname{sech}^2(c)",
         r"\operatorname{sech}(c)",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "errors-of-gates",
@@ -145,6 +146,6 @@ $$\frac{\partial E}{\partial W_g} = (\delta g \odot (1 - g^2)) x^T$$
 """,
         r"\delta c = \delta h \odot o \odot (1 - \tanh^2(c))",
         r"\delta c = \delta h \odot o \odot (1 - \tanh(c))",
-        "function",
+        (Kind.POWER,),
     ),
 ]

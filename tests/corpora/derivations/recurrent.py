@@ -1,5 +1,6 @@
 """Recurrent networks over two or three steps: backpropagation through time."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 LAST = """
@@ -78,7 +79,7 @@ and, without any sum over time, $\frac{\partial J}{\partial W_y} = h_3^\top (\ha
 """,
         r"\frac{\partial J}{\partial W_x} = \sum_{t=1}^{3} X_t^\top \delta_t",
         r"\frac{\partial J}{\partial W_x} = X_t^\top \delta_t",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "cost-at-each-step",
@@ -108,7 +109,7 @@ $$ \frac{\partial L}{\partial b_h} = \sum_t \frac{\partial L}{\partial a_t} \qqu
 """,
         r"W_{hy}^T \frac{\partial L}{\partial o_t} + W_{hh}^T \frac{\partial L}{\partial a_{t+1}} $$",
         r"W_{hh}^T \frac{\partial L}{\partial a_{t+1}} $$",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "jacobians-through-time",
@@ -137,7 +138,7 @@ If the largest singular value of $W_{hh}$ is below one, it shrinks with each ste
 """,
         r"\frac{\partial h_t}{\partial h_{t-1}} = \mathrm{diag}\left(1 - h_t \odot h_t\right) W_{hh},",
         r"\frac{\partial h_t}{\partial h_{t-1}} = W_{hh} \, \mathrm{diag}\left(1 - h_t \odot h_t\right),",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "one-unit-two-steps",
@@ -176,7 +177,7 @@ $$ \frac{dJ}{dw} = (h_2 - y) (1 - h_2^2) \left( x_2 + u (1 - h_1^2) x_1 \right) 
 """,
         r"\left( x_2 + u (1 - h_1^2) x_1 \right) . $$",
         r"\left( x_2 + (1 - h_1^2) x_1 \right) . $$",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "linear-recurrence",
@@ -210,7 +211,7 @@ $$\frac{\partial C}{\partial w} = \sum_{k=1}^{3} \sum_{i=1}^{N} \frac{\partial C
 """,
         r"\frac{\partial C}{\partial s_{k,i}} \, s_{k-1,i}$$",
         r"\frac{\partial C}{\partial s_{k,i}} \, s_{k,i}$$",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "initial-state-too",
@@ -251,7 +252,7 @@ The initial state is learnt as well, which is why we need the last line. The wei
 """,
         r"\nabla_{h_0} J = \nabla_{s_1} J \, W^\top",
         r"\nabla_{h_0} J = E_1 V^\top + \nabla_{s_1} J \, W^\top",
-        "extra term",
+        (Kind.EXTRA_TERM,),
     ),
     Case(
         "columns-over-time",
@@ -284,7 +285,7 @@ $$ \frac{\partial J}{\partial V} = \frac{1}{N} (O - Y) H_2^{\mathsf T}, \quad
 """,
         r"G_1 = \left( W^{\mathsf T} G_2 \right)",
         r"G_1 = \left( W G_2 \right)",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "a-gate",
@@ -322,6 +323,6 @@ $$ \frac{\partial J}{\partial W_u} = X^\top \frac{\partial J}{\partial a_u}, \qq
 """,
         r"s = u \odot h + (1 - u) \odot g",
         r"s = u \odot h - (1 - u) \odot g",
-        "sign",
+        (Kind.SIGN,),
     ),
 ]

@@ -1,5 +1,6 @@
 """Matrices with the examples in rows."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 PLAIN = """
@@ -74,7 +75,7 @@ $$\frac{\partial J}{\partial W^{(1)}} = X^{T}\delta^{(2)} \tag{7}$$
 """,
         r"= -(y-\hat{y})\frac{\partial \hat{y}}{\partial z^{(3)}}",
         r"= (y-\hat{y})\frac{\partial \hat{y}}{\partial z^{(3)}}",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "regression-with-tanh",
@@ -109,7 +110,7 @@ With the column $\mathbf{1}$ of $N$ ones,
 """,
         r"\left(\Delta^{[2]} W^{[2]\top}\right)",
         r"\left(\Delta^{[2]} W^{[2]}\right)",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "three-relu-layers",
@@ -137,7 +138,7 @@ $$\frac{\partial J}{\partial W^l} = (a^{l-1})^{\mathsf T} \delta^l, \qquad l = 1
 """,
         r"\left(\delta^{l+1} (W^{l+1})^{\mathsf T}\right)",
         r"\left((W^{l+1})^{\mathsf T} \delta^{l+1}\right)",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "row-of-biases",
@@ -176,7 +177,7 @@ $$ \nabla_{W_1} L = X^\top g, \qquad \nabla_{b_1} L = \sum_{n=1}^{N} g_{n} . $$
 """,
         r"\nabla_{b_1} L = \sum_{n=1}^{N} g_{n} .",
         r"\nabla_{b_1} L = g .",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "layers-from-zero",
@@ -219,7 +220,7 @@ From these, \( \frac{\partial J}{\partial W^{(2)}} = a^{(1)T} \delta^{(2)} \) an
 """,
         r"z^{(2)} = a^{(1)} W^{(2)} + b^{(2)}",
         r"z^{(2)} = a^{(0)} W^{(2)} + b^{(2)}",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "own-macros",
@@ -243,7 +244,7 @@ Remember $\sigma'(z) = \sigma(z)(1-\sigma(z))$: nothing new has to be computed o
 """,
         r"$\sigma'(z) = \sigma(z)(1-\sigma(z))$",
         r"$\sigma'(z) = 1-\sigma(z)^2$",
-        "function",
+        (Kind.FUNCTION,),
     ),
     Case(
         "tied-autoencoder",
@@ -278,7 +279,7 @@ $\frac{\partial J}{\partial c} = \mathbf{1}^T \delta_R$.
 """,
         r"= X^T \delta_A + \delta_R^T H$$",
         r"= X^T \delta_A$$",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "mean-over-examples",
@@ -304,7 +305,7 @@ $$\begin{gather}
 """,
         r"\frac{\partial J}{\partial \hat{y}} = \frac{1}{N} (\hat{y} - Y)",
         r"\frac{\partial J}{\partial \hat{y}} = \frac{2}{N} (\hat{y} - Y)",
-        "number",
+        (Kind.NUMBER,),
     ),
     Case(
         "residual-blocks",
@@ -335,7 +336,7 @@ $$\frac{\partial J}{\partial h_1} = \frac{\partial J}{\partial h_2} + \frac{\par
 """,
         r"\frac{\partial J}{\partial u_2} \, W_2^T.$$",
         r"\frac{\partial J}{\partial u_2} \odot W_2^T.$$",
-        "product",
+        (Kind.PRODUCT,),
     ),
     Case(
         "deep-linear",
@@ -362,7 +363,7 @@ $$ \frac{\partial \mathcal{L}}{\partial W_1} = X^\top E \, W_3^\top W_2^\top . $
 """,
         r"X^\top E \, W_3^\top W_2^\top . $$",
         r"X^\top E \, W_2^\top W_3^\top . $$",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "leaky-and-smooth",
@@ -391,6 +392,6 @@ The derivative of softplus is the logistic function, $\dfrac{dh}{da} = \dfrac{1}
 """,
         r"\circ \sigma(a) \Big]",
         r"\circ \sigma(a) \circ \sigma(a) \Big]",
-        "extra factor",
+        (Kind.EXTRA_FACTOR,),
     ),
 ]

@@ -1,5 +1,6 @@
 """Entry by entry, with indices and sums."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 ROWS = """
@@ -46,7 +47,7 @@ $$\frac{\partial E}{\partial w_{ji}^{(1)}} = \delta_j x_i, \qquad
 """,
         r"(1 - z_j^2) \sum_{k=1}^{K} w_{kj}^{(2)} \delta_k .$$",
         r"(1 - z_j^2) w_{kj}^{(2)} \delta_k .$$",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "every-index-written",
@@ -76,7 +77,7 @@ $$ \frac{\partial J}{\partial W^{(2)}_{jk}} = \sum_n \delta^{(2)}_{nk} a_{nj}, \
 """,
         r"\sum_k \delta^{(2)}_{nk} W^{(2)}_{jk} \Big)",
         r"\sum_k \delta^{(2)}_{nk} W^{(2)}_{kj} \Big)",
-        "transpose",
+        (Kind.TRANSPOSE,),
     ),
     Case(
         "weights-told-apart-by-letters",
@@ -113,7 +114,7 @@ $$\frac{\partial E}{\partial w_{jk}} = \delta_k h_j \quad \text{and} \quad \frac
 """,
         r"= h_j (1 - h_j) \sum_k w_{jk} \delta_k$$",
         r"= \sum_k w_{jk} \delta_k$$",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "theta-of-the-course",
@@ -141,7 +142,7 @@ $$\nabla_\theta J = \frac{1}{m} X^T (X\theta - y).$$
 """,
         r"\left( h_\theta(x^{(i)}) - y^{(i)} \right) x_j^{(i)}",
         r"\left( h_\theta(x^{(i)}) - y^{(i)} \right)",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "all-in-one-sum",
@@ -166,7 +167,7 @@ $$\frac{\partial J}{\partial b_{1,j}}
 """,
         r"\, W_{2,jk} \, f'(s_{nj}) \, x_{ni}$$",
         r"\, W_{2,jk} \, f(s_{nj}) \, x_{ni}$$",
-        "function",
+        (Kind.FUNCTION_FOR_DERIVATIVE,),
     ),
     Case(
         "kronecker",
@@ -194,7 +195,7 @@ $$ \cfrac{\partial L}{\partial W_{ji}} = \sum_k \cfrac{\partial L}{\partial z_k}
 """,
         r"= (y_j - t_j) (1 - y_j^2) \, x_i $$",
         r"= (y_j - t_j) (1 - y_j)^2 \, x_i $$",
-        "function",
+        (Kind.FUNCTION,),
     ),
     Case(
         "recursion-over-layers",
@@ -232,7 +233,7 @@ With them every partial derivative is a product of two numbers:
 """,
         r"\sum_k W_{jk}^{(l+1)} \delta_k^{(l+1)} . \]",
         r"\sum_k W_{jk}^{(l)} \delta_k^{(l+1)} . \]",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "bias-of-a-batch",
@@ -259,7 +260,7 @@ Then
 """,
         r"= \frac{1}{N} \sum_{n=1}^{N} e_{nk}",
         r"= \frac{1}{N} e_{nk}",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "ratings",
@@ -288,7 +289,7 @@ In matrices: $\frac{\partial J}{\partial P} = -E Q$ and $\frac{\partial J}{\part
 """,
         r"\frac{\partial J}{\partial q_{if}} = -\sum_u",
         r"\frac{\partial J}{\partial q_{if}} = \sum_u",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "gradient-of-a-mean",
@@ -311,6 +312,6 @@ $$\frac{\partial J}{\partial c} = \frac{2}{N}\sum_{n=1}^N (p_n - y_n)\,p_n(1-p_n
 """,
         r"\frac{\partial J}{\partial c} = \frac{2}{N}\sum",
         r"\frac{\partial J}{\partial c} = \frac{N}{2}\sum",
-        "number",
+        (Kind.NUMBER,),
     ),
 ]

@@ -1,5 +1,6 @@
 """Unit by unit: letters that number the units of a layer, single weights, labels, and steps downhill."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 CASES = [
@@ -31,7 +32,7 @@ $$ \frac{\partial E}{\partial w_{kj}} = \delta_k z_j $$
 """,
         r"\frac{\partial E}{\partial w_{kj}} = \delta_k z_j",
         r"\frac{\partial E}{\partial w_{kj}} = \delta_k a_j",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "delta-rule",
@@ -62,7 +63,7 @@ $$ \Delta w_{ji} = \eta\, \delta_j x_i $$
 """,
         r"\Delta w_{ji} = \eta\, \delta_j x_i",
         r"\Delta w_{ji} = -\eta\, \delta_j x_i",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "eight-weights",
@@ -98,7 +99,7 @@ $$ w_5^{+} = w_5 - \eta * \frac{\partial E_{total}}{\partial w_5} $$
 """,
         r"= -(t_1 - out_{o1}) * out_{o1} (1 - out_{o1}) * out_{h1}",
         r"= -(t_1 - out_{o1}) * out_{o1} * out_{h1}",
-        "missing factor",
+        (Kind.MISSING_FACTOR,),
     ),
     Case(
         "score-of-the-own-class",
@@ -127,7 +128,7 @@ W -= step * dW
 """,
         r"db = np.sum(dscores, axis=0, keepdims=True)",
         r"db = np.sum(dscores, axis=1, keepdims=True)",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "mean-and-variance-of-a-batch",
@@ -156,7 +157,7 @@ $$ \frac{\partial \ell}{\partial \gamma} = \sum_{i=1}^m \frac{\partial \ell}{\pa
 """,
         r"(x_i - \mu_B) \cdot \frac{-1}{2} (\sigma_B^2 + \epsilon)^{-3/2}",
         r"(x_i - \mu_B) \cdot \frac{1}{2} (\sigma_B^2 + \epsilon)^{-3/2}",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "what-comes-through-each-step",
@@ -192,7 +193,7 @@ $$ W_{hh} \leftarrow W_{hh} - \eta \frac{\partial L}{\partial W_{hh}} $$
 """,
         r"\frac{\partial L}{\partial h_t} h_{t-1}^T $$",
         r"\frac{\partial L}{\partial h_t} h_t^T $$",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "loss-left-open",
@@ -223,7 +224,7 @@ $$ \frac{\partial J}{\partial \mathbf{h}} = {\mathbf{W}^{(2)}}^\top \frac{\parti
 """,
         r"   + \lambda \mathbf{W}^{(2)} $$",
         r"   + 2\lambda \mathbf{W}^{(2)} $$",
-        "number",
+        (Kind.NUMBER,),
     ),
     Case(
         "errors-without-the-mean",
@@ -252,7 +253,7 @@ $$ b^{[1]} := b^{[1]} - \alpha\, db^{[1]} $$
 """,
         r"dZ^{[1]} = W^{[2]T} dZ^{[2]} .* g^{[1]\prime}(z^{[1]})",
         r"dZ^{[1]} = W^{[2]T} dZ^{[2]} .* g^{[1]\prime}(z^{[2]})",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "one-word-and-its-neighbours",
@@ -273,6 +274,6 @@ $$ \frac{\partial J}{\partial u_w} = (\hat y_w - y_w) v_c $$
 """,
         r"\frac{\partial J}{\partial u_w} = (\hat y_w - y_w) v_c",
         r"\frac{\partial J}{\partial u_w} = (y_w - \hat y_w) v_c",
-        "sign",
+        (Kind.SIGN,),
     ),
 ]

@@ -1,5 +1,6 @@
 """One example at a time: column vectors, and single neurons."""
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.derivations.case import Case
 
 ONE = """
@@ -72,7 +73,7 @@ and with respect to any weight:
 """,
         r"= a^{l-1}_k \delta^l_j",
         r"= a^l_k \delta^l_j",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "one-logistic-neuron",
@@ -100,7 +101,7 @@ $\frac{\partial E}{\partial b} = \delta$.
 """,
         r"\frac{\partial o}{\partial net} = o(1 - o)",
         r"\frac{\partial o}{\partial net} = o(1 + o)",
-        "sign",
+        (Kind.SIGN,),
     ),
     Case(
         "adaline-with-sigmoid",
@@ -117,7 +118,7 @@ where \( f'(net) = f(net)\,(1 - f(net)) \). If the unit is right already, nothin
 """,
         r"= -(t - o) \cdot f'(net) \cdot x \]",
         r"= -(t - o) \cdot f(net) \cdot x \]",
-        "function",
+        (Kind.FUNCTION_FOR_DERIVATIVE,),
     ),
     Case(
         "one-example-of-the-batch",
@@ -140,7 +141,7 @@ $$ \delta_1 = \nabla_{z_1} J = \left( W_2^\top \delta_2 \right) \odot \left( 1 -
 """,
         r"\left( W_2^\top \delta_2 \right)",
         r"\left( \delta_2 W_2^\top \right)",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "outer-products",
@@ -165,7 +166,7 @@ Check of the shapes: $dW^{[1]}$ is an outer product, $(n_h, 1) \times (1, n_x) =
 """,
         r"dW^{[1]} = dz^{[1]} \, x^T $$",
         r"dW^{[1]} = dz^{[1]} * x $$",
-        "product",
+        (Kind.PRODUCT, Kind.TRANSPOSE),
     ),
     Case(
         "a-chain-of-single-neurons",
@@ -204,7 +205,7 @@ $$\frac{\partial C}{\partial a^{(L-1)}} = w^{(L)} \sigma'(z^{(L)}) 2(a^{(L)} - y
 """,
         r"z^{(L)} = w^{(L)} a^{(L-1)} + b^{(L)}",
         r"z^{(L)} = w^{(L)} a^{(L)} + b^{(L)}",
-        "quantity",
+        (Kind.QUANTITY,),
     ),
     Case(
         "jacobians",
@@ -234,7 +235,7 @@ $$ \delta_1 = W_2^T (s - y) \odot (1 - h \odot h) $$
 """,
         r"(s - y)^T \, W_2 \, \operatorname{diag}\left(1 - h \odot h\right) $$",
         r"(s - y)^T \, \operatorname{diag}\left(1 - h \odot h\right) \, W_2 $$",
-        "order",
+        (Kind.ORDER,),
     ),
     Case(
         "gradient-of-the-input",
@@ -270,7 +271,7 @@ $\frac{\partial \ell}{\partial S} = \delta_o x^{\mathsf T}$.
 """,
         r"= W^{\mathsf T} \delta_a + S^{\mathsf T} \delta_o .",
         r"= W^{\mathsf T} \delta_a .",
-        "missing term",
+        (Kind.MISSING_TERM,),
     ),
     Case(
         "average-of-outer-products",
@@ -304,7 +305,7 @@ Every example contributes an outer product to each of the gradients:
 """,
         r"\frac{1}{N} \sum_{i=1}^{N} d^{(i)} x^{(i)\top}",
         r"\frac{1}{N} d^{(i)} x^{(i)\top}",
-        "missing sum",
+        (Kind.MISSING_SUM,),
     ),
     Case(
         "squared-length-of-the-error",
@@ -328,6 +329,6 @@ $$\frac{\partial J}{\partial W} = \frac{\partial J}{\partial z} \, x^T, \qquad \
 """,
         r"= 2 (p - y) \odot p \odot (1 - p)$$",
         r"= \frac{1}{2} (p - y) \odot p \odot (1 - p)$$",
-        "number",
+        (Kind.NUMBER,),
     ),
 ]
