@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
+from symbackprop.kinds import MistakeKind
 from tests.corpora.code.cases import CASES
 
 TOLERANCE = 1e-6
@@ -141,4 +142,5 @@ def test_a_case_is_what_it_says(case, rng, request):
 
 def test_cases_have_their_own_names_and_wrong_ones_their_mistakes():
     assert len({case.name for case in CASES}) == len(CASES)
-    assert all(bool(case.mistake) == bool(case.kind) == (case.verdict == "wrong") for case in CASES)
+    assert all(bool(case.kinds) == (case.verdict == "wrong") for case in CASES)
+    assert all(set(case.kinds) <= set(MistakeKind) for case in CASES)

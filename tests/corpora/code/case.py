@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from symbackprop.kinds import Kinds
+
 
 @dataclass(frozen=True)
 class Case:
@@ -15,57 +17,10 @@ class Case:
     shapes: dict[str, tuple[str | int, ...]]  # arguments by name: names of dimensions or sizes
     wrt: list[str]
     verdict: str  # "right", "wrong", "convention" or "undecided"
-    mistake: tuple[str, ...] = ()  # named rightly if the sentence has at least one of these, in any case of letters
-    kind: str = ""
+    kinds: Kinds = ()  # of the mistake: each is true of it, and one of them must be named
     attributes: dict[str, tuple[str | int, ...]] = field(default_factory=dict)  # arrays on self
     labels: dict[str, str] = field(default_factory=dict)  # integer arrays: the dimension of the number of classes
     scalars: tuple[str, ...] = ()  # numbers, drawn at random and not 0
-
-
-# What names a mistake of each kind. A case that needs other words brings its own.
-WORDS: dict[str, tuple[str, ...]] = {
-    "sign": ("sign", "negative", "minus", "opposite"),
-    "no_slope": (
-        *("slope is missing", "derivative is missing", "left out", "dropped", "forgotten", "not multiplied"),
-        *("without the slope", "without the derivative", "without f", "no slope", "no derivative", "lacks"),
-        *("is missing: the slope", "is missing: the derivative", "is missing, the slope", "is missing, the derivative"),
-    ),
-    "slope_twice": (
-        *("slope twice", "derivative twice", "applied twice", "multiplied twice", "taken twice", "there twice"),
-        *("second time", "once more", "too often", "one slope too many", "squared", "is too much", "too many"),
-    ),
-    "slope_of_output": (
-        *("of the output", "of its output", "of the activation instead", "at the activation", "at the output"),
-        *("already", "pre-activation", "preactivation", "before the activation", "instead of at", "applied to"),
-        *("taken at", "taken of", "derivative at", "slope at"),
-    ),
-    "f_for_slope": (
-        *("instead of its", "instead of the derivative", "instead of the slope", "instead of f", "itself"),
-        *("not its derivative", "not its slope", "in place of", "for its derivative", "for its slope"),
-        *("where its derivative", "where its slope", "where the derivative", "where the slope"),
-    ),
-    "transpose": ("transpos", "ᵀ", ".T"),
-    "swapped": ("swap", "order", "exchange", "transpos", "other way", "wrong way", "ᵀ", ".T"),
-    "matmul_for_product": (
-        *("elementwise", "element-wise", "entrywise", "entry by entry", "hadamard", "entry with entry"),
-        *("matrix product", "matmul", "np.dot", "∘", "⊙", "@"),
-    ),
-    "factor": ("factor", "half", "twice", "1/2", "½", "divided by", "times", "too large", "too small", "doubled"),
-    "mean": ("1/n", "1/m", "mean", "average", "divided by", "number of", "too large by", "too small by", "factor"),
-    "penalty": ("penalty", "l2", "regular", "lam", "reg·", "weight decay"),
-    "bias_sum": ("sum", "each example", "axis", "added up", "shape"),
-    "softmax_diagonal": ("diagonal", "jacobian", "other entries", "all entries", "sum that is taken away", "softmax"),
-    "statistics": (
-        *("mean", "variance", "statistic", "constant", "held", "deviation", "norm", "depends on", "depend on"),
-        *("std", "sigma", "μ", "σ", "path", "route"),
-    ),
-    "recurrent": (
-        *("recurren", "through time", "previous", "next step", "later step", "earlier", "path", "route"),
-        *("uses", "branch", "comes through", "goes through", "state", "time step", "carried"),
-    ),
-    "neighbour": ("instead of", "in place of", "neighbour", "another layer", "other layer", "wrong layer", "should be"),
-    "updated": ("updat", "chang", "mutat", "overwrit", "modif", "in place", "after the step"),
-}
 
 
 @dataclass(frozen=True)
@@ -74,8 +29,7 @@ class Planted:
 
     name: str
     gradient: Callable[..., Any] | None
-    kind: str
-    mistake: tuple[str, ...] = ()
+    kinds: Kinds
     cost: Callable[..., Any] | None = None  # of its own: where the gradient comes with the cost, or a method
 
 
@@ -100,8 +54,7 @@ def family(
                 shapes,
                 wrt,
                 "wrong",
-                one.mistake or WORDS[one.kind],
-                one.kind,
+                one.kinds,
                 **more,
             )
             for one in planted
@@ -109,19 +62,18 @@ def family(
     ]
 
 
-def together(name: str, cost: Callable[..., Any], kind: str, mistake: tuple[str, ...] = ()) -> Planted:
+def together(name: str, cost: Callable[..., Any], kinds: Kinds) -> Planted:
     """A mistake in a function that returns the cost and its gradients."""
-    return Planted(name, None, kind, mistake, cost)
+    return Planted(name, None, kinds, cost)
 
 
 def of(
     name: str,
     network: Callable[[], Any],
-    kind: str,
-    mistake: tuple[str, ...] = (),
+    kinds: Kinds,
     cost: str = "costFunction",
     gradient: str = "costFunctionPrime",
 ) -> Planted:
     """A mistake in a method: the class that has it, and the names of its methods."""
     instance = network()
-    return Planted(name, getattr(instance, gradient), kind, mistake, getattr(instance, cost))
+    return Planted(name, getattr(instance, gradient), kinds, getattr(instance, cost))

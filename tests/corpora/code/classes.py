@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import family, of
 
 
@@ -178,11 +179,11 @@ CASES = [
         NN,
         ["W1", "W2"],
         [
-            of("W2 with the other sign", NN_sign, "sign"),
-            of("sigmoid for sigmoidPrime", NN_sigmoid_for_prime, "f_for_slope"),
-            of("sigmoidPrime of a2", NN_prime_of_a2, "slope_of_output"),
-            of("sigmoidPrime of yHat", NN_prime_of_yHat, "slope_of_output"),
-            of("z2 for a2", NN_z2_for_a2, "neighbour"),
+            of("W2 with the other sign", NN_sign, (Kind.SIGN,)),
+            of("sigmoid for sigmoidPrime", NN_sigmoid_for_prime, (Kind.FUNCTION_FOR_DERIVATIVE,)),
+            of("sigmoidPrime of a2", NN_prime_of_a2, (Kind.DERIVATIVE_ARGUMENT,)),
+            of("sigmoidPrime of yHat", NN_prime_of_yHat, (Kind.DERIVATIVE_ARGUMENT,)),
+            of("z2 for a2", NN_z2_for_a2, (Kind.QUANTITY,)),
         ],
         attributes=NN_WEIGHTS,
     ),
@@ -203,10 +204,10 @@ CASES = [
         NN,
         ["W1", "W2"],
         [
-            of("without 1/N", lambda: Regularized_no_N(0.37), "mean"),
-            of("penalty doubled", lambda: Regularized_twice(0.37), "penalty"),
-            of("penalty on W2 alone", lambda: Regularized_one_layer(0.37), "penalty"),
-            of("penalty divided by N", lambda: Regularized_in_mean(0.37), "penalty"),
+            of("without 1/N", lambda: Regularized_no_N(0.37), (Kind.MEAN,)),
+            of("penalty doubled", lambda: Regularized_twice(0.37), (Kind.PENALTY,)),
+            of("penalty on W2 alone", lambda: Regularized_one_layer(0.37), (Kind.PENALTY,)),
+            of("penalty divided by N", lambda: Regularized_in_mean(0.37), (Kind.PENALTY,)),
         ],
         attributes=NN_WEIGHTS,
     ),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 
@@ -291,10 +292,10 @@ CASES = [
         MLP,
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("no slope", mlp_grads_no_slope, "no_slope"),
-            Planted("h for h(1 - h)", mlp_grads_f_for_slope, "f_for_slope"),
-            Planted("b1 not summed", mlp_grads_not_summed, "bias_sum"),
-            Planted("summed", mlp_grads_no_mean, "mean"),
+            Planted("no slope", mlp_grads_no_slope, (Kind.MISSING_DERIVATIVE,)),
+            Planted("h for h(1 - h)", mlp_grads_f_for_slope, (Kind.FUNCTION_FOR_DERIVATIVE,)),
+            Planted("b1 not summed", mlp_grads_not_summed, (Kind.MISSING_SUM,)),
+            Planted("summed", mlp_grads_no_mean, (Kind.MEAN,)),
         ],
     ),
     *family(
@@ -304,12 +305,10 @@ CASES = [
         PLANAR,
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("tanh' of A1", planar_backward_slope_of_output, "slope_of_output"),
-            Planted(
-                "1 - A1", planar_backward_no_square, "other", ("square", "1 - A1²", "slope", "derivative", "²", "tanh")
-            ),
-            Planted("b1 summed over all", planar_backward_whole_sum, "bias_sum"),
-            Planted("Z1 for A1", planar_backward_neighbour, "neighbour"),
+            Planted("tanh' of A1", planar_backward_slope_of_output, (Kind.DERIVATIVE_ARGUMENT,)),
+            Planted("1 - A1", planar_backward_no_square, (Kind.DERIVATIVE_FORMULA,)),
+            Planted("b1 summed over all", planar_backward_whole_sum, (Kind.MISSING_SUM, Kind.EXTRA_SUM)),
+            Planted("Z1 for A1", planar_backward_neighbour, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -319,15 +318,14 @@ CASES = [
         {"x": ("H",), "t": ("H",), "W1": ("H", "H"), "b1": ("H",), "W2": ("H", "H"), "b2": ("H",)},
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("outer products swapped", vector_grad_outer, "swapped"),
-            Planted("W2 not transposed", vector_grad_no_T, "transpose"),
+            Planted("outer products swapped", vector_grad_outer, (Kind.ORDER, Kind.TRANSPOSE)),
+            Planted("W2 not transposed", vector_grad_no_T, (Kind.TRANSPOSE,)),
             Planted(
                 "product for outer product",
                 vector_grad_broadcast,
-                "matmul_for_product",
-                ("outer", "elementwise", "entry", "broadcast", "product"),
+                (Kind.PRODUCT,),
             ),
-            Planted("dot for product", vector_grad_dot, "matmul_for_product"),
+            Planted("dot for product", vector_grad_dot, (Kind.PRODUCT,)),
         ],
     ),
     *family(
@@ -340,11 +338,10 @@ CASES = [
             Planted(
                 "one term of the slope",
                 swish_backward_one_term,
-                "other",
-                ("slope", "derivative", "term", "product rule", "sigmoid"),
+                (Kind.MISSING_PATH,),
             ),
-            Planted("slope twice", swish_backward_twice, "slope_twice"),
-            Planted("V updated first", swish_backward_new_V, "updated"),
+            Planted("slope twice", swish_backward_twice, (Kind.REPEATED_DERIVATIVE,)),
+            Planted("V updated first", swish_backward_new_V, (Kind.UPDATED,)),
         ],
     ),
 ]

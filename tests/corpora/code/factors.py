@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 # Radial basis functions: distances to the centres, one pair after the other.
@@ -283,8 +284,8 @@ CASES = [
         {"X": ("N", "D"), "y": ("N",), "centers": ("K", "D"), "a": ("K",)},
         ["centers", "a"],
         [
-            Planted("sign of the centres", rbf_grad_sign, "sign"),
-            Planted("2 of the distance missing", rbf_grad_no_two, "factor"),
+            Planted("sign of the centres", rbf_grad_sign, (Kind.SIGN,)),
+            Planted("2 of the distance missing", rbf_grad_no_two, (Kind.NUMBER,)),
         ],
         scalars=("gamma",),
     ),
@@ -298,11 +299,10 @@ CASES = [
             Planted(
                 "R once",
                 mf_grad_weight_once,
-                "other",
-                ("by R", "R∘", "R²", "mask", "weight", "left out", "missing", "factor", "twice"),
+                (Kind.MISSING_FACTOR,),
             ),
-            Planted("penalty subtracted", mf_grad_penalty_sign, "penalty"),
-            Planted("P updated first", mf_grad_one_after_other, "updated"),
+            Planted("penalty subtracted", mf_grad_penalty_sign, (Kind.PENALTY,)),
+            Planted("P updated first", mf_grad_one_after_other, (Kind.UPDATED,)),
         ],
         scalars=("lam",),
     ),
@@ -316,16 +316,14 @@ CASES = [
             Planted(
                 "encoder alone",
                 tied_grad_encoder,
-                "recurrent",
-                ("uses", "path", "route", "places", "twice", "second", "decoder", "tied", "term"),
+                (Kind.MISSING_PATH,),
             ),
             Planted(
                 "decoder alone",
                 tied_grad_decoder,
-                "recurrent",
-                ("uses", "path", "route", "places", "twice", "first", "encoder", "tied", "term"),
+                (Kind.MISSING_PATH,),
             ),
-            Planted("sigmoid' of H", tied_grad_slope_of_H, "slope_of_output"),
+            Planted("sigmoid' of H", tied_grad_slope_of_H, (Kind.DERIVATIVE_ARGUMENT,)),
         ],
     ),
     *family(
@@ -338,14 +336,12 @@ CASES = [
             Planted(
                 "one use of U",
                 pca_grad_one_side,
-                "recurrent",
-                ("uses", "path", "route", "places", "twice", "second", "term"),
+                (Kind.MISSING_PATH,),
             ),
             Planted(
                 "one use of U, twice",
                 pca_grad_twice_one_side,
-                "other",
-                ("uses", "path", "route", "places", "transpos", "symmetr", "term", "order"),
+                (Kind.MISSING_PATH,),
             ),
         ],
     ),
@@ -356,8 +352,8 @@ CASES = [
         {"U": ("N", "D"), "V": ("N", "D"), "M": ("D", "D"), "t": ("N",)},
         ["M", "U", "V"],
         [
-            Planted("softplus for its slope", bilinear_grad_softplus, "f_for_slope"),
-            Planted("dM transposed", bilinear_grad_transposed, "transpose"),
+            Planted("softplus for its slope", bilinear_grad_softplus, (Kind.FUNCTION_FOR_DERIVATIVE,)),
+            Planted("dM transposed", bilinear_grad_transposed, (Kind.TRANSPOSE,)),
         ],
     ),
     *family(
@@ -367,12 +363,11 @@ CASES = [
         {"theta": (43,), "X": ("N", 4), "Y": ("N", 3)},
         ["theta"],
         [
-            Planted("biases penalized", unrolled_grad_bias, "penalty"),
+            Planted("biases penalized", unrolled_grad_bias, (Kind.PENALTY,)),
             Planted(
                 "unrolled by columns",
                 unrolled_grad_order,
-                "transpose",
-                ("transpos", "order", "column", "ravel", "unroll"),
+                (Kind.TRANSPOSE,),
             ),
         ],
         scalars=("lam",),

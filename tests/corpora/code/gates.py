@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 
@@ -295,9 +296,9 @@ CASES = [
         {"xs": (3, "D"), "target": (4,), "W": ("D", 16), "U": (4, 16), "b": (16,)},
         ["W", "U", "b"],
         [
-            Planted("cell not carried back", lstm_grads_no_carry, "recurrent"),
-            Planted("slope of tanh at tanh", lstm_grads_slope_of_c, "other", ("slope", "derivative", "tanh", "1 - ")),
-            Planted("new cell for the old", lstm_grads_gate_slope, "neighbour"),
+            Planted("cell not carried back", lstm_grads_no_carry, (Kind.MISSING_PATH,)),
+            Planted("slope of tanh at tanh", lstm_grads_slope_of_c, (Kind.DERIVATIVE_FORMULA,)),
+            Planted("new cell for the old", lstm_grads_gate_slope, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -307,9 +308,9 @@ CASES = [
         GRU,
         ["h", "Wz", "Uz", "Wr", "Ur", "Wh", "Uh"],
         [
-            Planted("direct path dropped", gru_grad_no_direct, "recurrent"),
-            Planted("sign of the candidate", gru_grad_sign, "sign"),
-            Planted("h for r * h", gru_grad_h_for_rh, "neighbour"),
+            Planted("direct path dropped", gru_grad_no_direct, (Kind.MISSING_PATH,)),
+            Planted("sign of the candidate", gru_grad_sign, (Kind.SIGN,)),
+            Planted("h for r * h", gru_grad_h_for_rh, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -319,10 +320,8 @@ CASES = [
         HIGHWAY,
         ["Wt", "Wc", "bt"],
         [
-            Planted("carried part dropped", highway_grad_no_X, "recurrent"),
-            Planted(
-                "slope of relu", highway_grad_relu, "other", ("slope", "derivative", "0.1", "leak", "relu", "where")
-            ),
+            Planted("carried part dropped", highway_grad_no_X, (Kind.MISSING_PATH,)),
+            Planted("slope of relu", highway_grad_relu, (Kind.FUNCTION,)),
         ],
     ),
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family, together
 
 # A two-layer network that returns (loss, grads).
@@ -300,9 +301,9 @@ CASES = [
         NET,
         ["W1", "b1", "W2", "b2"],
         [
-            together("half the penalty", two_layer_net_half_reg, "penalty"),
-            together("relu not masked", two_layer_net_no_relu, "no_slope"),
-            together("times relu", two_layer_net_relu_times, "f_for_slope"),
+            together("half the penalty", two_layer_net_half_reg, (Kind.PENALTY,)),
+            together("relu not masked", two_layer_net_no_relu, (Kind.MISSING_DERIVATIVE,)),
+            together("times relu", two_layer_net_relu_times, (Kind.FUNCTION_FOR_DERIVATIVE,)),
         ],
         labels={"y": "C"},
         scalars=("reg",),
@@ -314,14 +315,13 @@ CASES = [
         SOFTREG,
         ["W", "b"],
         [
-            Planted("summed", softreg_grad_sum, "mean"),
+            Planted("summed", softreg_grad_sum, (Kind.MEAN,)),
             Planted(
                 "scores for probabilities",
                 softreg_grad_no_softmax,
-                "other",
-                ("softmax", "probs", "probabilit", "scores"),
+                (Kind.SOFTMAX,),
             ),
-            Planted("diagonal alone", softreg_grad_diagonal, "softmax_diagonal"),
+            Planted("diagonal alone", softreg_grad_diagonal, (Kind.SOFTMAX,)),
         ],
         labels={"y": "C"},
     ),
@@ -342,9 +342,9 @@ CASES = [
         {"z": ("C",), "t": ("C",)},
         ["z"],
         [
-            Planted("diagonal alone", brier_grad_diag, "softmax_diagonal"),
-            Planted("plus", brier_grad_plus, "sign"),
-            Planted("2 missing", brier_grad_no_two, "factor"),
+            Planted("diagonal alone", brier_grad_diag, (Kind.SOFTMAX,)),
+            Planted("plus", brier_grad_plus, (Kind.SIGN, Kind.SOFTMAX)),
+            Planted("2 missing", brier_grad_no_two, (Kind.NUMBER, Kind.MISSING_FACTOR)),
         ],
     ),
     *family(
@@ -354,11 +354,9 @@ CASES = [
         {"W": ("H", "D"), "U": ("C", "H"), "X": ("D", "m"), "y": ("m",)},
         ["W", "U"],
         [
-            Planted("slope twice", columns_grad_slope_twice, "slope_twice"),
-            Planted("mean twice", columns_grad_mean_twice, "mean"),
-            Planted(
-                "slope of the sigmoid", columns_grad_tanh, "other", ("tanh", "slope", "derivative", "sigmoid", "1 - A²")
-            ),
+            Planted("slope twice", columns_grad_slope_twice, (Kind.REPEATED_DERIVATIVE,)),
+            Planted("mean twice", columns_grad_mean_twice, (Kind.MEAN, Kind.EXTRA_FACTOR)),
+            Planted("slope of the sigmoid", columns_grad_tanh, (Kind.FUNCTION,)),
         ],
         labels={"y": "C"},
     ),
@@ -369,10 +367,8 @@ CASES = [
         {"logits": ("N", "C"), "y": ("N",)},
         ["logits"],
         [
-            Planted("eps/C missing", smooth_grad_hard, "other", ("eps", "constant", "same", "target")),
-            Planted(
-                "one-hot targets", smooth_grad_labels, "other", ("eps", "smooth", "target", "one-hot", "label", "1 -")
-            ),
+            Planted("eps/C missing", smooth_grad_hard, (Kind.MISSING_TERM, Kind.OFFSET)),
+            Planted("one-hot targets", smooth_grad_labels, (Kind.QUANTITY,)),
         ],
         labels={"y": "C"},
         scalars=("eps",),

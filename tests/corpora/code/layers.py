@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import family, of
 
 # A deeper one in columns, with biases, that returns one vector.
@@ -221,10 +222,10 @@ CASES = [
         {"x": ("D", "N"), "t": ("K", "N")},
         ["W1", "b1", "W2", "b2", "W3", "b3"],
         [
-            of("h1 for h2", DeepNet_wrong_h, "neighbour", (), "loss", "grad"),
-            of("W2 not transposed", DeepNet_no_T, "transpose", (), "loss", "grad"),
-            of("biases averaged", DeepNet_bias_mean, "mean", (), "loss", "grad"),
-            of("dW2 transposed", DeepNet_swapped, "swapped", (), "loss", "grad"),
+            of("h1 for h2", DeepNet_wrong_h, (Kind.QUANTITY,), "loss", "grad"),
+            of("W2 not transposed", DeepNet_no_T, (Kind.TRANSPOSE,), "loss", "grad"),
+            of("biases averaged", DeepNet_bias_mean, (Kind.MEAN,), "loss", "grad"),
+            of("dW2 transposed", DeepNet_swapped, (Kind.ORDER, Kind.TRANSPOSE), "loss", "grad"),
         ],
         attributes=DEEP,
     ),
@@ -235,13 +236,12 @@ CASES = [
         {"X": ("N", "D"), "y": ("N", 1)},
         ["w", "b"],
         [
-            of("penalty without 1/m", LogReg_C, "penalty", (), "cost", "gradient"),
-            of("bias penalized", LogReg_bias, "penalty", (), "cost", "gradient"),
+            of("penalty without 1/m", LogReg_C, (Kind.PENALTY,), "cost", "gradient"),
+            of("bias penalized", LogReg_bias, (Kind.PENALTY,), "cost", "gradient"),
             of(
                 "second term missing",
                 LogReg_only_right,
-                "other",
-                ("1 - y", "1 − y", "term", "1 - p", "y·"),
+                (Kind.MISSING_PATH,),
                 "cost",
                 "gradient",
             ),
@@ -256,9 +256,9 @@ CASES = [
         {"X": ("N", "D"), "Y": ("N", "K")},
         ["W1", "b1", "W2", "b2"],
         [
-            of("W2 updated too early", TwoLayer_step_first, "updated", (), "loss", "backward"),
-            of("relu not masked", TwoLayer_no_mask, "no_slope", (), "loss", "backward"),
-            of("2 of the square missing", TwoLayer_no_two, "factor", (), "loss", "backward"),
+            of("W2 updated too early", TwoLayer_step_first, (Kind.UPDATED,), "loss", "backward"),
+            of("relu not masked", TwoLayer_no_mask, (Kind.MISSING_DERIVATIVE,), "loss", "backward"),
+            of("2 of the square missing", TwoLayer_no_two, (Kind.NUMBER, Kind.MISSING_FACTOR), "loss", "backward"),
         ],
         attributes=TWO,
     ),

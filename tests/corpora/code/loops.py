@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 
@@ -313,11 +314,10 @@ CASES = [
             Planted(
                 "db1 of the last alone",
                 sum_grad_last,
-                "bias_sum",
-                ("sum", "last", "added up", "+=", "accumul", "examples"),
+                (Kind.MISSING_SUM, Kind.MISSING_PATH),
             ),
-            Planted("W2 updated in the loop", sum_grad_updates, "updated"),
-            Planted("outer product turned", sum_grad_outer, "transpose", ("transpos", "order", "outer")),
+            Planted("W2 updated in the loop", sum_grad_updates, (Kind.UPDATED,)),
+            Planted("outer product turned", sum_grad_outer, (Kind.TRANSPOSE, Kind.ORDER)),
         ],
     ),
     *family(
@@ -327,9 +327,9 @@ CASES = [
         LAYERS,
         ["w1", "w2", "w3", "b1", "b2", "b3"],
         [
-            Planted("always zs[-2]", list_backprop_z_before, "neighbour"),
-            Planted("no slope of the last", list_backprop_no_last_slope, "no_slope"),
-            Planted("sigmoid_prime of activations", list_backprop_prime_of_a, "slope_of_output"),
+            Planted("always zs[-2]", list_backprop_z_before, (Kind.QUANTITY,)),
+            Planted("no slope of the last", list_backprop_no_last_slope, (Kind.MISSING_DERIVATIVE,)),
+            Planted("sigmoid_prime of activations", list_backprop_prime_of_a, (Kind.DERIVATIVE_ARGUMENT,)),
         ],
     ),
     *family(
@@ -342,11 +342,10 @@ CASES = [
             Planted(
                 "back not summed",
                 unit_grad_not_summed,
-                "other",
-                ("sum", "+=", "last", "added", "accumul", "all outputs"),
+                (Kind.MISSING_SUM,),
             ),
-            Planted("sign of back", unit_grad_sign, "sign"),
-            Planted("hidden for x", unit_grad_hidden_for_x, "neighbour"),
+            Planted("sign of back", unit_grad_sign, (Kind.SIGN,)),
+            Planted("hidden for x", unit_grad_hidden_for_x, (Kind.QUANTITY,)),
         ],
     ),
 ]

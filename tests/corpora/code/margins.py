@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family, together
 
 # Multiclass SVM with loops; examples are rows.
@@ -228,11 +229,10 @@ CASES = [
             together(
                 "correct class left out",
                 svm_loss_naive_no_correct,
-                "other",
-                ("correct", "class", "y[i]", "left out", "missing"),
+                (Kind.MISSING_PATH,),
             ),
-            together("gradient summed", svm_loss_naive_no_mean, "mean"),
-            together("half the penalty", svm_loss_naive_reg, "penalty"),
+            together("gradient summed", svm_loss_naive_no_mean, (Kind.MEAN,)),
+            together("half the penalty", svm_loss_naive_reg, (Kind.PENALTY,)),
         ],
         labels={"y": "C"},
         scalars=("reg",),
@@ -247,10 +247,9 @@ CASES = [
             Planted(
                 "-1 for the count",
                 svm_gradient_minus_one,
-                "other",
-                ("row_sum", "count", "number of", "-1", "sum", "correct"),
+                (Kind.NUMBER,),
             ),
-            Planted("margins for 1", svm_gradient_margins, "f_for_slope"),
+            Planted("margins for 1", svm_gradient_margins, (Kind.FUNCTION_FOR_DERIVATIVE,)),
         ],
         labels={"y": "C"},
     ),
@@ -261,14 +260,13 @@ CASES = [
         {"w": ("D",), "b": (), "X": ("N", "D"), "y": ("N",)},
         ["w", "b"],
         [
-            Planted("penalty for each example", hinge_grad_in_loop, "penalty"),
+            Planted("penalty for each example", hinge_grad_in_loop, (Kind.PENALTY,)),
             Planted(
                 "margin not looked at",
                 hinge_grad_all,
-                "no_slope",
-                ("margin", "left out", "slope", "missing", "max", "mask"),
+                (Kind.MISSING_DERIVATIVE, Kind.MISSING_FACTOR),
             ),
-            Planted("y missing in db", hinge_grad_no_y, "other", ("by y", "y[", "missing", "left out", "factor")),
+            Planted("y missing in db", hinge_grad_no_y, (Kind.MISSING_FACTOR,)),
         ],
         scalars=("lam",),
     ),
@@ -279,12 +277,11 @@ CASES = [
         {"X": ("N", "D"), "y": ("N",), "w": ("D",)},
         ["w"],
         [
-            Planted("1 for the sign", huber_grad_one, "sign"),
+            Planted("1 for the sign", huber_grad_one, (Kind.MISSING_FACTOR,)),
             Planted(
                 "branches exchanged",
                 huber_grad_swapped,
-                "swapped",
-                ("swap", "exchange", "branch", "condition", "other way", "where"),
+                (Kind.ORDER,),
             ),
         ],
     ),

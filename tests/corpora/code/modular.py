@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 # Each layer has a forward function, which returns a cache, and a backward function, which takes it.
@@ -317,15 +318,14 @@ CASES = [
         {"X": ("N", "D"), "T": ("N", "K"), "W1": ("D", "H"), "b1": ("H",), "W2": ("H", "K"), "b2": ("K",)},
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("biases averaged", fc_grads_bias_mean, "mean"),
-            Planted("biases over the wrong axis", fc_grads_bias_axis, "bias_sum"),
+            Planted("biases averaged", fc_grads_bias_mean, (Kind.MEAN,)),
+            Planted("biases over the wrong axis", fc_grads_bias_axis, (Kind.MISSING_SUM, Kind.SHAPE)),
             Planted(
                 "relu of the gradient",
                 fc_grads_relu_of_dout,
-                "slope_of_output",
-                ("slope", "derivative", "mask", "relu", "where", "instead"),
+                (Kind.DERIVATIVE_ARGUMENT, Kind.MISSING_DERIVATIVE),
             ),
-            Planted("relu forgotten", fc_grads_no_relu, "no_slope"),
+            Planted("relu forgotten", fc_grads_no_relu, (Kind.MISSING_DERIVATIVE,)),
         ],
     ),
     *family(
@@ -335,10 +335,10 @@ CASES = [
         COLUMNS,
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("bias not summed", objects_grad_not_summed, "bias_sum"),
-            Planted("slope twice", objects_grad_twice, "slope_twice"),
-            Planted("slope at the output", objects_grad_of_output, "slope_of_output"),
-            Planted("sigmoid for its slope", objects_grad_forward, "f_for_slope"),
+            Planted("bias not summed", objects_grad_not_summed, (Kind.MISSING_SUM,)),
+            Planted("slope twice", objects_grad_twice, (Kind.REPEATED_DERIVATIVE,)),
+            Planted("slope at the output", objects_grad_of_output, (Kind.DERIVATIVE_ARGUMENT,)),
+            Planted("sigmoid for its slope", objects_grad_forward, (Kind.FUNCTION_FOR_DERIVATIVE,)),
         ],
     ),
     *family(
@@ -348,8 +348,8 @@ CASES = [
         COLUMNS | {"Y": (1, "m"), "W2": (1, "H"), "b2": (1, 1)},
         ["W1", "b1", "W2", "b2"],
         [
-            Planted("half the penalty", L_model_backward_lambd, "penalty"),
-            Planted("plus between the terms", L_model_backward_plus, "sign"),
+            Planted("half the penalty", L_model_backward_lambd, (Kind.PENALTY,)),
+            Planted("plus between the terms", L_model_backward_plus, (Kind.SIGN,)),
         ],
         scalars=("lambd",),
     ),

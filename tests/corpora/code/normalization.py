@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 # Batch normalisation step by step, with a squared error.
@@ -283,7 +284,10 @@ CASES = [
         bn_steps,
         {"x": ("N", "D"), "gamma": ("D",), "beta": ("D",), "target": ("N", "D")},
         ["x", "gamma", "beta"],
-        [Planted("mean held", bn_steps_no_mu, "statistics"), Planted("sign of 1/s", bn_steps_ivar, "sign")],
+        [
+            Planted("mean held", bn_steps_no_mu, (Kind.HELD_CONSTANT, Kind.MISSING_PATH)),
+            Planted("sign of 1/s", bn_steps_ivar, (Kind.SIGN,)),
+        ],
     ),
     *family(
         "batchnorm in short",
@@ -292,9 +296,9 @@ CASES = [
         {"X": ("N", "D"), "W": ("D", "H"), "gamma": ("H",), "beta": ("H",), "C": ("N", "H")},
         ["W", "gamma", "beta"],
         [
-            Planted("statistics held", bn_layer_grad_constant, "statistics"),
-            Planted("variance held", bn_layer_grad_mean_alone, "statistics"),
-            Planted("z for its normalised", bn_layer_grad_z_for_zn, "neighbour"),
+            Planted("statistics held", bn_layer_grad_constant, (Kind.HELD_CONSTANT,)),
+            Planted("variance held", bn_layer_grad_mean_alone, (Kind.HELD_CONSTANT, Kind.MISSING_FACTOR)),
+            Planted("z for its normalised", bn_layer_grad_z_for_zn, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -304,11 +308,9 @@ CASES = [
         {"x": ("N", "D"), "g": ("D",), "b": ("D",), "t": ("N", "D")},
         ["x", "g", "b"],
         [
-            Planted(
-                "means over the batch", ln_backward_batch, "other", ("axis", "rows", "columns", "batch", "mean", "over")
-            ),
-            Planted("mean over rows alone", ln_backward_no_size, "mean"),
-            Planted("statistics held", ln_backward_constant, "statistics"),
+            Planted("means over the batch", ln_backward_batch, (Kind.AXIS,)),
+            Planted("mean over rows alone", ln_backward_no_size, (Kind.MEAN,)),
+            Planted("statistics held", ln_backward_constant, (Kind.HELD_CONSTANT,)),
         ],
     ),
     *family(
@@ -318,10 +320,8 @@ CASES = [
         {"u": ("D",), "v": ("D",)},
         ["u", "v"],
         [
-            Planted("norms held", cosine_grad_no_norm, "statistics"),
-            Planted(
-                "norm not squared", cosine_grad_power, "other", ("norm", "square", "length", "²", "power", "divided")
-            ),
+            Planted("norms held", cosine_grad_no_norm, (Kind.HELD_CONSTANT, Kind.MISSING_PATH)),
+            Planted("norm not squared", cosine_grad_power, (Kind.POWER,)),
         ],
     ),
     *family(
@@ -331,12 +331,11 @@ CASES = [
         {"X": ("N", "D"), "y": ("N",), "v": ("D",), "g": ()},
         ["v", "g"],
         [
-            Planted("norm held", weightnorm_grad_held, "statistics"),
+            Planted("norm held", weightnorm_grad_held, (Kind.HELD_CONSTANT, Kind.MISSING_PATH)),
             Planted(
                 "dg without the norm",
                 weightnorm_grad_no_length,
-                "factor",
-                ("norm", "length", "divided", "factor", "times"),
+                (Kind.NUMBER, Kind.MISSING_FACTOR),
             ),
         ],
     ),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family, together
 
 # Three steps, one matrix of examples each, the loss at the end.
@@ -275,9 +276,9 @@ CASES = [
         RNN,
         ["Wx", "Wh", "b", "V"],
         [
-            Planted("last step alone", rnn_bptt_one_step, "recurrent"),
-            Planted("Wh not transposed", rnn_bptt_no_T, "transpose"),
-            Planted("slope of the step before", rnn_bptt_slope_of_before, "neighbour"),
+            Planted("last step alone", rnn_bptt_one_step, (Kind.MISSING_PATH,)),
+            Planted("Wh not transposed", rnn_bptt_no_T, (Kind.TRANSPOSE,)),
+            Planted("slope of the step before", rnn_bptt_slope_of_before, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -287,9 +288,9 @@ CASES = [
         CHARS,
         ["Wxh", "Whh", "Why", "bh", "by"],
         [
-            together("dhnext dropped", char_rnn_no_next, "recurrent"),
-            together("h of the same step", char_rnn_same_h, "neighbour"),
-            together("dhnext of one step", char_rnn_next_overwritten, "recurrent"),
+            together("dhnext dropped", char_rnn_no_next, (Kind.MISSING_PATH,)),
+            together("h of the same step", char_rnn_same_h, (Kind.QUANTITY,)),
+            together("dhnext of one step", char_rnn_next_overwritten, (Kind.MISSING_PATH,)),
         ],
         labels={"inputs": "V", "targets": "V"},
     ),
@@ -303,10 +304,9 @@ CASES = [
             Planted(
                 "wr left out",
                 counter_grad_no_wr,
-                "recurrent",
-                ("recurren", "wr", "through time", "state", "left out", "missing"),
+                (Kind.MISSING_PATH, Kind.MISSING_FACTOR),
             ),
-            Planted("wx for wr", counter_grad_wx, "neighbour"),
+            Planted("wx for wr", counter_grad_wx, (Kind.QUANTITY, Kind.NUMBER)),
         ],
     ),
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family
 
 
@@ -152,9 +153,9 @@ CASES = [
         {"X": ("N", "D"), "y": ("N",), "w": ("D",), "b": ()},
         ["w", "b"],
         [
-            Planted("y - pred", linreg_grad_sign, "sign"),
-            Planted("2/m for 1/m", linreg_grad_two, "factor"),
-            Planted("db without 1/m", linreg_grad_no_mean, "mean"),
+            Planted("y - pred", linreg_grad_sign, (Kind.SIGN,)),
+            Planted("2/m for 1/m", linreg_grad_two, (Kind.NUMBER, Kind.MISSING_FACTOR)),
+            Planted("db without 1/m", linreg_grad_no_mean, (Kind.MEAN,)),
         ],
     ),
     *family(
@@ -164,9 +165,9 @@ CASES = [
         {"w": ("D",), "X": ("N", "D"), "y": ("N",)},
         ["w"],
         [
-            Planted("lam for 2 lam", ridge_grad_half_penalty, "penalty"),
-            Planted("no penalty", ridge_grad_no_penalty, "penalty"),
-            Planted("penalty divided by N", ridge_grad_penalty_in_mean, "penalty"),
+            Planted("lam for 2 lam", ridge_grad_half_penalty, (Kind.PENALTY,)),
+            Planted("no penalty", ridge_grad_no_penalty, (Kind.PENALTY,)),
+            Planted("penalty divided by N", ridge_grad_penalty_in_mean, (Kind.PENALTY,)),
         ],
         scalars=("lam",),
     ),
@@ -177,11 +178,9 @@ CASES = [
         {"w": ("D",), "b": (), "X": ("N", "D"), "y": ("N",)},
         ["w", "b"],
         [
-            Planted(
-                "slope of the squared error", logistic_grads_slope, "slope_twice", ("slope", "derivative", "cancel")
-            ),
-            Planted("mean divided by m again", logistic_grads_mean_twice, "mean"),
-            Planted("summed", logistic_grads_sum, "mean"),
+            Planted("slope of the squared error", logistic_grads_slope, (Kind.REPEATED_DERIVATIVE,)),
+            Planted("mean divided by m again", logistic_grads_mean_twice, (Kind.MEAN,)),
+            Planted("summed", logistic_grads_sum, (Kind.MEAN,)),
         ],
     ),
     *family(
@@ -191,12 +190,11 @@ CASES = [
         BETA,
         ["beta"],
         [
-            Planted("mean without exp", poisson_score_linear, "other", ("exp(", "exponential")),
+            Planted("mean without exp", poisson_score_linear, (Kind.FUNCTION_FOR_DERIVATIVE,)),
             Planted(
                 "slope of exp",
                 poisson_score_slope,
-                "slope_twice",
-                ("slope", "derivative", "cancel"),
+                (Kind.REPEATED_DERIVATIVE,),
             ),
         ],
     ),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Case, Planted, family, of
 
 # One hidden layer, as many units as examples and inputs.
@@ -268,10 +269,10 @@ CASES: list[Case] = [
         SQUARE,
         ["W1", "W2"],
         [
-            Planted("dot for multiply", square_grad_matmul, "matmul_for_product"),
-            Planted("multiply for dot", square_grad_product, "matmul_for_product"),
-            Planted("delta1 X.T", square_grad_swapped, "swapped"),
-            Planted("W1 for W2", square_grad_W1, "neighbour"),
+            Planted("dot for multiply", square_grad_matmul, (Kind.PRODUCT,)),
+            Planted("multiply for dot", square_grad_product, (Kind.PRODUCT,)),
+            Planted("delta1 X.T", square_grad_swapped, (Kind.ORDER,)),
+            Planted("W1 for W2", square_grad_W1, (Kind.QUANTITY,)),
         ],
     ),
     *family(
@@ -280,7 +281,7 @@ CASES: list[Case] = [
         quadratic_grad,
         {"x": ("D",), "A": ("D", "D")},
         ["x"],
-        [Planted("as if symmetric", quadratic_grad_symmetric, "transpose", ("transpos", "symmetr", "ᵀ", ".T"))],
+        [Planted("as if symmetric", quadratic_grad_symmetric, (Kind.TRANSPOSE,))],
     ),
     *family(
         "symmetric form",
@@ -288,7 +289,7 @@ CASES: list[Case] = [
         symmetric_grad,
         {"x": ("D",), "A": ("D", "D")},
         ["x", "A"],
-        [Planted("half", symmetric_grad_half, "factor")],
+        [Planted("half", symmetric_grad_half, (Kind.NUMBER,))],
     ),
     *family(
         "residual layer",
@@ -297,14 +298,13 @@ CASES: list[Case] = [
         {"X": ("N", "D"), "Y": ("N", "D"), "W": ("D", "D"), "b": ("D",)},
         ["X", "W", "b"],
         [
-            Planted("mean over rows", residual_grad_rows, "mean"),
+            Planted("mean over rows", residual_grad_rows, (Kind.MEAN,)),
             Planted(
                 "skip dropped",
                 residual_grad_no_skip,
-                "recurrent",
-                ("path", "route", "skip", "uses", "direct", "term", "branch", "through"),
+                (Kind.MISSING_PATH,),
             ),
-            Planted("W not transposed", residual_grad_no_T, "transpose"),
+            Planted("W not transposed", residual_grad_no_T, (Kind.TRANSPOSE,)),
         ],
     ),
     *family(
@@ -313,7 +313,7 @@ CASES: list[Case] = [
         centred_grad,
         LINEAR,
         ["w"],
-        [Planted("not centred", centred_grad_not, "other", ("mean", "centre", "center", "in place"))],
+        [Planted("not centred", centred_grad_not, (Kind.QUANTITY,))],
     ),
     *family(
         "a step is taken",
@@ -321,7 +321,7 @@ CASES: list[Case] = [
         step_after,
         HIDDEN,
         ["W", "v"],
-        [Planted("before the gradient", step_before, "updated")],
+        [Planted("before the gradient", step_before, (Kind.UPDATED,))],
     ),
     *family(
         "it prints",
@@ -329,7 +329,7 @@ CASES: list[Case] = [
         loud_grad,
         LINEAR,
         ["w"],
-        [Planted("y missing", loud_grad_no_y, "other", ("- y", "− y", "target", "missing", "left out"))],
+        [Planted("y missing", loud_grad_no_y, (Kind.MISSING_FACTOR,))],
     ),
     *family(
         "backward after forward",
@@ -337,7 +337,7 @@ CASES: list[Case] = [
         lazy.backward,
         {"X": ("N", "D"), "y": ("N",)},
         ["W", "b", "v"],
-        [of("b summed over all", LazyAll, "bias_sum", (), "loss", "backward")],
+        [of("b summed over all", LazyAll, (Kind.MISSING_SUM,), "loss", "backward")],
         attributes={"W": ("D", "H"), "b": ("H",), "v": ("H",)},
     ),
     *family(
@@ -350,8 +350,7 @@ CASES: list[Case] = [
             Planted(
                 "mask left out",
                 fixed_dropout_grad_no_mask,
-                "other",
-                ("mask", "dropout", "left out", "by D", "missing", "0.8"),
+                (Kind.MISSING_FACTOR,),
             )
         ],
     ),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Case, Planted, family
 
 
@@ -239,8 +240,8 @@ CASES: list[Case] = [
         {"X": ("N", "D"), "y": ("N", "K"), "W1": ("D", "H"), "W2": ("H", "K")},
         ["W1", "W2"],
         [
-            Planted("in one place", cancel_grad_once, "factor"),
-            Planted("in one layer", cancel_grad_in_half, "factor"),
+            Planted("in one place", cancel_grad_once, (Kind.NUMBER, Kind.MISSING_FACTOR)),
+            Planted("in one layer", cancel_grad_in_half, (Kind.NUMBER,)),
         ],
     ),
     *family("slope of the output, added", syn_cost, syn_delta, SYN, ["syn0", "syn1"], [], verdict="convention"),
@@ -251,10 +252,8 @@ CASES: list[Case] = [
         SYN,
         ["syn0", "syn1"],
         [
-            Planted(
-                "given z", syn_grad_of_z, "slope_of_output", ("z1", "z₁", "slope", "derivative", "of the output", "a(1")
-            ),
-            Planted("error for delta", syn_grad_l2, "no_slope"),
+            Planted("given z", syn_grad_of_z, (Kind.DERIVATIVE_ARGUMENT, Kind.DERIVATIVE_FORMULA)),
+            Planted("error for delta", syn_grad_l2, (Kind.MISSING_DERIVATIVE,)),
         ],
     ),
     *family(
@@ -264,10 +263,8 @@ CASES: list[Case] = [
         {"w": ("D",), "X": ("N", "D"), "y": ("N",)},
         ["w"],
         [
-            Planted(
-                "slope of an L2 penalty", lasso_grad_l2, "penalty", ("penalty", "l1", "l2", "lam", "sign(w)", "regular")
-            ),
-            Planted("lam squared", lasso_grad_squared, "penalty", ("penalty", "l1", "lam", "regular")),
+            Planted("slope of an L2 penalty", lasso_grad_l2, (Kind.PENALTY,)),
+            Planted("lam squared", lasso_grad_squared, (Kind.PENALTY,)),
         ],
         scalars=("lam",),
     ),
@@ -278,8 +275,8 @@ CASES: list[Case] = [
         {"xs": (4, "D"), "target": ("H",), "W": ("H", "D"), "U": ("H", "H")},
         ["W", "U"],
         [
-            Planted("two steps back", memory_grad_two_steps, "recurrent"),
-            Planted("the same delta", memory_grad_same_delta, "recurrent"),
+            Planted("two steps back", memory_grad_two_steps, (Kind.MISSING_PATH,)),
+            Planted("the same delta", memory_grad_same_delta, (Kind.MISSING_PATH,)),
         ],
     ),
     *family(
@@ -292,8 +289,7 @@ CASES: list[Case] = [
             Planted(
                 "as if not normalised",
                 useless_bias_grad_sum,
-                "statistics",
-                ("mean", "statistic", "is 0", "be 0", "zero", "constant", "held", "normal"),
+                (Kind.HELD_CONSTANT,),
             )
         ],
     ),
@@ -307,14 +303,12 @@ CASES: list[Case] = [
             Planted(
                 "1 for each",
                 gauss_grad_one,
-                "other",
-                ("sum", "len", "number of", "each example", "constant", "off by", "term"),
+                (Kind.MISSING_SUM, Kind.OFFSET),
             ),
             Planted(
                 "precision missing",
                 gauss_grad_no_precision,
-                "factor",
-                ("precision", "factor", "exp(", "times", "σ", "sigma"),
+                (Kind.NUMBER, Kind.MISSING_FACTOR),
             ),
         ],
     ),

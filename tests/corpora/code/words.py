@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from symbackprop.kinds import MistakeKind as Kind
 from tests.corpora.code.case import Planted, family, together
 
 
@@ -297,18 +298,16 @@ CASES = [
         SKIPGRAM,
         ["W_in", "W_out"],
         [
-            Planted("rows overwritten", skipgram_grad_assigned, "other", ROW),
+            Planted("rows overwritten", skipgram_grad_assigned, (Kind.MISSING_SUM,)),
             Planted(
                 "row of the context alone",
                 skipgram_grad_target_row,
-                "softmax_diagonal",
-                ("row", "softmax", "diagonal", "others", "all words", "outer"),
+                (Kind.SOFTMAX,),
             ),
             Planted(
                 "row of the context for the centre",
                 skipgram_grad_wrong_row,
-                "other",
-                ("row", "index", "center", "centre", "contexts"),
+                (Kind.QUANTITY,),
             ),
         ],
         labels={"centers": "V", "contexts": "V"},
@@ -320,8 +319,8 @@ CASES = [
         NEGATIVE,
         ["V", "U"],
         [
-            together("rows that come twice", negative_sampling_buffered, "other", ROW),
-            together("sign of the negatives", negative_sampling_sign, "sign"),
+            together("rows that come twice", negative_sampling_buffered, (Kind.MISSING_SUM,)),
+            together("sign of the negatives", negative_sampling_sign, (Kind.SIGN,)),
         ],
         labels={"center": "V", "outside": "V", "negatives": "V"},
     ),
@@ -332,13 +331,12 @@ CASES = [
         {"context": ("N", 4), "target": ("N",), "E": ("V", "D"), "W": ("D", "V"), "b": ("V",)},
         ["E", "W", "b"],
         [
-            Planted("mean of the window", cbow_grad_no_window, "mean"),
-            Planted("bias over the wrong axis", cbow_grad_bias_axis, "bias_sum"),
+            Planted("mean of the window", cbow_grad_no_window, (Kind.MEAN,)),
+            Planted("bias over the wrong axis", cbow_grad_bias_axis, (Kind.MISSING_SUM, Kind.SHAPE)),
             Planted(
                 "first word alone",
                 cbow_grad_first_word,
-                "other",
-                ("row", "word", "first", "column", "loop", "window", "sum", "path", "uses"),
+                (Kind.MISSING_SUM, Kind.MISSING_PATH),
             ),
         ],
         labels={"context": "V", "target": "V"},
@@ -350,15 +348,14 @@ CASES = [
         {"X": ("N", "D"), "Wq": ("D", "K"), "Wk": ("D", "K"), "Wv": ("D", "M"), "T": ("N", "M")},
         ["X", "Wq", "Wk", "Wv"],
         [
-            Planted("diagonal alone", attention_grad_diagonal, "softmax_diagonal"),
+            Planted("diagonal alone", attention_grad_diagonal, (Kind.SOFTMAX,)),
             Planted(
                 "1/sqrt(d) missing",
                 attention_grad_no_scale,
-                "factor",
-                ("sqrt", "√", "factor", "scale", "times", "divided"),
+                (Kind.NUMBER,),
             ),
-            Planted("dS not transposed", attention_grad_no_T, "transpose"),
-            Planted("sum over the wrong axis", attention_grad_axis, "other", ("axis", "rows", "columns", "sum")),
+            Planted("dS not transposed", attention_grad_no_T, (Kind.TRANSPOSE,)),
+            Planted("sum over the wrong axis", attention_grad_axis, (Kind.AXIS,)),
         ],
     ),
 ]
