@@ -1,4 +1,4 @@
-"""Whether two sides have the same value, and how they differ if they do not."""
+"""Comparison of two sides: do they have the same value, and how do they differ if not?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ MISMATCH = "shapes do not fit"  # the beginning of a reason
 
 @dataclass
 class Judgment:
-    """What was found out about one side of a statement, against its first side."""
+    """A judgment of one side of a statement against its first side."""
 
     holds: bool | None  # None: not understood
     reading: str = ""
     notes: frozenset[str] = frozenset()
     reason: str = ""
-    ratio: float | None = None  # of the side to what it should be
+    ratio: float | None = None  # of the side to its correct value
     is_transposed: bool = False
     is_definition: bool = False
     is_unknown_name: bool = False
     letters: Mapping[str, int] = field(default_factory=dict)
     counterexample: str = ""
-    lone_index: str = ""  # stands on one side only
+    lone_index: str = ""  # one that stands on one side only
 
     @property
     def is_mismatch(self) -> bool:
@@ -34,7 +34,7 @@ class Judgment:
 
 
 def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None:
-    """Whether two sides are equal, and under which further reading; None if they are not."""
+    """Return the further readings under which two sides are equal; None if they are not."""
     if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
     if one.is_derivative != other.is_derivative:
@@ -44,7 +44,7 @@ def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None
 
 
 def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset[str] | None:
-    """∂a/∂z as a matrix, or, of what is computed entry by entry, as the slopes of the entries."""
+    """Compare ∂a/∂z with a matrix: as a Jacobian, or entry by entry, as derivatives of a function."""
     if derivative.indices or plain.indices:
         return None
     a, b = derivative.shape[:2], derivative.shape[2:]
@@ -62,7 +62,7 @@ def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset
 
 
 def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
-    """What is wrong about a side, in numbers."""
+    """Return a judgment of how a side differs from another in numbers."""
     one, others = _comparable(one, others)
     other = others[0]
     judgment = Judgment(False, letters=dict(letters))
@@ -99,10 +99,10 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 
 
 def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
-    """∂a/∂z of what is computed entry by entry as its slopes; what is equal for each k without that index."""
+    """Return ∂a/∂z entry by entry where it is diagonal, and without the indices that it does not depend on."""
     other = others[0]
-    if one.is_derivative and not other.is_derivative and (slopes := _entry_by_entry(one)) is not None:
-        one = slopes
+    if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
+        one = entries
     extra = [k for k in one.indices if k not in other.indices]
     if extra and not set(other.indices) - set(one.indices) and one.shape == other.shape:
         kept = tuple(k for k in one.indices if k in other.indices)
@@ -123,7 +123,7 @@ def _entry_by_entry(derivative: IndexedArray) -> IndexedArray | None:
 
 
 def _has_layout(one: IndexedArray, other: IndexedArray) -> bool:
-    """Whether ∂a/∂b of vectors is compared with a matrix of its shape."""
+    """Return True if ∂a/∂b of vectors is compared with a matrix of its shape."""
     derivative, plain = (one, other) if one.is_derivative else (other, one)
     a, b = derivative.shape[:2], derivative.shape[2:]
     return 1 in a and 1 in b and set(plain.shape) == {max(a), max(b)} and max(a) > 1 and max(b) > 1

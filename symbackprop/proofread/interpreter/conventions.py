@@ -1,14 +1,14 @@
-"""How a document lays out a network, and the quantities of the network as it does."""
+"""The layout of a network in a document, and its quantities in that layout."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Name
 
 
 class UnknownNameError(UnsupportedNotationError):
-    """A name that nothing says."""
+    """A name stands for nothing in the network or in the document."""
 
     def __init__(self, name: Name):
         super().__init__(f"{name.source or name.base} is not known")
@@ -17,7 +17,7 @@ class UnknownNameError(UnsupportedNotationError):
 
 @dataclass(frozen=True)
 class DocumentLayout:
-    """How the document lays out what the network has in rows: examples as columns, weights transposed."""
+    """The layout of a document: examples as columns, weights transposed, where the network has rows."""
 
     data: bool = False
     weights: bool = False
@@ -28,5 +28,5 @@ class DocumentLayout:
 class Quantity:
     """A node of the network, as the document lays it out."""
 
-    node: Any
+    node: Expression
     is_transposed: bool

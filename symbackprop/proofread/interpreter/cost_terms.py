@@ -1,30 +1,29 @@
 """The parts of a network's cost that people have names for."""
 
-from typing import Any
-
 from sympy import Add, expand_mul
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import MatAdd, Scaled, postorder
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import TARGET, Network
 
 
-def cost_terms(network: Network) -> tuple[Any, ...]:
-    """The terms whose sum the cost is."""
+def cost_terms(network: Network) -> tuple[Expression, ...]:
+    """Return the terms whose sum is the cost."""
     cost = network.cost.expression
     if isinstance(cost, Total) and isinstance(cost.argument, MatAdd):
         return tuple(Total(term) for term in cost.argument.args)
     return tuple(Add.make_args(expand_mul(cost, deep=False)))
 
 
-def unnamed(network: Network) -> tuple[Any, ...]:
-    """Parts of the cost that people have names for: its terms, and what it compares with the target."""
+def unnamed(network: Network) -> tuple[Expression, ...]:
+    """Return the parts of the cost that people have names for: its terms, and the quantity compared with the target."""
     return (*cost_terms(network), *compared(network))
 
 
-def compared(network: Network) -> tuple[Any, ...]:
-    """X θ of Σ (X θ - y)², where no equation gives it a name."""
+def compared(network: Network) -> tuple[Expression, ...]:
+    """Return the X θ of Σ (X θ - y)², where no equation gives it a name."""
     targets = set(network.of_role(TARGET))
     if any(is_matrix(equation.symbol) for equation in network.equations):
         return ()
@@ -38,6 +37,6 @@ def compared(network: Network) -> tuple[Any, ...]:
     return ()
 
 
-def _negative(term: Any) -> Any:
+def _negative(term: Expression) -> Expression:
     is_negative = isinstance(term, Scaled) and term.args[0] == -1
     return term.args[1] if is_negative else Scaled(-1, term)

@@ -31,8 +31,8 @@ from symbackprop.proofread.interpreter.quantities import (
 from symbackprop.proofread.interpreter.symbol_table import NameReading
 from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray, ShapeMismatchError
 
-BY_PARAMETERS = frozenset({"by parameters alone"})  # where the others are held
-_MOST_READINGS = 3  # of what is differentiated
+BY_PARAMETERS = frozenset({"by parameters alone"})  # where all other quantities are held fixed
+_MOST_READINGS = 3  # of a differentiated formula
 
 
 def differential(evaluator: Evaluator, node: tree.Differential) -> list[IndexedArray]:
@@ -63,7 +63,9 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
     if not isinstance(by, Name):
         quantities = list(quantities_with_value(evaluator, evaluator.values(by)))
         if not quantities:
-            raise UnsupportedNotationError(f"a derivative by {by.source}, which is no quantity of the network")
+            raise UnsupportedNotationError(
+                f"a derivative with respect to {by.source}, which is not a quantity of the network"
+            )
         return [value for quantity in quantities for value in _derivative(evaluator, of, quantity, by)]
     found: list[IndexedArray] = []
     problem: Exception = UnknownNameError(by)
@@ -89,7 +91,7 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
         return found
     if is_bare_function(evaluator, of):
         return evaluator.values(tree.Call(function=tree.Prime(base=of), arguments=(by,)))
-    last = evaluator.symbols.of_last_layer(by) if is_name_of_cost(evaluator, of) else None  # ∇_a C is by the output
+    last = evaluator.symbols.of_last_layer(by) if is_name_of_cost(evaluator, of) else None  # ∇_a C: the output
     if last is not None:
         return evaluator.values(tree.Partial(of=of, by=last))
     raise problem
@@ -103,14 +105,14 @@ def _derivative(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | N
             turned = evaluator.layout.numerator and 1 in adjoint.shape
             return [values.transposed(adjoint) if turned else adjoint]
     letters = tuple(evaluator.letters.items())
-    key = "slope", of, quantity, by, letters, evaluator.example, evaluator.held
+    key = "derivative", of, quantity, by, letters, evaluator.example, evaluator.held
     return evaluator.cached(key, lambda: _by_differences(evaluator, of, quantity, by))
 
 
 def _by_differences(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | None) -> list[IndexedArray]:
     """Differentiate each of the likely readings of a formula."""
     if isinstance(evaluator.point, PerturbedPoint):
-        raise ShapeMismatchError("a derivative is derived")
+        raise ShapeMismatchError("a derivative is differentiated again")
     every = evaluator.values(of)
     chosen = list(range(min(len(every), _MOST_READINGS)))
     numbers = [index for index, value in enumerate(every) if value.is_number]  # a cost is one
@@ -135,7 +137,7 @@ def _of_reading(evaluator: Evaluator, of: Node, index: int, quantity: Quantity, 
         alike = (v for v in readings if (v.shape, set(v.indices) - {PERTURBATIONS}) == (here.shape, set(here.indices)))
         chosen = readings[index] if len(readings) == len(every) else next(alike, readings[0])
         if set(chosen.indices) - {PERTURBATIONS} != set(here.indices) or chosen.shape != here.shape:
-            raise ShapeMismatchError("what is derived has another shape where it is moved")
+            raise ShapeMismatchError("the differentiated formula has another shape where a quantity is perturbed")
         array = chosen.with_indices((PERTURBATIONS, *here.indices))
         return np.broadcast_to(array, (len(arrays), *array.shape[1:]))
 
@@ -146,7 +148,7 @@ def _of_reading(evaluator: Evaluator, of: Node, index: int, quantity: Quantity, 
     if here.is_number and not here.is_derivative:
         return replace(here, array=found.reshape(*here.array.shape[:-2], *found.shape[-2:]))
     if here.is_derivative:
-        raise ShapeMismatchError("a derivative is derived")
+        raise ShapeMismatchError("a derivative is differentiated again")
     return replace(here, array=found, is_derivative=True)
 
 

@@ -1,21 +1,23 @@
-"""∂A/∂B by moving B: differences of sixth order, apart from every rule of derivation."""
+"""Derivatives ∂A/∂B by perturbing B: differences of sixth order, independent of every rule of differentiation."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from symbackprop.proofread.interpreter.values import Array
 
 _STEP = 2e-3
 _SMALLER = 64
 _WEIGHTS = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}  # of f(x + k h) - f(x - k h), over h
 _FOURTH_ORDER = {1: 2 / 3, 2: -1 / 12, 3: 0.0}
-_SMOOTH = 1e-7  # by how much the two differ at most, of the slope, if there is no kink within the steps
+_SMOOTH = 1e-7  # the largest relative difference of the two if there is no kink within the steps
 
 
-def derivative(function: Callable[[Any], Any], at: Any) -> Any:
-    """∂f/∂x of every entry of f by every entry of x: the axes of f, then those of x.
+def derivative(function: Callable[[Array], Array], at: Array) -> Array:
+    """Return ∂f/∂x of every entry of f with respect to every entry of x: the axes of f, then those of x.
 
-    f is asked for many x at once: along the first axis.
+    f is called with many x at once, along the first axis.
     """
     at = np.asarray(at, float)
     units = np.eye(at.size).reshape(at.size, *at.shape)
@@ -25,18 +27,18 @@ def derivative(function: Callable[[Any], Any], at: Any) -> Any:
     return np.moveaxis(rows, 0, -1).reshape(*rows.shape[1:], *at.shape)
 
 
-def _rows(function: Callable[[Any], Any], at: Any, units: Any, step: float) -> tuple[Any, Any]:
-    """The slopes of f along each of the units, and whether there is rather a kink within the steps."""
+def _rows(function: Callable[[Array], Array], at: Array, units: Array, step: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the derivatives of f along each of the units, and where there is rather a kink within the steps."""
     steps = [sign * k * step for k in _WEIGHTS for sign in (1, -1)]
-    perturbations = np.multiply.outer(steps, units)  # a step, an entry that is moved
+    perturbations = np.multiply.outer(steps, units)  # the axes: a step, a perturbed entry
     found = np.asarray(function((at + perturbations).reshape(-1, *at.shape)))
     found = found.reshape(len(steps), len(units), *found.shape[1:])
     rows = found[0::2] - found[1::2]
     return _combined(rows, step, axes=tuple(range(1, rows.ndim - 1)))
 
 
-def entrywise_derivative(function: Callable[[Any], Any], at: Any) -> Any:
-    """f′ of a function that works on each entry."""
+def entrywise_derivative(function: Callable[[Array], Array], at: Array) -> Array:
+    """Return f′ of a function that works entry by entry."""
     at = np.asarray(at, float)
     found, is_kinked = _combined(_entrywise(function, at, _STEP), _STEP, axes=())
     if not is_kinked.any():
@@ -46,12 +48,12 @@ def entrywise_derivative(function: Callable[[Any], Any], at: Any) -> Any:
     )
 
 
-def _entrywise(function: Callable[[Any], Any], at: Any, step: float) -> Any:
+def _entrywise(function: Callable[[Array], Array], at: Array, step: float) -> Array:
     return np.stack([function(at + k * step) - function(at - k * step) for k in _WEIGHTS])
 
 
-def _combined(differences: Any, step: float, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """Slopes, and where there is rather a kink within the steps."""
+def _combined(differences: Array, step: float, axes: tuple[int, ...]) -> tuple[Array, NDArray[np.bool_]]:
+    """Return derivatives, and where there is rather a kink within the steps."""
     best, other = (
         np.tensordot(list(weights.values()), differences, axes=1) / step for weights in (_WEIGHTS, _FOURTH_ORDER)
     )

@@ -59,7 +59,7 @@ def _add(evaluator: Evaluator, node: tree.Add) -> list[IndexedArray]:
 
 def _group(evaluator: Evaluator, node: tree.Group) -> list[IndexedArray]:
     if len(node.items) != 1:
-        raise UnsupportedNotationError(f"{node.source}: a list is no quantity")
+        raise UnsupportedNotationError(f"{node.source}: a list is not a quantity")
     if isinstance(node.items[0], tree.Relation) and node.brackets == "[]":  # [z > 0]
         return _condition(evaluator, node.items[0])
     return evaluator.values(node.items[0])

@@ -1,4 +1,4 @@
-"""Functions in formulas: well-known ones, the activations of the network, and those that the document defines."""
+"""Functions in formulas: well-known ones, the activations of the network, and the functions of the document."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ ROWS = {name: name for name in FUNCTIONS} | {
     "swish": "silu",
     "absolute": "abs",
 }
-_USUAL = {"sigma": "sigmoid", "s": "sigmoid", "S": "sigmoid"}  # where the network has it
+_USUAL = {"sigma": "sigmoid", "s": "sigmoid", "S": "sigmoid"}  # if the network has that activation
 GENERIC = {
     "f",
     "g",

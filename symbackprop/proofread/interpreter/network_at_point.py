@@ -58,13 +58,14 @@ class NetworkAtPoint:
 
     @cached_property
     def at(self) -> PassAtPoint:
+        """The forward and the backward pass at this point."""
         return PassAtPoint(_backward(self.network), self.sizes, self.given)
 
     @cached_property
     def values(self) -> Values:
         """The value of every quantity and every part of an equation."""
         values: Values = dict(self.at.values)
-        for equation in (*self.network.equations, self.network.cost):  # also those that the cost does not need
+        for equation in (*self.network.equations, self.network.cost):  # also if the cost does not need it
             values.setdefault(equation.symbol, self._value(equation.expression, values))
         for term in unnamed(self.network):
             values.setdefault(term, self._value(term, values))
@@ -133,7 +134,7 @@ class NetworkAtPoints:
 
 
 class _PerturbedValues(dict[Expression, Array]):
-    """The values of named quantities, of which those that change are computed when they are asked for."""
+    """The values of named quantities; a value that changes is computed when it is asked for."""
 
     def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Values):
         super().__init__(point.given)

@@ -13,9 +13,9 @@ JUXTAPOSED = "juxtaposed"
 
 
 def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]:
-    """The values of a product, those with the fewest products entry by entry first.
+    """Return the values of a product, those with the fewest products entry by entry first.
 
-    Raises ShapeMismatchError where nothing fits.
+    Raises ShapeMismatchError where no reading fits.
     """
     if len(factors) > _MOST_FACTORS:
         raise ShapeMismatchError(f"a product of more than {_MOST_FACTORS} factors")
@@ -47,15 +47,15 @@ def _hadamard(one: IndexedArray, other: IndexedArray) -> IndexedArray:
 
 def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     if not (one.is_derivative or other.is_derivative):
-        raise ShapeMismatchError("no derivative of a vector")
+        raise ShapeMismatchError("neither factor is a derivative")
     pair = (values.as_matrix(value) if value.is_derivative else value for value in (one, other))
     return values.product(*pair)
 
 
 def _inner(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """a · b of two vectors."""
+    """Return a · b of two vectors."""
     if one.shape != other.shape or 1 not in one.shape or one.is_derivative or other.is_derivative:
-        raise ShapeMismatchError("no two vectors")
+        raise ShapeMismatchError("not two vectors of the same shape")
     return values.total(values.entrywise(one, other))
 
 
@@ -86,7 +86,7 @@ def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int,
 
 
 def _problem(sign: str, factors: list[list[IndexedArray]]) -> str:
-    """Which neighbours do not fit."""
+    """Return which neighbours do not fit."""
     for one, other in pairwise(factors):
         if not _pairs(sign, one[0], other[0]):
             shapes = f"{values.shape_text(one[0])} and {values.shape_text(other[0])}"

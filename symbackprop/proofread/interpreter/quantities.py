@@ -52,7 +52,7 @@ def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
     if definition is None or key in evaluator.opening:
         return []
     if isinstance(evaluator.point, PerturbedPoint):
-        quantity = quantity_of_definition(evaluator, key)  # it may be the one that was moved
+        quantity = quantity_of_definition(evaluator, key)  # it may be the perturbed one
         if quantity is not None and quantity.node in evaluator.point.given:
             return [_given(evaluator.point, quantity)]
     inner = replace(evaluator, letters=definition.letters, opening=(*evaluator.opening, key))
@@ -110,7 +110,7 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
     """Return ∂J/∂v, or None if v is computed and J does not depend on it."""
     point, node = evaluator.point, quantity.node
     if isinstance(point, PerturbedPoint):
-        raise ShapeMismatchError("a derivative is derived")
+        raise ShapeMismatchError("a derivative is differentiated again")
     if point.network.cost.symbol in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
     if node in point.at.right:
@@ -141,7 +141,7 @@ def quantity_named(evaluator: Evaluator, key: Key) -> Quantity | None:
 
 
 def quantity_of_definition(evaluator: Evaluator, key: Key) -> Quantity | None:
-    """Return a quantity of the network that has the value of what the document defines."""
+    """Return a quantity of the network that has the value of a definition of the document."""
     plain = replace(evaluator, point=evaluator.point.unperturbed, letters={}, dummies={}, example=None)
 
     def search() -> Quantity | None:

@@ -10,6 +10,7 @@ _MOST = 6  # readings of one part
 
 
 def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
+    """Return the first few different values."""
     kept: list[IndexedArray] = []
     for value in found:
         if not any(values.same(value, other) for other in kept):
@@ -18,7 +19,7 @@ def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
 
 
 def fitting(combine: Callable[..., IndexedArray], parts: list[list[IndexedArray]]) -> list[IndexedArray]:
-    """What fits, of all combinations of readings."""
+    """Return the results of all combinations of readings that fit."""
     found: list[IndexedArray] = []
     problem = ShapeMismatchError("nothing fits")
     for chosen in _first_combinations(parts):

@@ -1,12 +1,12 @@
-"""What the names of a document stand for: quantities of the network, or what the document itself defines."""
+"""The symbol table of a document: quantities of the network that names stand for, and its own definitions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from typing import Any
 
+from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
@@ -27,14 +27,14 @@ ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
-LAST = "the last layer"  # among the letters that stand for numbers: z_k is of it, where layers are numbered
-SHIFT = "layers further"  # among the letters that stand for numbers: all units of a line are of layers further up
+LAST = "the last layer"  # a key among the letters that stand for numbers: z_k without a layer number is of it
+SHIFT = "layers further"  # likewise: by how many layers all units of a line are further up
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
 @dataclass(frozen=True)
 class NameReading:
-    """One way to read the scripts of a name."""
+    """A way to read the scripts of a name."""
 
     key: Key
     indices: tuple[str | int, ...] = ()
@@ -44,23 +44,23 @@ class NameReading:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a document says that a name is."""
+    """A definition of a name in the document."""
 
     key: Key
     indices: tuple[str, ...]
     body: Node
     statement: int
     letters: Mapping[str, int] = field(default_factory=dict)
-    example: str | None = None  # the index over examples that it is said for
+    example: str | None = None  # an index over examples: the definition is for each of them
 
 
 @dataclass(frozen=True)
 class AdjointMultiple:
-    """scale · ∂J/∂v as the meaning of a name."""
+    """A multiple scale · ∂J/∂v that a name stands for."""
 
     of: Key
     scale: float = 1.0
-    node: Any = None  # of the network, where no name says which
+    node: Expression | None = None  # v, where it has no name
 
 
 @dataclass(eq=False)
@@ -68,9 +68,9 @@ class SymbolTable:
     """The names of a document.
 
     Args:
-        network: what is derived.
-        document_first: whether a definition of the document goes before a quantity of the network of the same name.
-        units: the layers that letters number the units of: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
+        network: the network whose gradients are derived.
+        document_first: True if a definition of the document goes before a quantity of the network of the same name.
+        units: the layers whose units letters number: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
     """
 
     network: Network
@@ -80,11 +80,11 @@ class SymbolTable:
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
     chosen: dict[Key, AdjointMultiple] = field(default_factory=dict)
-    derived_by: dict[str, str] = field(default_factory=dict)  # the base of the v by which a δ is said to be ∂J/∂v
-    cost_scale: float = 1.0  # the cost that the document states is so many times that of the network
-    error_scale: float = 1.0  # ∂J/∂v of what is no parameter stands for so many times that
-    known: dict[Key, Any] = field(init=False)
-    aliases: dict[Key, Any] = field(init=False)
+    derived_by: dict[str, str] = field(default_factory=dict)  # for a δ that is defined as ∂J/∂v, the base of v
+    cost_scale: float = 1.0  # the cost of the document over that of the network
+    error_scale: float = 1.0  # likewise of ∂J/∂v where v is not a parameter
+    known: dict[Key, Expression] = field(init=False)
+    aliases: dict[Key, Expression] = field(init=False)
 
     def __post_init__(self) -> None:
         named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
@@ -92,13 +92,13 @@ class SymbolTable:
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def tell_entries(self, names: Iterable[Name]) -> None:
-        """Where the network has one w, the w_1 of a document is an entry of it if there is a w_2 too."""
+        """Read w_1 as an entry of the one w of the network if the document has a w_2 too."""
         marks = ((name.base, mark.content) for name in names for mark in name.below)
         for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
             self.aliases.pop((base, "", "1"), None)
 
     def tell_words(self, names: Iterable[Name]) -> None:
-        """The one word that stands below x or y of the network, as at v_ctx, says no more than the name does."""
+        """Ignore a word that always stands below x or y of the network, as at v_ctx."""
         words: dict[str, set[str]] = {}
         for name in names:
             found = [getattr(mark.content, "base", "") for mark in name.below]
@@ -110,44 +110,44 @@ class SymbolTable:
             if symbol in data and not others and self.symbol((base, word, "")) is None:
                 self.aliases[base, word, ""] = symbol
 
-    def symbol(self, key: Key) -> Any:
-        """The network's quantity with this name, or with one that is commonly used for it."""
+    def symbol(self, key: Key) -> Expression | None:
+        """Return the network's quantity with this name, or with one that is commonly used for it."""
         return self.known.get(key, self.aliases.get(key))
 
     def label(self) -> Name | None:
-        """The one target that says a class, where it has a plain name."""
+        """Return the name of the only one-hot target, if it has a plain name."""
         named = [key for key, symbol in self.known.items() if symbol in self.network.of_role(ONE_HOT)]
         return Name(base=named[0][0]) if len(named) == 1 and not any(named[0][1:]) else None
 
     @cached_property
-    def needed(self) -> dict[Any, set[Any]]:
-        """What each quantity is computed from, directly or not."""
-        needed: dict[Any, set[Any]] = {node: set(postorder(node)) for node in unnamed(self.network)}
+    def needed(self) -> dict[Expression, set[Expression]]:
+        """The quantities from which each quantity is computed, directly or not."""
+        needed: dict[Expression, set[Expression]] = {node: set(postorder(node)) for node in unnamed(self.network)}
         for equation in (*self.network.equations, self.network.cost):
             parts = set(postorder(equation.expression))
             needed[equation.symbol] = parts.union(*(needed[part] for part in parts if part in needed))
         return needed
 
     def is_named(self, key: Key) -> bool:
-        """Whether the network has this name, in capitals or not."""
+        """Return True if the network has this name, in capitals or not."""
         other = self.known.get((_other_case(key[0]), *key[1:]))
         return key in self.known or not (other is None or other in self.network.dimensions)
 
     @cached_property
     def last_step(self) -> int:
-        """T, where the network has an input for each step of time; else 0."""
+        """The number T of time steps, if the network has an input for each; else 0."""
         inputs = self.network.of_role(INPUT)
         steps = [int(key[2]) for key, symbol in self.known.items() if symbol in inputs and key[2].isdigit()]
         return max(steps) if len(steps) > 1 else 0
 
     @property
     def shifts(self) -> list[dict[str, int]]:
-        """How far the units of a line may be from those that their letters stand for elsewhere."""
+        """The numbers of layers by which the units of a line may differ from those of their letters elsewhere."""
         last = max(self.units.values(), default=0)
         return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
 
     def of_other_layers(self, key: Key) -> list[Key]:
-        """What the line that defines a δ_j defines of units of other layers."""
+        """Return the keys of other layers, where one line defines δ_j for units j of any layer."""
         own = self.definitions.get(key)
         every = self.definitions.items() if own is not None else ()
         return [k for k, d in every if own is not None and d.statement == own.statement and SHIFT in d.letters]
@@ -160,10 +160,11 @@ class SymbolTable:
         ]
         return range(max(min(every) - 1, 0), max(every) + 2) if every else range(0)
 
-    def known_name(self, symbol: Any) -> Key | None:
+    def known_name(self, symbol: Expression) -> Key | None:
+        """Return the name that the network has for a quantity."""
         return next((key for key, known in self.known.items() if known == symbol), None)
 
-    def _aliases(self) -> Iterator[tuple[Key, Any]]:
+    def _aliases(self) -> Iterator[tuple[Key, Expression]]:
         numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
         yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
         for key, symbol in reversed(list(self.known.items())):
@@ -173,7 +174,7 @@ class SymbolTable:
                 yield (key[0][0], key[0][1:], key[2]), symbol  # Wx is W_x
                 yield (key[0][0].swapcase(), key[0][1:], key[2]), symbol
 
-    def _usual_names(self) -> Iterator[tuple[Key, Any]]:
+    def _usual_names(self) -> Iterator[tuple[Key, Expression]]:
         network = self.network
         yield from ((_plain(name), network.cost.symbol) for name in COSTS)
         yield from (((name, total, ""), network.cost.symbol) for name in COSTS for total in ("total", "tot"))
@@ -203,8 +204,8 @@ class SymbolTable:
         if len(scalars) == 1:
             yield from ((_plain(name), scalars[0]) for name in ("lambda", "alpha", "gamma", "mu", "beta"))
 
-    def _names_of_units(self) -> Iterator[tuple[Key, Any]]:
-        """Layer 0 is the input, and the last one the output, whatever their names."""
+    def _names_of_units(self) -> Iterator[tuple[Key, Expression]]:
+        """Yield names for the input as layer 0 and the output as the last layer, whatever the network calls them."""
         if not self.units:
             return
         inputs, outputs = self.network.of_role(INPUT), self._outputs()
@@ -214,11 +215,11 @@ class SymbolTable:
             if len(symbols) == 1:
                 yield from (((name, "", str(layer)), symbols[0]) for name in names)
 
-    def _terms_of_cost(self) -> dict[Key, Any]:
-        """L_t of a cost that is a sum over time steps or layers: the terms in which y_t stands."""
+    def _terms_of_cost(self) -> dict[Key, Expression]:
+        """Return L_t of a cost that is a sum over time steps or layers: the terms in which y_t stands."""
         targets = set(self.network.of_role(TARGET, ONE_HOT))
         scripts = {symbol: key[1:] for key, symbol in self.known.items() if symbol in targets}
-        found: dict[tuple[str, str], list[Any]] = {}
+        found: dict[tuple[str, str], list[Expression]] = {}
         for term in cost_terms(self.network):
             own = {scripts[symbol] for symbol in term.free_symbols & scripts.keys()}
             if len(own) == 1:
@@ -227,14 +228,14 @@ class SymbolTable:
             return {}
         return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
 
-    def _count(self) -> Any:
-        """How many examples there are."""
+    def _count(self) -> Size | None:
+        """Return the number of examples, if it has a name."""
         _, sizes = self.network.examples
         named = [size for size in sizes if size.is_Symbol]
         return named[0] if len(named) == 1 else None
 
-    def _outputs(self) -> tuple[Any, ...]:
-        """What the cost compares with the target."""
+    def _outputs(self) -> tuple[Expression, ...]:
+        """Return the quantity that the cost compares with the target."""
         cost, targets = self.network.cost.expression, set(self.network.of_role(TARGET, ONE_HOT))
         own = [e.symbol for e in self.network.equations if is_matrix(e.symbol) and e.symbol in cost.free_symbols]
         if own and targets & cost.free_symbols:
@@ -246,7 +247,7 @@ class SymbolTable:
         return name in _FIRST_LAYERS
 
     def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
-        """The ways to read the scripts of a name, likely ones first."""
+        """Yield the ways to read the scripts of a name, likely ones first."""
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
@@ -302,14 +303,14 @@ class SymbolTable:
             yield NameReading((base, "", ""), indices)
 
     def _layer_of_units(self, name: Name, shift: int) -> int | None:
-        """The layer of o_j, and that of the units j to which w_{ij} leads."""
+        """Return the layer of o_j, or that of the units j to which w_{ij} leads."""
         letters = [getattr(mark.content, "base", "") for mark in name.below]
         layers = [self.units[letter] + shift for letter in letters if letter in self.units]
         is_power = all(mark.kind == "plain" and isinstance(mark.content, Number) for mark in name.above)
         return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
 
     def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
-        """A script as text, its letters replaced where they stand for numbers."""
+        """Return a script as text, its letters replaced where they stand for numbers."""
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
@@ -338,7 +339,7 @@ class SymbolTable:
         return max(layers or every, default=None)
 
     def of_last_layer(self, name: Name) -> Name | None:
-        """a of layers a1, a2, …, written without a number."""
+        """Return the name of the last layer for an a of layers a1, a2, … that is written without a number."""
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )
@@ -346,7 +347,7 @@ class SymbolTable:
         return None if mark is None else Name(base=name.base, above=(mark,))
 
     def adjoint(self, key: Key) -> AdjointMultiple | None:
-        """What a name such as δ^{(3)} stands for by convention."""
+        """Return the multiple of ∂J/∂v that a name such as δ^{(3)} stands for by convention."""
         if key in self.chosen:
             return self.chosen[key]
         if key[0] not in ADJOINTS:
