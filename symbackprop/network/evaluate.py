@@ -1,7 +1,7 @@
-"""The network in numbers: every named quantity and every part, at small sizes, in 50 digits.
+"""The reference evaluation of a network: the value of every quantity and every part, at small sizes, in 50 digits.
 
-What each node means is said once more here, by arrays: with numbers in them these are values, with symbols in them
-they are the scalar equations that SymPy differentiates.
+The meaning of each node is defined here independently of all other modules, by operations of arrays. Arrays of numbers
+give values; arrays of symbols give the scalar equations that SymPy differentiates.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import chain, permutations
-from typing import Any
+from typing import TypeAlias
 
 import mpmath
 import numpy as np
@@ -20,6 +20,7 @@ from sympy.combinatorics import Permutation
 
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, z
 from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.operations import COLUMNS, ROWS
@@ -31,70 +32,74 @@ from symbackprop.network.sampling import Draw, assigned, draws, rank_conditions
 DIGITS = 50
 _SMALL = 5  # a size that may stay as it is
 _DRAWS = 200
-_NEAR = mpmath.mpf(10) ** -9  # far more than a finite difference moves anything
+_NEAR = mpmath.mpf(10) ** -9  # far more than the step of a finite difference
+
+Number: TypeAlias = mpmath.mpf  # or a float, or an expression of SymPy; see `Arithmetic`
+Value: TypeAlias = Number | np.ndarray
+OneNumber = Callable[[Number], Number]  # a function of one number
 
 
 @dataclass(frozen=True)
 class Arithmetic:
     """exp, log and the elementwise functions of one kind of number."""
 
-    exp: Callable[[Any], Any]
-    log: Callable[[Any], Any]
-    function: Callable[[ElementwiseFunction], Callable[[Any], Any]]
-    largest: Callable[..., Any]
-    at_largest: Callable[..., Any]
-    number: Callable[[Any], Any]  # of SymPy
-    each: Callable[[Callable[[Any], Any], Any], Any]  # a function of each entry of an array
-    filled: Callable[[Any], Any]  # of an array of whole numbers
+    exp: OneNumber
+    log: OneNumber
+    function: Callable[[ElementwiseFunction], OneNumber]
+    largest: Callable[..., Number]
+    at_largest: Callable[..., list[Number]]
+    number: Callable[[Scalar], Number]  # the value of a number of SymPy
+    each: Callable[[OneNumber, Value], Value]  # a function applied to each entry of an array
+    filled: Callable[[np.ndarray], np.ndarray]  # converts an array of whole numbers
     dtype: type = object
 
 
 @cache
-def _numeric(function: ElementwiseFunction) -> Callable[[Any], Any]:
+def _numeric(function: ElementwiseFunction) -> OneNumber:
     return sympy.lambdify(z, function.expression, "mpmath")
 
 
-def _shares(*line: Any) -> list[Any]:
-    """1 at the largest entry; equal ones share it."""
+def _at_largest(*line: Number) -> list[Number]:
+    """Return 1 at the largest entry and 0 elsewhere; equal largest entries get equal parts of 1."""
     largest = max(line)
     return [mpmath.mpf(int(entry == largest)) / line.count(largest) for entry in line]
 
 
 @cache
-def _largest_of(count: int) -> Any:
-    """The largest of so many symbols, as pieces: that is what SymPy differentiates best."""
+def _largest_of(count: int) -> sympy.Lambda:
+    """Return the maximum of `count` symbols as a piecewise expression, the form that SymPy differentiates best."""
     symbols = sympy.symbols(f"x:{count}", real=True)
     return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
 
 
-def _each(function: Callable[[Any], Any], array: Any) -> Any:
-    """A function of each entry of an array, or of a scalar."""
+def _each(function: OneNumber, array: Value) -> Value:
+    """Apply a function to each entry of an array, or to a scalar."""
     if np.ndim(array) == 0:
         return function(array)
     return np.array([function(entry) for entry in array.ravel()], dtype=object).reshape(array.shape)
 
 
-def _exactly(number: Any) -> Any:
+def _exactly(number: Scalar) -> Number:
     return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
 
 
-def _filled(array: Any) -> Any:
+def _filled(array: np.ndarray) -> np.ndarray:
     return _each(mpmath.mpf, array.astype(object))
 
 
 @cache
-def _in_floats(function: ElementwiseFunction) -> Callable[[Any], Any]:
+def _in_floats(function: ElementwiseFunction) -> OneNumber:
     of_arrays = sympy.lambdify(z, function.expression, [{"erf": np.vectorize(math.erf)}, "numpy"])
     return lambda array: np.broadcast_to(of_arrays(array), np.shape(array))
 
 
-IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _shares, _exactly, _each, _filled)
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _at_largest, _exactly, _each, _filled)
 IN_FLOATS = Arithmetic(
     np.exp,
     np.log,
     _in_floats,
     lambda *line: max(line),
-    lambda *line: [float(share) for share in _shares(*line)],
+    lambda *line: [float(entry) for entry in _at_largest(*line)],
     float,
     lambda function, array: function(array),
     lambda array: array,
@@ -105,34 +110,34 @@ IN_SYMBOLS = Arithmetic(
     sympy.log,
     lambda function: function.at,
     lambda *line: _largest_of(len(line))(*line),
-    lambda *line: [Integer(0)] * len(line),  # its slope is 0
+    lambda *line: [Integer(0)] * len(line),  # its derivative is 0
     _exactly,
     _each,
     _filled,
 )
 
 
-def _softmax(how: Arithmetic, node: Any, M: Any) -> Any:
+def _softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
     powers = how.each(how.exp, M)
     return powers / powers.sum(axis=node.axis, keepdims=True)
 
 
-def _log_sum_exp(how: Arithmetic, node: Any, M: Any) -> Any:
+def _log_sum_exp(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
     return how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
 
 
-def _log_softmax(how: Arithmetic, node: Any, M: Any) -> Any:
+def _log_softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
     return M - _log_sum_exp(how, node, M)
 
 
-def _line_by_line(how: Arithmetic, function: Callable[..., Any], node: Any, M: Any) -> Any:
-    """A function of each row (axis 1) or column (axis 0), which gives a list."""
-    lines: Any = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
+def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
+    """Apply a function, which returns a list, to each row (axis 1) or column (axis 0)."""
+    lines: np.ndarray = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
     return lines if node.axis == COLUMNS else lines.T
 
 
-def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
-    """By Leibniz' formula: it holds for numbers and for symbols."""
+def _determinant(how: Arithmetic, node: Matrix, M: np.ndarray) -> Number:
+    """Return the determinant by Leibniz' formula, which holds for numbers and for symbols."""
     if how.dtype is float:
         return np.linalg.det(M)
     size = len(M)
@@ -143,13 +148,13 @@ def _determinant(how: Arithmetic, node: Any, M: Any) -> Any:
     return sum(terms)
 
 
-def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
-    """By Cramer's rule: the adjugate over the determinant."""
+def _inverse(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
+    """Return the inverse by Cramer's rule: the adjugate over the determinant."""
     if how.dtype is float:
         return np.linalg.inv(M)
     size = len(M)
 
-    def cofactor(i: int, k: int) -> Any:
+    def cofactor(i: int, k: int) -> Number:
         minor = np.delete(np.delete(M, k, axis=0), i, axis=1)
         return (-1) ** (i + k) * (_determinant(how, node, minor) if size > 1 else mpmath.mpf(1))
 
@@ -157,15 +162,15 @@ def _inverse(how: Arithmetic, node: Any, M: Any) -> Any:
     return adjugate / _determinant(how, node, M)
 
 
-FILLED: dict[type, Callable[[Any], Any]] = {
+FILLED: dict[type, Callable[[tuple[int, ...]], np.ndarray]] = {
     nodes.Ones: np.ones,
     nodes.Zeros: np.zeros,
     nodes.Eye: lambda shape: np.eye(shape[0]),
-    nodes.LowerOnes: lambda shape: np.tri(*shape),
+    nodes.LowerOnes: lambda shape: np.tri(shape[0], shape[1]),
 }
 
 # fmt: off
-MEANING: dict[type, Callable[..., Any]] = {
+MEANING: dict[type, Callable[..., Value]] = {
     sympy.Add:             lambda how, node, *xs: sum(xs),
     sympy.Mul:             lambda how, node, *xs: reduce(operator.mul, xs),
     sympy.Pow:             lambda how, node, x, n: x**n,
@@ -195,26 +200,27 @@ MEANING: dict[type, Callable[..., Any]] = {
 # fmt: on
 
 
-def _sliced(evaluation: "Evaluation", node: Any, M: Any) -> Any:
+def _sliced(evaluation: "Evaluation", node: Matrix, M: np.ndarray) -> np.ndarray:
     part = slice(*map(evaluation.size, node.bounds))
     return M[part] if node.axis == ROWS else M[:, part]
 
 
 # The nodes whose values depend on the sizes of dimensions too.
-RESIZED: dict[type, Callable[..., Any]] = {
+RESIZED: dict[type, Callable[..., np.ndarray]] = {
     ops.Broadcast: lambda evaluation, node, M: np.broadcast_to(M, evaluation.shape(node)),
     Slice: _sliced,
 }
 
 
-class AtAKink(Exception):  # noqa: N818 — it is no error: nothing is claimed there
-    """No point was found away from the kinks of the functions of a network."""
+class AtAKink(Exception):  # noqa: N818 — not an error: nothing is claimed there
+    """A network for which no point was found away from the kinks of its functions."""
 
 
 def generic_point(network: Network, rng: np.random.Generator) -> "Point":
-    """A random point that is not near a kink of one of the network's functions.
+    """Return a random point that is not near a kink of one of the network's functions.
 
-    Raises AtAKink where each one that was drawn is, as for relu(relu(Z)) of negative numbers.
+    Raises:
+        AtAKink: every point that was tried is near one, as for relu(relu(Z)) of negative numbers.
     """
     for _ in range(_DRAWS):
         point = Point(network, rng)
@@ -224,28 +230,30 @@ def generic_point(network: Network, rng: np.random.Generator) -> "Point":
 
 
 class Evaluation:
-    """Expressions in numbers, at given sizes of the dimensions."""
+    """Values of expressions, at given sizes of the dimensions."""
 
-    sizes: dict[Any, int]
+    sizes: dict[Size, int]
 
-    def __init__(self, sizes: Mapping[Any, int]):
+    def __init__(self, sizes: Mapping[Size, int]):
         self.sizes = dict(sizes)
 
-    def size(self, size: Any) -> int:
+    def size(self, size: Size) -> int:
+        """Return the value of a size, such as 4*H."""
         return self.sizes[size] if size in self.sizes else int(size.xreplace(self.sizes))
 
-    def shape(self, quantity: Any) -> tuple[int, ...]:
+    def shape(self, quantity: Expression) -> tuple[int, ...]:
+        """Return the shape of the value of an expression."""
         return tuple(map(self.size, shape_of(quantity)))
 
-    def value(self, expression: Any, values: dict[Any, Any], how: Arithmetic = IN_DIGITS) -> Any:
-        """The value of an expression; those of its parts are noted in `values`."""
+    def value(self, expression: Expression, values: dict[Expression, Value], how: Arithmetic = IN_DIGITS) -> Value:
+        """Return the value of an expression, and add the values of its parts to `values`."""
         for node in postorder(expression):
             if node not in values:
                 values[node] = self.combined(node, [values[part] for part in quantities(node)], how)
         return values[expression]
 
-    def combined(self, node: Any, parts: list[Any], how: Arithmetic) -> Any:
-        """What a node makes of the values of its parts."""
+    def combined(self, node: Expression, parts: list[Value], how: Arithmetic) -> Value:
+        """Return the value of a node, from the values of its parts."""
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else how.number(node)
         if isinstance(node, nodes.LEAVES):
@@ -273,15 +281,16 @@ class Point(Evaluation):
         }
         self.values = self.evaluated()
 
-    def evaluated(self, known: Mapping[Any, Any] | None = None) -> dict[Any, Any]:
-        """The value of every quantity; what is `known` is taken as it is."""
-        values: dict[Any, Any] = dict(self.given) | dict(known or {})
+    def evaluated(self, known: Mapping[Expression, Value] | None = None) -> dict[Expression, Value]:
+        """Return the value of every quantity; the values in `known` replace those that are computed."""
+        values: dict[Expression, Value] = dict(self.given) | dict(known or {})
         for symbol, expression in self.definitions.items():
             value = self.value(expression, values)
             values.setdefault(symbol, value)
         return values
 
     def is_near_a_kink(self) -> bool:
+        """Return True if a function of the network is evaluated near one of its kinks."""
         maps = [node for node in self.values if isinstance(node, ops.Elementwise | Applied)]
         at_kinks = (
             abs(entry - mpmath.mpf(int(kink)))
@@ -292,33 +301,33 @@ class Point(Evaluation):
         leads = (self._lead(node) for node in self.values if isinstance(node, ops.Largest))
         return any(distance < _NEAR for distance in chain(at_kinks, leads))
 
-    def _lead(self, node: Any) -> Any:
-        """How far the largest entry of a line is ahead of the next."""
+    def _lead(self, node: Matrix) -> Number:
+        """Return the smallest distance between the largest entry of a line and the next one."""
         lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
         return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
 
 
-def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """A generic value: of one-hot rows all that is known is that each adds up to 1."""
+def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Value:
+    """Return a random value; one-hot rows get any numbers that add up to 1."""
     if not draw.one_hot:
         return _number(draw.method, draw.arguments, shape, rng)
-    shares = _number("uniform", (0.05, 0.95), shape, rng)
-    return shares / shares.sum(axis=1, keepdims=True)
+    rows = _number("uniform", (0.05, 0.95), shape, rng)
+    return rows / rows.sum(axis=1, keepdims=True)
 
 
-def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """Random rationals: what is drawn, in thousandths."""
+def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Value:
+    """Return random numbers, rounded to thousandths."""
     drawn = getattr(rng, method)(*given, shape or None)
     return _each(lambda x: mpmath.mpf(round(float(x) * 1000) or 1) / 1000, drawn if shape else float(drawn))
 
 
-def small_sizes(network: Network) -> dict[Any, int]:
-    """A small size for each dimension, so that those which meet in one part of an equation differ; 1 stays 1."""
+def small_sizes(network: Network) -> dict[Size, int]:
+    """Return a small size for each dimension; those that meet in one part of an equation differ, and 1 stays 1."""
     nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
     meet = dict.fromkeys(
         tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
     )
-    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # with places that are numbers
+    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # their bounds are numbers
     unused = (size for argument in network.arguments for size in shape_of(argument))
     every = dict.fromkeys(size for sizes in (*meet, unused) for size in sizes)
     fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}

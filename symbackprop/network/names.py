@@ -1,4 +1,4 @@
-"""Which names a network may use: they become Python names, LaTeX symbols and keyword arguments."""
+"""Names that a network may use: they become Python names, LaTeX symbols and keyword arguments."""
 
 import keyword
 import unicodedata
@@ -22,7 +22,7 @@ RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 def check_name(
     name: object, taken: Collection[str] = (), describe: Callable[[str], str] = str, *, cost: bool = False
 ) -> str:
-    """The name, if it can be used beside those taken; `describe` tells what a taken one is.
+    """Return the name; raise NameInUseError where it cannot be used beside those taken, which `describe` describes.
 
     >>> check_name("z2", {"X"})
     'z2'
@@ -47,11 +47,13 @@ def check_name(
 
 
 def check_gradient_names(cost: str, names: Iterable[str], dimensions: Iterable[str]) -> None:
-    """No name, of a quantity or of a dimension, may be that of a gradient of this cost."""
+    """Refuse a name, of a quantity or of a dimension, that is the name of a gradient of this cost."""
     names = set(names)
     for other in names:
         if f"d{cost}d{other}" in names.union(dimensions):
-            raise NameInUseError(f"d{cost}d{other} is what the gradient of {cost} by {other} is called; rename one")
+            raise NameInUseError(
+                f"d{cost}d{other} is the name of the gradient of {cost} with respect to {other}; rename one"
+            )
 
 
 def _require_identifier(name: str) -> None:
@@ -64,14 +66,16 @@ def _require_identifier(name: str) -> None:
                 f"at position {position + 1}, which can be mistaken for another letter{hint}"
             )
     if not name.isidentifier():
-        raise NameInUseError(f"{name!r} is no identifier: a name begins with a letter and has letters, digits and _")
+        raise NameInUseError(
+            f"{name!r} is not an identifier: a name begins with a letter and has letters, digits and _"
+        )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         other = {"lambda": "lam"}.get(name, f"{name}_1")
         raise NameInUseError(f"{name} is a word of Python itself; choose another name, for example {other}")
 
 
 def _in_ascii(character: str) -> str:
-    """θ as theta, ŷ as yhat, １ as 1."""
+    """Return a character in ASCII: θ as theta, ŷ as yhat, １ as 1."""
     if character.isascii():
         return character
     words = unicodedata.name(character, "").split()

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from sympy import Add, Basic, Expr, Pow, Symbol
 from sympy.core.sympify import _sympify
 from sympy.matrices.expressions import MatrixSymbol
 
 from symbackprop.errors import NetworkError, ShapeError, SymbackpropError, listed, nearest, shape_text
-from symbackprop.expressions.aliases import Shape
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.differentiable import is_differentiable
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.expressions.matrices import (
@@ -45,16 +44,17 @@ ROLES = {
 class Equation:
     """A named quantity and the expression that defines it."""
 
-    symbol: Any
-    expression: Any
+    symbol: Expression
+    expression: Expression
 
     @property
     def name(self) -> str:
+        """The name of the quantity."""
         return str(self.symbol.name)
 
 
 class Network:
-    """A network said in equations.
+    """A network defined by equations.
 
     Matrices are SymPy matrix expressions: `*` (or `@`) is the matrix product, `.T` the transpose,
     `sb.hadamard` the product entry by entry. Rows are examples. Dimensions are names or whole numbers.
@@ -75,55 +75,57 @@ class Network:
 
     def __init__(self) -> None:
         self._roles: dict[str, str] = {}
-        self._symbols: dict[str, Any] = {}
+        self._symbols: dict[str, Expression] = {}
         self._dimensions: dict[str, Symbol] = {}
         self._equations: list[Equation] = []
         self._cost: Equation | None = None
 
-    # saying a network
+    # building a network
 
-    def input(self, name: str, rows: object, columns: object) -> Any:
+    def input(self, name: str, rows: object, columns: object) -> Matrix:
         """Declare data of rows × columns; each row is one example."""
         return self._declare(INPUT, name, rows, columns)
 
-    def target(self, name: str, rows: object, columns: object) -> Any:
-        """Declare what the network should predict: a constant of rows × columns."""
+    def target(self, name: str, rows: object, columns: object) -> Matrix:
+        """Declare the values that the network should predict: a constant of rows × columns."""
         return self._declare(TARGET, name, rows, columns)
 
-    def one_hot(self, name: str, rows: object, columns: object) -> Any:
-        """Declare a target whose rows say a class each: one 1 and else zeros, so that each row adds up to 1."""
+    def one_hot(self, name: str, rows: object, columns: object) -> Matrix:
+        """Declare a target of classes: each row has a 1 at the class of its example, and zeros elsewhere."""
         return self._declare(ONE_HOT, name, rows, columns)
 
-    def parameter(self, name: str, rows: object, columns: object) -> Any:
-        """Declare a matrix of weights or biases, by which the cost is derived."""
+    def parameter(self, name: str, rows: object, columns: object) -> Matrix:
+        """Declare a matrix of weights or biases, with respect to which the cost is differentiated."""
         return self._declare(PARAMETER, name, rows, columns)
 
-    def scalar(self, name: str) -> Any:
+    def scalar(self, name: str) -> Scalar:
         """Declare a hyperparameter: a number that is given with the data, such as `lam`."""
         name = self._new_name(name)
         self._roles[name] = SCALAR
         self._symbols[name] = Symbol(name, real=True)
         return self._symbols[name]
 
-    def define(self, name: str, expression: object) -> Any:
-        """Name an intermediate quantity.
+    def define(self, name: str, expression: object) -> Expression:
+        """Define an intermediate quantity, and return its symbol.
 
-        Raises `ShapeError` where shapes do not fit, `NetworkError` for what has no derivative rule or is
-        not of this network, `NameInUseError` for an unusable name.
+        Raises:
+            ShapeError: shapes do not fit.
+            NetworkError: a part of the expression has no derivative rule, or is not of this network.
+            NameInUseError: the name cannot be used.
         """
         name = self._new_name(name)
-        value = self._understood(name, expression)
+        value = self._checked(name, expression)
         shape = shape_of(value)
         self._symbols[name] = NamedMatrix(name, *shape) if shape else Symbol(name, real=True)
         self._equations.append(Equation(self._symbols[name], value))
         return self._symbols[name]
 
-    def minimize(self, name: str, expression: object) -> Any:
-        """Name the cost, a scalar (a 1×1 matrix counts as one)."""
+    def minimize(self, name: str, expression: object) -> Scalar:
+        """Define the cost, a scalar (a 1×1 matrix counts as one), and return its symbol."""
         if self._cost is not None:
             raise NetworkError(f"the cost is already {self._cost.name} = {typed(self._cost.expression)}")
         name = self._new_name(name, cost=True)
-        value = self._understood(name, expression)
+        value = self._checked(name, expression)
         shape = shape_of(value)
         if shape and shape != (1, 1):
             quoted = typed(value)
@@ -137,60 +139,62 @@ class Network:
         self._cost = Equation(self._symbols[name], _of_one_entry(value) if shape else value)
         return self._symbols[name]
 
-    def _require_dependence(self, name: str, cost: Any) -> None:
-        """A cost that no parameter changes is a slip."""
+    def _require_dependence(self, name: str, cost: Scalar) -> None:
+        """Refuse a cost that no parameter changes."""
         depends = set(self.parameters)
         for equation in self._equations:
             if equation.expression.free_symbols & depends:
                 depends.add(equation.symbol)
         if self.parameters and not cost.free_symbols & depends:
             raise NetworkError(
-                f"{name} = {typed(cost)} depends on no parameter, so there is nothing to derive; "
+                f"{name} = {typed(cost)} depends on no parameter, so there is nothing to differentiate; "
                 f"the parameters are {listed(p.name for p in self.parameters)}"
             )
 
-    def dimension(self, name: str) -> Any:
-        """The size called `name`, to be used as a number in formulas, as in `/ net.dimension("N")`."""
+    def dimension(self, name: str) -> Size:
+        """Return the size called `name`, a number in formulas such as `total(X) / net.dimension("N")`."""
         if name not in self._dimensions:
             raise NetworkError(f"unknown dimension {name!r}: {nearest(name, self._dimensions)}")
         return self._dimensions[name]
 
-    # reading it
+    # reading a network
 
     @property
-    def symbols(self) -> Mapping[str, Any]:
+    def symbols(self) -> Mapping[str, Expression]:
         """Every declared or defined quantity by its name."""
         return MappingProxyType(self._symbols)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Expression:
         if name not in self._symbols:
             raise NetworkError(f"unknown name {name!r}: {nearest(name, self._symbols)}")
         return self._symbols[name]
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """What each declared quantity is: input, target, parameter or scalar, in declared order."""
+        """The role of each declared quantity: input, target, one_hot, parameter or scalar, in declared order."""
         return MappingProxyType(self._roles)
 
-    def of_role(self, *roles: str) -> tuple[Any, ...]:
+    def of_role(self, *roles: str) -> tuple[Expression, ...]:
+        """Return the declared quantities of some roles, in declared order."""
         return tuple(self._symbols[name] for name, role in self._roles.items() if role in roles)
 
     @property
-    def parameters(self) -> tuple[Any, ...]:
+    def parameters(self) -> tuple[Matrix, ...]:
+        """The parameters, in declared order."""
         return self.of_role(PARAMETER)
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
-        """All that must be given to evaluate the cost, in declared order."""
+    def arguments(self) -> tuple[Expression, ...]:
+        """The quantities that must be given to evaluate the cost, in declared order."""
         return tuple(self._symbols[name] for name in self._roles)
 
     @property
-    def examples(self) -> tuple[int, frozenset[Any]]:
-        """Along which axis the examples stand, and the sizes of the data along it.
+    def examples(self) -> tuple[int, frozenset[Size]]:
+        """The axis along which the examples stand, and the sizes of the data along it.
 
-        It is axis 0, the rows, unless it is the columns alone of which all inputs and targets have as many, and no
-        parameter has; one example may be a column. Each row of a one-hot target is an example anyway, unless its
-        columns fit and its rows do not.
+        The axis is 0, the rows, unless all inputs and targets have equally many columns, but not rows, and no
+        parameter has a size like that. Each row of a one-hot target is an example, unless its columns fit and its
+        rows do not.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
@@ -215,12 +219,13 @@ class Network:
 
     @property
     def cost(self) -> Equation:
+        """The equation of the cost; raises NetworkError where there is none yet."""
         if self._cost is None:
-            raise NetworkError("this network has no cost yet; say it with net.minimize('J', …)")
+            raise NetworkError("this network has no cost yet; define it with net.minimize('J', …)")
         return self._cost
 
     def to_text(self) -> str:
-        """The network in NumPy syntax: declarations, then equations, the cost last."""
+        """Return the network in NumPy syntax: declarations, then equations, the cost last."""
         width = max((len(name) for name in self._roles), default=0) + 1
         lines = []
         for name, role in self._roles.items():
@@ -239,11 +244,11 @@ class Network:
     def __repr__(self) -> str:
         return f"<Network of {len(self.parameters)} parameters and {len(self._equations)} equations>"
 
-    # taking in what is said
+    # checks of names and expressions
 
     def _new_name(self, name: object, *, cost: bool = False) -> str:
         if self._cost is not None and not cost:
-            raise NetworkError(f"{name} comes after the cost {self._cost.name}; say it before minimize")
+            raise NetworkError(f"{name} comes after the cost {self._cost.name}; define it before minimize")
         return check_name(name, [*self._symbols, *self._dimensions], self._describe, cost=cost)
 
     def _describe(self, name: str) -> str:
@@ -253,7 +258,7 @@ class Network:
             return ROLES[self._roles[name]]
         return next(f"defined as {typed(e.expression)}" for e in self._equations if e.name == name)
 
-    def _declare(self, role: str, name: str, rows: object, columns: object) -> Any:
+    def _declare(self, role: str, name: str, rows: object, columns: object) -> Matrix:
         name = self._new_name(name)
         shape: Shape = (self._size(name, rows), self._size(name, columns))
         for size in shape:
@@ -277,8 +282,8 @@ class Network:
             )
         return size
 
-    def _understood(self, name: str, expression: object) -> Any:
-        """The expression, of nodes that are known, over names that are declared, of shapes that fit."""
+    def _checked(self, name: str, expression: object) -> Expression:
+        """Return the expression, if its nodes are known, its names are declared, and its shapes fit."""
         value = _as_expression(name, expression)
         _require_readable(name, value)
         known = set(self._symbols.values()) | set(self._dimensions.values())
@@ -293,13 +298,13 @@ class Network:
                 self._check_piece(name, value, piece)
         return value
 
-    def _hint(self, piece: Any) -> str:
+    def _hint(self, piece: Expression) -> str:
         name = str(piece.name)
         if name in self._symbols or name in self._dimensions:
             return f"; there is another {name} here: use the object that the network gave you"
         return f"; {nearest(name, [*self._symbols, *self._dimensions])}"
 
-    def _check_piece(self, name: str, whole: Any, piece: Any) -> None:
+    def _check_piece(self, name: str, whole: Expression, piece: Expression) -> None:
         equation = f"{name} = {typed(whole)}"
         try:
             if hasattr(piece, "check"):
@@ -323,8 +328,8 @@ class Network:
             raise NetworkError(f"{equation}: there is no derivative rule for {kind} ({typed(piece)})")
 
 
-def _of_one_entry(matrix: Any) -> Any:
-    """A 1×1 matrix as the scalar that it is; numbers that were added to it are numbers again."""
+def _of_one_entry(matrix: Matrix) -> Scalar:
+    """Return the entry of a 1×1 matrix; numbers that were added to the matrix are numbers again."""
     terms = matrix.args if isinstance(matrix, MatAdd) else (matrix,)
     factored = [split(term) for term in terms]
     if not any(isinstance(term, Ones) for _, term in factored):
@@ -332,23 +337,25 @@ def _of_one_entry(matrix: Any) -> Any:
     return Add(*(c if isinstance(term, Ones) else c * Total(term) for c, term in factored))
 
 
-def _as_expression(name: str, expression: object) -> Any:
+def _as_expression(name: str, expression: object) -> Expression:
     if isinstance(expression, str):
         raise NetworkError(f"{name} = {expression!r}: an expression is built from the network's symbols, not from text")
     try:
         value = adopt(_sympify(expression))
     except (SymbackpropError, ValueError, TypeError):
-        raise NetworkError(f"{name}: {type(expression).__name__} is no SymPy expression: {expression!r:.80}") from None
+        raise NetworkError(
+            f"{name}: {type(expression).__name__} is not a SymPy expression: {expression!r:.80}"
+        ) from None
     if not isinstance(value, Expr):
-        raise NetworkError(f"{name}: {type(expression).__name__} is no SymPy expression: {expression!r:.80}")
+        raise NetworkError(f"{name}: {type(expression).__name__} is not a SymPy expression: {expression!r:.80}")
     return value
 
 
 _PARTS, _DEPTH = 3000, 40  # of one equation, written out
 
 
-def _require_readable(name: str, value: Any) -> None:
-    """An equation must be one that can be written out: one that repeats itself grows without bounds."""
+def _require_readable(name: str, value: Expression) -> None:
+    """Refuse an equation that is too large when it is written out: repeated parts make it grow without bounds."""
     sizes: dict[Basic, tuple[int, int]] = {}
     unique = 0
     for node in postorder(value):
@@ -363,8 +370,8 @@ def _require_readable(name: str, value: Any) -> None:
 
 
 def by_names(network: Network) -> list[Equation]:
-    """The equations in order, the cost last, with every part that an earlier one names written by its name."""
-    names: dict[Any, Any] = {}
+    """Return the equations in order, the cost last; a part that an earlier equation defines is written by its name."""
+    names: dict[Expression, Expression] = {}
     equations = []
     for equation in (*network.equations, network.cost):
         expression = equation.expression.xreplace(names)

@@ -1,14 +1,14 @@
 """NumPy's operations on quantities of a network: entry by entry, where rows, columns and numbers are repeated.
 
-A quantity is a matrix expression, or a scalar. What these functions make is what a network is made of: a repeated
-row is a `Broadcast`, a number added to a matrix is a multiple of ones.
+A quantity is a matrix expression, or a scalar. The results are expressions of a network: a repeated row is a
+`Broadcast`, a number added to a matrix is a multiple of ones. All functions raise `ShapeError` for shapes that do not
+fit.
 """
-
-from typing import Any
 
 from sympy import Integer
 
 from symbackprop.errors import ShapeError, shape_text
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import Determinant, Inverse, Ones, Trace, operand, scaled
@@ -18,8 +18,8 @@ from symbackprop.expressions.slicing import Slice
 from symbackprop.printing.text import typed, typed_factor
 
 
-def plus(a: Any, b: Any) -> Any:
-    """a + b.
+def plus(a: Expression, b: Expression) -> Expression:
+    """Return a + b.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> typed(plus(NamedMatrix("X", 5, 3), NamedMatrix("b", 1, 3)))
@@ -28,12 +28,12 @@ def plus(a: Any, b: Any) -> Any:
     return _added(a, b, "+")
 
 
-def minus(a: Any, b: Any) -> Any:
-    """a - b."""
+def minus(a: Expression, b: Expression) -> Expression:
+    """Return a - b."""
     return _added(a, -b, "-", shown=b)
 
 
-def _added(a: Any, b: Any, sign: str, shown: Any = None) -> Any:
+def _added(a: Expression, b: Expression, sign: str, shown: Expression | None = None) -> Expression:
     if is_matrix(a) != is_matrix(b):
         shape = shape_of(a) or shape_of(b)
         if 0 in (a, b):
@@ -44,15 +44,15 @@ def _added(a: Any, b: Any, sign: str, shown: Any = None) -> Any:
     return a + b
 
 
-def times(a: Any, b: Any) -> Any:
-    """a * b, entry by entry."""
+def times(a: Expression, b: Expression) -> Expression:
+    """Return a * b, entry by entry."""
     if is_matrix(a) and is_matrix(b):
         return hadamard(*together(a, b, "*"))
     return scaled(b, a) if is_matrix(a) else scaled(a, b) if is_matrix(b) else a * b
 
 
-def divided(a: Any, b: Any) -> Any:
-    """a / b, entry by entry."""
+def divided(a: Expression, b: Expression) -> Expression:
+    """Return a / b, entry by entry."""
     if b == 0:
         raise ShapeError(f"{typed(a)} / 0: a division by zero")
     if is_matrix(a) and is_matrix(b):
@@ -60,8 +60,8 @@ def divided(a: Any, b: Any) -> Any:
     return times(a, power(b, -1)) if a != 1 else power(b, -1)
 
 
-def product(a: Any, b: Any) -> Any:
-    """a @ b, the matrix product."""
+def product(a: Matrix, b: Matrix) -> Matrix:
+    """Return a @ b, the matrix product."""
     one, other = typed_factor(a), typed_factor(b)
     for factor in (a, b):
         if not is_matrix(factor):
@@ -73,8 +73,8 @@ def product(a: Any, b: Any) -> Any:
     return a * b
 
 
-def to_the(a: Any, n: Any) -> Any:
-    """a ** n, of each entry."""
+def to_the(a: Expression, n: Scalar) -> Expression:
+    """Return a ** n, entry by entry."""
     if is_matrix(n):
         raise ShapeError(
             f"{typed_factor(a)} ** {typed_factor(n)}: the exponent {typed(n)} is a matrix; a scalar is needed "
@@ -83,60 +83,60 @@ def to_the(a: Any, n: Any) -> Any:
     return power(a, n)
 
 
-def together(a: Any, b: Any, sign: str, shown: Any = None) -> tuple[Any, Any]:
-    """Two matrices repeated to one shape, by NumPy's rule."""
+def together(a: Matrix, b: Matrix, sign: str, shown: Matrix | None = None) -> tuple[Matrix, Matrix]:
+    """Return two matrices broadcast to one shape, by NumPy's rule."""
     sizes = [_common(n, m) for n, m in zip(a.shape, b.shape, strict=True)]
     if None in sizes:
         raise ShapeError(_no_broadcast(a, b if shown is None else shown, sign))
     return broadcast(a, *sizes), broadcast(b, *sizes)
 
 
-def _common(n: Any, m: Any) -> Any:
+def _common(n: Size, m: Size) -> Size | None:
     return n if m in {n, 1} else m if n == 1 else None
 
 
 # reductions
 
 
-def total(a: Any, axis: int | None = None) -> Any:
-    """The sum over all entries, over the rows (axis=0) or over the columns (axis=1)."""
+def total(a: Expression, axis: int | None = None) -> Expression:
+    """Return the sum over all entries, over the rows (axis=0) or over the columns (axis=1)."""
     if not is_matrix(a):
         return a
     return Total(a) if axis is None else Sums(a, axis_of(axis))
 
 
-def count(a: Any, axis: int | None = None) -> Any:
-    """How many entries a reduction takes together."""
+def count(a: Expression, axis: int | None = None) -> Size:
+    """Return the number of entries that a reduction combines."""
     rows, columns = shape_of(a) or (Integer(1), Integer(1))
     return rows * columns if axis is None else (rows, columns)[axis_of(axis)]
 
 
-def mean(a: Any, axis: int | None = None) -> Any:
-    """The sum divided by the number of entries."""
+def mean(a: Expression, axis: int | None = None) -> Expression:
+    """Return the sum divided by the number of entries."""
     return times(1 / count(a, axis), total(a, axis))
 
 
-def var(a: Any, axis: int | None = None) -> Any:
-    """The mean squared distance to the mean, NumPy's variance (divided by N, not by N - 1)."""
+def var(a: Expression, axis: int | None = None) -> Expression:
+    """Return the mean squared distance to the mean, NumPy's variance (divided by N, not by N - 1)."""
     return mean(power(minus(a, mean(a, axis)), 2), axis)
 
 
-def largest(a: Any, axis: int | None = None) -> Any:
-    """The largest entry."""
+def largest(a: Expression, axis: int | None = None) -> Expression:
+    """Return the largest entry."""
     if not is_matrix(a):
         return a
     return Total(Largest(Largest(a, COLUMNS), ROWS)) if axis is None else Largest(a, axis_of(axis))
 
 
-def maximum(a: Any, b: Any) -> Any:
-    """The larger of two, entry by entry: b + relu(a - b); where they are equal, b is taken."""
+def maximum(a: Expression, b: Expression) -> Expression:
+    """Return the larger of two, entry by entry: b + relu(a - b); where they are equal, b is taken."""
     if a.is_number and not b.is_number:
         a, b = b, a
     return plus(b, FUNCTION["relu"](minus(a, b)))
 
 
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of two, entry by entry: b - relu(b - a); where they are equal, b is taken."""
+def minimum(a: Expression, b: Expression) -> Expression:
+    """Return the smaller of two, entry by entry: b - relu(b - a); where they are equal, b is taken."""
     if a.is_number and not b.is_number:
         a, b = b, a
     return minus(b, FUNCTION["relu"](minus(b, a)))
@@ -145,8 +145,8 @@ def minimum(a: Any, b: Any) -> Any:
 # linear algebra and parts
 
 
-def square(a: Any, name: str) -> Any:
-    """The matrix, if it is square: what `name` is of."""
+def square(a: Expression, name: str) -> Matrix:
+    """Return the argument of the function `name`, which must be a square matrix."""
     if not is_matrix(a):
         raise ShapeError(f"{name}({typed(a)}): {typed(a)} is a scalar; a square matrix is needed")
     if a.shape[0] != a.shape[1]:
@@ -154,23 +154,23 @@ def square(a: Any, name: str) -> Any:
     return a
 
 
-def inv(a: Any) -> Any:
-    """The inverse."""
+def inv(a: Expression) -> Matrix:
+    """Return the inverse."""
     return Inverse(square(a, "inv"))
 
 
-def trace(a: Any) -> Any:
-    """The sum of the diagonal."""
+def trace(a: Expression) -> Scalar:
+    """Return the sum of the diagonal."""
     return Trace(square(a, "trace"))
 
 
-def det(a: Any) -> Any:
-    """The determinant."""
+def det(a: Expression) -> Scalar:
+    """Return the determinant."""
     return Determinant(square(a, "det"))
 
 
-def part(a: Any, axis: int, start: Any, stop: Any) -> Any:
-    """Some rows (axis=0) or columns (axis=1) of a matrix."""
+def part(a: Matrix, axis: int, start: Size, stop: Size) -> Matrix:
+    """Return the rows (axis=0) or columns (axis=1) of a matrix from `start` up to, but not including, `stop`."""
     start, stop, size = operand(start), operand(stop), a.shape[axis]
     return a if (start, stop) == (0, size) else Slice(a, axis, start, stop)
 
@@ -178,11 +178,12 @@ def part(a: Any, axis: int, start: Any, stop: Any) -> Any:
 # messages
 
 
-def sizes_in_words(a: Any, b: Any) -> str:
+def sizes_in_words(a: Matrix, b: Matrix) -> str:
+    """Return a phrase with the shapes of two matrices."""
     return f"{typed(a)} is {shape_text(a.shape)} but {typed(b)} is {shape_text(b.shape)}"
 
 
-def _no_broadcast(a: Any, b: Any, sign: str) -> str:
+def _no_broadcast(a: Matrix, b: Matrix, sign: str) -> str:
     message = f"{typed_factor(a)} {sign} {typed_factor(b)}: {sizes_in_words(a, b)}, which do not broadcast together"
     if sign == "*" and a.shape[1] == b.shape[0]:
         return f"{message}; for the matrix product write {typed_factor(a)} @ {typed_factor(b)}"
@@ -191,7 +192,7 @@ def _no_broadcast(a: Any, b: Any, sign: str) -> str:
     return message
 
 
-def _no_product(a: Any, b: Any) -> str:
+def _no_product(a: Matrix, b: Matrix) -> str:
     one, other = typed_factor(a), typed_factor(b)
     message = f"{one} @ {other}: {sizes_in_words(a, b)}; the inner dimensions {a.shape[1]} and {b.shape[0]} differ"
     if a.shape == b.shape:

@@ -1,4 +1,4 @@
-"""Generic points: random values for every argument of a network."""
+"""Random values for the arguments of a network, without coincidences that would hide a mistake."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from sympy import Pow, S, log
 
 from symbackprop.errors import ArgumentError, listed
+from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.intervals import POSITIVE, Range, ranges
 from symbackprop.expressions.matrices import Determinant, HadamardPower, Inverse, MatMul, postorder, split
@@ -18,20 +19,21 @@ from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Netw
 
 @dataclass(frozen=True)
 class Draw:
-    """How an argument is drawn: a method of NumPy's generator, its arguments, and the size."""
+    """The random numbers of an argument: a method of NumPy's generator, its arguments, and the shape of the result."""
 
     method: str
     arguments: tuple[float, float]
     size: tuple[int, ...]
     one_hot: bool = False  # a row of the identity for each number that is drawn
 
-    def value(self, rng: np.random.Generator) -> Any:
+    def value(self, rng: np.random.Generator) -> np.ndarray | float:
+        """Return random numbers."""
         if self.one_hot:
             return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
         return getattr(rng, self.method)(*self.arguments, self.size or None)
 
     def code(self) -> str:
-        """The same as source, of a generator called rng."""
+        """Return the source code of `value`, for a generator called rng."""
         if self.one_hot:
             return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
         given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
@@ -39,7 +41,7 @@ class Draw:
 
 
 def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
-    """A size for each named dimension; no two are equal, so that no square coincidence hides a transpose.
+    """Return a size for each named dimension; no two are equal, so that no square matrix hides a missing transpose.
 
     >>> import symbackprop as sb
     >>> distinct_sizes(sb.mlp(["D", "H", "K"]))
@@ -53,25 +55,30 @@ def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
 
 
 def assigned(
-    free: Iterable[Any],
-    fixed: Mapping[Any, int],
-    different: Iterable[Iterable[Any]],
-    ordered: Iterable[tuple[Any, Any]],
+    free: Iterable[Size],
+    fixed: Mapping[Size, int],
+    different: Iterable[Iterable[Size]],
+    ordered: Iterable[tuple[Size, Size]],
     choices: Sequence[int],
-) -> dict[Any, int]:
-    """Sizes for what is free: those in one group differ, and of an ordered pair the first is not the smaller one.
+) -> dict[Size, int]:
+    """Return numbers for the free sizes.
 
-    Where there is no such choice, the groups are given up first.
+    Args:
+        free: sizes that need a number.
+        fixed: sizes that have one.
+        different: groups of sizes that differ; where no choice fulfils all conditions, the groups are given up.
+        ordered: pairs of sizes, the first of which is not smaller than the second.
+        choices: the numbers to choose from.
     """
     groups, pairs, wanted = [list(group) for group in different], list(ordered), list(free)
 
-    def value(size: Any, known: Mapping[Any, int]) -> int | None:
+    def value(size: Size, known: Mapping[Size, int]) -> int | None:
         if size in known:
             return known[size]
         parts = {symbol: known.get(symbol) for symbol in size.free_symbols}
         return int(size.xreplace(parts)) if None not in parts.values() else None
 
-    def fits(known: Mapping[Any, int]) -> bool:
+    def fits(known: Mapping[Size, int]) -> bool:
         for group in groups:
             values = [v for v in (value(size, known) for size in group) if v is not None]
             if len(set(values)) < len(values):
@@ -79,11 +86,11 @@ def assigned(
         compared = ((value(a, known), value(b, known)) for a, b in pairs)
         return all(a is None or b is None or a >= b for a, b in compared)
 
-    def search(known: dict[Any, int], rank: int) -> dict[Any, int] | None:
-        if rank == len(wanted):
+    def search(known: dict[Size, int], index: int) -> dict[Size, int] | None:
+        if index == len(wanted):
             return known
-        further = ({**known, wanted[rank]: choice} for choice in choices)
-        found = (search(sizes, rank + 1) for sizes in further if fits(sizes))
+        further = ({**known, wanted[index]: choice} for choice in choices)
+        found = (search(sizes, index + 1) for sizes in further if fits(sizes))
         return next((sizes for sizes in found if sizes is not None), None)
 
     for _ in range(2):
@@ -94,17 +101,17 @@ def assigned(
     return dict(fixed) | dict.fromkeys(wanted, choices[0])
 
 
-def rank_conditions(network: Network) -> list[tuple[Any, Any]]:
-    """(inner, outer) sizes of products that are inverted: Xᵀ X has an inverse where X has no more columns than rows."""
+def rank_conditions(network: Network) -> list[tuple[Size, Size]]:
+    """Return pairs (rows, columns) of X where Xᵀ X is inverted, which needs at least as many rows as columns."""
     equations = [*network.equations, network.cost]
-    values: dict[Any, Any] = {e.symbol: e.expression for e in network.equations}
+    values: dict[Expression, Expression] = {e.symbol: e.expression for e in network.equations}
     found = (node for e in equations for node in postorder(e.expression) if isinstance(node, Inverse | Determinant))
     products = (split(values.get(node.args[0], node.args[0]))[1] for node in found)
     return [(f.shape[1], p.shape[0]) for p in products if isinstance(p, MatMul) for f in p.args[:-1]]
 
 
 def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str, Draw]:
-    """How each argument is drawn.
+    """Return how each argument is drawn.
 
     Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
     1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where
@@ -115,7 +122,7 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
     known = distinct_sizes(network) | dict(sizes or {})
     unknown = [name for name in known if name not in map(str, network.dimensions)]
     if unknown:
-        raise ArgumentError(f"{listed(unknown)} is no dimension; there are {listed(network.dimensions)}")
+        raise ArgumentError(f"{listed(unknown)} is not a dimension; there are {listed(network.dimensions)}")
     limited = _has_limited_domain(network)
     chosen = {}
     for symbol in network.arguments:
@@ -137,7 +144,7 @@ def _draw(role: str, size: tuple[int, ...]) -> Draw:
 
 
 def _has_limited_domain(network: Network) -> bool:
-    """Whether something is computed that is defined for some numbers only, of what may be another number."""
+    """Return True if a function may get numbers for which it is not defined, such as log of an input."""
     known = dict.fromkeys(network.dimensions, POSITIVE)
     known |= dict.fromkeys(network.of_role(SCALAR, TARGET, ONE_HOT), (0, 1))
     for equation in (*network.equations, network.cost):
@@ -148,7 +155,7 @@ def _has_limited_domain(network: Network) -> bool:
     return False
 
 
-def _may_be_undefined(node: Any, found: Mapping[Any, Range]) -> bool:
+def _may_be_undefined(node: Expression, found: Mapping[Expression, Range]) -> bool:
     if isinstance(node, Elementwise | Applied):
         return bool(node.function.row.domain != S.Reals) and found[node.args[1]][0] < 0
     is_root = isinstance(node, HadamardPower | Pow) and node.args[1].is_integer is False
@@ -158,15 +165,15 @@ def _may_be_undefined(node: Any, found: Mapping[Any, Range]) -> bool:
 def random_values(
     network: Network, sizes: Mapping[str, int] | None = None, *, seed: int | None = None
 ) -> dict[str, Any]:
-    """Random values for every argument: a generic point to check gradients at.
+    """Return random values for every argument: a point at which to check gradients.
 
     Args:
         network: it must have a cost.
-        sizes: of named dimensions; those left out are chosen pairwise different.
-        seed: repeats a draw.
+        sizes: the sizes of named dimensions; those left out are chosen pairwise different.
+        seed: repeats the random numbers.
 
     Raises:
-        ArgumentError: `sizes` names what is no dimension.
+        ArgumentError: `sizes` has a name that is not a dimension.
 
     >>> import symbackprop as sb
     >>> values = sb.random_values(sb.mlp([2, 3, 1]), seed=0)

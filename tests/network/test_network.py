@@ -68,8 +68,8 @@ FOREIGN = [
     (lambda p: sympy.Symbol("lamda") * p.X,   ["lamda is not of this network", "did you mean lam?"]),
     (lambda p: sympy.MatrixSymbol("X", 2, 3), ["there is another X here"]),
     (lambda p: "X @ W1",                      ["not from text"]),
-    (lambda p: None,                          ["no SymPy expression"]),
-    (lambda p: np.ones((2, 2)),               ["no SymPy expression"]),
+    (lambda p: None,                          ["is not a SymPy expression"]),
+    (lambda p: np.ones((2, 2)),               ["is not a SymPy expression"]),
     (lambda p: abs(p.X),                      ["sb.absolute(X)"]),
     (lambda p: p.X / 0,                       ["zoo is not a finite real number"]),
     (lambda p: sympy.I * p.X,                 ["I is not a finite real number"]),
@@ -136,9 +136,9 @@ def test_what_does_not_fit_is_refused_with_the_equation(error, write, said):
         ("match", "word of Python"),
         ("J", "kept for the cost"),
         ("dJdW1", "kept for a gradient"),
-        ("", "no identifier"),
-        ("2z", "no identifier"),
-        ("z 2", "no identifier"),
+        ("", "is not an identifier"),
+        ("2z", "is not an identifier"),
+        ("z 2", "is not an identifier"),
         ("_z", "underscore"),
         ("Х", "CYRILLIC CAPITAL LETTER HA"),
         ("W１", "FULLWIDTH DIGIT ONE"),
@@ -180,11 +180,11 @@ def test_impossible_sizes_are_refused(size):
 def test_gradient_names_of_any_cost_are_kept_free():
     parts = Small()
     parts.net.input("dLdW1", "N", "D")
-    with pytest.raises(sb.NameInUseError, match="dLdW1 is what the gradient of L by W1 is called"):
+    with pytest.raises(sb.NameInUseError, match="dLdW1 is the name of the gradient of L with respect to W1"):
         parts.net.minimize("L", sb.total(parts.W1))
     net = sb.Network()
     W = net.parameter("W", "dLdW", 3)
-    with pytest.raises(sb.NameInUseError, match="dLdW is what the gradient of L by W is called"):
+    with pytest.raises(sb.NameInUseError, match="dLdW is the name of the gradient of L with respect to W"):
         net.minimize("L", sb.total(W))
 
 
@@ -235,7 +235,7 @@ def test_a_cost_that_depends_on_no_parameter_is_refused():
         parts = Small()
         with pytest.raises(
             sb.NetworkError,
-            match="depends on no parameter, so there is nothing to derive; the parameters are W1, A and B",
+            match="depends on no parameter, so there is nothing to differentiate; the parameters are W1, A and B",
         ):
             parts.net.minimize("J", cost(parts))
 

@@ -4,32 +4,32 @@ from sympy import Integer, sqrt
 
 from symbackprop.expressions.matrices import LowerOnes, scaled
 from symbackprop.expressions.operations import COLUMNS, softmax
-from symbackprop.network.models.dense import AnyCost
-from symbackprop.network.models.layout import Size, require_apart
-from symbackprop.network.models.losses import cost_named, data_cost
+from symbackprop.network.models.layout import GivenSize, require_apart
+from symbackprop.network.models.losses import AnyCost, cost_named, data_cost
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import minus, times
 
-_HIDDEN = Integer(10) ** 9  # taken off a score, so that nothing of it is left after the softmax
+_HIDDEN = Integer(10) ** 9  # subtracted from a score, which makes its softmax 0
 
 
 def attention(
-    length: Size = "T",
-    features: Size = "D",
-    keys: Size = "H",
-    values: Size = "M",
+    length: GivenSize = "T",
+    features: GivenSize = "D",
+    keys: GivenSize = "H",
+    values: GivenSize = "M",
     cost: AnyCost = "half_squared_error",
     *,
     causal: bool = True,
     average: str | None = None,
 ) -> Network:
-    """Scaled dot-product attention of a sequence to itself: O = softmax(Q Kᵀ / √H) V, with Q, K, V = X W.
+    """Build scaled dot-product attention of a sequence to itself: O = softmax(Q Kᵀ / √H) V, with Q, K, V = X W.
 
     Args:
-        length: the number of places of the sequence, the rows of X.
+        length: the length of the sequence, the number of rows of X.
         features, keys, values: the number of columns of X, of Q and K, and of V.
-        cost: of O against the target y; see `mlp`.
-        causal: whether each place looks back only; the scores of later places are lowered by 10⁹.
+        cost: the cost of O against the target y; see `mlp`.
+        causal: True if each position attends to itself and earlier ones only; 10⁹ is subtracted from the scores of
+            later positions.
         average: as in `mlp`.
 
     After A. Vaswani et al., Attention is all you need, NeurIPS 2017, section 3.2.1.

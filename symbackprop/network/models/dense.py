@@ -1,22 +1,23 @@
 """Networks of dense layers."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Unpack
+from collections.abc import Iterable, Sequence
+from typing import Unpack
 
 from symbackprop.errors import NetworkError
+from symbackprop.expressions.aliases import Matrix
 from symbackprop.expressions.functions import ElementwiseFunction, function_named
 from symbackprop.expressions.operations import COLUMNS, softmax
-from symbackprop.network.models.layout import Layout, Size, layout_named, require_apart, require_count
-from symbackprop.network.models.losses import Cost, Penalty, cost_named, data_cost, penalized
+from symbackprop.network.models.layout import DataLayout, GivenSize, layout_named, require_apart, require_count
+from symbackprop.network.models.losses import AnyCost, Cost, Penalty, cost_named, data_cost, penalized
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import plus
 
 Activation = str | ElementwiseFunction
-AnyCost = str | Callable[[Any, Any], Any]
+Layer = tuple[Matrix, Matrix | None]  # weights and bias
 
 
 def mlp(
-    sizes: Sequence[Size],
+    sizes: Sequence[GivenSize],
     activation: Activation = "sigmoid",
     cost: AnyCost = "half_squared_error",
     *,
@@ -24,10 +25,10 @@ def mlp(
     bias: bool = False,
     average: str | None = None,
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """A network of dense layers: z = a W (+ b), a = f(z), layer by layer.
+    """Build a network of dense layers: z = a W (+ b), a = f(z), layer by layer.
 
     Args:
         sizes: the width of each layer, input first, as whole numbers or names of dimensions.
@@ -38,17 +39,17 @@ def mlp(
             hinges, whose y is −1 or 1. Those with `on_probabilities` put a sigmoid or a softmax last.
         output_activation: f of the last layer, where it differs; "softmax" makes each row of y one-hot, in either
             layout.
-        bias: whether each layer adds a row b to every example.
-        average: "sum" over all entries, or divided by the number of "examples", "outputs" or "entries"; what the cost
-            does by itself if left out.
+        bias: True if each layer adds a row b to every example.
+        average: "sum" over all entries, or divided by the number of "examples", "outputs" or "entries"; if left out,
+            as is usual for the cost.
         layout: "rows" or "columns": where the examples stand; columns make z = W a + b.
         examples: the number of examples, a name or a whole number.
         **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|: a number of at least 0, the name
-            of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` say another
+            of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` choose another
             convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` counts the biases among the weights.
 
     Raises:
-        SymbackpropError: an unknown activation or cost (the nearest is named), or sizes that are none.
+        SymbackpropError: an unknown activation or cost (the nearest is named), or sizes that are not sizes.
 
     >>> import symbackprop as sb
     >>> print(sb.mlp([2, 3, 1]))
@@ -76,17 +77,17 @@ def mlp(
 
 
 def linear_regression(
-    inputs: Size = "D",
-    outputs: Size = 1,
+    inputs: GivenSize = "D",
+    outputs: GivenSize = 1,
     cost: AnyCost = "mean_half_squared_error",
     *,
     bias: bool = True,
     average: str | None = None,
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """ŷ = X W + b. The options are those of `mlp`.
+    """Build the network ŷ = X W + b. The options are those of `mlp`.
 
     >>> import symbackprop as sb
     >>> print(sb.linear_regression(l2="lam"))
@@ -111,23 +112,24 @@ def linear_regression(
 
 
 def logistic_regression(
-    inputs: Size = "D",
-    classes: Size = 1,
+    inputs: GivenSize = "D",
+    classes: GivenSize = 1,
     *,
     on_logits: bool = False,
     bias: bool = True,
     average: str = "examples",
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """The probability of a class, ŷ = σ(X W + b), or of each of several, by a softmax; J is the cross-entropy.
+    """Build a classifier: ŷ = σ(X W + b), or a softmax over several classes; J is the cross-entropy.
 
     Args:
         inputs: the number of features.
         classes: 1 for two classes, told apart by y = 0 and 1; else their number. Then each row of y is one-hot, in
             either layout; with `on_logits`, y may be any probabilities, laid out as X is.
-        on_logits: whether J is said of z = X W + b, the stable way, or of ŷ, from which derivations start.
+        on_logits: True if J is a formula of z = X W + b, which is numerically stable; else of ŷ, as in most
+            derivations.
         bias, average, layout, examples, **penalty: as in `mlp`.
 
     >>> import symbackprop as sb
@@ -158,7 +160,7 @@ _OF_CLASSES = {
 
 
 def residual(
-    width: Size = "D",
+    width: GivenSize = "D",
     layers: int = 2,
     activation: Activation = "relu",
     cost: AnyCost = "half_squared_error",
@@ -166,10 +168,10 @@ def residual(
     bias: bool = False,
     average: str | None = None,
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """Layers with residual connections: h + f(h W + b), again and again. The options are those of `mlp`.
+    """Build layers with residual connections, h + f(h W + b), one after another. The options are those of `mlp`.
 
     After K. He et al., Deep residual learning for image recognition, CVPR 2016, equation (1), with one weight layer in
     each block.
@@ -198,7 +200,7 @@ def residual(
 
 
 def _last(cost: Cost, f: ElementwiseFunction, wanted: Activation | None) -> Activation:
-    """The activation of the last layer: as asked for, as the cost needs it, or that of every layer."""
+    """Return the activation of the last layer: the user's, the one that the cost needs, or that of every layer."""
     if cost.on_logits and wanted is not None:
         raise NetworkError(f"{cost.name} is computed from the logits: leave out output_activation")
     last = wanted if wanted is not None else cost.output or f
@@ -212,7 +214,7 @@ def _last(cost: Cost, f: ElementwiseFunction, wanted: Activation | None) -> Acti
     return last
 
 
-def _widths(sizes: Sequence[Size], examples: Size) -> list[Size]:
+def _widths(sizes: Sequence[GivenSize], examples: GivenSize) -> list[GivenSize]:
     widths = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
     if len(widths) < 2:
         raise NetworkError(f"sizes are the widths of at least two layers, such as [2, 3, 1], not {sizes!r}")
@@ -220,31 +222,31 @@ def _widths(sizes: Sequence[Size], examples: Size) -> list[Size]:
     return widths
 
 
-def _target(net: Network, place: Layout, examples: Size, width: Size, *, one_hot: bool) -> Any:
-    """y; of one-hot targets each row is an example in either layout."""
+def _target(net: Network, place: DataLayout, examples: GivenSize, width: GivenSize, *, one_hot: bool) -> Matrix:
+    """Declare the target y; each row of one-hot targets is an example in either layout."""
     if one_hot:
         y = net.one_hot("y", examples, width)
         return y if place.features == COLUMNS else y.T
     return net.target("y", *place.shape(examples, width))
 
 
-def _layer(net: Network, place: Layout, k: str, inputs: Size, outputs: Size, *, bias: bool) -> tuple[Any, Any]:
+def _layer(net: Network, place: DataLayout, k: str, inputs: GivenSize, outputs: GivenSize, *, bias: bool) -> Layer:
     return place.weights(net, f"W{k}", inputs, outputs), place.bias(net, f"b{k}", outputs) if bias else None
 
 
 def _minimize(
     net: Network,
-    place: Layout,
-    layers: Sequence[tuple[Any, Any]],
-    y: Any,
-    a: Any,
+    place: DataLayout,
+    layers: Sequence[Layer],
+    y: Matrix,
+    a: Matrix,
     *,
     last: Activation | None,
     cost: Cost,
     average: str | None,
     penalty: Penalty,
 ) -> Network:
-    """The last activation, where the cost is not one of logits, and the cost with its penalties."""
+    """Define the last activation, unless the cost is one of logits, and the cost with its penalties."""
     if last is not None and not cost.on_logits:
         a = net.define("yhat", softmax(a, place.features) if last == "softmax" else function_named(last)(a))
     data = data_cost(cost, y, a, place.features, average)

@@ -2,14 +2,14 @@
 
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.operations import total
-from symbackprop.network.models.layout import Size
+from symbackprop.network.models.layout import GivenSize
 from symbackprop.network.network import Network
 
 
-def word2vec(features: Size = "D", negatives: Size = "K") -> Network:
-    """Skip-gram with negative sampling, of one pair of words: J = −log σ(s) − Σ log σ(−r).
+def word2vec(features: GivenSize = "D", negatives: GivenSize = "K") -> Network:
+    """Build skip-gram with negative sampling for one pair of words: J = −log σ(s) − Σ log σ(−r).
 
-    v_c is the vector of the word in the centre, u_o that of the word beside it, and the rows of U_k are those of words
+    v_c is the vector of the centre word, u_o that of the word beside it, and the rows of U_k are the vectors of words
     drawn at random; s and r are their scores.
 
     After T. Mikolov et al., Distributed representations of words and phrases and their compositionality, NIPS 2013,

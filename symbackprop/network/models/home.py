@@ -13,12 +13,12 @@ SCORES = np.array([[75.0], [82.0], [93.0]])
 
 
 def home_network() -> Network:
-    """2-3-1, sigmoid, J = ½ Σ (y − ŷ)²."""
+    """Build the network 2-3-1 with the sigmoid and J = ½ Σ (y − ŷ)²."""
     return mlp([2, 3, 1])
 
 
 def home_data() -> dict[str, np.ndarray]:
-    """Each column of hours divided by its maximum, the scores by 100.
+    """Return X, each column of hours divided by its maximum, and y, the scores divided by 100.
 
     >>> home_data()["X"].max(axis=0)
     array([1., 1.])
@@ -27,6 +27,6 @@ def home_data() -> dict[str, np.ndarray]:
 
 
 def home_weights(seed: int = 0) -> dict[str, np.ndarray]:
-    """Weights to start from, drawn from the standard normal distribution."""
+    """Return initial weights, drawn from the standard normal distribution."""
     rng = np.random.default_rng(seed)
     return {"W1": rng.normal(size=(2, 3)), "W2": rng.normal(size=(3, 1))}

@@ -1,67 +1,74 @@
-"""Whether the examples stand in the rows, z = a W + b, or in the columns, z = W a + b."""
+"""The layout of data: examples in the rows, z = a W + b, or in the columns, z = W a + b."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from symbackprop.errors import NetworkError, nearest
+from symbackprop.expressions.aliases import Matrix, Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import part, plus
 
-Size = int | str
+GivenSize = int | str  # a whole number, or the name of a dimension
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """`features`: the axis along which the features of one example stand."""
+class DataLayout:
+    """A layout of data; `features` is the axis along which the features of one example stand."""
 
     features: int
 
-    def shape(self, examples: Any, features: Any) -> tuple[Any, Any]:
-        """Of data, or of the weights that lead from as many features to others."""
+    def shape(self, examples: Size, features: Size) -> tuple[Size, Size]:
+        """Return the shape of data; for the shape of weights give the features on both sides."""
         return (examples, features) if self.features == COLUMNS else (features, examples)
 
-    def bias(self, net: Network, name: str, width: Any) -> Any:
+    def bias(self, net: Network, name: str, width: Size) -> Matrix:
+        """Declare a bias, which is added to every example."""
         return net.parameter(name, *self.shape(1, width))
 
-    def weights(self, net: Network, name: str, inputs: Any, outputs: Any) -> Any:
+    def weights(self, net: Network, name: str, inputs: Size, outputs: Size) -> Matrix:
+        """Declare the weights of a layer."""
         return net.parameter(name, *self.shape(inputs, outputs))
 
-    def affine(self, a: Any, weights: Any, bias: Any = None) -> Any:
-        """a W + b, or W a + b."""
+    def affine(self, a: Matrix, weights: Matrix, bias: Matrix | None = None) -> Matrix:
+        """Return a W + b, or W a + b."""
         z = a * weights if self.features == COLUMNS else weights * a
         return z if bias is None else plus(z, bias)
 
-    def part(self, z: Any, start: Any, stop: Any) -> Any:
-        """Some of the features of each example."""
+    def part(self, z: Matrix, start: Size, stop: Size) -> Matrix:
+        """Return the features of each example from `start` up to, but not including, `stop`."""
         return part(z, self.features, start, stop)
 
 
-LAYOUTS = {"rows": Layout(COLUMNS), "columns": Layout(ROWS)}
+LAYOUTS = {"rows": DataLayout(COLUMNS), "columns": DataLayout(ROWS)}
 
 
-def layout_named(name: object) -> Layout:
+def layout_named(name: object) -> DataLayout:
+    """Return the layout called rows or columns; raise NetworkError for another name."""
     if not isinstance(name, str) or name not in LAYOUTS:
         raise NetworkError(f"layout says where the examples stand, rows or columns, not {name!r}")
     return LAYOUTS[name]
 
 
 def require_count(what: str, number: object, least: int = 1) -> int:
+    """Return a whole number of at least `least`; raise NetworkError for anything else."""
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise NetworkError(f"{what} is a whole number of at least {least}, not {number!r}")
     return number
 
 
-def require_apart(examples: Size, *widths: Size) -> None:
-    """A width that is called like the number of examples would let a forgotten transpose pass."""
+def require_apart(examples: GivenSize, *widths: GivenSize) -> None:
+    """Refuse a width with the name of the number of examples, which would hide a forgotten transpose."""
     if isinstance(examples, str) and examples in widths:
         raise NetworkError(
             f"{examples} is the number of examples; a layer of that width would hide a missing transpose"
         )
 
 
-def chosen(what: str, name: object, known: Any) -> Any:
-    """What a table says under a name; an unknown one is refused with the nearest known."""
+def chosen(what: str, name: object, known: Mapping[str, Row]) -> Row:
+    """Return the row of a table; raise NetworkError with the nearest name where there is no such row."""
     if not isinstance(name, str) or name not in known:
         raise NetworkError(f"unknown {what} {name!r}: {nearest(name, known)}")
     return known[name]

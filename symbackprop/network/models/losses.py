@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import sympy
 from sympy import Integer
 
 from symbackprop.errors import NetworkError, nearest
+from symbackprop.expressions.aliases import Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import operand
@@ -17,37 +18,39 @@ from symbackprop.network.models.layout import chosen
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import minus, plus, times
 
+AnyCost = str | Callable[[Matrix, Matrix], Scalar]  # the name of a cost, or a function of targets and predictions
+
 
 @dataclass(frozen=True)
 class Cost:
     """A cost of the targets y and the network's last quantity.
 
     `formula(y, a, axis)` is summed over all entries; the features of an example stand along the axis. `on_logits`: a
-    is z, before an activation. `average`: by what number it is divided, of `AVERAGES`. `output`: the activation that
-    makes probabilities of z, where the cost is one of probabilities.
+    is z, before an activation. `average`: the number that divides the sum, a name of `AVERAGES`. `output`: the
+    activation that makes probabilities of z, for a cost of probabilities.
     """
 
     name: str
-    formula: Callable[..., Any]
+    formula: Callable[..., Scalar]
     on_logits: bool = False
     average: str = "sum"
     output: str = ""
 
 
-def _relu(a: Any) -> Any:
+def _relu(a: Matrix) -> Matrix:
     return FUNCTION["relu"](a)
 
 
-def _squared(y: Any, yhat: Any, axis: int = COLUMNS) -> Any:
+def _squared(y: Matrix, yhat: Matrix, axis: int = COLUMNS) -> Scalar:
     return total(power(y - yhat, 2))
 
 
-def _bernoulli(y: Any, yhat: Any, axis: int = COLUMNS) -> Any:
+def _bernoulli(y: Matrix, yhat: Matrix, axis: int = COLUMNS) -> Scalar:
     log = FUNCTION["log"]
     return -total(hadamard(y, log(yhat)) + hadamard(minus(Integer(1), y), log(minus(Integer(1), yhat))))
 
 
-def _margins(y: Any, s: Any) -> Any:
+def _margins(y: Matrix, s: Matrix) -> Matrix:
     return minus(Integer(1), times(y, s))
 
 
@@ -69,15 +72,15 @@ COSTS: dict[str, Cost] = {cost.name: cost for cost in [
     Cost("hinge",                   lambda y, s, axis=COLUMNS: total(_relu(_margins(y, s))), on_logits=True),
     Cost("squared_hinge",           lambda y, s, axis=COLUMNS: total(power(_relu(_margins(y, s)), 2)), on_logits=True),
 ]}
-# By what a sum over all entries is divided, from the numbers of examples and of outputs.
-AVERAGES: dict[str, Callable[[Any, Any], Any]] = {
+# The divisor of a sum over all entries, from the numbers of examples and of outputs.
+AVERAGES: dict[str, Callable[[Size, Size], Size]] = {
     "sum":      lambda examples, outputs: Integer(1),
     "examples": lambda examples, outputs: examples,
     "outputs":  lambda examples, outputs: outputs,
     "entries":  lambda examples, outputs: examples * outputs,
 }
-# What stands before λ Σ W².
-FACTORS: dict[str, Callable[[Any], Any]] = {
+# The factor before λ Σ W².
+FACTORS: dict[str, Callable[[Size], Scalar]] = {
     "1":      lambda examples: Integer(1),
     "1/2":    lambda examples: Integer(1) / 2,
     "1/N":    lambda examples: 1 / examples,
@@ -95,13 +98,13 @@ _ALSO_CALLED = {
 }
 
 
-def cost_named(cost: str | Callable[[Any, Any], Any], *, of_activation: bool = True) -> Cost:
-    """A row of the table, or a cost that the user wrote; `of_activation`: whether an activation can come before it."""
+def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
+    """Return a row of the table, or a user's cost; without `of_activation` the network ends before an activation."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
     if cost in _ALSO_CALLED:
         raise NetworkError(f"unknown cost {cost!r}: here it is {_ALSO_CALLED[cost]}")
-    found: Cost = chosen("cost", cost, COSTS)
+    found = chosen("cost", cost, COSTS)
     if found.output and not of_activation:
         logits = found.name.removesuffix("_on_probabilities").replace(
             "cross", "softmax_cross", found.output == "softmax"
@@ -110,8 +113,8 @@ def cost_named(cost: str | Callable[[Any, Any], Any], *, of_activation: bool = T
     return found
 
 
-def data_cost(cost: Cost, y: Any, a: Any, axis: int, average: str | None = None) -> Any:
-    """The cost of some targets, averaged as it says or as is asked for."""
+def data_cost(cost: Cost, y: Matrix, a: Matrix, axis: int, average: str | None = None) -> Scalar:
+    """Return the cost of some targets, averaged as the user wants, or as is usual for the cost."""
     divisor = chosen("average", cost.average if average is None else average, AVERAGES)
     return operand(cost.formula(y, a, axis)) / divisor(y.shape[1 - axis], y.shape[axis])
 
@@ -122,7 +125,7 @@ class Penalty(TypedDict, total=False):
     l2, l1: λ of λ/2 Σ W² and of λ Σ |W|: a number λ ≥ 0, the name of a hyperparameter, or True for `lam` (beside
         another penalty, `lam_1`).
     l2_factor, l1_factor: another convention: "1", "1/2", "1/N" or "1/(2N)", N being the number of examples.
-    penalize_biases: whether biases count among the weights.
+    penalize_biases: True if biases count among the weights.
     """
 
     l2: float | str | bool
@@ -132,17 +135,17 @@ class Penalty(TypedDict, total=False):
     penalize_biases: bool
 
 
-Layers = tuple[Iterable[Any], Iterable[Any]]  # weights and biases
+Layers = tuple[Iterable[Matrix], Iterable[Matrix]]  # weights and biases
 
-# A measure of each weight, and the factor before λ that is usual.
-_NORMS: dict[str, tuple[Callable[[Any], Any], str]] = {
+# A measure of each weight, and the usual factor before λ.
+_NORMS: dict[str, tuple[Callable[[Matrix], Matrix], str]] = {
     "l2": (lambda W: power(W, 2), "1/2"),
     "l1": (FUNCTION["abs"], "1"),
 }
 
 
 def require_options(options: Penalty) -> None:
-    """Refuse an option that no builder has, and one that would say nothing."""
+    """Refuse an option that no model has, and one that would have no effect."""
     known = [
         *Penalty.__annotations__,
         "activation",
@@ -159,13 +162,13 @@ def require_options(options: Penalty) -> None:
             raise NetworkError(f"unknown option {name} of this network: {hint}")
     for name in _NORMS:
         if f"{name}_factor" in options and name not in options:
-            raise NetworkError(f"{name}_factor says nothing without {name}, the weight of the penalty")
+            raise NetworkError(f"{name}_factor has no effect without {name}, the weight of the penalty")
     if options.get("penalize_biases") and not any(name in options for name in _NORMS):
-        raise NetworkError("penalize_biases says nothing without l2 or l1, the weight of a penalty")
+        raise NetworkError("penalize_biases has no effect without l2 or l1, the weight of a penalty")
 
 
-def penalized(net: Network, data: Any, layers: Layers, examples: Any, options: Penalty) -> Any:
-    """The cost of the data and the penalties of the weights."""
+def penalized(net: Network, data: Scalar, layers: Layers, examples: Size, options: Penalty) -> Scalar:
+    """Return the sum of the cost of the data and of the penalties of the weights."""
     require_options(options)
     weights, biases = layers
     matrices = [*weights, *(biases if options.get("penalize_biases") else ())]
@@ -179,8 +182,8 @@ def penalized(net: Network, data: Any, layers: Layers, examples: Any, options: P
     return data
 
 
-def hyperparameter(net: Network, name: str, strength: Any, default: str) -> Any:
-    """A number of at least 0 as it was written, or the declared name of one."""
+def hyperparameter(net: Network, name: str, strength: object, default: str) -> Scalar:
+    """Return a number of at least 0 exactly as it is written, or declare a hyperparameter."""
     if isinstance(strength, str) or strength is True:
         return net.scalar(strength if isinstance(strength, str) else default)
     if not isinstance(strength, Real) or not 0 <= float(strength) < float("inf"):

@@ -1,21 +1,21 @@
 """Normalization: mean and variance are functions of the input, so the derivative goes through them."""
 
-from typing import Any
-
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.operations import total
-from symbackprop.network.models.layout import Size, layout_named, require_apart
+from symbackprop.network.models.layout import GivenSize, layout_named, require_apart
 from symbackprop.network.models.losses import hyperparameter
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import divided, mean, minus, plus, times
 
 
-def batchnorm(features: Size = "D", *, eps: float | str = "eps", layout: str = "rows", examples: Size = "N") -> Network:
-    """Batch normalization of X: each feature less its mean over the examples, divided by its standard deviation.
+def batchnorm(
+    features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
+) -> Network:
+    """Build batch normalization of X: each feature less its mean over the examples, over its standard deviation.
 
-    X is a parameter here, by which the cost is derived, and G what arrives from above: J = Σ G ⊙ out, so that
-    ∂J/∂out = G. ε is a number, or the name of a hyperparameter.
+    X is a parameter here, so J is differentiated with respect to it, and G is the adjoint of the output:
+    J = Σ G ⊙ out, so that ∂J/∂out = G. ε is a number, or the name of a hyperparameter.
 
     After S. Ioffe, C. Szegedy, Batch normalization, ICML 2015, section 3.
 
@@ -30,8 +30,10 @@ def batchnorm(features: Size = "D", *, eps: float | str = "eps", layout: str = "
     return _normalized(features, eps, layout, examples, over_examples=True)
 
 
-def layernorm(features: Size = "D", *, eps: float | str = "eps", layout: str = "rows", examples: Size = "N") -> Network:
-    """Layer normalization of X: each example less the mean of its features, divided by their standard deviation.
+def layernorm(
+    features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
+) -> Network:
+    """Build layer normalization of X: each example less the mean of its features, over their standard deviation.
 
     X, G and ε are as in `batchnorm`. After J. Ba, J. Kiros, G. Hinton, Layer normalization, 2016, section 3.
 
@@ -42,14 +44,16 @@ def layernorm(features: Size = "D", *, eps: float | str = "eps", layout: str = "
     return _normalized(features, eps, layout, examples, over_examples=False)
 
 
-def _normalized(features: Size, eps: float | str, layout: str, examples: Size, *, over_examples: bool) -> Network:
+def _normalized(
+    features: GivenSize, eps: float | str, layout: str, examples: GivenSize, *, over_examples: bool
+) -> Network:
     place, net = layout_named(layout), Network()
     require_apart(examples, features)
     axis = 1 - place.features if over_examples else place.features
     X = net.parameter("X", *place.shape(examples, features))
     gamma, beta = (place.bias(net, name, features) for name in ("gamma", "beta"))
     G = net.input("G", *X.shape)
-    epsilon: Any = hyperparameter(net, "eps", eps, "eps")
+    epsilon = hyperparameter(net, "eps", eps, "eps")
     mu = net.define("mu", mean(X, axis))
     v = net.define("v", mean(power(minus(X, mu), 2), axis))
     xhat = net.define("xhat", divided(minus(X, mu), FUNCTION["sqrt"](plus(v, epsilon))))

@@ -1,24 +1,27 @@
 """Recurrent networks, unrolled over their steps: the weights are shared, so their gradients add up over time."""
 
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Unpack
 
 import sympy
 
+from symbackprop.expressions.aliases import Matrix, Size
 from symbackprop.expressions.functions import FUNCTION, function_named
-from symbackprop.network.models.dense import Activation, AnyCost
-from symbackprop.network.models.layout import Layout, Size, layout_named, require_apart, require_count
-from symbackprop.network.models.losses import Penalty, cost_named, data_cost, penalized
+from symbackprop.network.models.dense import Activation
+from symbackprop.network.models.layout import DataLayout, GivenSize, layout_named, require_apart, require_count
+from symbackprop.network.models.losses import AnyCost, Penalty, cost_named, data_cost, penalized
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import plus, times
 
 
 class _Unrolled:
-    """What recurrent networks have in common: data, the first state, the outputs and their cost."""
+    """The common part of recurrent networks: data, the first state, the outputs and their cost."""
 
-    def __init__(self, steps: int, inputs: Size, hidden: Size, outputs: Size, *, layout: str, examples: Size):
+    def __init__(
+        self, steps: int, inputs: GivenSize, hidden: GivenSize, outputs: GivenSize, *, layout: str, examples: GivenSize
+    ):
         require_apart(examples, inputs, hidden, outputs)
-        self.place: Layout = layout_named(layout)
+        self.place: DataLayout = layout_named(layout)
         self.steps = range(1, require_count("steps", steps) + 1)
         self.sizes = inputs, hidden, outputs
         self.net = Network()
@@ -27,17 +30,17 @@ class _Unrolled:
         self.examples = self.inputs[0].shape[1 - self.place.features]
         self.first = self.net.input("h0", *shape(examples, hidden))
 
-    def weights(self, name: str, inputs: Any, outputs: Any) -> Any:
+    def weights(self, name: str, inputs: Size, outputs: Size) -> Matrix:
         return self.place.weights(self.net, name, inputs, outputs)
 
-    def bias(self, name: str, width: Any, wanted: bool) -> Any:
+    def bias(self, name: str, width: Size, wanted: bool) -> Matrix | None:
         return self.place.bias(self.net, name, width) if wanted else None
 
     def minimize(
         self,
-        state: Callable[[int, Any], Any],
-        weights: list[Any],
-        biases: list[Any],
+        state: Callable[[int, Matrix], Matrix],
+        weights: list[Matrix],
+        biases: list[Matrix],
         *,
         cost: AnyCost,
         every_step: bool,
@@ -56,8 +59,8 @@ class _Unrolled:
             h = state(t, h)
             if t in targets:
                 out = net.define(f"z{t}" if of.on_logits else f"yhat{t}", place.affine(h, W_hy, b_y))
-                share = data_cost(of, targets[t], out, place.features, average)
-                costs.append(net.define(f"L{t}", share) if every_step else share)
+                loss = data_cost(of, targets[t], out, place.features, average)
+                costs.append(net.define(f"L{t}", loss) if every_step else loss)
         every = [b for b in (*biases, b_y) if b is not None]
         total = sympy.Add(*costs)
         net.minimize("J", penalized(net, total, ([*weights, W_hy], every), self.examples, penalty))
@@ -66,9 +69,9 @@ class _Unrolled:
 
 def rnn(
     steps: int = 3,
-    inputs: Size = "D",
-    hidden: Size = "H",
-    outputs: Size = "K",
+    inputs: GivenSize = "D",
+    hidden: GivenSize = "H",
+    outputs: GivenSize = "K",
     *,
     activation: Activation = "tanh",
     cost: AnyCost = "softmax_cross_entropy",
@@ -76,17 +79,17 @@ def rnn(
     bias: bool = True,
     average: str | None = None,
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """A recurrent network, a = X W_xh + h W_hh + b_h, h = f(a), unrolled over its steps from a state h0 that is given.
+    """Build a recurrent network, a = X W_xh + h W_hh + b_h, h = f(a), unrolled over its steps from a given state h0.
 
     Args:
-        steps: how many.
+        steps: the number of steps.
         inputs, hidden, outputs: the number of features of an input, of a state and of an output.
         activation: f.
-        cost: of one output, by the name of a cost or as a callable (y, yhat) -> scalar; J adds up those of all steps.
-        every_step: whether each step has an output, or the last one alone.
+        cost: the cost of one output, by its name or as a callable (y, yhat) -> scalar; J adds up those of all steps.
+        every_step: True if each step has an output, else only the last one.
         bias, average, layout, examples, **penalty: as in `mlp`.
 
     >>> import symbackprop as sb
@@ -107,7 +110,7 @@ def rnn(
     b_h = unrolled.bias("b_h", hidden, bias)
     place, net = unrolled.place, unrolled.net
 
-    def state(t: int, h: Any) -> Any:
+    def state(t: int, h: Matrix) -> Matrix:
         a = net.define(f"a{t}", plus(place.affine(unrolled.inputs[t - 1], W_xh), place.affine(h, W_hh, b_h)))
         return net.define(f"h{t}", f(a))
 
@@ -119,19 +122,19 @@ def rnn(
 
 def lstm(
     steps: int = 3,
-    inputs: Size = "D",
-    hidden: Size = "H",
-    outputs: Size = "K",
+    inputs: GivenSize = "D",
+    hidden: GivenSize = "H",
+    outputs: GivenSize = "K",
     *,
     cost: AnyCost = "softmax_cross_entropy",
     every_step: bool = True,
     bias: bool = True,
     average: str | None = None,
     layout: str = "rows",
-    examples: Size = "N",
+    examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """A long short-term memory, unrolled over its steps from a state h0 and a memory c0 that are given.
+    """Build a long short-term memory, unrolled over its steps from a given state h0 and memory c0.
 
     The gates i (input), f (forget), o (output) and g (what is new) are the parts, in this order, of
     a = X W_x + h W_h + b; then c = f ⊙ c + i ⊙ g and h = o ⊙ tanh(c). The options are those of `rnn`.
@@ -157,7 +160,7 @@ def lstm(
     b = unrolled.bias("b", 4 * H, bias)
     gates = [("i", "sigmoid"), ("f", "sigmoid"), ("o", "sigmoid"), ("g", "tanh")]
 
-    def state(t: int, h: Any) -> Any:
+    def state(t: int, h: Matrix) -> Matrix:
         a = net.define(f"a{t}", plus(place.affine(unrolled.inputs[t - 1], W_x), place.affine(h, W_h, b)))
         i, f, o, g = (
             net.define(f"{gate}{t}", FUNCTION[name](place.part(a, k * H, (k + 1) * H)))

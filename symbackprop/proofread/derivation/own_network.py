@@ -69,7 +69,7 @@ def own_network(text: str, document: Sequence[Statement], one_example: bool) -> 
 
 
 def _built(declarations: list[tuple[str, str, list[Node]]], equations: list[tuple[str, Node]]) -> Network:
-    """Return the network of names with roles and sizes, and of equations, the last one the cost."""
+    """Build a network of declarations (names, roles, sizes) and equations, the last one the cost."""
     net = Network()
     try:
         for name, role, sizes in declarations:
@@ -91,7 +91,7 @@ def _numpy(formula: Node) -> str:
 
 
 def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
-    """The equations that say how something is computed, the first one of each name."""
+    """Yield the forward equations of a document, the first one of each name."""
     found: set[Name] = set()
     for written in document:
         sides = equalities(written)
@@ -99,30 +99,34 @@ def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
             continue
         name = _name_of(sides[0])
         parts = [part for side in sides[1:2] for part in walk(side)]
-        is_slope = any(isinstance(p, tree.Partial | tree.Differential | tree.Prime | tree.Indicator) for p in parts)
-        if name is not None and name not in found and not is_slope and name.base not in {"delta", "Delta"}:
+        is_derivative = any(
+            isinstance(p, tree.Partial | tree.Differential | tree.Prime | tree.Indicator) for p in parts
+        )
+        if name is not None and name not in found and not is_derivative and name.base not in {"delta", "Delta"}:
             found.add(name)
             yield name, sides[1]
 
 
 def _counts(document: Sequence[Statement]) -> bool:
-    """Whether the document speaks of how many examples there are."""
+    """Return True if the document has a name for the number of examples."""
     return any(name.base in COUNTS and not name.below for written in document for name in written.names)
 
 
-def _shared(said: dict[Name, Node]) -> dict[Name, Node]:
-    """With z where its formula stands: of p = σ(Wx + b) and z = Wx + b it is p = σ(z)."""
-    named: dict[Node, Name] = {body: name for name, body in said.items() if isinstance(body, tree.Add | tree.Multiply)}
+def _shared(bodies: dict[Name, Node]) -> dict[Name, Node]:
+    """Replace a formula that has a name by the name: p = σ(Wx + b) with z = Wx + b becomes p = σ(z)."""
+    named: dict[Node, Name] = {
+        body: name for name, body in bodies.items() if isinstance(body, tree.Add | tree.Multiply)
+    }
 
     def shared(node: Node, own: Name) -> Node:
         name = named.get(node, own)
         return name if name != own else tree.mapped(node, lambda part: shared(part, own))
 
-    return {name: shared(body, name) for name, body in said.items()}
+    return {name: shared(body, name) for name, body in bodies.items()}
 
 
 def _name_of(left: Node) -> Name | None:
-    """J of J(W, b)."""
+    """Return the name that an equation defines: J of J(W, b)."""
     if isinstance(left, Call) and isinstance(left.function, Name):
         return left.function if left.function.base in _COSTS else None
     if isinstance(left, tree.Multiply) and len(left.factors) == 2 and isinstance(left.factors[1], Group):
@@ -185,7 +189,7 @@ def _parameters(document: Sequence[Statement]) -> frozenset[str]:
 
 
 def _in_columns(document: Sequence[Statement]) -> bool:
-    """Whether weights stand before the data: W x, not X W."""
+    """Return True if weights stand before the data: W x, not X W."""
     for part in (part for written in document for side in equalities(written)[1:] for part in walk(side)):
         if isinstance(part, tree.Multiply):
             bases = [_base(factor) for factor in part.factors]
