@@ -12,7 +12,7 @@ from symbackprop.backprop.tape import Tape
 from symbackprop.codegen import templates
 from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.codegen.runtime import array_api_runtime as portable_runtime
-from symbackprop.codegen.schedule import COST, FORWARD, GRADIENT, Assignment, Schedule, schedule
+from symbackprop.codegen.schedule import COST, FORWARD, GRADIENT, Schedule, ScheduledAssignment, schedule
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.matrices import NamedMatrix, OneHot, Transpose
@@ -218,14 +218,14 @@ class _ModuleWriter:
         first = next(s.name for s in self.arguments if shape_of(s))
         return lines + [f"dtype, device = {first}.dtype, _device({first})"] * printer.needs_dtype
 
-    def line(self, assignment: Assignment, printer: ArrayAPISource) -> str:
+    def line(self, assignment: ScheduledAssignment, printer: ArrayAPISource) -> str:
         """Return an assignment with its comment."""
         code = printer.doprint(assignment.expression)
         if assignment.part == GRADIENT and isinstance(assignment.expression, _VIEWS):
             code = f"xp.asarray({code}, copy=True)"
         return templates.commented(f"{assignment.name} = {code}", self.comment(assignment))
 
-    def comment(self, assignment: Assignment) -> str:
+    def comment(self, assignment: ScheduledAssignment) -> str:
         """Return the assignment in the notation of the derivation."""
         expression = self.text.doprint(assignment.derived)
         if assignment.part in (FORWARD, COST):

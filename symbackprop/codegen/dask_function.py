@@ -83,18 +83,10 @@ class ClusterFunction(GradientFunction):
         super().__init__(source, arguments, parameters, results)
         self._examples = examples
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the cost and its gradients as a NamedTuple."""
-        return self._result._make(self._computed("cost_and_gradients", args, kwargs))
-
-    def cost(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the cost, without computing gradients."""
-        return self._computed("cost", args, kwargs)[0]
-
     def __reduce__(self) -> tuple[Any, ...]:
         return ClusterFunction, (self.source, self.arguments, self.parameters, self._results, self._examples)
 
-    def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+    def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             given = inspect.signature(self._module[name]).bind(*args, **kwargs).arguments
         except TypeError as error:
@@ -109,7 +101,8 @@ class ClusterFunction(GradientFunction):
                 results = self._module[f"_{name}"](*values.values(), chunks.in_parts)
         except (ZeroDivisionError, np.linalg.LinAlgError) as error:
             raise as_argument_error(error) from error
-        return self._sound(results, values, chunks.remark)
+        found = self._sound(results, values, chunks.remark)
+        return found[0] if name == "cost" else found
 
     def _converted(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the data as dask arrays, and all arguments, checked, with nan for the numbers of the data."""

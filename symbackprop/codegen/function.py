@@ -2,10 +2,10 @@
 
 import linecache
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from numpy.typing import DTypeLike
 
@@ -14,7 +14,6 @@ from symbackprop.codegen.runtime.threads import Threads
 from symbackprop.errors import ArgumentError, listed
 
 _numbers = count(1)
-Result = TypeVar("Result")
 
 
 class GradientFunction:
@@ -44,21 +43,13 @@ class GradientFunction:
         module["_memory"] = Threads()
         return module
 
-    @cached_property
-    def _both(self) -> Callable[..., tuple[Any, ...]]:
-        return self._module["cost_and_gradients"]
-
-    @cached_property
-    def _cost(self) -> Callable[..., Any]:
-        return self._module["cost"]
-
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the cost and its gradients as a NamedTuple."""
-        return self._result._make(self._guarded(self._both, args, kwargs))
+        return self._result._make(self._computed("cost_and_gradients", args, kwargs))
 
     def cost(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the cost, without computing gradients."""
-        return self._guarded(self._cost, args, kwargs)
+        return self._computed("cost", args, kwargs)
 
     def bind(self, shapes: Mapping[str, Any], dtype: DTypeLike = float) -> BoundFunction:
         """Return the same function for arrays of fixed shapes, with all memory allocated in advance.
@@ -79,11 +70,13 @@ class GradientFunction:
         """
         return BoundFunction(self._module, self.arguments, self.parameters, self._result, shapes=shapes, dtype=dtype)
 
-    def _guarded(self, function: Callable[..., Result], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
+    def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the result of a function of the module: of `cost`, a number, or of `cost_and_gradients`, a tuple."""
+        function = self._module[name]
         try:
             return function(*args, **kwargs)
         except TypeError as error:
-            reason = str(error).replace(f"{function.__name__}() ", "")
+            reason = str(error).replace(f"{name}() ", "")
             raise ArgumentError(f"{reason}; the arguments are {listed(self.arguments)}") from None
         except (ZeroDivisionError, ValueError) as error:
             raise as_argument_error(error) from None

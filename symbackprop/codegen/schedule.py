@@ -16,7 +16,7 @@ FORWARD, COST, BACKWARD, GRADIENT = "forward", "cost", "backward", "gradient"
 
 
 @dataclass(frozen=True)
-class Assignment:
+class ScheduledAssignment:
     """`name = expression`: one line of the generated code."""
 
     part: str  # FORWARD, COST, BACKWARD or GRADIENT
@@ -29,10 +29,10 @@ class Assignment:
 class Schedule:
     """Assignments in order, and the name of the value of each elementwise function in them."""
 
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[ScheduledAssignment, ...]
     outputs: dict[Elementwise, str]
 
-    def needed_for(self, results: Collection[str]) -> tuple[Assignment, ...]:
+    def needed_for(self, results: Collection[str]) -> tuple[ScheduledAssignment, ...]:
         """Return the assignments without those that no result needs."""
         needed, kept = set(results), []
         for assignment in reversed(self.assignments):
@@ -60,11 +60,11 @@ def schedule(tape: Tape) -> Schedule:
     fresh = _fresh_names(tape)
     stored: dict[Expression, Matrix] = {}
     outputs: dict[Expression, str] = {}
-    assignments: list[Assignment] = []
+    assignments: list[ScheduledAssignment] = []
 
     def assign(part: str, name: str, whole: Expression, derived: Expression) -> None:
         expression = whole.xreplace(stored)
-        assignments.append(Assignment(part, name, expression, derived))
+        assignments.append(ScheduledAssignment(part, name, expression, derived))
         if isinstance(expression, Elementwise):
             outputs.setdefault(expression, name)
 
