@@ -8,7 +8,7 @@ is known: `check` reports shapes that do not fit, so that the message can show t
 from collections.abc import Callable
 from operator import add as add_
 from operator import mul, sub, truediv
-from typing import Any
+from typing import Any, NoReturn
 
 import sympy
 from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
@@ -59,17 +59,36 @@ INSTEAD_OF_NUMPY = {
 }
 
 
+def _operator(build: Callable[[Expression, Expression], Expression]) -> Callable[..., Expression]:
+    """Return a method for a binary operator, whose other operand may be anything that a user writes."""
+    return lambda self, other: build(self, operand(other))
+
+
+def _product(left: Expression, right: Expression) -> Expression:
+    """Return the product with all scalars in front, as one factor."""
+    coefficient: Expr = S.One
+    factors: list[Expression] = []
+    for part in (left, right):
+        if not is_matrix(part):
+            coefficient *= part
+            continue
+        scalar, matrix = split(part)
+        coefficient *= scalar
+        factors += matrix.args if isinstance(matrix, MatMul) else (matrix,)
+    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
+
+
 class Operators:
     """`+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
 
     _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
 
-    def __iter__(self) -> Expression:
+    def __iter__(self) -> NoReturn:
         raise NotNumericError(
             f"{self} is symbolic and cannot be looped over; the sum of its entries is sb.total({self})"
         )
 
-    def __array__(self, *_: object, **__: object) -> Expression:
+    def __array__(self, *_: object, **__: object) -> NoReturn:
         raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: object) -> Expression:
@@ -80,53 +99,30 @@ class Operators:
             return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
         return self.__array_function__(ufunc, (), inputs, {})
 
-    def __array_function__(self, function: Callable[..., object], _: object, __: object, ___: object) -> Expression:
+    def __array_function__(self, function: Callable[..., object], _: object, __: object, ___: object) -> NoReturn:
         name = function.__name__
         instead = INSTEAD_OF_NUMPY.get(name)
         hint = f"; write {instead}" if instead else "; declare arrays with net.input and give them to the function"
         raise NotNumericError(f"np.{name} works on numbers, but {self} is symbolic{hint}")
 
-    def _combine(self, other: object, build: Callable[[Expression], Expression]) -> Expression:
-        return build(operand(other))
+    __add__ = _operator(lambda A, B: MatAdd(*terms_of(A), *terms_of(B)))
+    __radd__ = _operator(lambda A, B: MatAdd(*terms_of(B), *terms_of(A)))
+    __sub__ = _operator(lambda A, B: MatAdd(*terms_of(A), *terms_of(-B)))
+    __rsub__ = _operator(lambda A, B: MatAdd(*terms_of(B), *terms_of(-A)))
+    __mul__ = __matmul__ = _operator(_product)
+    __rmul__ = __rmatmul__ = _operator(lambda A, B: _product(B, A))
+    __truediv__ = _operator(lambda A, B: _product(A, Quotient(B) if is_matrix(B) else 1 / B))
+    __rtruediv__ = _operator(lambda A, B: _product(B, Quotient(A)))
+    __pow__ = _operator(lambda A, n: Inverse(A) if n == -1 else MatPow(A, n))
 
-    def __add__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(o)))
-
-    def __radd__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(self)))
-
-    def __sub__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: MatAdd(*terms_of(self), *terms_of(-o)))
-
-    def __rsub__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: MatAdd(*terms_of(o), *terms_of(-self)))
-
-    def __neg__(self) -> Expression:
+    def __neg__(self) -> Matrix:
         return scaled(S.NegativeOne, self)
-
-    def __mul__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: _product(self, o))
-
-    def __rmul__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: _product(o, self))
-
-    __matmul__ = __mul__
-    __rmatmul__ = __rmul__
-
-    def __truediv__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: _product(self, Quotient(o) if is_matrix(o) else 1 / o))
-
-    def __rtruediv__(self, other: object) -> Expression:
-        return self._combine(other, lambda o: _product(o, Quotient(self)))
-
-    def __pow__(self, exponent: object) -> Expression:
-        return self._combine(exponent, lambda e: Inverse(self) if e == -1 else MatPow(self, e))
 
     def inverse(self) -> Expression:
         """Return the inverse of a square matrix; SymPy's `.inv()` and `.I` call this too."""
         return Inverse(self)
 
-    def __abs__(self) -> Expression:
+    def __abs__(self) -> NoReturn:
         raise NetworkError(f"abs({self}): for the absolute value of each entry, write sb.absolute({self})")
 
     @property
@@ -158,12 +154,16 @@ class OneHot(NamedMatrix):
     """A named matrix whose rows each add up to 1."""
 
 
-class MatAdd(_Unevaluated, sympy.MatAdd):
-    """A sum of matrices of one shape."""
+class _OfOneShape(_Unevaluated):
+    args: tuple[Expression, ...]
 
     def check(self) -> None:
         """Require one shape."""
         require_same_shape(self, self.args)
+
+
+class MatAdd(_OfOneShape, sympy.MatAdd):
+    """A sum of matrices of one shape."""
 
 
 class MatMul(_Unevaluated, sympy.MatMul):
@@ -186,12 +186,8 @@ class Transpose(_Unevaluated, sympy.Transpose):
     """A transpose."""
 
 
-class HadamardProduct(_Unevaluated, sympy.HadamardProduct):
+class HadamardProduct(_OfOneShape, sympy.HadamardProduct):
     """A product entry by entry of matrices of one shape."""
-
-    def check(self) -> None:
-        """Require one shape."""
-        require_same_shape(self, self.args)
 
 
 class HadamardPower(_Unevaluated, sympy.HadamardPower):
@@ -336,20 +332,6 @@ def terms_of(expression: Expression) -> Expression:
 def split(expression: Expression) -> tuple[Scalar, Expression]:
     """Return (coefficient, matrix) of a matrix expression."""
     return expression.args if isinstance(expression, Scaled) else (S.One, expression)
-
-
-def _product(left: Expression, right: Expression) -> Expression:
-    """Return the product with all scalars in front, as one factor."""
-    coefficient: Expr = S.One
-    factors: list[Expression] = []
-    for part in (left, right):
-        if not is_matrix(part):
-            coefficient *= part
-            continue
-        scalar, matrix = split(part)
-        coefficient *= scalar
-        factors += matrix.args if isinstance(matrix, MatMul) else (matrix,)
-    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
 
 
 def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:
