@@ -64,7 +64,7 @@ class DocumentReading:
         self.symbols = SymbolTable(self.network, interpretation.document_first, dict(interpretation.units))
         self.symbols.tell_entries(names)
         self.symbols.tell_words(names)
-        self.symbols.cost_scale, self.symbols.error_scale = interpretation.cost_scale, interpretation.adjoint_scale
+        self.symbols.cost_scale, self.symbols.adjoint_scale = interpretation.cost_scale, interpretation.adjoint_scale
 
     @property
     def network(self) -> Network:

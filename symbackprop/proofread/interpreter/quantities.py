@@ -115,7 +115,7 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
         raise UnsupportedNotationError("a softmax of one class says nothing")
     if node in point.at.right:
         is_error = node not in point.network.parameters
-        scale = evaluator.symbols.cost_scale * (evaluator.symbols.error_scale if is_error else 1.0)
+        scale = evaluator.symbols.cost_scale * (evaluator.symbols.adjoint_scale if is_error else 1.0)
         array = scale * np.asarray(point.at.right[node], float)
     elif node in point.given and is_matrix(node):
         array = np.zeros(np.shape(point.given[node]))

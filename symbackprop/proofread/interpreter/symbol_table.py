@@ -82,7 +82,7 @@ class SymbolTable:
     chosen: dict[Key, AdjointMultiple] = field(default_factory=dict)
     derived_by: dict[str, str] = field(default_factory=dict)  # for a δ that is defined as ∂J/∂v, the base of v
     cost_scale: float = 1.0  # the cost of the document over that of the network
-    error_scale: float = 1.0  # likewise of ∂J/∂v where v is not a parameter
+    adjoint_scale: float = 1.0  # likewise of ∂J/∂v where v is not a parameter
     known: dict[Key, Expression] = field(init=False)
     aliases: dict[Key, Expression] = field(init=False)
 
