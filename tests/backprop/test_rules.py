@@ -114,9 +114,9 @@ def test_rule_against_the_derivative_of_each_entry(kind, rng):
     result = sb.derive(net).to_numpy()(**values)
     assert result.J == pytest.approx(float(J.xreplace(numbers).doit()), rel=1e-12)
     for parameter in net.parameters:
-        slopes = [float(J.diff(entry).xreplace(numbers).doit()) for entry in entries(parameter)]
+        derivatives = [float(J.diff(entry).xreplace(numbers).doit()) for entry in entries(parameter)]
         ours = getattr(result, f"dJd{parameter.name}")
-        np.testing.assert_allclose(ours.ravel(), slopes, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(ours.ravel(), derivatives, rtol=1e-11, atol=1e-12)
 
 
 def planted(rule, change):
@@ -138,14 +138,14 @@ def test_planted_error_in_each_rule_is_caught(kind, change, rng, monkeypatch):
     assert sb.derive(net).check(values).verdict == "wrong"
 
 
-def forget_slope(G, _, f, Z):
+def forget_derivative(G, _, f, Z):
     return [None, G]
 
 
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (Elementwise, forget_slope),
+        (Elementwise, forget_derivative),
         (Elementwise, lambda G, _, f, Z: [None, forms.hadamard(G, f(Z))]),
         (Softmax, lambda G, S, Z, axis: [forms.hadamard(G, S, forms.add(nodes.Ones(*S.shape), -S)), None]),
         (nodes.HadamardPower, lambda G, _, M, n: [forms.hadamard(G, M), None]),

@@ -142,7 +142,7 @@ def test_a_section_leads_to_its_gradient(name, rng):
 
 
 def derived(term):
-    """What a term has the ∂…/∂W of, the sum of one entry as that entry."""
+    """Return the quantity of the ∂…/∂W in a term, the sum of one entry as that entry."""
     quantities = {partial.of for partial in term.atoms(*PARTIALS) if not isinstance(partial, Entrywise)}
     return frozenset(q.argument if isinstance(q, Total) and q.argument.shape == (1, 1) else q for q in quantities)
 

@@ -53,12 +53,12 @@ def test_a_wrong_prime_of_output_is_noticed(monkeypatch):
 @pytest.mark.parametrize("name", [name for name, row in FUNCTIONS.items() if row.kinks])
 def test_value_at_each_kink_is_the_one_that_is_used(name):
     row = FUNCTIONS[name]
-    for kink, slope in row.kinks.items():
-        assert row.f.diff(z).subs(z, kink) == slope
+    for kink, derivative in row.kinks.items():
+        assert row.f.diff(z).subs(z, kink) == derivative
         left, right = (row.f.diff(z).subs(z, kink + side) for side in (-S.One / 10**9, S.One / 10**9))
         below, above = (row.f.subs(z, kink + side) for side in (-S.One / 10**9, S.One / 10**9))
-        assert left != right or abs(above - below) > 1, "a kink has two slopes, or it is a jump"
-        assert min(left, right) <= slope <= max(left, right)
+        assert left != right or abs(above - below) > 1, "a kink has two one-sided derivatives, or it is a jump"
+        assert min(left, right) <= derivative <= max(left, right)
 
 
 def one_value(name, point, dtype=float):
@@ -74,13 +74,13 @@ def test_generated_code_is_finite_and_right_up_to_1200(name):
     row = FUNCTIONS[name]
     for point in points(row):
         mpmath.mp.dps = 60
-        value, slope = (float(exact(e, point)) for e in (row.f, row.f.diff(z)))
-        if not (np.isfinite(value) and np.isfinite(slope)):
+        value, derivative = (float(exact(e, point)) for e in (row.f, row.f.diff(z)))
+        if not (np.isfinite(value) and np.isfinite(derivative)):
             continue  # exp(1200) is not a float
         J, dJdw = one_value(name, point)
         assert J == pytest.approx(value, rel=1e-12, abs=1e-300), (name, point)
         # σ′ = a(1 − a) is exact to rounding of a, not of σ′ itself, where a is almost 1
-        assert dJdw[0, 0] == pytest.approx(slope, rel=1e-12, abs=4e-16), (name, point)
+        assert dJdw[0, 0] == pytest.approx(derivative, rel=1e-12, abs=4e-16), (name, point)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -203,9 +203,9 @@ def printed(symbol):
 
 def functions_of(derivation):
     names = {m for m in re.findall(r"\((\w+)\)$", derivation.to_text(detail="delta"), re.MULTILINE) if m in FUNCTIONS}
-    functions = {name: value_of(name) for name in FUNCTIONS} | {f"{name}′": slope_of(name) for name in FUNCTIONS}
+    functions = {name: value_of(name) for name in FUNCTIONS} | {f"{name}′": derivative_of(name) for name in FUNCTIONS}
     for name in names:
-        functions |= {"f": value_of(name), "f′": slope_of(name)}
+        functions |= {"f": value_of(name), "f′": derivative_of(name)}
     return functions
 
 
@@ -213,7 +213,7 @@ def value_of(name):
     return lambda z: float(np.real(oracle.ACTIVATIONS[name](np, complex(z))))
 
 
-def slope_of(name):
+def derivative_of(name):
     return lambda z: float(np.imag(oracle.ACTIVATIONS[name](np, z + 1e-30j)) / 1e-30)
 
 

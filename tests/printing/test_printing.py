@@ -1,4 +1,4 @@
-"""What is printed: text, LaTeX (compiled by a real LaTeX where there is one), Markdown."""
+"""Printed derivations: text, LaTeX (compiled by a real LaTeX where there is one), Markdown."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What is printed means what was derived: LaTeX is parsed, evaluated with NumPy, and compared with the code's numbers.
+"""Printed formulas equal the derived ones: LaTeX is parsed, evaluated in NumPy, and compared with the code's numbers.
 
 The reader here knows the notation alone: ⊙ holds together less tightly than a product of matrices, a Σ reaches over
 all that follows it up to the next + or −, and a row or a column is repeated as in NumPy.
@@ -185,7 +185,7 @@ def times(left, right):
     return left * right
 
 
-def slope(f):
+def derivative(f):
     return lambda z: np.imag(f(z + 1e-30j)) / 1e-30
 
 
@@ -202,7 +202,7 @@ class Document:
         self.functions = {}
         for name, f in oracle.ACTIVATIONS.items():
             one = lambda z, f=f: np.real(f(np, np.asarray(z, dtype=complex)))
-            self.functions |= {name: one, f"{name}'": slope(lambda z, f=f: f(np, z))}
+            self.functions |= {name: one, f"{name}'": derivative(lambda z, f=f: f(np, z))}
         self.latex = self.derivation.to_latex(detail="delta")
         used = re.findall(r"\\text{([a-z ]+)}", self.latex)
         for name in (word.replace(" ", "_") for word in used if word.replace(" ", "_") in FUNCTIONS):
@@ -210,7 +210,7 @@ class Document:
         self.wanted = self.numbers()
 
     def numbers(self):
-        """What is computed by the generated code, or from the adjoints themselves."""
+        """Return the values that the generated code computes, or that follow from the adjoints."""
         tape = self.derivation.tape
         result = self.derivation.to_numpy()(**{s.name: self.known[s.name] for s in tape.network.arguments})
         gradients = {f"dJd{name}": getattr(result, tape.gradient_name(name)) for name in tape.gradients}
@@ -229,7 +229,7 @@ class Document:
         return Reader(right, self.known, self.functions).whole()
 
     def agrees(self, name, right):
-        """Whether a formula gives the numbers; one that cannot be computed at all does not."""
+        """Return whether a formula has these values; one that cannot be computed has not."""
         try:
             value = np.asarray(self.read(right))
         except (AssertionError, ValueError, AttributeError):
