@@ -18,6 +18,7 @@ class MistakeKind(StrEnum):
     sentence: str
 
     def __new__(cls, value: str, sentence: str) -> Self:
+        """Make a member of its value, with the sentence beside it."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence

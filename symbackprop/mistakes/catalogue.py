@@ -7,11 +7,11 @@ with words for each.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 from sympy import Expr, Integer, Mul, Rational, S, Symbol
 
 from symbackprop.backprop.adjoints import Contribution
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import add, hadamard, transposed
 from symbackprop.expressions.functions import Applied, a
 from symbackprop.expressions.functions import z as z_
@@ -31,7 +31,7 @@ class Change:
     """Another form of a contribution, what was done to it (`with sigmoid′(z2) left out`), and the kinds of that."""
 
     words: str
-    value: Any
+    value: Expression
     kinds: Kinds
 
 
@@ -41,8 +41,8 @@ Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
 # Factors
 
 
-def _factors(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each factor of a product, entry by entry or of numbers, with what is left without it."""
+def _factors(value: Expression) -> Iterator[tuple[Expression, Expression]]:
+    """Yield each factor of a product, entrywise or of numbers, with the product without it."""
     coefficient, core = split(value) if is_matrix(value) else (S.One, value)
     for number, rest in _of_number(coefficient):
         yield number, scaled(rest, core)
@@ -59,12 +59,12 @@ def _factors(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from _of_number(value)
 
 
-def _ones(matrix: Any) -> Any:
+def _ones(matrix: Expression) -> Expression:
     return Ones(*matrix.shape)
 
 
 def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Each factor of a scalar, the sign apart."""
+    """Yield each factor of a scalar with the scalar without it; a sign is a factor −1."""
     for factor in Mul.make_args(value):
         if isinstance(factor, Rational) and factor < 0:
             yield Integer(-1), -value
@@ -74,12 +74,12 @@ def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
             yield factor, value / factor
 
 
-def _has_adjoint(expression: Any, contribution: Contribution) -> bool:
+def _has_adjoint(expression: Expression, contribution: Contribution) -> bool:
     return contribution.adjoint in postorder(expression)
 
 
 def factor_left_out(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """f′, ½, 1/N or λ is forgotten."""
+    """Yield the contribution without f′, ½, 1/N or λ."""
     for factor, rest in _factors(contribution.value):
         if factor == -1:
             continue
@@ -89,45 +89,47 @@ def factor_left_out(contribution: Contribution, _: BackwardPass) -> Iterator[Cha
 
 
 def factor_twice(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield the contribution with a factor applied twice."""
     for factor, _rest in _factors(contribution.value):
         if factor == -1 or _has_adjoint(factor, contribution):
             continue
         twice = hadamard(contribution.value, factor) if is_matrix(factor) else _times(factor, contribution.value)
-        kind = MistakeKind.REPEATED_DERIVATIVE if _is_slope(factor) else MistakeKind.EXTRA_FACTOR
+        kind = MistakeKind.REPEATED_DERIVATIVE if _is_derivative(factor) else MistakeKind.EXTRA_FACTOR
         yield Change(f"with {_called(factor)} applied twice", twice, (kind,))
 
 
-def _called(factor: Any) -> str:
-    if _is_slope(factor):
+def _called(factor: Expression) -> str:
+    if _is_derivative(factor):
         return f"the derivative {text(factor)}"
     return text(factor) if is_matrix(factor) else f"the factor {text(factor)}"
 
 
-def _omission(factor: Any) -> tuple[str, MistakeKind]:
+def _omission(factor: Expression) -> tuple[str, MistakeKind]:
     """Return what it means that a factor is left out, in words and as a kind."""
-    if _is_slope(factor):
+    if _is_derivative(factor):
         return ", the slope of the activation", MistakeKind.MISSING_DERIVATIVE
-    count = S.One if is_matrix(factor) else 1 / factor
+    count: Expression = S.One if is_matrix(factor) else 1 / factor
     if count.is_integer and (count.is_Symbol or count > 2):
         return ": a sum, not a mean", MistakeKind.MEAN
     return "", MistakeKind.MISSING_FACTOR
 
 
-def _is_slope(factor: Any) -> bool:
+def _is_derivative(factor: Expression) -> bool:
     return isinstance(factor, Elementwise | Applied) and factor.function.order > 0
 
 
-def _times(number: Any, value: Any) -> Any:
+def _times(number: Expression, value: Expression) -> Expression:
     return scaled(number, value) if is_matrix(value) else number * value
 
 
 def sign(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield the contribution with the other sign."""
     words = f"with the wrong sign in what {text(contribution.user)} passes on to {text(contribution.part)}"
     yield Change(words, -contribution.value, (MistakeKind.SIGN,))
 
 
 def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """A sum for a mean or the other way round, a ½ too much: in a term of the cost, or in what ends in a parameter."""
+    """Yield a sum for a mean, a mean for a sum, or a factor 2 or ½, in a term of the cost or at a parameter."""
     at_the_cost = not is_matrix(contribution.user)
     if not at_the_cost and contribution.part not in backward.wrt:
         return
@@ -147,22 +149,26 @@ def _whole_sizes(backward: BackwardPass) -> list[Integer]:
     return sorted({size for size in every if size.is_Integer and size > 2}, key=int)
 
 
-# Slopes
+# Derivatives of activations
 
 
-def _slope(contribution: Contribution) -> tuple[Any, Any] | None:
-    """The function and its argument of a contribution that has a slope in it."""
+def _function_and_argument(contribution: Contribution) -> tuple[Expression, Expression] | None:
+    """Return the function and its argument if the contribution has a derivative f′(z) in it."""
     node = contribution.expression
     return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
 
 
-def _with_slope(contribution: Contribution, slope: Any) -> Any:
-    return hadamard(contribution.adjoint, slope) if is_matrix(contribution.adjoint) else contribution.adjoint * slope
+def _with_derivative(contribution: Contribution, derivative: Expression) -> Expression:
+    return (
+        hadamard(contribution.adjoint, derivative)
+        if is_matrix(contribution.adjoint)
+        else contribution.adjoint * derivative
+    )
 
 
-def slope_of_the_output(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """f′ of the activation, where it is to be of the pre-activation."""
-    found = _slope(contribution)
+def derivative_at_output(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield f′ at the activation, where f′ at the pre-activation is right."""
+    found = _function_and_argument(contribution)
     if found is None:
         return
     f, z = found
@@ -172,28 +178,29 @@ def slope_of_the_output(contribution: Contribution, _: BackwardPass) -> Iterator
     words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
     yield Change(
         f"with the derivative of the activation instead of the pre-activation: {words}",
-        _with_slope(contribution, f.prime(output)),
+        _with_derivative(contribution, f.prime(output)),
         (MistakeKind.DERIVATIVE_ARGUMENT,),
     )
 
 
-def function_for_slope(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    found = _slope(contribution)
+def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield the activation, or its argument, where its derivative is right."""
+    found = _function_and_argument(contribution)
     if found is None:
         return
     f, z = found
     output = contribution.user if is_name(contribution.user) else contribution.expression
     kinds = (MistakeKind.FUNCTION_FOR_DERIVATIVE,)
     words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
-    yield Change(words, _with_slope(contribution, output), kinds)
+    yield Change(words, _with_derivative(contribution, output), kinds)
     yield Change(
-        f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_slope(contribution, z), kinds
+        f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_derivative(contribution, z), kinds
     )
 
 
-def slope_in_terms(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """a (1 − a) with z for a, or with a factor forgotten; 1 − a for 1 − a²."""
-    found = _slope(contribution)
+def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield a (1 − a) with z for a, or without a factor; and 1 − a for 1 − a²."""
+    found = _function_and_argument(contribution)
     if found is None or found[0].order or found[0].row.prime_of_output is None:
         return
     f, z = found
@@ -203,26 +210,26 @@ def slope_in_terms(contribution: Contribution, _: BackwardPass) -> Iterator[Chan
     variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
     variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
     for formula, (expression, argument) in variants.items():
-        slope = _polynomial(expression, argument)
+        derivative = _polynomial(expression, argument)
         words = f"with {formula} in place of the derivative {right}"
-        yield Change(words, _with_slope(contribution, slope), (MistakeKind.DERIVATIVE_FORMULA,))
+        yield Change(words, _with_derivative(contribution, derivative), (MistakeKind.DERIVATIVE_FORMULA,))
 
 
-def _in_output(part: Expr, output: Any) -> str:
-    """`1 − a2`; or `1 − a of a = …`, where the activation has no name."""
+def _in_output(part: Expr, output: Expression) -> str:
+    """Return `1 − a2`; or `1 − a of a = …`, where the activation has no name."""
     if is_name(output):
         return text(part.xreplace({a: Symbol(str(output.name), real=True)}))
     return f"{text(part)} of a = {text(output)}"
 
 
 def _simpler(form: Expr) -> list[Expr]:
-    """A polynomial in a with a factor left out, or with a for a²."""
+    """Return a polynomial in a without one of its factors, and with a for a²."""
     parts = [form / factor for factor in Mul.make_args(form)] if form.is_Mul else []
     return [*parts, *({form.xreplace({a**2: a})} - {form})]
 
 
-def _polynomial(form: Expr, argument: Any) -> Any:
-    """A polynomial in a, at an argument."""
+def _polynomial(form: Expr, argument: Expression) -> Expression:
+    """Return the value of a polynomial in a at an argument."""
     if not is_matrix(argument):
         return form.xreplace({a: argument})
     terms = []
@@ -234,13 +241,13 @@ def _polynomial(form: Expr, argument: Any) -> Any:
 # Products
 
 
-def _product(contribution: Contribution) -> tuple[Any, tuple[Any, ...]] | None:
+def _product(contribution: Contribution) -> tuple[Expression, tuple[Expression, ...]] | None:
     coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
     return (coefficient, core.args) if isinstance(core, MatMul) else None
 
 
 def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """A transpose too few or too many; the sizes decide whether that is one."""
+    """Yield products with one transpose too few or too many; the sizes decide which of them exist."""
     found = _product(contribution)
     if found is None:
         return
@@ -256,6 +263,7 @@ def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield a matrix product with its two factors in the other order."""
     found = _product(contribution)
     if found is not None and len(found[1]) == 2:
         left, right = found[1]
@@ -263,8 +271,8 @@ def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
         yield Change(words, scaled(found[0], MatMul(right, left)), (MistakeKind.ORDER,))
 
 
-def product_by_entries(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """⊙ for a matrix product, and the other way round."""
+def entrywise_product(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield ⊙ for a matrix product, and a matrix product for ⊙."""
     found = _product(contribution)
     if found is not None:
         value = scaled(found[0], HadamardProduct(*found[1]))
@@ -275,8 +283,8 @@ def product_by_entries(contribution: Contribution, _: BackwardPass) -> Iterator[
         yield Change("with a matrix product for ⊙", value, (MistakeKind.PRODUCT,))
 
 
-def _shown(contribution: Contribution, factor: Any) -> str:
-    """A factor, where the adjoint is called what it is."""
+def _shown(contribution: Contribution, factor: Expression) -> str:
+    """Return a factor as text, with ∂J/∂v for the adjoint."""
     if not _has_adjoint(factor, contribution):
         return text(factor)
     turned = "ᵀ" if isinstance(factor, Transpose) else ""
@@ -284,7 +292,7 @@ def _shown(contribution: Contribution, factor: Any) -> str:
 
 
 def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """z2 for z1, W1 for W2: another quantity of the same shape."""
+    """Yield another quantity of the same shape: z2 for z1, W1 for W2."""
     values = {
         s
         for s in contribution.value.atoms(*{type(x) for x in backward.network.symbols.values()})
@@ -306,6 +314,7 @@ def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Ch
 
 
 def other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
+    """Yield the adjoint of a broadcast quantity summed along the other axis."""
     if isinstance(contribution.expression, Broadcast):
         axis = contribution.expression.axis
         wrong = sums(contribution.adjoint, 1 - axis)
@@ -315,7 +324,7 @@ def other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def sum_over_the_other_axis(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """A sum within the contribution, such as that of a softmax, over the examples for one over the classes."""
+    """Yield a sum within the contribution, such as that of a softmax, along the other axis."""
     for spread in contribution.value.atoms(Broadcast):
         whole = spread.argument
         if isinstance(whole, Sums):
@@ -325,12 +334,12 @@ def sum_over_the_other_axis(contribution: Contribution, _: BackwardPass) -> Iter
 
 
 def softmax_jacobian(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """The full Jacobian of a softmax cut to its diagonal, or left out."""
+    """Yield wrong forms of the Jacobian of a softmax: its diagonal alone, or nothing."""
     for words, value in _softmax_forms(contribution):
         yield Change(words, value, (MistakeKind.SOFTMAX,))
 
 
-def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Any]]:
+def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Expression]]:
     node = contribution.expression
     if isinstance(node, Softmax):
         output = contribution.user if is_name(contribution.user) else node
@@ -353,7 +362,7 @@ def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Any]]:
 
 
 def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """One of several ways in which a quantity changes the cost is forgotten."""
+    """Yield nothing for one of several paths by which a quantity changes the cost."""
     if len(backward.graph.users[contribution.part]) > 1:
         path = f"the path from {text(contribution.part)} through {_user(contribution, backward)}"
         words = f"with {path} left out: a term of the sum is missing"
@@ -361,7 +370,7 @@ def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterato
 
 
 def _user(contribution: Contribution, backward: BackwardPass) -> str:
-    """The next quantity that has a name."""
+    """Return the name of the next quantity towards the cost that has one."""
     node = contribution.user
     while not is_name(node) and backward.graph.users[node]:
         node = backward.graph.users[node][0]
@@ -369,11 +378,11 @@ def _user(contribution: Contribution, backward: BackwardPass) -> str:
 
 
 ROWS: tuple[Row, ...] = (
-    *(factor_left_out, path_left_out, slope_of_the_output, function_for_slope, slope_in_terms, factor_twice),
+    *(factor_left_out, path_left_out, derivative_at_output, function_for_derivative, derivative_formula, factor_twice),
     *(
         transpose,
         swapped,
-        product_by_entries,
+        entrywise_product,
         other_axis,
         sum_over_the_other_axis,
         softmax_jacobian,

@@ -1,14 +1,17 @@
-"""Which mistakes a wrong gradient has: the mutants of a derivation whose gradients are the same numbers."""
+"""The explanation of a wrong gradient: the mutants of a derivation whose gradients are the same numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from symbackprop.backprop.adjoints import Contribution
 from symbackprop.errors import ArgumentError, listed, shape_text
+from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.matrices import MatMul, NamedMatrix, split
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.kinds import Kinds, MistakeKind
@@ -17,6 +20,9 @@ from symbackprop.mistakes.mutants import Mutant, mutants
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 
+Adjoints = dict[Expression, Any]  # arrays by quantity
+Gradients = dict[str, Any]  # arrays by the names of the parameters
+
 _CLOSE = 1e-7  # relative to the largest entry
 _MOST_PAIRED = 60  # mutants of which pairs are tried
 _ROUNDS = 6  # of the secant method
@@ -24,21 +30,21 @@ _ROUNDS = 6  # of the secant method
 
 @dataclass(frozen=True)
 class Explanation:
-    """Words for a mistake, and ∂J/∂v of every quantity as the mistake makes it."""
+    """A mistake in words and by its kinds, with the adjoint of every quantity that it leads to."""
 
     words: str
     kinds: Kinds
-    adjoints: Mapping[Any, Any]
+    adjoints: Adjoints
     parameters: tuple[str, ...]  # whose gradients it explains
 
     def sentence(self, cost: str) -> str:
-        """`dJdW1 equals the right one with …`."""
+        """Return the sentence `dJdW1 equals the right one with …`."""
         names = [f"d{cost}d{name}" for name in self.parameters]
         return f"{listed(names)} {'equal the right ones' if len(names) > 1 else 'equals the right one'} {self.words}"
 
 
-def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mapping[str, Any]) -> str:
-    """What is wrong with gradients, from whatever code they come: which mistake in the derivation gives these numbers.
+def likely_mistake(network: Network, values: Mapping[str, ArrayLike], gradients: Mapping[str, ArrayLike]) -> str:
+    """Name the mistake in gradients of any origin: the one mistake in the derivation that gives these numbers.
 
     Args:
         network: what was derived.
@@ -64,9 +70,11 @@ def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mappi
     parameters = {str(p.name): p for p in network.parameters}
     unknown = [name for name in gradients if name not in parameters]
     if unknown or not gradients:
-        raise ArgumentError(f"{listed(unknown) or 'nothing'} is no parameter; the parameters are {listed(parameters)}")
+        raise ArgumentError(
+            f"{listed(unknown) or 'nothing'} is not a parameter; the parameters are {listed(parameters)}"
+        )
     given = {symbol: np.asarray(values[name], float) for name, symbol in names.items()}
-    sizes: dict[Any, int] = {}
+    sizes: dict[Size, int] = {}
     for symbol, array in given.items():
         shape = shape_of(symbol)
         if array.ndim != len(shape) or any(
@@ -79,20 +87,21 @@ def likely_mistake(network: Network, values: Mapping[str, Any], gradients: Mappi
 
 
 class Explainer:
-    """Explains wrong gradients at one point.
+    """An explainer of wrong gradients at one point.
 
     Args:
         at: the backward pass at the point.
         claimed: the gradients by the parameters' names, in the parameters' shapes.
     """
 
-    def __init__(self, at: PassAtPoint, claimed: Mapping[str, Any]):
+    def __init__(self, at: PassAtPoint, claimed: Mapping[str, ArrayLike]):
         self.at = at
         self.claimed = claimed
         self.right = at.gradients(at.right)
         self.wrong = [name for name in claimed if not self.is_like(claimed[name], self.right[name])]
 
-    def is_like(self, one: Any, other: Any) -> bool:
+    def is_like(self, one: ArrayLike, other: ArrayLike) -> bool:
+        """Return True if two gradients are equal but for rounding."""
         one, other = np.asarray(one), np.asarray(other)
         if one.shape != other.shape:
             return False
@@ -100,9 +109,9 @@ class Explainer:
         return bool(np.all(np.abs(one - other) <= _CLOSE * scale))
 
     @cached_property
-    def catalogue(self) -> list[tuple[Mutant, dict[Any, Any], dict[str, Any]]]:
-        """The mutants with their numbers, those that change nothing and those without value left out."""
-        found: dict[bytes, tuple[Mutant, dict[Any, Any], dict[str, Any]]] = {}
+    def catalogue(self) -> list[tuple[Mutant, Adjoints, Gradients]]:
+        """The mutants with their adjoints and gradients, without those that change nothing or have no value."""
+        found: dict[bytes, tuple[Mutant, Adjoints, Gradients]] = {}
         for mutant in mutants(self.at.backward):
             adjoints = self._adjoints(mutant)
             if adjoints is None:
@@ -113,7 +122,7 @@ class Explainer:
             found.setdefault(_key(gradients.values()), (mutant, adjoints, gradients))
         return list(found.values())
 
-    def _adjoints(self, mutant: Mutant) -> dict[Any, Any] | None:
+    def _adjoints(self, mutant: Mutant) -> Adjoints | None:
         try:
             with np.errstate(all="ignore"):
                 adjoints = self.at.adjoints(mutant.changed, mutant.cut)
@@ -123,7 +132,7 @@ class Explainer:
         return adjoints if shapes else None
 
     def explanation(self) -> tuple[Explanation, ...]:
-        """One mistake that explains all, or two, or one for each wrong gradient that has one."""
+        """Return one mistake that explains all gradients, or two at once, or one for each gradient that has one."""
         if not self.wrong:
             return ()
         with np.errstate(all="ignore"):  # far steps of the secant method overflow
@@ -133,7 +142,7 @@ class Explainer:
                     return (found,)
             return tuple(self._each())
 
-    def _explains(self, gradients: Mapping[str, Any], names: Iterable[str] | None = None) -> bool:
+    def _explains(self, gradients: Gradients, names: Iterable[str] | None = None) -> bool:
         return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
 
     def _one(self) -> Iterator[Explanation]:
@@ -142,7 +151,7 @@ class Explainer:
                 yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
 
     def _two(self) -> Iterator[Explanation]:
-        """Two mistakes: those that change the gradient nearest to the cost are looked at there first."""
+        """Yield pairs of mistakes; the gradient nearest to the cost is compared first."""
         nearest = self._nearest_to_the_cost()
         alone = [entry for entry in self.catalogue if self._explains(entry[2], [nearest])]
         for first, _, _ in alone:
@@ -165,7 +174,7 @@ class Explainer:
         return min(self.wrong, key=lambda name: ranks.get(name, len(order)))
 
     def _penalized(self) -> Iterator[Explanation]:
-        """The penalty of one parameter on others, such as biases: c W of the cost, c b in the gradient."""
+        """Yield penalties that are put on other parameters too, such as c b in the gradient for c W in the cost."""
         values = {str(p.name): np.asarray(self.at.values[p]) for p in self.at.backward.wrt}
         for factor, owner in self._penalties():
             if all(self.is_like(self.claimed[n], self.right[n] + factor * values[n]) for n in self.wrong):
@@ -175,7 +184,7 @@ class Explainer:
                 yield Explanation(words, (MistakeKind.PENALTY,), self.at.right, tuple(self.wrong))
 
     def _penalties(self) -> Iterator[tuple[float, str]]:
-        """Each c for which c W is a part of the gradient by W."""
+        """Yield each c for which c W is a term of the gradient with respect to W."""
         backward = self.at.backward
         for parameter in backward.wrt:
             own = np.asarray(self.at.values[parameter], float)
@@ -186,7 +195,7 @@ class Explainer:
                 yield sum(found), str(parameter.name)
 
     def _updated(self) -> Iterator[Explanation]:
-        """Weights that were changed by a step downhill before the backward pass was done with them."""
+        """Yield weights that were updated before the backward pass was done with them."""
         backward = self.at.backward
         for parameter in backward.wrt:
             edges = [s for s in backward.contributions.values() if parameter in s.value.free_symbols]
@@ -196,11 +205,11 @@ class Explainer:
                 if found is not None:
                     yield found
 
-    def _rate(self, parameter: Any, edges: Any) -> Explanation | None:
+    def _rate(self, parameter: Matrix, edges: Sequence[Contribution]) -> Explanation | None:
         gradient = self.right[str(parameter.name)]
         moved = NamedMatrix(f"moved {parameter.name}", *parameter.shape)
 
-        def mutated(eta: float) -> tuple[dict[Any, Any], dict[str, Any]]:
+        def mutated(eta: float) -> tuple[Adjoints, Gradients]:
             self.at.values[moved] = self.at.values[parameter] - eta * gradient
             fresh = {s.edge: s.value.xreplace({parameter: moved}) for s in edges}
             adjoints = self.at.adjoints(fresh)
@@ -233,8 +242,8 @@ class Explainer:
                     break
 
 
-def _key(gradients: Iterable[Any]) -> bytes:
-    """Numbers that count as the same: to 8 digits, and next to nothing as 0."""
+def _key(gradients: Iterable[ArrayLike]) -> bytes:
+    """Return a key of gradients that is equal for equal numbers: to 8 digits, with tiny ones as 0."""
     arrays = [np.ravel(gradient) for gradient in gradients]
     least = 1e-12 * max((np.max(np.abs(array), initial=0.0) for array in arrays), default=0.0)
     return b"|".join(np.array([f"{x if abs(x) > least else 0.0:.8e}" for x in array]).tobytes() for array in arrays)

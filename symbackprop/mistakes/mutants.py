@@ -6,9 +6,9 @@ What can be changed is said in the table of `mistakes`.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from symbackprop.backprop.adjoints import Contribution, Edge
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, is_name, postorder, split
 from symbackprop.expressions.operations import Sums
 from symbackprop.expressions.shapes import is_matrix
@@ -27,16 +27,17 @@ class Mutant:
 
     words: str
     kinds: Kinds
-    changed: Mapping[Edge, Any] = field(default_factory=dict)
-    cut: frozenset[Any] = frozenset()
+    changed: Mapping[Edge, Expression] = field(default_factory=dict)
+    cut: frozenset[Expression] = frozenset()
 
     def together(self, other: "Mutant") -> "Mutant":
+        """Return the mutant with the mistakes of both."""
         words, kinds = f"{self.words}, and {other.words}", tuple(dict.fromkeys((*self.kinds, *other.kinds)))
         return Mutant(words, kinds, {**self.changed, **other.changed}, self.cut | other.cut)
 
 
 def mutants(backward: BackwardPass) -> list[Mutant]:
-    """The catalogue: first mutants that change one contribution, then those that change all similar ones alike.
+    """Return the catalogue: mutants that change one contribution, then those that change all similar ones alike.
 
     >>> import symbackprop as sb
     >>> net = sb.mlp([2, 3, 1])
@@ -68,14 +69,14 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
     return [*singles, *_held(backward), *groups]
 
 
-def _penalties(backward: BackwardPass) -> set[Any]:
-    """The quantities that depend on the parameters alone, and make a number that does: terms of a penalty."""
-    free: dict[Any, bool] = dict.fromkeys(backward.graph.order, True)
+def _penalties(backward: BackwardPass) -> set[Expression]:
+    """Return the quantities that belong to a penalty: they depend on the parameters alone."""
+    free: dict[Expression, bool] = dict.fromkeys(backward.graph.order, True)
     data = set(backward.network.of_role(INPUT, TARGET, ONE_HOT))
     for node in backward.graph.order:
         inner = backward.graph.definition[node].free_symbols - {node}
         free[node] = not inner & data and all(free.get(part, True) for part in (*inner, *backward.graph.parts[node]))
-    found: set[Any] = set()
+    found: set[Expression] = set()
     if free[backward.graph.cost]:
         return found
     for node in reversed(backward.graph.order):
@@ -93,15 +94,15 @@ def _about_penalty(contribution: Contribution, change: Change) -> Change:
     return Change(f"{change.words} ({about})", change.value, (*change.kinds, MistakeKind.PENALTY))
 
 
-def _is_square(node: Any) -> bool:
-    """W² or W ⊙ W, or a number that it makes."""
+def _is_square(node: Expression) -> bool:
+    """Return True for W² and W ⊙ W."""
     if isinstance(node, HadamardProduct):
         return len(node.args) == 2 and node.args[0] == node.args[1]
     return isinstance(node, HadamardPower) and node.args[1] == 2
 
 
 def _template(words: str) -> str:
-    """What is alike in other layers and at other times."""
+    """Return words without numbers, which are alike for other layers and times."""
     return re.sub(r"_?\d+", "", words)
 
 
@@ -113,7 +114,7 @@ def _everywhere(changes: list[tuple[Edge, Change]]) -> str:
 
 
 def _held(backward: BackwardPass) -> Iterator[Mutant]:
-    """Quantities that are taken as constants, such as the mean and the variance of a normalisation."""
+    """Yield mutants that hold a quantity constant, such as the mean and the variance of a normalization."""
     graph = backward.graph
     inner = [node for node in graph.order if node != graph.cost and node not in backward.wrt]
     named = [node for node in inner if is_name(node) or _is_statistic(graph.definition[node])]
@@ -128,6 +129,6 @@ def _held(backward: BackwardPass) -> Iterator[Mutant]:
         yield Mutant(f"with {names} held constant", _HELD, cut=frozenset(statistics))
 
 
-def _is_statistic(expression: Any) -> bool:
-    """A sum over examples or features, or a mean."""
+def _is_statistic(expression: Expression) -> bool:
+    """Return True for a sum or a mean over examples or features."""
     return isinstance(split(expression)[1] if is_matrix(expression) else expression, Sums)

@@ -9,6 +9,9 @@ from tests.corpora.code.cases import CASES
 
 ONLY_NUMBERS: set[str] = set()  # known: code that is read neither as formulas nor entry by entry
 NOT_NAMED = {
+    "quadratic form: as if symmetric",
+    "memory: the same delta",
+    "Gaussian likelihood: 1 for each",
     "Poisson regression: slope of exp",
     "one example: dot for product",
     "swish: slope twice",

@@ -66,11 +66,13 @@ def _with(whole: Node, child: Node, new: Node) -> Node:
 
 
 def is_negative(node: Node) -> bool:
+    """Return True if a formula is a single term with a minus sign."""
     """Return True for a single term with a minus sign."""
     return isinstance(node, tree.Add) and node.signs == (-1,)
 
 
 def negative(node: Node) -> Node:
+    """Return a formula with the other sign."""
     """Return a formula with the other sign."""
     if isinstance(node, tree.Add):
         return node.terms[0] if is_negative(node) else negated(tree.Group(items=(node,)))

@@ -337,7 +337,7 @@ CASES: list[Case] = [
         lazy.backward,
         {"X": ("N", "D"), "y": ("N",)},
         ["W", "b", "v"],
-        [of("b summed over all", LazyAll, (Kind.MISSING_SUM,), "loss", "backward")],
+        [of("b summed over all", LazyAll, (Kind.EXTRA_SUM,), "loss", "backward")],
         attributes={"W": ("D", "H"), "b": ("H",), "v": ("H",)},
     ),
     *family(

@@ -352,7 +352,7 @@ CASES = [
             Planted(
                 "1/sqrt(d) missing",
                 attention_grad_no_scale,
-                (Kind.NUMBER,),
+                (Kind.MISSING_FACTOR,),
             ),
             Planted("dS not transposed", attention_grad_no_T, (Kind.TRANSPOSE,)),
             Planted("sum over the wrong axis", attention_grad_axis, (Kind.AXIS,)),
