@@ -45,7 +45,7 @@ def test_mean_of_two_slopes_accuses_nobody(monkeypatch):
     monkeypatch.setattr(judging, "_second", lambda _, look: look)
     numerics, look = compared(kinked, -1.0)
     mean = NumericDerivative(0.01, 1e-9, 1e-2)
-    assert replace(look, numeric=mean).accused
+    assert replace(look, numeric=mean).is_far_off
     assert not judging.is_wrong(numerics, replace(look, numeric=mean))
     assert judging.is_wrong(numerics, replace(look, ours=-10.0, numeric=mean))  # no kink of this size explains that
     numerics, look = compared(lambda x: np.sum(np.exp(x)), -1.0)
