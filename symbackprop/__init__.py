@@ -25,7 +25,7 @@ _HOME = {
     for alias in line.names
     if alias.asname
 }
-_FUNCTIONS = "symbackprop.expressions.functions"  # each row of the table is public, those that are registered too
+_FUNCTIONS = "symbackprop.expressions.functions"  # each row of the table is public, and each registered function
 __all__ = sorted(name for name, module in _HOME.items() if module != _FUNCTIONS)  # noqa: PLE0605
 
 

@@ -39,7 +39,7 @@ class Step:
     symbol: Expression | None = None
     known: tuple[tuple[Expression, Expression], ...] = ()  # quantities with their ∂J/∂…, from which the section starts
     slope: Expression | None = None  # f′ at its argument, in the form that the step has
-    row: str = "row"  # what a row of the node, or of what is summed, is called: an example, where it is one
+    row: str = "row"  # the name of a row: example, if the rows are examples
     column: str = "column"  # and what a column is
 
     @property
@@ -67,7 +67,7 @@ class Tape:
 
     network: Network
     wrt: tuple[Expression, ...]
-    equations: tuple[Equation, ...]  # those that the cost needs, the cost last
+    equations: tuple[Equation, ...]  # the equations that the cost needs, the cost last
     adjoints: tuple[Adjoint, ...]  # the named ones: δ3 = …, in order of computation
     gradients: dict[str, Expression]  # by parameter name, in declared order
     sections: tuple[Section, ...]  # one a parameter, from the cost back

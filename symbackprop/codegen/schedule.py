@@ -33,7 +33,7 @@ class Schedule:
     outputs: dict[Elementwise, str]
 
     def needed_for(self, results: Collection[str]) -> tuple[ScheduledAssignment, ...]:
-        """Return the assignments without those that no result needs."""
+        """Return the assignments that a result needs."""
         needed, kept = set(results), []
         for assignment in reversed(self.assignments):
             if assignment.name in needed:

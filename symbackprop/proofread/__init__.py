@@ -1,1 +1,1 @@
-"""Proofreading of what a person wrote: gradient code and derivations."""
+"""Proofreading of gradient code and of derivations that a person wrote."""

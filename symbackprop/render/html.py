@@ -214,7 +214,7 @@ def _table(kind: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) ->
 
 
 def _proved(verdicts: Sequence[Verdict]) -> str:
-    """Return the number of steps that are proved, with links to those that are not."""
+    """Return the number of steps that are proved, with links to the other steps."""
     for verdict, word in ((Verdict.WRONG, "NOT PROVED"), (Verdict.UNDECIDED, "undecided")):
         found = [f'<a href="#step-{k}">step {k}</a>' for k, given in enumerate(verdicts, start=1) if given == verdict]
         if found:

@@ -75,7 +75,7 @@ def symbols(latex: str) -> int:
 
 
 def latex_blocks(outline: Outline) -> list[LatexBlock]:
-    """Return the parts of a document, without those that its level of detail leaves out."""
+    """Return the parts of a document, except the parts that its level of detail omits."""
     return _LatexDocument(outline).blocks()
 
 

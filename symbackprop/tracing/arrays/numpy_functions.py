@@ -1,7 +1,7 @@
 """NumPy's functions on placeholder arrays, one table; a function that is not in it is not traced.
 
 `PlaceholderNumpy` takes the module's place in the user's code while that runs: functions that are given numbers alone
-are NumPy's own, but those that create arrays create placeholders, which can hold others.
+are NumPy's own, but functions that create arrays create placeholders, which can hold others.
 """
 
 from collections.abc import Callable, Mapping, Sequence

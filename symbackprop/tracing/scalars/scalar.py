@@ -46,7 +46,7 @@ class Condition:
 
 @dataclass
 class BranchLog:
-    """A record of what comparisons of traced scalars decide while it is open.
+    """A record of the decisions of comparisons of traced scalars while it is open.
 
     >>> x = TracedScalar.variable("x", (), 2.0)
     >>> with BranchLog() as trace:
