@@ -47,10 +47,6 @@ OPENINGS = ("Whether", "What", "Of", "Those", "Which")  # of a docstring: it sta
 
 # Phrases that are left, by file. The numbers may only shrink.
 LEFT: dict[str, int] = {
-    "symbackprop/__init__.py": 1,
-    "symbackprop/backprop/tape.py": 2,
-    "symbackprop/codegen/bound_function.py": 1,
-    "symbackprop/codegen/schedule.py": 1,
     "symbackprop/expressions/slicing.py": 1,
     "symbackprop/gradcheck/directional.py": 1,
     "symbackprop/gradcheck/kinks.py": 1,
@@ -59,7 +55,6 @@ LEFT: dict[str, int] = {
     "symbackprop/kinds.py": 1,
     "symbackprop/mistakes/explain.py": 7,
     "symbackprop/mistakes/mutants.py": 3,
-    "symbackprop/network/evaluate.py": 2,
     "symbackprop/parsing/documents.py": 3,
     "symbackprop/parsing/ellipsis.py": 1,
     "symbackprop/parsing/example_numbers.py": 4,
@@ -77,16 +72,10 @@ LEFT: dict[str, int] = {
     "symbackprop/parsing/token_fixes.py": 2,
     "symbackprop/parsing/updates.py": 2,
     "symbackprop/parsing/vocabulary.py": 1,
-    "symbackprop/proofread/__init__.py": 1,
     "symbackprop/proofread/derivation/definitions.py": 1,
     "symbackprop/proofread/derivation/edits.py": 1,
     "symbackprop/proofread/derivation/own_network.py": 1,
     "symbackprop/proofread/derivation/shape_inference.py": 1,
-    "symbackprop/prove/calculus.py": 1,
-    "symbackprop/render/html.py": 1,
-    "symbackprop/render/latex.py": 1,
-    "symbackprop/tracing/arrays/numpy_functions.py": 1,
-    "symbackprop/tracing/scalars/scalar.py": 1,
     "docs/proofreading.md": 1,
 }
 

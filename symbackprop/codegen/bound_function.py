@@ -14,8 +14,8 @@ from symbackprop.errors import ArgumentError, listed, nearest
 class BoundFunction:
     """`J, dJdW1, … = bound(X, y, W1, …)` for arrays of the shapes that it was bound to.
 
-    The gradients are always the same arrays, which the next call overwrites: copy the arrays that you keep. Only one thread
-    at a time may call a bound function.
+    The gradients are always the same arrays, which the next call overwrites: copy the arrays that you keep. Only one
+    thread at a time may call a bound function.
 
     Raises:
         ArgumentError: an array has another shape or a wider dtype, or an unbound function would refuse it.

@@ -282,7 +282,7 @@ class Point(Evaluation):
         self.values = self.evaluated()
 
     def evaluated(self, known: Mapping[Expression, Value] | None = None) -> dict[Expression, Value]:
-        """Return the value of every quantity; the values in `known` replace those that are computed."""
+        """Return the value of every quantity; the values in `known` replace computed ones."""
         values: dict[Expression, Value] = dict(self.given) | dict(known or {})
         for symbol, expression in self.definitions.items():
             value = self.value(expression, values)
@@ -322,7 +322,7 @@ def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng
 
 
 def small_sizes(network: Network) -> dict[Size, int]:
-    """Return a small size for each dimension; those that meet in one part of an equation differ, and 1 stays 1."""
+    """Return a small size for each dimension; sizes that meet in one part of an equation differ, and 1 stays 1."""
     nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
     meet = dict.fromkeys(
         tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
