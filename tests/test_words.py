@@ -72,10 +72,6 @@ LEFT: dict[str, int] = {
     "symbackprop/parsing/token_fixes.py": 2,
     "symbackprop/parsing/updates.py": 2,
     "symbackprop/parsing/vocabulary.py": 1,
-    "symbackprop/proofread/derivation/definitions.py": 1,
-    "symbackprop/proofread/derivation/edits.py": 1,
-    "symbackprop/proofread/derivation/own_network.py": 1,
-    "symbackprop/proofread/derivation/shape_inference.py": 1,
     "docs/proofreading.md": 1,
 }
 

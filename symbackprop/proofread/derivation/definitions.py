@@ -257,7 +257,7 @@ def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[Na
 
 
 def _free_letters(reading: DocumentReading, body: Node) -> set[str]:
-    """Return the letters in the scripts of a formula, without those that are a part of a name."""
+    """Return the letters in the scripts of a formula, without letters that are a part of a name."""
     names = [part for part in walk(body) if isinstance(part, Name) and not _has_wordy_name(reading, part)]
     entries = [part for part in walk(body) if isinstance(part, tree.Entry)]
     contents = [content for part in names for content in part.scripts]

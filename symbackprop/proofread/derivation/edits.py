@@ -1,4 +1,4 @@
-"""Repairs of a wrong formula: single changes of what is written into what its author may have meant."""
+"""Repairs of a wrong formula: single changes after which it may be the formula that its author meant."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

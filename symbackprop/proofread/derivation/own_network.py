@@ -164,7 +164,7 @@ def _computed(
 
 
 def _declarations(inference: ShapeInference) -> Iterator[tuple[str, str, list[Node]]]:
-    """Yield the name, the role and the sizes of what no equation defines; sizes without a name get one."""
+    """Yield the name, the role and the sizes of each quantity without an equation; sizes without a name get one."""
     names = iter([name for name in _DIMENSIONS if name not in {*inference.leaves, *inference.known}])
     order = ["input", "target", "parameter", "scalar"]
     for name, (role, shape) in sorted(inference.leaves.items(), key=lambda item: order.index(item[1][0])):

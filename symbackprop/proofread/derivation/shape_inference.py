@@ -72,7 +72,7 @@ def _square(body: Node) -> Node:
 
 @dataclass
 class ShapeInference:
-    """The shapes and roles of what the equations of a document name, as far as they have been read.
+    """The shapes and roles of the names in the equations of a document, as far as they have been read.
 
     Args:
         functions: names of the network's functions by those of the document.
