@@ -1,4 +1,4 @@
-"""Where the formulas stand in Markdown, LaTeX, notebooks and plain text."""
+"""Formulas in Markdown, LaTeX, notebooks and plain text, and where they stand."""
 
 import json
 import os
@@ -39,14 +39,15 @@ class Document:
         return [match.start() for match in re.finditer("\n", self.text)]
 
     def line_at(self, place: int) -> int:
+        """Return the number of the line, from 1, in which an offset lies."""
         return bisect_left(self._ends_of_lines, place) + 1
 
 
 def read_document(given: "str | os.PathLike[str]") -> Document:
-    """A document from a text or from a file.
+    """Read a document from a text or from a file.
 
     Raises:
-        ArgumentError: a file that cannot be read, or is no notebook, or is too long.
+        ArgumentError: a file cannot be read, is not a notebook in spite of its suffix, or is too long.
     """
     text, suffix = (given, ".md") if isinstance(given, str) else _of_file(Path(given))
     if len(text) > _LONGEST:
@@ -64,19 +65,19 @@ def _at_most(formulas: Iterator[Formula]) -> tuple[Formula, ...]:
 
 
 def _of_file(path: Path) -> tuple[str, str]:
-    """The text of a file, and the suffix that says what it is."""
+    """Return the text of a file, and its suffix, which tells its format."""
     suffix = path.suffix.lower()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ArgumentError(f"{path} cannot be read: it is no text in UTF-8") from None
+        raise ArgumentError(f"{path} cannot be read: it is not text in UTF-8") from None
     except (OSError, ValueError) as error:
         raise ArgumentError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return (_of_notebook(text, path) if suffix == ".ipynb" else text), suffix
 
 
 def _of_notebook(text: str, path: Path) -> str:
-    """The cells one after the other, code in fences."""
+    """Return the cells one after the other, code in fences."""
     try:
         cells = json.loads(text)["cells"]
         pieces = []
@@ -85,7 +86,7 @@ def _of_notebook(text: str, path: Path) -> str:
             source = source if isinstance(source, str) else "".join(source)
             pieces.append(f"```python\n{source}\n```" if cell["cell_type"] == "code" else source)
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise ArgumentError(f"{path} is no Jupyter notebook: it needs cells with their sources") from None
+        raise ArgumentError(f"{path} is not a Jupyter notebook: it needs cells with their sources") from None
     return "\n\n".join(pieces)
 
 
@@ -115,7 +116,7 @@ _SHORT = {"inline": _INLINE, "spaced": _SPACED}
 _LONE = re.compile(r"^[ \t]*+\$[ \t]*$", re.MULTILINE)
 _SPAN = re.compile(r"[^`\n]+(?=`)")
 _LANGUAGES = {"", *words("python py numpy text code ipython3 code-cell")}
-_Opened = tuple[Iterable[Formula], int | None]  # the formulas there, and where it ends, if it is closed
+_Opened = tuple[Iterable[Formula], int | None]  # its formulas and its end, if it is closed
 
 
 def _in_markup(text: str, *, is_tex: bool) -> Iterator[Formula]:
@@ -123,7 +124,7 @@ def _in_markup(text: str, *, is_tex: bool) -> Iterator[Formula]:
 
 
 def _blanked(text: str, places: list[tuple[int, int]]) -> str:
-    """The text without the definitions of macros, at the same length."""
+    """Return the text with the definitions of macros blanked, at the same length."""
     pieces, at = [], 0
     for start, end in places:
         if start >= at:  # not in the definition before
@@ -133,7 +134,7 @@ def _blanked(text: str, places: list[tuple[int, int]]) -> str:
 
 
 class _Scanner:
-    """Goes through a text once; an end that is nowhere is looked for once."""
+    """A scanner that goes through a text once, and searches each end that is missing only once."""
 
     def __init__(self, text: str, *, is_tex: bool):
         self.text = text
@@ -162,7 +163,7 @@ class _Scanner:
         return self._long(kind, _CLOSING[kind].replace("%s", match[kind]), match.end())
 
     def _after_percent(self, start: int) -> int:
-        """A comment in LaTeX; in Markdown, only a whole line is one."""
+        """Skip a comment in LaTeX; in Markdown, only a whole line is one."""
         if not self.is_tex and start > 0 and self.text[start - 1] != "\n":
             return start + 1
         end = self.text.find("\n", start)
@@ -201,7 +202,7 @@ class _Scanner:
         return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1
 
     def _between_lone_dollars(self, start: int) -> _Opened:
-        """A formula between two lines that have a dollar alone."""
+        """Read a formula between two lines that consist of a dollar sign."""
         match = _LONE.search(self.text, start, start + _LONGEST_BLOCK)
         return ((), None) if match is None else ([Formula("display", start, match.start())], match.end())
 
@@ -210,7 +211,7 @@ _ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+
 
 
 def _code(text: str, start: int, end: int) -> Iterator[Formula]:
-    """Assignments of code, a line each; those with open brackets go on."""
+    """Return assignments of code, a line each; a line with open brackets go on."""
     begin, depth = start, 0
     for match in re.compile(r"[^\n]*(?:\n|\Z)").finditer(text, start, end):
         depth += match[0].count("(") - match[0].count(")")
@@ -223,7 +224,7 @@ def _code(text: str, start: int, end: int) -> Iterator[Formula]:
 
 
 def _bare_lines(text: str) -> Iterator[Formula]:
-    """A text without any sign of mathematics: each line with an equals sign is a formula, in LaTeX or NumPy syntax."""
+    """Read a text without mathematical markup: each line with an equals sign is a formula, in LaTeX or NumPy syntax."""
     at = 0
     for line in text.splitlines(keepends=True):
         stripped = line.strip()

@@ -1,4 +1,4 @@
-"""Dots: what stands on both sides of them has a letter for what runs, as w_k x_k of w_1 x_1 + … + w_n x_n."""
+"""Dots in sums and lists: w_1 x_1 + … + w_n x_n becomes Σ_k w_k x_k."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -17,12 +17,12 @@ class _UnlikeError(Exception):
 
 
 def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list[Node]]:
-    """The terms of a sum, with those around dots in one Σ.
+    """Return the terms of a sum, with the terms around dots joined in one Σ.
 
     Raises:
         UnsupportedNotationError: dots, and no such terms.
     """
-    place = next((rank for rank, term in enumerate(terms) if isinstance(term, Dots)), None)
+    place = next((index for index, term in enumerate(terms) if isinstance(term, Dots)), None)
     if place is None or len(terms) == 1:  # dots alone are an entry of a matrix or a list
         return list(signs), list(terms)
     if 0 < place < len(terms) - 1:
@@ -37,7 +37,7 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
 
 
 def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
-    """The rows of a matrix, with what dots leave out as one entry.
+    """Return the rows of a matrix, with the entries that dots leave out as one entry.
 
     Raises:
         UnsupportedNotationError: dots, and entries around them that differ in more than a number.
@@ -57,8 +57,8 @@ def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
 
 
 def _shortened(row: Sequence[Node], letter: str) -> list[Node]:
-    """A row with the entries on both sides of dots as one."""
-    place = next((rank for rank, entry in enumerate(row) if isinstance(entry, Dots)), None)
+    """Return a row with the entries on both sides of dots as one."""
+    place = next((index for index, entry in enumerate(row) if isinstance(entry, Dots)), None)
     if place is None:
         return list(row)
     if not 0 < place < len(row) - 1:
@@ -80,7 +80,7 @@ def _merged(before: Sequence[Node], last: Node, letter: str) -> Node:
 
 
 def _running(before: Sequence[Node], last: Node, letter: str) -> tuple[Node, _Ends] | None:
-    """What all are with a letter where their scripts differ, and the two ends; None if they are not alike."""
+    """Return the formula with a letter where the scripts differ, and the two ends; None if they are not alike."""
     found = []
     for one in before:
         ends: set[_Ends] = set()
@@ -110,7 +110,7 @@ def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
 
 
 def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """The 1 and 1 of w_{11} beside w_{1n}."""
+    """Return the 1 and 1 of w_{11} beside w_{1n}."""
     content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Script) else None
     digits = str(content.value) if isinstance(content, Number) else ""
     return tuple(replace(marks[0], content=number(int(d))) for d in digits) if 1 < len(digits) == count else marks

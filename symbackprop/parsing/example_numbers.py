@@ -1,4 +1,4 @@
-"""Which sides of a statement are numbers of a worked example."""
+"""Numbers of worked examples among the sides of a statement."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _ABOUT = {"=", r"\approx", "~", r"\simeq"}
 
 
 def parted(sides: Sequence[Node], signs: Sequence[str]) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[Node, ...]]:
-    """The sides that say something in general, their signs, and those that are numbers of an example."""
+    """Return the general sides, their signs, and the sides that are numbers of an example."""
     numbers = [_is_numeric(side) for side in sides]
     if len(sides) < 2 or not set(signs) <= _ABOUT or not any(map(_is_of_example, _chosen(sides, numbers))):
         return tuple(sides), tuple(signs), ()
@@ -33,7 +33,7 @@ def _is_numeric(side: Node) -> bool:
 
 
 def _is_of_example(side: Node) -> bool:
-    """Whether it has decimals, larger numbers, or a matrix of numbers: what is derived in general has none of them."""
+    """Return True for decimals, larger numbers, or a matrix of numbers: general formulas contain none of them."""
     parts = list(walk(side))
     numbers = [part for part in parts if isinstance(part, Number)]
     is_large = any("." in number.source or number.value >= _LARGE for number in numbers)

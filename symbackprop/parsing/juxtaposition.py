@@ -22,7 +22,7 @@ from symbackprop.parsing.syntax_tree import (
 
 
 def called_in(factors: list[Node]) -> list[Node]:
-    """Functions with their arguments; dW and ∂W as differentials."""
+    """Join functions with their arguments, and read dW and ∂W as differentials."""
     found: list[Node] = []
     rest = list(factors)
     while rest:
@@ -59,7 +59,7 @@ def _is_called(node: Node) -> bool:
 
 
 def _condition(node: Node) -> Relation | None:
-    """What stands in the brackets of 1[z > 0]."""
+    """Return the content of the brackets of 1[z > 0]."""
     inner = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else None
     return inner if isinstance(inner, Relation) else None
 
@@ -69,12 +69,12 @@ def _is_plain(name: Name) -> bool:
 
 
 def _is_quantity(node: Node) -> bool:
-    """What a differential can be of: dW, dz^{(2)}, dW^T is rather none."""
+    """Return the name in a differential such as dW or dz^{(2)}; dW^T is rather none."""
     return (isinstance(node, Name) and node.base not in FUNCTIONS) or isinstance(node, Transposed | Power | Norm)
 
 
 def _is_function(node: Node) -> bool:
-    """Whether it is surely one: f′, or a name that everybody knows."""
+    """Return True for a function by its notation or name: f′, or a well-known name."""
     if isinstance(node, Prime):
         inner = node.base
         while isinstance(inner, Prime):
@@ -84,7 +84,7 @@ def _is_function(node: Node) -> bool:
 
 
 def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
-    """The function called with a factor, if that can be its arguments: f(z), f(z)^2, f(z)^T."""
+    """Return the function called with a factor that can be its arguments, as f(z), f(z)^2 or f(z)^T, else None."""
     if isinstance(factor, Power | Transposed | Entry):
         inner = applied(function, factor.base)
         if inner is not None:

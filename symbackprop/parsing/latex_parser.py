@@ -1,17 +1,17 @@
-"""LaTeX read as a tree, by a grammar of our own: nothing that is written is executed."""
+"""The parser of LaTeX: a grammar gives a syntax tree, and nothing is executed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from symbackprop.errors import ArgumentError
 from symbackprop.parsing import ellipsis as dots
 from symbackprop.parsing.juxtaposition import applied
 from symbackprop.parsing.lexer import Token, UnsupportedNotationError
-from symbackprop.parsing.products import bounded, fraction, product, signed, widened
+from symbackprop.parsing.products import Piece, bounded, fraction, product, signed, widened
 from symbackprop.parsing.scripts import scripted, subscripted
 from symbackprop.parsing.syntax_tree import (
     Add,
@@ -38,13 +38,14 @@ __all__ = ["PendingOperator", "applied", "parse"]
 
 _DEEPEST = 25  # brackets in brackets
 _DEEPEST_PARTS = 150  # of the tree
+_T = TypeVar("_T")
 _MOST_MARKS = 4  # primes and scripts, one after the other
 _OPEN = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX", "LBAR", "LNORM"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", "RNORM"}
 
 
 def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
-    """The sides of a row, and the relation signs between them; whether it goes on from the row before.
+    """Return if a row continues the row before, its sides, and the relation signs between them.
 
     Raises:
         UnsupportedNotationError: with the reason.
@@ -65,7 +66,7 @@ def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], t
     return continues, sides, signs
 
 
-def _check_depth(whole: Iterable[Any], parts: Callable[[Any], Iterable[Any]]) -> None:
+def _check_depth(whole: Iterable[_T], parts: Callable[[_T], Iterable[_T]]) -> None:
     for _ in range(_DEEPEST_PARTS):
         whole = [part for item in whole for part in parts(item)]
         if not whole:
@@ -100,7 +101,7 @@ def _parser() -> Any:
 
 
 _TERMINALS = {"{": "_LBRACE_", "}": "_RBRACE_", "^": "_UP", "_": "_DOWN", ",": "_COMMA", "&": "_AMPERSAND"} | {
-    kind: f"_{kind}"  # those that the tree leaves out
+    kind: f"_{kind}"  # tokens that the tree leaves out
     for kind in [
         "FRACTION",
         "ROOT",
@@ -125,7 +126,7 @@ def _unexpected(token: Any, text: str) -> str:
 
 
 def _paired(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Bars told apart: those that open and those that close."""
+    """Tell apart bars that open and bars that close."""
     stack: list[str] = []
     before = ""
     for token in tokens:
@@ -161,21 +162,31 @@ def _check_nesting(tokens: Sequence[Token]) -> None:
         )
 
 
+class ParseTree(Protocol):
+    """A tree of lark, whose children are trees and tokens."""
+
+    data: str
+    children: list[Any]
+
+
+ParseItem: TypeAlias = Any  # a ParseTree or a token of lark
+
+
 class _Reader:
-    """The tree of the grammar as a tree of nodes."""
+    """A converter of the grammar's parse tree to a syntax tree."""
 
     def __init__(self, text: str):
         self.text = text
-        self.made: dict[int, Node] = {}  # what is read twice, as scripts are, would else be read 2^depth times
+        self.made: dict[int, Node] = {}  # scripts are read twice: without this memo, 2^depth times
 
-    def chain(self, tree: Any) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
+    def chain(self, tree: ParseTree) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
         signs = [child for child in tree.children if _is_token(child, "RELATION")]
         continues = bool(tree.children) and _is_token(tree.children[0], "RELATION")
         sides = tuple(self.node(child) for child in tree.children if not _is_token(child, "RELATION"))
         return continues, sides, tuple(str(sign) for sign in signs)
 
-    def node(self, item: Any) -> Node:
-        """A part of the tree."""
+    def node(self, item: ParseItem) -> Node:
+        """Return the node of a part of the parse tree."""
         if not hasattr(item, "data"):
             leaf = _LEAVES.get(item.type, _unknown)(str(item))
             return replace(leaf, source=self.text[item.start_pos : item.end_pos])
@@ -186,10 +197,10 @@ class _Reader:
             self.made[id(item)] = made
         return self.made[id(item)]
 
-    def nodes(self, items: Sequence[Any]) -> list[Node]:
+    def nodes(self, items: Sequence[ParseItem]) -> list[Node]:
         return [self.node(item) for item in items]
 
-    def expression(self, tree: Any) -> Node:
+    def expression(self, tree: ParseTree) -> Node:
         signs: list[int] = []
         terms: list[Node] = []
         sign = 1
@@ -211,17 +222,17 @@ class _Reader:
             return terms[0]
         return Add(signs=tuple(signs), terms=tuple(terms))
 
-    def term(self, tree: Any) -> Node:
+    def term(self, tree: ParseTree) -> Node:
         return product(self._pieces(tree))
 
-    def _sum_of_signed(self, tree: Any, sign: Any, summand: Any) -> Node:
+    def _sum_of_signed(self, tree: ParseTree, sign: str, summand: ParseItem) -> Node:
         inner = self.node(summand)
         signed_one = Add(signs=(-1,), terms=(inner,)) if sign == "-" else inner
         *before, last = self._pieces(tree)
         return product([*before, [*last, Group(items=(signed_one,), brackets="{}")]])
 
-    def _pieces(self, tree: Any) -> list[Any]:
-        pieces: list[Any] = []  # factors, and between products what stands there
+    def _pieces(self, tree: ParseTree) -> list[Piece]:
+        pieces: list[Piece] = []  # factors, and between products what stands there
         for child in tree.children:
             if _is_token(child, "OPERATOR"):
                 pieces.append(str(child))
@@ -231,8 +242,8 @@ class _Reader:
                 pieces.append(self.nodes(child.children))
         return signed(pieces)
 
-    def _script(self, tree: Any) -> tuple[str, list[Node]]:
-        """The sign before a script's items, and the items."""
+    def _script(self, tree: ParseTree) -> tuple[str, list[Node]]:
+        """Return the sign before a script's items, and the items."""
         *primes, inner = tree.children
         found: list[Node] = [PendingOperator(what="'") for _ in primes]
         if getattr(inner, "data", "") != "script_body":
@@ -242,8 +253,8 @@ class _Reader:
             sign = str(items.pop(0))
         return sign, [*found, *(self._script_item(item) for item in items)]
 
-    def _script_item(self, tree: Any) -> Node:
-        """`(l+1)T`: factors side by side, with signs that mean something above a name alone."""
+    def _script_item(self, tree: ParseItem) -> Node:
+        """Read `(l+1)T`: factors side by side, with signs that mean something above a name alone."""
         children = list(tree.children) if getattr(tree, "data", "") == "expression" else []
         signs = [str(child) for child in children[:-1]]
         if not children or signs not in ([], ["-"]) or len(children[-1].children) > 1:
@@ -254,10 +265,10 @@ class _Reader:
         item = factors[0] if len(factors) == 1 else Multiply(sign="", factors=tuple(factors))
         return Add(signs=(-1,), terms=(item,)) if signs else item
 
-    def primes(self, tree: Any) -> Node:
+    def primes(self, tree: ParseTree) -> Node:
         return Group(items=tuple(PendingOperator(what="'") for _ in tree.children))
 
-    def above(self, tree: Any) -> Node:
+    def above(self, tree: ParseTree) -> Node:
         base, script = tree.children
         inner = self.node(base)
         if script.data == "primes":
@@ -267,7 +278,7 @@ class _Reader:
             return replace(inner, last=items[0] if items else None)
         return scripted(inner, sign, items)
 
-    def below(self, tree: Any) -> Node:
+    def below(self, tree: ParseTree) -> Node:
         base, script = tree.children
         inner = self.node(base)
         if script.data == "primes":
@@ -277,31 +288,31 @@ class _Reader:
             return bounded(inner, items)
         return subscripted(inner, items)
 
-    def primed(self, tree: Any) -> Node:
+    def primed(self, tree: ParseTree) -> Node:
         return _primed(self.node(tree.children[0]), 1)
 
-    def relation(self, tree: Any) -> Node:
+    def relation(self, tree: ParseTree) -> Node:
         left, sign, right = tree.children
         return Relation(left=self.node(left), sign=str(sign), right=self.node(right))
 
-    def braced(self, tree: Any) -> Node:
+    def braced(self, tree: ParseTree) -> Node:
         inner = self.node(tree.children[0])
         simple = (Name, Number, Group, Divide, Call, Partial, PendingOperator, Differential)
         return inner if isinstance(inner, simple) else Group(items=(inner,), brackets="{}")
 
-    def nothing(self, _: Any) -> Node:
+    def nothing(self, _: ParseTree) -> Node:
         return Name(base="")
 
-    def root(self, tree: Any) -> Node:
+    def root(self, tree: ParseTree) -> Node:
         return Call(function=Name(base="sqrt"), arguments=(self.node(tree.children[0]),))
 
-    def absolute(self, tree: Any) -> Node:
+    def absolute(self, tree: ParseTree) -> Node:
         return Norm(body=self.node(tree.children[0]), single=True)
 
-    def norm(self, tree: Any) -> Node:
+    def norm(self, tree: ParseTree) -> Node:
         return Norm(body=self.node(tree.children[0]))
 
-    def group(self, tree: Any) -> Node:
+    def group(self, tree: ParseTree) -> Node:
         opened, inner, closed = tree.children
         brackets = f"{opened}{closed}"[:2].replace("\\", "{")
         items = self.nodes(inner.children)
@@ -309,29 +320,29 @@ class _Reader:
             return Group(items=tuple(dots.listed([items])[0]), brackets="[]")
         return Group(items=tuple(items), brackets=brackets)
 
-    def accented(self, tree: Any) -> Node:
+    def accented(self, tree: ParseTree) -> Node:
         accent, argument = tree.children
         inner = self.node(argument)
         if isinstance(inner, Group) and len(inner.items) == 1:
             inner = inner.items[0]
         if not isinstance(inner, Name):
-            raise UnsupportedNotationError("an accent stands on what is no name")
+            raise UnsupportedNotationError("an accent stands on something that is not a name")
         return replace(inner, base=inner.base + _ACCENTS[str(accent)], source="")
 
-    def fraction(self, tree: Any) -> Node:
+    def fraction(self, tree: ParseTree) -> Node:
         above, below = (self.node(child) for child in tree.children)
         return fraction(above, below)
 
-    def cases(self, tree: Any) -> Node:
+    def cases(self, tree: ParseTree) -> Node:
         rows = [child.children for child in tree.children if hasattr(child, "data")]
         conditions = [self._condition(row[1]) if len(row) > 1 else None for row in rows]
         return Cases(values=tuple(self.node(row[0]) for row in rows), conditions=tuple(conditions))
 
-    def matrix(self, tree: Any) -> Node:
+    def matrix(self, tree: ParseTree) -> Node:
         rows = dots.listed([self.nodes(row.children) for row in tree.children])
         return rows[0][0] if [len(row) for row in rows] == [1] else Matrix(rows=tuple(map(tuple, rows)))
 
-    def _condition(self, tree: Any) -> Node | None:
+    def _condition(self, tree: ParseTree) -> Node | None:
         return self.node(tree.children[0]) if tree.children else None
 
 
@@ -359,8 +370,8 @@ _LEAVES: dict[str, Callable[[str], Node]] = {
 }
 
 
-def _ends_with_sum(term: Any) -> bool:
-    """Whether a sum stands last, as in Σ_i -x_i."""
+def _ends_with_sum(term: ParseItem) -> bool:
+    """Return True if a sum stands last, as in Σ_i -x_i."""
     last = term
     while getattr(last, "children", None):
         is_script = getattr(last, "data", "") in {"above", "below"}
@@ -368,7 +379,7 @@ def _ends_with_sum(term: Any) -> bool:
     return _is_token(last, "SUM")
 
 
-def _is_token(item: Any, kind: str) -> bool:
+def _is_token(item: object, kind: str) -> bool:
     return getattr(item, "type", None) == kind
 
 

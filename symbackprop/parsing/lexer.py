@@ -1,4 +1,4 @@
-"""LaTeX in tokens: macros expanded, spacing and comments left out."""
+"""The lexer of LaTeX: tokens, with macros expanded, spacing and comments left out."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _SCRIPT = re.compile(r"\s*[_^]\s*")
 
 @dataclass(frozen=True)
 class _Source:
-    """A text that stands at an offset or, where it is what a macro says, at the macro's place."""
+    """A text that stands at an offset or, in the expansion of a macro, at the macro's place."""
 
     text: str
     offset: int
@@ -46,7 +46,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Read:
-    """What a command is: the kind of what stands there, where the text goes on, and its tokens."""
+    """A command: the kind of its content, the offset behind it, and its tokens."""
 
     kind: str
     at: int
@@ -54,7 +54,7 @@ class _Read:
 
 
 class Lexer:
-    """Tokens of formulas that stand in one document.
+    """A lexer of the formulas of one document.
 
     Args:
         text: the document.
@@ -71,7 +71,7 @@ class Lexer:
         self._expanded = 0
 
     def tokens(self, start: int, end: int) -> list[Token]:
-        """The tokens of a formula; raises UnsupportedNotationError."""
+        """Return the tokens of a formula; raises UnsupportedNotationError."""
         self._pieces = self._expanded = 0
         return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 
@@ -178,7 +178,7 @@ class Lexer:
         return _Read("NAME", at, tokens)
 
     def _in_words(self, source: _Source, name: str, start: int, at: int) -> _Read:
-        """A word is a name; more than one are a comment."""
+        """Read a word as a name, and several words as a comment."""
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
@@ -197,7 +197,7 @@ _WITH_ARGUMENTS = [
 
 
 def _character(character: str) -> tuple[str, str]:
-    """The kind and the value of a character."""
+    """Return the kind and the value of a character."""
     if character in TOKENS:
         return TOKENS[character]
     if character in LETTERS:
@@ -210,7 +210,7 @@ def _character(character: str) -> tuple[str, str]:
 
 
 def _word(command: str, plain: str) -> tuple[str, str]:
-    """The kind and the value of what a command has in words."""
+    """Return the kind and the value of a command's words."""
     if command.startswith("operatorname"):
         plain = plain.replace(" ", "_")
     if command == "mathbb" and plain in {"1", "I"}:

@@ -1,4 +1,4 @@
-r"""What a document defines by `\newcommand`, and the arguments of commands."""
+r"""Macros that a document defines by `\newcommand`, and the arguments of commands."""
 
 import re
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ _LONGEST = 20_000  # characters of one expansion
 
 
 class UnsupportedNotationError(SymbackpropError):
-    """A formula that is not understood; the message is the reason."""
+    """A formula is not understood; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Macro:
-    r"""What a document defines by `\newcommand`."""
+    r"""A macro that a document defines by `\newcommand`."""
 
     arguments: int
     body: str
 
     def expanded(self, arguments: list[str]) -> str:
-        """What it stands for; raises UnsupportedNotationError where that is too long."""
+        """Return the expansion; raises UnsupportedNotationError if that is too long."""
         body = self.body
         for k, argument in enumerate(arguments, 1):
             mark = f"#{k}"
@@ -40,7 +40,7 @@ _NEW = re.compile(
 
 
 def macros_of(text: str) -> tuple[dict[str, Macro], list[tuple[int, int]]]:
-    """The macros that a document defines, and where the definitions stand."""
+    """Return the macros that a document defines, and where the definitions stand."""
     found: dict[str, Macro] = {}
     places: list[tuple[int, int]] = []
     matches = list(_NEW.finditer(text))
@@ -61,7 +61,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def _closings(text: str) -> dict[int, int]:
-    """Where each brace is closed, by where it opens."""
+    """Return where each brace is closed, by where it opens."""
     found: dict[int, int] = {}
     opened: list[int] = []
     for match in _BRACE.finditer(text):
@@ -73,7 +73,7 @@ def _closings(text: str) -> dict[int, int]:
 
 
 def closing(text: str, start: int) -> int | None:
-    """Where the brace that opens at `start` is closed."""
+    """Return where the brace that opens at `start` is closed."""
     depth = 0
     for match in _BRACE.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
@@ -87,7 +87,7 @@ _ARGUMENT = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 
 
 def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
-    """The next arguments, and where they end: groups in braces, commands, or single characters."""
+    """Return the next arguments, and where they end: groups in braces, commands, or single characters."""
     found = []
     for _ in range(count):
         at = after(_SPACE, text, at)
@@ -106,6 +106,6 @@ def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
 
 
 def after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where a pattern that may stand at a place ends."""
+    """Return where a pattern that may stand at a place ends."""
     match = pattern.match(text, at)
     return match.end() if match else at

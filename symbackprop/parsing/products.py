@@ -1,7 +1,7 @@
-"""Products: what stands side by side, signs between, fractions, sums and derivatives with what they are of."""
+"""Products: juxtaposed factors, signs between factors, fractions, and the operands of sums and derivatives."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TypeAlias
 
 from symbackprop.parsing.juxtaposition import called_in
 from symbackprop.parsing.macros import UnsupportedNotationError
@@ -27,8 +27,11 @@ from symbackprop.parsing.syntax_tree import (
 
 _MOST_SIGNS = 25  # in one product
 
+Piece: TypeAlias = list[Node] | str  # juxtaposed factors, or the sign between them
+
 
 def fraction(above: Node, below: Node, slash: bool = False) -> Node:
+    """Return a fraction, or the derivative that it denotes."""
     numerator = above.items[0] if isinstance(above, Group) and above.brackets == "{}" else above
     if isinstance(below, Group) and below.brackets == "{}" and len(below.items) == 1:
         below = below.items[0]
@@ -44,7 +47,7 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
 
 
 def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
-    r"""`\\sum_{i=1}`, `\\sum_{i,j}`, `\\nabla_W`."""
+    r"""Return the `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W` of an operator and the items below it."""
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
     if sign.what != r"\sum":
@@ -72,9 +75,9 @@ def _letters_below(node: Node) -> list[str]:
     return list(dict.fromkeys(content.base for content in marks if isinstance(content, Name) and not content.below))
 
 
-def signed(pieces: list[Any]) -> list[Any]:
-    r"""`a \\cdot -b` as a product with -1."""
-    found: list[Any] = []
+def signed(pieces: list[Piece]) -> list[Piece]:
+    r"""Read `a \cdot -b` as a product with -1."""
+    found: list[Piece] = []
     negative = False
     for piece in pieces:
         if piece in ("+", "-"):
@@ -87,28 +90,28 @@ def signed(pieces: list[Any]) -> list[Any]:
     return found
 
 
-def product(pieces: list[Any]) -> Node:
-    """Products of factors, with signs between them."""
+def product(pieces: list[Piece]) -> Node:
+    """Return the product of factors, with signs between them."""
     if (
         sum(isinstance(factor, PendingOperator) for piece in pieces if isinstance(piece, list) for factor in piece)
         > _MOST_SIGNS
     ):
         raise UnsupportedNotationError(f"more than {_MOST_SIGNS} sums and derivatives stand in one product")
-    for rank, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         if not isinstance(piece, list):
             continue
         factors = called_in(piece)
         place, sign = next(((k, f) for k, f in enumerate(factors) if isinstance(f, PendingOperator)), (0, None))
         if sign is None:
-            pieces = [*pieces[:rank], factors, *pieces[rank + 1 :]]
+            pieces = [*pieces[:index], factors, *pieces[index + 1 :]]
             continue
-        made, rest = _completed(sign, factors[place + 1 :], pieces[rank + 1 :])
-        return product([*pieces[:rank], [*factors[:place], made, *rest[0]], *rest[1:]])
-    return _joined(_divided(pieces))
+        made, rest = _completed(sign, factors[place + 1 :], pieces[index + 1 :])
+        return product([*pieces[:index], [*factors[:place], made, *rest[0]], *rest[1:]])
+    return _joined(*_divided(pieces))
 
 
-def _completed(sign: PendingOperator, rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
-    """What a mark makes of what follows it, and what is left after that: factors, then pieces."""
+def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
+    """Apply an operator to the factors behind it; return the result, and what is left: factors, then pieces."""
     if sign.what == r"\partial":
         return _differential(rest, later)
     if sign.what in _NEEDS and not rest:
@@ -139,8 +142,8 @@ def _summed(sign: PendingOperator, body: Node) -> Node:
     return Summation(indices=sign.indices, body=body, first=sign.first, last=sign.last)
 
 
-def _differential(rest: list[Node], later: list[Any]) -> tuple[Node, list[Any]]:
-    """Of what follows up to the next mark; a sum takes all."""
+def _differential(rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
+    """Read the operand of a differential up to the next operator; a sum takes everything."""
     end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what != r"\sum"), len(rest))
     inner = rest[:end]
     if any(isinstance(factor, PendingOperator) for factor in inner):
@@ -154,50 +157,54 @@ def _is_bracketed(node: Node) -> bool:
 
 
 def _has_arguments(factors: list[Node]) -> bool:
-    """Whether what stands first has its arguments behind it, as J(W, b) has."""
+    """Return True if the first factor has its arguments behind it, as J(W, b) has."""
     group = factors[1] if len(factors) > 1 else None
     return isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
 
 
-def _divided(pieces: list[Any]) -> list[Any]:
-    """a / b: what stands right before is divided by the one factor behind."""
-    found: list[Any] = [pieces[0]]
-    for sign, factors in zip(pieces[1::2], pieces[2::2], strict=True):
-        before = found[-1]
+def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
+    """Read a / b: the factors right before the slash are divided by the one factor behind it.
+
+    Returns the lists of juxtaposed factors, and the signs between them.
+    """
+    first, *others = [piece for piece in pieces if isinstance(piece, list)]
+    runs, signs = [first], []
+    for sign, factors in zip([piece for piece in pieces if isinstance(piece, str)], others, strict=True):
+        before = runs[-1]
         if sign != "/":
-            found += [sign, factors]
+            runs.append(factors)
+            signs.append(sign)
         elif isinstance(before[-1], Differential) and isinstance(factors[0], Differential):
-            found[-1] = [*before[:-1], fraction(before[-1], factors[0], slash=True), *factors[1:]]
+            runs[-1] = [*before[:-1], fraction(before[-1], factors[0], slash=True), *factors[1:]]
         else:
-            found[-1] = [fraction(_joined([before]), factors[0], slash=True), *factors[1:]]
-    return found
+            runs[-1] = [fraction(_times("", before), factors[0], slash=True), *factors[1:]]
+    return runs, signs
 
 
-def _joined(pieces: list[Any]) -> Node:
-    """Products side by side bind tighter than signs."""
-    products = [_times("", factors) for factors in pieces[0::2]]
-    signs = pieces[1::2]
-    made, rank = products[0], 1
-    while rank < len(products):
-        sign = signs[rank - 1]
+def _joined(runs: list[list[Node]], signs: list[str]) -> Node:
+    """Join products: juxtaposition binds tighter than signs."""
+    products = [_times("", factors) for factors in runs]
+    made, index = products[0], 1
+    while index < len(products):
+        sign = signs[index - 1]
         run = [made]
-        while rank < len(products) and signs[rank - 1] == sign:
-            run.append(products[rank])
-            rank += 1
+        while index < len(products) and signs[index - 1] == sign:
+            run.append(products[index])
+            index += 1
         made = _times(sign, run)
     return made
 
 
 def _times(sign: str, factors: list[Node]) -> Node:
     kept = [factor for factor in factors if not (isinstance(factor, Name) and not factor.base)]
-    kept = [f for rank, f in enumerate(kept) if not (rank and isinstance(kept[rank - 1], Name) and _is_shape(f))]
+    kept = [f for index, f in enumerate(kept) if not (index and isinstance(kept[index - 1], Name) and _is_shape(f))]
     if not kept:
         raise UnsupportedNotationError("nothing stands where a factor is expected")
     return kept[0] if len(kept) == 1 else Multiply(sign=sign, factors=tuple(kept))
 
 
 def _is_shape(node: Node) -> bool:
-    """(2 × 4), as behind the name of a matrix."""
+    """Return True for (2 × 4), as behind the name of a matrix."""
     item = node.items[0] if isinstance(node, Group) and node.brackets == "()" and len(node.items) == 1 else None
     if not isinstance(item, Multiply) or item.sign != r"\times" or len(item.factors) != 2:
         return False
@@ -208,7 +215,7 @@ def _is_shape(node: Node) -> bool:
 
 
 def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]:
-    """A sum over i goes on over the terms behind it in which i stands: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
+    """Extend a sum over i to the terms behind it that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
     kept_signs: list[int] = []
     kept: list[Node] = []
     for sign, term in zip(signs, terms, strict=True):
@@ -222,7 +229,7 @@ def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]
 
 
 def _wider(before: Node, sign: int, term: Node) -> Node | None:
-    """The term before with this one under its sum, if that goes on."""
+    """Return the term before with this one under its sum, if that goes on."""
     if isinstance(before, Multiply):
         wider = _wider(before.factors[-1], sign, term)
         return wider and replace(before, factors=(*before.factors[:-1], wider), source="")

@@ -1,4 +1,4 @@
-"""Code that assigns a name again from its own value: dW += lam * W. What it was before gets a name of its own."""
+"""Code that assigns a name again from its own value: dW += lam * W. Its value before gets a name of its own."""
 
 from typing import Protocol
 
@@ -6,22 +6,24 @@ from symbackprop.parsing.syntax_tree import Differential, Name, Node, mapped, wa
 
 
 class Assignment(Protocol):
+    """A statement whose sides may be renamed."""
+
     sides: tuple[Node, ...]
 
 
 def tell_apart(assignments: list[Assignment]) -> None:
     """Rename, in assignments in their order, each name up to where it is changed."""
-    for rank, assignment in enumerate(assignments):
+    for index, assignment in enumerate(assignments):
         target, values = assignment.sides[0], assignment.sides[1:]
         if not isinstance(target, Name | Differential) or not any(target in walk(value) for value in values):
             continue
-        start = next((k for k in range(rank - 1, -1, -1) if assignments[k].sides[0] == target), None)
+        start = next((k for k in range(index - 1, -1, -1) if assignments[k].sides[0] == target), None)
         if start is None:
             continue
-        before = Name(base=f"{target.source}#{rank}", source=target.source)
+        before = Name(base=f"{target.source}#{index}", source=target.source)
         first = assignments[start]
         first.sides = (before, *first.sides[1:])
-        for other in assignments[start + 1 : rank]:
+        for other in assignments[start + 1 : index]:
             other.sides = tuple(_renamed(side, target, before) for side in other.sides)
         assignment.sides = (target, *(_renamed(value, target, before) for value in values))
 

@@ -25,16 +25,16 @@ from symbackprop.parsing.syntax_tree import (
 )
 from symbackprop.parsing.vocabulary import words
 
-FUNCTIONS = {  # what needs no brackets around its argument
+FUNCTIONS = {  # functions that need no brackets around their argument
     *words("exp log ln tanh sinh cosh sech sin cos max min det tr trace Tr diag softmax Softmax relu ReLU RELU"),
     *words("sigmoid sigm Sigmoid logistic softplus sign sgn abs sqrt logsumexp erf tril vec rowsum mean"),
 }
 
-CALLED = {"sigma", "phi", "psi", "f", "g", "h", "varphi", "Phi"}  # what is rather a function where brackets follow
+CALLED = set(words("sigma phi psi f g h varphi Phi"))  # names that are rather functions where brackets follow
 
 
 def scripted(base: Node, sign: str, items: list[Node]) -> Node:
-    """A base with what stands above it."""
+    """Return a base with the script above it."""
     if sign in {r"\odot", r"\circ", "*"} and items:
         return Power(base=base, exponent=items[0], entrywise=True)
     if sign == "+" and not items and isinstance(base, Name):
@@ -42,20 +42,20 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
     if sign:
         raise UnsupportedNotationError(f"the superscript {sign} is not read")
     parts = [part for item in items for part in (_parts(item) if _has_marks(base, item) else (item,))]
-    for rank, part in enumerate(parts):
-        base = _with(base, part, last=rank == len(parts) - 1)
+    for index, part in enumerate(parts):
+        base = _with(base, part, last=index == len(parts) - 1)
     return base
 
 
 def _parts(item: Node) -> tuple[Node, ...]:
-    """The factors of a script; `dk` is no differential there."""
+    """Return the factors of a script; `dk` is not a differential there."""
     factors = item.factors if isinstance(item, Multiply) and not item.sign else (item,)
     parts = [(Name(base="d"), f.body) if isinstance(f, Differential) and f.body is not None else (f,) for f in factors]
     return tuple(part for inner in parts for part in inner)
 
 
 def _has_marks(base: Node, item: Node) -> bool:
-    """Whether the factors of a superscript mean one thing each, as in (2)T, rather than being an exponent."""
+    """Return True if the factors of a superscript mean one thing each, as in (2)T, and are not an exponent."""
     marks = [getattr(part, "what", "") or isinstance(part, Transposed | Prime) for part in _parts(item)]
     is_name = isinstance(base, Name) and base.base != "e"
     return any(marks) or (
@@ -64,7 +64,7 @@ def _has_marks(base: Node, item: Node) -> bool:
 
 
 def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — one for each kind of script
-    """The base with one part of a script above it."""
+    """Return the base with one part of a script above it."""
     what = getattr(part, "what", "")
     if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
         return Transposed(base=base)
@@ -83,7 +83,7 @@ def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — o
 
 
 def _may_be_layer(part: Node) -> bool:
-    """3, l, l+1, L-1."""
+    """Return True for a layer number such as 3, l, l+1 or L-1."""
     if isinstance(part, Add):
         return len(part.terms) == 2 and part.signs[0] == 1 and all(_may_be_layer(term) for term in part.terms)
     if isinstance(part, Name):
@@ -98,7 +98,7 @@ def _marked(base: Node, mark: Script) -> Node:
         return _marked(base.items[0], mark)
     if isinstance(base, Prime | Transposed):
         return replace(base, base=_marked(base.base, mark), source="")
-    raise UnsupportedNotationError("a layer number stands on what is no name")
+    raise UnsupportedNotationError("a layer number stands on something that is not a name")
 
 
 def _mark(part: Node) -> Script:
@@ -108,7 +108,7 @@ def _mark(part: Node) -> Script:
 
 
 def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
-    """The condition below an indicator: 1_{z > 0}, 1_{(z > 0)}."""
+    """Return the condition below an indicator: 1_{z > 0}, 1_{(z > 0)}."""
     is_digit = isinstance(base, Number) and base.value == 1
     first = parts[0] if len(parts) == 1 else None
     if is_digit and isinstance(first, Group):
@@ -116,12 +116,12 @@ def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
     if isinstance(first, Relation) and (is_digit or (isinstance(base, Name) and base.base == "ones")):
         return first
     if any(isinstance(part, Relation) for part in parts):
-        raise UnsupportedNotationError("a condition stands below what is no indicator")
+        raise UnsupportedNotationError("a condition stands below something that is not an indicator")
     return None
 
 
 def subscripted(base: Node, items: list[Node]) -> Node:  # noqa: PLR0911 — one for each kind of base
-    """A base with what stands below it."""
+    """Return a base with the script below it."""
     parts = tuple(part for item in items for part in _parts(item))
     condition = _condition(base, parts)
     if condition is not None:

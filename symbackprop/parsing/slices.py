@@ -7,7 +7,7 @@ _COLON = Name(base=":")
 
 
 def range_of(part: Node) -> tuple[Node | None, Node | None]:
-    """The ends of H:2H, of `:` and of k."""
+    """Return the ends of H:2H, of `:` and of k."""
     if part == _COLON:
         return None, None
     terms = part.terms if isinstance(part, Add) else (part,)
@@ -26,7 +26,7 @@ def range_of(part: Node) -> tuple[Node | None, Node | None]:
 
 
 def has_range(item: Node) -> bool:
-    """Whether a script is a range, as H:2H."""
+    """Return True if a script is a range, as H:2H."""
     terms = item.terms if isinstance(item, Add) else (item,)
     return any(isinstance(term, Multiply) and _COLON in term.factors for term in terms)
 

@@ -13,21 +13,23 @@ _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 
 @dataclass(frozen=True)
 class Row:
-    """Tokens that say one thing."""
+    """The tokens of one statement."""
 
     tokens: tuple[Token, ...]
 
     @property
     def start(self) -> int:
+        """The offset of the first token."""
         return self.tokens[0].start
 
     @property
     def end(self) -> int:
+        """The offset behind the last token."""
         return self.tokens[-1].end
 
 
 def statements(tokens: Sequence[Token]) -> Iterator[Row]:
-    """What the rows of a formula say, one after the other."""
+    """Yield the statements in the rows of a formula, one after the other."""
     rows: list[list[Token]] = [[]]
     depth, before = 0, ""
     for token in tokens:
@@ -44,7 +46,7 @@ def statements(tokens: Sequence[Token]) -> Iterator[Row]:
 
 
 def _joined(rows: list[list[Token]]) -> list[list[Token]]:
-    """A row that begins with a sign, and has no relation of its own, goes on with the one before.
+    """Join a row that begins with a sign and has no relation of its own to the row before.
 
     So does one that begins with a relation behind a row that has none.
     """
@@ -61,7 +63,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
 
 
 def _parts(row: list[Token]) -> Iterator[Row]:
-    """A row, split at arrows, words and commas between statements."""
+    """Split a row at arrows, words and commas between statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
     for token in row:
@@ -78,7 +80,7 @@ def _parts(row: list[Token]) -> Iterator[Row]:
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
-    """Pieces that are no statement of their own are put back behind the one before; what follows "for" is left out."""
+    """Append incomplete pieces to the statement before; the text behind "for" is left out."""
     found: list[list[Token]] = []
     skipping = False
     for piece in pieces:
@@ -132,35 +134,35 @@ def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
 
 
 def _is_membership(token: Token) -> bool:
-    r"""`\\in \\mathbb{R}^{N \\times D}`, which says a shape."""
+    r"""Find `\in \mathbb{R}^{N \times D}`, which gives a shape."""
     return (token.kind, token.value) == ("RELATION", r"\in")
 
 
 def _is_label(piece: list[Token]) -> bool:
-    """Whether it is the number of the equation."""
+    """Return True for the number of the equation."""
     return len(piece) <= 5 and not _has(piece, "RELATION") and (piece[0].kind, piece[-1].kind) == ("LPAR", "RPAR")
 
 
 def _is_remark(piece: list[Token]) -> bool:
-    r"""Whether it is in brackets and says more than a formula: (l = 2, \\ldots, L), (\\text{need } z)."""
+    r"""Return True for a remark in brackets: (l = 2, \ldots, L), (\text{need } z)."""
     inner = [token for token in piece if token.kind not in {"SPACE", ",", "STOP"}]
     is_bracketed = len(inner) > 1 and (inner[0].kind, inner[-1].kind) == ("LPAR", "RPAR")
     return is_bracketed and any(token.kind in {"DOTS", "WORD"} for token in inner)
 
 
 def _without_membership(tokens: list[Token]) -> list[Token]:
-    """What stands before the shape that an equality ends with."""
+    """Return the tokens before the shape that an equality ends with."""
     depth, has_equality = 0, False
-    for rank, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
         if depth == 0 and has_equality and _is_membership(token):
-            return tokens[:rank]
+            return tokens[:index]
         has_equality = has_equality or (depth == 0 and (token.kind, token.value) == ("RELATION", "="))
     return list(tokens)
 
 
 def _without_label(tokens: list[Token]) -> list[Token]:
-    """Without the number of the equation behind dots: … (1)."""
+    """Remove the number of the equation behind dots: … (1)."""
     ends = [token.kind for token in tokens[-4:]]
     return tokens[:-3] if ends == ["STOP", "LPAR", "NUMBER", "RPAR"] else tokens
 

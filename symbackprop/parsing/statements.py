@@ -1,4 +1,4 @@
-"""A document as statements: what was read, and what was not."""
+"""Statements of a document: their sides as trees, or the reasons why they were not read."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -20,7 +20,7 @@ from symbackprop.parsing.updates import Update, read_update
 
 @dataclass
 class Statement:
-    """One statement of a document: sides that are said to be equal, or the reason why it was not read."""
+    """A statement of a document: sides that are equal by it, or the reason why it was not read."""
 
     source: str
     start: int
@@ -64,7 +64,7 @@ _WORDS = (
 def read_statements(
     document: Document, names: Collection[str] = (), parameters: Collection[str] = ()
 ) -> list[Statement]:
-    """All statements, in their order; `names` are those of the network."""
+    """Return all statements, in their order; `names` are the names of the network."""
     macros, _ = macros_of(document.text)
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
     lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
@@ -103,18 +103,19 @@ def read_statements(
 
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:
-    """A formula in which what is primed on the left of a statement, as G′ = …, is a name of its own."""
+    """Read G′ as a name of its own where it is defined, on the left of a statement."""
     if isinstance(node, tree.Prime) and node in heads and isinstance(node.base, Name):
         return replace(node.base, base=node.base.base + "prime", source=node.source)
     return tree.mapped(node, lambda part: _with_primes(part, heads))
 
 
 def names_of(sides: Iterable[Node]) -> frozenset[Name]:
+    """Return the names in some formulas."""
     return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
 
 
 def _note_update(written: Statement, before: Statement | None, parameters: Collection[str]) -> None:
-    """W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
+    """Note that W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
     if written.continues and before is not None and before.update is not None:
         written.update = replace(before.update, changes=written.sides[1:])
     else:
@@ -126,7 +127,7 @@ def _is_bare_delta(node: Node) -> bool:
 
 
 def _is_error(node: Node) -> bool:
-    """δh = …, in which δ is no factor."""
+    """Return True for δh, in which δ is not a factor."""
     return (
         isinstance(node, tree.Multiply)
         and not node.sign
@@ -137,7 +138,7 @@ def _is_error(node: Node) -> bool:
 
 
 def _with_errors(node: Any) -> Any:
-    """A formula with δh read as dh."""
+    """Return a formula with δh read as dh."""
     if isinstance(node, tuple):
         return tuple(_with_errors(part) for part in node)
     if not isinstance(node, Node):
@@ -185,7 +186,7 @@ _CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
 
 
 def _is_named_in_text(text: str, formula: Formula) -> bool:
-    """Whether words stand before it in its line: then what states nothing is spoken of there."""
+    """Return True if words stand before it in its line: a formula without a relation is then only mentioned."""
     before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
     return any(character.isalpha() for character in before)
 
@@ -206,7 +207,7 @@ def _of_row(document: Document, row: Row, kind: str) -> Statement:
 
 
 def equalities(written: Statement) -> tuple[Node, ...]:
-    """The sides joined by equals signs; none where another relation is said, or a step of gradient descent."""
+    """Return the sides joined by equals signs; none for another relation or a step of gradient descent."""
     if written.update is not None:
         return ()
     if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:
@@ -215,4 +216,5 @@ def equalities(written: Statement) -> tuple[Node, ...]:
 
 
 def is_about_slopes(node: Node) -> bool:
+    """Return True if a formula contains a derivative."""
     return any(isinstance(part, tree.Partial | tree.Differential) for part in walk(node))

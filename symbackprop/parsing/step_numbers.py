@@ -1,8 +1,7 @@
-"""W(k+1) = W(k) + ΔW(k), which numbers the steps of gradient descent, read as W^{(k+1)} = W + ΔW."""
+"""Steps of gradient descent with numbers: W(k+1) = W(k) + ΔW(k) is read as W^{(k+1)} = W + ΔW."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from symbackprop.parsing.syntax_tree import Add, Group, Multiply, Name, Node, Script, mapped, number
 
@@ -10,12 +9,12 @@ _STEPS = {"k", "t", "n", "s", "tau", "i"}
 
 
 def steps_in(heads: Sequence[Node]) -> set[str]:
-    """The letters k of which W(k+1) stands on the left of a statement."""
+    """Return the letters k of every W(k+1) on the left of a statement."""
     return {letter for head in heads if (letter := _step_after(head))}
 
 
 def without_steps(node: Node, letters: set[str]) -> Node:
-    """A formula without the (k), and with the (k+1) as a mark."""
+    """Return a formula without the (k), and with the (k+1) as a script."""
     node = mapped(node, lambda part: without_steps(part, letters))
     if not isinstance(node, Multiply) or node.sign:
         return node
@@ -33,13 +32,13 @@ def without_steps(node: Node, letters: set[str]) -> Node:
 
 
 def _step_after(head: Node) -> str:
-    """The k of a W(k+1) on the left."""
+    """Return the k of a W(k+1) on the left."""
     group = head.factors[-1] if isinstance(head, Multiply) and not head.sign else None
     return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Add))
 
 
-def _letter(group: Any, is_next: bool) -> str:
-    """The letter of (k), or of (k+1)."""
+def _letter(group: Node | None, is_next: bool) -> str:
+    """Return the letter of (k), or of (k+1)."""
     item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     if is_next:
         is_one_more = isinstance(item, Add) and item.signs == (1, 1) and item.terms[1] == number(1)

@@ -1,4 +1,4 @@
-"""What a written formula says, before it is known what its names mean."""
+"""The syntax tree of a formula, before the meaning of its names is known."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -17,12 +17,15 @@ class Node:
     place: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     def children(self) -> Iterator["Node"]:
+        """Yield the direct parts, scripts included."""
         for entry in fields(self):
             yield from _nodes(getattr(self, entry.name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Node):
+    """A rational number."""
+
     value: Fraction
 
 
@@ -71,6 +74,8 @@ class Multiply(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Divide(Node):
+    """A fraction; `slash` is written a / b."""
+
     above: Node
     below: Node
     slash: bool = False
@@ -78,6 +83,8 @@ class Divide(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Power(Node):
+    """A power, of a matrix or entry by entry."""
+
     base: Node
     exponent: Node
     entrywise: bool = False
@@ -85,19 +92,21 @@ class Power(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Transposed(Node):
+    """A transpose."""
+
     base: Node
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prime(Node):
-    """f′."""
+    """The derivative f′ of a function."""
 
     base: Node
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Node):
-    """(…)_{ij}."""
+    """An entry (…)_{ij}."""
 
     base: Node
     indices: tuple[Node, ...]
@@ -105,7 +114,7 @@ class Entry(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Part(Node):
-    """A_{:, H:2H}: rows and columns from a first one, counted from 0, up to a last one that is left out."""
+    """A block A_{:, H:2H}: rows and columns from a first one, counted from 0, up to a last one that is left out."""
 
     base: Node
     ranges: tuple[tuple[Node | None, Node | None], ...]
@@ -113,19 +122,19 @@ class Part(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix(Node):
-    """Matrices in rows, side by side and one below the other."""
+    """A matrix of blocks, side by side and one below the other."""
 
     rows: tuple[tuple[Node, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dots(Node):
-    """What is left out, as in 1, …, n."""
+    """Dots for omitted items, as in 1, …, n."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedList(Node):
-    """The matrix of what a formula is for each number that one letter or two stand for."""
+    """A matrix of the values of a formula for each number that one letter or two stand for."""
 
     body: Node
     rows: str = ""
@@ -134,7 +143,7 @@ class IndexedList(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Node):
-    """What stands in brackets; more than one item is a list of arguments."""
+    """A formula in brackets; more than one item is a list of arguments."""
 
     items: tuple[Node, ...]
     brackets: str = "()"
@@ -142,7 +151,7 @@ class Group(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Summation(Node):
-    """Σ over indices: each may have bounds."""
+    """A sum Σ over indices, each of which may have bounds."""
 
     indices: tuple[str, ...]
     body: Node
@@ -153,13 +162,15 @@ class Summation(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Differential(Node):
-    """∂v or dv: alone it is short for ∂J/∂v."""
+    """A differential ∂v or dv: alone it is short for ∂J/∂v."""
 
     body: Node | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Partial(Node):
+    """A derivative ∂A/∂B."""
+
     of: Node
     by: Node
 
@@ -208,7 +219,7 @@ class Literal(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Node):
-    """‖…‖, or |…|."""
+    """A norm ‖…‖, or an absolute value |…|."""
 
     body: Node
     single: bool = False
@@ -217,6 +228,8 @@ class Norm(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Relation(Node):
+    """A relation between two formulas, such as =, < and ∈."""
+
     left: Node
     sign: str
     right: Node
@@ -224,6 +237,8 @@ class Relation(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Indicator(Node):
+    """An indicator: 1 where a condition holds, else 0."""
+
     condition: Relation
 
 
@@ -237,7 +252,7 @@ class Cases(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class PendingOperator(Node):
-    r"""What needs what follows: `\sum` with its bounds, `\partial`, `\nabla_W`, `\frac{\partial}{\partial W}`."""
+    r"""An operator whose operand follows: `\sum` with its bounds, `\partial`, `\nabla_W`, or a fraction of ∂ and ∂W."""
 
     what: str
     by: Node | None = None
@@ -247,7 +262,7 @@ class PendingOperator(Node):
     condition: Node | None = None
 
 
-def _nodes(value: Any) -> Iterator[Node]:
+def _nodes(value: object) -> Iterator[Node]:
     if isinstance(value, Node):
         yield value
     elif isinstance(value, Script):
@@ -258,7 +273,7 @@ def _nodes(value: Any) -> Iterator[Node]:
 
 
 def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
-    """The node and all of its parts, wholes before parts, and those that are scripts of names."""
+    """Yield the node and all of its parts, wholes before parts; `into_scripts` also the scripts of names."""
     stack = [node]
     while stack:
         part = stack.pop()
@@ -268,7 +283,7 @@ def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
-    """The node with each direct part changed; its source is kept where nothing changed."""
+    """Return the node with each direct part changed; its source is kept where nothing changed."""
     changed = {}
     for entry in fields(node):
         old = getattr(node, entry.name)
@@ -291,7 +306,7 @@ def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
 
 
 def relettered(node: Node, old: str, new: str) -> Node:
-    """The node with another letter for an index, and for what sums run over."""
+    """Return the node with another letter for an index, and for the index of sums."""
     if node == Name(base=old):
         return Name(base=new)
     if isinstance(node, Summation) and old in node.indices:
@@ -300,8 +315,10 @@ def relettered(node: Node, old: str, new: str) -> Node:
 
 
 def number(value: int | Fraction) -> Number:
+    """Return a number as a node."""
     return Number(value=Fraction(value))
 
 
 def negated(node: Node) -> Node:
+    """Return the negative of a formula."""
     return Add(signs=(-1,), terms=(node,))

@@ -1,4 +1,4 @@
-"""What pairs of tokens mean that each alone does not: `||`, `.*`, a Σ that is a sum."""
+"""Corrections of tokens by their neighbours: `||`, `.*`, a Σ that is a sum."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -9,11 +9,11 @@ from symbackprop.parsing.tokens import Token
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
 _ENDS_OF_CELLS = {"&", "NEWLINE", "END_CASES"}
-_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # what can stand behind a Σ
+_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # tokens that can stand behind a Σ
 
 
 def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
-    """Tokens as they are meant; `has_sigma` says that Σ is a name, so that it is no sum."""
+    """Return the corrected tokens; `has_sigma` tells that Σ is a name, not a sum."""
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
@@ -21,7 +21,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
-    """`||` is a bar of a norm, `.*` a product entry by entry, and `+ -` a minus."""
+    """Read `||` as the bar of a norm, `.*` as a product entry by entry, and `+ -` as a minus."""
     rest = list(reversed(tokens))
     while rest:
         token = rest.pop()
@@ -45,7 +45,7 @@ def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:
 
 
 def _with_commas(tokens: Sequence[Token]) -> list[Token]:
-    """J(W; x, y): a semicolon in brackets is a comma."""
+    """Read a semicolon in brackets as a comma: J(W; x, y)."""
     depth, found = 0, []
     for token in tokens:
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
@@ -54,7 +54,7 @@ def _with_commas(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
-    """A comma behind the value of a case separates nothing."""
+    """Remove the comma behind the value of a case."""
     depth, found = 0, []
     for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
         depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")
@@ -64,6 +64,6 @@ def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _closed(tokens: list[Token]) -> list[Token]:
-    """Without a bracket too much at the end."""
+    """Remove a superfluous bracket at the end."""
     depths = sum((token.kind in _OPEN) - (token.kind in _CLOSE) for token in tokens)
     return tokens[:-1] if depths == -1 and tokens[-1].kind == "RPAR" else tokens

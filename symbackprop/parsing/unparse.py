@@ -23,7 +23,7 @@ def to_source(node: Node, style: str = "latex") -> str:
 
 
 def _balanced(source: str) -> str:
-    r"""Remove `\\left` and `\\right` where one of a pair was cut off."""
+    r"""Remove `\left` and `\right` where one of a pair was cut off."""
     opened, closed = (re.findall(rf"\\{side}(?![a-zA-Z])", source) for side in ("left", "right"))
     return source if len(opened) == len(closed) else re.sub(r"\\(?:left|right)(?![a-zA-Z])\s*", "", source)
 

@@ -10,7 +10,7 @@ from symbackprop.printing.naming import key_of
 
 @dataclass(frozen=True)
 class Update:
-    """What is added to a parameter; more than one formula is a chain of equal ones."""
+    """An update of a parameter: the formulas that are added to it, more than one where they are chained by =."""
 
     name: Name
     changes: tuple[Node, ...]
@@ -23,7 +23,7 @@ _TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", 
 
 
 def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
-    """The update that a statement is, if it is one; `parameters` are names of the network."""
+    """Return the update that a statement writes, or None; `parameters` are names of the network."""
     if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
         return None
     stepped = _difference(sides[0])
@@ -48,7 +48,7 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
 
 
 def _difference(left: Node) -> Name | None:
-    """The w of Δw."""
+    """Return the w of Δw."""
     if isinstance(left, tree.Multiply) and not left.sign and len(left.factors) == 2:
         head, name = left.factors
         if isinstance(head, Name) and head == Name(base="Delta") and isinstance(name, Name):
@@ -57,20 +57,20 @@ def _difference(left: Node) -> Name | None:
 
 
 def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
-    """The parameter itself as a term, and the other terms; None where it is no term."""
+    """Return the parameter itself as a term, and the other terms; None where it is not a term."""
     if not isinstance(right, Add):
         return None, None
     own = _untimed(left)
-    for rank, (sign, term) in enumerate(zip(right.signs, right.terms, strict=True)):
+    for index, (sign, term) in enumerate(zip(right.signs, right.terms, strict=True)):
         if sign == 1 and isinstance(term, Name) and _untimed(term) == own:
-            rest = [k for k in range(len(right.terms)) if k != rank]
+            rest = [k for k in range(len(right.terms)) if k != index]
             signs = tuple(right.signs[k] for k in rest)
             return term, Add(signs=signs, terms=tuple(right.terms[k] for k in rest))
     return None, None
 
 
 def _untimed(name: Name) -> Name:
-    """Without the marks that tell a step from the next one."""
+    """Remove the marks that tell a step from the next one."""
     if name.base.endswith(("new", "old")):
         return replace(name, base=name.base[:-3].rstrip("_"), source="")
     above, below = (tuple(mark for mark in marks if not _is_time(mark)) for marks in (name.above, name.below))

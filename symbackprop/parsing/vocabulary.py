@@ -1,7 +1,8 @@
-"""What commands and characters of LaTeX mean in a formula."""
+"""The meaning of LaTeX's commands and characters in a formula."""
 
 
 def words(*rows: str) -> list[str]:
+    """Return the words of some lines."""
     return [word for row in rows for word in row.split()]
 
 
