@@ -76,7 +76,7 @@ Kinds = tuple[MistakeKind, ...]
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong in one case: words for it, and its kinds (several where several are true of it)."""
+    """One mistake: words for it, and its kinds (several where several are true of it)."""
 
     words: str
     kinds: Kinds

@@ -48,13 +48,6 @@ OPENINGS = ("Whether", "What", "Of", "Those", "Which")  # of a docstring: it sta
 # Phrases that are left, by file. The numbers may only shrink.
 LEFT: dict[str, int] = {
     "symbackprop/expressions/slicing.py": 1,
-    "symbackprop/gradcheck/directional.py": 1,
-    "symbackprop/gradcheck/kinks.py": 1,
-    "symbackprop/gradcheck/parameters.py": 1,
-    "symbackprop/gradcheck/recheck.py": 1,
-    "symbackprop/kinds.py": 1,
-    "symbackprop/mistakes/explain.py": 2,
-    "symbackprop/mistakes/mutants.py": 2,
     "symbackprop/parsing/numpy_parser.py": 2,
     "docs/proofreading.md": 1,
 }

@@ -25,7 +25,7 @@ T = TypeVar("T")
 Result = TypeVar("Result")
 Direction = Mapping[int, np.ndarray]  # the perturbation of parameters, by their position; the others are held fixed
 
-_FIRST_STEP = 0.0213  # relative to the size of what is perturbed
+_FIRST_STEP = 0.0213  # relative to the size of the perturbed entries
 _RADII = (1e-1, 1e-2, 2e-3, 3e-4, 1e-5)  # of circles, likewise
 _PATIENCE = 4  # directions in which no circle will do until circles are given up
 _LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))

@@ -43,7 +43,7 @@ def kink_at(numerics: Numerics, comparison: Comparison) -> Kink | None:
     scale = numerics.scale(comparison.direction)
     steps = np.array(_STEPS)
     sides = np.array([numerics.one_sided(comparison.direction, step * scale) for step in steps])
-    straight = (_RATIO * sides[:-1] - sides[1:]) / (_RATIO - 1)  # extrapolated to 0: curvature is no jump
+    straight = (_RATIO * sides[:-1] - sides[1:]) / (_RATIO - 1)  # extrapolated to 0: curvature is not a jump
     moves = 2 * numerics.epsilon / steps * np.max(np.abs(sides), axis=1)  # perturbed parameters are rounded, too
     noises = moves + [numerics.rounding(comparison.direction, step * scale) for step in steps]
     for step, noise, near, far in zip(steps, noises, straight, straight[1:], strict=False):

@@ -107,7 +107,7 @@ def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _sizes(array: np.ndarray) -> np.ndarray:
-    """Return the size of each entry, at least the median of those that are not 0."""
+    """Return the size of each entry, at least the median of the sizes above 0."""
     sizes: np.ndarray = np.abs(array)
     others = sizes[sizes > 0]
     return np.maximum(sizes, np.median(others) if others.size else 1.0)

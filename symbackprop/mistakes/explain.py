@@ -91,7 +91,7 @@ class Explainer:
 
     Args:
         at: the backward pass at the point.
-        claimed: the gradients by the parameters' names, in the parameters' shapes.
+        claimed: the names of parameters and their gradients, in the parameters' shapes.
     """
 
     def __init__(self, at: PassAtPoint, claimed: Mapping[str, ArrayLike]):
@@ -110,7 +110,7 @@ class Explainer:
 
     @cached_property
     def catalogue(self) -> list[tuple[Mutant, Adjoints, Gradients]]:
-        """The mutants with their adjoints and gradients, without those that change nothing or have no value."""
+        """The mutants with their adjoints and gradients, unless they change nothing or have no value."""
         found: dict[bytes, tuple[Mutant, Adjoints, Gradients]] = {}
         for mutant in mutants(self.at.backward):
             adjoints = self._adjoints(mutant)

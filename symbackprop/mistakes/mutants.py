@@ -1,6 +1,6 @@
 """The catalogue of mistakes: a derivation with one thing changed, at one place or at all places that are alike.
 
-What can be changed is said in the table of `mistakes`.
+The table `ROWS` of `mistakes/catalogue.py` lists the changes of a contribution.
 """
 
 import re
@@ -37,7 +37,7 @@ class Mutant:
 
 
 def mutants(backward: BackwardPass) -> list[Mutant]:
-    """Return the catalogue: mutants that change one contribution, then those that change all similar ones alike.
+    """Return the catalogue: mutants that change one contribution, then mutants that change all similar ones alike.
 
     >>> import symbackprop as sb
     >>> net = sb.mlp([2, 3, 1])

@@ -224,7 +224,7 @@ $$ \frac{\partial J}{\partial \mathbf{h}} = {\mathbf{W}^{(2)}}^\top \frac{\parti
 """,
         r"   + \lambda \mathbf{W}^{(2)} $$",
         r"   + 2\lambda \mathbf{W}^{(2)} $$",
-        (Kind.NUMBER,),
+        (Kind.NUMBER, Kind.EXTRA_FACTOR),
     ),
     Case(
         "errors-without-the-mean",
