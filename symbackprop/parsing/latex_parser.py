@@ -61,7 +61,7 @@ def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], t
     except lark.UnexpectedInput:
         raise UnsupportedNotationError("the formula ends where something is expected") from None
     _check_depth([tree], lambda item: getattr(item, "children", ()))
-    continues, sides, signs = _Reader(text).chain(tree)
+    continues, sides, signs = _TreeBuilder(text).chain(tree)
     _check_depth(sides, Node.children)
     return continues, sides, signs
 
@@ -172,8 +172,8 @@ class ParseTree(Protocol):
 ParseItem: TypeAlias = Any  # a ParseTree or a token of lark
 
 
-class _Reader:
-    """A converter of the grammar's parse tree to a syntax tree."""
+class _TreeBuilder:
+    """A builder of the syntax tree from the parse tree of the grammar."""
 
     def __init__(self, text: str):
         self.text = text

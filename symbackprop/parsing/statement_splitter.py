@@ -12,7 +12,7 @@ _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 
 
 @dataclass(frozen=True)
-class Row:
+class StatementTokens:
     """The tokens of one statement."""
 
     tokens: tuple[Token, ...]
@@ -28,7 +28,7 @@ class Row:
         return self.tokens[-1].end
 
 
-def statements(tokens: Sequence[Token]) -> Iterator[Row]:
+def statements(tokens: Sequence[Token]) -> Iterator[StatementTokens]:
     """Yield the statements in the rows of a formula, one after the other."""
     rows: list[list[Token]] = [[]]
     depth, before = 0, ""
@@ -62,7 +62,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
     return found
 
 
-def _parts(row: list[Token]) -> Iterator[Row]:
+def _parts(row: list[Token]) -> Iterator[StatementTokens]:
     """Split a row at arrows, words and commas between statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
@@ -76,7 +76,7 @@ def _parts(row: list[Token]) -> Iterator[Row]:
     for piece in _regrouped(pieces):
         kept = _trimmed(piece)
         if kept:
-            yield Row(tuple(kept))
+            yield StatementTokens(tuple(kept))
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:

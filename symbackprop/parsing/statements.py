@@ -12,7 +12,7 @@ from symbackprop.parsing.latex_parser import parse
 from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
 from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
-from symbackprop.parsing.statement_splitter import Row, statements
+from symbackprop.parsing.statement_splitter import StatementTokens, statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.parsing.updates import Update, read_update
@@ -191,7 +191,7 @@ def _is_named_in_text(text: str, formula: Formula) -> bool:
     return any(character.isalpha() for character in before)
 
 
-def _of_row(document: Document, row: Row, kind: str) -> Statement:
+def _of_row(document: Document, row: StatementTokens, kind: str) -> Statement:
     source = document.text[row.start : row.end]
     written = Statement(source, row.start, row.end, kind, document.line_at(row.start))
     try:
