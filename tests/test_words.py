@@ -47,7 +47,6 @@ OPENINGS = ("Whether", "What", "Of", "Those", "Which")  # of a docstring: it sta
 
 # Phrases that are left, by file. The numbers may only shrink.
 LEFT: dict[str, int] = {
-    "symbackprop/expressions/slicing.py": 1,
     "symbackprop/parsing/numpy_parser.py": 2,
     "docs/proofreading.md": 1,
 }

@@ -127,7 +127,9 @@ class Slice(MatrixOperation):
             what, rule = ("rows", "columns")[self.axis], "0 ≤ start < stop ≤ size must hold whatever the sizes are"
             raise Mismatch(
                 self,
-                lambda show: f"{show(self.argument)} has {size} {what}, of which {start}:{stop} is no part: {rule}",
+                lambda show: (
+                    f"{show(self.argument)} has {size} {what}, and {start}:{stop} is not a part of them: {rule}"
+                ),
             )
 
     def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
