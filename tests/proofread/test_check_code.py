@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
+from symbackprop.kinds import MistakeKind as Kind
 from symbackprop.proofread.code.report import Level
 
 SHAPES = {"X": ("N", "D"), "y": ("N", "K"), "W1": ("D", "H"), "W2": ("H", "K")}
@@ -115,22 +116,22 @@ def cost(X: Any, y: Any, W1: Any, W2: Any) -> Any:
     return 0.5 * np.sum((y - sigmoid(sigmoid(X @ W1) @ W2)) ** 2)
 
 
-GRADIENTS = {  # δ3, δ2, ∂J/∂W1 and ∂J/∂W2 as code, and words of the mistake
-    "sign of one": ("(yhat - y) * yhat * (1 - yhat)", "-(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "wrong sign"),
-    "slope": ("(yhat - y)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "left out, the slope of the activation"),
-    "slope twice": ("(yhat - y) * (yhat * (1 - yhat))**2", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "twice"),
-    "f for f′": ("(yhat - y) * yhat", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "in place of its derivative"),
-    "z for a": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * z2 * (1 - z2)", "X.T @ d2", "a2.T @ d3", "z (1 − z) of z2"),
-    "neighbour": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "z2.T @ d3", "z2 in place of a2"),
-    "mean": ("(yhat - y) * yhat * (1 - yhat) / N", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "divided by N"),
-    "half": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "2 * a2.T @ d3", "twice as large"),
-    "detached": ("(yhat - y) * yhat * (1 - yhat)", "0 * a2", "X.T @ d2", "a2.T @ d3", "path"),
+GRADIENTS = {  # δ3, δ2, ∂J/∂W1 and ∂J/∂W2 as code, words of the mistake, and its kind
+    "sign of one": ("(yhat - y) * yhat * (1 - yhat)", "-(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "wrong sign", Kind.SIGN),
+    "slope": ("(yhat - y)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "left out, the slope of the activation", Kind.MISSING_DERIVATIVE),
+    "slope twice": ("(yhat - y) * (yhat * (1 - yhat))**2", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "twice", Kind.REPEATED_DERIVATIVE),
+    "f for f′": ("(yhat - y) * yhat", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "in place of its derivative", Kind.FUNCTION_FOR_DERIVATIVE),
+    "z for a": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * z2 * (1 - z2)", "X.T @ d2", "a2.T @ d3", "z (1 − z) of z2", Kind.DERIVATIVE_FORMULA),
+    "neighbour": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "z2.T @ d3", "z2 in place of a2", Kind.QUANTITY),
+    "mean": ("(yhat - y) * yhat * (1 - yhat) / N", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "a2.T @ d3", "divided by N", Kind.MEAN),
+    "half": ("(yhat - y) * yhat * (1 - yhat)", "(d3 @ W2.T) * a2 * (1 - a2)", "X.T @ d2", "2 * a2.T @ d3", "twice as large", Kind.NUMBER),
+    "detached": ("(yhat - y) * yhat * (1 - yhat)", "0 * a2", "X.T @ d2", "a2.T @ d3", "path", Kind.MISSING_PATH),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", GRADIENTS)
 def test_planted_mistakes_are_named(kind: str) -> None:
-    delta3, delta2, dW1, dW2, words = GRADIENTS[kind]
+    delta3, delta2, dW1, dW2, words, expected = GRADIENTS[kind]
     space = {"np": np, "sigmoid": sigmoid}
     exec(
         "def gradient(X, y, W1, W2):\n"
@@ -142,6 +143,8 @@ def test_planted_mistakes_are_named(kind: str) -> None:
     assert check.verdict == sb.Verdict.WRONG
     assert check.level == Level.FORMULA
     assert words in check.mistake
+    assert expected in check.mistake_kinds
+    assert check.to_dict()["mistake_kinds"] == [*map(str, check.mistake_kinds)]
 
 
 def test_minus_the_gradient_is_right_by_convention() -> None:
