@@ -328,27 +328,27 @@ def of_one_example(value: IndexedArray) -> IndexedArray:
     return replace(value, array=value.array.reshape(*sizes, *rest), indices=kept)
 
 
-def same(one: IndexedArray, other: IndexedArray) -> bool:
-    """Return True if two values are equal to within rounding."""
-    if one.is_derivative != other.is_derivative or set(one.indices) != set(other.indices) or one.shape != other.shape:
-        return False
+def _aligned(one: IndexedArray, other: IndexedArray) -> tuple[Array, Array] | None:
+    """Return the arrays of two values over the indices of both, or None if they do not compare."""
+    if one.is_derivative != other.is_derivative or one.shape != other.shape:
+        return None
     try:
         indices = _union(one, other)
     except ShapeMismatchError:
-        return False
-    return close(one.with_indices(indices), other.with_indices(indices))
+        return None
+    return one.with_indices(indices), other.with_indices(indices)
+
+
+def same(one: IndexedArray, other: IndexedArray) -> bool:
+    """Return True if two values are equal to within rounding."""
+    arrays = _aligned(one, other) if set(one.indices) == set(other.indices) else None
+    return arrays is not None and close(*arrays)
 
 
 def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
     """Return True if two values are equal for each value of the indices that stand in one of them alone."""
-    if one.is_derivative != other.is_derivative or one.shape != other.shape or set(one.indices) == set(other.indices):
-        return False
-    try:
-        indices = _union(one, other)
-    except ShapeMismatchError:
-        return False
-    a, b = np.broadcast_arrays(one.with_indices(indices), other.with_indices(indices))
-    return close(a, b)
+    arrays = _aligned(one, other) if set(one.indices) != set(other.indices) else None
+    return arrays is not None and close(*np.broadcast_arrays(*arrays))
 
 
 def close(one: Array, other: Array) -> bool:
@@ -361,13 +361,10 @@ def close(one: Array, other: Array) -> bool:
 
 def ratio(one: IndexedArray, other: IndexedArray) -> float | None:
     """Return c if one value is c times the other, else None."""
-    if one.is_derivative != other.is_derivative or set(one.indices) != set(other.indices) or one.shape != other.shape:
+    arrays = _aligned(one, other) if set(one.indices) == set(other.indices) else None
+    if arrays is None:
         return None
-    try:
-        indices = _union(one, other)
-    except ShapeMismatchError:
-        return None
-    a, b = one.with_indices(indices), other.with_indices(indices)
+    a, b = arrays
     square = float(np.sum(b * b))
     if not square or not np.isfinite(square):
         return None
