@@ -98,7 +98,10 @@ class Parameters:
             raise ArgumentError(
                 f"{len(values)} gradients were returned for {len(self.arrays)} parameters ({listed(self.labels)})"
             )
-        return [_floats(f"the gradient by {label}", value) for label, value in zip(self.labels, values, strict=True)]
+        return [
+            _floats(f"the gradient with respect to {label}", value)
+            for label, value in zip(self.labels, values, strict=True)
+        ]
 
 
 def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -133,7 +133,7 @@ def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterat
     at_the_cost = not is_matrix(contribution.user)
     if not at_the_cost and contribution.part not in backward.wrt:
         return
-    what = text(contribution.user) if at_the_cost else f"the gradient by {text(contribution.part)}"
+    what = text(contribution.user) if at_the_cost else f"the gradient with respect to {text(contribution.part)}"
     for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
         many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
         kinds: Kinds = (MistakeKind.MEAN,)
@@ -257,7 +257,7 @@ def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
         words = f"with {_shown(contribution, turned)} in place of {_shown(contribution, factor)}: a transpose"
         value = scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :]))
         yield Change(words, value, (MistakeKind.TRANSPOSE,))
-    what = f"the gradient by {text(contribution.part)}" if is_name(contribution.part) else "a product"
+    what = f"the gradient with respect to {text(contribution.part)}" if is_name(contribution.part) else "a product"
     whole = scaled(coefficient, transposed(MatMul(*factors)))
     yield Change(f"with {what} transposed", whole, (MistakeKind.TRANSPOSE,))
 

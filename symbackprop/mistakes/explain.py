@@ -49,7 +49,7 @@ def likely_mistake(network: Network, values: Mapping[str, ArrayLike], gradients:
     Args:
         network: what was derived.
         values: an array for every argument of the network, by name, at which the gradients were computed.
-        gradients: by the parameters' names.
+        gradients: by parameter name.
 
     Returns a sentence, or an empty one where the gradients are right or nothing known explains them.
 
@@ -61,7 +61,7 @@ def likely_mistake(network: Network, values: Mapping[str, ArrayLike], gradients:
     >>> values = sb.random_values(net, seed=0)
     >>> right = sb.derive(net).to_numpy()(**values)
     >>> likely_mistake(net, values, {"W1": right.dJdW1, "W2": 5 * right.dJdW2})
-    'dJdW2 equals the right one with the gradient by W2 too large by the factor N'
+    'dJdW2 equals the right one with the gradient with respect to W2 too large by the factor N'
     """
     names = {str(symbol.name): symbol for symbol in network.arguments}
     for name in names:

@@ -34,7 +34,7 @@ COMPARISON = "a comparison cannot be part of a formula; a mask is an input, and 
 _LOGIC = "and, or cannot be part of a formula"
 _LOOP = "a loop cannot be part of a formula; write out its terms"
 _INSTEAD: dict[type, str] = {
-    ast.BitXor:       "^ is no power in Python; write **",
+    ast.BitXor:       "^ is not a power in Python; write **",
     ast.FloorDiv:     "// rounds down, which has no derivative; write /",
     ast.Mod:          "% has no derivative rule",
     ast.Compare:      COMPARISON,
@@ -150,7 +150,7 @@ class NumpyText:
 
     def refused(self, node: ast.expr, kind: type) -> FormulaError:
         """Return the error for an expression that no formula has, with what to write instead of such a kind."""
-        return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is no formula')}", node)
+        return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is not a formula')}", node)
 
 
 def quote(source: str) -> str:

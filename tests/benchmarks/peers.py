@@ -248,7 +248,7 @@ def mistake(numbers, reference, dtype):
     if len(numbers) != len(reference):
         return f"{len(numbers)} results, not {len(reference)}"
     for k, (theirs, right) in enumerate(zip(numbers, reference, strict=True)):
-        name = f"the gradient by W{k}" if k else "the cost"
+        name = f"the gradient with respect to W{k}" if k else "the cost"
         if theirs.shape != right.shape or (k and theirs.dtype != right.dtype):
             return f"{name} is {theirs.dtype} of shape {theirs.shape}, not {right.dtype} of {right.shape}"
         off = np.max(np.abs(theirs - right)) / np.max(np.abs(right))

@@ -254,7 +254,7 @@ def test_a_cost_that_is_nan_all_around_is_undecided():
     [
         (lambda x: x, lambda x: x, np.ones(3), r"the cost must be one real number; it is of shape \(3,\)"),
         (lambda x: 1j, lambda x: x, np.ones(3), "dtype complex128"),
-        (lambda x: 1.0, lambda x: "no", np.ones(3), "the gradient by x has dtype"),
+        (lambda x: 1.0, lambda x: "no", np.ones(3), "the gradient with respect to x has dtype"),
         (lambda x: 1.0, lambda x: x, np.ones(3, complex), "params has dtype complex128"),
         (lambda a, b: 1.0, lambda a, b: (a,), (np.ones(3), np.ones(2)), r"1 gradients were returned for 2 parameters"),
         (lambda a: 1.0, lambda a: {"b": a}, {"a": np.ones(3)}, "the gradients lack a; they have b"),

@@ -137,7 +137,7 @@ def test_likely_mistake_of_gradients_from_anywhere() -> None:
     right = sb.derive(network).to_numpy(backend="numpy")(**values)
     gradients = {"W1": right.dJdW1, "W2": right.dJdW2, "b1": right.dJdb1, "b2": right.dJdb2}
     assert sb.likely_mistake(network, values, gradients) == ""
-    assert "the gradient by b2" in sb.likely_mistake(network, values, gradients | {"b2": right.dJdb2 / 5})
+    assert "the gradient with respect to b2" in sb.likely_mistake(network, values, gradients | {"b2": right.dJdb2 / 5})
     with pytest.raises(sb.ArgumentError, match="W3 is not a parameter"):
         sb.likely_mistake(network, values, {"W3": right.dJdW1})
     with pytest.raises(sb.ArgumentError, match="a value for lam is missing"):
