@@ -279,7 +279,7 @@ class Elaborator:
 
     def _bounds(self, size: Size, node: Node) -> tuple[Size, Size]:
         quoted = _quoted(node)
-        if not isinstance(node, tree.Slice):
+        if not isinstance(node, tree.SlicedAxis):
             raise NetworkError(
                 f"[{quoted}]: a part is given from where to where; [{quoted}:{quoted} + 1] keeps a matrix"
             )

@@ -204,5 +204,5 @@ _MEANING: dict[type, Callable[[Any], Node]] = {
     tree.Call: _call,
     tree.Literal: _refuse,
     tree.Group: _refuse,
-    tree.Slice: _refuse,
+    tree.SlicedAxis: _refuse,
 }

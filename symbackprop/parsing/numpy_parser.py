@@ -204,7 +204,7 @@ def _subscript(text: NumpyText, node: ast.Subscript, depth: int) -> Node:
 
 def _slice(text: NumpyText, node: Any, depth: int) -> Node:
     first, last, step = (part and text.tree(part, depth) for part in (node.lower, node.upper, node.step))
-    return tree.Slice(first=first, last=last, step=step)
+    return tree.SlicedAxis(first=first, last=last, step=step)
 
 
 def _call(text: NumpyText, node: ast.Call, depth: int) -> Node:

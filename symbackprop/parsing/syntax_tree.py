@@ -202,7 +202,7 @@ class Subscript(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slice(Node):
+class SlicedAxis(Node):
     """`first:last:step` of NumPy code."""
 
     first: Node | None = None
