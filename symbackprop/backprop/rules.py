@@ -1,4 +1,4 @@
-"""THE derivative rules, one table.
+"""The table of all derivative rules.
 
 A rule takes the adjoint G of a node (the gradient of the cost with respect to the node, in the node's shape), the node
 and its arguments, and returns the contribution to the adjoint of each argument: the vector-Jacobian products. It

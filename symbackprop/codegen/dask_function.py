@@ -230,7 +230,7 @@ def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
 def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
     """Return the chunks of each array as tasks; a task that several arrays need runs once.
 
-    `to_delayed` would optimise one array at a time, without the tasks that they share.
+    `to_delayed` would optimize each array alone, and so run shared tasks several times.
     """
     core, delayed = import_module("dask.core"), import_module("dask.delayed")
     graphs = import_module("dask.highlevelgraph").HighLevelGraph

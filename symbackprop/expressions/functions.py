@@ -1,6 +1,6 @@
 """The one table of elementwise functions. To add an activation, add a row.
 
-f is a SymPy expression in the real symbol `z`. f′ is never typed in: SymPy differentiates f. A row may add
+f is a SymPy expression in the real symbol `z`. f′ is never written by hand: SymPy differentiates f. A row may add
 
 - `stable`: f written so that floating point neither overflows nor cancels, where `stable_forms.py` finds no form;
 - `prime`: the row that f′ equals, perhaps with a minus sign in front;
@@ -154,7 +154,7 @@ class ElementwiseFunction(Basic):
 
     @property
     def written_out(self) -> tuple[Scalar, Expression] | None:
-        """Return (c, n) for c zⁿ, (c, g) for c g(z) with another row g, None for all other functions."""
+        """Return (c, n) if f(z) = c zⁿ, (c, g) if f(z) = c g(z) with g from the table, None for all other functions."""
         coefficient, rest = self.expression.as_coeff_Mul()
         base, exponent = rest.as_base_exp()
         if self.expression.is_number:

@@ -96,7 +96,7 @@ def compare_entry(numerics: Numerics, subject: Subject, index: tuple[int, ...]) 
 
 
 def confirmed(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Return a quick comparison if both agree sharply; else one that uses all that is known of the noise."""
+    """Return a quick comparison if both derivatives agree within a small error bar; else one with estimated noise."""
     is_sharp = comparison.tolerance <= POWER * comparison.size or not comparison.ours
     if comparison.agrees and is_sharp:
         return comparison
@@ -146,7 +146,7 @@ def _norm(part: np.ndarray) -> float:
 
 
 def subjects_of(calls: CountedFunction, parameters: Parameters, rng: np.random.Generator) -> list[Subject]:
-    """Return the parameters with their gradients, and how far rounding errors of the parameters change these."""
+    """Return the parameters with their gradients and the changes of these by rounding errors of the parameters."""
     ours = [np.array(g) for g in parameters.aligned(calls.first())]  # a function may fill the same arrays each time
     largest: Arrays = [np.zeros(g.shape, _width(g)) for g in ours]
     for _ in range(_ROUNDED):
@@ -160,7 +160,7 @@ def subjects_of(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _width(gradient: np.ndarray) -> type:
-    """Return the type for rounding errors, which need few digits: single precision, if it has numbers so large."""
+    """Return the type for rounding errors, which need few digits: single precision, if the gradient is in its range."""
     ends = np.nan_to_num([np.max(np.abs(gradient), initial=0.0), np.min(np.abs(gradient), initial=1.0)])
     return np.float32 if ends[0] < 1e30 and ends[1] > 1e-20 else np.float64
 
@@ -174,5 +174,5 @@ def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _even(moves: np.ndarray) -> np.ndarray:
-    """Raise changes that are small by chance to the median of all."""
+    """Raise each change that is below the median, which may be by chance, to the median."""
     return np.maximum(moves, np.median(moves), out=moves) if moves.size else moves

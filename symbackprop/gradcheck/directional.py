@@ -64,7 +64,7 @@ class Numerics:
         return self.calls.count
 
     def once(self, of: Callable[["Numerics", T], Result], comparison: T) -> Result:
-        """Return of(self, comparison), computed once for the search and the verdict."""
+        """Return `of(self, comparison)`, cached because both the search and the verdict need it."""
         if (of, comparison) not in self._known:
             self._known[of, comparison] = of(self, comparison)
         return self._known[of, comparison]
@@ -167,7 +167,10 @@ class Numerics:
         return derivative(lambda t: self.at(direction, t), first_step, self.epsilon, self.noise(direction))
 
     def local_derivative(self, direction: Direction) -> NumericDerivative:
-        """Return the derivative over the small step at which the two sides differ least: a kink beyond does no harm."""
+        """Return a derivative over a small step, so that kinks farther away do no harm.
+
+        Of several steps, the one is taken on which the derivatives on both sides differ least.
+        """
         scale = self.scale(direction)
         derivatives = []
         for t in (step * scale for step in _LOCAL_STEPS):
@@ -189,17 +192,17 @@ class Numerics:
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
 
     def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
-        """Return how far the cost is off a line of this derivative, within its step, as a derivative.
+        """Return how far the cost deviates within the step from a line with this derivative, divided by the step.
 
-        Where a small term is added to a large one within the cost, its digits are lost in ways that no noise shows.
-        Where the cost does not change at all, it may be that it changes by no less than its grain.
+        If the cost adds a small term to a large one, the small one loses digits, which the noise may not show.
+        If the cost does not change at all, its changes may be smaller than its values can represent.
         """
         off = [self.at(direction, t) - self.at(direction, -t) - 2 * t * found.value for t in found.step * _WITHIN]
         plateau = 0.0 if found.value else self._least_change() / found.step
         return float(np.max(np.abs(off)) / (2 * found.step)) + plateau
 
     def _least_change(self) -> float:
-        """Return the least change of the cost that was seen, at least as all parameters change; 0 if there is none."""
+        """Return the smallest change of the cost that any call showed; 0 if none did. All parameters are perturbed, too."""
         if not self._is_grain_sought:
             self._is_grain_sought = True
             everything = {k: _zigzag(array) for k, array in enumerate(self._params.arrays)}

@@ -37,7 +37,7 @@ def with_diagnoses(
     sizes: dict[str, int],
     rng: np.random.Generator,
 ) -> tuple[ParameterCheck, ...]:
-    """Return the blocks, wrong ones with their likely mistake."""
+    """Return the blocks; a wrong one has its likely mistake, if one is recognized."""
     whole = {s.name: numeric for s, f in zip(subjects, found, strict=True) if (numeric := _whole(s, f)) is not None}
     named = []
     for subject, result, block in zip(subjects, found, blocks, strict=True):
@@ -55,7 +55,7 @@ def _diagnosed(block: ParameterCheck, evidence: Evidence) -> ParameterCheck:
 
 
 def _whole(subject: Subject, found: SearchResult) -> np.ndarray | None:
-    """Return the numeric gradient; entries that were not compared are as ours. None if more of them may differ."""
+    """Return the numeric gradient, with our values at entries that were not compared; None if these may differ."""
     entries = [comparison for comparison in found.comparisons if comparison.index is not None]
     if not entries or not found.is_complete:
         return None

@@ -21,7 +21,7 @@ _SAME = 0.02  # of the jump: slopes that are nearer count as one
 
 @dataclass(frozen=True)
 class Kink:
-    """The derivatives on both sides; `is_alone` if there are no others around, as where several kinks meet."""
+    """The derivatives on both sides; `is_alone` if no others occur nearby, as they do where several kinks meet."""
 
     low: float
     high: float

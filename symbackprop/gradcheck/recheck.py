@@ -69,7 +69,7 @@ class Recheck:
         return [merged(block, found[k]) if k in found else block for k, block in enumerate(blocks)]
 
     def _found(self, point: Parameters, positions: list[int]) -> dict[int, ParameterCheck]:
-        """Return the blocks by position; none if the cost cannot be computed in the precision of the point."""
+        """Return the rechecked blocks by position; none if the cost does not keep the precision of the point."""
         gradient = CountedFunction("the gradients function", self._gradients, point)
         try:
             numerics = Numerics(self._cost, point)
@@ -85,16 +85,16 @@ class Recheck:
 
 
 def is_close(block: ParameterCheck) -> bool:
-    """Return True if it is undecided, or decided by so little that rounding may have decided, or beside kinks.
+    """Return True if a block is undecided, or decided by so little that rounding may be the cause, or wrong near kinks.
 
-    Of kinks at several distances the nearest may be lost in rounding.
+    If there are kinks at several distances, rounding may hide the nearest one.
     """
     by_little = {Verdict.RIGHT: block.resolution > _WEAK, Verdict.WRONG: block.relative < _WEAK or block.kinks > 0}
     return by_little.get(block.verdict, True)
 
 
 def arbitrated(block: ParameterCheck, wide: ParameterCheck) -> ParameterCheck:
-    """Merge with the check in extended precision, which clears no difference that it could not have seen."""
+    """Merge with the check in extended precision; it clears a difference only if it could have seen it."""
     decided = replace(wide, note=_joined(wide.note, "decided in extended precision"))
     if block.verdict == Verdict.WRONG:
         is_cleared = wide.verdict == Verdict.RIGHT and wide.resolution * wide.size < block.difference
@@ -103,7 +103,7 @@ def arbitrated(block: ParameterCheck, wide: ParameterCheck) -> ParameterCheck:
 
 
 def is_doubtful(cost: float) -> Callable[[ParameterCheck], bool]:
-    """Return a test for blocks that are undecided, right at a kink, or wrong by so little that digits may be lost."""
+    """Return a test for blocks that are undecided, right at a kink, or wrong by no more than rounding may explain."""
 
     def doubtful(block: ParameterCheck) -> bool:
         is_little = block.relative < _LITTLE or block.difference < max(_TINY * block.size, _UNSEEN * abs(cost))

@@ -65,20 +65,21 @@ def _entries(numerics: Numerics, subject: Subject) -> list[Comparison]:
 
 
 def _speaks_for(comparison: Comparison, subject: Subject) -> bool:
-    """Return True if a wrong entry of this parameter would have shown among all the others."""
+    """Return True if the comparison agrees, and would not if a typical entry of this parameter were wrong."""
     typical_entry = comparison.contributions[subject.position] / np.sqrt(subject.array.size)
     return comparison.agrees and bool(comparison.tolerance <= POWER * typical_entry)
 
 
 def _together(numerics: Numerics, subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Comparison:
-    """Compare along one direction through all entries; the direction is not kept, for parameters can be large."""
+    """Compare along one direction that perturbs all entries; the direction is not kept, to save memory."""
     return replace(compare_quickly(numerics, subjects, _directions(subjects, fraction, rng)), direction={})
 
 
 def _directions(subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Direction:
-    """Draw a direction through all entries, with random signs and lengths, lest mistakes cancel.
+    """Draw a direction that perturbs all entries, with random signs and lengths, so that mistakes do not cancel.
 
-    Entries of smaller gradient are perturbed more, so that each counts as much, down to `fraction` of the largest one.
+    Entries with smaller gradients are perturbed more, so that all count equally; gradients below `fraction` of the
+    largest one are treated as that large.
     """
     tops = [float(np.max(np.abs(subject.gradient))) for subject in subjects]
     least = max(tops, default=0.0) / _BALANCED or 1.0
@@ -113,7 +114,7 @@ def _along_directions(
 
 
 def _is_settled(comparison: Comparison) -> bool:
-    """Return True if this block of entries needs no bisection: both derivatives agree beyond the rounding of ours."""
+    """Return True if this block of entries needs no bisection: the derivatives agree, and ours is exact enough."""
     is_ours = 4 * comparison.noise > POWER * comparison.size and 8 * comparison.noise > comparison.tolerance
     return comparison.agrees and not is_ours
 
@@ -133,9 +134,9 @@ Box = tuple[slice, ...]
 def _differing(
     numerics: Numerics, subject: Subject, comparison: Comparison, is_wrong: IsWrong
 ) -> tuple[list[Comparison], int, bool]:
-    """Bisect for the entries that make up a difference: return these, how many are wrong, and True if these are all.
+    """Find by bisection the entries that differ; return them, how many are wrong, and True if these are all.
 
-    What differs in a box differs in one of its halves: one half is compared, the rest belongs to the other.
+    A difference in a block lies in one of its halves: one half is compared, and the rest is due to the other.
     """
     direction = comparison.direction[subject.position]
     boxes = [(tuple(slice(0, n) for n in direction.shape), comparison)]

@@ -100,7 +100,7 @@ def _flattened(e: Evidence) -> Mistake | None:
 def _not_summed(e: Evidence) -> Mistake | None:
     for axis, what in enumerate(_AXES[: e.ours.ndim]):
         for reduce, words in (
-            (np.sum, f"it is not summed over the {what}: each example has its own"),
+            (np.sum, f"it is not summed over the {what}: each example has its own gradient"),
             (np.mean, f"it is not averaged over the {what}"),
         ):
             if any(_is_numeric(e, reduce(e.ours, axis=axis, keepdims=keepdims)) for keepdims in (True, False)):
@@ -243,7 +243,7 @@ def _unsigned(e: Evidence) -> Mistake | None:
 
 
 def _clipped(e: Evidence) -> Mistake | None:
-    """Recognize a bound that several entries are at: one entry that is large and wrong is at its own."""
+    """Recognize entries clipped at a bound; one alone proves nothing, since the largest entry is always a bound."""
     bound = float(np.max(np.abs(e.ours)))
     beyond = np.abs(e.numeric) > bound + e.slack
     is_clipped = np.count_nonzero(beyond) > 1 and e.is_like(np.clip(e.numeric, -bound, bound))
@@ -255,7 +255,7 @@ def _squared(e: Evidence) -> Mistake | None:
 
 
 def _rounded(e: Evidence) -> Mistake | None:
-    """Recognize entries that are each off by no more than single precision is."""
+    """Recognize entries whose errors are those of single precision."""
     size, difference = np.maximum(np.abs(e.numeric), np.abs(e.ours)), np.abs(e.ours - e.numeric)
     single = np.all(e.ours == e.ours.astype(np.float32)) and np.all(difference <= 1e-3 * size)
     if np.all(difference <= 8 * e.error) or not (single or np.all(difference <= _CLOSE * size)):

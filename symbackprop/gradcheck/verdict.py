@@ -17,7 +17,7 @@ NOTHING = 1e-5  # an error bar above this part of all gradients decides nothing 
 
 
 def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
-    """Return True if ours is off beyond doubt, whatever kink there may be."""
+    """Return True if our derivative is wrong beyond doubt, even if the point is at a kink."""
     comparison = numerics.once(_second, comparison)
     if comparison.agrees:
         return False
@@ -90,7 +90,7 @@ def _without_comparisons(subject: Subject) -> ParameterCheck:
 
 
 def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Take the numeric derivative from nearer the point where the one from farther away must be wrong."""
+    """Replace the numeric derivative by one over smaller steps if the two differ by more than their error bars."""
     if comparison.agrees:
         return comparison
     for numeric in (
@@ -131,7 +131,7 @@ def _is_blind(comparison: Comparison, size: float, scale: float) -> bool:
 
 
 def _resolution(comparison: Comparison, size: float, scale: float) -> float:
-    """Return the largest difference that would not show, relative to what `_is_blind` compares with."""
+    """Return the largest difference that would go unnoticed, relative to the size with which `_is_blind` compares."""
     size = comparison.typical_entry if comparison.index is None else size
     whole = size if size > comparison.tolerance else scale
     return comparison.tolerance / whole if whole else 0.0

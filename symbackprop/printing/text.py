@@ -172,7 +172,7 @@ class Typed(Notation, StrPrinter):
         return f"{self.bracket(base, ATOM)}**{self.bracket(exponent, ATOM)}"
 
     def level(self, expression: Expression) -> int:
-        """Return how tightly an expression holds together; a call is an atom."""
+        """Return the precedence of an expression, which decides about brackets; a function call has the highest."""
         if isinstance(expression, HadamardPower):
             return ATOM if expression.args[1] == S.Half else POWER
         return ATOM if isinstance(expression, Inverse | MatPow | Broadcast) else super().level(expression)

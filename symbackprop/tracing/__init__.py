@@ -1,1 +1,1 @@
-"""A user's NumPy functions run on placeholders, and what they compute."""
+"""Tracing: a user's NumPy functions run on placeholders, which record what is computed."""

@@ -1,4 +1,4 @@
-"""Type names for annotations: what a user declares, what the functions take, and what numbers are in them."""
+"""Type names for annotations: declared shapes, arguments and results of functions, and their numbers."""
 
 from collections.abc import Callable, Mapping
 from types import FrameType

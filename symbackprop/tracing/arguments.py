@@ -34,7 +34,7 @@ class ArgumentSpec:
 
     @property
     def every_shape(self) -> dict[str, DeclaredShape]:
-        """The shape of each argument that is an array or drawn; for class labels, that of their one-hot matrix."""
+        """The shape of each array and of each hyperparameter; class labels have that of their one-hot matrix."""
         found: dict[str, DeclaredShape] = {}
         for name, shape in self.shapes.items():
             found[name] = (shape[0], self.labels[name]) if name in self.labels else tuple(shape)
@@ -143,7 +143,7 @@ def _renamed(
 def _attributes(
     attributes: Mapping[str, object] | Collection[str] | None, shapes: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return shapes by name; those of a list of names stand among the shapes of the arguments."""
+    """Return the shapes of attributes by name; if only their names are given, the shapes are found in `shapes`."""
     if attributes is None:
         return {}
     if isinstance(attributes, Mapping):

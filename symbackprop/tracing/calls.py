@@ -42,7 +42,7 @@ class UserCode:
 
     @property
     def _object(self) -> object:
-        """The object of the methods; None of functions."""
+        """The object to which the methods belong; None if the functions are not methods."""
         owners = [f.__self__ for f in self.functions if inspect.ismethod(f)]
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
@@ -84,7 +84,7 @@ class UserCode:
         return list(found)
 
     def _calls(self, values: Arguments, functions: Iterable[UserFunction]) -> list[tuple[dict[str, Any], object]]:
-        """Return the arguments, which each call has to itself, and the result of each call."""
+        """Return, for each call, its own copy of the arguments and its result."""
         owner = self._object
         twin = _twin(owner)
         for name in self.attributes:
@@ -106,7 +106,7 @@ class UserCode:
 
 
 def private_copy(value: Any) -> Any:
-    """Return a copy of an array, since the user's code may change what it is given; of anything else, itself."""
+    """Return a copy of an array, since the user's code may change it in place; any other value is returned itself."""
     return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
 
 

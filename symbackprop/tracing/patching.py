@@ -55,7 +55,7 @@ def _namespaces(functions: Iterable[object]) -> list[Namespace]:
 
 
 def _functions_in(value: object) -> list[FunctionType]:
-    """Return the functions that a function, a method, a class or a module brings along."""
+    """Return the functions that a function, a method, a class or a module contains or refers to."""
     if isinstance(value, ModuleType):
         return [] if is_library(vars(value)) else [v for v in vars(value).values() if isinstance(v, FunctionType)]
     if isinstance(value, type):
@@ -85,7 +85,7 @@ def is_library(space: Mapping[str, object]) -> bool:
 
 
 def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[object], bool]) -> Callable[..., object]:
-    """Return Python's `sum`, which adds up the rows of a placeholder by `add`."""
+    """Return a replacement of Python's `sum` that adds up the rows of a placeholder with `add`."""
 
     def summed(values: Iterable[Any], start: Any = 0) -> object:
         return add(values, start) if is_placeholder(values) else builtins.sum(values, start)
@@ -94,7 +94,7 @@ def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[obj
 
 
 def float_keeping(placeholder: type, *instances: type) -> type:
-    """Return Python's `float`, which leaves a placeholder as it is; objects of these classes are instances of it."""
+    """Return a replacement of Python's `float`: it leaves placeholders unchanged, and these classes count as floats."""
 
     class Float(type):
         def __instancecheck__(cls, value: object) -> bool:

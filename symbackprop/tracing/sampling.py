@@ -80,7 +80,7 @@ def draw_point(
     network: Network | None,
     kind: int = AS_KNOWN,
 ) -> SamplePoint:
-    """Draw values of these sizes; where a network is known, values for which its functions are defined."""
+    """Draw values of these sizes; if the network is known, from the domains of its functions."""
     named = {} if network is None else {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
     known = {} if network is None else draws(network, named)
     values: dict[str, ArgumentValue] = {}
@@ -113,9 +113,9 @@ def _draw_array(
 def sample_points(
     code: UserCode, spec: ArgumentSpec, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
 ) -> Iterator[SamplePoint]:
-    """Yield a random point, spread as the cost needs it to be finite, and then points of other sizes.
+    """Yield a random point at which the cost is finite, and then further points, the first two with other sizes.
 
-    These are spread more and more widely, so that both sides of a branch are reached, such as those of a relu.
+    The values of later points are spread more widely, so that both sides of a branch are reached, such as of a relu.
     """
     ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
     first = next((point for point in ordinary if _is_finite(code, spec, point)), None)

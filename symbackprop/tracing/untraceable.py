@@ -1,4 +1,4 @@
-"""Why code cannot be traced at a level, and at which line of the user's code that shows."""
+"""The reason why code cannot be traced, with the line of the user's code."""
 
 import linecache
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class NumberNeeded(Untraceable):
 
 @contextmanager
 def failures_as_untraceable() -> Iterator[None]:
-    """Raise what the user's code raises as Untraceable, with the line; the same code runs with numbers."""
+    """Turn exceptions of the user's code into Untraceable, with the line: given numbers, the same code runs."""
     try:
         yield
     except Untraceable as reason:

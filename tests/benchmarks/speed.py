@@ -204,7 +204,7 @@ def _peak(problem, name, data):
 
 def generated(rounds=5):
     """Milliseconds of a fresh process that has imported SymPy and NumPy; medians."""
-    rows = [("network", "import symbackprop", "say it", "derive", "generate", "the last three")]
+    rows = [("network", "import symbackprop", "define", "derive", "generate", "the last three")]
     for name, network in GENERATED.items():
         command = [sys.executable, "-c", GENERATE.format(network=network)]
         runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(rounds)]

@@ -92,7 +92,7 @@ PLANTED = {  # the parameter, our gradient from the right one, and what is said 
     "rows reversed":       ("W2", lambda g, v, r: g[::-1],                              "its rows are in reverse order", (Kind.ORDER,)),
     "columns shifted":     ("W1", lambda g, v, r: np.roll(g, 2, axis=1),                "its columns are shifted by 2", (Kind.ORDER,)),
     "rows permuted":       ("W2", lambda g, v, r: g[[2, 0, 1, 4, 3]],                   "its rows are in another order", (Kind.ORDER,)),
-    "not summed":          ("b1", lambda g, v, r: r["b1 by example"],                   "it is not summed over the rows: each example has its own", (Kind.MISSING_SUM,)),
+    "not summed":          ("b1", lambda g, v, r: r["b1 by example"],                   "it is not summed over the rows: each example has its own gradient", (Kind.MISSING_SUM,)),
     "averaged":            ("b1", lambda g, v, r: g / N,                                "divided by 6, the number of rows of X", (Kind.MEAN,)),
     "summed to a number":  ("b1", lambda g, v, r: np.sum(g),                            "the sum of all entries", (Kind.EXTRA_SUM,)),
     "flat":                ("b1", lambda g, v, r: g.ravel(),                            r"the right entries, but not the shape 1×5", (Kind.SHAPE,)),

@@ -99,7 +99,7 @@ _ALSO_CALLED = {
 
 
 def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
-    """Return a row of the table, or a user's cost; without `of_activation` the network ends before an activation."""
+    """Return the cost with this name, or a user's cost; without `of_activation`, a cost of probabilities is refused."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
     if cost in _ALSO_CALLED:

@@ -34,7 +34,7 @@ class FirstDifference:
     what: str = ""  # ∂J/∂z2
 
     def __str__(self) -> str:
-        about = f", which is to be {self.what}" if self.what and self.what != self.name else ""
+        about = f", which should be {self.what}" if self.what and self.what != self.name else ""
         return f"{self.name} = {self.formula}{about}; right is {self.right}"
 
 

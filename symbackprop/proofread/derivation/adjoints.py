@@ -56,7 +56,7 @@ def _best(
     users: Sequence[int],
     ratio: float | None,
 ) -> AdjointMultiple | None:
-    """Return the meaning of a δ with the fewest lines that fail, the first one of equals."""
+    """Return the meaning of a δ with which the fewest lines fail; if several are equally good, the first one."""
     key = reading.definitions[index]
 
     def failures(candidate: AdjointMultiple | None) -> int:
@@ -85,7 +85,7 @@ def find_misdefined_adjoints(reading: DocumentReading) -> None:
 
 
 def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultiple | None:
-    """Return the ∂J/∂v with which all gradients that use a name are right, if none is with its definition."""
+    """Return a ∂J/∂v with which all gradients that use a name are right; None if one is right with its definition."""
     users = _users(reading, key, index)
     evaluator = reading.own_evaluator
     if not users or evaluator is None or any(judge(reading, user).holds for user in users):

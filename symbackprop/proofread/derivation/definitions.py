@@ -70,7 +70,7 @@ def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
 
 
 def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node]) -> None:
-    """Note the x of δ_j = ±∂J/∂x_j."""
+    """Note, for δ_j = ±∂J/∂x_j, that δ is the derivative with respect to x."""
     unsigned = (side.terms[0] if isinstance(side, tree.Add) and len(side.terms) == 1 else side for side in others)
     found = [side.by for side in unsigned if isinstance(side, tree.Partial) and is_cost(reading, side.of)]
     if left.base in ADJOINTS and found and found[0] == replace(left, base=getattr(found[0], "base", "")):
@@ -116,7 +116,7 @@ def _define_name(reading: DocumentReading, claim: _Claim) -> None:
 
 
 def _own_readings(reading: DocumentReading, claim: _Claim, found: list[NameReading]) -> list[NameReading]:
-    """Return the readings by which a name is the document's own; none if it is a name of the network."""
+    """Return the readings in which a name belongs to the document; none if it is a name of the network."""
     symbols = reading.symbols
     if not claim.prefix:
         found = [one for one in found if not (one.indices and _is_part_of_cost(reading, [one]))]
@@ -207,7 +207,7 @@ def _is_known(reading: DocumentReading, key: Key) -> bool:
 
 
 def _may_be_hidden(reading: DocumentReading, key: Key) -> bool:
-    """Return True if a document may use a name of the network otherwise: not that of an argument, nor of the cost."""
+    """Return True if a document may redefine a name of the network: any but those of its arguments and its cost."""
     return not is_argument(reading, key) and reading.symbols.known.get(key) != reading.network.cost.symbol
 
 
@@ -245,7 +245,7 @@ def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
 
 
 def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> NameReading | None:
-    """Return the reading of a defined name in which a letter below that occurs in the body too is an index."""
+    """Return the reading of a defined name in which the letters that occur in the body, too, are indices."""
     name, shared = claim.name, claim.name.script_letters & _free_letters(reading, claim.body)
     if any(isinstance(content, tree.Add) for content in name.scripts):
         return None
@@ -309,7 +309,7 @@ def _define_function(reading: DocumentReading, index: int, function: Name, param
 
 
 def _define_remainder(reading: DocumentReading, index: int) -> None:
-    """Define L by J = L + s of the network's J as J - s, where nothing says what L is, as in L = l(o, y)."""
+    """Define L as J - s if the document writes J = L + s and does not define L, as in L = l(o, y)."""
     sides = reading.sides(index)
     if len(sides) != 2 or not isinstance(sides[1], tree.Add) or not is_cost(reading, sides[0]):
         return

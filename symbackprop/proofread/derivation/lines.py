@@ -178,7 +178,7 @@ def _doubt(reading: DocumentReading, index: int) -> str:
 
 
 def _words_of_scale(reading: DocumentReading, index: int, judgment: Judgment) -> str:
-    """Return the wording of a usual factor of a cost that no gradient depends on, or of an adjoint."""
+    """Return the wording of a usual factor of an adjoint, or of the cost in a document without gradients; else ""."""
     if judgment.ratio is None:
         return ""
     is_cost_alone = is_cost(reading, reading.sides(index)[0]) and not has_gradients(reading)

@@ -66,7 +66,7 @@ def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretati
 
 
 def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
-    """Return True if an interpretation changes how one of the lines is read that do not hold so far."""
+    """Return True if an interpretation may change how a line that does not hold so far is read."""
     if not (interpretation.document_first or interpretation.layout.numerator or interpretation.units):
         return True
     failing = [
@@ -116,7 +116,7 @@ def _is_usual(reading: DocumentReading, ratio: float) -> bool:
 
 
 def _cost(reading: DocumentReading, limit: float) -> float:
-    """Return how badly a reading fits; it stops where that is above the limit, the cost of the best one."""
+    """Return a penalty for lines that do not hold; stop when it exceeds the limit, the penalty of the best reading."""
     total = 0.0
     for index, statement in enumerate(reading.statements):
         if not equalities(statement) or is_range(reading, statement):
@@ -158,7 +158,7 @@ def _interpretations(network: Network, statements: Sequence[Statement], one_exam
 
 
 def _unit_letters(network: Network, statements: Sequence[Statement]) -> list[Units]:
-    """Return the layers whose units i, j and k may number in w_{ij}, w_{jk}, if the network numbers its weights."""
+    """Return possible layers for the letters in w_{ij}, w_{jk}: each letter numbers the units of one layer."""
     layers = {key[2] for key in map(key_of, network.symbols) if key[0] in {"W", "w"} and key[2].isdigit()}
     last = max((int(layer) for layer in layers), default=0)
     pairs = _pairs_at_weights(statements)
@@ -177,7 +177,7 @@ def _unit_letters(network: Network, statements: Sequence[Statement]) -> list[Uni
 
 
 def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
-    """Return the two letters of each w_{ij}, by the number of the layer at it; "" where it has none."""
+    """Return the two letters of each w_{ij} by the layer number that it bears; "" for weights without a number."""
     found: dict[str, list[str]] = {}
     weights = {name for statement in statements for name in statement.names if name.base in {"w", "W"}}
     for name in sorted(weights, key=str):
@@ -190,7 +190,7 @@ def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
 
 
 def _chained(pairs: Sequence[str]) -> list[str]:
-    """Return the letters from layer to layer: w_{ij} and w_{ki} give j, i, k."""
+    """Return the letters in the order of the layers: w_{ij} and w_{ki} give j, i, k."""
     if len(pairs) != 2 or len({*pairs[0]} & {*pairs[1]}) != 1:
         return []
     (shared,) = {*pairs[0]} & {*pairs[1]}
@@ -199,7 +199,7 @@ def _chained(pairs: Sequence[str]) -> list[str]:
 
 
 def _in_order(pairs: Sequence[set[str]]) -> list[Units]:
-    """Return the layers of the letters of which two stand at the weights of each layer; none if that is ambiguous."""
+    """Return the layer of each letter, from the two letters at the weights of each layer; [] if it is ambiguous."""
     shared = [one & other for one, other in pairwise(pairs)]
     if any(len(pair) != 2 for pair in pairs) or any(len(both) != 1 for both in shared):
         return []

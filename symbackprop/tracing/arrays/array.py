@@ -1,7 +1,7 @@
 """Arrays of the user's code without numbers: each operation adds a node to the graph, by NumPy's rules of rank.
 
-Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run. What would lose the quantity, such as
-`float(x)`, raises `Untraceable`.
+Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run. Code that would turn a placeholder
+into a plain number, such as `float(x)`, raises `Untraceable`.
 """
 
 import operator
@@ -373,7 +373,7 @@ def filled(run: TraceRun, shape: int | Sequence[int], number: float) -> TracedAr
 
 
 def reshaped(array: TracedArray, shape: tuple[int, ...]) -> TracedArray:
-    """Return the entries in another shape: axes of one entry come and go, a matrix of one column becomes a row."""
+    """Return an array in another shape: axes of size 1 are added or removed, and a matrix is flattened."""
     if shape == array.shape:
         return array.copy()
     if shape == (array.size,) and array.ndim == 2 and 1 not in array.shape:

@@ -31,7 +31,7 @@ class MaskedEntries(TracedArray):
 
 @dataclass(frozen=True)
 class Region:
-    """Rows and columns from where to where, and the shape that NumPy gives them."""
+    """A range of rows and one of columns, and the shape that NumPy gives to this part."""
 
     bounds: tuple[Bounds, Bounds]
     shape: tuple[int, ...]
@@ -83,7 +83,7 @@ def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
 
 
 def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None:
-    """Return the one-hot matrix of x[range(N), labels], and the axis along which labels name entries, if it is that."""
+    """Return the one-hot matrix of x[range(N), labels] and the axis that the labels index; None for any other key."""
     if not (isinstance(key, tuple) and len(key) == 2 and array.ndim == 2):
         return None
     rows, labels = key
@@ -95,7 +95,7 @@ def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None
 
 
 def _single_keys(array: TracedArray, key: object) -> list[tuple[object, ...]] | None:
-    """Return a key for each entry or row that an array of indices names; None of another key, and of a whole axis."""
+    """Return a separate key for each entry or row of an array of indices; None for other keys, and for a whole axis."""
     keys = key if isinstance(key, tuple) else (key,)
     lists = {k: list(one) for k, one in enumerate(keys) if _is_indices(one)}
     if not lists or (len(lists) == 1 and is_range(keys[min(lists)], array.shape[min(lists)])):

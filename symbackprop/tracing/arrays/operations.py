@@ -15,7 +15,7 @@ from symbackprop.network import numpy_semantics as arithmetic
 
 
 def plus(a: Expression, b: Expression) -> Expression:
-    """Return a + b; zeros, in which people gather sums, are left out."""
+    """Return a + b; zeros, with which people initialize sums, are left out."""
     for zeros, other in ((a, b), (b, a)):
         if isinstance(zeros, Zeros) and getattr(other, "shape", None) == zeros.shape:
             return other

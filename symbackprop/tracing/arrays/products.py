@@ -51,7 +51,7 @@ class Labels(TracedArray):
 
 
 class ConcatenatedArrays:
-    """Several arrays one after the other, as optimisers want all gradients; nothing can be computed with it."""
+    """Several arrays joined into one vector, the form in which optimizers take gradients; no operations on it work."""
 
     def __init__(self, pieces: list[TracedArray]):
         self.pieces = pieces
@@ -65,7 +65,7 @@ def as_array(run: TraceRun, value: Operand) -> TracedArray:
 
 
 def product(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
-    """Return np.dot, which `@` is too but for numbers."""
+    """Return np.dot(a, b), which equals a @ b unless one of them is a number."""
     left, right = (TracedArray(run, run.node(value)) for value in (a, b))
     ranks = left.ndim, right.ndim
     if 0 in ranks:

@@ -44,7 +44,7 @@ def _opened(value: Expression, definitions: Mapping[Expression, Expression]) -> 
 
 
 def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) -> bool:
-    """Return True for exp(z), a sum of it, one more than it, and the softmax."""
+    """Return True for exp(z), a sum of its entries, 1 + exp(z), and the softmax."""
     if is_name(value):
         return value in definitions and _is_of_exp(definitions[value], definitions)
     if isinstance(value, Sums | Total):

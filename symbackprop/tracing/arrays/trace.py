@@ -145,7 +145,7 @@ def _run(
 
 
 def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
-    """Return the gradient in the shape of the parameter's matrix, if it has its size; else as it is, which is wrong."""
+    """Return the gradient in the shape of the parameter's matrix; one of another size is wrong, and left so."""
     array = TracedArray(parameter.run, parameter.run.node(gradient))
     if not parameter.ndim:
         return array.reshape(1, 1).node if array.size == 1 else array.node

@@ -23,7 +23,7 @@ class ScalarArray(np.ndarray):
     __array_priority__ = 10
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
-        """Return a copy where floats are asked for: traced scalars stay as they are."""
+        """Return a copy for a float type, since traced scalars count as floats; else convert as NumPy does."""
         if self.dtype == object and np.dtype(dtype).kind in FLOATS:
             return as_scalars(self.copy())
         return super().astype(dtype, *args, **options)
@@ -39,7 +39,7 @@ class ScalarArray(np.ndarray):
 
 
 def _called(ufunc: np.ufunc, method: str, inputs: Sequence[object], options: dict[str, Any]) -> object:
-    """Call a ufunc on traced scalars: as NumPy does, or where NumPy has none for objects, by the table."""
+    """Call a ufunc on traced scalars: NumPy's own, or the one in the table if NumPy's does not work on objects."""
     operands = [plain(x) for x in inputs]
     outputs: tuple[object, ...] = options.pop("out", None) or ()
     stored = (*outputs, *(operands[:1] if method == "at" else ()))

@@ -58,7 +58,7 @@ def _converting(function: NumpyFunction) -> NumpyFunction:
 
 
 def _empty(*args: Any, **options: Any) -> np.ndarray:
-    """Return an array of nan, so that entries that are never filled show."""
+    """Return an array of nan, so that entries that are never filled are noticed."""
     made = np.empty(*args, **options)
     if made.dtype.kind in FLOATS:
         made[...] = math.nan
@@ -66,7 +66,7 @@ def _empty(*args: Any, **options: Any) -> np.ndarray:
 
 
 def _like(function: NumpyFunction) -> NumpyFunction:
-    """Return a function such as np.zeros_like, where an array of traced scalars counts as one of floats."""
+    """Return a function such as np.zeros_like that treats an array of traced scalars as an array of floats."""
 
     def make(prototype: object, *args: object, **options: object) -> object:
         array = np.asarray(prototype)
@@ -82,7 +82,7 @@ def _full_like(prototype: object, value: Any, *args: Any, **options: Any) -> np.
 
 
 def _by_value(function: NumpyFunction) -> NumpyFunction:
-    """Return a function such as np.allclose, which the values decide."""
+    """Return a function such as np.allclose, applied to the values of traced scalars."""
     return lambda *args, **options: function(
         *map(values_of, args), **{name: values_of(option) for name, option in options.items()}
     )
@@ -304,7 +304,7 @@ def _placeholder_for(found: object) -> object:
 
 
 def _math(name: str) -> NumpyFunction:
-    """Return a function of math, which is the operation where a traced scalar is given."""
+    """Return a function of the module math that can also be traced, if an argument is a traced scalar."""
     own, op = getattr(math, name), _MATH_NAMES.get(name, name)
 
     def function(*args: object) -> object:

@@ -1,4 +1,4 @@
-"""The operations of a graph of scalars, one table. Derivatives are never typed in: SymPy differentiates."""
+"""The operations of a graph of scalars, one table. No derivative is written by hand: SymPy differentiates."""
 
 import math
 import operator

@@ -33,14 +33,14 @@ NUMBER, ROUNDED, VARIABLE = "number", "rounded", "variable"  # leaves; a rounded
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison that was decided on the way: `difference` has that relation to 0, or does not have it."""
+    """A comparison that the code made: `truth` says if `difference` had the `relation`, such as ">=", to 0."""
 
     difference: "TracedScalar"
     relation: str
     truth: bool
 
     def holds(self, value: Number) -> bool:
-        """Return True if it is decided the same way where the difference has that value."""
+        """Return True if the comparison has the same outcome for this value of the difference."""
         return bool(RELATIONS[self.relation](value, 0)) == self.truth
 
 
@@ -130,7 +130,7 @@ class TracedScalar:
 
     @staticmethod
     def variable(name: str, index: tuple[int, ...], value: float) -> "TracedScalar":
-        """Return a named entry of an array, with respect to which the cost may be differentiated; () for a number."""
+        """Return a variable: the entry of a named array at an index, which is () for a number."""
         return TracedScalar(VARIABLE, (), float(value), (name, index))
 
     @property
@@ -211,7 +211,7 @@ class TracedScalar:
         return int(self.value)
 
     def __floor__(self) -> "TracedScalar":
-        """Return the floor of the value as a constant, and record that it holds between two whole numbers."""
+        """Return the floor of the value as a constant, and record the interval of values that have this floor."""
         if not math.isfinite(self.value):
             raise Untraceable("the floor of a value that is not finite is used")
         below = math.floor(self.value)
@@ -258,7 +258,7 @@ def _number(value: Any) -> TracedScalar:
 
 
 def applied(op: str, *parts: TracedScalar) -> TracedScalar:
-    """Return an operation on traced scalars; a result that is a number already is computed."""
+    """Return an operation on traced scalars; if all of them are numbers, its result as a number where that is exact."""
     fold = _FOLDS.get(op)
     folded = fold(*parts) if fold else None
     if folded is not None:
@@ -267,7 +267,7 @@ def applied(op: str, *parts: TracedScalar) -> TracedScalar:
 
 
 def _value(operation: ScalarOperation, values: list[float]) -> float:
-    """Return what NumPy does: a number that is too large is infinite, and without a real value the result is nan."""
+    """Return the value that NumPy gives: infinity if it is too large for a float, nan if it is not real."""
     try:
         return operation.plain(*values)
     except (ValueError, ArithmeticError):
@@ -293,7 +293,7 @@ def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
 
 
 def _exact(function: Callable[..., Any], *parts: TracedScalar) -> TracedScalar | None:
-    """Return a function of exact numbers, while they are short."""
+    """Return a function of exact numbers as an exact number; None if a part is not exact, or has too many digits."""
     if not all(p.is_number and isinstance(p.held, Fraction) and p.held.denominator.bit_length() < _BITS for p in parts):
         return None
     number = Fraction(function(*(part.held for part in parts)))
