@@ -117,7 +117,7 @@ def total_of(terms: list[Expression]) -> Expression:
 
 
 def _simplify(graph: ComputationGraph, found: Adjoints, node: Expression) -> None:
-    """Replace an adjoint by its simpler form, if it has one; that of a constant multiple waits for its one part."""
+    """Replace an adjoint by its simpler form, if it has one; that of a constant multiple is left to its part."""
     if isinstance(graph.definition[node], Scaled):
         return
     stages = simplified(found.values[node], found.definitions, graph.names)

@@ -33,7 +33,7 @@ from symbackprop.expressions.shapes import is_matrix, shape_of
 
 
 def sections(graph: ComputationGraph, found: Adjoints, wrt: tuple[Expression, ...]) -> tuple[Section, ...]:
-    """Return a section for each parameter, in the order in which the sweep from the cost has all that it needs."""
+    """Return a section for each parameter, in the order in which the sweep from the cost has passed all of its uses."""
     progress = _Progress(graph, found)
     return tuple(_section(progress, parameter) for parameter in sorted(wrt, key=progress.arrival))
 
@@ -66,7 +66,7 @@ class _Progress:
         return -min((self.equation[user] for user in self.graph.users.get(parameter, ())), default=0)
 
     def factored(self, node: Expression) -> Expression:
-        """Return the part that a node is a constant multiple of, or None; the sum of one entry is that entry."""
+        """Return the part of which a node is a constant multiple, or None; the sum of a 1×1 matrix counts as one."""
         expression, parts = self.graph.definition[node], self.graph.parts[node]
         if len(parts) != 1 or parts[0] == expression:
             return None
@@ -297,7 +297,7 @@ class ChainRuleSteps:
         return Add(*(self._term(part, self.found.contributions[user, part]) for user, part in ends))
 
     def _without_factors(self, user: Expression, part: Expression) -> tuple[Expression, Expression]:
-        """Return the last edge below a chain of skipped constant multiples."""
+        """Return the edge at the lower end of a chain of skipped constant multiples."""
         while part in self.new and self._is_skipped(part):
             user, part = part, self.progress.factored(part)
         return user, part

@@ -84,7 +84,7 @@ class Tape:
 
     @property
     def used_adjoints(self) -> tuple[Adjoint, ...]:
-        """Return the named adjoints that a gradient contains: others are left over where something cancels."""
+        """Return the named adjoints that a gradient contains: an adjoint may be unused after a cancellation."""
         used: set[Expression] = set().union(*(gradient.free_symbols for gradient in self.gradients.values()))
         kept = []
         for adjoint in reversed(self.adjoints):

@@ -194,7 +194,7 @@ class _Words(dict[str, str]):
         return "" if self._varies_once else ", and add the terms"
 
     def _and_on(self) -> str:
-        """Return the second link of the chain: `, and z2 on W1`."""
+        """Return the second half of the chain rule's sentence: `, and z2 on W1`."""
         return "" if self.step.parts == (self.step.wrt,) else f", and {self._parts()} on {self._wrt()}"
 
     def _item(self) -> str:

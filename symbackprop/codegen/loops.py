@@ -117,7 +117,7 @@ class Loops:
         return self.outside[code]
 
     def viewed(self, view: ArrayOperation, row: str, column: str) -> tuple[str, str]:
-        """Return the row and the column, in the first argument of a view, of an entry of the view."""
+        """Return the row and the column that an entry of a view has in the array that is viewed."""
         match view.function:
             case "transpose":
                 return column, row

@@ -13,7 +13,7 @@ Show = Callable[[Basic], str]
 
 
 class Mismatch(Exception):  # noqa: N818 — it says what is the case, the network makes the error of it
-    """A piece of an expression whose parts do not fit; `message` is a function of the way to show an expression."""
+    """A piece of an expression whose parts do not fit; `message(show)` is the text, where `show` prints expressions."""
 
     def __init__(self, piece: Basic, message: Callable[[Show], str]):
         super().__init__(piece)

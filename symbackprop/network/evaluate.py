@@ -302,7 +302,7 @@ class Point(Evaluation):
         return any(distance < _NEAR for distance in chain(at_kinks, leads))
 
     def _lead(self, node: Matrix) -> Number:
-        """Return the smallest distance between the largest entry of a line and the next one."""
+        """Return the smallest distance, over all rows or columns, between the largest entry and the second largest."""
         lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
         return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
 

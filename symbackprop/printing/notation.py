@@ -249,7 +249,7 @@ class Notation:
         return [f for f in factors if not _is_inverse(f)], [f for f in factors if _is_inverse(f)]
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:
-        """Return a product entry by entry, over another one."""
+        """Return a quotient of two products, entry by entry."""
         if not below:
             return self.factors(above)
         divisor = self.factors(below) if len(below) == 1 else self.wrap(self.factors(below))

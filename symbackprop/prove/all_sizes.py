@@ -30,7 +30,7 @@ def prove_for_all_sizes(tape: Tape) -> list[Outcome]:
 
 
 class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the message is the outcome
-    """A claim of a step that does not follow; the message names the claim."""
+    """A step makes a claim that is not proved; the message names the claim."""
 
 
 class _Replay:
@@ -70,7 +70,7 @@ class _Replay:
             self._start(step)
 
     def _start(self, step: Step) -> None:
-        """Check ∂J/∂W as a sum over known quantities: each with its right ∂J/∂C, and none left out."""
+        """Check the first line, a sum over known quantities C: each ∂J/∂C must be right, and no C may be missing."""
         for term in Add.make_args(step.after):
             self._learn(*coefficient(term))
         claimed = {partial.of for partial in partials_in(step.after)}

@@ -50,7 +50,7 @@ class Calculus:
         return self._equal(*(_opened(self._form(side, changes), opened) for side in (before, after)))
 
     def same_sum(self, sides: Iterable[Expression], whole: Matrix) -> bool:
-        """Return True if the sides, all in ∂W/∂W or gradients themselves, are proved to add up to the whole."""
+        """Return True if the sides, which contain only ∂W/∂W or are gradients, are proved to add up to the whole."""
         changes = {self.parameter: self.perturbation(self.parameter)}
         return self._equal(Add(*(self._form(side, changes) for side in sides)), self._form(whole, changes))
 
@@ -101,7 +101,7 @@ class Calculus:
         return forms != [one, other] and equal(*forms)
 
     def _position(self, name: Expression) -> int:
-        """Return the place of a name's definition: definitions use earlier names only."""
+        """Return the position of a name's definition; definitions use only names with earlier ones."""
         return list(self.recount.definitions | self.adjoints).index(name)
 
     def perturbation(self, node: Expression) -> Expression:
@@ -115,7 +115,7 @@ class Calculus:
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 
     def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
-        """Return a side of a line in the perturbations of its parts; every other ∂C/∂W is worked out."""
+        """Return a side of a line as a form in the perturbations; any other ∂C/∂W is worked out."""
         if is_matrix(side):
             return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
@@ -134,7 +134,7 @@ class Calculus:
         return side.xreplace({e: Entrywise(self.recount.expression(e.of), e.by) for e in side.atoms(Entrywise)})
 
     def _perturbed(self, expression: Expression, changes: Mapping[Expression, Expression]) -> Definitions:
-        """Return perturbations for all that depends on W, not the parts alone: so a forgotten part is noticed."""
+        """Return perturbations of all symbols that depend on W, so that a part that was forgotten is noticed."""
         leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
         return {leaf: self.perturbation(leaf) for leaf in leaves if leaf not in self.held_fixed} | dict(changes)
 
@@ -146,7 +146,7 @@ class Calculus:
         perturbed: Definitions,
         held_fixed: list[Expression],
     ) -> Scalar:
-        """Return the form with the differential of an expression for its placeholder, and some parts held fixed."""
+        """Return the form with its placeholder replaced by the differential of an expression, some parts held fixed."""
         fixed = {part: self.perturbation(part) for part in held_fixed if part != expression and not part.is_symbol}
         perturbed = perturbed | fixed
 

@@ -58,7 +58,7 @@ def normal(form: Scalar) -> Scalar:
 
 
 def _in_denominators(form: Scalar) -> Iterator[Scalar]:
-    """Yield the form, then forms with a denominator such as x + 1 as a variable: if one of them is 0, all are."""
+    """Yield the form, then equivalent forms in which a denominator such as x + 1 is a variable."""
     yield form
     divisors: set[Expression] = set()
     while (linear := _divisor(form, divisors)) is not None:
@@ -260,7 +260,7 @@ def _is_row_sum(factor: Scalar, term: _Term) -> bool:
 
 
 def _factorized(term: _Term) -> Scalar:
-    """Return the term as a product of separate sums; the sum over an index that no factor has is its size."""
+    """Return the term as a product of separate sums; an index that no factor contains gives its size."""
     groups: list[tuple[set[Dummy], Scalar]] = []
     for factor in term.factors:
         indices, body = factor.free_symbols & term.sizes.keys(), factor

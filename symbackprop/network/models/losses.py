@@ -114,7 +114,7 @@ def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
 
 
 def data_cost(cost: Cost, y: Matrix, a: Matrix, axis: int, average: str | None = None) -> Scalar:
-    """Return the cost of some targets, averaged as the user wants, or as is usual for the cost."""
+    """Return the cost of some targets, divided as `average` says; by default as is usual for this cost."""
     divisor = chosen("average", cost.average if average is None else average, AVERAGES)
     return operand(cost.formula(y, a, axis)) / divisor(y.shape[1 - axis], y.shape[axis])
 

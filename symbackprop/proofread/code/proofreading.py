@@ -42,7 +42,7 @@ class _PointResult:
 
     @property
     def enough_points(self) -> int:
-        """The number of points to compare at: more if other formulas may be computed elsewhere."""
+        """The number of points to compare at: more if the code may take other branches at other points."""
         if self.read is None or (self.level == Level.FORMULA and self.formulas and not has_kinks(self.formulas)):
             return 2
         return _MOST_POINTS
@@ -151,7 +151,7 @@ class Proofreading:
 
 
 def _of_block(block: ParameterCheck, point: SamplePoint) -> list[Mistake]:
-    """Return the mistake that the gradient check names, or that the shape is not that of the parameter, if any."""
+    """Return the mistake that the gradient check names, or a wrong shape; [] if there is neither."""
     if block.mistake:
         return [Mistake(f"d{block.name}: {block.mistake}", block.mistake_kinds)]
     if "shape" not in block.note:

@@ -74,7 +74,7 @@ class CodeReader:
     def readings(
         self, general: TracedNetwork | None, point: SamplePoint, reasons: list[str]
     ) -> Iterator[tuple[Level, ArgumentSpec, TracedNetwork]]:
-        """Yield the code as formulas, each less general than the one before, that have the code's values at a point."""
+        """Yield the code as formulas that have the code's values at a point, the most general ones first."""
         spec, fixed = self.spec, self.spec.with_labels(point.values)
         attempts: list[tuple[Level, ArgumentSpec, Callable[[], TracedNetwork | None]]] = [
             (Level.FORMULA, spec, lambda: general),
@@ -112,7 +112,7 @@ class CodeReader:
     ) -> ExactComparison:
         """Compare the code without guards such as the 1e-8 of log(p + 1e-8), if they explain a difference.
 
-        They change little at an ordinary point; far out, where functions are saturated, they may change all.
+        Guards change little at an ordinary point, but may change everything where functions are saturated.
         """
         at = point if spec != self.spec else None
         try:
@@ -181,7 +181,7 @@ class CodeReader:
 
 
 def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:
-    """Return True if a gradient is as it was read, but for single precision; one of another shape is wrong anyway."""
+    """Return True if a gradient equals the one that was read, to single precision, or has a wrong shape anyway."""
     ours = np.asarray(read, float).ravel()
     try:
         theirs = np.asarray(returned, float).ravel()

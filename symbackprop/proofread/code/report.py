@@ -34,7 +34,7 @@ _LEVELS = {
 class CodeCheck(Judged):
     """The result of `check_code`. `print` it for the report; `verdict` says right, wrong, convention or undecided.
 
-    "convention" is right but for the sign of all gradients, as of code that then adds them to the weights.
+    "convention" means that all gradients have the opposite sign, as in code that adds them to the weights.
     """
 
     verdict: Verdict

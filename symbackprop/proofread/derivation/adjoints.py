@@ -70,7 +70,7 @@ def _best(
 
 
 def _mentions_partial(reading: DocumentReading, index: int) -> bool:
-    """Return True if a definition has a ∂J/∂v in it, and so shows which multiple is meant."""
+    """Return True if a definition contains a ∂J/∂v, and so determines which multiple of it is meant."""
     parts = [part for side in reading.sides(index)[1:] for part in walk(side)]
     return any(isinstance(part, tree.Partial) and is_cost(reading, part.of) for part in parts)
 

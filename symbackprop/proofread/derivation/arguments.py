@@ -15,7 +15,7 @@ from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
 def without_arguments(statements: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
-    """Return the statements without the arguments of quantities; those of one example get the letter as an index."""
+    """Return the statements without the arguments of quantities; the letter is the index for those of one example."""
     plain = _WithoutArguments(network, letter)
     return [_changed(statement, plain) for statement in statements]
 
@@ -42,7 +42,7 @@ class _WithoutArguments:
         self.has_penalty = not all(self._needs_data(term) for term in cost_terms(network))
 
     def is_of_given(self, head: Node) -> bool:
-        """Return True for h(x) on the left, which makes x one example."""
+        """Return True for h(x) on the left, where h is computed from x: then x is one example."""
         parts = function_head(head)
         quantity, argument = (None, None) if parts is None else map(self._symbol, parts)
         return argument not in self.symbols.needed and argument in self.symbols.needed.get(quantity, ())
@@ -80,7 +80,7 @@ class _WithoutArguments:
         return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors), source="")
 
     def _bare_name(self, name: Name, arguments: Sequence[Node]) -> Name | None:
-        """Return a quantity with the example that one of its arguments belongs to; None for a function."""
+        """Return a quantity without its arguments, with the index of their example; None for a function."""
         if not all(isinstance(argument, Name) for argument in arguments) or name.base in FUNCTIONS:
             return None
         name = self._hypothesis(name)
@@ -99,7 +99,7 @@ class _WithoutArguments:
         return name if (above, below) == (name.above, name.below) else Name(base=name.base, above=above, below=below)
 
     def _hypothesis(self, name: Name) -> Name:
-        """Return h of h(x) as h_W, where h alone is a size."""
+        """Return h_W for the h of h(x), if the network calls a size h and has a quantity h_W."""
         of_weights = Script(kind="plain", content=Name(base="W"))
         is_size = not name.below and self._symbol(name) in self.symbols.network.dimensions
         other = replace(name, below=(of_weights,), source="")

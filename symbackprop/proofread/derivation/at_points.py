@@ -40,20 +40,20 @@ def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, ri
 
 
 def multiple(reading: DocumentReading, left: Node, right: Node) -> float | None:
-    """Return the right side over the left one, if that is the same number at each point."""
+    """Return the ratio of the right side to the left one, if it is the same at each point; else None."""
     setting = Setting(reading.interpretation.scope)
     return common_ratio([_compare(reading, setting, point, left, right).ratio for point in range(POINTS)])
 
 
 def common_ratio(ratios: list[float | None]) -> float | None:
-    """Return the ratio that was found at each point; None if one has none, or another one."""
+    """Return the ratio if it is the same at each point; None if it differs, or is missing at a point."""
     first = ratios[0]
     same = all(first is not None and ratio is not None and np.isclose(ratio, first) for ratio in ratios)
     return first if same else None
 
 
 def _has_no_scales(reading: DocumentReading) -> bool:
-    """Return True if the reading scales neither the cost nor an adjoint: such a factor may depend on sizes."""
+    """Return True if neither the cost nor an adjoint has a factor by convention, which may depend on the sizes."""
     interpretation, chosen = reading.interpretation, reading.symbols.chosen.values()
     scales = [interpretation.cost_scale, interpretation.adjoint_scale, *(adjoint.scale for adjoint in chosen)]
     return all(scale == 1 for scale in scales)
@@ -83,7 +83,7 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
 
 
 def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
-    """Return True if a side is 0 and none is written so: with one example, its distance to the mean is 0."""
+    """Return True if a side is 0 but not written as 0, as the distance to the mean is for a single example."""
     return not np.any(np.abs(value.array) > 1e-12) and not isinstance(right, tree.Number)
 
 
@@ -133,7 +133,7 @@ def _is_function_argument(reading: DocumentReading, name: Name, left: Node, righ
 
 
 def _applies_function(part: Node, argument: Name, functions: set[str]) -> bool:
-    """Return True for f(z), f written before (z), and ∂f/∂z."""
+    """Return True if a formula applies f: in f(z), in f before brackets, or in ∂f/∂z."""
     if isinstance(part, tree.Call):
         return argument in part.arguments and _is_elementwise(part)
     if isinstance(part, tree.Multiply):

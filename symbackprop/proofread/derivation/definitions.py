@@ -37,7 +37,7 @@ def read_definitions(reading: DocumentReading) -> None:
 
 
 def _note_functions(reading: DocumentReading, statement: Statement) -> None:
-    """Note the names that stand as functions somewhere: on the left of f(z) = …, and with a prime."""
+    """Note the names that are used as functions: on the left of f(z) = …, or with a prime."""
     sides = equalities(statement)
     head = function_head(sides[0]) if sides else None
     if head is not None and not is_in_network(reading, head[0]):
@@ -153,9 +153,9 @@ def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameR
 
 
 def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
-    """Return True if an earlier line defines the key itself, and not a unit of another layer by the same letters.
+    """Return True if an earlier line defines this name itself, not a unit of another layer by the same letters.
 
-    A δ that is stated to be ∂J/∂v is so in all layers, unless this line states of which v it is here.
+    A δ that is defined as a ∂J/∂v is so in all layers, unless this line defines it as another ∂J/∂v.
     """
     own = reading.symbols.definitions.get(key)
     holds_for_all = key[0] in reading.symbols.derived_by and not defines_by_partial(reading, index)

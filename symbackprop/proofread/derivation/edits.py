@@ -104,7 +104,7 @@ def _names(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def _other_layers(name: tree.Name) -> Iterator[tree.Name]:
-    """Yield the same quantity of the layer before and of the layer behind."""
+    """Yield the same quantity of the preceding and of the following layer."""
     for k, mark in enumerate(name.above):
         for content in _neighbours(mark.content):
             yield replace(

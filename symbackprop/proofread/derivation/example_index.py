@@ -1,4 +1,4 @@
-"""Index over the examples: the letter for it, told apart from the same letter for a unit."""
+"""The index over the examples: its letter, distinguished from the same letter for units."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace

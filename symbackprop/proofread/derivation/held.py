@@ -21,7 +21,7 @@ def held_fixed(
 ) -> list[frozenset[Expression]]:
     """Return the sets of quantities to try to hold fixed.
 
-    J is differentiated with respect to them in the statement, or in the document up to it.
+    These are the quantities v whose ∂J/∂v occur in the statement, or in the document up to it.
     """
     evaluator = reading.evaluator(Setting(scope))
     if evaluator is None:
@@ -33,7 +33,7 @@ def held_fixed(
 
 
 def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:
-    """Return every h where ∂h_T/∂h_k occurs: ∂h_k/∂W beside it is the immediate derivative, with respect to W alone."""
+    """Return every state h if a ∂h_T/∂h_k occurs: a ∂h_k/∂W beside it then holds the earlier states fixed."""
     partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
     pairs = [(partial.of, partial.by) for partial in partials]
     bases = {of.base for of, by in pairs if isinstance(of, Name) and isinstance(by, Name) and of.base == by.base}

@@ -129,7 +129,7 @@ def _judge_definition(reading: DocumentReading, index: int, left: Node, right: N
 
 
 def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
-    """Accept the body of a definition if it has a value; it is wrong if its shapes fit where all sizes are 1 alone."""
+    """Accept the body of a definition if it has a value; it is wrong if its shapes fit only if all sizes are 1."""
     scope = reading.interpretation.scope
     try:
         found = _values_in(reading, scope, body)
@@ -156,7 +156,7 @@ def _values_in(reading: DocumentReading, scope: str, side: Node) -> list[Indexed
 
 
 def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node) -> tuple[str, ...]:
-    """Return the scopes of one example or one unit alone in which a statement may be meant."""
+    """Return the narrow scopes in which a statement may be meant: one example, or one unit."""
     may_be_narrow = (
         index in reading.function_definitions
         or has_jacobian(left, right)
@@ -170,7 +170,7 @@ def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node
 
 
 def _ends_chain_rule(reading: DocumentReading, index: int, right: Node) -> bool:
-    """Return True for a result with × behind a chain of ∂A/∂B: it is about numbers, not matrices."""
+    """Return True for a result written with × after a chain of ∂A/∂B: its factors are numbers, not matrices."""
     has_cross = any(isinstance(part, tree.Multiply) and part.sign == r"\times" for part in walk(right))
     return has_cross and any(has_jacobian(side, side) for side in reading.sides(index))
 
@@ -184,7 +184,7 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
 
 
 def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
-    """Compare two sides with the plain derivatives, or with those quantities held fixed whose ∂J/∂v occur there."""
+    """Compare two sides with total derivatives, then with quantities held fixed whose ∂J/∂v occur in the document."""
     found = compare_with_letters(reading, Setting(scope), left, right)
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
     if found.holds or not has_jacobian(left, right):
@@ -197,7 +197,7 @@ def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: No
 
 
 def _compare_for_class(reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Compare with an index that one side alone has, or the c of e_c, bound to the class of the example."""
+    """Compare again, taking an index that only one side has, or the c of e_c, as the class of the example."""
     label = reading.symbols.label()
     for letter in (plain.lone_index, *unit_vectors(left, right)):
         if label is None or not letter:

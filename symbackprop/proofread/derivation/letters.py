@@ -38,7 +38,7 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
 
 
 def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment | None:
-    """Compare with the index letters bound to units of other layers than elsewhere in the document."""
+    """Compare with index letters that number units of other layers than elsewhere in the document."""
     wrong = None
     for shift in reading.symbols.shifts:
         found = compare_at_points(reading, replace(setting, letters=shift), left, right)
@@ -51,7 +51,7 @@ def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, ri
 
 
 def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Compare with the first letter that gives the sides a value, for each layer that it can stand for."""
+    """Compare for each layer that a letter may stand for, with the first letter for which the sides have a value."""
     letters = _letters_in_scripts(left, right)
     layers = reading.symbols.layers
     for letter in (x for x in _LAYER_LETTERS if x in letters):
@@ -76,7 +76,7 @@ def _letters_in_scripts(*sides: Node) -> set[str]:
 
 
 def _with_other_summation_index(left: Node, right: Node, letters: Iterable[str]) -> Iterator[tuple[Node, Node]]:
-    """Yield the sides with the index of a sum renamed to a letter of units that the statement does not use."""
+    """Yield the sides with the index of a sum renamed to an unused letter, which numbers the units of another layer."""
     parts = [part for side in (left, right) for part in walk(side)]
     used = {part.base for part in parts if isinstance(part, Name)} | _letters_in_scripts(left, right)
     bound = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}

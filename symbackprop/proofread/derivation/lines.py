@@ -119,7 +119,7 @@ def _judge_sides(reading: DocumentReading, index: int) -> list[Judgment] | None:
 
 
 def _common_convention(reading: DocumentReading, judged: Sequence[list[Judgment] | None]) -> str:
-    """Return the wording of the convention by which all gradients differ from ours; empty if there is none."""
+    """Return the wording of a convention that explains how all gradients differ from ours; "" if there is none."""
     gradients = [
         judgment
         for index, judgments in enumerate(judged)
@@ -188,7 +188,7 @@ def _words_of_scale(reading: DocumentReading, index: int, judgment: Judgment) ->
 
 
 def _right(reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment]) -> CheckedLine:
-    """Return the line of a statement that holds, with the conventions by which it does."""
+    """Return the line of a statement that holds, with the conventions under which it holds."""
     interpretation = reading.interpretation
     if interpretation.cost_scale != 1 and is_cost(reading, reading.sides(index)[0]):
         words = factor_words(reading, interpretation.cost_scale)
@@ -229,7 +229,7 @@ def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment,
 def _explained(
     reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment], before: list[CheckedLine]
 ) -> CheckedLine:
-    """Return a wrong line with its mistake or the line that it follows from; as not understood where in doubt."""
+    """Return a wrong line with its mistake or the earlier line it follows from; if in doubt, as not understood."""
     left, *others = reading.sides(index)
     side = next(other for other, judgment in zip(others, judgments, strict=False) if judgment.holds is False)
     origin = _origin(reading, index, side, before)
@@ -259,7 +259,7 @@ def _named(line: CheckedLine, mistake: Mistake) -> CheckedLine:
 
 
 def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:
-    """Return True if shapes that do not fit are surely a mistake: of matrices, where most other lines are right."""
+    """Return True if a shape mismatch is surely a mistake: the line has no indices, and most other lines are right."""
     parts = [part for side in reading.sides(index) for part in tree.walk(side)]
     has_indices = any(
         isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)
@@ -282,7 +282,7 @@ def _is_derivative_of_function(left: tree.Node) -> bool:
 
 
 def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[CheckedLine]) -> int | None:
-    """Return the number of an earlier wrong line whose mistake a side repeats: it has the value claimed there."""
+    """Return the number of an earlier wrong line about the same quantity if it claims the same value."""
     left = reading.sides(index)[0]
     starts = {statement.start: at for at, statement in enumerate(reading.statements)}
     for line in before:
@@ -298,7 +298,7 @@ def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[
 
 
 def _notes(reading: DocumentReading, index: int, judgments: Sequence[Judgment]) -> tuple[str, ...]:
-    """Return how a line was read, and what of it was not judged."""
+    """Return the notes on a line: how it was read, and which parts were not judged."""
     statement = reading.statements[index]
     found = list(dict.fromkeys(note for judgment in judgments for note in _notes_of_judgment(judgment)))
     if statement.worked:

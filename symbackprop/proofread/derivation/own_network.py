@@ -138,7 +138,7 @@ def _name_of(left: Node) -> Name | None:
 def _computed(
     inference: ShapeInference, definitions: dict[Name, Node], cost: Name, problems: dict[str, str]
 ) -> Iterator[tuple[str, Node]]:
-    """Yield names with their formulas, in an order in which each is known when it is used; note what is not read."""
+    """Yield names with formulas, each after the names that it uses; note the equations that are not understood."""
     pending = {name: body for name, body in definitions.items() if name != cost}
     names = set(pending)
     progress = True
@@ -176,7 +176,7 @@ def _declarations(inference: ShapeInference) -> Iterator[tuple[str, str, list[No
 
 
 def _parameters(document: Sequence[Statement]) -> frozenset[str]:
-    """Return the names by which the document differentiates."""
+    """Return the names with respect to which the document differentiates."""
     plain = ShapeInference({}, False, SizeVariable("N"))
     found = set()
     for part in (part for written in document for side in written.sides for part in walk(side)):
@@ -207,7 +207,7 @@ def _base(node: Node) -> str:
 
 
 def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
-    """Return the activation that each f is, by an equation or a word of the text; σ is the sigmoid unless defined."""
+    """Return the activation of each f, from an equation or a word of the text; σ is the sigmoid unless defined."""
     found: dict[str, str] = {}
     for written in document:
         sides = equalities(written)

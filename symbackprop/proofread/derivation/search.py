@@ -96,7 +96,7 @@ def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
 def _with_scales(
     points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation
 ) -> list[DocumentReading]:
-    """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines show."""
+    """Return the readings with the network's own cost and adjoints, and with usual multiples found in the lines."""
     plain = _read(points, statements, interpretation)
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
@@ -143,7 +143,7 @@ def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -
 
 
 def _letters_of_units(names: Collection[Name]) -> set[str]:
-    """Return the letters of w_{ij}, of which one is also that of a single unit, as in a_j."""
+    """Return the letters of every w_{ij} with two of them: these number units."""
     below = [{mark.content.base for mark in name.below if isinstance(mark.content, Name)} for name in names]
     pairs = [letters for name, letters in zip(names, below, strict=True) if name.base in {"w", "W"}]
     return {letter for letters in pairs if len(letters) == 2 for letter in letters}

@@ -110,9 +110,9 @@ def _has_single_index(reading: DocumentReading, name: Name) -> bool:
 
 
 def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
-    """Return True for a formula that sums over the examples or has their number in it.
+    """Return True for a formula that sums over the examples or contains their number.
 
-    It says less when it is read for a single example.
+    Reading it for a single example would check less.
     """
     parts = [part for side in sides for part in walk(side, into_scripts=False)]
     names = [part for part in parts if isinstance(part, Name)]
@@ -125,7 +125,7 @@ def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
 
 
 def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
-    """Return True for z_1 = 0, which gives a quantity of the network a value in an example."""
+    """Return True for z_1 = 0, which gives the value of a quantity of the network in a worked example."""
     found = reading.name_readings(left) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
     return any(
         reading.symbols.symbol(name_reading.key) not in {None, reading.network.cost.symbol}
@@ -135,7 +135,7 @@ def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
 
 
 def sums_entries(*sides: Node) -> bool:
-    """Return True if a sum over k has w_{jk} in it, the entries of a matrix."""
+    """Return True if a sum over k contains w_{jk}, an entry of a matrix."""
     sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summation))
     return any(
         isinstance(name, Name)
@@ -147,7 +147,7 @@ def sums_entries(*sides: Node) -> bool:
 
 
 def has_jacobian(left: Node, right: Node) -> bool:
-    """Return True if a ∂A/∂B occurs whose A does not bear a name of a cost, as in the chain rule."""
+    """Return True if a ∂A/∂B occurs whose A is not named like a cost, as in the chain rule."""
     partials = [part for side in (left, right) for part in walk(side) if isinstance(part, tree.Partial)]
     return not all(isinstance(partial.of, Name) and _is_named_like_cost(partial.of) for partial in partials)
 
@@ -162,7 +162,7 @@ def _is_named_like_cost(name: Name) -> bool:
 
 
 def is_range(reading: DocumentReading, statement: Statement) -> bool:
-    """Return True for l = 1, 2, … and l < L, which say what numbers a letter stands for."""
+    """Return True for l = 1, 2, … and l < L, which state the range of a letter."""
     parts = [part for side in statement.sides for part in walk(side)]
     plain = all(isinstance(part, tree.Number | Name | tree.Add | Group | tree.Relation) for part in parts)
     names = [part for part in parts if isinstance(part, Name)]
@@ -238,7 +238,7 @@ def has_gradients(reading: DocumentReading) -> bool:
 
 
 def transposes_gradients_alone(reading: DocumentReading) -> bool:
-    """Return True if weights are read as transposed, and no formula uses them but those of their gradients."""
+    """Return True if weights are read as transposed, and only the formulas of their gradients contain them."""
     layout = reading.interpretation.layout
     if not layout.weights or layout.data:
         return False

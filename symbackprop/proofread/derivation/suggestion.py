@@ -1,4 +1,4 @@
-"""Suggestion from the network's own derivation in the place of a wrong line."""
+"""A suggestion for a wrong line, from the network's own derivation."""
 
 from symbackprop.backprop.engine import backpropagate
 from symbackprop.errors import SymbackpropError

@@ -25,7 +25,7 @@ _MANY_DIGITS = 3  # a number inside a formula that has as many is taken as round
 def check_numbers(
     reading: DocumentReading, statement: Statement, line: CheckedLine, has_more: bool
 ) -> CheckedLine | None:
-    """Return the line if its numbers decide about it: if their arithmetic is wrong, or if it has nothing else."""
+    """Return the line if its numbers alone decide it: their arithmetic is wrong, or it consists of numbers only."""
     if not statement.worked:
         return None
     reason = _wrong_arithmetic(reading, statement.worked)
@@ -56,14 +56,14 @@ def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | 
 
 
 class _RoundedValue(NamedTuple):
-    """A side, and how much it may be off because its numbers are rounded."""
+    """The value of a side, and its possible error because its numbers are rounded."""
 
     value: np.ndarray
     slack: np.ndarray
 
 
 def _rounded_value(evaluator: Evaluator, side: Node) -> _RoundedValue | None:
-    """Return the value of a side with its slack; None where the side has no value."""
+    """Return the value of a side with its rounding error; None where the side has no value."""
     try:
         value = evaluator.first(side).array
         perturbed = [evaluator.first(other).array for other in _rounded_otherwise(side)]

@@ -21,18 +21,18 @@ def _is_label(evaluator: Evaluator, node: Node) -> bool:
 
 
 def _one_hot(evaluator: Evaluator, label: Name) -> list[IndexedArray]:
-    """Return y_i as its one-hot row; the y of one example alone has no i."""
+    """Return the one-hot row of y_i; in a document about one example, y has no index i."""
     found = [value for value in evaluator.values(label) if not value.is_number]
     return found or evaluator.values(replace(label, above=(), below=(), source=""))
 
 
 def has_label_below(node: Name) -> bool:
-    """Return True for a name with a name below that has an index itself, as p_{y_i}."""
+    """Return True for a name whose subscript is a name with a subscript, as in p_{y_i}."""
     return any(isinstance(mark.content, Name) and mark.content.below for mark in node.below)
 
 
 def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return p_{y_i}, the entry of p in the class of example i; none if no label stands below."""
+    """Return p_{y_i}, the entry of p in the class of example i; [] if the subscript is not a label."""
     label = node.below[0].content if len(node.below) == 1 else None
     if not isinstance(label, Name) or label.base in evaluator.letters or not _is_label(evaluator, label):
         return []
@@ -48,7 +48,7 @@ def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def class_is(evaluator: Evaluator, node: tree.Relation) -> list[IndexedArray]:
-    """Return [y_i = k] of a one-hot y; none if no label stands there."""
+    """Return [y_i = k] of a one-hot y; [] if no side is a label."""
     for label, letter in ((node.left, node.right), (node.right, node.left)):
         is_index = isinstance(letter, Name) and not letter.above and not letter.below
         if node.sign == "=" and is_index and isinstance(label, Name) and _is_label(evaluator, label):
@@ -64,11 +64,11 @@ def unit_vectors(*sides: Node) -> list[str]:
 
 
 def says_index(label: Name, letter: str, *sides: Node) -> bool:
-    """Return True if y_c stands there: then c is any class, for the y of the right one is 1."""
+    """Return True if y_c occurs: then c is any class, since y_c for the class of the example is just 1."""
     names = (part for side in sides for part in tree.walk(side) if isinstance(part, Name) and part.base == label.base)
     return any(mark.content == Name(base=letter) for name in names for mark in name.below)
 
 
 def with_class(node: Node, letter: str, label: Node) -> Node:
-    """Return a formula with the label y in place of the letter c of the right class."""
+    """Return a formula with the label y in place of a letter c that denotes the class of the example."""
     return label if node == Name(base=letter) else mapped(node, lambda part: with_class(part, letter, label))

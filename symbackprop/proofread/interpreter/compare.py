@@ -34,7 +34,7 @@ class Judgment:
 
 
 def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None:
-    """Return the further readings under which two sides are equal; None if they are not."""
+    """Return notes on the reading under which two sides are equal, often empty; None if they are not equal."""
     if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
     if one.is_derivative != other.is_derivative:
@@ -99,7 +99,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 
 
 def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
-    """Return ∂a/∂z entry by entry where it is diagonal, and without the indices that it does not depend on."""
+    """Return a diagonal ∂a/∂z as its diagonal, and a value without indices on which it does not depend."""
     other = others[0]
     if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
         one = entries

@@ -98,7 +98,7 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
 
 
 def _derivative(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | None = None) -> list[IndexedArray]:
-    """Return ∂of/∂v; `by` is the formula that v is written as, where it has no name."""
+    """Return ∂of/∂v; if v has no name, `by` is the formula in whose form it is written."""
     if is_name_of_cost(evaluator, of):
         adjoint = adjoint_of(evaluator, quantity)
         if adjoint is not None:
@@ -165,7 +165,7 @@ def _held_parts(evaluator: Evaluator, of: Node, held: frozenset[Expression | str
 
 
 def _held_for(evaluator: Evaluator, of: Node, node: Expression) -> frozenset[Expression | str]:
-    """Return the quantities that are held fixed where a formula is differentiated: not the quantity itself."""
+    """Return the quantities to hold fixed when a formula is differentiated: neither v nor what the formula equals."""
     held = evaluator.held
     found = quantity_with_value(evaluator, evaluator.values(of)) if held else None
     own = None if found is None else found.node
@@ -175,7 +175,7 @@ def _held_for(evaluator: Evaluator, of: Node, node: Expression) -> frozenset[Exp
 
 
 def _at_entries(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
-    """Return the derivatives with respect to the entries or lines of v that the scripts of its name mean."""
+    """Return the derivatives with respect to the entries, rows or columns of v that its scripts denote."""
     reading = replace(reading, power=None)
     if not value.is_derivative or (not reading.indices and reading.example is None):
         return with_scripts(evaluator, value, reading)

@@ -28,7 +28,7 @@ def derivative(function: Callable[[Array], Array], at: Array) -> Array:
 
 
 def _rows(function: Callable[[Array], Array], at: Array, units: Array, step: float) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the derivatives of f along each of the units, and where there is rather a kink within the steps."""
+    """Return the derivatives of f along each direction, and a mask of those where a kink lies within the steps."""
     steps = [sign * k * step for k in _WEIGHTS for sign in (1, -1)]
     perturbations = np.multiply.outer(steps, units)  # the axes: a step, a perturbed entry
     found = np.asarray(function((at + perturbations).reshape(-1, *at.shape)))
@@ -53,7 +53,7 @@ def _entrywise(function: Callable[[Array], Array], at: Array, step: float) -> Ar
 
 
 def _combined(differences: Array, step: float, axes: tuple[int, ...]) -> tuple[Array, NDArray[np.bool_]]:
-    """Return derivatives, and where there is rather a kink within the steps."""
+    """Return the derivatives from differences, and a mask of those where a kink lies within the steps."""
     best, other = (
         np.tensordot(list(weights.values()), differences, axes=1) / step for weights in (_WEIGHTS, _FOURTH_ORDER)
     )

@@ -31,7 +31,7 @@ class Evaluator:
         evaluate: the values of a formula in a context; `evaluate.evaluate`, through which all recursion goes.
         letters: the numbers that letters stand for, such as those of layers.
         dummies: values of the arguments of functions that the document defines.
-        example: an index over examples that every quantity of the data bears without showing it.
+        example: an index over examples that each quantity with examples has, though it is not written.
         fixed: formulas with a given value, such as the 1 - a with respect to which something is differentiated.
         held: quantities of the network that stay constant under differentiation.
         opening: names whose definitions are being evaluated, which guards against circular definitions.

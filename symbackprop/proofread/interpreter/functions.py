@@ -101,7 +101,7 @@ def call(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _unperturbed(evaluator: Evaluator, argument: Node) -> list[IndexedArray]:
-    """Return the values of an argument where nothing is perturbed: they show what the network applies to it."""
+    """Return the unperturbed values of an argument, by which the function that the network applies to it is found."""
     if not isinstance(evaluator.point, PerturbedPoint):
         return evaluator.values(argument)
     return replace(evaluator, point=evaluator.point.unperturbed, fixed={}).values(argument)
@@ -179,7 +179,7 @@ def activations_of(network: Network) -> list[str]:
 
 
 def _applied_by_network(evaluator: Evaluator, argument: IndexedArray) -> list[str | Expression]:
-    """Return what the network applies to a quantity of this value: names of functions, and nodes of softmax."""
+    """Return the functions (by name) and the softmax nodes that the network applies to a quantity of this value."""
     if argument.indices:
         return []
     found: dict[str | Expression, None] = {}
@@ -211,7 +211,7 @@ _UNUSUAL: dict[str, _OfArray] = {
 
 
 def _unusual(function: _OfArray) -> Function:
-    """Return a function that stands in activations and their derivatives, though no network has it."""
+    """Return a function of formulas for activations and their derivatives that is not an activation itself."""
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
         return values.mapped(argument, lambda array: _derived(function, array, order))

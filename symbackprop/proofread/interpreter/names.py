@@ -51,7 +51,7 @@ def _constant(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    r"""Return `\delta_{ij}` as that of Kronecker, which it may be."""
+    r"""Return `\delta_{ij}` as the Kronecker delta; [] if it cannot be that."""
     letters = [mark.content for mark in node.below]
     if node.base != "delta" or node.above or len(letters) != 2 or not all(isinstance(k, Name) for k in letters):
         return []
@@ -59,14 +59,14 @@ def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def kronecker(evaluator: Evaluator, i: str | int, j: str | int) -> list[IndexedArray]:
-    """Return 1 where two indices are equal and else 0, for each size that they may run over."""
+    """Return the Kronecker delta of two indices, for each size that they may run over."""
     if not isinstance(i, str) or not isinstance(j, str) or i == j:
         raise UnsupportedNotationError(f"[{i} = {j}] is not read here")
     return [IndexedArray(np.eye(size)[..., None, None], (i, j)) for size in all_sizes(evaluator)]
 
 
 def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return u_k beside a vector u as a row or column of a matrix U."""
+    """Return u_k as a row or a column of the matrix U, if the network has a vector u and a matrix U."""
     try:
         lines = [
             values.line(laid_out(evaluator, quantity.node), reading.indices[0], axis)
@@ -79,7 +79,7 @@ def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[Indexed
 
 
 def matrix_of_rows(evaluator: Evaluator, reading: NameReading) -> list[Quantity]:
-    """Return the matrix U of the network where u_k stands beside a vector u of it."""
+    """Return the matrix U of the network whose rows may be called u_k, if the network also has a vector u."""
     known = evaluator.symbols.known
     other = known.get((reading.key[0].swapcase(), *reading.key[1:]))
     if len(reading.indices) != 1 or other is None or reading.key not in known or not is_matrix(other):
@@ -88,7 +88,7 @@ def matrix_of_rows(evaluator: Evaluator, reading: NameReading) -> list[Quantity]
 
 
 def _ones(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return the matrix of ones whose size stands below, or columns and rows of ones of any size."""
+    """Return the matrix of ones whose size is the subscript; without one, columns and rows of ones of all sizes."""
     sizes = all_sizes(evaluator)
     for mark in node.below[:1]:
         if isinstance(mark.content, Multiply) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
@@ -147,7 +147,7 @@ def one_example(evaluator: Evaluator, value: IndexedArray, index: str | int) -> 
 
 
 def _one_unit(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-    """Return u_w of a matrix U, where w counts units, not examples, as a line of the other axis."""
+    """Return u_w of a matrix U, where w numbers units, not examples: the line along the other axis."""
     with suppress(ShapeMismatchError):
         found = values.line(value, index, 1 - example_axis(evaluator))
         return [found, values.transposed(found)]

@@ -41,7 +41,7 @@ def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
 
 
 def values_of_known(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the value of a quantity that the network itself calls so."""
+    """Return the value of the quantity that has this name in the network itself."""
     symbol = evaluator.symbols.known.get(key)
     return [] if symbol is None else [laid_out(evaluator, symbol)]
 
@@ -79,7 +79,7 @@ def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
 
 
 def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> IndexedArray:
-    """Stack a definition for each example i to the matrix of all examples."""
+    """Stack the values of a definition for each example i into the matrix of all examples."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_derivative:
         raise ShapeMismatchError("the index of a definition does not stand in it")
@@ -89,7 +89,7 @@ def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> I
 
 
 def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
-    """Assemble z_j of every j to a matrix: free indices become rows and columns."""
+    """Assemble the z_j for all j into a matrix: free indices become rows and columns."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
         raise ShapeMismatchError("the indices of a definition do not stand in it")

@@ -51,7 +51,7 @@ def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None
 
 
 def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedArray]:
-    """Sum over the examples, each quantity of the data being that of one example; or over all entries."""
+    """Sum a body without the index: over the examples, where it is meant for one example, or over all entries."""
     found = []
     if evaluator.point.scope == ALL and evaluator.example is None:
         with suppress(ShapeMismatchError, UnsupportedNotationError):

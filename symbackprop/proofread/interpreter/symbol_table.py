@@ -69,7 +69,7 @@ class SymbolTable:
 
     Args:
         network: the network whose gradients are derived.
-        document_first: True if a definition of the document goes before a quantity of the network of the same name.
+        document_first: True if a definition of the document takes precedence over the network's quantity of this name.
         units: the layers whose units letters number: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
     """
 
@@ -92,13 +92,13 @@ class SymbolTable:
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def tell_entries(self, names: Iterable[Name]) -> None:
-        """Read w_1 as an entry of the one w of the network if the document has a w_2 too."""
+        """Read w_1 as an entry of w, not as the weights of layer 1, if the document also has a w_2 or a higher one."""
         marks = ((name.base, mark.content) for name in names for mark in name.below)
         for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
             self.aliases.pop((base, "", "1"), None)
 
     def tell_words(self, names: Iterable[Name]) -> None:
-        """Ignore a word that always stands below x or y of the network, as at v_ctx."""
+        """Ignore a word that is the only subscript of an input or a target, such as ctx of v_ctx."""
         words: dict[str, set[str]] = {}
         for name in names:
             found = [getattr(mark.content, "base", "") for mark in name.below]
@@ -142,7 +142,7 @@ class SymbolTable:
 
     @property
     def shifts(self) -> list[dict[str, int]]:
-        """The numbers of layers by which the units of a line may differ from those of their letters elsewhere."""
+        """The numbers of layers by which the letters of a line may be shifted against the rest of the document."""
         last = max(self.units.values(), default=0)
         return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
 
@@ -339,7 +339,7 @@ class SymbolTable:
         return max(layers or every, default=None)
 
     def of_last_layer(self, name: Name) -> Name | None:
-        """Return the name of the last layer for an a of layers a1, a2, … that is written without a number."""
+        """Return the numbered name for an a without a number: that of the last layer, if the network has a1, a2, …."""
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )

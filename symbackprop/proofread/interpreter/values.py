@@ -57,7 +57,7 @@ MOST = 200  # rows or columns of a matrix that a document writes out
 
 
 def whole(value: IndexedArray) -> int:
-    """Return a value that is a size or the end of a range as an integer."""
+    """Return a number of rows or columns, or an end of a range, as an integer."""
     number = float(value.array.ravel()[0]) if value.is_number and not value.indices else np.nan
     if not (0 <= number <= MOST and number == int(number)):
         raise ShapeMismatchError(f"{number:.6g} is not a number of rows or columns from 0 to {MOST}")
@@ -125,7 +125,7 @@ def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -
 
 
 def _spread(one: IndexedArray, derivative: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
-    """Broadcast a row or column before ∂A/∂B to the shape of A, and the a of ∂a/∂B to that of a matrix before it."""
+    """Broadcast a row or column to the shape of A in its product with ∂A/∂B, and a ∂a/∂B to that of a matrix."""
     if one.is_derivative or not derivative.is_derivative or one.is_number:
         return one, derivative
     a = derivative.shape[:2]
@@ -289,7 +289,7 @@ def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
 
 
 def _zero_derivative(value: IndexedArray, derivative: IndexedArray) -> IndexedArray:
-    """Return zeros beside a ∂A/∂B as a derivative too."""
+    """Return a zero that is added to a ∂A/∂B as a derivative of the same shape; other values as they are."""
     if value.is_derivative or np.any(value.array):
         return value
     return IndexedArray(np.zeros((*value.shape, *derivative.shape[2:])), (), True, value.notes)
@@ -321,7 +321,7 @@ def mapped(value: IndexedArray, function: Callable[[Array], Array]) -> IndexedAr
 
 
 def of_one_example(value: IndexedArray) -> IndexedArray:
-    """Return a value without the indices that have one value alone."""
+    """Return an array without the indices that have only one value."""
     kept = tuple(k for k, size in zip(value.indices, value.array.shape, strict=False) if size > 1)
     rest = value.array.shape[len(value.indices) :]
     sizes = [size for size in value.array.shape[: len(value.indices)] if size > 1]
@@ -346,7 +346,7 @@ def same(one: IndexedArray, other: IndexedArray) -> bool:
 
 
 def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
-    """Return True if two values are equal for each value of the indices that stand in one of them alone."""
+    """Return True if two arrays are equal for each value of the indices that only one of them has."""
     arrays = _aligned(one, other) if set(one.indices) != set(other.indices) else None
     return arrays is not None and close(*np.broadcast_arrays(*arrays))
 

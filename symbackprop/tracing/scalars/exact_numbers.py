@@ -10,7 +10,7 @@ _DENOMINATOR = 10_000  # a float that is the nearest to such a fraction is that 
 
 
 def exactly(number: float | Fraction) -> tuple[Fraction | float, bool]:
-    """Return the exact number, and True if it may stand for a number near it, as a rounded square root does.
+    """Return the exact number, and True if it may be a rounded number, such as a square root.
 
     >>> exactly(0.1), exactly(1 / 3)
     ((Fraction(1, 10), False), (Fraction(1, 3), False))
