@@ -49,7 +49,7 @@ def broadcast_to(value: Expression, rows: Size, columns: Size) -> Matrix:
 
 
 def only_entry(value: Matrix) -> Scalar:
-    """Return the only entry of a 1×1 matrix as a scalar; the entry of sums along an axis of A is the sum of all of A."""
+    """Return the only entry of a 1×1 matrix as a scalar; that of sums along an axis of A is the sum of all of A."""
     coefficient, matrix = split(value)
     return coefficient * arithmetic.total(matrix.argument if isinstance(matrix, Sums) else matrix)
 
