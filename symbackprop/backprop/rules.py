@@ -27,7 +27,7 @@ PerArgument: TypeAlias = list[Expression | None]  # one an argument; None where 
 
 @dataclass(frozen=True)
 class Local:
-    """The step before the rule's own: `derivative(quantity, node, derivatives)` writes out ∂quantity/∂W.
+    """A step that precedes that of the rule: `derivative(quantity, node, derivatives)` writes out ∂quantity/∂W.
 
     The derivatives are the ∂A/∂W of the node's arguments, None for an argument that does not vary.
     """
@@ -47,7 +47,7 @@ class Rule:
     local: Local | None = None
 
     def name_for(self, node: Expression, variables: int) -> str:
-        """Return the name of the rule for a node so many of whose arguments vary."""
+        """Return the name of the rule for a node; `variables` is the number of its arguments that vary."""
         if self.name == ACTIVATION and not node.function.row.activation:
             return f"derivative of {node.function.name}"
         return self.with_one_variable if variables == 1 and self.with_one_variable else self.name

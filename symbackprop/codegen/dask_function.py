@@ -105,7 +105,7 @@ class ClusterFunction(GradientFunction):
         return found[0] if name == "cost" else found
 
     def _converted(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the data as dask arrays, and all arguments, checked, with nan for the numbers of the data."""
+        """Return the data as dask arrays, and all arguments, checked, with arrays of nan in place of the data."""
         sizes: dict[str, int] = {}
         data: dict[str, Any] = {}
         values: dict[str, Any] = {}

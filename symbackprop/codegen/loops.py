@@ -34,7 +34,7 @@ FORMS: dict[str, str] = {  # {0}, {1}: entries of the arguments
 
 
 def indices(length: Size) -> list[str]:
-    """Return the indices of a short side; none of a long one."""
+    """Return all indices along a short side of a matrix, for code without a loop; [] for a long side."""
     return [str(k) for k in range(int(length))] if length.is_Integer and length <= SIDE else []
 
 

@@ -1,6 +1,6 @@
 """The phase per batch of examples as loops that numba compiles.
 
-The same phase in NumPy goes along, for float types that numba does not have.
+The same phase in NumPy is included, for float types that numba does not have.
 """
 
 import inspect

@@ -39,7 +39,7 @@ class NumPySource(Notation, NumPyPrinter):
         return self.named(fqn.removeprefix("numpy."))
 
     def level(self, expression: Expression) -> int:
-        """Return the binding strength of the expression's code."""
+        """Return the precedence of the expression's code."""
         if isinstance(expression, HadamardPower):
             return POWER
         if isinstance(expression, Inverse | MatPow):

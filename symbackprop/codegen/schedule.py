@@ -96,7 +96,7 @@ def _named_parts(node: Expression) -> list[Matrix]:
 
 
 def in_order(tape: Tape) -> list[tuple[str, Equation]]:
-    """Return all equations of a tape, each with its part: each gradient follows the last adjoint that it uses."""
+    """Return all equations of a tape, each with the phase that it belongs to; gradients are as early as possible."""
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {

@@ -51,7 +51,7 @@ def tuple_of(parts: Iterable[str]) -> str:
 
 
 def listing(parts: list[str]) -> str:
-    """Return parts with commas between them, and one behind a single part: the sides of `a, b = …` and `a, = …`."""
+    """Return parts joined by commas, as in `a, b = …`; a comma follows a single part too, as in `a, = …`."""
     return ", ".join(parts) + "," * (len(parts) == 1)
 
 

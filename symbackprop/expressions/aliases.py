@@ -1,4 +1,4 @@
-"""Type names for annotations: what an argument is, where SymPy, which has no types, says nothing."""
+"""Type names for annotations: SymPy has no types, so these names tell a reader what an argument is."""
 
 from typing import TypeAlias
 

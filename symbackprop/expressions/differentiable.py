@@ -1,4 +1,4 @@
-"""The nodes that can be differentiated. A test holds this list against the table of rules."""
+"""The nodes that can be differentiated. A test compares this list with the table of rules."""
 
 import sympy
 from sympy import Add, Basic, Mul, Pow

@@ -178,7 +178,7 @@ class ElementwiseFunction(Basic):
         return self.expression.xreplace({z: argument})
 
     def __call__(self, argument: Expression) -> Expression:
-        """Return f of each entry of a matrix, or of a scalar; a power, or a row that equals f, stands as such."""
+        """Return f of each entry of a matrix, or of a scalar; written as a power or as another row if f equals one."""
         given = operand(argument)
         if not is_matrix(given) and (given.is_number or self.name in ("exp", "log")):
             return self.at(given)

@@ -1,7 +1,7 @@
 """SymPy's matrix nodes, made strict.
 
 The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is rewritten
-automatically, as SymPy's operators turn -(y - yhat) into yhat - y. And nothing is refused before the whole equation
+automatically (SymPy's operators turn -(y - yhat) into yhat - y). And nothing is refused before the whole equation
 is known: `check` reports shapes that do not fit, so that the message can show the equation around them.
 """
 

@@ -102,7 +102,7 @@ class Elementwise(FunctionOf, MatrixOperation):
 class _Along(MatrixOperation):
     """An operation along an axis.
 
-    Over the columns, each row for itself, is printed without an axis; over the rows as in Σ_rows.
+    If it works on each row by itself, it is printed without an axis; if on each column, as in Σ_rows.
     """
 
     reduces = True  # the axis to one entry; else the shape stays

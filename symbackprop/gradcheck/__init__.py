@@ -1,1 +1,1 @@
-"""Gradients against finite differences."""
+"""The comparison of gradients with finite differences."""

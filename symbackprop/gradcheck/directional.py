@@ -93,7 +93,7 @@ class Numerics:
         return value.reshape(())[()]
 
     def scale(self, direction: Direction) -> float:
-        """Return the t that perturbs entries by about their own size, by less in a direction of many entries."""
+        """Return the t that perturbs entries by about their own size, or by less if the direction has many entries."""
         reach, perturbed = math.inf, 0
         for k, d in direction.items():
             size = np.atleast_1d(np.abs(self._params.arrays[k]))

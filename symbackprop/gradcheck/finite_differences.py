@@ -63,7 +63,7 @@ def derivative(
 
 
 def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
-    """Return the row of least error; its error is at least its distance from the better one of its neighbours."""
+    """Return the best extrapolation; its error bar is at least its difference from the better of its neighbours."""
     index = min(range(len(rows)), key=lambda row: rows[row].error)
     best = rows[index]
     neighbours = [rows[row] for row in (index - 1, index + 1) if 0 <= row < len(rows)]

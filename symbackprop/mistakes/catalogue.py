@@ -334,7 +334,7 @@ def sum_over_the_other_axis(contribution: Contribution, _: BackwardPass) -> Iter
 
 
 def softmax_jacobian(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield wrong forms of the Jacobian of a softmax: its diagonal alone, or nothing."""
+    """Yield wrong forms of the Jacobian of a softmax, such as its diagonal alone."""
     for words, value in _softmax_forms(contribution):
         yield Change(words, value, (MistakeKind.SOFTMAX,))
 
@@ -362,7 +362,7 @@ def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Expression
 
 
 def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """Yield nothing for one of several paths by which a quantity changes the cost."""
+    """Yield 0 as the contribution of one of several paths by which a quantity changes the cost."""
     if len(backward.graph.users[contribution.part]) > 1:
         path = f"the path from {text(contribution.part)} through {_user(contribution, backward)}"
         words = f"with {path} left out: a term of the sum is missing"

@@ -1,7 +1,7 @@
-"""The contributions of a backward pass, one an edge of the computation graph, as formulas and as numbers.
+"""The contributions of a backward pass, one for each edge of the computation graph, as formulas and as numbers.
 
-Each contribution is an expression in the adjoint of its user, so that one of them can be changed, and the gradients
-that follow be computed, without another derivation.
+Each contribution is an expression in the adjoint of its user, so that one of them can be changed, and the
+resulting gradients computed, without another derivation.
 """
 
 from collections import ChainMap
@@ -81,7 +81,7 @@ class PassAtPoint:
     ) -> dict[Expression, Any]:
         """Return ∂J/∂v for every v, with some contributions changed; quantities that are `cut` count as constants.
 
-        All that neither is changed nor follows from a change is taken over from the right pass.
+        Adjoints that do not depend on a changed contribution are those of the right pass.
         """
         graph, is_first = self.backward.graph, not self.numeric
         found: dict[Expression, Any] = {}

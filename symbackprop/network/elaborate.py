@@ -253,7 +253,7 @@ class Elaborator:
         raise NetworkError(f"unknown function {dotted:.40}: {hint}")
 
     def _argument(self, node: Node) -> Argument:
-        """Return a quantity, a tuple of them, an axis, or True."""
+        """Return the value of an argument: a quantity, a tuple of them, a number, True, False or None."""
         match node:
             case tree.Group(items=items):
                 return tuple(map(self.value, items))
@@ -327,7 +327,7 @@ def _derivative(dotted: str) -> Callable[..., Expression] | None:
 
 
 def _bounded(value: Expression) -> Expression:
-    """Return the value, unless it is a number beyond all bounds."""
+    """Return the value; refuse a number that is not real and finite, or has too many digits."""
     if not is_matrix(value) and getattr(value, "is_number", False):
         size = max(abs(value.p), value.q) if value.is_Rational else abs(value.evalf(3))
         if not value.is_real or not value.is_finite:

@@ -192,9 +192,8 @@ class Network:
     def examples(self) -> tuple[int, frozenset[Size]]:
         """The axis along which the examples stand, and the sizes of the data along it.
 
-        The axis is 0, the rows, unless all inputs and targets have equally many columns, but not rows, and no
-        parameter has a size like that. Each row of a one-hot target is an example, unless its columns fit and its
-        rows do not.
+        Examples are rows (axis 0) unless only the columns fit: all inputs and targets have the same number of them, and
+        no parameter has this size. Rows of a one-hot target are examples, too, unless only its columns fit.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)

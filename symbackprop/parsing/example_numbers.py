@@ -1,4 +1,4 @@
-"""Numbers of worked examples among the sides of a statement."""
+"""The numbers of worked examples, separated from the other sides of a statement."""
 
 from collections.abc import Sequence
 

@@ -87,7 +87,7 @@ def _parser() -> Any:
     lark = _lark()
 
     class Given(lark.lexer.Lexer):  # type: ignore[name-defined]
-        """The tokens come from tokens.py."""
+        """A lexer for lark that passes on tokens which have been read already."""
 
         def __init__(self, _: Any):
             pass
@@ -243,7 +243,7 @@ class _TreeBuilder:
         return signed(pieces)
 
     def _script(self, tree: ParseTree) -> tuple[str, list[Node]]:
-        """Return the sign before a script's items, and the items."""
+        """Return the leading sign of a script, such as the + of a^+, and its items."""
         *primes, inner = tree.children
         found: list[Node] = [PendingOperator(what="'") for _ in primes]
         if getattr(inner, "data", "") != "script_body":

@@ -229,7 +229,7 @@ def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]
 
 
 def _wider(before: Node, sign: int, term: Node) -> Node | None:
-    """Return the term before with this one under its sum, if that goes on."""
+    """Return the preceding term with this one moved into its sum; None if this one does not contain the index."""
     if isinstance(before, Multiply):
         wider = _wider(before.factors[-1], sign, term)
         return wider and replace(before, factors=(*before.factors[:-1], wider), source="")

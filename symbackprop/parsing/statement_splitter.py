@@ -46,9 +46,10 @@ def statements(tokens: Sequence[Token]) -> Iterator[StatementTokens]:
 
 
 def _joined(rows: list[list[Token]]) -> list[list[Token]]:
-    """Join a row that begins with a sign and has no relation of its own to the row before.
+    """Join rows of one statement that is continued on the next row.
 
-    So does one that begins with a relation behind a row that has none.
+    A row continues the row before if it begins with a sign and contains no relation, or if it begins with a relation
+    and the row before contains none.
     """
     found: list[list[Token]] = []
     for row in rows:
@@ -80,7 +81,7 @@ def _parts(row: list[Token]) -> Iterator[StatementTokens]:
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
-    """Append incomplete pieces to the statement before; the text behind "for" is left out."""
+    """Append incomplete pieces to the preceding statement; leave out what follows "for", "if" or "when"."""
     found: list[list[Token]] = []
     skipping = False
     for piece in pieces:
@@ -139,7 +140,7 @@ def _is_membership(token: Token) -> bool:
 
 
 def _is_label(piece: list[Token]) -> bool:
-    """Return True for the number of the equation."""
+    """Return True for an equation number in brackets, such as (3)."""
     return len(piece) <= 5 and not _has(piece, "RELATION") and (piece[0].kind, piece[-1].kind) == ("LPAR", "RPAR")
 
 
@@ -162,7 +163,7 @@ def _without_membership(tokens: list[Token]) -> list[Token]:
 
 
 def _without_label(tokens: list[Token]) -> list[Token]:
-    """Remove the number of the equation behind dots: … (1)."""
+    """Remove an equation number that follows a leader of dots: … (1)."""
     ends = [token.kind for token in tokens[-4:]]
     return tokens[:-3] if ends == ["STOP", "LPAR", "NUMBER", "RPAR"] else tokens
 

@@ -1,4 +1,4 @@
-"""Nodes for single numbers: an entry of a matrix, a sum over indices, the derivative of one entry by another.
+"""Nodes for single numbers: an entry of a matrix, a sum over indices, a derivative of one entry.
 
 For the printers each is a 1×1 matrix, so that formulas over entries are made of the same nodes as all others.
 """

@@ -50,7 +50,7 @@ SPECIAL = (
 
 
 def level(expression: Expression) -> int:
-    """Return how tightly an expression holds together: `SUM` … `ATOM`."""
+    """Return the precedence of an expression, from `SUM` to `ATOM`: it decides where brackets are needed."""
     if isinstance(expression, Plain):
         return level(expression.value)
     if is_negative(expression):
@@ -98,7 +98,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def implied(operands: Sequence[Expression]) -> list[Expression]:
-    """Return the operands of an operation entry by entry, repeated rows, columns and numbers unrepeated.
+    """Return the operands of an entry-by-entry operation, without the repetition of rows, columns and numbers.
 
     As in NumPy, the repetition is not written where another operand has the full shape.
     """
@@ -119,7 +119,7 @@ def _once(operand: Expression, coefficient: Scalar, core: Expression) -> Express
 
 
 def norm_of(scalar: Scalar) -> tuple[Expression, Expression] | None:
-    """Return (A, n), where a scalar is √Σ A² to the n, an odd number; else None."""
+    """Return (A, n) for a scalar (√Σ A²)ⁿ with an odd n; None for any other scalar."""
     if not isinstance(scalar, sympy.Pow) or not isinstance(scalar.base, Total) or scalar.exp.is_negative:
         return None
     squares, n = scalar.base.argument, 2 * scalar.exp
@@ -136,7 +136,7 @@ def divisors(scalar: Scalar) -> list[Expression]:
 
 
 def power_of_ten(number: Scalar) -> Expression:
-    """Return 9 for 1000000000; None for a number that is read as easily."""
+    """Return 9 for 1000000000; None for a smaller number, or another than a power of ten."""
     power = len(str(number)) - 1
     return Integer(power) if power > 4 and number == 10**power else None
 
@@ -196,7 +196,7 @@ class Notation:
         raise NotImplementedError
 
     def level(self, expression: Expression) -> int:
-        """Return how tightly an expression holds together in this notation."""
+        """Return the precedence of an expression in this notation."""
         if self.sums_are_calls and isinstance(expression, Total | Sums):
             return ATOM
         if self.quotients_are_fractions and isinstance(expression, (*PARTIALS, EntryDerivative, Ratio)):
@@ -204,7 +204,7 @@ class Notation:
         return level(expression)
 
     def bracket(self, expression: Expression, at_least: int) -> str:
-        """Return an expression, in brackets if it holds together less tightly than required."""
+        """Return an expression, in brackets if its precedence is lower than required."""
         inner = self._print(expression)
         return self.wrap(inner) if self.level(expression) < at_least else inner
 
@@ -302,7 +302,7 @@ class Notation:
         raise NotImplementedError
 
     def bracket_name(self, matrix: Matrix) -> str:
-        """Return a matrix as indices in brackets can follow it."""
+        """Return a matrix in a form that indices in brackets can follow."""
         return self.bracket(matrix, ATOM)
 
     def _print_Ratio(self, expr: Expression) -> str:
@@ -322,7 +322,7 @@ class Notation:
         return self.partial(self._print(expr.cost), expr.cost, self._print(expr.of), expr.of)
 
     def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
-        """Return ∂of/∂by; in brackets what is not a name."""
+        """Return ∂of/∂by; an operand that is not a name is in brackets."""
         above, below = (text if x.is_symbol else self.wrap(text) for text, x in ((above, of), (below, by)))
         return f"∂{above}/∂{below}"
 

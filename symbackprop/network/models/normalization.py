@@ -12,7 +12,7 @@ from symbackprop.network.numpy_semantics import divided, mean, minus, plus, time
 def batchnorm(
     features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
 ) -> Network:
-    """Build batch normalization of X: each feature less its mean over the examples, over its standard deviation.
+    """Build batch normalization of X: each feature minus its mean over the examples, divided by its standard deviation.
 
     X is a parameter here, so J is differentiated with respect to it, and G is the adjoint of the output:
     J = Σ G ⊙ out, so that ∂J/∂out = G. ε is a number, or the name of a hyperparameter.
@@ -33,7 +33,7 @@ def batchnorm(
 def layernorm(
     features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
 ) -> Network:
-    """Build layer normalization of X: each example less the mean of its features, over their standard deviation.
+    """Build layer normalization of X: each example minus the mean of its features, divided by their standard deviation.
 
     X, G and ε are as in `batchnorm`. After J. Ba, J. Kiros, G. Hinton, Layer normalization, 2016, section 3.
 

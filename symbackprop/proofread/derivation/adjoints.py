@@ -154,7 +154,7 @@ def _users(reading: DocumentReading, key: Key, index: int) -> list[int]:
 
 
 def _uses(reading: DocumentReading, index: int, key: Key) -> bool:
-    """Return True if a name occurs in a statement, on another side than the first."""
+    """Return True if a name occurs in a statement, on any side but the first."""
     prefix = "d" if _is_differential(key) else ""
     parts = [part for side in reading.sides(index)[1:] for part in walk(side)]
     bodies = [part.body if prefix and isinstance(part, tree.Differential) else part for part in parts]

@@ -25,7 +25,7 @@ class Repair:
 
 @dataclass(frozen=True)
 class RepairMaterial:
-    """Parts of the document that a repair may put in: names, derivatives f′(z), terms of sums."""
+    """Parts of the document that a repair may insert: names, derivatives f′(z), terms of sums."""
 
     names: tuple[Node, ...] = ()
     calls: tuple[Node, ...] = ()

@@ -55,7 +55,7 @@ def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Se
 
 
 def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[Expression]:
-    """Return the network's quantities that a formula stands for, one for each layer of its letters."""
+    """Return the network's quantities that a formula stands for; a letter for a layer gives one for each layer."""
     if not isinstance(by, Name):
         try:
             found = quantity_with_value(evaluator, evaluator.values(by))
@@ -68,7 +68,7 @@ def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[E
 
 
 def _nodes_of_adjoint(reading: DocumentReading, evaluator: Evaluator, name: Name) -> set[Expression]:
-    """Return the v of a δ that stands for ∂J/∂v."""
+    """Return the quantity v for which a δ of the document stands for ∂J/∂v."""
     for key in reading.keys(name):
         definition = reading.symbols.definitions.get(key)
         adjoint = reading.symbols.adjoint(key)

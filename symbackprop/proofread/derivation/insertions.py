@@ -1,4 +1,4 @@
-"""Repairs that put in what an author may have left out: factors, terms, sums."""
+"""Repairs that insert what an author may have left out: factors, terms, sums."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -89,7 +89,7 @@ def _replaced(whole: Node, part: Node, new: Node) -> Node:
 
 
 def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with one more term: of the whole, or, for some terms, within it."""
+    """Yield the formula with one more term, added to the whole or, for the first few terms, to a part of it."""
     for term in material.terms:
         for sign in (1, -1):
             if isinstance(formula, tree.Add):
@@ -105,7 +105,7 @@ def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def ones_added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with 1 or a quantity added to a part of it, or taken from it, or a part taken from that."""
+    """Yield the formula with x added to a part of it, subtracted from it, or minus the part: x is 1 or a quantity."""
     for name in (number(1), *material.names):
         for part in _spots(formula):
             for total in (_sum((1, 1), part, name), _sum((-1, 1), name, part), _sum((1, -1), part, name)):

@@ -20,7 +20,7 @@ Bounds: TypeAlias = tuple[Size, Size]  # from the first to before the last
 
 
 class MaskedEntries(TracedArray):
-    """The entries that a mask picks, in the matrix that they came from."""
+    """The entries of a matrix that a mask selects."""
 
     def sum(self, *_: object, **__: object) -> NoReturn:
         """Raise Untraceable."""
@@ -116,7 +116,7 @@ def _is_indices(key: object) -> bool:
 
 
 def _is_whole(keys: Iterable[object]) -> bool:
-    """Return True if there are slices among the keys, and each is of a whole axis."""
+    """Return True if there are slices among the keys, and each of them spans a whole axis."""
     slices = [key for key in keys if isinstance(key, slice)]
     return bool(slices) and all(key == slice(None) for key in slices)
 

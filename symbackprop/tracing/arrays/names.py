@@ -1,4 +1,4 @@
-"""The user's names for the quantities of the code: those of variables and attributes, as they get their values."""
+"""The names that the user's code gives to quantities: its variables and attributes, noted when they are assigned."""
 
 import re
 import sys

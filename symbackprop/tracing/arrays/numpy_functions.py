@@ -1,4 +1,4 @@
-"""NumPy's functions on placeholder arrays, one table; a function that is not in it is not traced.
+"""The table of NumPy's functions on placeholder arrays; a function that is not in it cannot be traced.
 
 `PlaceholderNumpy` takes the module's place in the user's code while that runs: functions that are given numbers alone
 are NumPy's own, but functions that create arrays create placeholders, which can hold others.
@@ -191,7 +191,7 @@ _REFUSED = ("where", "offset", "initial", "weights")  # options that change what
 
 
 class PlaceholderNumpy:
-    """The placeholder for the module NumPy. `run` is set when all of it is known."""
+    """The placeholder for the module NumPy; `run` is the state of the trace."""
 
     run: TraceRun
     item, with_item = staticmethod(indexing.item), staticmethod(indexing.with_item)
@@ -241,7 +241,7 @@ class PlaceholderNumpy:
         return found
 
     def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
-        """Call what `__array_ufunc__` asks for: the function, its reduction, or its addition at some indices."""
+        """Trace a call that NumPy passes to `__array_ufunc__`: of a ufunc, or of its reduce, outer or at."""
         if method == "__call__":
             return self.call(ufunc.__name__, inputs, options)
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)
@@ -255,7 +255,7 @@ class PlaceholderNumpy:
         raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
 
     def _add_at(self, array: Operand, indices: Any, values: Any) -> None:
-        """Do np.add.at: each label's row gets all that is added to it."""
+        """Trace np.add.at, in which several values may be added to the same row."""
         if not isinstance(array, TracedArray):
             raise Untraceable("np.add.at adds to an array of numbers: create it by np.zeros in the function itself")
         if isinstance(indices, Labels):
@@ -279,7 +279,7 @@ class PlaceholderNumpy:
 
 
 class _TracedFunction:
-    """A function of NumPy, which is its own where it is given numbers alone."""
+    """A function of NumPy: it is traced if an argument is a placeholder, and NumPy's own otherwise."""
 
     def __init__(self, numpy: PlaceholderNumpy, name: str, real: Any):
         self.numpy, self.name, self.real = numpy, name, real

@@ -1,4 +1,4 @@
-"""NumPy's operations on expressions, in which vectors are rows; the arrays see to the ranks."""
+"""NumPy's operations on expressions, in which vectors are rows; `TracedArray` keeps the ranks."""
 
 from collections.abc import Callable
 

@@ -106,7 +106,7 @@ class TraceRun:
 
 
 def is_tiny(value: object) -> bool:
-    """Return True for a small number, such as is added to a probability before its logarithm."""
+    """Return True for a small number, such as people add to a probability before taking its logarithm."""
     return isinstance(value, float | np.floating) and 0 < abs(float(value)) <= TINY
 
 

@@ -13,7 +13,7 @@ FLOATS = "fc"  # kinds of dtype that traced scalars take the place of
 
 
 class ScalarArray(np.ndarray):
-    """An array of traced scalars. What NumPy computes from it without any of them in it is a plain array.
+    """An array of traced scalars. Results of NumPy that contain none of them are plain arrays.
 
     >>> X = named_array("X", np.array([1.0, -2.0]))
     >>> np.exp(X.astype(float))[0].expression(), X > 0

@@ -1,7 +1,7 @@
 """The derivative of a cost that was traced entry by entry, in 50 digits, and its comparison with a claimed gradient.
 
-The graph that a trace made is evaluated, then differentiated backwards, at random points near the traced one. It is the
-cost only where every comparison is decided as it was: other points are left out.
+The graph that a trace made is evaluated, then differentiated backwards, at random points near the traced one. It equals
+the cost only where every comparison has the same outcome as in the trace: other points are left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
