@@ -83,5 +83,5 @@ class Mistake:
 
     @property
     def tagged(self) -> str:
-        """The words with the kinds behind them: `the minus sign is missing (sign)`."""
+        """The words, followed by the kinds in brackets: `the minus sign is missing (sign)`."""
         return f"{self.words} ({', '.join(self.kinds)})"

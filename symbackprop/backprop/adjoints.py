@@ -1,7 +1,7 @@
 """One sweep backwards through the computation graph, by the rule table: the adjoint ∂J/∂v of every quantity v.
 
 Each quantity gets its adjoint once, as the sum of the contributions of its uses. An adjoint that is used more than
-once, or in a matrix product, gets a name, so that the whole stays linear in the size of the network.
+once, or in a matrix product, gets a name, so that the length of all formulas is linear in the size of the network.
 """
 
 import re

@@ -79,7 +79,7 @@ def _needed(equations: list[Equation]) -> list[Equation]:
 
 
 def _changing_the_cost(equations: list[Equation]) -> set[Expression]:
-    """Return the names with respect to which the last equation has a derivative."""
+    """Return the names with respect to which the cost, the last equation, has a derivative."""
     return _used_by_the_last(equations, lambda expression: postorder(expression, changing))
 
 

@@ -2,7 +2,7 @@
 
 The steps to ∂J/∂W go down from the cost to W: ∂J/∂W is a sum of terms such as Σ δ3 ⊙ ∂z3/∂W, and each step replaces
 one ∂C/∂W by those of the parts of C, by the rule of C. They start at the adjoints that earlier sections found: at the
-δ's. So each use of each quantity is differentiated once, and the whole stays linear in the depth.
+δ's. So each use of each quantity is differentiated once, and the number of steps is linear in the depth.
 """
 
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
 
 
 def _equations(graph: ComputationGraph) -> dict[Expression, int]:
-    """Return the index of the equation that each quantity stands in."""
+    """Return the index of the equation in which each quantity occurs."""
     indices: dict[Expression, int] = {}
     index = 0
     for node in graph.order:
@@ -156,7 +156,7 @@ class ChainRuleSteps:
         self.progress.known |= self.new
 
     def _downward(self, starts: list[Expression]) -> Iterator[Expression]:
-        """Yield the starts and the new nodes, each after its users, and one term to its end before the next."""
+        """Yield the starts and the new nodes: each after its users, and each path to its end before the next."""
         awaited = {
             node: sum(user in self.new or user in self.starts for user in self.graph.users[node]) for node in self.new
         }

@@ -8,7 +8,7 @@ f is a SymPy expression in the real symbol `z`. f′ is never written by hand: S
 - `domain`: the numbers where f is defined, and `range`: the interval of its values;
 - `kinks`: the points where f has no derivative, and the value that f′ gets there.
 
-The tests prove each of these equal to the derivative by SymPy.
+The tests prove each form of f and of f′ equal to f and to SymPy's derivative.
 """
 
 from dataclasses import dataclass, field

@@ -121,7 +121,7 @@ class _Along(MatrixOperation):
         return (Integer(1), columns) if self.axis == ROWS else (rows, Integer(1))
 
     def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
-        """Return the entries that the (i, j) entry is made of, as a function of one index, and their number."""
+        """Return the entries from which the (i, j) entry is computed, as a function of one index, and their number."""
         matrix = self.argument
         if self.axis == ROWS:
             return (lambda k: matrix._entry(k, j)), matrix.shape[0]

@@ -195,7 +195,7 @@ def _filled(blocks: Sequence[AxisBlock], axis: int, size: Size) -> Expression:
 
 
 def merged(terms: Iterable[Expression]) -> list[Expression]:
-    """Return the terms of a sum, merging terms whose entries lie where the others have zeros."""
+    """Return the terms of a sum, merging padded terms whose blocks do not overlap."""
     kept: list[Expression] = []
     for term in terms:
         partner = next((k for k, other in enumerate(kept) if _together(other, term) is not None), None)
@@ -220,7 +220,7 @@ def _together(one: Expression, other: Expression) -> Expression:
 
 
 def _padded_blocks(term: Expression) -> tuple[int, list[AxisBlock]] | None:
-    """Return the axis and the blocks of a matrix that has zeros beside them."""
+    """Return the axis and the blocks of a matrix that is padded with zeros; None for any other matrix."""
     coefficient, matrix = split(term)
     if not isinstance(matrix, Concatenate):
         return None

@@ -174,5 +174,5 @@ def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _even(moves: np.ndarray) -> np.ndarray:
-    """Raise each change that is below the median, which may be by chance, to the median."""
+    """Raise changes that are below the median to the median, since they may be small by chance."""
     return np.maximum(moves, np.median(moves), out=moves) if moves.size else moves

@@ -17,9 +17,9 @@ def derivative_on_circle(
     """Return f′(0) from six values around 0, of which two are conjugates of others: four evaluations, two of them real.
 
     After J. N. Lyness and C. B. Moler, Numerical differentiation of analytic functions, SIAM J. Numer. Anal. 4
-    (1967): the mean of f(r e^{iφ}) e^{−iφ} / r is f′(0), but for terms of order r⁶. The mean of f(r e^{iφ}) e^{iφ} / r
-    is 0, but for terms of order r⁴ and for what in f is not analytic, such as an absolute value or a kink within
-    the circle. It is the error bar, with the rounding of f. Two of the values are real, so that code which
+    (1967): the mean of f(r e^{iφ}) e^{−iφ} / r is f′(0), up to terms of order r⁶. The mean of f(r e^{iφ}) e^{iφ} / r
+    is 0, up to terms of order r⁴ and the parts of f that are not analytic, such as an absolute value or a kink
+    within the circle. It is the error bar, with the rounding of f. Two of the values are real, so that code which
     means something else for complex numbers disagrees with itself.
 
     Args:

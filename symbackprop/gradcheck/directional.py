@@ -133,7 +133,7 @@ class Numerics:
         return min(sides)
 
     def quick_derivative(self, direction: Direction) -> NumericDerivative:
-        """Return the derivative from few evaluations; its error bar includes only the noise that calls have shown."""
+        """Return the derivative from few evaluations; its error bar includes only the noise known so far."""
         scale = self.scale(direction)
         found = self._on_circle(direction, scale) if self._circles_left else _UNKNOWN
         if found.error < math.inf:

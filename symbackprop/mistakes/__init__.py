@@ -1,1 +1,1 @@
-"""The catalogue of mistakes, and which of them explains a wrong gradient."""
+"""The catalogue of mistakes, and the search for one that explains a wrong gradient."""

@@ -79,7 +79,7 @@ class PassAtPoint:
     def adjoints(
         self, changed: Mapping[Edge, Expression], cut: frozenset[Expression] = frozenset()
     ) -> dict[Expression, Any]:
-        """Return ∂J/∂v for every v, with some contributions changed; quantities that are `cut` count as constants.
+        """Return ∂J/∂v for every v, with some contributions changed; quantities in `cut` are treated as constants.
 
         Adjoints that do not depend on a changed contribution are those of the right pass.
         """

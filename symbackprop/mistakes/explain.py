@@ -101,7 +101,7 @@ class Explainer:
         self.wrong = [name for name in claimed if not self.is_like(claimed[name], self.right[name])]
 
     def is_like(self, one: ArrayLike, other: ArrayLike) -> bool:
-        """Return True if two gradients are equal but for rounding."""
+        """Return True if two gradients are equal up to rounding."""
         one, other = np.asarray(one), np.asarray(other)
         if one.shape != other.shape:
             return False
@@ -174,7 +174,7 @@ class Explainer:
         return min(self.wrong, key=lambda name: ranks.get(name, len(order)))
 
     def _penalized(self) -> Iterator[Explanation]:
-        """Yield penalties that are put on other parameters too, such as c b in the gradient for c W in the cost."""
+        """Yield penalties that the gradient applies to other parameters too: c b, if the cost penalizes only W."""
         values = {str(p.name): np.asarray(self.at.values[p]) for p in self.at.backward.wrt}
         for factor, owner in self._penalties():
             if all(self.is_like(self.claimed[n], self.right[n] + factor * values[n]) for n in self.wrong):
@@ -195,7 +195,7 @@ class Explainer:
                 yield sum(found), str(parameter.name)
 
     def _updated(self) -> Iterator[Explanation]:
-        """Yield weights that were updated before the backward pass was done with them."""
+        """Yield mistakes in which weights were updated before the backward pass had finished using them."""
         backward = self.at.backward
         for parameter in backward.wrt:
             edges = [s for s in backward.contributions.values() if parameter in s.value.free_symbols]

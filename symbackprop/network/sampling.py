@@ -66,7 +66,7 @@ def assigned(
     Args:
         free: sizes that need a number.
         fixed: sizes that have one.
-        different: groups of sizes that differ; where no choice fulfils all conditions, the groups are given up.
+        different: groups of sizes that should differ; they are ignored if no choice fulfils all conditions.
         ordered: pairs of sizes, the first of which is not smaller than the second.
         choices: the numbers to choose from.
     """

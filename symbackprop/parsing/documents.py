@@ -20,7 +20,7 @@ _MOST_FORMULAS = 10_000
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that stands in a document from `start` to `end`: display, inline or numpy (one line of code)."""
+    """A formula, at the offsets from `start` to `end` in the document: display, inline or numpy (one line of code)."""
 
     kind: str
     start: int

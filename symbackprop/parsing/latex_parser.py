@@ -45,7 +45,7 @@ _CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", 
 
 
 def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
-    """Return if a row continues the row before, its sides, and the relation signs between them.
+    """Return True if a row continues the row before, then its sides, and the relation signs between them.
 
     Raises:
         UnsupportedNotationError: with the reason.
@@ -163,7 +163,7 @@ def _check_nesting(tokens: Sequence[Token]) -> None:
 
 
 class ParseTree(Protocol):
-    """A tree of lark, whose children are trees and tokens."""
+    """A parse tree of lark, whose children are trees and tokens."""
 
     data: str
     children: list[Any]

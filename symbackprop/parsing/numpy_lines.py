@@ -1,4 +1,4 @@
-"""Lines of NumPy code in derivations → syntax trees, in which identifiers mean what people mean: dW2 is ∂J/∂W2."""
+"""Lines of NumPy code in derivations → syntax trees, in which identifiers have their usual meaning: dW2 is ∂J/∂W2."""
 
 import ast
 import re
@@ -113,7 +113,7 @@ _DIFFERENTIAL = re.compile(
 
 
 def named(identifier: str) -> Node:
-    """Return an identifier as people mean it: dW2 is ∂J/∂W2."""
+    """Return the formula that an identifier usually stands for: dW2 is ∂J/∂W2."""
     match = _GRADIENT.fullmatch(identifier)
     if match:
         return tree.Partial(of=_plain(match["of"]), by=_plain(match["by"]))

@@ -149,7 +149,7 @@ class NumpyText:
         return tuple([self.tree(node, depth) for node in nodes])
 
     def refused(self, node: ast.expr, kind: type) -> FormulaError:
-        """Return the error for an expression that no formula has, with what to write instead of such a kind."""
+        """Return the error for an expression that no formula has, with what to write instead."""
         return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is not a formula')}", node)
 
 

@@ -111,7 +111,7 @@ def product(pieces: list[Piece]) -> Node:
 
 
 def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
-    """Apply an operator to the factors behind it; return the result, and what is left: factors, then pieces."""
+    """Apply an operator to the factors after it; return the result, and the remaining factors and pieces."""
     if sign.what == r"\partial":
         return _differential(rest, later)
     if sign.what in _NEEDS and not rest:
@@ -157,13 +157,13 @@ def _is_bracketed(node: Node) -> bool:
 
 
 def _has_arguments(factors: list[Node]) -> bool:
-    """Return True if the first factor has its arguments behind it, as J(W, b) has."""
+    """Return True if the first factor is followed by its arguments, as in J(W, b)."""
     group = factors[1] if len(factors) > 1 else None
     return isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
 
 
 def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
-    """Read a / b: the factors right before the slash are divided by the one factor behind it.
+    """Read a / b: the factors right before the slash are divided by the one factor after it.
 
     Returns the lists of juxtaposed factors, and the signs between them.
     """
@@ -204,7 +204,7 @@ def _times(sign: str, factors: list[Node]) -> Node:
 
 
 def _is_shape(node: Node) -> bool:
-    """Return True for (2 × 4), as behind the name of a matrix."""
+    """Return True for a shape such as (2 × 4), which may follow the name of a matrix."""
     item = node.items[0] if isinstance(node, Group) and node.brackets == "()" and len(node.items) == 1 else None
     if not isinstance(item, Multiply) or item.sign != r"\times" or len(item.factors) != 2:
         return False
@@ -215,7 +215,7 @@ def _is_shape(node: Node) -> bool:
 
 
 def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]:
-    """Extend a sum over i to the terms behind it that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
+    """Extend a sum over i to the terms after it that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
     kept_signs: list[int] = []
     kept: list[Node] = []
     for sign, term in zip(signs, terms, strict=True):

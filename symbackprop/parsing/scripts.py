@@ -55,7 +55,7 @@ def _parts(item: Node) -> tuple[Node, ...]:
 
 
 def _has_marks(base: Node, item: Node) -> bool:
-    """Return True if the factors of a superscript mean one thing each, as in (2)T, and are not an exponent."""
+    """Return True if each factor of a superscript is a mark of its own, as in (2)T; else it is an exponent."""
     marks = [getattr(part, "what", "") or isinstance(part, Transposed | Prime) for part in _parts(item)]
     is_name = isinstance(base, Name) and base.base != "e"
     return any(marks) or (
@@ -64,7 +64,7 @@ def _has_marks(base: Node, item: Node) -> bool:
 
 
 def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — one for each kind of script
-    """Return the base with one part of a script above it."""
+    """Return the base with one mark of its superscript applied."""
     what = getattr(part, "what", "")
     if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
         return Transposed(base=base)

@@ -1,4 +1,4 @@
-"""The rows of a formula, each with the statements that stand in it."""
+"""The split of a formula into rows, and of each row into statements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class StatementTokens:
 
     @property
     def end(self) -> int:
-        """The offset behind the last token."""
+        """The offset after the last token."""
         return self.tokens[-1].end
 
 

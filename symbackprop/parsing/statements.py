@@ -31,7 +31,7 @@ class Statement:
     signs: tuple[str, ...] = ()
     continues: bool = False  # the first side is that of the statement before
     problem: str = ""
-    is_conditional: bool = False  # "if" stands behind it in the text
+    is_conditional: bool = False  # "if" follows it in the text
     update: Update | None = None
     worked: tuple[Node, ...] = ()  # sides that are numbers of an example
     names: frozenset[Name] = field(default_factory=frozenset)
@@ -138,7 +138,7 @@ def _is_error(node: Node) -> bool:
 
 
 def _with_errors(node: Any) -> Any:
-    """Return a formula with δh read as dh."""
+    """Return a formula in which δh is read as the differential dh."""
     if isinstance(node, tuple):
         return tuple(_with_errors(part) for part in node)
     if not isinstance(node, Node):
@@ -186,7 +186,7 @@ _CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
 
 
 def _is_named_in_text(text: str, formula: Formula) -> bool:
-    """Return True if words stand before it in its line: a formula without a relation is then only mentioned."""
+    """Return True if words precede a formula in its line: without a relation, it is then only mentioned."""
     before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
     return any(character.isalpha() for character in before)
 

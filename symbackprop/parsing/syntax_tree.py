@@ -39,7 +39,7 @@ class Script:
 
 @dataclass(frozen=True, kw_only=True)
 class Name(Node):
-    """A name with its scripts, those of transposition and f′ taken off."""
+    """A name with its scripts, except those for transposition and f′."""
 
     base: str
     above: tuple[Script, ...] = ()

@@ -9,7 +9,7 @@ from symbackprop.parsing.tokens import Token
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
 _ENDS_OF_CELLS = {"&", "NEWLINE", "END_CASES"}
-_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # tokens that can stand behind a Σ
+_SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # tokens that can follow a Σ
 
 
 def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
@@ -54,7 +54,7 @@ def _with_commas(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
-    """Remove the comma behind the value of a case."""
+    """Remove the commas that end the values of cases."""
     depth, found = 0, []
     for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
         depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")

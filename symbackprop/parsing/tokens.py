@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of a formula that stands in the text from `start` to `end`."""
+    """A piece of a formula, at the offsets from `start` to `end` in the text."""
 
     kind: str
     value: str

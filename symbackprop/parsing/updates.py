@@ -70,7 +70,7 @@ def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
 
 
 def _untimed(name: Name) -> Name:
-    """Remove the marks that tell a step from the next one."""
+    """Remove the marks that distinguish one step of gradient descent from the next."""
     if name.base.endswith(("new", "old")):
         return replace(name, base=name.base[:-3].rstrip("_"), source="")
     above, below = (tuple(mark for mark in marks if not _is_time(mark)) for marks in (name.above, name.below))

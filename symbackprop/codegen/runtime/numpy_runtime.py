@@ -132,9 +132,9 @@ class _Memory:
     def in_parts(self, part, form, data, rest, results):
         """Return the sums of a part over batches of the data whose work arrays fit into the cache.
 
-        `part` is a function, the function that makes its work arrays, and the axis of the examples in the data; `form`
-        is the sizes and the dtype of the work arrays. `rest` is the same for all batches; `results` are arrays to write
-        into, or None.
+        `part` is a tuple: a function, the function that makes its work arrays, and the axis of the examples in the
+        data. `form` is the sizes and the dtype of the work arrays. `rest` is the same for all batches; `results` are
+        arrays to write into, or None.
         """
         function, memory, axis = part
         if not data:

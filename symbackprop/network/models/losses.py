@@ -183,7 +183,7 @@ def penalized(net: Network, data: Scalar, layers: Layers, examples: Size, option
 
 
 def hyperparameter(net: Network, name: str, strength: object, default: str) -> Scalar:
-    """Return a number of at least 0 exactly as it is written, or declare a hyperparameter."""
+    """Return a given weight of a penalty as an exact number, or declare the hyperparameter that it names."""
     if isinstance(strength, str) or strength is True:
         return net.scalar(strength if isinstance(strength, str) else default)
     if not isinstance(strength, Real) or not 0 <= float(strength) < float("inf"):

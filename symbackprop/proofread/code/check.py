@@ -37,7 +37,7 @@ def network_from_function(
         scalars: names of hyperparameters, or their values.
 
     Raises:
-        ArgumentError: the code cannot be read as a network; the message says what stands in the way, and where.
+        ArgumentError: the code cannot be read as a network; the message gives the reason and the line.
 
     >>> import numpy as np
     >>> def cost(X, y, W):

@@ -47,7 +47,7 @@ class ExactComparison:
     where: str
     proved: bool = False
     at_a_kink: bool = False
-    near: bool = False  # equal but for the rounding of numbers in the code
+    near: bool = False  # equal up to the rounding of numbers in the code
 
     @property
     def all_right(self) -> bool:

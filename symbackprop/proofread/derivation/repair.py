@@ -93,7 +93,7 @@ def _is_function_call(part: Node) -> bool:
 
 
 def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[Node, ...]:
-    """Collect terms of other sums, those of another parameter as of this one, and products of two quantities."""
+    """Collect terms of other sums, also with their parameter replaced by this one, and products of two quantities."""
     found: list[Node] = []
     for part in parts:
         if isinstance(part, tree.Add) and len(part.terms) > 1:

@@ -26,7 +26,7 @@ class SizeVariable:
 
     @property
     def tree(self) -> Node:
-        """The size as a part of a formula."""
+        """The size as a node of a syntax tree."""
         name = self.root.name
         return tree.number(int(name)) if name.isdigit() else Name(base=name)
 
@@ -112,7 +112,7 @@ class ShapeInference:
         return base + ("_" if words else "") + words + digits
 
     def letters(self, name: Name) -> frozenset[str]:
-        """Return the letters at a name that may be indices."""
+        """Return the letters in the scripts of a name that may be indices."""
         marks = [mark.content for mark in (*name.above, *name.below)]
         return frozenset(m.base for m in marks if isinstance(m, Name) and len(m.base) == 1 and not m.below)
 

@@ -138,7 +138,7 @@ def with_scripts(evaluator: Evaluator, value: IndexedArray, reading: NameReading
 
 
 def one_example(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-    """Return the line of an example as it stands in the data, and transposed.
+    """Return the row or column of one example as it is in the data, and transposed.
 
     People write examples as columns and stack them as rows.
     """

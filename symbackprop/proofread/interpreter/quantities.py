@@ -82,7 +82,7 @@ def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> I
     """Stack the values of a definition for each example i into the matrix of all examples."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_derivative:
-        raise ShapeMismatchError("the index of a definition does not stand in it")
+        raise ShapeMismatchError("the index of a definition does not occur in it")
     array = value.with_indices((*others, index))
     rows = array.reshape(*array.shape[: len(others) + 1], -1)
     return IndexedArray(np.swapaxes(rows, -1, -2) if example_axis(evaluator) else rows, others, False, value.notes)
@@ -92,7 +92,7 @@ def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
     """Assemble the z_j for all j into a matrix: free indices become rows and columns."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
-        raise ShapeMismatchError("the indices of a definition do not stand in it")
+        raise ShapeMismatchError("the indices of a definition do not occur in it")
     array = value.with_indices((*others, *formal))[..., 0, 0]
     return IndexedArray(array[..., None] if len(formal) == 1 else array, others)
 

@@ -33,7 +33,7 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     if not hidden:
         return found
     if visible:
-        raise ShapeMismatchError(f"the sum is over {hidden[0]}, which does not stand in it")
+        raise ShapeMismatchError(f"the sum is over {hidden[0]}, which does not occur in it")
     count = _number_of_terms(evaluator, node)
     if all(value.is_number and not value.is_derivative for value in found) and count is not None:
         return [values.product(scalar(count), value) for value in found]

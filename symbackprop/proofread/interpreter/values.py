@@ -253,7 +253,7 @@ def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
     """Return the matrix of the values at each index: numbers in rows and columns, stacked rows, or columns."""
     letters = tuple(letter for letter in (rows, columns) if letter)
     if value.is_derivative or not set(letters) <= set(value.indices):
-        raise ShapeMismatchError("what runs along the dots does not stand in what is written there")
+        raise ShapeMismatchError("the letter that runs along the dots does not occur in the items beside them")
     others = tuple(index for index in value.indices if index not in letters)
     array = value.with_indices((*others, *letters))
     if len(letters) == 2 or (rows and value.shape[0] == 1) or (columns and value.shape[1] == 1):

@@ -1,1 +1,1 @@
-"""Whole arrays of symbolic size."""
+"""Tracing of whole arrays, whose sizes are symbols."""

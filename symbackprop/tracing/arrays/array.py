@@ -200,7 +200,7 @@ class TracedArray(Placeholder):
         return type(self)(self.run, self.node)
 
     def astype(self, dtype: Any, *_: object, **__: object) -> "TracedArray":
-        """Return the array itself for floats; a mask stays one for bool."""
+        """Return the array itself for float types, and a mask for bool if it is a mask; refuse to round to integers."""
         if np.dtype(dtype).kind in "iu" and not self.is_mask:
             raise Untraceable("astype(int) rounds an array, which has no derivative: leave the array as floats")
         if np.dtype(dtype) == bool and self.is_mask:

@@ -129,7 +129,7 @@ def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
 
 
 def expressions_of(roots: Iterable[TracedNode], names: Mapping[TracedNode, Expression]) -> dict[TracedNode, Expression]:
-    """Return each node as an expression in the nodes that have names; a named node is written out in its own entry."""
+    """Return each node as an expression in the named nodes; the entry of a named node itself is its definition."""
     written: dict[TracedNode, Expression] = {}
     definitions: dict[Expression, Expression] = {}
     for node in in_topological_order(roots):

@@ -1,1 +1,1 @@
-"""Arrays entry by entry."""
+"""Tracing of arrays entry by entry, each entry as a scalar."""

@@ -1,7 +1,7 @@
 """Placeholders for the modules numpy, scipy.special and math, and for float, while code runs on traced scalars.
 
-They are NumPy's own but for this: arrays of floats are created as arrays of traced scalars, so that others can be
-stored in them, and functions that NumPy does not have for objects are in a table.
+They differ from the modules in two ways: arrays of floats are created as arrays of traced scalars, so that others can
+be stored in them, and functions that NumPy does not have for objects are in a table.
 """
 
 import math

@@ -16,7 +16,7 @@ Number: TypeAlias = float | BigFloat
 
 @dataclass(frozen=True)
 class ScalarOperation:
-    """One operation three times: on floats, on mpmath's numbers, and on SymPy's expressions."""
+    """One operation in three forms: for floats, for mpmath's numbers, and for SymPy's expressions."""
 
     plain: Callable[..., float]
     precise: Callable[..., BigFloat]

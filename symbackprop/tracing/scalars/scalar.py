@@ -1,8 +1,8 @@
 """Scalars that remember how they were computed.
 
 The user's NumPy code runs on object arrays of them. Each is a node of a graph: an operation and its parts, or an
-exact number, or a variable, which is a named entry of an array. It has a value, too, by which comparisons are decided.
-The decisions are recorded, since the graph holds only where they are the same.
+exact number, or a variable, which is a named entry of an array. Each also has a value, which decides comparisons.
+The decisions are recorded, since the graph is valid only where they are the same.
 """
 
 import math
