@@ -147,7 +147,7 @@ def _by_cases(name: str, f: Expr) -> Expr:
 
 
 def _cases_up_to(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Relational]]:
-    """Return the cases up to a point where two pieces meet; a smooth one needs no case of its own."""
+    """Return the cases up to a point where two pieces meet; where f is smooth, the point needs no separate case."""
     there = _at(name, f, place)
     if left == right and _same_at(place, left, there):
         return []

@@ -58,7 +58,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_document_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose what of a derivation is printed, and how."""
+    """Add the options that choose which parts of a derivation are printed, and how."""
     parser.add_argument(
         "--activation-derivative",
         choices=["argument", "output"],

@@ -91,7 +91,7 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
 
 
 def helpers_in(texts: Iterable[str], table: Mapping[str, Sequence[Carried]]) -> list[Carried]:
-    """Return the helpers of a table that texts call: `_erf(…)` those of "erf"."""
+    """Return the helpers of a table that texts call: a call `_erf(…)` needs those of "erf"."""
     called = set(re.findall(r"\b_(\w+)(?=\()", "\n".join(texts)))
     return [function for name in sorted(called & table.keys()) for function in table[name]]
 

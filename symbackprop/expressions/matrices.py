@@ -325,7 +325,7 @@ class LowerOnes(Operators, MatrixExpr):
 
 
 def terms_of(expression: Expression) -> Expression:
-    """Return the terms of a sum; another expression is its own single term."""
+    """Return the terms of a sum; any other expression is a single term."""
     return expression.args if isinstance(expression, MatAdd) else (expression,)
 
 

@@ -79,7 +79,7 @@ def _sum(expression: Expr) -> Scalar:
 
 
 def _together(rest: Scalar, *, same: bool) -> Scalar:
-    """Return 1 + rest, or 1 - rest, without cancellation; None where there is none, or no way is known."""
+    """Return 1 + rest, or 1 - rest, in a form that does not cancel; None if no such form is needed or known."""
     if type(rest) in _CANCELLING:
         plus, minus = _CANCELLING[type(rest)]
         return (plus if same else minus)(stable(rest.args[0]))

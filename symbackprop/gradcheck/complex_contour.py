@@ -26,7 +26,7 @@ def derivative_on_circle(
         f: a real function, which also takes complex numbers.
         here: f(0).
         epsilon: the precision of f.
-        noise: how far values of f are off, besides.
+        noise: further errors in the values of f.
 
     >>> import numpy as np
     >>> found = derivative_on_circle(np.exp, 0.01, 1.0, 2e-16)

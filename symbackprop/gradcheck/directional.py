@@ -185,7 +185,7 @@ class Numerics:
         return (self.cost - self.at(direction, -t)) / t, (self.at(direction, t) - self.cost) / t
 
     def bend(self, direction: Direction, step: float) -> float:
-        """Return how far the one-sided derivatives are apart, if they do not converge as the step gets smaller."""
+        """Return the difference of the one-sided derivatives, or 0 if they converge as the step gets smaller."""
         if not math.isfinite(step):  # a derivative without a step of its own
             return 0.0
         wide, near = (abs(float(np.subtract(*self.one_sided(direction, t)))) for t in (step, step / 10))

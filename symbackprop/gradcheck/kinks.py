@@ -11,12 +11,12 @@ _RATIO = 10
 _SEEN = 20  # a jump shows above so many times the noise
 _STEPS = tuple(float(_RATIO) ** -k for k in range(11, 1, -1))
 _OFF = 16 * float(np.finfo(float).eps)
-_BEYOND = 8  # slacks beyond the slopes around from which on ours is forbidden
+_BEYOND = 8  # slacks outside of the derivatives around the point, from which on ours is forbidden
 _CLEARLY = 0.05  # of the jump, likewise
 _AROUND = 12  # points around a kink
 _NEAR = 1e-5  # how far they are
 _HERE = 1e-8  # a kink that is not farther away than this is here
-_SAME = 0.02  # of the jump: slopes that are nearer count as one
+_SAME = 0.02  # of the jump: derivatives that are nearer count as equal
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Recheck:
         merged: Callable[[ParameterCheck, ParameterCheck], ParameterCheck],
         points: Callable[[], Sequence[Parameters]],
     ) -> list[ParameterCheck]:
-        """Return the blocks, open ones merged with what a recheck at the first usable point finds."""
+        """Return the blocks; open ones are merged with the results of a recheck at the first usable point."""
         positions = [k for k, block in enumerate(blocks) if is_open(block)]
         if not positions:
             return blocks

@@ -150,10 +150,10 @@ def _note(
         where = "all entries of all parameters" if len(along[0].contributions) > 1 else f"all {array.size} entries"
         notes.append(f"looked at along {len(along)} {'direction' if len(along) == 1 else 'directions'} through {where}")
     if wrong and len(comparisons) > 1:
-        notes.append(f"{len(wrong)} of {len(comparisons)} slopes differ")
+        notes.append(f"{len(wrong)} of {len(comparisons)} derivatives differ")
     if kinks:
         where = "between" if not wrong and not blind else "not everywhere between"
-        notes.append(f"the cost has a kink at {len(kinks)} entries; ours lies {where} the slopes on both sides")
+        notes.append(f"the cost has a kink at {len(kinks)} entries; ours lies {where} the derivatives on both sides")
     if blind and not wrong:
         notes.append("the differences are too uncertain here")
     return "; ".join(notes)

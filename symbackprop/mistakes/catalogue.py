@@ -28,7 +28,7 @@ _AXES = ("rows", "columns")
 
 @dataclass(frozen=True)
 class Change:
-    """Another form of a contribution, what was done to it (`with sigmoid′(z2) left out`), and the kinds of that."""
+    """A changed contribution, with the change in words (`with sigmoid′(z2) left out`) and the kinds of this mistake."""
 
     words: str
     value: Expression
@@ -105,7 +105,7 @@ def _called(factor: Expression) -> str:
 
 
 def _omission(factor: Expression) -> tuple[str, MistakeKind]:
-    """Return what it means that a factor is left out, in words and as a kind."""
+    """Return the meaning of a factor that is left out, in words and as a kind."""
     if _is_derivative(factor):
         return ", the slope of the activation", MistakeKind.MISSING_DERIVATIVE
     count: Expression = S.One if is_matrix(factor) else 1 / factor
@@ -223,7 +223,7 @@ def _in_output(part: Expr, output: Expression) -> str:
 
 
 def _simpler(form: Expr) -> list[Expr]:
-    """Return a polynomial in a without one of its factors, and with a for a²."""
+    """Return wrong forms of a polynomial in a: without one of its factors, or with a in place of a²."""
     parts = [form / factor for factor in Mul.make_args(form)] if form.is_Mul else []
     return [*parts, *({form.xreplace({a**2: a})} - {form})]
 
@@ -370,7 +370,7 @@ def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterato
 
 
 def _user(contribution: Contribution, backward: BackwardPass) -> str:
-    """Return the name of the next quantity towards the cost that has one."""
+    """Return the name of the nearest quantity that has one, on the way to the cost."""
     node = contribution.user
     while not is_name(node) and backward.graph.users[node]:
         node = backward.graph.users[node][0]

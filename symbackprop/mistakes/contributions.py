@@ -49,7 +49,7 @@ class PassAtPoint:
         backward: the pass.
         sizes: the size of every dimension, symbols as well as numbers.
         given: the value of every argument of the network, by symbol.
-        how: the arithmetic.
+        how: the arithmetic, in floats or in arbitrary precision.
     """
 
     def __init__(

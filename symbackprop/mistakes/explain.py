@@ -47,7 +47,7 @@ def likely_mistake(network: Network, values: Mapping[str, ArrayLike], gradients:
     """Name the mistake in gradients of any origin: the one mistake in the derivation that gives these numbers.
 
     Args:
-        network: what was derived.
+        network: the network whose gradients they are.
         values: an array for every argument of the network, by name, at which the gradients were computed.
         gradients: by parameter name.
 

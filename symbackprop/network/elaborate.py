@@ -167,7 +167,7 @@ class Elaborator:
 
     Args:
         names: the quantities and sizes that a formula may name.
-        missing: says what to tell a user about a name that is not among them.
+        missing: returns the message about a name that is not among them.
     """
 
     def __init__(self, names: Mapping[str, Expression], missing: Callable[[str], str]):

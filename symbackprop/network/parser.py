@@ -123,7 +123,7 @@ def add_equation(
     """Define a quantity of a network, or its cost, by the syntax tree of a formula.
 
     Args:
-        net: the network, which has what the formula names.
+        net: the network with the quantities that the formula names.
         name: the name of the quantity.
         formula: its definition.
         is_cost: True for the cost.

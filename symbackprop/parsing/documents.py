@@ -65,7 +65,7 @@ def _at_most(formulas: Iterator[Formula]) -> tuple[Formula, ...]:
 
 
 def _of_file(path: Path) -> tuple[str, str]:
-    """Return the text of a file, and its suffix, which tells its format."""
+    """Return the text of a file, and its suffix, by which its format is known."""
     suffix = path.suffix.lower()
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -134,7 +134,7 @@ def _blanked(text: str, places: list[tuple[int, int]]) -> str:
 
 
 class _Scanner:
-    """A scanner that goes through a text once, and searches each end that is missing only once."""
+    """A scanner that goes through a text once; a missing end of a formula is searched for only once."""
 
     def __init__(self, text: str, *, is_tex: bool):
         self.text = text
@@ -211,7 +211,7 @@ _ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+
 
 
 def _code(text: str, start: int, end: int) -> Iterator[Formula]:
-    """Return assignments of code, a line each; a line with open brackets go on."""
+    """Yield each assignment of a code block as a formula; a line with open brackets goes on."""
     begin, depth = start, 0
     for match in re.compile(r"[^\n]*(?:\n|\Z)").finditer(text, start, end):
         depth += match[0].count("(") - match[0].count(")")

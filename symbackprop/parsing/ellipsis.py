@@ -37,7 +37,7 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
 
 
 def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
-    """Return the rows of a matrix, with the entries that dots leave out as one entry.
+    """Return the rows of a matrix; entries that dots abbreviate are one entry with an index.
 
     Raises:
         UnsupportedNotationError: dots, and entries around them that differ in more than a number.
@@ -57,7 +57,7 @@ def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
 
 
 def _shortened(row: Sequence[Node], letter: str) -> list[Node]:
-    """Return a row with the entries on both sides of dots as one."""
+    """Return a row in which dots and the entries on both sides of them are merged into one entry."""
     place = next((index for index, entry in enumerate(row) if isinstance(entry, Dots)), None)
     if place is None:
         return list(row)

@@ -33,7 +33,7 @@ _SCRIPT = re.compile(r"\s*[_^]\s*")
 
 @dataclass(frozen=True)
 class _Source:
-    """A text that stands at an offset or, in the expansion of a macro, at the macro's place."""
+    """A text with its offset in the document; the expansion of a macro has the offset of the macro."""
 
     text: str
     offset: int
@@ -58,7 +58,7 @@ class Lexer:
 
     Args:
         text: the document.
-        macros: what it defines.
+        macros: the macros that it defines.
         words: names of several letters that are written without a command, such as net.
     """
 

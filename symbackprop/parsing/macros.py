@@ -40,7 +40,7 @@ _NEW = re.compile(
 
 
 def macros_of(text: str) -> tuple[dict[str, Macro], list[tuple[int, int]]]:
-    """Return the macros that a document defines, and where the definitions stand."""
+    """Return the macros that a document defines, and the offsets of the definitions."""
     found: dict[str, Macro] = {}
     places: list[tuple[int, int]] = []
     matches = list(_NEW.finditer(text))
@@ -61,7 +61,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def _closings(text: str) -> dict[int, int]:
-    """Return where each brace is closed, by where it opens."""
+    """Return the offset of each closing brace by that of its opening brace."""
     found: dict[int, int] = {}
     opened: list[int] = []
     for match in _BRACE.finditer(text):
@@ -73,7 +73,7 @@ def _closings(text: str) -> dict[int, int]:
 
 
 def closing(text: str, start: int) -> int | None:
-    """Return where the brace that opens at `start` is closed."""
+    """Return the offset of the brace that closes the one at `start`."""
     depth = 0
     for match in _BRACE.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(match[0], 0)
@@ -87,7 +87,7 @@ _ARGUMENT = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 
 
 def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
-    """Return the next arguments, and where they end: groups in braces, commands, or single characters."""
+    """Return the next arguments (groups in braces, commands, or single characters) and the offset of their end."""
     found = []
     for _ in range(count):
         at = after(_SPACE, text, at)
@@ -106,6 +106,6 @@ def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
 
 
 def after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return where a pattern that may stand at a place ends."""
+    """Return the end of a pattern at an offset, or the offset itself if the pattern does not match there."""
     match = pattern.match(text, at)
     return match.end() if match else at

@@ -51,11 +51,11 @@ _INSTEAD: dict[type, str] = {
 
 
 class NumpyText:
-    """A text in NumPy syntax: its statements, the syntax trees of its expressions, and what stands where.
+    """A text in NumPy syntax: its statements, the syntax trees of its expressions, and their positions.
 
     Args:
         text: the text as a user typed it; it may be indented as a whole.
-        deepest: the number of operations that may stand inside one another.
+        deepest: the largest depth of nested operations.
     """
 
     def __init__(self, text: str, deepest: int = 250):

@@ -1,4 +1,4 @@
-"""Code that assigns a name again from its own value: dW += lam * W. Its value before gets a name of its own."""
+"""Code that changes the value of a name, as in dW += lam * W: the value before the change gets another name."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ class Assignment(Protocol):
 
 
 def tell_apart(assignments: list[Assignment]) -> None:
-    """Rename, in assignments in their order, each name up to where it is changed."""
+    """Rename each name that a later assignment changes, in all assignments before that one."""
     for index, assignment in enumerate(assignments):
         target, values = assignment.sides[0], assignment.sides[1:]
         if not isinstance(target, Name | Differential) or not any(target in walk(value) for value in values):

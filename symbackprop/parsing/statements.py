@@ -103,7 +103,7 @@ def read_statements(
 
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:
-    """Read G′ as a name of its own where it is defined, on the left of a statement."""
+    """Read G′ as a separate name, not as a derivative, if a statement defines it on its left side."""
     if isinstance(node, tree.Prime) and node in heads and isinstance(node.base, Name):
         return replace(node.base, base=node.base.base + "prime", source=node.source)
     return tree.mapped(node, lambda part: _with_primes(part, heads))

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A part of a formula; `source` is how its author wrote it, empty where it was changed since.
+    """A part of a formula; `source` is the text of its author, or empty if the part was changed.
 
     `place` is the line and the column of its first character, counted from 1, in a text in NumPy syntax.
     """
@@ -66,7 +66,7 @@ class Add(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply(Node):
-    r"""Factors; `sign` is what stands between them: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
+    r"""Factors; `sign` is the sign between them: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
 
     sign: str
     factors: tuple[Node, ...]

@@ -25,7 +25,7 @@ from symbackprop.prove.use_counts import partials_in
 
 
 def prove_in_numbers(tape: Tape, kind: type[Jacobians], digits: int, rng: np.random.Generator) -> list[Outcome]:
-    """Return an outcome for each step of a tape; two sides are equal if they agree to that many digits."""
+    """Return an outcome for each step of a tape; two sides count as equal if `digits` digits agree."""
     with mpmath.workdps(DIGITS):
         try:
             point = generic_point(tape.network, rng)
@@ -106,7 +106,7 @@ class _AtAPoint:
 
 
 def _starts(section: Section) -> set[Expression]:
-    """Return the quantities from which a section goes on: each C of its first ∂J/∂W = Σ G ⊙ ∂C/∂W."""
+    """Return the quantities at which a section starts: each C of its first ∂J/∂W = Σ G ⊙ ∂C/∂W."""
     lines = (s for s in section.steps if isinstance(s.before, Gradient) and s.before.of == section.parameter)
     after = next(lines).after
     return set() if is_matrix(after) else {partial.of for partial in partials_in(after)}

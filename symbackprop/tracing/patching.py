@@ -1,4 +1,4 @@
-"""Placeholders for NumPy's and Python's functions, put into the modules of the user's code for as long as it runs."""
+"""Placeholders for NumPy's and Python's functions, put into the modules of the user's code while it runs."""
 
 import builtins
 import inspect

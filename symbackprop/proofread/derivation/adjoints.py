@@ -26,7 +26,7 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 def choose_adjoints(reading: DocumentReading) -> None:
-    """Decide of each δ that the document defines: it stands for ∂J/∂z, for a multiple of it, or for its definition."""
+    """Decide for each δ of the document if it stands for ∂J/∂z, for a multiple of it, or for its definition."""
     scales: dict[float, None] = {}  # of the δ before
     intended: dict[int, float] = {}
     reading.odd_scales.clear()
@@ -76,7 +76,7 @@ def _mentions_partial(reading: DocumentReading, index: int) -> bool:
 
 
 def find_misdefined_adjoints(reading: DocumentReading) -> None:
-    """Choose the ∂J/∂v that names with a wrong definition stand for, by the gradients in which they occur."""
+    """Choose, for names with a wrong definition, the ∂J/∂v that fits the gradients in which they occur."""
     for index, key in reading.definitions.items():
         if key[0] != "J" and key not in reading.symbols.known and not defines_by_partial(reading, index):
             chosen = reading.symbols.chosen.get(key)

@@ -116,7 +116,7 @@ class _WithoutArguments:
         return isinstance(node, Name) and self._symbols(node) <= set(self.symbols.network.parameters)
 
     def _symbols(self, name: Name) -> set[Expression | None]:
-        """Return what a name stands for, W alone for the weights of all layers; {None} if it is not known."""
+        """Return the quantities that a name denotes: W may be the weights of all layers; {None} if it is unknown."""
         known = self.symbols.known.items()
         of_layers = {symbol for key, symbol in known if key[0] == name.base and key[2] and not name.above + name.below}
         found = self._symbol(name)

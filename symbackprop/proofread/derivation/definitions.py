@@ -27,7 +27,7 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 def read_definitions(reading: DocumentReading) -> None:
-    """Enter what the document defines into its symbol table."""
+    """Enter the definitions of the document into its symbol table."""
     for statement in reading.statements:
         _note_functions(reading, statement)
     for index, statement in enumerate(reading.statements):
@@ -132,7 +132,7 @@ def _own_readings(reading: DocumentReading, claim: _Claim, found: list[NameReadi
 
 
 def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> None:
-    """Define a name, with its indices, for all layers and examples that its letters can stand for."""
+    """Define a name, with its indices, for all layers and examples that its letters can denote."""
     symbols, cost, body = reading.symbols, reading.network.cost.symbol, claim.body
     chosen = _defined_reading(reading, claim, found)
     if chosen is None or chosen.power is not None or any(not isinstance(k, str) for k in chosen.indices):

@@ -168,7 +168,7 @@ def _of_equality(
 
 
 def _doubt(reading: DocumentReading, index: int) -> str:
-    """Return why a statement that does not hold may not be meant as a claim; empty if it is one."""
+    """Return the reason why a statement that does not hold may not be meant as a claim; "" if there is none."""
     sides = reading.sides(index)
     if reading.statements[index].is_conditional:
         return _UNDER_CONDITION

@@ -38,7 +38,7 @@ def own_network(text: str, document: Sequence[Statement], one_example: bool) -> 
     """Return the network that the equations of a document define.
 
     Raises:
-        ArgumentError: they do not define one; the message has what is missing.
+        ArgumentError: they do not define one; the message says what is missing.
     """
     definitions = _shared(dict(_definitions(document)))
     cost = next((name for name in reversed(list(definitions)) if name.base in _COSTS), None)
@@ -189,7 +189,7 @@ def _parameters(document: Sequence[Statement]) -> frozenset[str]:
 
 
 def _in_columns(document: Sequence[Statement]) -> bool:
-    """Return True if weights stand before the data: W x, not X W."""
+    """Return True if weights precede the data in products: W x, not X W."""
     for part in (part for written in document for side in equalities(written)[1:] for part in walk(side)):
         if isinstance(part, tree.Multiply):
             bases = [_base(factor) for factor in part.factors]

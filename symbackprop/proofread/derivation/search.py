@@ -58,7 +58,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
 
 
 def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
-    """Read a document under one interpretation: enter its definitions, and decide what its δ stand for."""
+    """Read a document under one interpretation: enter its definitions, and decide the meaning of each δ."""
     reading = DocumentReading(points, statements, interpretation)
     read_definitions(reading)
     choose_adjoints(reading)

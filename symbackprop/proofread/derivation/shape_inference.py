@@ -21,7 +21,7 @@ class SizeVariable:
 
     @property
     def root(self) -> "SizeVariable":
-        """The variable that stands for all that are equal to this one."""
+        """The variable that represents all variables equal to this one."""
         return self if self.same_as is None else self.same_as.root
 
     @property
@@ -75,7 +75,7 @@ class ShapeInference:
     """The shapes and roles of the names in the equations of a document, as far as they have been read.
 
     Args:
-        functions: names of the network's functions by those of the document.
+        functions: the network's functions by the names of functions in the document.
         in_columns: True where the examples are columns.
         examples: the number of examples.
         parameters: the names by which the cost is differentiated.

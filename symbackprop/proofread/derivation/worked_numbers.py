@@ -41,7 +41,7 @@ def check_numbers(
 
 
 def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | None:
-    """Return how a side differs from the next one by more than its last digits; None where that is not known."""
+    """Return a sentence if a side differs from the next one by more than rounding, else ""; None if it is not known."""
     evaluator = reading.evaluator(Setting(UNITS))
     if len(sides) < 2 or evaluator is None:
         return None

@@ -62,7 +62,7 @@ def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset
 
 
 def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
-    """Return a judgment of how a side differs from another in numbers."""
+    """Return a judgment of two sides that differ, with the ratio and the numbers that differ."""
     one, others = _comparable(one, others)
     other = others[0]
     judgment = Judgment(False, letters=dict(letters))

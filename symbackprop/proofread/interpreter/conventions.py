@@ -8,7 +8,7 @@ from symbackprop.parsing.syntax_tree import Name
 
 
 class UnknownNameError(UnsupportedNotationError):
-    """A name stands for nothing in the network or in the document."""
+    """A name is defined neither in the network nor in the document."""
 
     def __init__(self, name: Name):
         super().__init__(f"{name.source or name.base} is not known")

@@ -98,7 +98,7 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
 
 
 def _derivative(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | None = None) -> list[IndexedArray]:
-    """Return ∂of/∂v; if v has no name, `by` is the formula in whose form it is written."""
+    """Return ∂of/∂v; if v has no name, `by` is the formula that stands for it in the document."""
     if is_name_of_cost(evaluator, of):
         adjoint = adjoint_of(evaluator, quantity)
         if adjoint is not None:

@@ -108,7 +108,7 @@ def _unperturbed(evaluator: Evaluator, argument: Node) -> list[IndexedArray]:
 
 
 def _quantity(evaluator: Evaluator, function: Name, node: Call) -> list[IndexedArray]:
-    """Return the values of a quantity that is written with what it depends on, as J(W, b) and a(x)."""
+    """Return the values of a quantity that is written with its arguments, as in J(W, b) and a(x)."""
     names = [argument for argument in node.arguments if isinstance(argument, Name)]
     if len(names) < len(node.arguments):
         return []
@@ -140,7 +140,7 @@ Function = Callable[[IndexedArray, int], IndexedArray]
 
 
 def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
-    """Return the functions that a name can stand for, where it is given such an argument."""
+    """Return the functions that a name may denote when it is applied to this argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in evaluator.symbols.functions:
@@ -211,7 +211,7 @@ _UNUSUAL: dict[str, _OfArray] = {
 
 
 def _unusual(function: _OfArray) -> Function:
-    """Return a function of formulas for activations and their derivatives that is not an activation itself."""
+    """Return a function such as cosh, which occurs in formulas of activations, with its derivatives."""
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
         return values.mapped(argument, lambda array: _derived(function, array, order))
@@ -251,7 +251,7 @@ def _softmax(node: Expression, evaluator: Evaluator) -> Function:
 
 
 def fused(evaluator: Evaluator, factors: Sequence[Node]) -> list[Node]:
-    """Return juxtaposed factors, a name before brackets read as a function where it is one."""
+    """Return juxtaposed factors, in which the name of a function before brackets is read as a call."""
     found: list[Node] = []
     rest = list(factors)
     while rest:

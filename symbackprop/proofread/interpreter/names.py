@@ -101,7 +101,7 @@ def _ones(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def values_of_reading(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return the values of a name with one reading of its scripts, none if that has no meaning."""
+    """Return the values of a name with one reading of its scripts; [] if this reading has no meaning."""
     symbols, key = evaluator.symbols, reading.key
     has_entries = key in symbols.definitions or symbols.symbol(key) != evaluator.point.network.cost.symbol
     if (reading.indices or reading.example is not None) and not has_entries:

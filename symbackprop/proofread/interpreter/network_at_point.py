@@ -1,4 +1,4 @@
-"""A network at a point: the value of each quantity, ∂J/∂v, and what follows from perturbing one quantity."""
+"""A network at a point: the value of each quantity, ∂J/∂v, and the changes that a perturbed quantity causes."""
 
 from collections.abc import Hashable, Mapping
 from functools import cached_property

@@ -22,7 +22,7 @@ from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
 def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the values of a name, none if it stands for nothing."""
+    """Return the values of a name; [] if it is not defined."""
     symbols = evaluator.symbols
     if key in evaluator.dummies:
         return [evaluator.dummies[key]]
@@ -98,7 +98,7 @@ def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
 
 
 def values_of_adjoint(evaluator: Evaluator, adjoint: AdjointMultiple) -> list[IndexedArray]:
-    """Return the value of a multiple of ∂J/∂v, none if J does not depend on v."""
+    """Return the value of a multiple of ∂J/∂v; [] if J does not depend on v."""
     quantity = quantity_named(evaluator, adjoint.of)
     if adjoint.node is not None:
         quantity = Quantity(adjoint.node, bool(is_matrix(adjoint.node)) and evaluator.layout.data)

@@ -34,7 +34,7 @@ _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 @dataclass(frozen=True)
 class NameReading:
-    """A way to read the scripts of a name."""
+    """One interpretation of the scripts of a name."""
 
     key: Key
     indices: tuple[str | int, ...] = ()

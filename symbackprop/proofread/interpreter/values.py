@@ -210,7 +210,7 @@ def summed(value: IndexedArray, index: str) -> IndexedArray:
 
 
 def total(value: IndexedArray) -> IndexedArray:
-    """Sum over all entries; of ∂A/∂B over those of A."""
+    """Sum over all entries; a ∂A/∂B is summed over the entries of A."""
     if value.is_derivative:
         return replace(value, array=value.array.sum(axis=(-4, -3)), is_derivative=False)
     return replace(value, array=value.array.sum(axis=(-2, -1), keepdims=True))
@@ -240,7 +240,7 @@ def line(value: IndexedArray, index: str | int, axis: int) -> IndexedArray:
 
 
 def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...]) -> IndexedArray:
-    """Return rows and columns from a first one up to a last one that is left out; of ∂A/∂B those of A."""
+    """Return a range of rows and of columns, without its end; of a ∂A/∂B, the rows and columns of A."""
     places = [slice(None)] * (value.array.ndim - len(value.shape))
     for size, (first, last) in zip(value.shape, ranges, strict=False):
         if not 0 <= (first or 0) < (size if last is None else last) <= size:

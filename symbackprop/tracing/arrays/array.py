@@ -167,7 +167,7 @@ class TracedArray(Placeholder):
 
     @property
     def T(self) -> "TracedArray":  # noqa: N802 — NumPy's name
-        """The transpose; a vector is its own."""
+        """The transpose; that of a vector is the vector itself."""
         return self.made(op.transpose) if self.ndim == 2 else self
 
     def transpose(self, *axes: Any) -> "TracedArray":

@@ -59,7 +59,7 @@ def item(array: TracedArray, key: object) -> TracedArray:
 
 
 def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
-    """Return what x is after x[key] = value."""
+    """Return the array x after x[key] = value."""
     if isinstance(key, Mask):
         return key.made(op.where, value, array, rank=array.ndim)
     labelled = _labelled(array, key)

@@ -15,7 +15,7 @@ from symbackprop.tracing.arrays.graph import TracedNode
 
 @dataclass
 class VariableNames:
-    """The names that nodes get, those of outer functions first: a helper's `z` is the caller's `z2`."""
+    """The names of nodes. The name in the outermost function counts: `z` in a helper is `z2` in its caller."""
 
     spaces: list[Namespace] = field(default_factory=list)
     found: dict[TracedNode, tuple[int, str]] = field(default_factory=dict)  # the depth of the call, and the name
@@ -64,7 +64,7 @@ class VariableNames:
 
 
 def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
-    """Yield the arrays under a name: itself, those of a list or a dictionary, the attributes of an object."""
+    """Yield the arrays that a variable holds: itself, items of a list or a dictionary, or attributes of an object."""
     if isinstance(value, TracedArray):
         yield name, value
     elif isinstance(value, dict):
@@ -78,5 +78,5 @@ def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
 
 
 def _plain(name: str) -> str:
-    """Return a name that an equation may have."""
+    """Return a name without characters that are not allowed in the name of an equation."""
     return re.sub(r"\W", "", name) or "q"

@@ -39,7 +39,7 @@ def inner_product(a: Matrix, b: Matrix) -> Scalar:
 
 
 def transpose(value: Expression) -> Expression:
-    """Return the transpose; a scalar is its own."""
+    """Return the transpose; that of a scalar is the scalar itself."""
     return transposed(value) if is_matrix(value) else value
 
 

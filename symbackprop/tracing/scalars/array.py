@@ -115,7 +115,7 @@ def values_of(value: Any) -> Any:
 
 
 def entrywise(function: Callable[..., object], dtype: type = object) -> Callable[..., Any]:
-    """Return a function of traced scalars as one of arrays, which are broadcast; of scalars, the result is one."""
+    """Return a function of traced scalars as a function of arrays, with broadcasting; scalars give a scalar."""
 
     def of_arrays(*operands: object, **_: object) -> Any:
         by_entry = np.frompyfunc(lambda *xs: function(*map(TracedScalar.of, xs)), len(operands), 1)
