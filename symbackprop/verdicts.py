@@ -14,7 +14,7 @@ class Verdict(StrEnum):
 
 
 class Judged:
-    """A result whose `verdict` is more than yes or no: an `assert` of the result itself would pass by accident."""
+    """A result whose `verdict` is not just yes or no; using the result itself as true or false raises an error."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError(

@@ -1,4 +1,4 @@
-"""The intermediate representation of a generated function: operations in order, each computes one value."""
+"""The intermediate representation of a generated function: operations in order, each of which computes one value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

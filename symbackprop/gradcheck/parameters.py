@@ -28,7 +28,7 @@ class Parameters:
 
     @classmethod
     def of(cls, params: object, data: Data | None = None) -> "Parameters":
-        """Take parameters in the structure that the user has; `data` are keyword arguments of every call."""
+        """Return the parameters of a user's array, sequence or mapping; `data` are keyword arguments of every call."""
         if data is not None and not isinstance(data, Mapping):
             raise ArgumentError(f"data is a mapping of argument names to values, not {type(data).__name__}")
         fixed = dict(data or {})

@@ -129,7 +129,7 @@ def sign(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """Yield a sum for a mean, a mean for a sum, or a factor 2 or ½, in a term of the cost or at a parameter."""
+    """Yield a sum in place of a mean, a mean in place of a sum, or a factor 2 or ½, in the cost or at a parameter."""
     at_the_cost = not is_matrix(contribution.user)
     if not at_the_cost and contribution.part not in backward.wrt:
         return
@@ -167,7 +167,7 @@ def _with_derivative(contribution: Contribution, derivative: Expression) -> Expr
 
 
 def derivative_at_output(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield f′ at the activation, where f′ at the pre-activation is right."""
+    """Yield the contribution with f′ at the activation in place of f′ at the pre-activation."""
     found = _function_and_argument(contribution)
     if found is None:
         return
@@ -184,7 +184,7 @@ def derivative_at_output(contribution: Contribution, _: BackwardPass) -> Iterato
 
 
 def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield the activation, or its argument, where its derivative is right."""
+    """Yield the contribution with the activation, or its argument, in place of the activation's derivative."""
     found = _function_and_argument(contribution)
     if found is None:
         return
@@ -199,7 +199,7 @@ def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iter
 
 
 def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield a (1 − a) with z for a, or without a factor; and 1 − a for 1 − a²."""
+    """Yield a (1 − a) with z in place of a, or without a factor; and 1 − a in place of 1 − a²."""
     found = _function_and_argument(contribution)
     if found is None or found[0].order or found[0].row.prime_of_output is None:
         return
@@ -272,7 +272,7 @@ def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def entrywise_product(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield ⊙ for a matrix product, and a matrix product for ⊙."""
+    """Yield ⊙ in place of a matrix product, and a matrix product in place of ⊙."""
     found = _product(contribution)
     if found is not None:
         value = scaled(found[0], HadamardProduct(*found[1]))
@@ -292,7 +292,7 @@ def _shown(contribution: Contribution, factor: Expression) -> str:
 
 
 def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """Yield another quantity of the same shape: z2 for z1, W1 for W2."""
+    """Yield the contribution with another quantity of the same shape: z2 in place of z1, W1 in place of W2."""
     values = {
         s
         for s in contribution.value.atoms(*{type(x) for x in backward.network.symbols.values()})

@@ -1,4 +1,4 @@
-"""The explanation of a wrong gradient: the mutants of a derivation whose gradients are the same numbers."""
+"""The explanation of a wrong gradient: the mutant of a derivation whose gradients equal the claimed ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -102,7 +102,7 @@ def _is_square(node: Expression) -> bool:
 
 
 def _template(words: str) -> str:
-    """Return words without numbers, which are alike for other layers and times."""
+    """Return words without their numbers, so that the same mistake in other layers or time steps has the same words."""
     return re.sub(r"_?\d+", "", words)
 
 

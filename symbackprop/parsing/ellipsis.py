@@ -20,7 +20,7 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
     """Return the terms of a sum, with the terms around dots joined in one Σ.
 
     Raises:
-        UnsupportedNotationError: dots, and no such terms.
+        UnsupportedNotationError: the terms around dots differ in more than a number.
     """
     place = next((index for index, term in enumerate(terms) if isinstance(term, Dots)), None)
     if place is None or len(terms) == 1:  # dots alone are an entry of a matrix or a list
@@ -37,10 +37,10 @@ def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list
 
 
 def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
-    """Return the rows of a matrix; entries that dots abbreviate are one entry with an index.
+    """Return the rows of a matrix; dots and the entries around them become one entry with an index letter.
 
     Raises:
-        UnsupportedNotationError: dots, and entries around them that differ in more than a number.
+        UnsupportedNotationError: the entries around dots differ in more than a number.
     """
     if not any(isinstance(entry, Dots) for row in rows for entry in row):
         return [list(row) for row in rows]

@@ -47,7 +47,7 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
 
 
 def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
-    r"""Return the `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W` of an operator and the items below it."""
+    r"""Return the `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W` of an operator with the items of its subscript."""
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
     if sign.what != r"\sum":

@@ -142,7 +142,7 @@ def power_of_ten(number: Scalar) -> Expression:
 
 
 class Verbatim(sympy.Symbol):
-    """A symbol that is printed as its name stands."""
+    """A symbol whose name is printed unchanged."""
 
     def _text(self, _: object) -> str:
         return str(self.name)
@@ -177,7 +177,7 @@ class Notation:
         return super()._print(expr, **kwargs)  # type: ignore[misc]
 
     def definition(self, function: ElementwiseFunction) -> list[Expr]:
-        """Return f(z) written out; a derivative also in terms of its own output, where that is known."""
+        """Return f(z) written out; f′(z) also in terms of f(z), where such a form is known."""
         output = function.row.prime_of_output if function.order == 1 else None
         if output is None:
             known = function.written_out
@@ -245,7 +245,7 @@ class Notation:
         return self.over(above, [nodes.HadamardPower(f.args[0], -f.args[1]) for f in below])
 
     def fraction(self, factors: list[Expression]) -> tuple[list[Expression], list[Expression]]:
-        """Return the factors above and below the line."""
+        """Return the factors of the numerator and of the denominator."""
         return [f for f in factors if not _is_inverse(f)], [f for f in factors if _is_inverse(f)]
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:

@@ -55,7 +55,7 @@ class Calculus:
         return self._equal(Add(*(self._form(side, changes) for side in sides)), self._form(whole, changes))
 
     def same_adjoint(self, node: Expression, one: Expression, other: Expression) -> bool:
-        """Return True if two expressions for ∂J/∂node are proved equal without opening names."""
+        """Return True if two expressions for ∂J/∂node are proved equal without replacing names by definitions."""
         change = self.perturbation(node)
         return one == other or equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
@@ -78,7 +78,7 @@ class Calculus:
         return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, change)), opened))
 
     def _equal(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms, opening names one by one: first the names that only one of the two forms uses."""
+        """Compare two forms, replacing names by definitions one by one, first those that only one of the forms uses."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True

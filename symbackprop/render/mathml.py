@@ -103,7 +103,7 @@ def _sign(element: Element) -> None:
 
 
 def _brackets(element: Element) -> None:
-    """Keep the size of brackets around flat contents: stretched ones have too much space."""
+    """Do not stretch brackets around contents of one line: stretched brackets have too much space."""
     if len(element) and element[0].get("stretchy") == "true" and all(map(_is_flat, element.iter())):
         for bracket in (element[0], element[-1]):
             bracket.set("stretchy", "false")

@@ -14,7 +14,7 @@ _TARGETS = ("y", "t", "target", "targets", "labels", "ytrue", "yt")
 
 @dataclass(frozen=True)
 class ArgumentSpec:
-    """The arguments by name.
+    """The declared arguments of a cost and its gradient, by name.
 
     `shapes` include those of the attributes; `labels` maps class labels to the number of classes; `scalars` are
     hyperparameters whose values are drawn, `constants` those whose values are given.

@@ -20,7 +20,7 @@ _MOST_MODULES = 50
 def placeholders_in_place(
     functions: Iterable[object], replacement: Replacement, builtin: Mapping[str, object]
 ) -> Iterator[list[Namespace]]:
-    """Put placeholders, and some built-in names, into the globals of all functions that may be called."""
+    """Put placeholders, also for some built-in names, into the globals of all functions that may be called."""
     spaces = _namespaces(functions)
     before: list[tuple[Namespace, str, object]] = []
     absent = object()

@@ -115,7 +115,7 @@ def sample_points(
 ) -> Iterator[SamplePoint]:
     """Yield a random point at which the cost is finite, and then further points, the first two with other sizes.
 
-    The values of later points are spread more widely, so that both sides of a branch are reached, such as of a relu.
+    The values of later points are spread more widely, so that both sides of each branch are reached, as at a relu.
     """
     ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
     first = next((point for point in ordinary if _is_finite(code, spec, point)), None)

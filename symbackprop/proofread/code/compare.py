@@ -168,7 +168,7 @@ def first_difference(
 def _gradient_that_differs(
     trace: TracedNetwork, at: PassAtPoint, values: Mapping[Expression, np.ndarray]
 ) -> FirstDifference | None:
-    """Return the first gradient, from the cost back, that is wrong."""
+    """Return the first gradient that is wrong, going backward from the cost."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:
         gradient = (trace.gradients or {}).get(str(parameter.name))

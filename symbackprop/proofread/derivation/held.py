@@ -33,7 +33,7 @@ def held_fixed(
 
 
 def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:
-    """Return every state h if a ∂h_T/∂h_k occurs: a ∂h_k/∂W beside it then holds the earlier states fixed."""
+    """Return all states h if the sides contain a ∂h_T/∂h_k: a ∂h_k/∂W beside it holds the earlier states fixed."""
     partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
     pairs = [(partial.of, partial.by) for partial in partials]
     bases = {of.base for of, by in pairs if isinstance(of, Name) and isinstance(by, Name) and of.base == by.base}

@@ -1,4 +1,4 @@
-"""The search for the repair of a wrong line: the mistake in it, and the line as it should be."""
+"""The search for the repair of a wrong line, which gives its mistake and the corrected line."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -143,7 +143,7 @@ def _short(source: str) -> str:
 
 
 def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]]:
-    """Return remarks with their places: each after the paragraph or the block of its formula."""
+    """Return the remarks with their offsets in the document: each after the paragraph or the block of its formula."""
     found: dict[int, list[str]] = {}
     for line in lines:
         if line.verdict == LineVerdict.RIGHT and not line.notes:

@@ -154,7 +154,7 @@ class SymbolTable:
 
     @property
     def layers(self) -> range:
-        """The numbers that letters may stand for: those of layers or time steps, and one more on both sides."""
+        """The numbers that letters may denote: those of layers or time steps, one below, and one above them."""
         every = [
             int(key[2]) for key in (*self.known, *self.definitions) if key[2].isdigit() and int(key[2]) < _MOST_LAYERS
         ]
@@ -310,7 +310,7 @@ class SymbolTable:
         return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
 
     def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
-        """Return a script as text, its letters replaced where they stand for numbers."""
+        """Return a script as text, with numbers in place of the letters that denote them."""
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
