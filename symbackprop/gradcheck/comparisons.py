@@ -116,7 +116,7 @@ def compare_quickly(
 def remainder(
     numerics: Numerics, subject: Subject, whole: Comparison, part: Comparison, direction: np.ndarray
 ) -> Comparison:
-    """Return a comparison along a direction without a part of it, at no evaluation of the cost."""
+    """Return the comparison along the rest of a direction: the whole minus a part, without a call of the cost."""
     numeric = NumericDerivative(whole.numeric.value - part.numeric.value, whole.numeric.error + part.numeric.error)
     return _comparison(numerics, [subject], {subject.position: direction}, numeric, None)
 

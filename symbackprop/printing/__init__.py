@@ -1,1 +1,1 @@
-"""One expression at a time: LaTeX, Unicode, NumPy syntax."""
+"""Printers of single expressions: as LaTeX, as Unicode text, and in NumPy syntax."""

@@ -30,7 +30,7 @@ class NamedEntry(_OfEntries):
     is_symbol = True
 
     def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Make the entry of a matrix at these letters; None is left out."""
+        """Make the entry of a matrix at these index letters; None is left out."""
         return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
     @property
@@ -43,7 +43,7 @@ class UnnamedEntry(_OfEntries):
     """One entry of a matrix that has no form entry by entry, such as an inverse."""
 
     def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Make the entry of a matrix at these letters; None is left out."""
+        """Make the entry of a matrix at these index letters; None is left out."""
         return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
 

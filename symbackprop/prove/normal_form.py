@@ -71,7 +71,7 @@ def _in_denominators(form: Scalar) -> Iterator[Scalar]:
 
 
 def _divisor(form: Scalar, divisors: set[Expression]) -> tuple[Scalar, Scalar, Expression] | None:
-    """Return a sum by which the form divides (see `_linear`), in a variable that is not itself a divisor."""
+    """Return a denominator c + m x of the form (see `_linear`), if x does not itself stand for a denominator."""
     bases = {power.base for power in form.atoms(Pow) if power.exp.is_negative}
     sums = (_linear(base) for base in sorted(bases, key=default_sort_key))
     return next((linear for linear in sums if linear is not None and linear[2] not in divisors), None)
