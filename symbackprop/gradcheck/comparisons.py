@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def typical_entry(self) -> float:
-        """The contribution that one entry typically has to it."""
+        """The typical contribution of one entry to the derivative."""
         return self.size / math.sqrt(sum(d.size for d in self.direction.values()) or 1)
 
     @property

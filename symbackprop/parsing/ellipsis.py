@@ -80,7 +80,7 @@ def _merged(before: Sequence[Node], last: Node, letter: str) -> Node:
 
 
 def _running(before: Sequence[Node], last: Node, letter: str) -> tuple[Node, _Ends] | None:
-    """Return the formula with a letter where the scripts differ, and the two ends; None if they are not alike."""
+    """Return the formula with a letter for the number that runs, and its two ends; None if the terms are not alike."""
     found = []
     for one in before:
         ends: set[_Ends] = set()

@@ -7,7 +7,7 @@ _COLON = Name(base=":")
 
 
 def range_of(part: Node) -> tuple[Node | None, Node | None]:
-    """Return the ends of H:2H, of `:` and of k."""
+    """Return the two ends of a range such as H:2H; (None, None) for `:` alone."""
     if part == _COLON:
         return None, None
     terms = part.terms if isinstance(part, Add) else (part,)

@@ -127,7 +127,7 @@ def _is_bare_delta(node: Node) -> bool:
 
 
 def _is_error(node: Node) -> bool:
-    """Return True for δh, in which δ is not a factor."""
+    """Return True for δ before a name, as in δh: it denotes a differential, not a factor."""
     return (
         isinstance(node, tree.Multiply)
         and not node.sign

@@ -78,7 +78,7 @@ class Calculus:
         return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, change)), opened))
 
     def _equal(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms, replacing names by definitions one by one, first those that only one of the forms uses."""
+        """Compare two forms, replacing names by definitions one by one, first the names in only one of the forms."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True

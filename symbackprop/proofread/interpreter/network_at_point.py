@@ -76,7 +76,7 @@ class NetworkAtPoint:
             return self.evaluation.value(expression, values, IN_FLOATS)
 
     def perturbed(self, node: Expression, arrays: Array, held: Held = frozenset()) -> "PerturbedPoint":
-        """Return the point with other values of a quantity and of all that is computed from it, but not of `held`."""
+        """Return the point with other values of a quantity and of all that is computed from it, except `held`."""
         key = node, arrays.tobytes(), held
         if key not in self.known_perturbations:
             self.known_perturbations[key] = PerturbedPoint(self, node, arrays, held)

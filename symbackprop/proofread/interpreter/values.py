@@ -289,7 +289,7 @@ def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
 
 
 def _zero_derivative(value: IndexedArray, derivative: IndexedArray) -> IndexedArray:
-    """Return a zero that is added to a ∂A/∂B as a derivative of the same shape; other values as they are."""
+    """Return a zero as a derivative with the axes of ∂A/∂B, so that they can be added; any other value as it is."""
     if value.is_derivative or np.any(value.array):
         return value
     return IndexedArray(np.zeros((*value.shape, *derivative.shape[2:])), (), True, value.notes)

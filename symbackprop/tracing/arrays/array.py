@@ -322,7 +322,7 @@ class Flattened(TracedArray):
 
     @property
     def ndim(self) -> int:
-        """One axis."""
+        """The number of axes: 1."""
         return 1
 
     @property

@@ -26,7 +26,7 @@ class Labels(TracedArray):
 
     @property
     def ndim(self) -> int:
-        """One axis."""
+        """The number of axes: 1."""
         return 1
 
     def astype(self, *_: object, **__: object) -> "Labels":

@@ -265,7 +265,7 @@ class _PlaceholderUfunc:
 
 
 class PlaceholderModule(types.ModuleType):
-    """A module in which some names are others."""
+    """A module in which some names are replaced."""
 
     def __init__(self, module: types.ModuleType, own: Mapping[str, object], refused: str = ""):
         super().__init__(module.__name__)

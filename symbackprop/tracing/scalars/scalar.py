@@ -46,7 +46,7 @@ class Condition:
 
 @dataclass
 class BranchLog:
-    """A record of the decisions of comparisons of traced scalars while it is open.
+    """A record of the outcomes of comparisons of traced scalars inside a `with` block.
 
     >>> x = TracedScalar.variable("x", (), 2.0)
     >>> with BranchLog() as trace:
