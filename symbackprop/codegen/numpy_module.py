@@ -225,7 +225,7 @@ class _Part:
 
 
 class _CompiledPart(_Part):
-    """The same phase as loops that numba compiles, with the NumPy text for float types that numba does not have."""
+    """The phase per batch as loops that numba compiles, and as NumPy text for float types that numba does not have."""
 
     adds_early = False
 

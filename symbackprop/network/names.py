@@ -22,7 +22,7 @@ RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 def check_name(
     name: object, taken: Collection[str] = (), describe: Callable[[str], str] = str, *, cost: bool = False
 ) -> str:
-    """Return the name; raise NameInUseError where it cannot be used beside those taken, which `describe` describes.
+    """Return the name; raise NameInUseError if it cannot be used. `describe` gives words for a name that is taken.
 
     >>> check_name("z2", {"X"})
     'z2'

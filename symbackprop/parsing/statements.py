@@ -20,7 +20,7 @@ from symbackprop.parsing.updates import Update, read_update
 
 @dataclass
 class Statement:
-    """A statement of a document: sides that are equal by it, or the reason why it was not read."""
+    """A statement of a document: the sides that it states to be equal, or the reason why it was not understood."""
 
     source: str
     start: int

@@ -190,7 +190,7 @@ def _simplified(term: _Term) -> _Term:
 
 
 class _Span(NamedTuple):
-    """The positions start + running index, below start + size; without an index, any one of these."""
+    """Positions from `start` up to, and without, start + size: start + index, or, without an index, any of them."""
 
     running: Dummy | None
     start: Size

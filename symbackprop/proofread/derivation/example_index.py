@@ -19,7 +19,7 @@ def unused_letter(statements: Iterable[Statement]) -> str:
 
 
 def with_own_index(statements: Sequence[Statement], letter: str) -> list[Statement]:
-    """Return the statements with another letter in Σ_i over examples i where W_{ij} on the left makes i a unit."""
+    """Return the statements with another letter for the examples in Σ_i, if W_{ij} on the left uses i for a unit."""
     return [_with_own_index(statement, letter) for statement in statements]
 
 

@@ -60,7 +60,7 @@ def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradien
 
 
 def _ratio(evaluator: Evaluator | None, change: Node, gradient: Node) -> float:
-    """Return the change over the gradient, for some learning rate; 0 if it is not a multiple, NaN if not known."""
+    """Return the ratio of the change to the gradient, for some learning rate; 0 if there is none, NaN if not known."""
     if evaluator is None:
         return math.nan
     symbols = evaluator.symbols

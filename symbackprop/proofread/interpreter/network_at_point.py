@@ -191,7 +191,7 @@ _BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 
 
 def _backward(network: Network) -> BackwardPass:
-    """Return the pass with respect to all arguments that are matrices: people differentiate by inputs too."""
+    """Return the backward pass to all arguments that are matrices: documents contain gradients of inputs, too."""
     if id(network) not in _BACKWARDS:
         _BACKWARDS.clear()
         wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)

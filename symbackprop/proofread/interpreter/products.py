@@ -86,7 +86,7 @@ def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int,
 
 
 def _problem(sign: str, factors: list[list[IndexedArray]]) -> str:
-    """Return which neighbours do not fit."""
+    """Return a message about the neighbouring factors whose shapes do not fit."""
     for one, other in pairwise(factors):
         if not _pairs(sign, one[0], other[0]):
             shapes = f"{values.shape_text(one[0])} and {values.shape_text(other[0])}"

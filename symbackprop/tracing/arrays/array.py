@@ -196,7 +196,7 @@ class TracedArray(Placeholder):
         return reshaped(self, tuple(kept))
 
     def copy(self, *_: object, **__: object) -> "TracedArray":
-        """Return a copy, which can be changed in place on its own."""
+        """Return a copy, so that in-place changes do not affect this array."""
         return type(self)(self.run, self.node)
 
     def astype(self, dtype: Any, *_: object, **__: object) -> "TracedArray":
