@@ -29,8 +29,8 @@ def derivative(
 
     After C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4
     (1982): make the step smaller, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
-    best. Their disagreement, and the rounding error and noise of f over the step, are the error bar. Unlike in that paper, an
-    extrapolation spans a few steps only, so that steps that reach over a kink do no harm once they are smaller.
+    best. Their disagreement, and the rounding error and noise of f over the step, are the error bar. Unlike in the
+    paper, an extrapolation spans a few steps only, so that kinks do no harm once the steps no longer reach over them.
 
     >>> import math
     >>> found = derivative(math.exp, 0.1)

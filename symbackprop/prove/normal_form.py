@@ -293,7 +293,7 @@ def _renamed(form: Scalar, names: dict[Dummy, Dummy]) -> Scalar:
 
 
 class _CanonicalIndex(Dummy):
-    """A canonical name of an index, different from every index that a form has from elsewhere."""
+    """A canonical name of an index, different from all other indices of a form."""
 
 
 @cache

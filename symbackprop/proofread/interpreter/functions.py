@@ -124,7 +124,7 @@ def _quantity(evaluator: Evaluator, function: Name, node: Call) -> list[IndexedA
 
 
 def _is_of_inputs(evaluator: Evaluator, function: Name, arguments: Sequence[Name]) -> bool:
-    """Return True for h_θ(x^{(i)}) of a quantity h of the network."""
+    """Return True if a quantity h of the network is applied to inputs, as in h_θ(x^{(i)})."""
     symbols, given = evaluator.symbols, set(evaluator.point.network.arguments)
     needed = symbols.needed.get(symbols.known.get((function.base, "", "")), set())
     if not needed or function.above:
