@@ -96,7 +96,7 @@ def _checked(
 
 
 def _nearby(parameters: Parameters, rng: np.random.Generator) -> list[Parameters]:
-    """Return a generic point nearby, in extended precision and as it is."""
+    """Return a generic point nearby twice: in extended precision, and in its own precision."""
     point = parameters.generic_nearby(rng)
     return [point.widened(), point]
 

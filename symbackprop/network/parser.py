@@ -130,7 +130,7 @@ def add_equation(
         lines: the line of each name that is defined somewhere, also later.
 
     Raises:
-        NetworkError: the formula has something that no formula has, shapes that do not fit, or an unknown name.
+        NetworkError: the formula contains syntax that is not supported, shapes that do not fit, or an unknown name.
     """
     known = {**net.symbols, **{str(size): size for size in net.dimensions}}
 

@@ -23,7 +23,7 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     """Return the sides of an assignment, or of an equality.
 
     Raises:
-        UnsupportedNotationError: the line is neither, or has something that no formula has.
+        UnsupportedNotationError: the line is neither, or contains syntax that is not supported.
 
     >>> [side.source for side in parse_numpy("dW2 = a2.T @ delta3")]
     ['dW2', 'a2.T @ delta3']

@@ -135,7 +135,7 @@ class NumpyText:
     # expressions
 
     def tree(self, node: ast.expr, depth: int = 0) -> Node:
-        """Return the syntax tree of an expression; raise `FormulaError` for what no formula has, such as a lambda."""
+        """Return the syntax tree of an expression; raise `FormulaError` for syntax that is not supported, such as a lambda."""
         read = _READ.get(type(node))
         if depth >= self.deepest:
             raise self.error(f"more than {self.deepest} operations inside one another; give some a name first", node)
@@ -149,7 +149,7 @@ class NumpyText:
         return tuple([self.tree(node, depth) for node in nodes])
 
     def refused(self, node: ast.expr, kind: type) -> FormulaError:
-        """Return the error for an expression that no formula has, with what to write instead."""
+        """Return the error for syntax that is not supported, with what to write instead."""
         return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is not a formula')}", node)
 
 

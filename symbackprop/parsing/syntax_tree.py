@@ -134,7 +134,7 @@ class Dots(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedList(Node):
-    """A matrix of the values of a formula for each number that one letter or two stand for."""
+    """A matrix with the value of a formula for each value of one index letter, or of two."""
 
     body: Node
     rows: str = ""

@@ -1,7 +1,7 @@
 """Formulas entry by entry: `∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]`.
 
 An expression is rewritten into one over entries, made of the same nodes, so that the printers print it as they print
-any other: a product of entries is a product entry by entry of 1×1 matrices, whose sign is not printed.
+any other: a product of entries is a product entry by entry of 1×1 matrices, whose ⊙ is not printed.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -263,7 +263,7 @@ def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
 
 
 def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
-    """Assemble a matrix of blocks; of ∂A/∂B, the A."""
+    """Assemble a matrix of blocks; derivatives ∂A/∂B are assembled along the axes of A."""
     every = [value for row in rows for value in row]
     derivative = next((value for value in every if value.is_derivative), None)
     if derivative is not None:

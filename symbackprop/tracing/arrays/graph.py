@@ -41,7 +41,7 @@ class TracedNode:
         return shape_of(self.symbol)[2 - self.rank :] if is_matrix(self.symbol) else ()
 
     def expression(self, parts: Iterable[Expression] | None = None) -> Expression:
-        """Return the operation on expressions for the parts; without them, on the parts' symbols."""
+        """Return the operation applied to expressions for its parts; by default, to the parts' symbols."""
         if self.operation is None:
             return self.symbol
         return self.operation(*((p.symbol for p in self.parts) if parts is None else parts), *self.options)
