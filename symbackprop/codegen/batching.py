@@ -41,7 +41,7 @@ def split_by_examples(program: Program, network: Network, *, early: bool = True)
     Args:
         program: the program of a network.
         network: the network, which knows the size that counts examples.
-        early: add sums over the examples to each other already in `each`, so that fewer of them are kept.
+        early: True to add up sums over the examples within `each` already, so that fewer arrays are kept.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program

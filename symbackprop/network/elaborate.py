@@ -178,7 +178,7 @@ class Elaborator:
         """Return the expression that a syntax tree stands for.
 
         Raises:
-            NetworkError: the tree contains syntax that is not supported, or shapes that do not fit. It is a FormulaError,
+            NetworkError: the tree contains unsupported syntax, or shapes that do not fit. It is a FormulaError,
                 with line and column, where the tree was read from a text.
         """
         elaborate = _ELABORATE.get(type(node))

@@ -135,7 +135,7 @@ class NumpyText:
     # expressions
 
     def tree(self, node: ast.expr, depth: int = 0) -> Node:
-        """Return the syntax tree of an expression; raise `FormulaError` for syntax that is not supported, such as a lambda."""
+        """Return the syntax tree of an expression; raise `FormulaError` for unsupported syntax, such as a lambda."""
         read = _READ.get(type(node))
         if depth >= self.deepest:
             raise self.error(f"more than {self.deepest} operations inside one another; give some a name first", node)

@@ -136,7 +136,7 @@ def divisors(scalar: Scalar) -> list[Expression]:
 
 
 def power_of_ten(number: Scalar) -> Expression:
-    """Return 9 for 1000000000; None for a smaller number, or another than a power of ten."""
+    """Return 9 for 1000000000; None for a number below 10⁵, or not a power of ten."""
     power = len(str(number)) - 1
     return Integer(power) if power > 4 and number == 10**power else None
 

@@ -105,7 +105,7 @@ def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def ones_added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with x added to a part of it, subtracted from it, or minus the part: x is 1 or a quantity."""
+    """Yield the formula with a part p replaced by p + x, p - x or x - p, where x is 1 or a quantity."""
     for name in (number(1), *material.names):
         for part in _spots(formula):
             for total in (_sum((1, 1), part, name), _sum((-1, 1), name, part), _sum((1, -1), part, name)):

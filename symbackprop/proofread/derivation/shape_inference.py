@@ -148,7 +148,7 @@ class ShapeInference:
         """Return a formula of the document as one of a network, with its shape.
 
         Raises:
-            UnsupportedNotationError: the formula contains something that is not supported in networks, or shapes that do not fit.
+            UnsupportedNotationError: the formula contains something that networks do not support, or shapes do not fit.
         """
         raise UnsupportedNotationError(f"{node.source or type(node).__name__} is not read as an equation of a network")
 

@@ -1,4 +1,4 @@
-"""Arrays of the user's code without numbers: each operation adds a node to the graph, by NumPy's rules of rank.
+"""Placeholders for the arrays of the user's code: each operation adds a node to the graph, by NumPy's rules for axes.
 
 Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run. Code that would turn a placeholder
 into a plain number, such as `float(x)`, raises `Untraceable`.
