@@ -69,7 +69,7 @@ def _stages(
 def _inserted(
     value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
 ) -> Expression:
-    """Insert adjoints that contain a division, and f′(z), which it may cancel with, in terms of f(z)."""
+    """Insert the adjoints that contain a division, and write f′(z) in terms of f(z), so that factors may cancel."""
     named = (part for part in postorder(value) if part.is_symbol and part in adjoints)
     divided = {symbol: adjoints[symbol] for symbol in named if _divides(adjoints[symbol])}
     if not divided and not _divides(value):

@@ -33,7 +33,7 @@ class Kink:
         return self.low - self.slack <= derivative <= self.high + self.slack
 
     def forbids(self, derivative: float) -> bool:
-        """Return True if no choice of derivatives at kinks gives this one; where several meet, one may."""
+        """Return True if no choice of the derivative at a kink gives this value; False if several kinks meet."""
         slack = max(_BEYOND * self.slack, _CLEARLY * (self.high - self.low))
         return self.is_alone and not self.low - slack <= derivative <= self.high + slack
 

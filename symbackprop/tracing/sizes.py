@@ -104,7 +104,7 @@ class Sizes:
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 
     def _whole(self, n: int) -> Size:
-        """Return a whole number with the dimensions among its factors."""
+        """Return a whole number as a size: the primes among its factors are replaced by their dimensions."""
         if abs(n) in self._sums:
             return self._sums[abs(n)] * (1 if n > 0 else -1)
         value, rest = Integer(1), n

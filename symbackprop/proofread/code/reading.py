@@ -43,7 +43,7 @@ class CodeReader:
     rng: np.random.Generator
 
     def general(self) -> tuple[TracedNetwork | None, list[str]]:
-        """Read the code as formulas for all sizes, or return the reason why it cannot be."""
+        """Return the code as formulas for all sizes, if it can be read so, and the reasons why parts cannot be read."""
         try:
             found = trace(self.code, self.spec)
         except Untraceable as reason:
