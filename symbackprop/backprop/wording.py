@@ -215,7 +215,7 @@ class _Words(dict[str, str]):
         return f"The products with the transposes {add}have the shapes of {self._parts()}"
 
     def _linear(self) -> str:
-        """Return the derivative of a product with respect to its only varying factor, or advice for several."""
+        """Return words for the derivative of a product, in which one factor varies or several do."""
         parts, factors = self.step.parts, self.expression.args
         others = [factor for factor in factors if factor not in parts]
         if not self._varies_once or not others:

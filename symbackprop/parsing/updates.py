@@ -23,7 +23,7 @@ _TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", 
 
 
 def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
-    """Return the update that a statement writes, or None; `parameters` are names of the network."""
+    """Return the update that a statement describes, or None; `parameters` are names of the network."""
     if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
         return None
     stepped = _difference(sides[0])

@@ -339,7 +339,7 @@ class SymbolTable:
         return max(layers or every, default=None)
 
     def of_last_layer(self, name: Name) -> Name | None:
-        """Return the numbered name for an a without a number: that of the last layer, if the network has a1, a2, …."""
+        """Return the name of the last of the layers a1, a2, … for a name a without a number."""
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )

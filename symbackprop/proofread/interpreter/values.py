@@ -329,7 +329,7 @@ def of_one_example(value: IndexedArray) -> IndexedArray:
 
 
 def _aligned(one: IndexedArray, other: IndexedArray) -> tuple[Array, Array] | None:
-    """Return the arrays of two values over the indices of both, or None if they do not compare."""
+    """Return the arrays of two values over the indices of both, or None if they cannot be compared."""
     if one.is_derivative != other.is_derivative or one.shape != other.shape:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Functions that people write out, by their names: 1/(1 + exp(−z)) is the sigmoid, exp(z)/Σ exp(z) the softmax.
+"""Recognition of functions that people write out: 1/(1 + exp(−z)) is the sigmoid, exp(z)/Σ exp(z) the softmax.
 
 Each row of the table is an identity between the written formula and a named function; the tests compare their values.
 """
