@@ -114,8 +114,8 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
     """Return how each argument is drawn.
 
     Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
-    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where
-    something may be undefined, such as log of an input, everything lies in (1, 2).
+    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where something may be undefined,
+    such as log of an input, everything lies in (1, 2).
     """
     if not isinstance(network, Network):
         raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")

@@ -175,7 +175,7 @@ def _powers(factor: Scalar) -> list[Scalar]:
 
 
 def _simplified(term: _Term) -> _Term:
-    """Work out sums over Kronecker deltas, sums of one-hot rows, and sums that also stand in a denominator."""
+    """Work out sums over Kronecker deltas, sums of one-hot rows, and sums that also occur in a denominator."""
     for factor in term.factors:
         simpler = None
         if _is_division_by_sum(factor):

@@ -1,4 +1,4 @@
-"""The user's code as formulas, which have the values that the code has, and their comparison with the derivation."""
+"""The user's code read as formulas with the same values, and their comparison with the derivation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
