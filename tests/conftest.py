@@ -8,6 +8,7 @@ import pytest
 
 from symbackprop.codegen import backends
 from symbackprop.expressions.functions import FUNCTION, FUNCTIONS
+from tests.selection import mark_longer
 
 
 def pytest_addoption(parser):
@@ -42,7 +43,9 @@ COMPATIBLE = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks select
 def pytest_collection_modifyitems(items):
+    mark_longer(items)
     tests = Path(__file__).parent
     for item in items:
         if any(item.path.is_relative_to(tests / place) for place in COMPATIBLE):

@@ -57,9 +57,9 @@ def assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_mistakes_are_rejected_in_ten_thousand_entries(number, rng, request):
-    """Every kind of mistake, in three regimes drawn by the seed of the run."""
+    """Every kind of mistake, in two regimes drawn by the seed of the run."""
     drawn = np.random.default_rng(request.config.fresh_seed).permutation(LARGE_REGIMES)
     print("regime", drawn[number])
     assert_mistakes_are_rejected_in_ten_thousand_entries(str(drawn[number]), rng)

@@ -64,10 +64,7 @@ def test_gradients_are_those_of_autograd(name, layout, rng):
         np.testing.assert_allclose(ours[parameter], gradient, rtol=1e-10, atol=1e-10 * np.abs(gradient).max())
 
 
-@pytest.mark.parametrize(
-    ("name", "layout"),
-    [pytest.param(*case, marks=pytest.mark.slow if "lstm" in case[0] else ()) for case in CASES],
-)
+@pytest.mark.parametrize(("name", "layout"), CASES)
 def test_every_step_is_proved_printed_back_and_checked(name, layout, rng):
     net = NETWORKS[name](layout)
     assert_printed_back(net)

@@ -11,7 +11,7 @@ from tests.corpora.derivations import CASES
 from tests.support.zoo import ZOO
 
 HOME = Path(__file__).with_name("home_derivation.md")
-QUICK = {"ridge", "softmax regression", "batch normalization", "residual layers", "recurrent", "gated linear unit"}
+QUICK = ["ridge", "softmax regression", "batch normalization", "residual layers", "recurrent", "gated linear unit"]
 
 
 def verdicts(check):
@@ -135,7 +135,7 @@ def test_what_is_printed_reads_back():
     assert "right" in verdicts(check)
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ZOO])
+@pytest.mark.parametrize("name", [*QUICK, *(name for name in ZOO if name not in QUICK)])
 def test_every_network_reads_back(name):
     """What symbackprop writes about a network is right, and understood, to the last line."""
     network = sb.parse_network(ZOO[name])

@@ -43,12 +43,15 @@ NOT_NAMED = {
     "bag of words: first word alone",
 }  # known: mistakes that are found, and named as something else or not at all
 JUDGED = [case for case in CASES if case.verdict != "undecided"]
-QUICK = {case.name for case in [c for c in CASES if not c.kinds][::9] + [c for c in CASES if c.kinds][::30]}
+FIRST = {kinds: case.name for case in reversed(CASES) if (kinds := case.kinds)}  # of each kind: they run in CI
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case, id=case.name, marks=() if case.name in QUICK else pytest.mark.slow) for case in JUDGED],
+    params=[
+        pytest.param(case, id=case.name, marks=pytest.mark.slow if case.name in FIRST.values() else ())
+        for case in JUDGED
+    ],
 )
 def judged(request):
     """A case, and its check."""

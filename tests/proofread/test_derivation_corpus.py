@@ -6,7 +6,7 @@ import re
 import pytest
 
 import symbackprop as sb
-from tests.corpora.derivations import CASES, habits, letters
+from tests.corpora.derivations import CASES
 
 NOT_UNDERSTOOD = {"tikhonov"}  # known: a right line is not understood
 BY_CONVENTION = {"delta-rule"}  # a line is right in a convention of its own
@@ -29,15 +29,9 @@ NOT_NAMED = {
     "index-of-the-right-class",
     "one-letter-for-all-units-before",
 }  # known: the mistake is found, and named as something else or not at all
-QUICK = {case.name for case in (*habits.CASES, *letters.CASES)} | {
-    *("hours-and-scores", "relu-by-hand", "planar-data", "columns-over-time", "mean-and-variance-of-a-batch"),
-}
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(case, id=case.name, marks=() if case.name in QUICK else pytest.mark.slow) for case in CASES],
-)
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
 def twins(request):
     """A case with the checks of its right and of its wrong derivation."""
     case = request.param

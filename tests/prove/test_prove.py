@@ -334,7 +334,6 @@ def penalized():
 TAMPERED = list(tampered(sb.derive(sb.home_network()).tape, slips))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(TAMPERED)), ids=lambda number: f"{number} {TAMPERED[number][0]}")
 def test_every_tampered_step_of_the_home_network_is_caught(number, rng):
     found = by_witness(Derivation(TAMPERED[number][1]).verify(seed=int(rng.integers(2**31))))

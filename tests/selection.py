@@ -1,0 +1,84 @@
+"""Which cases of the longer tests run where: fast ones in `pytest`, slow ones in CI too, the rest with -m nightly.
+
+A row is a test function, or a file for all of its functions; then every how many-th case of a function is fast, and
+every how many-th of the others is slow: 0 for none, 1 for all. Tests that plant errors leave nothing to the night.
+"""
+
+from collections import Counter
+
+import pytest
+
+# fmt: off
+LONGER = {  # (fast, slow)
+    "backprop/test_rules.py":           (6, 1),
+    "backprop/test_simplify.py":        (6, 1),
+    "backprop/test_steps.py":           (5, 3),
+    "codegen/test_array_api.py":        (5, 3),
+    "codegen/test_bound_function.py":   (5, 3),
+    "codegen/test_dask.py":             (5, 3),
+    "codegen/test_precision.py":        (5, 3),
+    "expressions/test_functions.py":    (5, 3),
+    "expressions/test_intervals.py":    (5, 3),
+    "mistakes/test_mutants.py":         (6, 1),
+    "network/test_models.py":           (5, 3),
+    "network/test_zoo.py":              (5, 3),
+    "printing/test_indices.py":         (5, 3),
+    "printing/test_readback.py":        (5, 3),
+    "prove/test_index_form.py":         (6, 1),
+    "proofread/test_code_corpus.py":    (24, 3),
+    "proofread/test_derivation_corpus.py": (9, 1),
+    "test_derivation.py":               (5, 3),
+    "test_registration.py":             (5, 3),
+    "backprop/test_matrix_cookbook.py::test_every_step_is_proved":                      (5, 3),
+    "codegen/test_array_api.py::test_costs_are_finite_and_right_at_1200":               (0, 1),
+    "codegen/test_extremes.py::test_the_derivation_is_proved":                          (4, 3),
+    "codegen/test_generate.py::test_generated_tests_draw_points_where_every_function_is_defined": (0, 1),
+    "corpora/test_code.py::test_a_case_is_what_it_says":                                (6, 1),
+    "gradcheck/test_check.py::test_few_false_alarms_on_random_networks":                (0, 1),
+    "gradcheck/test_harsh.py::test_planted_mistakes_are_rejected":                      (4, 1),
+    "gradcheck/test_harsh.py::test_right_gradients_of_harsh_networks_are_never_wrong":  (3, 1),
+    "gradcheck/test_harsh.py::test_right_gradients_of_mild_smooth_networks_are_right":  (0, 1),
+    "gradcheck/test_mistakes.py::test_mistakes_are_rejected_where_the_right_gradient_is_accepted": (5, 1),
+    "gradcheck/test_symptoms.py::test_large_parameters_are_diagnosed_by_their_samples": (0, 1),
+    "codegen/test_numba.py":            (0, 1),
+    "codegen/test_numba.py::test_loops_compute_what_numpy_computes":                    (4, 1),
+    "proofread/test_check_derivation.py::test_every_network_reads_back":                (12, 4),
+    "network/test_models.py::test_every_step_is_proved_printed_back_and_checked":       (6, 3),
+    "network/test_random_texts.py::test_every_step_is_proved_and_printed_back":         (0, 1),
+    "network/test_random_texts.py::test_gradients_are_those_of_autograd":               (0, 1),
+    "network/test_zoo.py::test_every_step_is_proved":                                   (8, 3),
+    "parsing/test_fuzz.py::test_what_is_never_closed":                                  (4, 1),
+    "proofread/test_check_code.py::test_minus_the_gradient_is_right_by_convention":     (0, 1),
+    "proofread/test_check_code.py::test_planted_mistakes_are_named":                    (3, 1),
+    "proofread/test_check_derivation.py::test_number_is_no_size":                       (4, 1),
+    "proofread/test_check_derivation.py::test_slip_is_no_quantity_of_the_documents_own": (0, 1),
+    "proofread/test_examples.py::test_a_sum_over_the_entries_of_each_layer":            (3, 1),
+    "proofread/test_examples.py::test_slopes_of_the_cost_of_one_example":               (3, 1),
+    "proofread/test_examples.py::test_the_cost_of_one_example_has_no_penalty":          (0, 1),
+    "proofread/test_letters.py::test_the_last_step_of_time":                            (4, 1),
+    "proofread/test_letters.py::test_units_of_any_layer":                               (4, 1),
+    "prove/test_prove.py::test_a_contribution_that_is_dropped_where_uses_are_added_up_is_caught": (0, 1),
+    "prove/test_prove.py::test_a_use_that_the_walk_does_not_see_is_caught":             (3, 1),
+    "prove/test_prove.py::test_every_planted_rule_is_caught_by_a_proof_and_by_numbers": (4, 1),
+    "prove/test_prove.py::test_every_rule_is_proved":                                   (3, 1),
+    "prove/test_prove.py::test_every_tampered_step_of_the_home_network_is_caught":      (0, 1),
+    "prove/test_prove.py::test_no_name_of_a_network_is_taken_for_a_perturbation":       (0, 1),
+    "prove/test_prove.py::test_right_derivations_are_proved":                           (8, 3),
+    "render/test_html.py::test_well_formed_without_rests_of_latex":                     (8, 3),
+    "render/test_render.py::test_every_view_compiles_on_pages_that_are_wide_enough":    (4, 1),
+    "test_pytest_plugin.py::test_checks_of_other_processes_are_listed_too":             (2, 1),
+}
+# fmt: on
+
+
+def mark_longer(items: list[pytest.Item]) -> None:
+    """Mark the cases of the tests above by their number."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.nodeid.partition("[")[0].removeprefix("tests/")
+        row = LONGER.get(name) or LONGER.get(name.partition("::")[0])
+        if row:
+            fast, slow = row
+            number, seen[name] = seen[name], seen[name] + 1
+            if (not fast or number % fast) and item.get_closest_marker("slow") is None:
+                item.add_marker(pytest.mark.slow if number % slow == 0 else pytest.mark.nightly)
