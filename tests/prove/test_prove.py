@@ -343,7 +343,7 @@ def test_every_tampered_step_of_the_home_network_is_caught(number, rng):
 @pytest.mark.parametrize(
     ("make", "count"),
     [pytest.param(make, count, marks=mark, id=f"{name}-{count}")
-     for count, mark in ((1, ()), (4, pytest.mark.slow))
+     for count, mark in ((1, ()), (4, pytest.mark.nightly))
      for name, make in (("dense", penalized), ("tied", tied), ("recurrent", recurrent))],
 )  # fmt: skip
 def test_tampered_steps_of_other_networks_are_caught(make, count, rng):
