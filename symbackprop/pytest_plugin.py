@@ -46,7 +46,7 @@ def _line(report: "GradientCheck") -> str:
     return f"{report.verdict}  {parameters}  {report.evaluations} evaluations{where}"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """List the gradient checks if `--gradcheck-report` is given."""
     if not config.getoption("--gradcheck-report"):
         return
