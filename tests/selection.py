@@ -1,7 +1,8 @@
 """Which cases of the longer tests run where: fast ones in `pytest`, slow ones in CI too, the rest with -m nightly.
 
 A row is a test function, or a file for all of its functions; then every how many-th case of a function is fast, and
-every how many-th of the others is slow: 0 for none, 1 for all. Tests that plant errors leave nothing to the night.
+every how many-th of the others is slow: 0 for none, 1 for all. A case that its file marks as slow stays slow, so that
+the corpora plant every kind of mistake in CI.
 """
 
 from collections import Counter

@@ -95,5 +95,9 @@ def test_the_mistake_is_named(judged, request):
     assert set(case.kinds) & set(check.mistake_kinds), check.mistake
 
 
+def test_every_kind_runs_in_ci():
+    assert {kind for kinds in FIRST for kind in kinds} == {kind for case in CASES for kind in case.kinds}
+
+
 def test_known_misses_are_cases():
     assert {case.name for case in JUDGED} >= ONLY_NUMBERS | NOT_NAMED

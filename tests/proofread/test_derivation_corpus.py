@@ -31,7 +31,16 @@ NOT_NAMED = {
 }  # known: the mistake is found, and named as something else or not at all
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+FIRST = {kinds: case.name for case in reversed(CASES) if (kinds := case.kinds)}  # of each kind: they run in CI
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(case, id=case.name, marks=pytest.mark.slow if case.name in FIRST.values() else ())
+        for case in CASES
+    ],
+)
 def twins(request):
     """A case with the checks of its right and of its wrong derivation."""
     case = request.param
@@ -77,6 +86,10 @@ def test_the_mistake_is_named(twins, request):
     known_miss(request, case, NOT_FOUND | NOT_NAMED)
     lines = origins(case, wrong)
     assert any(set(case.kinds) & set(line.mistake_kinds) for line in lines), [line.mistake for line in lines]
+
+
+def test_every_kind_runs_in_ci():
+    assert {kind for kinds in FIRST for kind in kinds} == {kind for case in CASES for kind in case.kinds}
 
 
 def test_known_misses_are_cases():
