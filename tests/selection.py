@@ -68,6 +68,19 @@ LONGER = {  # (fast, slow)
     "render/test_html.py::test_well_formed_without_rests_of_latex":                     (12, 4),
     "render/test_render.py::test_every_view_compiles_on_pages_that_are_wide_enough":    (5, 3),
     "test_pytest_plugin.py::test_checks_of_other_processes_are_listed_too":             (2, 1),
+    "network/test_models.py::test_what_cannot_be_built_is_refused": (1, 1),
+    "test_registration.py::test_anything_but_a_function_is_refused": (1, 1),
+    "test_registration.py::test_names_that_are_not_free_are_refused": (1, 1),
+    "test_registration.py::test_kinks_are_found": (1, 1),
+    "codegen/test_bound_function.py::test_a_bound_function_refuses_other_arguments": (1, 1),
+    "codegen/test_bound_function.py::test_what_cannot_be_bound_is_said": (1, 1),
+    "codegen/test_array_api.py::test_a_planted_mistake_is_noticed": (1, 1),
+    "codegen/test_array_api.py::test_an_argument_that_does_not_fit_is_named": (1, 1),
+    "codegen/test_dask.py::test_a_planted_mistake_is_noticed": (1, 1),
+    "codegen/test_dask.py::test_an_argument_that_does_not_fit_is_named_before_anything_is_computed": (1, 1),
+    "backprop/test_steps.py::test_planted_errors_are_noticed": (1, 1),
+    "printing/test_readback.py::test_planted_misprints_are_noticed": (1, 1),
+    "test_derivation.py::test_deriving_by_what_is_no_parameter_is_refused": (1, 1),
 }
 # fmt: on
 
