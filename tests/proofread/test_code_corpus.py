@@ -8,7 +8,7 @@ from symbackprop.proofread.code.report import Level
 from tests.corpora.code.cases import CASES
 
 # Known: code that is read neither as formulas nor entry by entry.
-ONLY_NUMBERS = {"bag of words: bias over the wrong axis", "dropout with a seed: mask left out"}
+ONLY_NUMBERS = {"bag of words: bias over the wrong axis", "dropout with a seed", "dropout with a seed: mask left out"}
 SOMETIMES_NAMED = {"layers as functions: relu of the gradient"}  # known: a mistake that is named at some seeds alone
 NOT_NAMED = {
     "quadratic form: as if symmetric",
