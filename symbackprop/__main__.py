@@ -1,4 +1,4 @@
-"""`python -m symbackprop` is the command line."""
+"""The entry point of `python -m symbackprop`, which runs the command line."""
 
 import sys
 

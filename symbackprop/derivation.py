@@ -1,4 +1,4 @@
-"""The result of `derive`: everything that is printed, generated, proved and checked comes from one tape."""
+"""The result of `derive`: one tape, from which everything is printed, generated, proved and checked."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -56,7 +56,7 @@ class Derivation:
 
     @property
     def adjoints(self) -> tuple[Equation, ...]:
-        """The named adjoints (δ3 = ∂J/∂z3, …), in the order of computation."""
+        """The named adjoints (δ3 = ∂J/∂z3, …), in the order in which they are computed."""
         return self.tape.adjoints
 
     @property
@@ -179,12 +179,12 @@ class Derivation:
 
     @property
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """The names of a function's arguments, parameters and results."""
+        """Return the names of a function's arguments, parameters and results."""
         arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
         return arguments, tuple(self.tape.gradients), self.tape.result_names
 
     def to_tests(self, module: str = "grads") -> str:
-        """Return a pytest file that gradient-checks the module of that name, at random points of different sizes."""
+        """Return a pytest file that gradient-checks the module of that name, at random points with different sizes."""
         return tests_source(self.tape, module)
 
     def to_numpy(self, *, backend: str | None = None) -> GradientFunction:
@@ -222,11 +222,11 @@ class Derivation:
         return ClusterFunction(self._source, *self._names, examples_of(self.tape))
 
     def verify(self, *, seed: int | None = None) -> Verification:
-        """Prove every step, by witnesses that never use the rule table.
+        """Prove every step with three independent methods ("witnesses"), which never use the rule table.
 
-        Each step is proved for all sizes by index calculus, then compared at a random point of small sizes in 50 digits
-        with SymPy's derivatives of scalar equations, and with finite differences. A witness that cannot treat a step
-        says so.
+        Each step is proved for all sizes by index calculus, then compared at a random point of small sizes to 50 digits
+        with SymPy's derivatives of scalar equations, and with finite differences. A witness that cannot judge a step
+        reports that.
 
         Args:
             seed: repeats the random points of the two numerical witnesses.
@@ -279,7 +279,7 @@ def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> Non
 def derive(
     network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
 ) -> Derivation:
-    """Derive the gradients of the cost with respect to every parameter, or to those in `wrt`, step by step.
+    """Derive, step by step, the gradients of the cost with respect to every parameter or only to the ones in `wrt`.
 
     Args:
         network: a network with a cost.

@@ -117,7 +117,7 @@ def total_of(terms: list[Expression]) -> Expression:
 
 
 def _simplify(graph: ComputationGraph, found: Adjoints, node: Expression) -> None:
-    """Replace an adjoint by its simpler form, if it has one; that of a constant multiple is left to its part."""
+    """Replace an adjoint by its simpler form, if it has one; the adjoint of a constant multiple stays as it is."""
     if isinstance(graph.definition[node], Scaled):
         return
     stages = simplified(found.values[node], found.definitions, graph.names)
@@ -130,7 +130,7 @@ _READABLE = 40  # nodes: a longer adjoint gets a name
 
 
 def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expression) -> bool:
-    """Return whether an adjoint would otherwise be written twice, or inside a matrix product."""
+    """Return True if an adjoint gets a name, because it would be written twice or inside a matrix product."""
     if _is_simple(adjoint) or not graph.parts[node]:
         return False
     if not is_name(node):
@@ -149,7 +149,7 @@ def _size(expression: Expression) -> int:
 
 
 def _is_simple(adjoint: Expression) -> bool:
-    """Return whether an adjoint is a name, perhaps with a factor, or a constant: it needs no name of its own."""
+    """Return True if an adjoint needs no name of its own: it is a name, perhaps with a factor, or a constant."""
     core = adjoint.args[1] if isinstance(adjoint, Scaled) else adjoint
     short = not is_matrix(core) and not core.has(ops.Total) and _size(core) <= _READABLE
     return bool(core.is_symbol) or isinstance(core, Ones) or short

@@ -1,4 +1,4 @@
-"""backpropagate(): derive the gradients of a network's cost with respect to its parameters, and write the tape.
+"""backpropagate()derives the gradients of a network's cost with respect to its parameters, and records them on a tape.
 
 The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
 """
@@ -20,7 +20,7 @@ ARGUMENT, OUTPUT = "argument", "output"  # of an activation: its derivative is w
 
 
 def chosen_parameters(network: Network, wrt: Iterable[str] | str | None) -> tuple[Expression, ...]:
-    """Return the parameters named in `wrt`, by default all, in declared order."""
+    """Return the parameters named in `wrt`, or all of them if it is None, in the order of their declaration."""
     names = {str(p.name): p for p in network.parameters}
     if not names:
         raise DerivationError(
@@ -59,7 +59,7 @@ def chosen_parameters(network: Network, wrt: Iterable[str] | str | None) -> tupl
 def backpropagate(
     network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
 ) -> Tape:
-    """Derive the gradients of the cost for every parameter, or for those named in `wrt`; see `symbackprop.derive`.
+    """Derive the gradients with respect to every parameter, or only those in `wrt`; see `symbackprop.derive`.
 
     >>> import symbackprop as sb
     >>> tape = backpropagate(sb.mlp([2, 3, 1]))

@@ -1,4 +1,4 @@
-"""The computation graph between the parameters and the cost: the varying quantities, and which of them uses which.
+"""The computation graph between the parameters and the cost: the varying quantities and their uses.
 
 The nodes are the named quantities and the parts of their equations; a part that is written twice is one node, and a
 part that is the whole of an equation is the named quantity itself.
@@ -50,15 +50,15 @@ class ComputationGraph:
         return found
 
     def is_another_name(self, node: Expression) -> bool:
-        """Return whether a node is only a second name of its one part."""
+        """Return True if a node only gives its single part a second name."""
         return self.parts[node] == [self.definition[node]]
 
     def varies(self, expression: Expression) -> bool:
-        """Return whether an expression depends on the parameters along a path that changes the cost."""
+        """Return True if an expression depends on the parameters along a path that changes the cost."""
         return _varies(expression, self.active)
 
     def constants(self, node: Expression) -> tuple[Expression, ...]:
-        """Return the operands of a node that do not vary, without numbers and sizes."""
+        """Return the operands of a node that do not vary, except numbers and sizes."""
         sizes = set(self.network.dimensions)
         return tuple(a for a in quantities(self.definition[node]) if not self.varies(a) and a.free_symbols - sizes)
 
@@ -79,7 +79,7 @@ def _needed(equations: list[Equation]) -> list[Equation]:
 
 
 def _changing_the_cost(equations: list[Equation]) -> set[Expression]:
-    """Return the names with respect to which the cost, the last equation, has a derivative."""
+    """Return the names on which the cost, the last equation, depends differentiably."""
     return _used_by_the_last(equations, lambda expression: postorder(expression, changing))
 
 
@@ -92,7 +92,7 @@ def _used_by_the_last(equations: list[Equation], used: Callable[[Expression], It
 
 
 def _dependent(equations: list[Equation], wrt: tuple[Expression, ...]) -> set[Expression]:
-    """Return the names whose values depend on the parameters `wrt`, and these themselves."""
+    """Return the parameters `wrt` and the names whose values depend on them."""
     dependent = set(wrt)
     for equation in equations:
         if _varies(equation.expression, dependent):

@@ -27,7 +27,7 @@ PerArgument: TypeAlias = list[Expression | None]  # one an argument; None where 
 
 @dataclass(frozen=True)
 class Local:
-    """A step that precedes that of the rule: `derivative(quantity, node, derivatives)` writes out ∂quantity/∂W.
+    """A step that is written before that of the rule: `derivative(quantity, node, derivatives)` returns ∂quantity/∂W.
 
     The derivatives are the ∂A/∂W of the node's arguments, None for an argument that does not vary.
     """
@@ -38,7 +38,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Rule:
-    """`adjoints(G, node, *node.args)` under the name that a textbook gives it."""
+    """A derivative rule under its textbook name; `adjoints(G, node, *node.args)` returns the contributions."""
 
     name: str
     adjoints: Callable[..., PerArgument]
@@ -47,14 +47,14 @@ class Rule:
     local: Local | None = None
 
     def name_for(self, node: Expression, variables: int) -> str:
-        """Return the name of the rule for a node; `variables` is the number of its arguments that vary."""
+        """Return the name of the rule for a node of which this number of arguments vary."""
         if self.name == ACTIVATION and not node.function.row.activation:
             return f"derivative of {node.function.name}"
         return self.with_one_variable if variables == 1 and self.with_one_variable else self.name
 
 
 def _others(combine: Callable[..., Expression], factors: tuple[Expression, ...]) -> list[Expression]:
-    """Return, for each factor, the product of the other ones."""
+    """Return, for each factor, the product of the others."""
     return [combine(*factors[:i], *factors[i + 1 :]) for i in range(len(factors))]
 
 
@@ -83,23 +83,23 @@ def _summed(matrix: Matrix, axis: Integer) -> Expression:
 
 
 def _softmax(G: Expression, S: Matrix, Z: Matrix, axis: Integer) -> PerArgument:
-    """Apply the full Jacobian: S ⊙ (G − Σ G ⊙ S), with the sum along the axis."""
+    """Return the vector-Jacobian product of the softmax: S ⊙ (G − Σ G ⊙ S), with the sum along the axis."""
     return [hadamard(S, add(G, -_spread(_summed(hadamard(G, S), axis), Z))), None]
 
 
 def _log_softmax(G: Expression, _: object, Z: Matrix, axis: Integer) -> PerArgument:
-    """Apply the full Jacobian: G − softmax ⊙ Σ G, with the sum along the axis."""
+    """Return the vector-Jacobian product of the log softmax: G − softmax ⊙ Σ G, with the sum along the axis."""
     return [add(G, -hadamard(ops.Softmax(Z, axis), _spread(_summed(G, axis), Z))), None]
 
 
 def _matrix_power(G: Expression, _: object, M: Matrix, n: Integer) -> PerArgument:
-    """Return the sum over each factor of M M … M in turn: (Mᵀ)ᵏ G (Mᵀ)ⁿ⁻¹⁻ᵏ."""
+    """Return the sum of the contributions of all n factors M of Mⁿ: the terms (Mᵀ)ᵏ G (Mᵀ)ⁿ⁻¹⁻ᵏ."""
     turned, last = transposed(M), int(n) - 1
     return [add(*(matmul(*[turned] * k, G, *[turned] * (last - k)) for k in range(last + 1))), None]
 
 
 def _concatenated(G: Expression, node: Expression, *_: object) -> PerArgument:
-    """Return for each matrix its own block of the adjoint."""
+    """Return, for each concatenated matrix, the block of the adjoint at its position."""
     return [None, *(sliced(G, node.axis, block.start, block.stop) for block in node.blocks)]
 
 

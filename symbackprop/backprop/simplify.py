@@ -1,4 +1,4 @@
-"""Simplifications that a person sees at once: y/ŷ ⊙ ŷ is y, and each row of a one-hot target adds up to 1.
+"""Simplifications of adjoints: y/ŷ ⊙ ŷ is y, and each row of a one-hot target adds up to 1.
 
 An adjoint stays as the rules give it, unless a division in it cancels or a one-hot row adds up. Then it is simplified
 in stages, each of which is a step of the derivation.
@@ -69,7 +69,7 @@ def _stages(
 def _inserted(
     value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
 ) -> Expression:
-    """Insert the adjoints that contain a division, and write f′(z) in terms of f(z), so that factors may cancel."""
+    """Replace names of adjoints that contain a division, and write f′(z) in terms of f(z): factors may then cancel."""
     named = (part for part in postorder(value) if part.is_symbol and part in adjoints)
     divided = {symbol: adjoints[symbol] for symbol in named if _divides(adjoints[symbol])}
     if not divided and not _divides(value):
@@ -78,7 +78,7 @@ def _inserted(
 
 
 def in_terms_of_output(value: Expression, outputs: Mapping[Expression, Expression]) -> Expression:
-    """Write f′(z) in terms of a = f(z), such as a ⊙ (1 − a), by the name of a."""
+    """Return a value with each f′(z) written in terms of a = f(z), such as a ⊙ (1 − a), where a has a name."""
     forms = {part: _of_output(part, outputs) for part in postorder(value) if isinstance(part, Elementwise)}
     return rebuilt(value, {part: form for part, form in forms.items() if form is not None})
 
@@ -91,7 +91,7 @@ def _of_output(derivative: Expression, outputs: Mapping[Expression, Expression])
 
 
 def _divides(value: Expression) -> bool:
-    """Return whether there is a division entry by entry that a cancellation could remove."""
+    """Return True if there is an entrywise division that a cancellation could remove."""
     return any(isinstance(part, nodes.HadamardPower) and _is_division(part.args[1]) for part in postorder(value))
 
 
@@ -131,7 +131,7 @@ def rebuilt(value: Expression, replaced: Mapping[Expression, Expression]) -> Exp
 
 
 def tidied(value: Expression) -> Expression:
-    """Return the matrix with common factors cancelled and all products expanded; None if that is too much."""
+    """Return the matrix with common factors cancelled and products expanded; None if the expression is too large."""
     atoms: dict[Expression, Dummy] = {}
     number = _as_number(value, atoms)
     if len(atoms) > _MOST_ATOMS:
@@ -155,7 +155,7 @@ def _as_number(value: Expression, atoms: dict[Expression, Dummy]) -> Expression:
 
 
 def _inside(atom: Expression) -> Expression:
-    """Simplify the argument of a sum or a repetition too; factors move out in front."""
+    """Simplify the argument of a sum or of a repeated row or column too; scalar factors move to the front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
         return atom if inner is None else _in_front(lambda m: _sums(m, atom.axis), inner)
@@ -167,7 +167,7 @@ def _inside(atom: Expression) -> Expression:
 
 
 def _sums(matrix: Matrix, axis: int) -> Expression:
-    """Return the sums along an axis; those of ones are their number."""
+    """Return the sums of a matrix along an axis; sums of ones become the number of terms."""
     whole = sums(matrix, axis)
     return scaled(matrix.shape[axis], nodes.Ones(*whole.shape)) if isinstance(matrix, nodes.Ones) else whole
 
@@ -193,7 +193,7 @@ _NUMBERS: dict[type, Callable[[Matrix, dict[Matrix, Dummy]], Scalar]] = {
 
 
 def _as_matrix(number: Scalar, matrices: Mapping[Expression, Expression], shape: Shape) -> Expression:
-    """Return the matrix that a scalar form stands for; terms without a minus sign come first."""
+    """Return the matrix expression of a scalar form; terms without a minus sign come first."""
     if number == 0:
         return nodes.Zeros(*shape)
     if number.is_Add:

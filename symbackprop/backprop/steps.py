@@ -1,8 +1,8 @@
 """The chain-rule steps to each gradient, as a textbook writes them, from the adjoints that the sweep found.
 
-The steps to ∂J/∂W go down from the cost to W: ∂J/∂W is a sum of terms such as Σ δ3 ⊙ ∂z3/∂W, and each step replaces
-one ∂C/∂W by those of the parts of C, by the rule of C. They start at the adjoints that earlier sections found: at the
-δ's. So each use of each quantity is differentiated once, and the number of steps is linear in the depth.
+The steps to ∂J/∂W go from the cost down to W: ∂J/∂W is a sum of terms such as Σ δ3 ⊙ ∂z3/∂W, and each step applies
+the rule of a quantity C: it replaces ∂C/∂W by the derivatives of the parts of C. A section starts at the adjoints δ
+that earlier sections found. So each use of a quantity is differentiated once: the steps are linear in the depth.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ from symbackprop.expressions.shapes import is_matrix, shape_of
 
 
 def sections(graph: ComputationGraph, found: Adjoints, wrt: tuple[Expression, ...]) -> tuple[Section, ...]:
-    """Return a section for each parameter, in the order in which the sweep from the cost has passed all of its uses."""
+    """Return a section for each parameter; the parameters that are used last in the network come first."""
     progress = _Progress(graph, found)
     return tuple(_section(progress, parameter) for parameter in sorted(wrt, key=progress.arrival))
 
@@ -62,11 +62,11 @@ class _Progress:
         self.named: set[Expression] = set()  # the nodes whose adjoints have been given their names
 
     def arrival(self, parameter: Expression) -> int:
-        """Return a sort key: parameters that only late equations use come first."""
+        """Return a sort key, by which parameters that are used last in the network come first."""
         return -min((self.equation[user] for user in self.graph.users.get(parameter, ())), default=0)
 
     def factored(self, node: Expression) -> Expression:
-        """Return the part of which a node is a constant multiple, or None; the sum of a 1×1 matrix counts as one."""
+        """Return the part that a node is a constant multiple of, or None; the sum over a 1×1 matrix is a multiple."""
         expression, parts = self.graph.definition[node], self.graph.parts[node]
         if len(parts) != 1 or parts[0] == expression:
             return None
@@ -75,12 +75,12 @@ class _Progress:
         return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_inner(self, node: Expression) -> bool:
-        """Return whether a node has no name and only one use."""
+        """Return True if a node has no name and only one use."""
         return not is_name(node) and len(self.graph.users[node]) == 1
 
 
 def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
-    """Return the set of parameters that each quantity depends on, one bit for each."""
+    """Return the set of parameters that each quantity depends on, as an integer with one bit for each parameter."""
     depends: dict[Expression, int] = {}
     free = 1
     for node in graph.order:
@@ -93,7 +93,7 @@ def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
 
 
 def _equations(graph: ComputationGraph) -> dict[Expression, int]:
-    """Return the index of the equation in which each quantity occurs."""
+    """Return the index of the equation in which each node occurs."""
     indices: dict[Expression, int] = {}
     index = 0
     for node in graph.order:
@@ -103,7 +103,7 @@ def _equations(graph: ComputationGraph) -> dict[Expression, int]:
 
 
 class ChainRuleSteps:
-    """The steps of one section: from the cost, or from known adjoints, to one parameter."""
+    """Writer of the steps of one section: from the cost, or from known adjoints, to one parameter."""
 
     def __init__(self, progress: _Progress, parameter: Expression):
         self.progress = progress
@@ -117,7 +117,7 @@ class ChainRuleSteps:
         self.held = self._held()
 
     def _find_new(self) -> None:
-        """Search from the parameter up to the nearest nodes whose adjoints are known."""
+        """Find the nodes that lie between the parameter and the nearest nodes whose adjoints are known."""
         pending = [self.parameter]
         while pending:
             for user in self.graph.users[pending.pop()]:
@@ -128,7 +128,7 @@ class ChainRuleSteps:
                     pending.append(user)
 
     def _held(self) -> tuple[Expression, ...]:
-        """Return the parts that depend on the parameter but whose terms an earlier section worked out."""
+        """Return the parts that depend on the parameter, but whose terms an earlier section has already derived."""
         used = (
             part for node in sorted(self.starts | self.new, key=self._from_the_cost) for part in self.graph.parts[node]
         )
@@ -138,7 +138,7 @@ class ChainRuleSteps:
         return -self.progress.position[node]
 
     def _depends(self, node: Expression) -> bool:
-        """Return whether a node depends on the parameter and is not the parameter itself."""
+        """Return True if a node depends on the parameter and is not the parameter itself."""
         return node != self.parameter and bool(self.progress.depends[node] & self.progress.depends[self.parameter])
 
     def steps(self) -> Iterator[Step]:
@@ -156,7 +156,7 @@ class ChainRuleSteps:
         self.progress.known |= self.new
 
     def _downward(self, starts: list[Expression]) -> Iterator[Expression]:
-        """Yield the starts and the new nodes: each after its users, and each path to its end before the next."""
+        """Yield the starts and the new nodes in depth-first order, each node after all of its users."""
         awaited = {
             node: sum(user in self.new or user in self.starts for user in self.graph.users[node]) for node in self.new
         }
@@ -169,7 +169,7 @@ class ChainRuleSteps:
             stack += [part for part in reversed(below) if not awaited[part]]
 
     def _steps_about(self, node: Expression) -> Iterator[Step]:
-        """Yield the steps that work on one node."""
+        """Yield the steps that differentiate one node."""
         if node in self.skipped or self._is_skipped(node):
             return
         if node in self.new:
@@ -185,7 +185,7 @@ class ChainRuleSteps:
         return paired(adjoint, by_entry(self._label(node), self.parameter))
 
     def _label(self, node: Expression) -> Expression:
-        """Return a node as it is written in terms: by its name, but the cost by its definition."""
+        """Return the symbol by which terms contain a node: its name, but the definition for the cost."""
         return self.graph.definition[node] if node == self.graph.cost else self.graph.names.get(node, node)
 
     def _step(self, rule: str, before: Expression, after: Expression, **details: Any) -> Step:
@@ -210,7 +210,7 @@ class ChainRuleSteps:
             yield Step(NAMED_ADJOINT, before, value, shape, self.parameter, node=node, symbol=adjoint.symbol)
 
     def _gathered(self, node: Expression) -> Iterator[Step]:
-        """Yield the sum over the uses of a node, where it has several."""
+        """Yield the step that adds up the uses of a node, if it has several."""
         users = self.graph.users[node]
         if len(users) == 1:
             return
@@ -222,7 +222,7 @@ class ChainRuleSteps:
         yield self._step(SEVERAL_USES, before, self._term(node, total_of(contributions)), node=node)
 
     def _simplified(self, node: Expression) -> Iterator[Step]:
-        """Yield the simpler forms that an adjoint takes, one after the other."""
+        """Yield a step for each simpler form of an adjoint."""
         value = self.found.total(self.graph, node)
         for stage in self.found.stages.get(node, []):
             yield self._step(stage.rule, self._term(node, value), self._term(node, stage.value), node=node)
@@ -233,11 +233,11 @@ class ChainRuleSteps:
             yield self._step(stage.rule, self.gradient, stage.value, node=self.parameter)
 
     def _is_skipped(self, node: Expression) -> bool:
-        """Return whether a node is a constant multiple inside an expression: its constant moves out without a step."""
+        """Return True if a node is a constant multiple within an expression, which needs no step of its own."""
         return node in self.new and self.progress.is_inner(node) and self.progress.factored(node) is not None
 
     def _below(self, node: Expression) -> Expression:
-        """Return the node that the next rule works on: this one, or the part that it is a constant multiple of."""
+        """Return the node that the next rule differentiates: this one, or the part that it is a multiple of."""
         part = self.progress.factored(node)
         while part is not None and self.progress.is_inner(part):
             self.skipped.add(part)
@@ -283,7 +283,7 @@ class ChainRuleSteps:
             self.progress.known |= {part for part in still if len(self.graph.users[part]) == 1}
 
     def _derivative(self, node: Expression, expression: Expression, parts: list[Expression]) -> Expression:
-        """Return f′ of an elementwise function, in the form that it has in the contributions."""
+        """Return f′ of an elementwise function as the contributions contain it, or None for any other operation."""
         if not isinstance(expression, Elementwise):
             return None
         derivative = expression.function.prime(expression.argument)
@@ -297,7 +297,7 @@ class ChainRuleSteps:
         return Add(*(self._term(part, self.found.contributions[user, part]) for user, part in ends))
 
     def _without_factors(self, user: Expression, part: Expression) -> tuple[Expression, Expression]:
-        """Return the edge at the lower end of a chain of skipped constant multiples."""
+        """Return the edge below a chain of constant multiples that have no steps."""
         while part in self.new and self._is_skipped(part):
             user, part = part, self.progress.factored(part)
         return user, part

@@ -22,7 +22,7 @@ class Step:
 
     Both are ∂J/∂v, or sums over the entries of terms such as δ3 ⊙ ∂z3/∂W, for each entry of W; `shape` is that of v
     or W. `node` is the quantity that the rule works on, `expression` its definition, and `parts` are its parts that
-    are differentiated next. `constants` do not depend on W; `held` ones do, but their contribution is another term.
+    are differentiated next. `constants` do not depend on W; `held` parts do, but in another term.
     `symbol` is the name that ∂J/∂node gets, if this step gives it one.
     """
 
@@ -103,7 +103,7 @@ class Tape:
         return f"d{self.cost.name}d{parameter}"
 
     def partials(self) -> dict[str, Gradient]:
-        """Return the ∂J/∂… that each name of an adjoint or of a gradient stands for."""
+        """Return the ∂J/∂v for which the name of each adjoint and of each gradient stands."""
         cost = self.cost.symbol
         adjoints = {adjoint.name: Gradient(cost, adjoint.of) for adjoint in self.adjoints}
         return adjoints | {self.gradient_name(p.name): Gradient(cost, p) for p in self.wrt}

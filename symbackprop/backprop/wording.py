@@ -46,7 +46,7 @@ def note(step: "Step", show: Show) -> str:
 
 
 def _once(quantity: Basic) -> Basic:
-    """Return the row, column or number that a quantity repeats, or the quantity itself."""
+    """Return the row, column or number that a quantity repeats, or the quantity itself if it repeats nothing."""
     if not is_matrix(quantity):
         return quantity
     coefficient, core = nodes.split(quantity)
@@ -124,7 +124,7 @@ SENTENCES: dict[str | tuple[str, type], str] = {
 
 
 class _Words(dict[str, str]):
-    """The text of each {name} of a sentence, as a template asks for it."""
+    """Values of the placeholders {name} in a sentence, computed when a template uses them."""
 
     def __init__(self, step: "Step", show: Show):
         super().__init__()
@@ -183,7 +183,7 @@ class _Words(dict[str, str]):
 
     @property
     def _varies_once(self) -> bool:
-        """True if a single factor of a product is differentiated, and it occurs once."""
+        """True if only one factor of a product is differentiated, and it occurs once."""
         parts = self.step.parts
         return len(parts) == 1 and self.expression.args.count(parts[0]) == 1
 
@@ -194,7 +194,7 @@ class _Words(dict[str, str]):
         return "" if self._varies_once else ", and add the terms"
 
     def _and_on(self) -> str:
-        """Return the second half of the chain rule's sentence: `, and z2 on W1`."""
+        """Return the second half of the chain rule's sentence, such as `, and z2 on W1`."""
         return "" if self.step.parts == (self.step.wrt,) else f", and {self._parts()} on {self._wrt()}"
 
     def _item(self) -> str:
@@ -215,7 +215,7 @@ class _Words(dict[str, str]):
         return f"The products with the transposes {add}have the shapes of {self._parts()}"
 
     def _linear(self) -> str:
-        """Return words for the derivative of a product, in which one factor varies or several do."""
+        """Return words for the derivative of a product, depending on whether one factor varies or several."""
         parts, factors = self.step.parts, self.expression.args
         others = [factor for factor in factors if factor not in parts]
         if not self._varies_once or not others:
@@ -241,12 +241,12 @@ class _Words(dict[str, str]):
         return self.show(self.step.before)
 
     def _adjoints(self) -> str:
-        """List the known adjoints: δ if it has a name, ∂J/∂v otherwise."""
+        """List the known adjoints, by the name δ or else as ∂J/∂v."""
         known, cost = self.step.known, self.step.before.cost
         return self._listed(dict.fromkeys(value if value.is_symbol else Gradient(cost, of) for of, value in known))
 
     def _summed_over(self) -> str:
-        """List the axes that products with transposes add up: rows for a right factor, columns for a left one."""
+        """List the axes over which products with transposes sum: rows for a right factor, columns for a left one."""
         factors, parts = self.expression.args, self.step.parts
         rows = any(factor in parts for factor in factors[1:])
         columns = any(factor in parts for factor in factors[:-1])

@@ -1,4 +1,4 @@
-"""The commands. Each imports its dependencies when it runs, so that `--help` imports neither SymPy nor NumPy."""
+"""Commands of the command line. Each imports its dependencies when it runs: `--help` needs neither SymPy nor NumPy."""
 
 import argparse
 import keyword

@@ -1,4 +1,4 @@
-"""The values of a network's arguments: arrays of an .npz file, and random ones for the rest."""
+"""Values of the network's arguments: arrays of an .npz file, and random ones for the rest."""
 
 import argparse
 import zipfile

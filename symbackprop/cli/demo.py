@@ -1,4 +1,4 @@
-"""The demonstration: every feature on the example network. Nothing is stored; everything is computed here."""
+"""The demonstration, which computes every feature for the example network; no output is stored."""
 
 from symbackprop.derivation import derive
 from symbackprop.descent import gradient_descent
@@ -7,7 +7,7 @@ from symbackprop.verdicts import Verdict
 
 
 def run() -> bool:
-    """Print the tour; return True if the gradients are proved right and each descent step has the expected effect."""
+    """Print the demonstration; return True if the gradients are proved and the descent steps behave as expected."""
     derivation = derive(home_network())
     data, weights = home_data(), home_weights()
     f = derivation.to_numpy(backend="numpy")

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the network and parameters that they choose."""
+"""Options that several commands share, and the network and the derivation that they choose."""
 
 import argparse
 import re
@@ -58,7 +58,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_document_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose which parts of a derivation are printed, and how."""
+    """Add the options that choose which parts of a derivation are printed, and in which notation."""
     parser.add_argument(
         "--activation-derivative",
         choices=["argument", "output"],
@@ -98,7 +98,7 @@ def _seed(text: str) -> int:
 
 
 def network_from(args: argparse.Namespace) -> "Network":
-    """Return the network that the options choose: of a file, of a builder, or of layers."""
+    """Return the network that the options choose: from a file, from a builder, or from layer sizes."""
     if args.model is None:
         return _layers(args)
     given = [f"--{name.replace('_', '-')}" for name, default in _LAYERS.items() if getattr(args, name) != default]
@@ -136,7 +136,7 @@ def _number_or_name(text: str) -> float | str:
 
 
 def read_network(path: str) -> "Network":
-    """Return the network that a file, or standard input for `-`, defines in NumPy syntax."""
+    """Return the network that a file defines in NumPy syntax; `-` is standard input."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -153,5 +153,5 @@ def derivation_from(args: argparse.Namespace) -> "Derivation":
 
 
 def names(given: list[str] | None) -> list[str] | None:
-    """Return the names of a repeated option, each of which may list several: `W1,W2`."""
+    """Return the names that a repeated option lists, separated by commas as in `W1,W2`; None if there are none."""
     return None if given is None else [name for listed in given for name in listed.split(",")]

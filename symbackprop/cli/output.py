@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write(args: argparse.Namespace, text: str) -> None:
-    """Write to the file of `-o`, or else to the terminal."""
+    """Write text to the file that `-o` names, or else to the terminal."""
     if args.output is None:
         print(text.rstrip("\n"), flush=True)
     else:
@@ -17,7 +17,7 @@ def write(args: argparse.Namespace, text: str) -> None:
 
 
 def as_json(data: dict[str, object]) -> str:
-    """Return data as JSON, which has no infinity and no NaN: null stands for them."""
+    """Return data as JSON text; infinity and NaN, which JSON lacks, become null."""
     return json.dumps(_finite(data), ensure_ascii=False, indent=2, allow_nan=False)
 
 

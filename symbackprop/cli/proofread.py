@@ -1,4 +1,4 @@
-"""The command `symbackprop proofread`: its options, and the check that they describe."""
+"""The command `symbackprop proofread`: its options, and the proofreading that they choose."""
 
 import argparse
 from dataclasses import replace
@@ -65,12 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def is_document(args: argparse.Namespace) -> bool:
-    """Return True if the options name a document to read, not code to run."""
+    """Return True if the options name a document to proofread, not code to run."""
     return Path(args.cost).suffix.lower() in _DOCUMENTS or Path(args.cost).is_file()
 
 
 def document_check(args: argparse.Namespace, network: "Network | None") -> "DerivationCheck":
-    """Check a document against a network, or without one against the network that the document defines."""
+    """Check a document against the network, or against the network that the document itself defines if that is None."""
     from symbackprop.network.models.home import home_network
     from symbackprop.proofread.derivation.check import check_derivation
 
@@ -119,7 +119,7 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
 
 
 def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, Any]:
-    """Return the values of NAME=VALUE by name; with `bare`, the value of a NAME alone is None."""
+    """Return a dictionary of the options NAME=VALUE; with `bare`, a NAME alone is allowed, and its value is None."""
     found: dict[str, Any] = {}
     for text in given:
         name, sign, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""Functions in a user's files, `PATH.py:NAME`, and their gradient check with arrays by name."""
+"""Functions in a user's files, given as `PATH.py:NAME`, and their gradient check with named arrays."""
 
 import importlib.util
 import inspect
@@ -17,7 +17,7 @@ from symbackprop.gradcheck.report import GradientCheck
 
 
 def function_at(place: str) -> Callable[..., Any]:
-    """Return the function NAME of the file PATH.py, which is imported.
+    """Import the file of PATH.py:NAME and return its function NAME.
 
     Raises:
         ArgumentError: there is no such file or function, or importing the file fails.
@@ -87,7 +87,7 @@ def check_functions(
     wrt: Sequence[str] | None = None,
     seed: int | None = None,
 ) -> GradientCheck:
-    """Check a gradient function with arrays by name; each function gets the arrays that match its arguments.
+    """Check a gradient function with named arrays; each function gets the arrays whose names are its arguments.
 
     Args:
         wrt: the names of the parameters; by default, the names under which the gradients are returned.
@@ -112,7 +112,7 @@ def check_functions(
 
 
 def _with(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """Return a function that passes only some of its arguments on."""
+    """Return a function that takes all of these names, and passes only its own arguments on."""
     return lambda **given: function(**{name: value for name, value in given.items() if name in names})
 
 
@@ -142,7 +142,7 @@ def _names_of(gradient: Callable[..., Any], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _by_name(gradient: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """Return the same function with its gradients by name; a tuple has the order of the names."""
+    """Return a function that returns the gradients by name; the gradients in a tuple are in the order of the names."""
 
     def named(**given: np.ndarray) -> Mapping[str, np.ndarray]:
         found = gradient(**given)

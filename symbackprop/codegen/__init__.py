@@ -1,1 +1,1 @@
-"""Generation of gradient functions: tape → program → text of a module in NumPy, numba or the array API standard."""
+"""Generation of gradient functions: from the tape to a program, and to a module for NumPy, numba or the array API."""

@@ -1,4 +1,4 @@
-"""Schedule → the text of a Python module for any library that follows the array API standard.
+"""Text of a Python module for any library that follows the array API standard.
 
 Through array-api-compat its functions run on NumPy, PyTorch, JAX (also traced, under `jax.jit`) and dask.
 """
@@ -43,7 +43,7 @@ class ArrayAPISource(NumPySource):
         return f"np.{function}" if function in _NUMBERS else f"xp.{_OTHER_NAMES.get(function, function)}"
 
     def code_form(self, function: ElementwiseFunction) -> Scalar:
-        """Return the expression in z that the code computes, where exp and cosh cannot overflow."""
+        """Return the expression in z that the code computes, without overflow of exp or cosh."""
         return _without_overflow(super().code_form(function))
 
     def _call(self, helper: str, *arguments: Expression) -> str:
@@ -115,7 +115,7 @@ class ArrayAPISource(NumPySource):
         return " | ".join(self.wrap(self._print(condition)) for condition in expr.args)
 
     def _print_Piecewise(self, expr: Expression) -> str:
-        """Print nested calls of `where`; of two numbers one becomes an array, or the library would choose the dtype."""
+        """Print nested calls of `where`; of two constants, one becomes an array, to keep the dtype of the data."""
         (argument,) = expr.free_symbols
         *pieces, (rest, last) = expr.args
         if last != True:  # noqa: E712 — SymPy's condition
@@ -129,7 +129,7 @@ class ArrayAPISource(NumPySource):
         return code
 
     def _piece(self, expr: Expression, index: int, argument: Symbol) -> str:
-        """Return the code of a piece. It is evaluated everywhere: outside of its own region, at a harmless number."""
+        """Return the code of a piece. It runs at every entry; entries outside of its region become a safe number."""
         if index == len(expr.args):
             return self.named("nan")
         value = expr.args[index][0]
@@ -147,7 +147,7 @@ class ArrayAPISource(NumPySource):
 
 
 def _a_number_where(condition: Scalar, others: list[Scalar]) -> float:
-    """Return a number inside the region where only this condition holds; at its ends a log may be infinite."""
+    """Return a number inside the region where only this condition holds; at its ends, a log may be infinite."""
     real = Dummy(real=True)
     holds, *fail = [c.xreplace(dict.fromkeys(c.free_symbols, real)).as_set() for c in (condition, *others)]
     region = sympy.Intersection(S.Reals, holds) - sympy.Union(*fail)
@@ -161,7 +161,7 @@ def _a_number_where(condition: Scalar, others: list[Scalar]) -> float:
 
 
 def _without_overflow(expression: Scalar) -> Scalar:
-    """Return the expression with functions for 1/(1 + exp u) and 1/cosh u that are 0 where exp and cosh overflow."""
+    """Return the expression with 1/(1 + exp u) and 1/cosh u as functions that are 0 where exp and cosh overflow."""
 
     def divisor(part: Scalar) -> bool:
         return isinstance(part, Pow) and part.exp.is_negative and _bounded(part.base) is not None
@@ -181,7 +181,7 @@ _VIEWS = (NamedMatrix, Transpose, Broadcast, Slice)  # their code returns the me
 
 
 class _ModuleWriter:
-    """The text of one module for any library."""
+    """Writer of the text of one module for any library."""
 
     def __init__(self, tape: Tape, function_names: Mapping[str, str]):
         self.tape = tape
@@ -192,7 +192,7 @@ class _ModuleWriter:
         self.partials = tape.partials()
 
     def function(self, name: str, summary: str, results: tuple[str, ...]) -> str:
-        """Return the text of a function with these results."""
+        """Return the text of a function with this name and docstring, which returns these results."""
         printer = ArrayAPISource(self.plan.outputs, self.tape.network.of_role(SCALAR))
         body = [self.line(assignment, printer) for assignment in self.plan.needed_for(results)]
         checks = self.further_checks(printer)
@@ -219,7 +219,7 @@ class _ModuleWriter:
         return lines + [f"dtype, device = {first}.dtype, _device({first})"] * printer.needs_dtype
 
     def line(self, assignment: ScheduledAssignment, printer: ArrayAPISource) -> str:
-        """Return an assignment with its comment."""
+        """Return an assignment as a line of code with its comment."""
         code = printer.doprint(assignment.expression)
         if assignment.part == GRADIENT and isinstance(assignment.expression, _VIEWS):
             code = f"xp.asarray({code}, copy=True)"

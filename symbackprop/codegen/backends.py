@@ -1,4 +1,4 @@
-"""The choice of a backend: numba where it is asked for, or where compiling pays off."""
+"""Choice of the backend: numba if the user asks for it, or if compiling pays off."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ FEW = 60  # up to so many operations for each example, compiling takes a few sec
 
 
 def backend_for(tape: Tape, wanted: str | None) -> str:
-    """Return the wanted backend; for None, numba if it is installed and the network is small, else NumPy.
+    """Return the wanted backend; None chooses numba if it is installed and the network is small, else NumPy.
 
     Raises:
         ArgumentError: the backend is unknown, or the network cannot be compiled.
@@ -41,7 +41,7 @@ def backend_for(tape: Tape, wanted: str | None) -> str:
 
 
 def _obstacle(tape: Tape, most: int | None = None) -> str:
-    """Return the reason why a network cannot be compiled, or takes too long to compile, or ""."""
+    """Return the reason why a network cannot be compiled or would take too long to compile, or "" if there is none."""
     whole = program(tape, tape.result_names)
     phases = split_by_examples(whole, tape.network, early=False)
     if most is not None and len(phases.each) > most:
@@ -57,7 +57,7 @@ def _is_small(network: Network) -> bool:
 
 
 def _trouble() -> str:
-    """Return the reason why numba cannot be imported, or ""."""
+    """Return the reason why numba cannot be imported, or "" if it can."""
     try:
         import_module("numba")
     except ImportError as error:

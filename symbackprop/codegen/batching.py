@@ -1,4 +1,4 @@
-"""The split of a program into a phase per batch of examples and phases for all of the data.
+"""Split of a program into a phase per batch of examples and phases for all of the data.
 
 By the sum rule, a sum over all examples is the sum of the sums over batches.
 """
@@ -99,7 +99,7 @@ def _phase(operation: ArrayOperation, size: Size, parts: set[str]) -> str:
 
 
 def _example_axis(value: Value, size: Size) -> int | None:
-    """Return the axis of the examples in a value, or None."""
+    """Return the axis along which a value has the examples, or None."""
     axes = [axis for axis, length in enumerate(value.shape) if size in length.free_symbols]
     if len(axes) > 1 or any(value.shape[axis] != size for axis in axes):
         raise _InseparableError
@@ -110,7 +110,7 @@ def _example_axis(value: Value, size: Size) -> int | None:
 
 
 def _same_axis(_: ArrayOperation, axes: list[int | None]) -> int | None:
-    """Return the one axis of the arguments; the shape of the result shows if an operation does not keep it."""
+    """Return the axis of the examples that the arguments share; raise an error if they have several."""
     found = {axis for axis in axes if axis is not None}
     if len(found) != 1:
         raise _InseparableError

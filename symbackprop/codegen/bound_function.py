@@ -12,7 +12,7 @@ from symbackprop.errors import ArgumentError, listed, nearest
 
 
 class BoundFunction:
-    """`J, dJdW1, … = bound(X, y, W1, …)` for arrays of the shapes that it was bound to.
+    """A function `J, dJdW1, … = bound(X, y, W1, …)` for arrays of fixed shapes.
 
     The gradients are always the same arrays, which the next call overwrites: copy the arrays that you keep. Only one
     thread at a time may call a bound function.
@@ -59,7 +59,7 @@ class BoundFunction:
             raise as_argument_error(error) from None
 
     def flat(self, /, **data: Any) -> Callable[[ArrayLike], tuple[float, np.ndarray]]:
-        """Return the function `theta -> (J, gradient)` for these data; both vectors have all parameters in a row.
+        """Return the function `theta -> (J, gradient)` for these data; both vectors hold all parameters.
 
         `scipy.optimize.minimize(…, jac=True)` takes such a function. The gradient is a new vector for each call, as
         optimisers keep several.
@@ -87,14 +87,14 @@ class BoundFunction:
         return cost_and_gradient
 
     def pack(self, parameters: Mapping[str, ArrayLike]) -> np.ndarray:
-        """Return all parameters in one vector."""
+        """Return all parameters as one vector."""
         missing = [name for name in self.parameters if name not in parameters]
         if missing:
             raise ArgumentError(f"{listed(missing)} is missing; the parameters are {listed(self.parameters)}")
         return np.concatenate([np.ravel(parameters[name]) for name in self.parameters]).astype(self.dtype)
 
     def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the parameters in one vector by name, as views of it."""
+        """Return the arrays in a vector of all parameters by name, as views of it."""
         if np.shape(theta) != (self.size,):
             raise ArgumentError(f"theta has shape {np.shape(theta)} but ({self.size},) is expected")
         found, start = {}, 0
@@ -125,7 +125,7 @@ class BoundFunction:
         return [self._typed(*each) for each in zip(self.arguments, values, arrays, strict=True)]
 
     def _typed(self, name: str, value: object, array: Any) -> Any:
-        """Return an array with the bound dtype; refuse a wider one, which would lose digits."""
+        """Return an array with the bound dtype; raise ArgumentError for a wider one, which would lose digits."""
         if not self.shapes[name]:
             return array
         given = getattr(value, "dtype", self.dtype)
@@ -134,11 +134,11 @@ class BoundFunction:
         return array.astype(self.dtype, copy=False)
 
     def _empty(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-        """Return arguments of these shapes that take no memory."""
+        """Return placeholder arrays of these shapes that take no memory."""
         return [np.broadcast_to(np.zeros((), self.dtype), shape) if shape else 1.0 for shape in shapes.values()]
 
     def _fitting(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes if they fit together, else raise ArgumentError."""
+        """Return the shapes if they are consistent, else raise ArgumentError."""
         try:
             type(self._accepted)(self._accepted.shapes)(*self._empty(shapes))
         except ValueError as error:
@@ -164,7 +164,7 @@ def _float_type(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def _shapes(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return a shape for every argument, in their order; those of numbers may be left out."""
+    """Return the shape of each argument, in the order of the arguments; scalars need not be given."""
     if not isinstance(given, Mapping):
         raise ArgumentError(f"shapes is a {type(given).__name__}; a mapping of names to shapes is expected")
     unknown = [name for name in given if name not in wanted]

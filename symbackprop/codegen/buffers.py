@@ -1,4 +1,4 @@
-"""Memory allocation: each result overwrites an argument after its last use, reuses a free buffer, or gets a new one."""
+"""Memory allocation: each result overwrites an argument at its last use, reuses a free buffer, or gets a new one."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class CallerArray:
-    """The array that the caller gives for a result, or None for a new one."""
+    """The array that the caller passes for a result, or None, which means a new array."""
 
     result: Value
 
 
 @dataclass
 class Buffers:
-    """The memory of each result: a buffer, the memory of another value, or an array of the caller's."""
+    """The memory of each result: a buffer, the memory of another value, or the caller's array."""
 
     places: dict[Value, Buffer | CallerArray | Value] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
@@ -113,7 +113,7 @@ class _Allocation:
         ]
 
     def keep(self, results: Collection[Value]) -> None:
-        """Put results into the caller's arrays, and so from the start the values that they overwrite."""
+        """Put results into the caller's arrays, and also the earlier values that they overwrite."""
         position = {operation.result: index for index, operation in enumerate(self.operations)}
         for result in results:
             value = result

@@ -1,4 +1,4 @@
-"""Gradients over chunks of dask arrays, on the workers of a cluster; by the sum rule they add up chunk by chunk."""
+"""Gradients of chunked dask arrays, on the workers of a cluster; the gradients of the chunks add up by the sum rule."""
 
 import inspect
 import operator
@@ -33,7 +33,7 @@ THRESHOLD = "distributed.admin.large-graph-warning-threshold"
 
 @dataclass(frozen=True)
 class ExampleAxis:
-    """The examples in the data: the name of their number, their axis, and the names of one-hot data."""
+    """The examples in the data: the symbol for their number, their axis in each array, and names of one-hot arrays."""
 
     size: str
     axis: int
@@ -58,7 +58,7 @@ def examples_of(tape: Tape) -> ExampleAxis:
 
 
 class ClusterFunction(GradientFunction):
-    """`J, dJdW1, … = g(X, y, W1, …)` for data beyond one machine: X and y may be dask arrays.
+    """A function `J, dJdW1, … = g(X, y, W1, …)` for data beyond one machine: X and y may be dask arrays.
 
     Each chunk of examples is a task, on the workers of the active `dask.distributed.Client` or, without one, on the
     threads of dask's own scheduler; a tree of tasks adds up their results. The result is a NamedTuple of NumPy arrays.
@@ -105,7 +105,7 @@ class ClusterFunction(GradientFunction):
         return found[0] if name == "cost" else found
 
     def _converted(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the data as dask arrays, and all arguments, checked, with arrays of nan in place of the data."""
+        """Check the arguments; return the data as dask arrays, and all arguments, with nan in place of the data."""
         sizes: dict[str, int] = {}
         data: dict[str, Any] = {}
         values: dict[str, Any] = {}
@@ -132,7 +132,7 @@ class ClusterFunction(GradientFunction):
         return [value[none] if self._examples.size in shapes[name] else value for name, value in values.items()]
 
     def _sound(self, results: Sequence[Any], values: Mapping[str, Any], remark: Remark | None) -> Sequence[Any]:
-        """Return the results, or raise ArgumentError if something in the data makes them useless."""
+        """Return the results, or raise ArgumentError if the data make them invalid."""
         kind, _, text = remark or (None, 0, "")
         if kind == REFUSED or (kind == NOT_FINITE and not all(np.isfinite(result).all() for result in results)):
             raise ArgumentError(text)
@@ -181,7 +181,7 @@ class Chunks:
         return sums
 
     def task(self, call: SimpleNamespace) -> Any:
-        """Return the task, not computed yet, that returns the sums over all examples."""
+        """Return the delayed task that returns the sums over all examples."""
         arrays = [self.data[name] for name in call.names]
         blocks, lengths = zip(*_blocks(arrays), strict=True), arrays[0].chunks[call.axis]
         chunks = [*zip(accumulate(lengths, initial=0), lengths, blocks, strict=False)]
@@ -221,7 +221,7 @@ def _lazy(name: str, value: Any) -> Any:
 
 
 def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
-    """Return the data with the chunks of the largest array; each chunk has complete examples."""
+    """Return the data with the chunks of the largest array, cut only between examples."""
     largest = max(data.values(), key=lambda array: array.nbytes)
     chunks = {axis: largest.chunks[axis], 1 - axis: -1}
     return {name: array.rechunk(chunks) for name, array in data.items()}
@@ -252,7 +252,7 @@ def _allowance(size: int) -> AbstractContextManager[Any]:
 
 @cache
 def _sent() -> dict[str, Any]:
-    """Return the functions that workers run, outside of any module: such functions are pickled with all they need."""
+    """Return the functions that workers run. They belong to no module, so that they are pickled with all they need."""
     return _run(inspect.getsource(cluster_runtime))
 
 

@@ -1,4 +1,4 @@
-"""Function of one number z → operations on arrays, for z at every entry of an array."""
+"""Operations on arrays that compute a function of one number z at every entry."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -22,7 +22,7 @@ MOST_PRODUCTS = 8  # xⁿ is a product up to here, and a power beyond
 
 
 def entrywise(build: Builder, expression: Scalar, argument: Value) -> Factored:
-    """Add the operations that compute an expression in z (or in a) at every entry of an array, and return the result.
+    """Add the operations that compute an expression in z (or in a) at every entry of an array; return factor and array.
 
     >>> import sympy
     >>> from symbackprop.expressions.matrices import NamedMatrix
@@ -64,7 +64,7 @@ class _Entrywise:
         return Constant(expression) if expression.is_number else self.array(expression)
 
     def as_code(self, expression: Scalar) -> Factored:
-        """Return an expression that no NumPy function computes as a piece of code, with an array for its argument."""
+        """Return an expression that no NumPy function computes as one piece of code that contains an array."""
         inner = expression.args[0] if len(expression.args) == 1 else z
         value = self.array(inner)
         code = expression.xreplace({inner: Symbol(value.symbol.name, real=True)})
@@ -103,7 +103,7 @@ class _Entrywise:
         return coefficient, self.make("divide", rest, products[False], products[True])
 
     def factor(self, factor: Scalar) -> tuple[Value, bool]:
-        """Return a factor as an array, and True for a divisor; 1/(1 + exp(u)) is σ(-u)."""
+        """Return a factor as an array, and True if the array is a divisor, as for 1/(1 + exp(u)) = σ(-u)."""
         if not isinstance(factor, sympy.Pow):
             return self.array(factor), False
         base, exponent = factor.args
@@ -132,7 +132,7 @@ class _Entrywise:
         return S.One, self.in_pairs("minimum", expression)
 
     def in_pairs(self, function: str, expression: sympy.Max | sympy.Min) -> Value:
-        """Combine two operands at a time, the numbers last: of two equal ones NumPy takes the second."""
+        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
         operands: list[Any] = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
         return reduce(lambda one, other: self.make(function, expression, one, other), operands)
 
@@ -146,7 +146,7 @@ class _Entrywise:
 
 
 def as_step(expression: Scalar) -> Scalar:
-    """Return two constant pieces that meet at 0 as one Heaviside step, which keeps the float type, and NaN."""
+    """Return two constant pieces that meet at 0 as one Heaviside step function, which keeps the dtype, and NaN."""
     if not isinstance(expression, sympy.Piecewise) or len(expression.args) != 2:
         return expression
     (low, condition), (high, _) = expression.args

@@ -17,16 +17,16 @@ _numbers = count(1)
 
 
 class GradientFunction:
-    """`J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
+    """A function `J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
 
     Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
-    taken in batches, so that intermediate arrays stay in the cache; for narrow networks the examples are divided among
-    as many threads as BLAS may use, if threadpoolctl is installed.
+    computed in batches, so that intermediate arrays stay in the cache; for narrow networks, as many threads as BLAS may
+    use divide the examples among them, if threadpoolctl is installed.
 
     Raises:
         ArgumentError: an argument is missing or unknown, a shape or a dtype does not fit, or a number is not finite
-            (looked for only if a result is not finite, so that good data costs no extra pass).
+            (checked only if a result is not finite, so that good data cost no extra pass).
     """
 
     def __init__(self, source: str, arguments: tuple[str, ...], parameters: tuple[str, ...], results: tuple[str, ...]):
@@ -38,7 +38,7 @@ class GradientFunction:
 
     @cached_property
     def _module(self) -> dict[str, Any]:
-        """The namespace of the text, which runs at the first call: importing numba takes a while."""
+        """The namespace of the generated module, which is run at the first call, as importing numba takes a while."""
         module = _run(self.source)
         module["_memory"] = Threads()
         return module
@@ -59,7 +59,7 @@ class GradientFunction:
             dtype: the dtype of all arrays: float32, float64 or longdouble.
 
         Raises:
-            ArgumentError: a name is missing or unknown, the shapes do not fit together, or the dtype is another one.
+            ArgumentError: a name is missing or unknown, the shapes are inconsistent, or the dtype is not one of these.
 
         >>> import symbackprop as sb
         >>> data, weights = sb.home_data(), sb.home_weights(seed=0)
@@ -71,7 +71,7 @@ class GradientFunction:
         return BoundFunction(self._module, self.arguments, self.parameters, self._result, shapes=shapes, dtype=dtype)
 
     def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the result of a function of the module: of `cost`, a number, or of `cost_and_gradients`, a tuple."""
+        """Return the result of a function of the module: a number for `cost`, a tuple for `cost_and_gradients`."""
         function = self._module[name]
         try:
             return function(*args, **kwargs)
@@ -89,14 +89,14 @@ class GradientFunction:
 
 
 def _result_type(names: tuple[str, ...]) -> Any:
-    """Return a NamedTuple class with these fields; it is pickled as a tuple, as no module contains the class."""
+    """Return a NamedTuple class with these fields; it is pickled as a tuple, because no module contains the class."""
     make: Any = namedtuple  # for mypy: the field names are not literals
     fields = make("CostAndGradients", names)
     return type("CostAndGradients", (fields,), {"__slots__": (), "__reduce__": lambda self: (tuple, (tuple(self),))})
 
 
 def _run(source: str) -> dict[str, Any]:
-    """Run a generated module and return its namespace; tracebacks show its lines."""
+    """Run a generated module and return its namespace; tracebacks show the module's lines."""
     filename = f"<symbackprop {next(_numbers)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": "generated_gradients"}

@@ -1,4 +1,4 @@
-"""Operations → loop nests: operations that run over the same entries in the same order share one loop."""
+"""Grouping of operations into loop nests: operations over the same entries in the same order share one loop."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ VIEWS = frozenset({"transpose", "rows", "columns", "broadcast"})  # they only ma
 
 @dataclass
 class Nest:
-    """Operations in one loop over `length` rows of a block and its examples; or, `alone`, one with its own loops."""
+    """Operations that share one loop over `length` rows of a block; if `alone`, one operation with its own loops."""
 
     length: Size
     operations: list[ArrayOperation]
@@ -26,7 +26,7 @@ class Nest:
 
 @dataclass
 class LoopPlan:
-    """Loop nests in order, with rows of memory for each value that is used after its nest."""
+    """Loop nests in order, and rows of memory for each value that is used after its nest."""
 
     nests: list[Nest]
     places: dict[Value, tuple[Size, Size]] = field(default_factory=dict)  # the first row, and the number of rows
@@ -59,11 +59,11 @@ class Blocks:
         return self.root(self.views[value].values[0]) if value in self.views else value
 
     def sums_examples(self, operation: ArrayOperation) -> bool:
-        """Return True if an operation is a sum over the examples."""
+        """Return True if an operation sums over the examples."""
         return self.axis(operation.result) is None
 
     def inner(self, operation: ArrayOperation) -> Size:
-        """Return the number of terms in each entry of a product, or of a sum or maximum for each example."""
+        """Return the number of terms in each entry of a product, or of an example's sum or maximum."""
         value = operation.values[0]
         return value.shape[1] if operation.function == "dot" else self.length(value)
 
@@ -75,7 +75,7 @@ class Blocks:
         return not (inner.is_Integer and 0 < inner <= MOST_TERMS)
 
     def plan(self, operations: Iterable[ArrayOperation], data: Iterable[Value]) -> LoopPlan:
-        """Return loop nests for operations in their order, and places for the blocks of data and of results."""
+        """Return loop nests for the operations in order, and memory for the blocks of data and of results."""
         nests: list[Nest] = []
         for operation in operations:
             if operation.result in self.views:
@@ -90,7 +90,7 @@ class Blocks:
         return plan
 
     def _joins(self, nest: Nest, operation: ArrayOperation, length: Size) -> bool:
-        """Return True if an operation uses, of the results of the nest, only the same entry."""
+        """Return True if an operation can join a nest: it uses each of the nest's results only at the same entry."""
         if nest.alone or nest.length != length:
             return False
         computed = {other.result for other in nest.operations}

@@ -1,7 +1,7 @@
-"""Loop nests → lines of Python that numba compiles.
+"""Loop nests as lines of Python that numba compiles.
 
-The examples are taken in blocks that stay in a near cache. A block of a value has a row for each entry of an example,
-so that the innermost loop runs over examples side by side in memory. Sums over examples are added up block by block.
+The examples are computed in blocks that fit into a near cache. A block of a value has a row for each entry of an
+example, so that the innermost loop runs over adjacent memory. Sums over examples accumulate block by block.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class Loops:
         self.outside: dict[str, str] = {}  # entries that are the same for all examples, and their names before the loop
 
     def block(self, data: list[Value], operations: list[ArrayOperation]) -> tuple[list[str], list[str]]:
-        """Return lines that set up the memory, and lines for each block."""
+        """Return the lines that set up the memory, and the lines that compute each block."""
         plan = self.blocks.plan(operations, data)
         setup = [
             f"{self.examples} = {self._examples(plan.rows)}",
@@ -80,7 +80,7 @@ class Loops:
         return f"min({_MOST_EXAMPLES}, max({_LEAST_EXAMPLES}, {_MEMORY} // ({self.size(rows)})))"
 
     def kind(self, nest: Nest) -> str:
-        """Return the key of _ALONE for a nest."""
+        """Return the key of the table _ALONE for a nest."""
         operation = nest.operations[0]
         return "dot over examples" if self.blocks.sums_examples(operation) else operation.function
 
@@ -117,7 +117,7 @@ class Loops:
         return self.outside[code]
 
     def viewed(self, view: ArrayOperation, row: str, column: str) -> tuple[str, str]:
-        """Return the row and the column that an entry of a view has in the array that is viewed."""
+        """Return the row and the column, in the viewed array, of an entry of a view."""
         match view.function:
             case "transpose":
                 return column, row
@@ -134,24 +134,24 @@ class Loops:
     # loops
 
     def over_examples(self, lines: list[str]) -> list[str]:
-        """Return the innermost loop, after reading the entries that are the same for all examples."""
+        """Return the innermost loop, preceded by lines that read the entries that are the same for all examples."""
         read = [f"{name} = {code}" for code, name in self.outside.items()]
         self.outside = {}
         return [*read, f"for {self.r} in range({self.rows}):", *indented(lines)]
 
     def loop(self, index: str, length: Size, lines: Callable[[str], list[str]]) -> list[str]:
-        """Return a loop over an index, or without a loop the lines for the one index 0."""
+        """Return a loop over an index; if the only index is 0, the lines without a loop."""
         if length == 1:
             return lines("0")
         return [f"for {index} in range({self.size(length)}):", *indented(lines(index))]
 
     def accumulators(self, count: int) -> tuple[list[str], str]:
-        """Return names of sums, and the line that sets them to 0."""
+        """Return the names of accumulators, and the line that sets them to 0."""
         names = [self.names.fresh("s") for _ in range(count)]
         return names, f"{' = '.join(names)} = {self.number}(0)"
 
     def copied(self, value: Value) -> list[str]:
-        """Return lines that copy an argument to its block, the examples side by side."""
+        """Return lines that copy an argument to its block, in which the examples are adjacent."""
         length, block, axis = self.blocks.length(value), self.stored[value], self.blocks.axis(value)
 
         def copy(k: str) -> str:
@@ -197,11 +197,11 @@ class Loops:
         return commented(code, self.comment(operation)).splitlines()
 
     def term(self, operation: ArrayOperation, k: str) -> str:
-        """Return the code that is added up over the examples."""
+        """Return the code of the term that is summed over the examples."""
         return " * ".join(self.at(value, k) for value in operation.values)
 
     def total(self, value: Value, k: str) -> str:
-        """Return the code of the k-th entry of a sum over the examples."""
+        """Return the code of the k-th entry of a value that is summed over the examples."""
         if not value.shape:
             return value.name
         row, column = ("0" if length == 1 else k for length in value.shape)
@@ -225,11 +225,11 @@ class Loops:
         return f"{self.entry(left, row, m)} * {self.entry(right, m, column)}"
 
     def sum(self, operation: ArrayOperation, _: str) -> str:
-        """Return the code of the sum of an example's entries, without a loop."""
+        """Return the code of the sum of one example's entries, without a loop."""
         return " + ".join(self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
 
     def largest(self, operation: ArrayOperation, _: str) -> str:
-        """Return the code of the largest of an example's entries, without a loop."""
+        """Return the code of the largest of one example's entries, without a loop."""
         first, *rest = (self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
         for other in rest:
             first = f"_maximum({first}, {other})"
@@ -238,7 +238,7 @@ class Loops:
     # operations with their own loops
 
     def sum_of_products(self, operation: ArrayOperation) -> list[str]:
-        """Return loops for a product that sums over the examples: as many entries at a time as registers can hold."""
+        """Return loops for a product that sums over the examples, for as many entries at a time as registers hold."""
         rows, columns = operation.result.shape
         heading = [f"# {self.comment(operation)}"]
         few_rows, few_columns = (indices(length) for length in (rows, columns))
@@ -255,7 +255,7 @@ class Loops:
         return heading + self.loop(self.i, rows, in_row)
 
     def tile(self, operation: ArrayOperation, rows: list[str], columns: list[str]) -> list[str]:
-        """Return a loop in which some entries of a sum over the examples are accumulated at the same time."""
+        """Return a loop over the examples that accumulates several entries of the product at the same time."""
         left, right = operation.values
         entries = [(row, column) for row in rows for column in columns]
         names, start = self.accumulators(len(entries))
@@ -267,7 +267,7 @@ class Loops:
         return [start, *self.over_examples(lines), *ends]
 
     def in_strips(self, index: str, length: Size, width: int, lines: Callable[[list[str]], list[str]]) -> list[str]:
-        """Return a loop over an index in steps of a width, and one over the rest."""
+        """Return a loop over an index in steps of `width`, and one over the remaining indices."""
         size = self.size(length)
         strips = lines([index, *(f"{index} + {k}" for k in range(1, width))])
         end = str(int(length) // width * width) if length.is_Integer else f"({size}) // {width} * {width}"
@@ -293,7 +293,7 @@ class Loops:
     def long(
         self, operation: ArrayOperation, term: Callable[[str, str], str], step: str, start: str, width: int = TERMS
     ) -> list[str]:
-        """Return loops in which the k-th entry accumulates `term(k, m)` over m, some of them in one step."""
+        """Return loops that accumulate `term(k, m)` over m in the k-th entry, `width` terms in each statement."""
 
         def lines(k: str) -> list[str]:
             so_far = f"{self.stored[operation.result]}[{k}, {self.r}]"
@@ -308,7 +308,7 @@ class Loops:
         return [f"# {self.comment(operation)}", *self.loop(self.f, self.blocks.length(operation.result), lines)]
 
     def concatenation(self, operation: ArrayOperation) -> list[str]:
-        """Return loops that copy the parts of a concatenation."""
+        """Return loops that copy the concatenated arrays."""
         lines, first = [f"# {self.comment(operation)}"], S.Zero
         for value in operation.values:
             length = self.blocks.length(value)
@@ -317,7 +317,7 @@ class Loops:
         return lines
 
     def piece(self, block: str, first: Size, value: Value, k: str) -> list[str]:
-        """Return a loop that copies the k-th entry of a part."""
+        """Return a loop that copies the k-th entry of a concatenated array."""
         return self.over_examples([f"{block}[{self.shifted(k, first)}, {self.r}] = {self.at(value, k)}"])
 
 

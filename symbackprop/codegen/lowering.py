@@ -1,4 +1,4 @@
-"""Tape → program: expressions become operations on arrays, and equal operations are shared.
+"""Translation of a tape into a program: expressions become operations on arrays, and equal operations are shared.
 
 A scalar factor stays outside of products, sums and transposes until an array needs it.
 """
@@ -32,7 +32,7 @@ EXP = FUNCTION["exp"]
 
 
 class ScaledArray(NamedTuple):
-    """A number times an array."""
+    """A scalar factor, and the array that it multiplies."""
 
     coefficient: Scalar
     value: Value
@@ -92,7 +92,7 @@ class _Lowering:
     # scalars
 
     def scalar(self, expression: Scalar) -> Scalar:
-        """Return a scalar expression in numbers, sizes, and symbols of values."""
+        """Return a scalar expression in numbers, sizes, and the symbols of values."""
         if expression in self.terms:
             coefficient, value = self.terms[expression]
             return coefficient * value.symbol
@@ -110,7 +110,7 @@ class _Lowering:
         return found if isinstance(found, Value) else self.build.code(scalar, ())
 
     def total(self, expression: Total) -> Scalar:
-        """Return Σ A; if A is a product entry by entry, as a dot product, without an array for A."""
+        """Return Σ A as a scalar; an entrywise product is summed as a dot product, without an array for A."""
         coefficient, matrix = split(expression.argument)
         if isinstance(matrix, HadamardPower) and matrix.args[1] == 2:
             number, value = self.term(matrix.args[0])
@@ -127,7 +127,7 @@ class _Lowering:
     # matrices
 
     def term(self, expression: Matrix) -> ScaledArray:
-        """Return a matrix expression as a number times an array."""
+        """Return a matrix expression as a scalar factor and an array."""
         if expression not in self.terms:
             lower = next((_TERMS[kind] for kind in type(expression).__mro__ if kind in _TERMS), _Lowering.as_code)
             self.terms[expression] = lower(self, expression)
@@ -137,7 +137,7 @@ class _Lowering:
         return self.build.times(*self.term(expression), note=expression)
 
     def as_code(self, node: Matrix) -> ScaledArray:
-        """Return a node that has no operation of its own as a piece of code, with arrays for its parts."""
+        """Return a node that has no operation of its own as one piece of code that contains arrays."""
         parts = {part: self.array(part).symbol for part in quantities(node) if is_matrix(part)}
         return ScaledArray(S.One, self.build.code(node.xreplace(parts), node.shape, node))
 
@@ -161,7 +161,7 @@ class _Lowering:
         return ScaledArray(coefficient, self.build.make("transpose", value, shape=node.shape, note=node))
 
     def sum(self, node: Matrix) -> ScaledArray:
-        """Add matrices; a factor that all terms share, up to their signs, stays outside."""
+        """Add matrices; a factor that all terms share, up to their signs, stays outside of the sum."""
         terms = [_Summand(*self.operand(part), part) for part in implied(node.args)]
         common = _common(terms)
         terms = [term._replace(coefficient=term.coefficient / common) for term in terms]
@@ -172,7 +172,7 @@ class _Lowering:
         return ScaledArray(common, self.added(terms))
 
     def operand(self, part: Matrix | Plain) -> Factored:
-        """Return a part of an entry-by-entry operation; a number has no array."""
+        """Return an operand of an entrywise operation as a factor and an array; a number has no array."""
         return (self.scalar(part.value), None) if isinstance(part, Plain) else self.term(part)
 
     def added(self, terms: list["_Summand"]) -> Value:
@@ -194,7 +194,7 @@ class _Lowering:
         return self.build.times(term.coefficient, term.value, note=term.part)
 
     def entrywise_product(self, node: Matrix) -> ScaledArray:
-        """Multiply entry by entry, factor by factor, so that each array is computed as late as possible."""
+        """Multiply entry by entry, one factor after the other, so that each array is computed as late as possible."""
         coefficient: Scalar = S.One
         products: dict[bool, Value] = {}  # the denominator (True) and the numerator (False)
         for factor, below in self.factors(node):
@@ -213,7 +213,7 @@ class _Lowering:
         return self.build.make("multiply", one, other, note=HadamardProduct(one.symbol, other.symbol))
 
     def factors(self, node: HadamardProduct) -> Iterator[tuple[Callable[[], Factored], bool]]:
-        """Yield functions that compute the factors, and True for divisors; f′ may be several factors made of f."""
+        """Yield functions that compute the factors, and True for divisors; f′ in terms of f may be several factors."""
         for part in implied(node.args):
             if isinstance(part, HadamardProduct):
                 yield from self.factors(part)
@@ -259,7 +259,7 @@ class _Lowering:
         return self.along("max", node, ScaledArray(S.One, self.array(node.argument)))
 
     def shifted(self, node: Matrix) -> tuple[Value, Value, Value]:
-        """Return the largest entry m of each line of Z, Z − m, and Σ exp(Z − m), which cannot overflow."""
+        """Return m, Z − m and Σ exp(Z − m), which cannot overflow; m is the largest entry along the axis."""
         largest = Largest(node.argument, node.axis)
         rest = nodes.MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
         return self.array(largest), self.array(rest), self.array(Sums(Elementwise(EXP, rest), node.axis))
@@ -305,12 +305,12 @@ class _Summand(NamedTuple):
 
     @property
     def core(self) -> Matrix:
-        """Return the part without its factor, for the comment beside the code."""
+        """Return the summand without its factor, for the comment beside the code."""
         return Ones(1, 1) if isinstance(self.part, Plain) else split(self.part)[1]
 
 
 def _common(terms: list[_Summand]) -> Scalar:
-    """Return the factor that all terms share up to their signs, signed so that at least one term is left positive."""
+    """Return the factor that all terms share up to their signs, with a sign that leaves at least one term positive."""
     first, *others = (term.coefficient for term in terms)
     if any(other not in (first, -first) for other in others):
         return S.One
@@ -322,7 +322,7 @@ def _is_whole(factor: Matrix) -> bool:
 
 
 def _in_output(node: Expression) -> bool:
-    """Return True for an f′ that can be computed from f."""
+    """Return True for an f′ that is computed from the value of f."""
     return isinstance(node, Elementwise) and node.function.order == 1 and node.function.row.prime_of_output is not None
 
 

@@ -1,4 +1,4 @@
-"""The phase per batch of examples as loops that numba compiles.
+"""The phase per batch of examples as loops that numba compiles, and in NumPy for float types that numba lacks.
 
 The same phase in NumPy is included, for float types that numba does not have.
 """
@@ -25,7 +25,7 @@ _IN_ANY_ORDER = '@numba.njit(nogil=True, error_model="numpy", fastmath={"contrac
 
 
 def obstacle(program: Program, phases: Phases) -> str:
-    """Return the reason why a program cannot be compiled, or "".
+    """Return the reason why a program cannot be compiled, or "" if it can.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program
@@ -65,7 +65,7 @@ class NumbaPart:
         return str(self.printer.doprint(_sympify(length)))
 
     def calls(self, name: str, plain: str, sizes_of_memory: list[str], given: list[str]) -> list[str]:
-        """Return the functions that `in_parts` calls, and the loops; `plain` is the function in NumPy."""
+        """Return the compiled loops and the functions that `in_parts` calls; `plain` is the function in NumPy."""
         inputs, results = [value.name for value in self.inputs], [value.name for value in self.results]
         arrays = [value.name for value in self.inputs if value.shape]
         used = {*self.printer.sizes, *sizes_of_memory, *given}
@@ -98,7 +98,7 @@ class NumbaPart:
         ]
 
     def sum(self, value: Value) -> str:
-        """Return the code of a sum as the function returns it."""
+        """Return the code of a sum in the form in which the function returns it."""
         return value.name if value.shape else f"{self.dtype}.type({self.sums}[{self.numbers.index(value)}])"
 
     @property

@@ -1,4 +1,4 @@
-"""Programs → the text of a Python module that imports only NumPy, and numba for compiled loops."""
+"""Text of a Python module that imports only NumPy, and numba if it has compiled loops."""
 
 from collections.abc import Iterable, Mapping
 
@@ -45,7 +45,7 @@ def _set_up(tape: Tape, checked: bool) -> str:
 
 
 def _main(tape: Tape) -> str:
-    """Return the main program of the module, which checks its gradients."""
+    """Return the `if __name__ == "__main__"` part of the module, which checks the gradients."""
     rows = [f'        "{name}": {draw.code()},' for name, draw in draws(tape.network).items()]
     parameters = templates.tuple_of(f'"{name}"' for name in tape.gradients)
     lines = ["    rng = np.random.default_rng()", "    some = {", *rows, "    }", f"    _compare(some, {parameters})"]
@@ -63,7 +63,7 @@ def _further_checks(tape: Tape) -> str:
 
 
 class _Function:
-    """The text of one function: what a caller calls, the phases for all of the data, and the phase per batch."""
+    """Writer of one function: the public function, the phases for all of the data, and the phase per batch."""
 
     def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text, *, part: "type[_Part]"):
         network = tape.network
@@ -126,7 +126,7 @@ class _Function:
         return [templates.define(f"_{self.name}", parameters, lines), *self.workspace(buffers)]
 
     def workspace(self, buffers: Buffers) -> list[str]:
-        """Return the function that makes the arrays which a caller may keep from one call to the next."""
+        """Return the text of the function that allocates the arrays which are reused from one call to the next."""
         if not buffers.buffers:
             return []
         printer = self.printer()
@@ -147,7 +147,7 @@ class _Function:
 
 
 class _Part:
-    """The text of the phase per batch of examples."""
+    """Writer of the phase per batch of examples."""
 
     adds_early = True  # adds sums over the examples to each other
 
@@ -179,7 +179,7 @@ class _Part:
 
     @property
     def sizes(self) -> set[str]:
-        """Names of dimensions that the caller must pass."""
+        """The names of sizes that the caller must pass."""
         return {*self.outer_sizes, *self.given}
 
     def _sizes_of_memory(self) -> list[str]:
@@ -225,7 +225,7 @@ class _Part:
 
 
 class _CompiledPart(_Part):
-    """The phase per batch as loops that numba compiles, and as NumPy text for float types that numba does not have."""
+    """Writer of the phase per batch as loops that numba compiles, and as NumPy code for the other float types."""
 
     adds_early = False
 

@@ -1,4 +1,4 @@
-"""Expression → NumPy source."""
+"""Printing of expressions as NumPy source."""
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
@@ -70,7 +70,7 @@ class NumPySource(Notation, NumPyPrinter):
         return self._weak(expr, self._print_Elementwise(expr))
 
     def _weak(self, expr: Scalar, code: str) -> str:
-        """Convert a function of sizes and hyperparameters to Python's float: NumPy's would make float64 of float32."""
+        """Convert a function of sizes and hyperparameters to a Python float, so that float32 stays float32."""
         return f"float({code})" if self._is_weak(expr) else code
 
     def _is_weak(self, expr: Expression) -> bool:
@@ -183,7 +183,7 @@ class NumPySource(Notation, NumPyPrinter):
         return self._in_pairs(self.named("minimum"), expr)
 
     def _print_Piecewise(self, expr: Expression) -> str:
-        """Print constant cases as arrays of the argument's dtype: np.select would make float64 of plain numbers."""
+        """Print constant cases as arrays of the argument's dtype: np.select would turn plain numbers into float64."""
         (argument,) = expr.free_symbols
         cases = [(value, condition) for value, condition in expr.args]
         conditions = ", ".join(self._print(condition) for _, condition in cases)
@@ -196,13 +196,13 @@ class NumPySource(Notation, NumPyPrinter):
         return f"np.select([{conditions}], [{values}], default=np.nan)"
 
     def _in_pairs(self, function: str, expr: Expression) -> str:
-        """Combine two operands at a time, the numbers last: of two equal ones NumPy takes the second."""
+        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
         pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))
         return reduce(lambda one, other: f"{function}({one}, {other})", pieces)
 
 
 def _with_floats(expression: Scalar) -> Scalar:
-    """Return irrational factors as Python floats: a NumPy scalar such as np.sqrt(2) would make float64 of float32."""
+    """Return irrational factors as Python floats; a NumPy scalar such as np.sqrt(2) would turn float32 into float64."""
     expression = expression.replace(lambda part: isinstance(part, sympy.log) and part.is_number, lambda log: log.n(17))
     irrational = [part for part in expression.atoms(sympy.Pow, sympy.NumberSymbol) if part.is_number]
 

@@ -41,7 +41,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class NumPyFunction:
-    """A function that an operation applies, as NumPy code."""
+    """The NumPy code of a function that an operation applies, and its properties."""
 
     code: str  # {0}, {1}: the arguments; {out}: the array to write into, or None for a new one
     entrywise: bool = False  # the result may overwrite an argument
@@ -49,7 +49,7 @@ class NumPyFunction:
 
     @property
     def takes_out(self) -> bool:
-        """True if the code takes an array to write into."""
+        """True if the code accepts an `out` array."""
         return "{out}" in self.code
 
 
@@ -83,7 +83,7 @@ NUMPY_FUNCTIONS: dict[str, NumPyFunction] = {
 
 @dataclass(eq=False)
 class ArrayOperation:
-    """`result = function(*arguments)`; `note` is the result as an expression, for the comment beside the code."""
+    """`result = function(*arguments)`; `note` is the result as an expression, for the comment."""
 
     result: Value
     function: str  # a key of NUMPY_FUNCTIONS
@@ -95,12 +95,12 @@ class ArrayOperation:
 
     @property
     def kind(self) -> NumPyFunction:
-        """The NumPy code of the function, and its properties."""
+        """The NumPy code and the properties of the function."""
         return NUMPY_FUNCTIONS[self.function]
 
     @property
     def is_inline(self) -> bool:
-        """True if the code is written where the result is used: a transpose, a part of an array."""
+        """True if the code, such as a transpose or a slice, has no line of its own but is written where it is used."""
         return self.function in ("transpose", "rows", "columns")
 
     @property
@@ -135,7 +135,7 @@ class Program:
         return sum(operation.function in functions for operation in self.operations)
 
     def inputs_of(self, operations: list[ArrayOperation]) -> list[Value]:
-        """Return the values that these operations use and none of them computes."""
+        """Return the values that these operations use and that none of them computes."""
         makers = {operation.result: operation for operation in self.operations}
 
         def root(value: Value) -> Value:
@@ -175,7 +175,7 @@ class Builder:
         new: bool = False,
         code: Expression | None = None,
     ) -> Value:
-        """Return the value of a function of arguments; with `new` always a new operation, which has its own memory."""
+        """Return the value of a function of arguments; with `new`, it is a new operation with its own memory."""
         key = (function, arguments, code)
         if new or key not in self._known:
             shape = _common_shape(arguments) if shape is None else tuple(shape)
@@ -191,12 +191,12 @@ class Builder:
         return self._known[key]
 
     def code(self, expression: Expression, shape: Shape, note: Expression | None = None) -> Value:
-        """Return the value of an expression in the symbols of values, which is printed as one piece of code."""
+        """Return the value of an expression in the symbols of values; it is printed as one piece of code."""
         names = sorted({s.name for s in expression.free_symbols} & self._named.keys())
         return self.make("code", *(self._named[name] for name in names), shape=shape, note=note, code=expression)
 
     def number(self, scalar: Scalar) -> Value | Constant:
-        """Return a scalar expression as one argument."""
+        """Return a scalar expression as one argument of an operation."""
         if scalar.is_number:
             return Constant(scalar)
         if scalar.is_Symbol and scalar.name in self._named:
@@ -204,7 +204,7 @@ class Builder:
         return self.code(scalar, (), scalar)
 
     def times(self, coefficient: Scalar, value: Value, note: Expression | None = None) -> Value:
-        """Return coefficient · value as one array."""
+        """Return the product of a scalar coefficient and a value as one array."""
         if coefficient == 1:
             return value
         if coefficient == -1:

@@ -31,7 +31,7 @@ def test_gradients(seed):
 
 
 def tests_source(tape: Tape, module: str) -> str:
-    """Return the tests of a module of that name, at random points of pairwise different sizes."""
+    """Return the tests of the generated module of that name, at random points whose sizes are all different."""
     rows = [f'        "{name}": {draw.code()},' for name, draw in draws(tape.network).items()]
     parameters = "[" + ", ".join(f'"{name}"' for name in tape.gradients) + "]"
     return _TEMPLATE.format(module=module, parameters=parameters, values="\n".join(rows))

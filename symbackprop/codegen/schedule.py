@@ -1,4 +1,4 @@
-"""The order of computation: one forward pass, which the cost and all gradients share."""
+"""Order of computation: one forward pass that the cost and all gradients share."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FORWARD, COST, BACKWARD, GRADIENT = "forward", "cost", "backward", "gradient"
 
 @dataclass(frozen=True)
 class ScheduledAssignment:
-    """`name = expression`: one line of the generated code."""
+    """One line `name = expression` of the generated code."""
 
     part: str  # FORWARD, COST, BACKWARD or GRADIENT
     name: str
@@ -49,8 +49,8 @@ class Schedule:
 def schedule(tape: Tape) -> Schedule:
     """Put a tape's equations, adjoints and gradients into an order in which they can be computed.
 
-    Parts that the code of an elementwise function names repeatedly get an assignment before their first use, unless an
-    equation computes them: f(z) where f′(z) is computed from it, and an argument that is an expression.
+    A part that the code of an elementwise function uses repeatedly is assigned before its first use, unless an equation
+    computes it: f(z) where f′(z) is computed from it, and an argument that is an expression.
     """
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
     order = [(part, e, stabilized(e.expression, definitions)) for part, e in in_order(tape)]
@@ -84,7 +84,7 @@ def _is_elementwise(node: Expression) -> bool:
 
 
 def _named_parts(node: Expression) -> list[Matrix]:
-    """Return the parts of an elementwise function that its code names repeatedly."""
+    """Return the parts of an elementwise function that its code uses repeatedly."""
     if not _is_elementwise(node):
         return []
     function, argument = node.function, node.argument
@@ -96,7 +96,7 @@ def _named_parts(node: Expression) -> list[Matrix]:
 
 
 def in_order(tape: Tape) -> list[tuple[str, Equation]]:
-    """Return all equations of a tape, each with the phase that it belongs to; gradients are as early as possible."""
+    """Return all equations of a tape, each with the name of its phase; gradients come as early as possible."""
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {

@@ -1,6 +1,6 @@
 """Rewriting for numerical stability: log softmax(z), log σ(z), log(1 + exp z), 1 − σ(z) as one function of z each.
 
-Computed by way of the exponential they would be lost: at z = −1200 the softmax is 0 in floating point, its log −∞.
+Computed with the exponential, their values would be lost: at z = −1200 the softmax is 0 in floats, and its log −∞.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Definitions: TypeAlias = Mapping[Expression, Expression]  # of names
 
 
 def stabilized(expression: Expression, definitions: Definitions) -> Expression:
-    """Return the expression in a stable form; parts may also be names with the given definitions.
+    """Return the expression in a stable form; names in it are replaced by their definitions where that helps.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> z = NamedMatrix("z", 5, 3)
@@ -33,7 +33,7 @@ def stabilized(expression: Expression, definitions: Definitions) -> Expression:
 
 
 def _complement(value: MatAdd) -> Matrix | None:
-    """Return 1 − σ(u) as σ(−u), which has no cancellation; None for anything else."""
+    """Return 1 − σ(u) as σ(−u), which has no cancellation; None for any other form."""
     terms = {core: coefficient for coefficient, core in map(split, value.args)}
     sigmoids = [core for core in terms if _is(SIGMOID, core)]
     if len(terms) != 2 or len(sigmoids) != 1 or terms.get(Ones(*value.shape)) != -terms[sigmoids[0]]:
@@ -42,7 +42,7 @@ def _complement(value: MatAdd) -> Matrix | None:
 
 
 def _quotient(node: Matrix, definitions: Definitions) -> Matrix | None:
-    """Return (exp u)ᵐ/(1 + exp u)ⁿ as σ(u)ᵐ σ(−u)ⁿ⁻ᵐ, or exp u over its sums as softmax u; None for anything else."""
+    """Return (exp u)ᵐ/(1 + exp u)ⁿ as σ(u)ᵐ σ(−u)ⁿ⁻ᵐ, or exp u over its sums as softmax u; None for any other form."""
     factors = list(node.args) if isinstance(node, HadamardProduct) else [node]
     for divisor in factors:
         base, n = _divisor(divisor)
@@ -63,7 +63,7 @@ def _quotient(node: Matrix, definitions: Definitions) -> Matrix | None:
 
 
 def _divisor(factor: Matrix) -> tuple[Matrix, int]:
-    """Return (A, n) of a factor A⁻ⁿ, which may be a repeated row or column; n is 0 for any other factor."""
+    """Return (A, n) for a factor A⁻ⁿ, which may be a repeated row or column; n is 0 for any other factor."""
     core = factor.argument if isinstance(factor, Broadcast) else factor
     if isinstance(core, HadamardPower) and core.args[1].is_Integer and core.args[1].is_negative:
         base = core.args[0]
@@ -72,7 +72,7 @@ def _divisor(factor: Matrix) -> tuple[Matrix, int]:
 
 
 def _sum_of_exp(base: Matrix, definitions: Definitions) -> tuple[Matrix | None, Matrix | None]:
-    """Return (u, A) if A is 1 + exp u or the sums of exp u along an axis; (None, None) for anything else."""
+    """Return (u, A) if A is 1 + exp u or the sums of exp u along an axis; (None, None) for any other form."""
     if isinstance(base, Sums):
         inner = [definitions.get(base.argument, base.argument)]
     else:
@@ -103,7 +103,7 @@ def _log_of_sums(value: Sums, definitions: Definitions) -> Matrix | None:
 
 
 def _log_of_sum(value: MatAdd, definitions: Definitions) -> Matrix | None:
-    """Return log(1 + exp z) as softplus z, and log(1 − σ(z)) as −softplus z."""
+    """Return log(1 + exp z) as softplus z, and log(1 − σ(z)) as −softplus z; None for any other form."""
     others = [term for term in value.args if not isinstance(term, Ones)]
     if len(value.args) != 2 or len(others) != 1:
         return None

@@ -1,4 +1,4 @@
-"""Operations → lines of Python with comments."""
+"""Operations as lines of Python with comments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _WORDS = {S.One: "one", S(2): "two", S.Half: "half"}
 
 
 def name_values(program: Program, names: FreshNames) -> None:
-    """Name all values that have their own line: by their equation, or t1, t2, …"""
+    """Name each value that has its own line by its equation, or else t1, t2, …"""
     for operation in program.operations:
         if not operation.is_inline:
             operation.result.name = _name(operation, names)
@@ -85,7 +85,7 @@ class StatementWriter:
         return str(argument) if isinstance(argument, int) else self.printer.doprint(argument)
 
     def constant(self, constant: Constant) -> str:
-        """Return a number as a literal, or the name of a 0-d array with it, which NumPy takes in half the time."""
+        """Return a number as a literal, or the name of a 0-d array that holds it, which NumPy reads faster."""
         if self.constants is None:
             return repr(float(constant.number))
         if constant not in self.constants:
@@ -113,7 +113,7 @@ class StatementWriter:
         return expression.xreplace(found)
 
     def comment(self, operation: ArrayOperation) -> str:
-        """Return the result of an operation in the notation of the derivation, or ""."""
+        """Return the result of an operation in the notation of the derivation, or "" if there is none."""
         if operation.equation is None:
             return "" if operation.note is None else self.comments.text.doprint(self.renamed(operation.note))
         without = ""

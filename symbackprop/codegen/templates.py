@@ -51,12 +51,12 @@ def tuple_of(parts: Iterable[str]) -> str:
 
 
 def listing(parts: list[str]) -> str:
-    """Return parts joined by commas, as in `a, b = …`; a comma follows a single part too, as in `a, = …`."""
+    """Return parts joined by commas, with a comma after a single part, for the left side of `a, b = …` or `a, = …`."""
     return ", ".join(parts) + "," * (len(parts) == 1)
 
 
 def indented(lines: Iterable[str]) -> list[str]:
-    """Return lines four spaces further in."""
+    """Return lines indented by four more spaces."""
     return textwrap.indent("\n".join(lines), "    ").splitlines()
 
 
@@ -81,7 +81,7 @@ def commented(code: str, comment: str) -> str:
 
 
 def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[list[str], list[str]]:
-    """Return lines that read sizes from arrays, `N = X.shape[0]`, and the names of sizes that no array has."""
+    """Return lines such as `N = X.shape[0]` that read sizes from arrays, and the names of sizes that no array has."""
     found: dict[str, str] = {}
     for symbol in symbols:
         for axis, length in enumerate(shape_of(symbol)):
@@ -91,18 +91,18 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
 
 
 def helpers_in(texts: Iterable[str], table: Mapping[str, Sequence[Carried]]) -> list[Carried]:
-    """Return the helpers of a table that texts call: a call `_erf(…)` needs those of "erf"."""
+    """Return the helpers of a table that the texts call; a call of `_erf` needs the helper "erf"."""
     called = set(re.findall(r"\b_(\w+)(?=\()", "\n".join(texts)))
     return [function for name in sorted(called & table.keys()) for function in table[name]]
 
 
 def sources_of(carried: Iterable[Carried]) -> list[str]:
-    """Return the texts of functions and classes as they are in their files, each once."""
+    """Return the source texts of functions and classes, each once."""
     return [_sources(one.__module__)[one.__name__] for one in dict.fromkeys(carried)]
 
 
 @cache
 def _sources(module: str) -> dict[str, str]:
-    """Return the texts of a file's functions and classes by name; two empty lines separate them."""
+    """Return the source texts of a file's functions and classes by name; two empty lines separate them."""
     blocks = inspect.getsource(sys.modules[module]).split("\n\n\n")
     return {found[1]: block.strip() for block in blocks if (found := re.match(r"\s*(?:def|class) (\w+)", block))}

@@ -1,1 +1,1 @@
-"""Code that generated modules carry along."""
+"""Code that generated modules contain."""

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class _Arguments:
-    """Converts arguments to arrays of one float type and checks that their shapes fit together."""
+    """Converter of arguments to arrays of one float type, which checks that their shapes are consistent."""
 
     def __init__(self, shapes, check=None):
         self.shapes = shapes

@@ -1,4 +1,4 @@
-"""Examples divided among threads, with BLAS limited to one thread: products and functions run in parallel."""
+"""Threads that divide the examples, with BLAS limited to one thread: products and functions run in parallel."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ NARROW = 2**11
 
 
 class Threads(_Memory):
-    """Work arrays for several threads: each takes a part of the examples, where that is faster."""
+    """Work arrays for several threads, each of which computes a part of the examples where that is faster."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Blas:
 
     @cached_property
     def controller(self) -> Any:
-        """threadpoolctl's controller of the BLAS libraries that are loaded; None without threadpoolctl."""
+        """The threadpoolctl controller of the loaded BLAS libraries; None without threadpoolctl."""
         try:
             from threadpoolctl import ThreadpoolController
         except ImportError:
@@ -72,7 +72,7 @@ class Blas:
 
     @property
     def threads(self) -> int:
-        """The number of threads that BLAS may use, and so the number that may share the work."""
+        """The number of threads that BLAS may use, which is also the number of threads that share the work."""
         libraries = self.controller.lib_controllers if self.controller is not None else []
         return min((library.get_num_threads() for library in libraries), default=1)
 
@@ -94,7 +94,7 @@ class Blas:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """Return the threads that all functions share."""
+    """Return the thread pool that all functions share."""
     return ThreadPoolExecutor(os.cpu_count(), "symbackprop")
 
 

@@ -1,6 +1,6 @@
-"""Functions that compiled loops include: scalar functions that a compiler turns into vector instructions.
+"""Scalar functions that compiled loops include, and that the compiler turns into vector instructions.
 
-They have neither branches nor calls into a library, so that eight numbers take the time of one. All are right at
+They have neither branches nor calls into a library, so that eight numbers take the time of one. All are correct at
 0, ±inf and nan. They compute in float64, and in 64-bit integers whose sums may wrap around.
 """
 
@@ -115,7 +115,7 @@ def _heaviside(x, at_zero):
 
 
 def _compiled(loops, number, parameters):
-    """Return loops as machine code for one float type; None for a type that the machine does not have."""
+    """Return loops as machine code for one float type; None for a type that the processor lacks."""
     import numba
 
     if number not in (np.float64, np.float32):
@@ -132,7 +132,7 @@ def _compiled(loops, number, parameters):
 
 
 def _copied(values):
-    """Return the values, the arrays among them copied to the memory layout that compiled loops take."""
+    """Return the values; arrays are copied to the memory layout that compiled loops expect."""
     return [np.array(value, order="C") if isinstance(value, np.ndarray) else value for value in values]
 
 
