@@ -1,4 +1,4 @@
-"""Plain gradient descent, to see a cost go down."""
+"""Plain gradient descent, which shows a cost decrease."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from symbackprop.gradcheck.parameters import Parameters, require_callable, scala
 
 @dataclass(frozen=True)
 class Descent:
-    """The parameters after a gradient descent, and the cost before each step and after the last."""
+    """The parameters after a gradient descent, and the cost before each step and after the last one."""
 
     parameters: dict[str, np.ndarray]
     costs: tuple[float, ...]
@@ -35,13 +35,13 @@ def gradient_descent(
             `f.parameters` (or of `parameters`, if f has no such attribute).
         parameters: the parameters to start from; they are not changed.
         data: the other arguments of f.
-        rate: the learning rate; a negative one climbs.
+        rate: the learning rate; a negative one increases the cost.
         steps: the number of steps.
-        progress: True to print the cost from time to time on standard error; or a function of (step, cost).
+        progress: True to print the cost on standard error from time to time; or a function of (step, cost) to call.
 
     Raises:
         ArgumentError: the rate is not a finite number, the number of steps is negative, a parameter of f is missing, or
-            the cost is not finite any more (the rate is too large).
+            the cost is no longer finite (the rate is too large).
 
     >>> import numpy as np, symbackprop as sb
     >>> f = sb.derive(sb.mlp([2, 3, 1])).to_numpy()
@@ -85,7 +85,7 @@ def _mapping(name: str, value: object) -> Mapping[str, Any]:
 def _evaluated(
     f: Callable[..., Any], data: Mapping[str, Any], current: dict[str, np.ndarray], names: list[str]
 ) -> tuple[float, dict[str, np.ndarray]]:
-    """Return the cost, and a gradient of the right shape for each name."""
+    """Return the cost and, for each name, a gradient of the right shape."""
     twice = [name for name in data if name in current]
     if twice:
         raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")

@@ -1,4 +1,4 @@
-"""The errors a user can meet, and the words they share."""
+"""Errors that a user can see, and the words that they share."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -6,15 +6,15 @@ from typing import Any
 
 
 class SymbackpropError(ValueError):
-    """An input that does not fit; the message says what, where and what to try."""
+    """An invalid input; the message explains what is wrong, where, and what to try."""
 
 
 class NameInUseError(SymbackpropError):
-    """A name is not usable: taken, reserved, or not an identifier."""
+    """A name that cannot be used: it is taken, reserved, or not an identifier."""
 
 
 class ShapeError(SymbackpropError):
-    """Shapes that do not fit together."""
+    """Shapes that are inconsistent."""
 
 
 class NetworkError(SymbackpropError):
@@ -22,7 +22,7 @@ class NetworkError(SymbackpropError):
 
 
 class FormulaError(NetworkError):
-    """A text that is not a network or a formula; `line` and `column`, counted from 1, say where."""
+    """A text that is not a network or a formula; `line` and `column`, counted from 1, locate the error."""
 
     def __init__(self, message: str, line: int, column: int):
         super().__init__(f"line {line}, column {column}: {message}")
@@ -32,19 +32,19 @@ class FormulaError(NetworkError):
 
 
 class NotNumericError(SymbackpropError, TypeError):
-    """A symbolic matrix where numbers are needed: in a NumPy function, a loop, or Python's sum()."""
+    """A symbolic matrix that is used as a number: in a NumPy function, a loop, or Python's sum()."""
 
 
 class DerivationError(SymbackpropError):
-    """A derivation that cannot be made: an unknown or unsuitable quantity in `wrt`, or no rule."""
+    """A derivation that is impossible: a quantity in `wrt` is unknown or unsuitable, or an operation has no rule."""
 
 
 class ArgumentError(SymbackpropError):
-    """An argument of a generated function, a check or a descent that cannot be used."""
+    """An argument of a generated function, a check or a descent that is invalid."""
 
 
 def listed(names: Iterable[object], last: str = "and") -> str:
-    """Return the names as a person would list them.
+    """Return the names as a list in English.
 
     >>> listed(["X", "y", "W1"])
     'X, y and W1'
@@ -72,12 +72,12 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def shape_text(shape: Sequence[object]) -> str:
-    """Return a shape as people write it: `N×4H`; a scalar's is expressed in words."""
+    """Return a shape as people write it: `N×4H`; for a scalar, the words that describe it."""
     return "×".join(map(size_text, shape)) if shape else "a scalar"
 
 
 def size_text(size: Any) -> str:
-    """Return a size as text: N, 4H, (D + H). It reads SymPy's attributes, so that the gradient check needs no SymPy."""
+    """Return a size as text: N, 4H, (D + H). It does not import SymPy, since the gradient check works without it."""
     is_product, is_sum = (getattr(size, kind, False) for kind in ("is_Mul", "is_Add"))
     if is_product and size.args[0].is_Integer and len(size.args) == 2 and size.args[1].is_Symbol:
         return f"{size.args[0]}{size.args[1]}"

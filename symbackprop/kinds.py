@@ -1,6 +1,6 @@
-"""The kinds of mistakes that people make in gradients and derivations, one list for all who name a mistake.
+"""The kinds of mistakes that people make in gradients and derivations, in one list for all modules that name a mistake.
 
-The catalogue of changed backward passes, the symptoms in numbers and the repairs of written formulas all name these.
+The catalogue of changed backward passes, the numeric symptoms and the repairs of written formulas use them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class MistakeKind(StrEnum):
     sentence: str
 
     def __new__(cls, value: str, sentence: str) -> Self:
-        """Make a member of its value, with the sentence beside it."""
+        """Create a member from its value, with the sentence as an attribute."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
@@ -76,12 +76,12 @@ Kinds = tuple[MistakeKind, ...]
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake: words for it, and its kinds (several where several are true of it)."""
+    """A mistake: a description, and its kinds (it may be of several)."""
 
     words: str
     kinds: Kinds
 
     @property
     def tagged(self) -> str:
-        """The words, followed by the kinds in brackets: `the minus sign is missing (sign)`."""
+        """The description, followed by the kinds in brackets: `the minus sign is missing (sign)`."""
         return f"{self.words} ({', '.join(self.kinds)})"

@@ -1,1 +1,1 @@
-"""The expression language: strict SymPy matrices, elementwise functions, NumPy-like operations."""
+"""The expression language: matrices with strict shapes, elementwise functions, and NumPy-like operations."""

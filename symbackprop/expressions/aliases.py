@@ -1,4 +1,4 @@
-"""Type names for annotations: SymPy has no types, so these names tell a reader what an argument is."""
+"""Type names for annotations: SymPy has no type hints, so these names tell a reader what an argument is."""
 
 from typing import TypeAlias
 

@@ -1,6 +1,6 @@
 """Constructors that keep formulas in textbook form: signs and factors in front, no 1·, no (Mᵀ)ᵀ.
 
-The shapes are known to fit, or are checked when the network takes the equation.
+The shapes are consistent, or are checked when an equation is added to a network.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from symbackprop.expressions.slicing import merged
 
 
 def add(*terms: Matrix) -> Expression:
-    """Return the sum: equal terms collected in the order of their first appearance, a common factor in front."""
+    """Return a sum, with equal terms collected in the order of their first appearance, and a common factor in front."""
     collected: dict[Expression, Expr] = {}
     for term in (t for whole in terms for t in terms_of(whole)):
         coefficient, matrix = split(term)
@@ -50,7 +50,7 @@ def _factored(terms: list[Expression]) -> Expression:
 
 
 def matmul(*factors: Expression) -> Expression:
-    """Return the matrix product, flat, with the scalars in front."""
+    """Return the matrix product, with nested products merged and the scalar factors in front."""
     coefficient, flat = _gathered(factors, MatMul)
     flat = [factor for factor in flat if factor != Ones(1, 1) and not isinstance(factor, Eye)] or flat[:1]
     if any(isinstance(factor, Zeros) for factor in flat):
@@ -59,9 +59,9 @@ def matmul(*factors: Expression) -> Expression:
 
 
 def hadamard(*factors: Expression) -> Expression:
-    """Return the product entry by entry, flat, with the scalars in front and without factors of ones.
+    """Return the entrywise product, with nested products merged, scalar factors in front, and no matrices of ones.
 
-    Raises nothing here: shapes are checked when the network takes the equation.
+    Shapes are not checked here, but when an equation is added to a network.
     """
     if not factors:
         raise NetworkError("hadamard() needs at least one matrix")
@@ -84,7 +84,7 @@ def _gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar
 
 
 def transposed(matrix: Matrix) -> Expression:
-    """Return the transpose, moved inward to the factors of a product."""
+    """Return the transpose; that of a product is the product of the transposed factors in reverse order."""
     coefficient, matrix = split(matrix)
     if matrix.shape == (1, 1):
         return scaled(coefficient, matrix)
@@ -98,7 +98,7 @@ def transposed(matrix: Matrix) -> Expression:
 
 
 def power(matrix: Matrix, exponent: Scalar) -> Expression:
-    """Return each entry of a matrix, or a scalar, to the power of a scalar.
+    """Return each entry of a matrix, or a scalar, raised to a scalar exponent.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> power(NamedMatrix("A", 3, 2), 2).shape
@@ -115,7 +115,7 @@ def power(matrix: Matrix, exponent: Scalar) -> Expression:
 
 
 def _is_merged(inner: Expression, outer: Scalar) -> bool:
-    """Return whether (xᵐ)ⁿ is xᵐⁿ wherever the left side is defined: √(x²) is not x, but (√x)² is, and so is 1/√x."""
+    """Return True if (xᵐ)ⁿ = xᵐⁿ wherever the left side is defined, as for (√x)² = x, but not for √(x²)."""
     return bool(outer.is_integer or (inner.is_Rational and inner.q % 2 == 0))
 
 

@@ -1,4 +1,4 @@
-"""Symbols for partial derivatives that are not worked out yet.
+"""Symbols for partial derivatives that are not evaluated yet.
 
 In every step of the derivation of ∂J/∂W, one entry w of W varies. ∂C/∂W stands for the derivative of each entry of
 C with respect to that w, so it has the shape of C; ∂J/∂W on its own has an entry for each w, and the shape of W.
@@ -17,7 +17,7 @@ class Gradient(Basic):
     """∂J/∂v: the derivative of the cost with respect to every entry of v, in the shape of v."""
 
     def __new__(cls, cost: Basic, of: Basic) -> "Gradient":
-        """Make ∂cost/∂of."""
+        """Create ∂cost/∂of."""
         return Basic.__new__(cls, cost, of)
 
     @property
@@ -32,7 +32,7 @@ class Gradient(Basic):
 
 
 class _Partial:
-    """∂C/∂W, of a matrix or of a scalar C."""
+    """The derivative ∂C/∂W of a matrix or of a scalar C."""
 
     args: tuple[Expression, ...]
     precedence = PRECEDENCE["Mul"]

@@ -1,4 +1,4 @@
-"""The nodes that can be differentiated. A test compares this list with the table of rules."""
+"""The nodes that can be differentiated; a test compares this list with the table of rules."""
 
 import sympy
 from sympy import Add, Basic, Mul, Pow
@@ -17,5 +17,5 @@ MATRICES = (
 
 
 def is_differentiable(node: Basic) -> bool:
-    """Return whether there is a derivative rule for nodes of this class."""
+    """Return True if there is a derivative rule for nodes of this class."""
     return isinstance(node, SCALARS + MATRICES)

@@ -1,4 +1,4 @@
-"""The one table of elementwise functions. To add an activation, add a row.
+"""The table of all elementwise functions. To add an activation, add a row.
 
 f is a SymPy expression in the real symbol `z`. f′ is never written by hand: SymPy differentiates f. A row may add
 
@@ -6,7 +6,7 @@ f is a SymPy expression in the real symbol `z`. f′ is never written by hand: S
 - `prime`: the row that f′ equals, perhaps with a minus sign in front;
 - `prime_of_output`: f′ in terms of a = f(z), in the symbol `a`, so that code reuses a stored activation;
 - `domain`: the numbers where f is defined, and `range`: the interval of its values;
-- `kinks`: the points where f has no derivative, and the value that f′ gets there.
+- `kinks`: the points where f has no derivative, and the value of f′ there.
 
 The tests prove each form of f and of f′ equal to f and to SymPy's derivative.
 """
@@ -34,7 +34,7 @@ a = Symbol("a", real=True)
 
 @dataclass(frozen=True)
 class FunctionRow:
-    """One elementwise function."""
+    """One row of the table: an elementwise function."""
 
     name: str
     f: Expr
@@ -48,12 +48,12 @@ class FunctionRow:
 
     @property
     def elementary(self) -> bool:
-        """Return whether the function needs no definition beside its name."""
+        """Return True if the name of the function needs no definition."""
         return self.name in _ELEMENTARY
 
     @property
     def activation(self) -> bool:
-        """True for the activation of a layer; False for a function that formulas use, such as log."""
+        """True for an activation of layers; False for a function that is only used in formulas, such as log."""
         return self.name not in _IN_FORMULAS
 
 
@@ -109,7 +109,7 @@ class ElementwiseFunction(Basic):
     """
 
     def __new__(cls, name: str, order: int | Integer = 0) -> "ElementwiseFunction":
-        """Make the derivative of that order of a row, by its name."""
+        """Create the derivative of this order of the function with this name."""
         return Basic.__new__(cls, Str(str(name)), Integer(order))
 
     @property
@@ -119,7 +119,7 @@ class ElementwiseFunction(Basic):
 
     @property
     def order(self) -> int:
-        """Return 0 for f, 1 for f′, …"""
+        """Return the order of the derivative: 0 for f, 1 for f′, …"""
         return int(self.args[1])
 
     @property
@@ -139,22 +139,22 @@ class ElementwiseFunction(Basic):
 
     @property
     def syntax(self) -> str:
-        """Return the name that people type: `sigmoid`, `sigmoid.prime`."""
+        """Return the name as users type it: `sigmoid`, `sigmoid.prime`."""
         return self.name + ".prime" * self.order
 
     @property
     def expression(self) -> Expr:
-        """Return f(z), or its derivative by SymPy, in the symbol z."""
+        """Return f(z), or its derivative computed by SymPy, in the symbol z."""
         return _derivative(self.name, self.order)
 
     @property
     def is_step(self) -> bool:
-        """Return whether the derivative is 0 everywhere except at jumps, as for sign."""
+        """Return True if the derivative is 0 everywhere except at jumps, as for sign."""
         return bool(self.prime.expression == 0)
 
     @property
     def written_out(self) -> tuple[Scalar, Expression] | None:
-        """Return (c, n) if f(z) = c zⁿ, (c, g) if f(z) = c g(z) with g from the table, None for all other functions."""
+        """Return (c, n) if f(z) = c zⁿ, (c, g) if f(z) = c g(z) for a g of the table, else None."""
         coefficient, rest = self.expression.as_coeff_Mul()
         base, exponent = rest.as_base_exp()
         if self.expression.is_number:
@@ -167,18 +167,18 @@ class ElementwiseFunction(Basic):
 
     @property
     def code_expression(self) -> Expr:
-        """Return the form that floating-point code should compute."""
+        """Return the form of the function that floating-point code should compute."""
         if self.order == 0 and self.row.stable is not None:
             return self.row.stable
         rational = in_sigmoid(self.expression) if self.order > 1 else None
         return _stable(self.expression) if rational is None else rational
 
     def at(self, argument: Expr) -> Expr:
-        """Return f of a scalar, written out."""
+        """Return f of a scalar, as the expression that defines f."""
         return self.expression.xreplace({z: argument})
 
     def __call__(self, argument: Expression) -> Expression:
-        """Return f of each entry of a matrix, or of a scalar; written as a power or as another row if f equals one."""
+        """Return f of each entry of a matrix, or of a scalar, as a power or another row of the table if f equals it."""
         given = operand(argument)
         if not is_matrix(given) and (given.is_number or self.name in ("exp", "log")):
             return self.at(given)
@@ -191,7 +191,7 @@ class ElementwiseFunction(Basic):
 
 
 class Applied(FunctionOf, Expr):
-    """f of a scalar: `Applied(f, x)`, f a row of the table of functions."""
+    """A function of a scalar: `Applied(f, x)`, where f is a row of the table of functions."""
 
     is_commutative = True
     is_real = True
@@ -213,7 +213,7 @@ FUNCTION = {name: ElementwiseFunction(name) for name in FUNCTIONS}
 
 
 def function_named(name: object) -> ElementwiseFunction:
-    """Return the elementwise function of that name, or raise an error that suggests the nearest name."""
+    """Return the elementwise function of that name; raise an error that suggests the nearest name if there is none."""
     if isinstance(name, ElementwiseFunction):
         return name
     name = ALIASES.get(name, name) if isinstance(name, str) else name
@@ -229,7 +229,7 @@ def function_named(name: object) -> ElementwiseFunction:
 
 
 def __getattr__(name: str) -> ElementwiseFunction:
-    """Return a row of the table as a name of this module: `functions.sigmoid`."""
+    """Return a row of the table as an attribute of this module, such as `functions.sigmoid`."""
     known = ALIASES.get(name, name)
     if known not in FUNCTION:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""Intervals that contain the entries of a quantity: they decide whether its logarithm or root is defined.
+"""Intervals that contain the entries of a quantity: they show if its logarithm or root is defined.
 
-An interval is (low, high). A bound that is reached at single points only, as x² reaches 0, counts as never reached,
-because a generic point does not hit it.
+An interval is (low, high). A bound that is attained only at single points, as x² attains 0, counts as excluded, because
+a generic point does not attain it.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ POSITIVE: Range = (0, inf)
 
 
 def ranges(expression: Expression, known: Mapping[Expression, Range]) -> dict[Expression, Range]:
-    """Return the interval of every part of an expression, from those of its symbols.
+    """Return the interval of every part of an expression, given the intervals of its symbols.
 
     >>> from sympy import Symbol
     >>> x = Symbol("x", real=True)
@@ -48,7 +48,7 @@ def _range(node: Expression, found: Mapping[Expression, Range]) -> Range:
 
 
 def _as_mean(node: Expression) -> tuple[float, Matrix | None]:
-    """Return (m, A) for m times a mean of the entries of A, (0, None) for all else."""
+    """Return (m, A) for an expression m · mean(A); (0, None) for any other expression."""
     sums = next((part for part in node.args if isinstance(part, Sums | Total)), None)
     if sums is None or not isinstance(node, nodes.Scaled | Mul):
         return 0, None

@@ -1,4 +1,4 @@
-"""Linear algebra for users: inverses, determinants, traces, norms."""
+"""Linear algebra for users: inverses, determinants, traces and norms."""
 
 from sympy import Expr, sqrt
 
@@ -34,7 +34,7 @@ def det(matrix: Matrix) -> Expr:
 
 
 def matrix_power(matrix: Matrix, exponent: Scalar) -> Expression:
-    """Return the product of a square matrix with itself; a negative exponent is a power of its inverse.
+    """Return a power of a square matrix; a negative exponent is a power of its inverse.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> matrix_power(NamedMatrix("X", 3, 3), -1)
@@ -49,5 +49,5 @@ def matrix_power(matrix: Matrix, exponent: Scalar) -> Expression:
 
 
 def norm(matrix: Matrix) -> Expr:
-    """Return the Frobenius norm √Σ A², which for a column is its Euclidean length."""
+    """Return the Frobenius norm √Σ A², which is the Euclidean length if A is a column."""
     return sqrt(Total(power(operand(matrix), 2)))

@@ -1,8 +1,8 @@
 """SymPy's matrix nodes, made strict.
 
 The classes are SymPy's own (a `MatMul` here is a `sympy.MatMul`), with two differences. Nothing is rewritten
-automatically (SymPy's operators turn -(y - yhat) into yhat - y). And nothing is refused before the whole equation
-is known: `check` reports shapes that do not fit, so that the message can show the equation around them.
+automatically (SymPy's operators turn -(y - yhat) into yhat - y). And shapes are checked only when the whole equation is
+known: `check` reports inconsistent shapes, so that the message can show the equation that contains them.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from symbackprop.expressions.shapes import (
 
 
 def operand(value: Expression) -> Expression:
-    """Return an operand that a user gives, made of this module's nodes."""
+    """Return an operand that a user gives, converted to the node classes of this module."""
     try:
         return adopt(_sympify(value))
     except SympifyError:
@@ -60,12 +60,12 @@ INSTEAD_OF_NUMPY = {
 
 
 def _operator(build: Callable[[Expression, Expression], Expression]) -> Callable[..., Expression]:
-    """Return a method for a binary operator, whose other operand may be anything that a user writes."""
+    """Return a method for a binary operator, whose other operand can be anything that a user writes."""
     return lambda self, other: build(self, operand(other))
 
 
 def _product(left: Expression, right: Expression) -> Expression:
-    """Return the product with all scalars in front, as one factor."""
+    """Return the product, with all scalars in front as one factor."""
     coefficient: Expr = S.One
     factors: list[Expression] = []
     for part in (left, right):
@@ -79,7 +79,7 @@ def _product(left: Expression, right: Expression) -> Expression:
 
 
 class Operators:
-    """`+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
+    """Operators `+ - * @ / .T` with SymPy's meaning (`*` is the matrix product), unevaluated."""
 
     _op_priority = 20.0  # above SymPy's own expressions: a mixed operation comes here
 
@@ -92,7 +92,7 @@ class Operators:
         raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: object) -> Expression:
-        """Apply an operation of a NumPy scalar and this matrix; refuse any other NumPy function."""
+        """Apply an operator to a NumPy scalar and this matrix; raise an error for any other NumPy function."""
         numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
         if method == "__call__" and numbers and ufunc.__name__ in _OF_NUMPY_SCALARS:
             left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)
@@ -140,7 +140,7 @@ class _Unevaluated(Operators):
         return Basic.__new__(cls, *map(_sympify, args))
 
     def check(self) -> None:
-        """Raise `Mismatch` if the shapes of the parts do not fit."""
+        """Raise `Mismatch` if the shapes of the parts are inconsistent."""
 
 
 class NamedMatrix(Operators, sympy.MatrixSymbol):
@@ -158,7 +158,7 @@ class _OfOneShape(_Unevaluated):
     args: tuple[Expression, ...]
 
     def check(self) -> None:
-        """Require one shape."""
+        """Require equal shapes."""
         require_same_shape(self, self.args)
 
 
@@ -187,11 +187,11 @@ class Transpose(_Unevaluated, sympy.Transpose):
 
 
 class HadamardProduct(_OfOneShape, sympy.HadamardProduct):
-    """A product entry by entry of matrices of one shape."""
+    """An entrywise product of matrices of one shape."""
 
 
 class HadamardPower(_Unevaluated, sympy.HadamardPower):
-    """Each entry to the power of one scalar."""
+    """Each entry of a matrix raised to the same scalar exponent."""
 
     def check(self) -> None:
         """Require a matrix and a scalar exponent."""
@@ -201,12 +201,12 @@ class HadamardPower(_Unevaluated, sympy.HadamardPower):
 
 
 class MatPow(_Unevaluated, sympy.MatPow):
-    """The product of a square matrix with itself, a whole number of times."""
+    """A whole-number power of a square matrix."""
 
     syntax = "matrix_power"
 
     def check(self) -> None:
-        """Require a square matrix and a whole number from 2 on."""
+        """Require a square matrix and a whole exponent of at least 2."""
         base, exponent = self.args
         require_square(
             self, base, lambda show: f"; for the power of each entry, write sb.power({show(base)}, {exponent})"
@@ -229,10 +229,10 @@ class MatPow(_Unevaluated, sympy.MatPow):
 
 
 class Quotient(_Unevaluated, sympy.MatPow):
-    """A division by a whole matrix, by which people mostly mean a division entry by entry."""
+    """A division by a matrix as a whole; people who write it mostly mean an entrywise division."""
 
     def check(self) -> None:
-        """Refuse the division, with the two forms that it may stand for."""
+        """Raise an error that shows the two forms which the division may mean."""
         raise Mismatch(
             self,
             lambda show: (
@@ -307,12 +307,12 @@ class Zeros(Operators, sympy.ZeroMatrix):
 
 
 class LowerOnes(Operators, MatrixExpr):
-    """A mask of ones on the diagonal and below it and zeros above, as causal attention uses it."""
+    """A matrix with ones on and below the diagonal and zeros above, the mask of causal attention."""
 
     syntax = "tril"
 
     def __new__(cls, rows: Size, columns: Size) -> "LowerOnes":
-        """Make a mask of that shape."""
+        """Create a mask of that shape."""
         return Basic.__new__(cls, _sympify(rows), _sympify(columns))
 
     @property
@@ -325,17 +325,17 @@ class LowerOnes(Operators, MatrixExpr):
 
 
 def terms_of(expression: Expression) -> Expression:
-    """Return the terms of a sum; any other expression is a single term."""
+    """Return the terms of a sum, or any other expression as a single term."""
     return expression.args if isinstance(expression, MatAdd) else (expression,)
 
 
 def split(expression: Expression) -> tuple[Scalar, Expression]:
-    """Return (coefficient, matrix) of a matrix expression."""
+    """Return the scalar coefficient of a matrix expression, and the matrix without it."""
     return expression.args if isinstance(expression, Scaled) else (S.One, expression)
 
 
 def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:
-    """Return coefficient · matrix, with the coefficients merged."""
+    """Return coefficient · matrix, with the coefficient of the matrix merged into one."""
     inner, matrix = split(matrix)
     coefficient = _sympify(coefficient) * inner
     if coefficient == 1 or isinstance(matrix, Zeros):
@@ -363,7 +363,7 @@ _OURS: dict[type, Callable[..., Expression]] = {
 
 
 def adopt(expression: Expression) -> Expression:
-    """Return the same expression made of this module's nodes."""
+    """Return the same expression, built from the node classes of this module."""
     if not getattr(expression, "args", None) or isinstance(
         expression, Operators | _OfSquare | Symbol | matrices.MatrixSymbol
     ):
@@ -383,7 +383,7 @@ def adopt(expression: Expression) -> Expression:
 
 
 def quantities(node: Expression) -> list[Expression]:
-    """Return the arguments of a node that are quantities themselves, in their order."""
+    """Return the arguments of a node that are matrices or scalars, in order."""
     if isinstance(node, LEAVES):
         return []
     own = getattr(node, "operands", None)
@@ -391,12 +391,12 @@ def quantities(node: Expression) -> list[Expression]:
 
 
 def changing(node: Expression) -> list[Expression]:
-    """Return the operands with respect to which a node has a derivative: none for a step function."""
+    """Return the operands with respect to which a node has a derivative that is not 0; a step function has none."""
     return [] if getattr(node, "is_step", False) else quantities(node)
 
 
 def postorder(expression: Expression, parts: Callable[[Expression], list[Expression]] = quantities) -> list[Expression]:
-    """Return the distinct quantities in an expression, parts before wholes, without axes, sizes and functions."""
+    """Return the distinct quantities in an expression in postorder (parts first), without axes, sizes and functions."""
     seen: dict[Basic, None] = {}
     stack = [(expression, False)]
     while stack:
@@ -412,5 +412,5 @@ def postorder(expression: Expression, parts: Callable[[Expression], list[Express
 
 
 def is_name(expression: Expression) -> bool:
-    """Return whether an expression is a named quantity: a matrix symbol or a scalar symbol."""
+    """Return True if an expression is a named quantity: a matrix symbol or a scalar symbol."""
     return bool(expression.is_symbol)

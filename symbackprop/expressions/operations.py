@@ -1,7 +1,7 @@
 """The operations that SymPy lacks or breaks: elementwise functions, sums, broadcasting, softmax.
 
-Each has SymPy's hooks: `shape`, `_entry` (its value, entry by entry), and one for each printer: `_latex`, `_text`
-(Unicode), `_typed` (as people type it), `_numpycode` (NumPy source). `syntax` is its name in typed text.
+Each has SymPy's hooks: `shape`, `_entry` (the value of an entry), and one for each printer: `_latex`, `_text`
+(Unicode), `_typed` (as users type it), `_numpycode` (NumPy source). `syntax` is its name in typed formulas.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
 
 
 def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
-    """Return Σ body(i) for i = 0 … size-1, written out where the size is a number."""
+    """Return Σ body(i) for i = 0 … size-1; if the size is a number, term by term."""
     if size.is_Integer:
         return sympy.Add(*[body(Integer(i)) for i in range(int(size))])
     index = Dummy("i", integer=True)
@@ -32,19 +32,19 @@ def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
 
 
 class MatrixOperation(Operators, MatrixExpr):
-    """A matrix operation of this package, whose first argument is the matrix that it works on."""
+    """A matrix operation of this package; its first argument is the matrix to which it applies."""
 
     syntax: str
     precedence = PRECEDENCE["Func"]
 
     @property
     def argument(self) -> Expression:
-        """Return the matrix that the operation works on."""
+        """Return the matrix to which the operation applies."""
         return self.args[0]
 
     @property
     def operands(self) -> tuple[Expression, ...]:
-        """Return the quantities that the operation works on, without axes and sizes."""
+        """Return the quantities to which the operation applies, without axes and sizes."""
         return (self.argument,)
 
     def check(self) -> None:
@@ -58,18 +58,18 @@ class MatrixOperation(Operators, MatrixExpr):
 
 
 class FunctionOf:
-    """A function of the table applied to an argument, a matrix or a scalar: `args` are f and the argument."""
+    """A function of the table with its argument, a matrix or a scalar: `args` are f and the argument."""
 
     args: tuple[Expression, ...]
 
     @property
     def function(self) -> Expression:
-        """Return f."""
+        """Return the function f."""
         return self.args[0]
 
     @property
     def is_step(self) -> bool:
-        """Return whether f is a step function, whose derivative is 0."""
+        """Return True if f is a step function, whose derivative is 0."""
         return bool(self.function.is_step)
 
     def _typed(self, printer: Printer) -> str:
@@ -83,7 +83,7 @@ class FunctionOf:
 
 
 class Elementwise(FunctionOf, MatrixOperation):
-    """f applied to each entry: `Elementwise(f, Z)`, f a row of the table of functions."""
+    """A function of each entry: `Elementwise(f, Z)`, where f is a row of the table of functions."""
 
     @property
     def argument(self) -> Matrix:
@@ -102,7 +102,7 @@ class Elementwise(FunctionOf, MatrixOperation):
 class _Along(MatrixOperation):
     """An operation along an axis.
 
-    If it works on each row by itself, it is printed without an axis; if on each column, as in Σ_rows.
+    An operation on each row is printed without its axis; one on each column with it, as in Σ_rows.
     """
 
     reduces = True  # the axis to one entry; else the shape stays
@@ -121,7 +121,7 @@ class _Along(MatrixOperation):
         return (Integer(1), columns) if self.axis == ROWS else (rows, Integer(1))
 
     def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
-        """Return the entries from which the (i, j) entry is computed, as a function of one index, and their number."""
+        """Return the entries from which entry (i, j) is computed, as a function of one index, and their number."""
         matrix = self.argument
         if self.axis == ROWS:
             return (lambda k: matrix._entry(k, j)), matrix.shape[0]
@@ -143,7 +143,7 @@ class _Along(MatrixOperation):
 
 
 class Sums(_Along):
-    """The sum over the rows (axis 0, a row is left) or over the columns (axis 1, a column is left)."""
+    """The sum over the rows (axis 0: the result is a row) or over the columns (axis 1: the result is a column)."""
 
     syntax = "sum"
     precedence = PRECEDENCE["Mul"]
@@ -210,7 +210,7 @@ class Largest(_Along):
 
 
 class AtLargest(_Along):
-    """1 at the largest entry of each column (axis 0) or row (axis 1), 0 elsewhere; equal ones share the 1 equally.
+    """1 at the largest entry of each column (axis 0) or row (axis 1), 0 elsewhere; k equal largest entries get 1/k.
 
     It is the derivative of `Largest`, and constant except where another entry becomes the largest.
     """
@@ -237,13 +237,13 @@ class AtLargest(_Along):
 
 
 class Broadcast(MatrixOperation):
-    """A row or a column repeated to rows × columns: 1 b, the column of ones times the row."""
+    """A row or a column repeated to rows × columns, as the column of ones times the row in 1 b."""
 
     syntax = "broadcast_to"
 
     @property
     def shape(self) -> Shape:
-        """Return the shape that the row or column is repeated to."""
+        """Return the shape to which the row or column is repeated."""
         return self.args[1], self.args[2]
 
     @property
@@ -252,7 +252,7 @@ class Broadcast(MatrixOperation):
         return ROWS if self.argument.shape[0] != self.shape[0] else COLUMNS
 
     def check(self) -> None:
-        """Require a row or a column that fits the shape."""
+        """Require a row or a column that can be repeated to the shape."""
         super().check()
         (rows, columns), target = self.argument.shape, self.shape
         if (rows, columns) not in ((1, target[1]), (target[0], 1)):
@@ -275,7 +275,7 @@ class Broadcast(MatrixOperation):
 
 
 class Total(Expr):
-    """The sum of all entries of a matrix: a scalar."""
+    """The sum of all entries of a matrix, a scalar."""
 
     is_commutative = True
     is_real = True
@@ -283,7 +283,7 @@ class Total(Expr):
     syntax = "sum"
 
     def __new__(cls, matrix: Matrix) -> "Total":
-        """Make the sum of all entries of a matrix."""
+        """Create the sum of all entries of a matrix."""
         return Expr.__new__(cls, _sympify(matrix))
 
     @property
@@ -298,7 +298,7 @@ class Total(Expr):
         require_matrices(self, [self.argument])
 
     def as_sum(self) -> Expr:
-        """Return Σᵢⱼ of the entries, as SymPy's `Sum` (written out where the sizes are numbers)."""
+        """Return Σᵢⱼ of the entries as a SymPy `Sum`, or term by term if the sizes are numbers."""
         rows, columns = self.argument.shape
         return _sum_over(lambda i: _sum_over(lambda j: self.argument._entry(i, j), columns), rows)
 
@@ -324,14 +324,14 @@ class Total(Expr):
 
 
 def axis_of(axis: Any) -> int:
-    """Return NumPy's axis of a matrix as 0 or 1; -1 and -2 count from the end."""
+    """Return the axis of a matrix as 0 or 1; NumPy's -1 and -2 count from the end."""
     if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
         raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
     return int(axis) % 2
 
 
 def total(matrix: Matrix) -> Expression:
-    """Return the sum of all entries of a matrix (a scalar is its own total).
+    """Return the sum of all entries of a matrix ; a scalar is its own sum.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> total(NamedMatrix("A", 3, 2)).as_sum().free_symbols
@@ -347,7 +347,7 @@ def sums(matrix: Matrix, axis: int) -> Expression:
 
 
 def softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
-    """Return exp divided by its sum along an axis; axis=1: the entries of each row add up to 1."""
+    """Return exp divided by its sum along an axis; with axis=1, the entries of each row add up to 1."""
     return Softmax(operand(matrix), axis_of(axis))
 
 
@@ -357,7 +357,7 @@ def log_softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
 
 
 def largest(matrix: Matrix, axis: int | None = None) -> Expression:
-    """Return the largest entry along an axis (axis=1: of each row, an N×1 column), or of the whole matrix, a scalar."""
+    """Return the largest entry along an axis (axis=1: of each row, an N×1 column); axis=None: of the whole matrix."""
     matrix = operand(matrix)
     if axis is None:
         return Total(Largest(Largest(matrix, COLUMNS), ROWS))
@@ -365,7 +365,7 @@ def largest(matrix: Matrix, axis: int | None = None) -> Expression:
 
 
 def logsumexp(matrix: Matrix, axis: int = COLUMNS) -> Expression:
-    """Return the log of the sum of exp along an axis; axis=1 leaves an N×1 column."""
+    """Return the log of the sum of exp along an axis; the result for axis=1 is an N×1 column."""
     return LogSumExp(operand(matrix), axis_of(axis))
 
 

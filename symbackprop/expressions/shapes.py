@@ -1,4 +1,4 @@
-"""Dimensions, shapes, and the strict checks of them that SymPy lacks for symbolic sizes."""
+"""Sizes, shapes, and the strict checks of them that SymPy lacks for symbolic sizes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ Show = Callable[[Basic], str]
 
 
 class Mismatch(Exception):  # noqa: N818 — it says what is the case, the network makes the error of it
-    """A piece of an expression whose parts do not fit; `message(show)` is the text, where `show` prints expressions."""
+    """A part of an expression with inconsistent operands; `message(show)` returns the text, printed with `show`."""
 
     def __init__(self, piece: Basic, message: Callable[[Show], str]):
         super().__init__(piece)
@@ -22,7 +22,7 @@ class Mismatch(Exception):  # noqa: N818 — it says what is the case, the netwo
 
 
 def dimension(size: object) -> Expr:
-    """Return a dimension from its name, from a positive whole number, or composed of such dimensions.
+    """Return a dimension from its name, a positive whole number, or an expression in such dimensions.
 
     >>> dimension("N"), dimension(3), 4 * dimension("H")
     (N, 3, 4*H)
@@ -44,7 +44,7 @@ def _typed(size: Expr) -> str:
 
 
 def is_matrix(expression: object) -> bool:
-    """Return whether an expression is a matrix rather than a scalar."""
+    """Return True if an expression is a matrix, False if it is a scalar."""
     return bool(getattr(expression, "is_Matrix", False))
 
 
@@ -54,7 +54,7 @@ def shape_of(expression: Basic) -> tuple[Expr, ...]:
 
 
 def require_matrices(piece: Basic, parts: Sequence[Basic]) -> None:
-    """Require every part to be a matrix: a scalar is never silently repeated to the shape of one."""
+    """Require every part to be a matrix; a scalar is never broadcast silently."""
     for part in parts:
         if not is_matrix(part):
             other = next((p for p in parts if is_matrix(p)), None)
@@ -72,7 +72,7 @@ def _scalar_where_matrix(show: Show, scalar: Basic, matrix: Basic | None) -> str
 
 
 def require_same_shape(piece: Basic, parts: Sequence[Basic]) -> None:
-    """Require equal shapes, symbol for symbol, as operations entry by entry need them."""
+    """Require identical symbolic shapes, as entrywise operations need them."""
     require_matrices(piece, parts)
     for other in parts[1:]:
         if shape_of(other) != shape_of(parts[0]):

@@ -1,4 +1,4 @@
-"""Matrices put side by side, and parts of matrices: the gates of an LSTM, a patch, a head of attention."""
+"""Concatenations and slices of matrices: the gates of an LSTM, a patch, a head of attention."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from symbackprop.expressions.shapes import Mismatch, is_matrix, require_matrices
 
 
 class AxisBlock(NamedTuple):
-    """A matrix that fills an axis from `start` up to, and without, `stop`."""
+    """A matrix and its position along an axis, from `start` up to, but excluding, `stop`."""
 
     start: Expr
     stop: Expr
@@ -24,13 +24,13 @@ class AxisBlock(NamedTuple):
 
 
 class Concatenate(MatrixOperation):
-    """Matrices one below the other (axis 0) or side by side (axis 1): `Concatenate(axis, A, B, …)`."""
+    """Matrices stacked vertically (axis 0) or side by side (axis 1): `Concatenate(axis, A, B, …)`."""
 
     syntax = "concatenate"
 
     @property
     def axis(self) -> int:
-        """Return 0 (one below the other) or 1 (side by side)."""
+        """Return 0 (stacked vertically) or 1 (side by side)."""
         return int(self.args[0])
 
     @property
@@ -40,7 +40,7 @@ class Concatenate(MatrixOperation):
 
     @property
     def blocks(self) -> list[AxisBlock]:
-        """Return the matrices with the positions that they fill along the axis."""
+        """Return the matrices with their positions along the axis."""
         blocks: list[AxisBlock] = []
         for matrix in self.operands:
             start = blocks[-1].stop if blocks else Integer(0)
@@ -49,7 +49,7 @@ class Concatenate(MatrixOperation):
 
     @property
     def shape(self) -> Shape:
-        """Return the shape of the whole."""
+        """Return the shape of the concatenation."""
         whole, across = self.blocks[-1].stop, self.operands[0].shape[1 - self.axis]
         return (whole, across) if self.axis == ROWS else (across, whole)
 
@@ -97,7 +97,7 @@ class Concatenate(MatrixOperation):
 
 
 class Slice(MatrixOperation):
-    """The rows (axis 0) or the columns (axis 1) from `start` up to, and without, `stop`."""
+    """The rows (axis 0) or the columns (axis 1) from `start` up to, but excluding, `stop`."""
 
     precedence = PRECEDENCE["Atom"]
 
@@ -119,7 +119,7 @@ class Slice(MatrixOperation):
         return (stop - start, columns) if self.axis == ROWS else (rows, stop - start)
 
     def check(self) -> None:
-        """Require 0 ≤ start < stop ≤ size, whatever the sizes are."""
+        """Require 0 ≤ start < stop ≤ size for all values of symbolic sizes."""
         super().check()
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
         inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
@@ -172,13 +172,13 @@ def sliced(matrix: Matrix, axis: int, start: Size, stop: Size) -> Expression:
 
 
 def padded(matrix: Matrix, axis: int, start: Size, size: Size) -> Expression:
-    """Return a matrix in its position between zeros, on an axis of that size, with the scalar factor in front."""
+    """Return a matrix between zeros, from index `start` of an axis of this size, with the scalar factor in front."""
     coefficient, matrix = split(matrix)
     return scaled(coefficient, _filled([AxisBlock(start, start + matrix.shape[axis], matrix)], axis, size))
 
 
 def _filled(blocks: Sequence[AxisBlock], axis: int, size: Size) -> Expression:
-    """Return the blocks, which are in order, with zeros between them."""
+    """Return the concatenation of blocks, which are in order, with zeros between them."""
     parts: list[Expression] = []
     at: Size = Integer(0)
     across = blocks[0].matrix.shape[1 - axis]
@@ -195,7 +195,7 @@ def _filled(blocks: Sequence[AxisBlock], axis: int, size: Size) -> Expression:
 
 
 def merged(terms: Iterable[Expression]) -> list[Expression]:
-    """Return the terms of a sum, merging padded terms whose blocks do not overlap."""
+    """Return the terms of a sum, in which zero-padded terms whose blocks do not overlap are merged."""
     kept: list[Expression] = []
     for term in terms:
         partner = next((k for k, other in enumerate(kept) if _together(other, term) is not None), None)
@@ -233,7 +233,7 @@ def _padded_blocks(term: Expression) -> tuple[int, list[AxisBlock]] | None:
 
 
 def concatenate(matrices: Iterable[Expression], axis: int = ROWS) -> Expression:
-    """Return matrices one below the other (axis=0) or side by side (axis=1), as `np.concatenate` does.
+    """Return matrices stacked vertically (axis=0) or side by side (axis=1), as `np.concatenate` does.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> concatenate([NamedMatrix("h", 5, 3), NamedMatrix("x", 5, 2)], axis=1).shape

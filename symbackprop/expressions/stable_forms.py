@@ -1,4 +1,4 @@
-"""A scalar expression rewritten so that floating point neither overflows nor cancels, where a way is known."""
+"""Rewriting of scalar expressions so that floating point neither overflows nor cancels, where a way is known."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from symbackprop.expressions.aliases import Scalar
 
 
 class erfc(Function):  # noqa: N801 — SymPy's name
-    """1 - erf; SymPy's own makes 2 - erfc(u) of erfc(-u), which cancels."""
+    """The function 1 - erf; SymPy's own turns erfc(-u) into 2 - erfc(u), which cancels."""
 
     nargs = 1
 
@@ -27,7 +27,7 @@ _CANCELLING: dict[type, tuple[Callable[[Scalar], Scalar], Callable[[Scalar], Sca
 
 
 def stable(expression: Scalar) -> Scalar:
-    """Return the same function of real numbers, rewritten where it is known to overflow or to cancel.
+    """Return an equal expression for real numbers, rewritten where the given one is known to overflow or to cancel.
 
     >>> from sympy import Symbol
     >>> z = Symbol("z", real=True)
@@ -45,7 +45,8 @@ def stable(expression: Scalar) -> Scalar:
 
 
 def in_sigmoid(expression: Expr) -> Scalar:
-    """Return a rational function of exp u as a polynomial in σ(u) and u, which cannot overflow; else None.
+    """Return a rational function of exp u as a polynomial in σ(u) and u, which cannot overflow; None for any other
+    expression.
 
     >>> from sympy import Symbol
     >>> z = Symbol("z", real=True)
@@ -67,7 +68,7 @@ def in_sigmoid(expression: Expr) -> Scalar:
 
 
 def _sum(expression: Expr) -> Scalar:
-    """Combine a constant with the one term that it cancels with."""
+    """Combine a constant with the one term that almost cancels it."""
     constant, *terms = sorted(expression.args, key=lambda term: not term.is_number)
     for term in terms:
         coefficient, rest = term.as_coeff_Mul()
@@ -79,7 +80,7 @@ def _sum(expression: Expr) -> Scalar:
 
 
 def _together(rest: Scalar, *, same: bool) -> Scalar:
-    """Return 1 + rest, or 1 - rest, in a form that does not cancel; None if no such form is needed or known."""
+    """Return 1 + rest or 1 - rest in a form that does not cancel, or None if no such form is needed or known."""
     if type(rest) in _CANCELLING:
         plus, minus = _CANCELLING[type(rest)]
         return (plus if same else minus)(stable(rest.args[0]))
@@ -89,7 +90,7 @@ def _together(rest: Scalar, *, same: bool) -> Scalar:
 
 
 def _product(expression: Expr) -> Scalar:
-    """Rewrite exp(u)/(1 + exp(u))ⁿ, which would be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), sinh/cosh as tanh."""
+    """Rewrite exp(u)/(1 + exp(u))ⁿ, which may be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), and sinh/cosh as tanh."""
     factors = list(expression.args)
     for factor in factors:
         base, exponent = factor.as_base_exp()
@@ -105,7 +106,7 @@ def _product(expression: Expr) -> Scalar:
 
 
 def _logarithm(expression: Expr) -> Scalar:
-    """Rewrite log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) likewise, and log(1 + x) as log1p(x)."""
+    """Rewrite log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) similarly, and log(1 + x) as log1p(x)."""
     (argument,) = expression.args
     rest = argument - 1
     if isinstance(argument, cosh):

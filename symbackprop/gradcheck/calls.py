@@ -1,4 +1,4 @@
-"""Calls of the user's functions: with copies of the parameters, counted, and watched for changes in place."""
+"""Calls of the user's functions, which get copies of the parameters; changes of arrays in place are detected."""
 
 from zlib import crc32
 
@@ -9,7 +9,7 @@ from symbackprop.gradcheck.parameters import Arrays, Data, Parameters, UserFunct
 
 
 class CountedFunction:
-    """A user's function: how often it was called, what it raised, and which arguments it changed in place."""
+    """A user's function, which counts its calls and records exceptions and arguments that it changed in place."""
 
     def __init__(self, what: str, function: UserFunction, params: Parameters):
         self.what = what
@@ -20,10 +20,10 @@ class CountedFunction:
         self._params = params
 
     def first(self) -> object:
-        """Return the value at the point, with copies of the data too.
+        """Return the value at the point; the call gets copies of the data too.
 
         Raises:
-            ArgumentError: what the function raised, if it cannot even be called here.
+            ArgumentError: the function raised an exception; the message contains it.
         """
         arrays, data = self._params.copies(), {name: _copy(value) for name, value in self._params.data.items()}
         before = [*map(_fingerprint, arrays)], {name: _fingerprint(value) for name, value in data.items()}
@@ -41,7 +41,7 @@ class CountedFunction:
         return value
 
     def at(self, arrays: Arrays) -> object:
-        """Return the value near the point; None where the function raises."""
+        """Return the value near the point, or None if the function raises an exception."""
         try:
             return self.probe(arrays)
         except Exception as error:
@@ -49,7 +49,7 @@ class CountedFunction:
             return None
 
     def probe(self, arrays: Arrays) -> object:
-        """Return the value near the point, or raise what the function raises."""
+        """Return the value near the point; an exception of the function is passed on."""
         return self._call(arrays, {n: _copy(v) if n in self.changed else v for n, v in self._params.data.items()})
 
     def _call(self, arrays: Arrays, data: Data) -> object:
@@ -58,7 +58,7 @@ class CountedFunction:
 
     @property
     def notes(self) -> list[str]:
-        """Notes for the user: arguments changed in place, and what was raised."""
+        """Return notes for the user: which arguments were changed in place, and what was raised."""
         notes = []
         if self.changed:
             notes.append(f"{self.what} changes {listed(self.changed)} in place; it was given copies")
@@ -76,7 +76,7 @@ def _copy(value: object) -> object:
 
 
 def _fingerprint(value: object) -> int:
-    """Return a fingerprint of an array, equal for equal arrays."""
+    """Return a fingerprint of an array; equal arrays have equal fingerprints."""
     if not isinstance(value, np.ndarray) or value.dtype.hasobject:
         return 0
     return crc32(np.ascontiguousarray(value).view(np.uint8).data)

@@ -1,4 +1,4 @@
-"""Gradients against finite differences of the cost."""
+"""Check of gradients against finite differences of the cost."""
 
 from collections.abc import Sequence
 
@@ -26,18 +26,18 @@ def check_gradients(
     """Compare gradients with finite differences of the cost.
 
     Args:
-        cost: the cost as a function; or, with `gradients` None, one callable that returns (J, gradients).
-        gradients: returns the gradients in the structure of `params`.
+        cost: a function that returns the cost; or, if `gradients` is None, one that returns (J, gradients).
+        gradients: a function that returns the gradients in the structure of `params`.
         params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
             f(**arrays) accordingly. It is not changed.
         data: fixed keyword arguments of every call.
-        seed: for the directions and samples that stand for parameters of more than 2000 entries in all.
+        seed: for the random directions and samples that are used if the parameters have more than 2000 entries.
 
     No fixed tolerance decides: a gradient is right where it lies within the error bar of the extrapolated
-    differences. Where the cost has a kink, it is right between the derivatives on the two sides.
+    differences. Where the cost has a kink, any value between the derivatives on the two sides is right.
 
     Raises:
-        ArgumentError: parameters or gradients that are not arrays of numbers, or a cost that is not a number.
+        ArgumentError: parameters or gradients are not arrays of numbers, or the cost is not a number.
 
     >>> import numpy as np
     >>> x = np.array([[1.0, 2.0, 3.0]])
@@ -96,7 +96,7 @@ def _checked(
 
 
 def _nearby(parameters: Parameters, rng: np.random.Generator) -> list[Parameters]:
-    """Return a generic point nearby twice: in extended precision, and in its own precision."""
+    """Return a generic point nearby twice: in extended precision, and in the precision of the parameters."""
     point = parameters.generic_nearby(rng)
     return [point.widened(), point]
 
@@ -109,7 +109,7 @@ def assert_gradients(
     data: Data | None = None,
     seed: int | None = None,
 ) -> None:
-    """Raise AssertionError with the readable report unless the gradients are right; for tests."""
+    """Raise AssertionError with the readable report unless the gradients are right; for use in tests."""
     __tracebackhide__ = True
     report = check_gradients(cost, gradients, params, data=data, seed=seed)
     if report.verdict != Verdict.RIGHT:

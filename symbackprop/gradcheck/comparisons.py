@@ -1,4 +1,4 @@
-"""Comparisons of our directional derivative with the numeric one, for one entry or along a direction."""
+"""Comparison of our directional derivative with the numeric one, for one entry or along a direction."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ POWER_ALONG = 1e-2  # likewise, of the contribution that one entry has along a d
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One parameter, its position among them, the gradient under test, and the rounding error of that gradient."""
+    """One parameter: its position, its array, the gradient under test, and the rounding error of that gradient."""
 
     position: int
     name: str
@@ -33,14 +33,14 @@ class Subject:
 
     @property
     def is_comparable(self) -> bool:
-        """True if the gradient has the shape of the parameter, and entries that are all finite."""
+        """True if the gradient has the shape of the parameter and only finite entries."""
         fits = self.gradient.shape == self.array.shape and self.array.size > 0
         return fits and bool(np.all(np.isfinite(self.gradient)))
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One directional derivative, ours and numeric: for an entry, or along a direction through many."""
+    """A directional derivative, ours and the numeric one, for a single entry or along a direction through many."""
 
     index: tuple[int, ...] | None  # None for a direction through many entries
     direction: Direction
@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def residual(self) -> float:
-        """Our derivative minus the numeric one."""
+        """Our derivative minus the numeric derivative."""
         return float(self.ours - self.numeric.value)
 
     @property
@@ -62,7 +62,7 @@ class Comparison:
 
     @property
     def size(self) -> float:
-        """The size of the derivative: the larger one of ours, without cancellation, and the numeric one."""
+        """The magnitude of our derivative, summed without cancellation, or of the numeric one if that is larger."""
         return float(np.nan_to_num(max(math.hypot(*self.contributions.values()), abs(self.numeric.value)), nan=0.0))
 
     @property
@@ -72,7 +72,7 @@ class Comparison:
 
     @property
     def tolerance(self) -> float:
-        """The largest difference that error bars and rounding explain."""
+        """The largest difference that error bars and rounding can explain."""
         rounding = 8 * float(np.finfo(float).eps) * self.size + 4 * self.noise
         return float(CONFIDENT * self.numeric.error + rounding)
 
@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def is_far_off(self) -> bool:
-        """True if the difference is far beyond an error bar that is small enough to call ours wrong."""
+        """True if the difference is far beyond the error bar, and the error bar is small enough to judge ours wrong."""
         error = self.numeric.error
         sure = error <= max(_SURE * abs(self.numeric.value), self.floor)
         return sure and self.difference > self.tolerance * (_WRONG / CONFIDENT)
@@ -96,7 +96,7 @@ def compare_entry(numerics: Numerics, subject: Subject, index: tuple[int, ...]) 
 
 
 def confirmed(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Return a quick comparison if both derivatives agree within a small error bar; else one with estimated noise."""
+    """Return a quick comparison if it agrees within a small error bar; else one for which the noise is estimated."""
     is_sharp = comparison.tolerance <= POWER * comparison.size or not comparison.ours
     if comparison.agrees and is_sharp:
         return comparison
@@ -109,14 +109,14 @@ def confirmed(numerics: Numerics, comparison: Comparison) -> Comparison:
 def compare_quickly(
     numerics: Numerics, subjects: Sequence[Subject], direction: Direction, index: tuple[int, ...] | None = None
 ) -> Comparison:
-    """Compare along a direction with few evaluations of the cost."""
+    """Compare the derivatives along a direction, with few evaluations of the cost."""
     return _comparison(numerics, subjects, direction, numerics.quick_derivative(direction), index)
 
 
 def remainder(
     numerics: Numerics, subject: Subject, whole: Comparison, part: Comparison, direction: np.ndarray
 ) -> Comparison:
-    """Return the comparison along the rest of a direction: the whole minus a part, without a call of the cost."""
+    """Return the comparison along `direction`, the whole without a part, by subtraction, without a call of the cost."""
     numeric = NumericDerivative(whole.numeric.value - part.numeric.value, whole.numeric.error + part.numeric.error)
     return _comparison(numerics, [subject], {subject.position: direction}, numeric, None)
 
@@ -146,7 +146,7 @@ def _norm(part: np.ndarray) -> float:
 
 
 def subjects_of(calls: CountedFunction, parameters: Parameters, rng: np.random.Generator) -> list[Subject]:
-    """Return the parameters with their gradients and the changes of these by rounding errors of the parameters."""
+    """Return the parameters with their gradients, and with the rounding errors of these gradients."""
     ours = [np.array(g) for g in parameters.aligned(calls.first())]  # a function may fill the same arrays each time
     largest: Arrays = [np.zeros(g.shape, _width(g)) for g in ours]
     for _ in range(_ROUNDED):
@@ -160,7 +160,7 @@ def subjects_of(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _width(gradient: np.ndarray) -> type:
-    """Return the type for rounding errors, which need few digits: single precision, if the gradient is in its range."""
+    """Return a type for rounding errors, which need few digits: single precision if its range includes the gradient."""
     ends = np.nan_to_num([np.max(np.abs(gradient), initial=0.0), np.min(np.abs(gradient), initial=1.0)])
     return np.float32 if ends[0] < 1e30 and ends[1] > 1e-20 else np.float64
 
@@ -174,5 +174,5 @@ def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _even(moves: np.ndarray) -> np.ndarray:
-    """Raise changes that are below the median to the median, since they may be small by chance."""
+    """Raise changes below the median to the median, since a change may be small by chance."""
     return np.maximum(moves, np.median(moves), out=moves) if moves.size else moves

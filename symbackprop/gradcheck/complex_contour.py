@@ -1,4 +1,4 @@
-"""Derivatives from values on a circle in the complex plane: they need no small step, and give an error bound."""
+"""Derivatives from values on a circle in the complex plane, which need no small step and give an error bound."""
 
 import cmath
 import math
@@ -19,8 +19,8 @@ def derivative_on_circle(
     After J. N. Lyness and C. B. Moler, Numerical differentiation of analytic functions, SIAM J. Numer. Anal. 4
     (1967): the mean of f(r e^{iφ}) e^{−iφ} / r is f′(0), up to terms of order r⁶. The mean of f(r e^{iφ}) e^{iφ} / r
     is 0, up to terms of order r⁴ and the parts of f that are not analytic, such as an absolute value or a kink
-    within the circle. It is the error bar, with the rounding of f. Two of the values are at real points: code
-    that does something else for complex numbers disagrees with them.
+    within the circle. This second mean, plus the rounding error of f, is the error bar. Two of the values are at real
+    points: code     that computes another function for complex numbers disagrees with them.
 
     Args:
         f: a real function, which also takes complex numbers.

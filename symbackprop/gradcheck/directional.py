@@ -41,7 +41,7 @@ _UNKNOWN = NumericDerivative(math.nan, math.inf)
 
 
 class Numerics:
-    """A cost around one point: its numeric derivatives along any direction, and how often it was called."""
+    """A cost near one point: its numeric derivatives along any direction, and the number of its calls."""
 
     def __init__(self, cost: UserFunction, params: Parameters):
         self._params = params
@@ -64,13 +64,13 @@ class Numerics:
         return self.calls.count
 
     def once(self, of: Callable[["Numerics", T], Result], comparison: T) -> Result:
-        """Return `of(self, comparison)`, cached because both the search and the verdict need it."""
+        """Return `of(self, comparison)`; the result is cached, because both the search and the verdict need it."""
         if (of, comparison) not in self._known:
             self._known[of, comparison] = of(self, comparison)
         return self._known[of, comparison]
 
     def at(self, direction: Direction, t: float) -> Number:
-        """Return the cost with parameters perturbed by t along a direction; NaN where it cannot be computed."""
+        """Return the cost with parameters perturbed by t along a direction; NaN if it cannot be computed."""
         found = self.calls.at(self._params.perturbed(direction, t))
         value = math.nan if found is None else scalar_value(found)
         away = float(abs(value - self.cost)) if direction else 0.0
@@ -82,7 +82,7 @@ class Numerics:
         """Return the cost with parameters perturbed by a complex number.
 
         Raises:
-            Exception: the cost does not take complex numbers (whatever it raises then), or leaves them (TypeError).
+            Exception: the cost does not accept complex numbers; TypeError if its result is not complex.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -93,7 +93,7 @@ class Numerics:
         return value.reshape(())[()]
 
     def scale(self, direction: Direction) -> float:
-        """Return the t that perturbs entries by about their own size, or by less if the direction has many entries."""
+        """Return the t that perturbs entries by about their own magnitude, or less if there are many entries."""
         reach, perturbed = math.inf, 0
         for k, d in direction.items():
             size = np.atleast_1d(np.abs(self._params.arrays[k]))
@@ -105,7 +105,7 @@ class Numerics:
         return reach / max(perturbed, 1) ** 0.25 if math.isfinite(reach) else 1.0
 
     def noise(self, direction: Direction) -> float:
-        """Return the noise of the cost near this point, as these parameters are perturbed."""
+        """Return the noise of the cost near this point, along this direction."""
         key = tuple(direction)
         if key not in self._noise:
             zigzag = {k: _zigzag(self._params.arrays[k]) for k in direction}
@@ -118,14 +118,14 @@ class Numerics:
         return self._noise[key]
 
     def _single_precision(self, direction: Direction) -> float:
-        """Return the rounding error of a cost whose values are all of single precision; 0 for others."""
+        """Return the rounding error of a cost that returns only single-precision values; 0 for any other cost."""
         values = np.array([self.cost, *(self.at(direction, t) for t in _APART)])
         with np.errstate(over="ignore"):
             single = bool(np.all(values == values.astype(np.float32))) and len(set(values)) > 1
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, direction: Direction, spacing: float) -> float:
-        """Return the smaller noise of the two sides: a kink is on one of them, noise on both."""
+        """Return the smaller noise of the two sides: a kink disturbs one side, noise both."""
         sides = []
         for side in (spacing, -spacing):
             values = np.array([self.at(direction, side * i) for i in range(_NOISE_POINTS)])
@@ -141,7 +141,7 @@ class Numerics:
         return derivative(lambda t: self.at(direction, t), _FIRST_STEP * scale, self.epsilon, self.spread)
 
     def _on_circle(self, direction: Direction, scale: float) -> NumericDerivative:
-        """Return the derivative from the first circle that settles, if the cost is analytic in complex numbers."""
+        """Return the derivative from the first circle whose error is settled, if the cost is analytic."""
         for radius in list(self._radii):
             try:
                 found = derivative_on_circle(
@@ -162,14 +162,14 @@ class Numerics:
         return _UNKNOWN
 
     def derivative(self, direction: Direction, reach: float = 1.0) -> NumericDerivative:
-        """Return the derivative by differences, whose first step is `reach` times the usual one."""
+        """Return the derivative by finite differences, with `reach` times the usual first step."""
         first_step = reach * _FIRST_STEP * self.scale(direction)
         return derivative(lambda t: self.at(direction, t), first_step, self.epsilon, self.noise(direction))
 
     def local_derivative(self, direction: Direction) -> NumericDerivative:
-        """Return a derivative over a small step, so that kinks farther away do no harm.
+        """Return a derivative over a small step, which no kink farther away disturbs.
 
-        Of several steps, the one is taken on which the derivatives on both sides differ least.
+        Among several steps, it uses the one for which the one-sided derivatives differ least.
         """
         scale = self.scale(direction)
         derivatives = []
@@ -181,7 +181,7 @@ class Numerics:
         return min(derivatives, key=lambda found: found.error if found.error == found.error else math.inf)
 
     def one_sided(self, direction: Direction, t: float) -> tuple[float, float]:
-        """Return the derivatives on the left and on the right, over a step t."""
+        """Return the one-sided derivatives, on the left and on the right, over a step t."""
         return (self.cost - self.at(direction, -t)) / t, (self.at(direction, t) - self.cost) / t
 
     def bend(self, direction: Direction, step: float) -> float:
@@ -192,9 +192,10 @@ class Numerics:
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
 
     def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
-        """Return how far the cost deviates within the step from a line with this derivative, divided by the step.
+        """Return the largest deviation of the cost from a line with this derivative within the step, divided by the
+        step.
 
-        If the cost adds a small term to a large one, the small one loses digits, which the noise may not show.
+        If the cost adds a small term to a large one, the small one loses digits; the noise may not show this.
         If the cost does not change at all, its changes may be smaller than its values can represent.
         """
         off = [self.at(direction, t) - self.at(direction, -t) - 2 * t * found.value for t in found.step * _WITHIN]
@@ -202,7 +203,7 @@ class Numerics:
         return float(np.max(np.abs(off)) / (2 * found.step)) + plateau
 
     def _least_change(self) -> float:
-        """Return the smallest change of the cost between calls, after perturbing all parameters; 0 if there is none."""
+        """Return the smallest change of the cost between calls after perturbing all parameters; 0 if there is none."""
         if not self._is_grain_sought:
             self._is_grain_sought = True
             everything = {k: _zigzag(array) for k, array in enumerate(self._params.arrays)}
@@ -211,7 +212,7 @@ class Numerics:
         return self._grain if math.isfinite(self._grain) else 0.0
 
     def derivatives_around(self, direction: Direction, distance: float, count: int) -> list[float]:
-        """Return the derivatives at random points at a distance from here."""
+        """Return the derivatives at random points at this distance from the current point."""
         rng, step = np.random.default_rng(0), distance * STEP_AROUND
         derivatives = []
         for _ in range(count):
@@ -224,7 +225,7 @@ class Numerics:
         return derivatives
 
     def rounding(self, direction: Direction, t: float) -> float:
-        """Return the rounding error of a difference of costs over a step t, as a derivative."""
+        """Return the error of a difference quotient with step t that is due to the rounding of the cost."""
         return float((4 * self.epsilon * abs(self.cost) + 4 * self.noise(direction)) / t)
 
 
@@ -235,7 +236,7 @@ def _zigzag(array: np.ndarray) -> np.ndarray:
 
 
 def unit(shape: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:
-    """Return the direction of one entry."""
+    """Return the direction in which only the entry at this index is perturbed."""
     direction = np.zeros(shape)
     direction[index] = 1.0
     return direction
@@ -248,10 +249,10 @@ def numerical_gradient(
 
     Args:
         cost: called as f(x), f(*arrays) or f(**arrays), as `params` is an array, a sequence or a mapping.
-        params: where to differentiate; it is not changed.
+        params: the point at which to differentiate; it is not changed.
         data: fixed keyword arguments of every call.
-        step: one fixed step for plain central differences (cost(x + step) − cost(x − step)) / (2 step); without it
-            the step is made smaller and the differences are extrapolated (Ridders 1982).
+        step: one fixed step for plain central differences (cost(x + step) − cost(x − step)) / (2 step); without it,
+            the step decreases and the differences are extrapolated (Ridders 1982).
 
     >>> import numpy as np
     >>> numerical_gradient(lambda x: float(np.sum(x**2)), np.array([1.0, -2.0])).round(9)

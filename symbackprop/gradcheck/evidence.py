@@ -1,4 +1,4 @@
-"""The evidence on a wrong gradient, for its diagnosis."""
+"""The evidence about a wrong gradient, for its diagnosis."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from symbackprop.verdicts import Verdict
 
 
 def sizes_of(data: Data | None) -> dict[str, int]:
-    """Return the numbers of rows and columns of the data by description: a wrong factor may be one of them."""
+    """Return the numbers of rows and of columns of the data, by description: one of them may be the wrong factor."""
     arrays = {name: np.shape(value) for name, value in (data or {}).items()}
     return {
         f"the number of {what} of {name}": shape[axis]
@@ -37,7 +37,7 @@ def with_diagnoses(
     sizes: dict[str, int],
     rng: np.random.Generator,
 ) -> tuple[ParameterCheck, ...]:
-    """Return the blocks; a wrong one has its likely mistake, if one is recognized."""
+    """Return the blocks; each wrong one gets its likely mistake, if a mistake is recognized."""
     whole = {s.name: numeric for s, f in zip(subjects, found, strict=True) if (numeric := _whole(s, f)) is not None}
     named = []
     for subject, result, block in zip(subjects, found, blocks, strict=True):
@@ -55,7 +55,7 @@ def _diagnosed(block: ParameterCheck, evidence: Evidence) -> ParameterCheck:
 
 
 def _whole(subject: Subject, found: SearchResult) -> np.ndarray | None:
-    """Return the numeric gradient, with our values at entries that were not compared; None if these may differ."""
+    """Return the numeric gradient, with our values at entries that were not compared; None if those may differ."""
     entries = [comparison for comparison in found.comparisons if comparison.index is not None]
     if not entries or not found.is_complete:
         return None
@@ -74,7 +74,7 @@ def _evidence(
     sizes: dict[str, int],
     rng: np.random.Generator,
 ) -> Evidence | None:
-    """Return our gradient and the numeric one, entry by entry; None where the latter would take too long."""
+    """Return our gradient and the numeric one, entry by entry; None if the numeric one would take too long."""
     array, ours = subject.array, subject.gradient
     if ours.shape != array.shape and array.size <= EVERY_ENTRY:
         derivatives = [

@@ -15,7 +15,7 @@ _FINEST = 5e-5  # of the first step: from here on, a cost in single precision ma
 
 @dataclass(frozen=True)
 class NumericDerivative:
-    """A derivative, how far it can be off, and the smallest step of the differences it was extrapolated from."""
+    """A derivative with its error bar, and the smallest step of the differences from which it was extrapolated."""
 
     value: float
     error: float
@@ -28,9 +28,9 @@ def derivative(
     """Return f′(0) by central differences, extrapolated to step 0.
 
     After C. J. F. Ridders, Accurate computation of F′(x) and F′(x)F″(x), Advances in Engineering Software 4
-    (1982): make the step smaller, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
-    best. Their disagreement, and the rounding error and noise of f over the step, are the error bar. Unlike in the
-    paper, an extrapolation spans a few steps only, so that kinks do no harm once the steps no longer reach over them.
+    (1982): decrease the step, extrapolate polynomially, and keep the value whose neighbours in the tableau agree
+    best. Their disagreement, plus the rounding error and noise of f over the step, is the error bar. Unlike in the
+    paper, an extrapolation uses only a few steps, so that steps too small to reach a kink give the right value.
 
     >>> import math
     >>> found = derivative(math.exp, 0.1)
@@ -63,7 +63,7 @@ def derivative(
 
 
 def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
-    """Return the best extrapolation; its error bar is at least its difference from the better of its neighbours."""
+    """Return the best extrapolation; its error bar is at least its difference from its nearer neighbour."""
     index = min(range(len(rows)), key=lambda row: rows[row].error)
     best = rows[index]
     neighbours = [rows[row] for row in (index - 1, index + 1) if 0 <= row < len(rows)]
@@ -72,11 +72,11 @@ def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
 
 
 def estimated_noise(values: np.ndarray) -> float:
-    """Estimate the noise of a function from its values at equally spaced, very near points; 0 where none shows.
+    """Estimate the noise of a function from its values at equally spaced points that are very near; 0 if there is none.
 
     J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the k-th differences
-    of a smooth function vanish as k grows, those of noise do not; k is taken where three estimates in a row agree
-    and the differences have both signs.
+    of a smooth function vanish as k grows, those of noise do not. The estimate is from the first k at which three
+    successive estimates agree and the differences have both signs.
 
     >>> estimated_noise(np.arange(9) ** 2.0)
     0.0

@@ -1,4 +1,4 @@
-"""Kinks of a cost, such as ReLU's at 0: where its derivative jumps, any value between those on both sides is right."""
+"""Kinks of a cost, such as ReLU's at 0: any value between the one-sided derivatives is right there."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _SAME = 0.02  # of the jump: derivatives that are nearer count as equal
 
 @dataclass(frozen=True)
 class Kink:
-    """The derivatives on both sides; `is_alone` if no others occur nearby, as they do where several kinks meet."""
+    """The one-sided derivatives at a kink; `is_alone` is False if others occur nearby, as where several kinks meet."""
 
     low: float
     high: float
@@ -29,17 +29,17 @@ class Kink:
     is_alone: bool
 
     def allows(self, derivative: float) -> bool:
-        """Return True if a derivative lies between those on both sides."""
+        """Return True if a derivative lies between the one-sided derivatives."""
         return self.low - self.slack <= derivative <= self.high + self.slack
 
     def forbids(self, derivative: float) -> bool:
-        """Return True if no choice of the derivative at a kink gives this value; False if several kinks meet."""
+        """Return True if no choice of the derivative at the kink gives this value; False if several kinks meet."""
         slack = max(_BEYOND * self.slack, _CLEARLY * (self.high - self.low))
         return self.is_alone and not self.low - slack <= derivative <= self.high + slack
 
 
 def kink_at(numerics: Numerics, comparison: Comparison) -> Kink | None:
-    """Return the kink at this point, from the smallest steps over which a jump of the derivative shows; else None."""
+    """Return the kink at this point, from the smallest steps over which the derivative jumps, or None."""
     scale = numerics.scale(comparison.direction)
     steps = np.array(_STEPS)
     sides = np.array([numerics.one_sided(comparison.direction, step * scale) for step in steps])
@@ -59,13 +59,13 @@ def kink_at(numerics: Numerics, comparison: Comparison) -> Kink | None:
 
 
 def _is_away(jump: float, sides: np.ndarray, would_show: np.ndarray) -> bool:
-    """Return True if the jump is absent over the two smallest steps over which it would show."""
+    """Return True if there is no jump over the two smallest steps that would show it."""
     over = np.abs(np.diff(sides[would_show][:2], axis=1))
     return len(over) == 2 and bool(np.all(over < jump / 2))
 
 
 def _is_alone(numerics: Numerics, comparison: Comparison, low: float, high: float, scale: float) -> bool:
-    """Return True if the derivatives at points around here are those of the two sides, and no others."""
+    """Return True if the derivatives at nearby points are those of the two sides, and no others."""
     same = _SAME * (high - low)
     if numerics.rounding(comparison.direction, _NEAR * scale * STEP_AROUND) > same:
         return False  # all differences around here may be noise

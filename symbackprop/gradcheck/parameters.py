@@ -1,4 +1,4 @@
-"""Parameters as people keep them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
+"""Parameters as users pass them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ UserFunction = Callable[..., object]
 
 @dataclass(frozen=True)
 class Parameters:
-    """The labels and arrays of parameters, and how they are put back together for a call."""
+    """The labels and arrays of parameters, and the structure in which a call gets them."""
 
     labels: tuple[str, ...]
     arrays: Arrays
@@ -61,7 +61,7 @@ class Parameters:
         return [array.copy() for array in self.arrays]
 
     def widened(self) -> "Parameters":
-        """Return the same parameters in extended precision (80 bits, where the machine has them)."""
+        """Return the same parameters in extended precision (80 bits, if the machine has it)."""
         return replace(self, arrays=[array.astype(np.longdouble) for array in self.arrays])
 
     def perturbed(self, direction: Mapping[int, np.ndarray], t: complex) -> Arrays:
@@ -74,16 +74,16 @@ class Parameters:
 
     @property
     def is_wide(self) -> bool:
-        """True if any array is of extended precision."""
+        """True if any array has extended precision."""
         return any(array.dtype.char == "g" for array in self.arrays)
 
     def generic_nearby(self, rng: np.random.Generator) -> "Parameters":
-        """Return a generic point not far away: no entry is 0, none equals another, nothing is on a kink."""
+        """Return a generic point nearby: no entry is 0, no two are equal, and none is at a kink."""
         steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
         return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
 
     def aligned(self, gradients: object) -> Arrays:
-        """Return gradients that have the structure of the parameters as a list of arrays."""
+        """Return gradients, given in the structure of the parameters, as a list of arrays."""
         values: list[object]
         if isinstance(gradients, Mapping):
             missing = [label for label in self.labels if label not in gradients]
@@ -110,7 +110,7 @@ def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _sizes(array: np.ndarray) -> np.ndarray:
-    """Return the size of each entry, at least the median of the sizes above 0."""
+    """Return the magnitude of each entry, or the median of the nonzero magnitudes if that is larger."""
     sizes: np.ndarray = np.abs(array)
     others = sizes[sizes > 0]
     return np.maximum(sizes, np.median(others) if others.size else 1.0)
@@ -126,7 +126,7 @@ def _only(arrays: Arrays) -> np.ndarray:
 
 
 def _floats(name: object, value: object) -> np.ndarray:
-    """Return an array of floats of at least double precision: a check tests the formula, not its rounding."""
+    """Return an array of floats of at least double precision, since a check tests the formula, not its rounding."""
     if isinstance(value, np.ma.MaskedArray):
         raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
     try:
@@ -139,7 +139,7 @@ def _floats(name: object, value: object) -> np.ndarray:
 
 
 def scalar_value(value: object) -> Number:
-    """Return a cost as one float, or one of extended precision; a shape of (1,) or (1, 1) counts as one."""
+    """Return a cost as one float, in double or extended precision; arrays of shape (1,) and (1, 1) are accepted."""
     if isinstance(value, tuple | list | dict):
         kind = type(value).__name__
         raise ArgumentError(
@@ -153,7 +153,7 @@ def scalar_value(value: object) -> Number:
 
 
 def require_callable(what: str, value: object) -> None:
-    """Raise ArgumentError unless a value is callable."""
+    """Raise ArgumentError if a value is not callable."""
     if not callable(value):
         hint = "; its function is d.to_numpy()" if hasattr(value, "to_numpy") else ""
         raise ArgumentError(f"{what} must be a function, not {type(value).__name__}{hint}")

@@ -1,4 +1,4 @@
-"""Checks of all parameters, and rechecks of doubtful ones: in a higher precision, or at another point."""
+"""The check of each parameter, and rechecks of doubtful ones in a higher precision or at another point."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ _MANY = 1e6  # error bars: a difference of more has no other cause
 def check_parameters(
     numerics: Numerics, subjects: list[Subject], sizes: dict[str, int], rng: np.random.Generator
 ) -> list[ParameterCheck]:
-    """Compare and judge every parameter, and diagnose wrong ones."""
+    """Compare and judge every parameter, and diagnose the wrong ones."""
     found = compare_all(numerics, subjects, rng, is_wrong)
     entries = [comparison.size for each in found for comparison in each.comparisons if comparison.index is not None]
     entries += [float(np.max(np.abs(s.gradient))) for s in subjects if s.is_comparable]
@@ -38,7 +38,7 @@ def check_parameters(
 
 
 class Recheck:
-    """A recheck of some parameters, which counts the evaluations that it takes."""
+    """A recheck of some parameters, which counts its evaluations of the cost."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Recheck:
         merged: Callable[[ParameterCheck, ParameterCheck], ParameterCheck],
         points: Callable[[], Sequence[Parameters]],
     ) -> list[ParameterCheck]:
-        """Return the blocks; open ones are merged with the results of a recheck at the first usable point."""
+        """Return the blocks; an open one is merged with its recheck at the first point that can be used."""
         positions = [k for k, block in enumerate(blocks) if is_open(block)]
         if not positions:
             return blocks
@@ -69,7 +69,7 @@ class Recheck:
         return [merged(block, found[k]) if k in found else block for k, block in enumerate(blocks)]
 
     def _found(self, point: Parameters, positions: list[int]) -> dict[int, ParameterCheck]:
-        """Return the rechecked blocks by position; none if the cost does not keep the precision of the point."""
+        """Return the rechecked blocks by position; an empty dictionary if the cost loses the precision of the point."""
         gradient = CountedFunction("the gradients function", self._gradients, point)
         try:
             numerics = Numerics(self._cost, point)
@@ -85,16 +85,16 @@ class Recheck:
 
 
 def is_close(block: ParameterCheck) -> bool:
-    """Return True if a block is undecided, or decided by so little that rounding may be the cause, or wrong near kinks.
+    """Return True if a block is undecided, decided by a margin within rounding error, or wrong near kinks.
 
-    If there are kinks at several distances, rounding may hide the nearest one.
+    With kinks at several distances, rounding may hide the nearest one.
     """
     by_little = {Verdict.RIGHT: block.resolution > _WEAK, Verdict.WRONG: block.relative < _WEAK or block.kinks > 0}
     return by_little.get(block.verdict, True)
 
 
 def arbitrated(block: ParameterCheck, wide: ParameterCheck) -> ParameterCheck:
-    """Merge with the check in extended precision; it clears a difference only if it could have seen it."""
+    """Merge with the check in extended precision, which clears a difference only if it is precise enough to show it."""
     decided = replace(wide, note=_joined(wide.note, "decided in extended precision"))
     if block.verdict == Verdict.WRONG:
         is_cleared = wide.verdict == Verdict.RIGHT and wide.resolution * wide.size < block.difference
@@ -103,7 +103,7 @@ def arbitrated(block: ParameterCheck, wide: ParameterCheck) -> ParameterCheck:
 
 
 def is_doubtful(cost: float) -> Callable[[ParameterCheck], bool]:
-    """Return a test for blocks that are undecided, right at a kink, or wrong by no more than rounding may explain."""
+    """Return a test for blocks that are undecided, right at a kink, or wrong by no more than rounding can explain."""
 
     def doubtful(block: ParameterCheck) -> bool:
         is_little = block.relative < _LITTLE or block.difference < max(_TINY * block.size, _UNSEEN * abs(cost))
@@ -118,7 +118,7 @@ def _bars(block: ParameterCheck) -> float:
 
 
 def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
-    """Merge with the check nearby: wrong at both points is wrong; right there may still be wrong here."""
+    """Merge with the check nearby: wrong at both points is wrong; right nearby may still be wrong at this point."""
     shown = block if block.verdict == Verdict.WRONG else nearby
     if nearby.verdict == Verdict.WRONG and not _may_be_rounding(shown):
         return replace(shown, note=_joined(shown.note, "wrong at a generic point nearby, too"))
@@ -129,7 +129,7 @@ def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
 
 
 def _may_be_rounding(block: ParameterCheck) -> bool:
-    """Return True if cancellation within the cost explains the difference, unless ours is of float32."""
+    """Return True if cancellation within the cost can explain the difference, and our gradient is not float32."""
     with np.errstate(over="ignore"):
         is_single = float(np.float32(block.ours)) == block.ours
     bars = _bars(block)

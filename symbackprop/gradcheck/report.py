@@ -13,7 +13,7 @@ from symbackprop.verdicts import Judged, Verdict
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """The check of one parameter: the largest difference, and where it is, over the entries that were compared."""
+    """The check of one parameter: the largest difference among the compared entries, and its position."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,13 +35,13 @@ class ParameterCheck:
 
     @property
     def digits(self) -> float:
-        """The number of decimal digits in which both agree, at most the 16 that a float has."""
+        """The number of decimal digits that agree, at most the 16 of a float."""
         return min(16.0, max(0.0, -math.log10(self.relative))) if self.relative > 0 else 16.0
 
 
 @dataclass(frozen=True)
 class GradientCheck(Judged):
-    """The result of a check. `print` it for the table; `verdict` says right, wrong or undecided."""
+    """The result of a check: `print` shows its table, and `verdict` is right, wrong or undecided."""
 
     verdict: Verdict
     blocks: tuple[ParameterCheck, ...]
@@ -53,7 +53,7 @@ class GradientCheck(Judged):
 
     @property
     def worst(self) -> ParameterCheck | None:
-        """The parameter with the worst verdict, and among those the largest relative difference."""
+        """The parameter with the worst verdict; among several, the one with the largest relative difference."""
         order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
         return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
 
@@ -100,7 +100,7 @@ def _table(blocks: tuple[ParameterCheck, ...]) -> list[str]:
 
 
 def cells(block: ParameterCheck) -> tuple[str, ...]:
-    """Return the row of a parameter, as text."""
+    """Return the table row of a parameter as text."""
     numeric = f"{block.numeric:.9g} ± {block.uncertainty:.0e}"
     where = str(list(block.index)) if block.index else "all"
     figures = (

@@ -1,4 +1,4 @@
-"""The search for entries that differ: each entry alone, or directions through all entries that are then bisected."""
+"""Search for entries that differ: entry by entry, or along directions through all entries, which are then bisected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ IsWrong = Callable[[Numerics, Comparison], bool]
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The comparisons of one parameter; `is_complete` if no other entries can differ."""
+    """The comparisons of one parameter; `is_complete` is True if no other entries can differ."""
 
     comparisons: list[Comparison]
     is_complete: bool = True
@@ -41,7 +41,7 @@ class SearchResult:
 def compare_all(
     numerics: Numerics, subjects: Sequence[Subject], rng: np.random.Generator, is_wrong: IsWrong
 ) -> list[SearchResult]:
-    """Compare each parameter; `is_wrong` tells whether the comparison of an entry proves it wrong."""
+    """Compare each parameter; `is_wrong` decides whether the comparison of an entry proves it wrong."""
     shown = [subject for subject in subjects if subject.is_comparable]
     if sum(subject.array.size for subject in shown) <= EVERY_ENTRY:
         return [SearchResult(_entries(numerics, subject) if subject.is_comparable else []) for subject in subjects]
@@ -65,21 +65,21 @@ def _entries(numerics: Numerics, subject: Subject) -> list[Comparison]:
 
 
 def _speaks_for(comparison: Comparison, subject: Subject) -> bool:
-    """Return True if the comparison agrees, and would not if a typical entry of this parameter were wrong."""
+    """Return True if the comparison agrees and is precise enough to show a mistake in a typical entry."""
     typical_entry = comparison.contributions[subject.position] / np.sqrt(subject.array.size)
     return comparison.agrees and bool(comparison.tolerance <= POWER * typical_entry)
 
 
 def _together(numerics: Numerics, subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Comparison:
-    """Compare along one direction that perturbs all entries; the direction is not kept, to save memory."""
+    """Compare along one direction that perturbs all entries; the direction is then dropped to save memory."""
     return replace(compare_quickly(numerics, subjects, _directions(subjects, fraction, rng)), direction={})
 
 
 def _directions(subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Direction:
     """Draw a direction that perturbs all entries, with random signs and lengths, so that mistakes do not cancel.
 
-    Entries with smaller gradients are perturbed more, so that all count equally; gradients below `fraction` of the
-    largest one are treated as that large.
+    Entries with smaller gradients are perturbed more, so that all contribute equally; a gradient below `fraction` of
+     the largest one counts as that fraction.
     """
     tops = [float(np.max(np.abs(subject.gradient))) for subject in subjects]
     least = max(tops, default=0.0) / _BALANCED or 1.0
@@ -114,13 +114,13 @@ def _along_directions(
 
 
 def _is_settled(comparison: Comparison) -> bool:
-    """Return True if this block of entries needs no bisection: the derivatives agree, and ours is exact enough."""
+    """Return True if a block of entries needs no bisection: the derivatives agree, and ours is precise enough."""
     is_ours = 4 * comparison.noise > POWER * comparison.size and 8 * comparison.noise > comparison.tolerance
     return comparison.agrees and not is_ours
 
 
 def _sharpest(numerics: Numerics, subject: Subject, fractions: Sequence[float], rng: np.random.Generator) -> Comparison:
-    """Return the first comparison that is sharp enough: noise hides more where perturbations are very uneven."""
+    """Return the first comparison with enough precision: very uneven perturbations increase the effect of noise."""
     for fraction in fractions:
         comparison = compare_quickly(numerics, [subject], _directions([subject], fraction, rng))
         if comparison.tolerance <= POWER_ALONG * comparison.typical_entry:
@@ -134,9 +134,10 @@ Box = tuple[slice, ...]
 def _differing(
     numerics: Numerics, subject: Subject, comparison: Comparison, is_wrong: IsWrong
 ) -> tuple[list[Comparison], int, bool]:
-    """Find by bisection the entries that differ; return them, how many are wrong, and True if these are all.
+    """Find by bisection the entries that differ; return them, the number of wrong ones, and True if there are no
+    others.
 
-    A difference in a block lies in one of its halves: one half is compared, and the rest is due to the other.
+    Of the two halves of a block, one is compared; the result for the other is the remainder.
     """
     direction = comparison.direction[subject.position]
     boxes = [(tuple(slice(0, n) for n in direction.shape), comparison)]
@@ -158,7 +159,7 @@ def _differing(
 
 
 def _halves(box: Box) -> tuple[Box, Box]:
-    """Cut a box in two across its longest side."""
+    """Split a box into two halves across its longest side."""
     axis = max(range(len(box)), key=lambda k: box[k].stop - box[k].start)
     start, stop = box[axis].start, box[axis].stop
     middle = (start + stop) // 2

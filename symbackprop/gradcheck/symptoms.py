@@ -1,4 +1,4 @@
-"""The likely mistake of a wrong gradient: the right one with a factor, a term, an order or a sum that is not right.
+"""Diagnosis of a wrong gradient from its numbers: a wrong factor, term, order or sum.
 
 Each row of `MISTAKES` compares a gradient with the numeric one and returns the mistake that it recognizes, or None. The
 first row that recognizes its mistake names it: simpler mistakes come first.
@@ -24,7 +24,7 @@ _CONSTANTS = {"ln 10": log(10), "ln 2": log(2), "π": pi}
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """A wrong gradient, entry by entry, beside the numeric one and its error bars.
+    """A wrong gradient, with the numeric gradient and its error bars.
 
     `sizes` maps a description (`the number of rows of X`) to that size; `others` maps the names of the other parameters
     to their numeric gradients.
@@ -40,26 +40,26 @@ class Evidence:
     sampled: bool = False  # True if these are some entries of a larger gradient
 
     def is_like(self, other: np.ndarray) -> bool:
-        """Return True if our gradient equals `other`, which was made from the numeric one."""
+        """Return True if our gradient equals `other`, which is computed from the numeric gradient."""
         return other.shape == self.ours.shape and self.is_zero(self.ours - other)
 
     def is_zero(self, residual: np.ndarray) -> bool:
-        """Return True if a difference of gradients is within the slack everywhere."""
+        """Return True if each entry of a difference of gradients is within the slack."""
         return bool(np.all(np.abs(residual) <= self.slack))
 
     @property
     def slack(self) -> float:
-        """The largest difference of entries that count as equal."""
+        """The largest difference of entries that are considered equal."""
         largest = max(np.max(np.abs(self.numeric), initial=0.0), np.max(np.abs(self.ours), initial=0.0))
         return float(20 * np.max(self.error, initial=0.0) + _CLOSE * largest)
 
     @property
     def wrong(self) -> np.ndarray:
-        """A mask of the entries that differ."""
+        """The mask of the entries that differ."""
         return np.abs(self.ours - self.numeric) > self.slack
 
     def multiple(self, of: np.ndarray, whole: np.ndarray) -> float | None:
-        """Return c if `whole` is c times `of`; else None."""
+        """Return c if `whole` is c times `of`, else None."""
         square = float(np.sum(of * of))
         if not square:
             return None
@@ -68,7 +68,7 @@ class Evidence:
 
 
 def diagnosis(evidence: Evidence) -> Mistake | None:
-    """Return the likely mistake; None if no row recognizes it.
+    """Return the likely mistake, or None if no row recognizes one.
 
     >>> import numpy as np
     >>> numeric = np.array([[1.0, -2.0, 0.5]])
@@ -137,7 +137,7 @@ def _ratio(e: Evidence) -> Mistake | None:
 
 
 def _multiplied(factor: float, sizes: Mapping[str, int]) -> Mistake:
-    """Return the mistake of a gradient that is `factor` times the right one."""
+    """Return the mistake of a gradient that is the right one times `factor`."""
     if isclose(factor, -1, rel_tol=1e-4):
         return Mistake("its sign is wrong", (MistakeKind.SIGN,))
     size = _size_of_factor(abs(factor), sizes)
@@ -189,7 +189,7 @@ def _transposed(e: Evidence) -> Mistake | None:
 
 
 def _reordered(e: Evidence) -> Mistake | None:
-    """Recognize rows or columns that are shifted, reversed, or in another order."""
+    """Return the mistake if rows or columns are shifted, reversed, or in another order; else None."""
     words = next(_other_orders(e), "")
     return Mistake(words, (MistakeKind.ORDER,)) if words else None
 
@@ -211,7 +211,7 @@ def _other_orders(e: Evidence) -> Iterator[str]:
 
 
 def _spread(e: Evidence) -> Mistake | None:
-    """Recognize one number in every entry, or in every row or column."""
+    """Return the mistake if all entries, or all in a row or column, are the same number; else None."""
     words = next(_reductions(e), "")
     return Mistake(words, (MistakeKind.EXTRA_SUM,)) if words else None
 
@@ -243,7 +243,7 @@ def _unsigned(e: Evidence) -> Mistake | None:
 
 
 def _clipped(e: Evidence) -> Mistake | None:
-    """Recognize entries clipped at a bound; one alone proves nothing, since the largest entry is always a bound."""
+    """Return the mistake if entries are clipped at a bound, else None; a single entry at the bound proves nothing."""
     bound = float(np.max(np.abs(e.ours)))
     beyond = np.abs(e.numeric) > bound + e.slack
     is_clipped = np.count_nonzero(beyond) > 1 and e.is_like(np.clip(e.numeric, -bound, bound))
@@ -255,7 +255,7 @@ def _squared(e: Evidence) -> Mistake | None:
 
 
 def _rounded(e: Evidence) -> Mistake | None:
-    """Recognize entries whose errors are those of single precision."""
+    """Return the mistake if the errors are those of single precision, else None."""
     size, difference = np.maximum(np.abs(e.numeric), np.abs(e.ours)), np.abs(e.ours - e.numeric)
     single = np.all(e.ours == e.ours.astype(np.float32)) and np.all(difference <= 1e-3 * size)
     if np.all(difference <= 8 * e.error) or not (single or np.all(difference <= _CLOSE * size)):
@@ -271,7 +271,7 @@ def _zero_part(e: Evidence) -> Mistake | None:
 
 
 def _some(e: Evidence) -> Mistake | None:
-    """Recognize a row, a column, or a few entries that are wrong where the rest is right."""
+    """Return the mistake if only a row, a column, or a few entries are wrong; else None."""
     wrong = e.wrong
     if not np.any(wrong) or np.all(wrong):
         return None
@@ -284,7 +284,7 @@ def _some(e: Evidence) -> Mistake | None:
 
 
 def _listed_entries(where: np.ndarray) -> str:
-    """Return the entries of a mask in words, with their verb: `row 2 is`."""
+    """Return the entries of a mask in words, with a verb: `row 2 is`."""
     if where.ndim == 2:
         rows, columns = (np.flatnonzero(np.any(where, axis=axis)) for axis in (1, 0))
         if len(rows) == 1 and np.all(where[rows[0]]):

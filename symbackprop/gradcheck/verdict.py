@@ -26,7 +26,7 @@ def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
 
 
 def _is_surely_off(numerics: Numerics, comparison: Comparison) -> bool:
-    """Return True if ours is far off, and no kink nearer to the point can explain that."""
+    """Return True if our derivative is far off and no nearer kink can explain that."""
     return (
         comparison.is_far_off
         and not numerics.bend(comparison.direction, comparison.numeric.step) > comparison.difference / 2
@@ -34,7 +34,7 @@ def _is_surely_off(numerics: Numerics, comparison: Comparison) -> bool:
 
 
 def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], scale: float) -> ParameterCheck:
-    """Judge a parameter; `scale` is the size of the gradients with respect to all parameters."""
+    """Judge a parameter; `scale` is the magnitude of the gradients with respect to all parameters."""
     name, array = subject.name, subject.array
     if not comparisons:
         return _without_comparisons(subject)
@@ -78,7 +78,7 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
 
 
 def _without_comparisons(subject: Subject) -> ParameterCheck:
-    """Judge a gradient of a wrong shape, without entries, or with entries that are not finite."""
+    """Judge a gradient that cannot be compared: it has a wrong shape, no entries, or entries that are not finite."""
     ours, shape = subject.gradient, subject.array.shape
     if ours.shape != shape:
         note = f"the gradient has shape {shape_text(ours.shape)}, the parameter {shape_text(shape)}"
@@ -90,7 +90,7 @@ def _without_comparisons(subject: Subject) -> ParameterCheck:
 
 
 def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Replace the numeric derivative by one over smaller steps if the two differ by more than their error bars."""
+    """Replace the numeric derivative by one over smaller steps, if both differ by more than their error bars."""
     if comparison.agrees:
         return comparison
     for numeric in (
@@ -115,10 +115,10 @@ def _norm_ratio(comparisons: list[Comparison]) -> float:
 
 
 def _is_blind(comparison: Comparison, size: float, scale: float) -> bool:
-    """Return True if the error bar is too large to tell right from wrong.
+    """Return True if the error bar is too large to distinguish right from wrong.
 
-    It is compared with the size of this parameter's gradient, or with the contribution of one entry along a
-    direction; or, where that is 0, with the scale of all gradients.
+    The error bar is compared with the magnitude of this parameter's gradient, or along a direction with the
+    contribution of one entry; if that is 0, with the scale of all gradients.
     """
     if comparison.index is None:
         return comparison.tolerance > POWER_ALONG * comparison.typical_entry and (
@@ -131,7 +131,7 @@ def _is_blind(comparison: Comparison, size: float, scale: float) -> bool:
 
 
 def _resolution(comparison: Comparison, size: float, scale: float) -> float:
-    """Return the largest difference that would go unnoticed, relative to the size with which `_is_blind` compares."""
+    """Return the largest difference that would not be noticed, relative to the magnitude that `_is_blind` uses."""
     size = comparison.typical_entry if comparison.index is None else size
     whole = size if size > comparison.tolerance else scale
     return comparison.tolerance / whole if whole else 0.0

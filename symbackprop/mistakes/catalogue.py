@@ -1,7 +1,7 @@
-"""One table of the mistakes that people make in one contribution of the backward pass.
+"""The table of mistakes that people make in one contribution of the backward pass.
 
 A contribution is the term that one use of a quantity adds to its adjoint. Each row of `ROWS` yields wrong forms of it,
-with words for each.
+each with a description.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _AXES = ("rows", "columns")
 
 @dataclass(frozen=True)
 class Change:
-    """A changed contribution, with the change in words (`with sigmoid′(z2) left out`) and the kinds of this mistake."""
+    """A changed contribution, a description of the change (`with sigmoid′(z2) left out`), and the kinds of mistake."""
 
     words: str
     value: Expression
@@ -42,7 +42,7 @@ Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
 
 
 def _factors(value: Expression) -> Iterator[tuple[Expression, Expression]]:
-    """Yield each factor of a product, entrywise or of numbers, with the product without it."""
+    """Yield each factor of an entrywise or scalar product, with the product without this factor."""
     coefficient, core = split(value) if is_matrix(value) else (S.One, value)
     for number, rest in _of_number(coefficient):
         yield number, scaled(rest, core)
@@ -64,7 +64,7 @@ def _ones(matrix: Expression) -> Expression:
 
 
 def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Yield each factor of a scalar with the scalar without it; a sign is a factor −1."""
+    """Yield each factor of a scalar, with the scalar without this factor; a minus sign is a factor −1."""
     for factor in Mul.make_args(value):
         if isinstance(factor, Rational) and factor < 0:
             yield Integer(-1), -value
@@ -105,7 +105,7 @@ def _called(factor: Expression) -> str:
 
 
 def _omission(factor: Expression) -> tuple[str, MistakeKind]:
-    """Return the meaning of a factor that is left out, in words and as a kind."""
+    """Return a phrase about the factor that is left out, and the kind of this mistake."""
     if _is_derivative(factor):
         return ", the slope of the activation", MistakeKind.MISSING_DERIVATIVE
     count: Expression = S.One if is_matrix(factor) else 1 / factor
@@ -129,7 +129,7 @@ def sign(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """Yield a sum in place of a mean, a mean in place of a sum, or a factor 2 or ½, in the cost or at a parameter."""
+    """Yield a sum in place of a mean, a mean in place of a sum, or a factor 2 or ½, at the cost or at a parameter."""
     at_the_cost = not is_matrix(contribution.user)
     if not at_the_cost and contribution.part not in backward.wrt:
         return
@@ -153,7 +153,7 @@ def _whole_sizes(backward: BackwardPass) -> list[Integer]:
 
 
 def _function_and_argument(contribution: Contribution) -> tuple[Expression, Expression] | None:
-    """Return the function and its argument if the contribution has a derivative f′(z) in it."""
+    """Return f and its argument z if the contribution contains f′(z), else None."""
     node = contribution.expression
     return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
 
@@ -199,7 +199,7 @@ def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iter
 
 
 def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield a (1 − a) with z in place of a, or without a factor; and 1 − a in place of 1 − a²."""
+    """Yield a (1 − a) with z in place of a or without one factor, and 1 − a in place of 1 − a²."""
     found = _function_and_argument(contribution)
     if found is None or found[0].order or found[0].row.prime_of_output is None:
         return
@@ -216,7 +216,7 @@ def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[
 
 
 def _in_output(part: Expr, output: Expression) -> str:
-    """Return `1 − a2`; or `1 − a of a = …`, where the activation has no name."""
+    """Return text such as `1 − a2`, or `1 − a of a = …` if the activation has no name."""
     if is_name(output):
         return text(part.xreplace({a: Symbol(str(output.name), real=True)}))
     return f"{text(part)} of a = {text(output)}"
@@ -229,7 +229,7 @@ def _simpler(form: Expr) -> list[Expr]:
 
 
 def _polynomial(form: Expr, argument: Expression) -> Expression:
-    """Return the value of a polynomial in a at an argument."""
+    """Return the expression of a polynomial in a at an argument."""
     if not is_matrix(argument):
         return form.xreplace({a: argument})
     terms = []
@@ -247,7 +247,7 @@ def _product(contribution: Contribution) -> tuple[Expression, tuple[Expression, 
 
 
 def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield products with one transpose too few or too many; the sizes decide which of them exist."""
+    """Yield products with one transpose too few or too many, if their shapes are consistent."""
     found = _product(contribution)
     if found is None:
         return
@@ -362,7 +362,7 @@ def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Expression
 
 
 def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
-    """Yield 0 as the contribution of one of several paths by which a quantity changes the cost."""
+    """Yield 0 in place of the contribution of one of several paths from a quantity to the cost."""
     if len(backward.graph.users[contribution.part]) > 1:
         path = f"the path from {text(contribution.part)} through {_user(contribution, backward)}"
         words = f"with {path} left out: a term of the sum is missing"
@@ -370,7 +370,7 @@ def path_left_out(contribution: Contribution, backward: BackwardPass) -> Iterato
 
 
 def _user(contribution: Contribution, backward: BackwardPass) -> str:
-    """Return the name of the nearest quantity that has one, on the way to the cost."""
+    """Return the name of the nearest named quantity on the path to the cost."""
     node = contribution.user
     while not is_name(node) and backward.graph.users[node]:
         node = backward.graph.users[node][0]

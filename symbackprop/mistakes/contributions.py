@@ -23,7 +23,7 @@ from symbackprop.network.network import Network
 
 
 class BackwardPass:
-    """The backward pass of a network as formulas, each in terms of a placeholder for the adjoint of its user.
+    """The backward pass of a network as formulas, which contain placeholders for the adjoints.
 
     Args:
         network: it must have a cost.
@@ -47,7 +47,7 @@ class PassAtPoint:
 
     Args:
         backward: the pass.
-        sizes: the size of every dimension, symbols as well as numbers.
+        sizes: the value of every size, symbolic or not.
         given: the value of every argument of the network, by symbol.
         how: the arithmetic, in floats or in arbitrary precision.
     """
@@ -81,7 +81,7 @@ class PassAtPoint:
     ) -> dict[Expression, Any]:
         """Return ∂J/∂v for every v, with some contributions changed; quantities in `cut` are treated as constants.
 
-        Adjoints that do not depend on a changed contribution are those of the right pass.
+        Adjoints that do not depend on a changed contribution are taken from the right pass.
         """
         graph, is_first = self.backward.graph, not self.numeric
         found: dict[Expression, Any] = {}
@@ -104,7 +104,7 @@ class PassAtPoint:
         return found
 
     def _sum(self, node: Expression, numeric: Mapping[Edge, Any]) -> Any:
-        """Return the sum of the contributions of a quantity's uses, None if there are none."""
+        """Return the sum of the contributions of a quantity's uses, or None if it has no use."""
         if node == self.backward.graph.cost:
             return self.how.number(S.One)
         edges = [(user, node) for user in self.backward.graph.users[node]]
@@ -131,13 +131,13 @@ class PassAtPoint:
 
 
 def _placeholder(index: int, node: Expression) -> Expression:
-    """Return a symbol for ∂J/∂node whose name no network has."""
+    """Return a symbol for ∂J/∂node, with a name that no network contains."""
     name = f"adjoint {index}"
     return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
 
 def _without(expression: Expression, placeholders: set[Expression]) -> list[Expression]:
-    """Return the parts of an expression that contain no adjoint, parts before wholes."""
+    """Return the parts of an expression that contain no adjoint, in postorder (parts first)."""
     free: dict[Expression, bool] = {}
     for node in postorder(expression):
         free[node] = node not in placeholders if is_name(node) else all(free[part] for part in quantities(node))

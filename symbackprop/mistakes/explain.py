@@ -1,4 +1,4 @@
-"""The explanation of a wrong gradient: the mutant of a derivation whose gradients equal the claimed ones."""
+"""The explanation of a wrong gradient by a mutant of the derivation whose gradients equal the claimed ones."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _ROUNDS = 6  # of the secant method
 
 @dataclass(frozen=True)
 class Explanation:
-    """A mistake in words and by its kinds, with the adjoint of every quantity that it leads to."""
+    """A mistake in words and by its kinds, with the resulting adjoint of every quantity."""
 
     words: str
     kinds: Kinds
@@ -44,17 +44,17 @@ class Explanation:
 
 
 def likely_mistake(network: Network, values: Mapping[str, ArrayLike], gradients: Mapping[str, ArrayLike]) -> str:
-    """Name the mistake in gradients of any origin: the one mistake in the derivation that gives these numbers.
+    """Return a sentence that names the mistake in the derivation that leads to these gradients.
 
     Args:
         network: the network whose gradients they are.
         values: an array for every argument of the network, by name, at which the gradients were computed.
-        gradients: by parameter name.
+        gradients: the gradients by parameter name, from any source.
 
-    Returns a sentence, or an empty one where the gradients are right or nothing known explains them.
+    The sentence is empty if the gradients are right or no known mistake explains them.
 
     Raises:
-        ArgumentError: names that are missing or unknown, or shapes that do not fit.
+        ArgumentError: names are missing or unknown, or shapes are wrong.
 
     >>> import numpy as np, symbackprop as sb
     >>> net = sb.mlp([2, 3, 1], cost="half_squared_error")
@@ -110,7 +110,7 @@ class Explainer:
 
     @cached_property
     def catalogue(self) -> list[tuple[Mutant, Adjoints, Gradients]]:
-        """The mutants with their adjoints and gradients, unless they change nothing or have no value."""
+        """The mutants with their adjoints and gradients, except mutants that change nothing or cannot be evaluated."""
         found: dict[bytes, tuple[Mutant, Adjoints, Gradients]] = {}
         for mutant in mutants(self.at.backward):
             adjoints = self._adjoints(mutant)
@@ -132,7 +132,7 @@ class Explainer:
         return adjoints if shapes else None
 
     def explanation(self) -> tuple[Explanation, ...]:
-        """Return one mistake that explains all gradients, or two at once, or one for each gradient that has one."""
+        """Return one mistake that explains all gradients, or two together, or one for each gradient that has one."""
         if not self.wrong:
             return ()
         with np.errstate(all="ignore"):  # far steps of the secant method overflow
@@ -151,7 +151,7 @@ class Explainer:
                 yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
 
     def _two(self) -> Iterator[Explanation]:
-        """Yield pairs of mistakes; the gradient nearest to the cost is compared first."""
+        """Yield pairs of mistakes; the gradient nearest to the cost is explained first."""
         nearest = self._nearest_to_the_cost()
         alone = [entry for entry in self.catalogue if self._explains(entry[2], [nearest])]
         for first, _, _ in alone:
@@ -174,7 +174,7 @@ class Explainer:
         return min(self.wrong, key=lambda name: ranks.get(name, len(order)))
 
     def _penalized(self) -> Iterator[Explanation]:
-        """Yield penalties that the gradient applies to other parameters too: c b, if the cost penalizes only W."""
+        """Yield penalties that the gradients apply to too many parameters: c b, if the cost penalizes only W."""
         values = {str(p.name): np.asarray(self.at.values[p]) for p in self.at.backward.wrt}
         for factor, owner in self._penalties():
             if all(self.is_like(self.claimed[n], self.right[n] + factor * values[n]) for n in self.wrong):
@@ -184,7 +184,7 @@ class Explainer:
                 yield Explanation(words, (MistakeKind.PENALTY,), self.at.right, tuple(self.wrong))
 
     def _penalties(self) -> Iterator[tuple[float, str]]:
-        """Yield each c for which c W is a term of the gradient with respect to W."""
+        """Yield each c such that c W is a term of the gradient with respect to W, and the name of W."""
         backward = self.at.backward
         for parameter in backward.wrt:
             own = np.asarray(self.at.values[parameter], float)
@@ -195,7 +195,7 @@ class Explainer:
                 yield sum(found), str(parameter.name)
 
     def _updated(self) -> Iterator[Explanation]:
-        """Yield mistakes in which weights were updated before the backward pass had finished using them."""
+        """Yield mistakes in which weights were updated before the backward pass had used them."""
         backward = self.at.backward
         for parameter in backward.wrt:
             edges = [s for s in backward.contributions.values() if parameter in s.value.free_symbols]
@@ -243,7 +243,7 @@ class Explainer:
 
 
 def _key(gradients: Iterable[ArrayLike]) -> bytes:
-    """Return a key of gradients that is equal for equal numbers: to 8 digits, with tiny ones as 0."""
+    """Return a key that is equal for equal gradients: rounded to 8 digits, with tiny numbers as 0."""
     arrays = [np.ravel(gradient) for gradient in gradients]
     least = 1e-12 * max((np.max(np.abs(array), initial=0.0) for array in arrays), default=0.0)
     return b"|".join(np.array([f"{x if abs(x) > least else 0.0:.8e}" for x in array]).tobytes() for array in arrays)

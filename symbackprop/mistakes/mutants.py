@@ -1,4 +1,4 @@
-"""The catalogue of mistakes: a derivation with one thing changed, at one place or at all places that are alike.
+"""The catalogue of mistakes: backward passes with a change at one place, or at all similar places.
 
 The table `ROWS` of `mistakes/catalogue.py` lists the changes of a contribution.
 """
@@ -23,7 +23,7 @@ _HELD: Kinds = (MistakeKind.HELD_CONSTANT,)
 
 @dataclass(frozen=True)
 class Mutant:
-    """A backward pass with changed contributions, or with quantities that are taken as constants."""
+    """A backward pass with changed contributions, or with quantities that are treated as constants."""
 
     words: str
     kinds: Kinds
@@ -70,7 +70,7 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
 
 
 def _penalties(backward: BackwardPass) -> set[Expression]:
-    """Return the quantities that belong to a penalty: they depend on the parameters alone."""
+    """Return the quantities of a penalty, which depend on the parameters alone."""
     free: dict[Expression, bool] = dict.fromkeys(backward.graph.order, True)
     data = set(backward.network.of_role(INPUT, TARGET, ONE_HOT))
     for node in backward.graph.order:
@@ -87,7 +87,7 @@ def _penalties(backward: BackwardPass) -> set[Expression]:
 
 
 def _about_penalty(contribution: Contribution, change: Change) -> Change:
-    """Return the change, with the penalty named."""
+    """Return the change with words that name the penalty."""
     whose = ", ".join(sorted(str(s) for s in contribution.part.free_symbols if is_name(s) and is_matrix(s)))
     penalty = "L2 penalty" if any(map(_is_square, postorder(contribution.expression))) else "penalty"
     about = f"the {penalty} on {whose}" if whose else "the penalty"
@@ -95,14 +95,14 @@ def _about_penalty(contribution: Contribution, change: Change) -> Change:
 
 
 def _is_square(node: Expression) -> bool:
-    """Return True for W² and W ⊙ W."""
+    """Return True for W² and for W ⊙ W."""
     if isinstance(node, HadamardProduct):
         return len(node.args) == 2 and node.args[0] == node.args[1]
     return isinstance(node, HadamardPower) and node.args[1] == 2
 
 
 def _template(words: str) -> str:
-    """Return words without their numbers, so that the same mistake in other layers or time steps has the same words."""
+    """Return words without their numbers, which are equal for the same mistake in other layers or time steps."""
     return re.sub(r"_?\d+", "", words)
 
 

@@ -1,1 +1,1 @@
-"""Networks, defined by equations, as text or ready made; their reference evaluation."""
+"""Networks as equations: as typed text, or ready-made models; and their reference evaluation."""

@@ -1,4 +1,4 @@
-"""A formula's syntax tree → an expression: the meaning of each operation and of each call."""
+"""Conversion of a formula's syntax tree to an expression: the meaning of each operation and of each call."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ Argument = Expression | tuple[Expression, ...] | bool | None  # of a call
 
 
 def _reduction(reduce: Callable[..., Expression], name: str) -> Callable[..., Expression]:
-    """Return a function along an axis, which leaves a matrix, a row or a column."""
+    """Return a function that reduces along an axis; the result is a row, a column or a scalar."""
 
     def reduced(a: Expression, axis: Argument = None, keepdims: Argument = False) -> Expression:
         if not is_matrix(a) and axis is not None:
@@ -106,7 +106,7 @@ def _concatenate(arrays: Argument, axis: Argument = ROWS) -> Matrix:
 
 
 def _power(a: Expression, n: Expression) -> Expression:
-    """Return a power that can be computed: 2**2**99 has more digits than there are atoms."""
+    """Return a power, unless it cannot be computed: 2**2**99 has more digits than there are atoms."""
     digits = log2(max(abs(a.p), a.q, 2)) if a.is_Rational else 1
     if not is_matrix(n) and n.is_Rational and abs(n) * digits > _MOST_BITS:
         raise NetworkError("this is a power beyond all bounds")
@@ -163,11 +163,11 @@ _INSTEAD: dict[type, str] = {
 
 
 class Elaborator:
-    """Makes expressions of syntax trees.
+    """Converter of syntax trees to expressions.
 
     Args:
-        names: the quantities and sizes that a formula may name.
-        missing: returns the message about a name that is not among them.
+        names: the quantities and sizes that a formula may use.
+        missing: a function that returns the message about any other name.
     """
 
     def __init__(self, names: Mapping[str, Expression], missing: Callable[[str], str]):
@@ -175,11 +175,11 @@ class Elaborator:
         self.missing = missing
 
     def value(self, node: Node) -> Expression:
-        """Return the expression that a syntax tree stands for.
+        """Return the expression of a syntax tree.
 
         Raises:
-            NetworkError: the tree contains unsupported syntax, or shapes that do not fit. It is a FormulaError,
-                with line and column, where the tree was read from a text.
+            NetworkError: the tree contains unsupported syntax, or shapes are inconsistent. It is a FormulaError,
+                 with line and column, if the tree was parsed from a text.
         """
         elaborate = _ELABORATE.get(type(node))
         try:
@@ -235,7 +235,7 @@ class Elaborator:
         return call(*bound.args, **bound.kwargs)
 
     def _function(self, node: Node) -> tuple[str, Callable[..., Expression], list[Expression]]:
-        """Return the name of a function, the function, and the matrix whose method it is, if it is one."""
+        """Return the name of a function, the function, and for a method a list with the matrix to which it belongs."""
         dotted = _quoted(node).replace(" ", "")
         prefix, _, name = dotted.rpartition(".")
         if prefix in _MODULES or not prefix:
@@ -319,7 +319,7 @@ def _instead(node: Node) -> str:
 
 
 def _derivative(dotted: str) -> Callable[..., Expression] | None:
-    """Return the function of `sigmoid.prime`, or of `sigmoid.prime.prime`."""
+    """Return the function for `sigmoid.prime` or `sigmoid.prime.prime`, or None if there is none."""
     name, *primes = dotted.split(".")
     if name not in FUNCTION or set(primes) - {"prime"} or len(primes) > 4:
         return None
@@ -327,7 +327,7 @@ def _derivative(dotted: str) -> Callable[..., Expression] | None:
 
 
 def _bounded(value: Expression) -> Expression:
-    """Return the value; refuse a number that is not real and finite, or has too many digits."""
+    """Return the value; raise an error for a number that is not real and finite, or that has too many digits."""
     if not is_matrix(value) and getattr(value, "is_number", False):
         size = max(abs(value.p), value.q) if value.is_Rational else abs(value.evalf(3))
         if not value.is_real or not value.is_finite:

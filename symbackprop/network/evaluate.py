@@ -1,7 +1,7 @@
-"""The reference evaluation of a network: the value of every quantity and every part, at small sizes, in 50 digits.
+"""The reference evaluation of a network: the value of every quantity and every part, at small sizes, with 50 digits.
 
-The meaning of each node is defined here independently of all other modules, by operations of arrays. Arrays of numbers
-give values; arrays of symbols give the scalar equations that SymPy differentiates.
+The meaning of each node is defined here independently of all other modules, by array operations. Arrays of numbers give
+values; arrays of symbols give the scalar equations that SymPy differentiates.
 """
 
 import math
@@ -41,7 +41,7 @@ OneNumber = Callable[[Number], Number]  # a function of one number
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """exp, log and the elementwise functions of one kind of number."""
+    """The functions exp and log and the elementwise functions, for one kind of number."""
 
     exp: OneNumber
     log: OneNumber
@@ -60,7 +60,7 @@ def _numeric(function: ElementwiseFunction) -> OneNumber:
 
 
 def _at_largest(*line: Number) -> list[Number]:
-    """Return 1 at the largest entry and 0 elsewhere; equal largest entries get equal parts of 1."""
+    """Return 1 at the largest entry and 0 elsewhere; k equal largest entries get 1/k each."""
     largest = max(line)
     return [mpmath.mpf(int(entry == largest)) / line.count(largest) for entry in line]
 
@@ -73,7 +73,7 @@ def _largest_of(count: int) -> sympy.Lambda:
 
 
 def _each(function: OneNumber, array: Value) -> Value:
-    """Apply a function to each entry of an array, or to a scalar."""
+    """Return the array, or scalar, with a function applied to each entry."""
     if np.ndim(array) == 0:
         return function(array)
     return np.array([function(entry) for entry in array.ravel()], dtype=object).reshape(array.shape)
@@ -131,7 +131,7 @@ def _log_softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
 
 
 def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
-    """Apply a function, which returns a list, to each row (axis 1) or column (axis 0)."""
+    """Apply a function that returns a list to each row (axis 1) or column (axis 0)."""
     lines: np.ndarray = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
     return lines if node.axis == COLUMNS else lines.T
 
@@ -213,14 +213,14 @@ RESIZED: dict[type, Callable[..., np.ndarray]] = {
 
 
 class AtAKink(Exception):  # noqa: N818 — not an error: nothing is claimed there
-    """A network for which no point was found away from the kinks of its functions."""
+    """A network for which no random point was found away from the kinks of its functions."""
 
 
 def generic_point(network: Network, rng: np.random.Generator) -> "Point":
     """Return a random point that is not near a kink of one of the network's functions.
 
     Raises:
-        AtAKink: every point that was tried is near one, as for relu(relu(Z)) of negative numbers.
+        AtAKink: every random point is near a kink, as for relu(relu(Z)) of negative numbers.
     """
     for _ in range(_DRAWS):
         point = Point(network, rng)
@@ -230,7 +230,7 @@ def generic_point(network: Network, rng: np.random.Generator) -> "Point":
 
 
 class Evaluation:
-    """Values of expressions, at given sizes of the dimensions."""
+    """Values of expressions, for given sizes."""
 
     sizes: dict[Size, int]
 
@@ -253,7 +253,7 @@ class Evaluation:
         return values[expression]
 
     def combined(self, node: Expression, parts: list[Value], how: Arithmetic) -> Value:
-        """Return the value of a node, from the values of its parts."""
+        """Return the value of a node, computed from the values of its parts."""
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else how.number(node)
         if isinstance(node, nodes.LEAVES):
@@ -267,7 +267,7 @@ class Evaluation:
 
 
 class Point(Evaluation):
-    """A random point of a network at small sizes."""
+    """A random point of a network: small sizes, and random values of the arguments."""
 
     def __init__(self, network: Network, rng: np.random.Generator):
         super().__init__(small_sizes(network))
@@ -302,13 +302,13 @@ class Point(Evaluation):
         return any(distance < _NEAR for distance in chain(at_kinks, leads))
 
     def _lead(self, node: Matrix) -> Number:
-        """Return the smallest distance, over all rows or columns, between the largest entry and the second largest."""
+        """Return the smallest lead of the largest entry over the second largest, over all rows or columns."""
         lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
         return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
 
 
 def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Value:
-    """Return a random value; one-hot rows get any numbers that add up to 1."""
+    """Return a random value; the entries of each one-hot row are any numbers that add up to 1."""
     if not draw.one_hot:
         return _number(draw.method, draw.arguments, shape, rng)
     rows = _number("uniform", (0.05, 0.95), shape, rng)
@@ -316,13 +316,13 @@ def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Valu
 
 
 def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Value:
-    """Return random numbers, rounded to thousandths."""
+    """Return random numbers, rounded to three decimals."""
     drawn = getattr(rng, method)(*given, shape or None)
     return _each(lambda x: mpmath.mpf(round(float(x) * 1000) or 1) / 1000, drawn if shape else float(drawn))
 
 
 def small_sizes(network: Network) -> dict[Size, int]:
-    """Return a small size for each dimension; sizes that meet in one part of an equation differ, and 1 stays 1."""
+    """Return a small number for each size: sizes that occur in one part of an equation differ, and 1 stays 1."""
     nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
     meet = dict.fromkeys(
         tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
