@@ -20,7 +20,7 @@ def derivative_on_circle(
     (1967): the mean of f(r e^{iφ}) e^{−iφ} / r is f′(0), up to terms of order r⁶. The mean of f(r e^{iφ}) e^{iφ} / r
     is 0, up to terms of order r⁴ and the parts of f that are not analytic, such as an absolute value or a kink
     within the circle. This second mean, plus the rounding error of f, is the error bar. Two of the values are at real
-    points: code     that computes another function for complex numbers disagrees with them.
+    points: code that computes another function for complex numbers disagrees with them.
 
     Args:
         f: a real function, which also takes complex numbers.

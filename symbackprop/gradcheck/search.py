@@ -79,7 +79,7 @@ def _directions(subjects: Sequence[Subject], fraction: float, rng: np.random.Gen
     """Draw a direction that perturbs all entries, with random signs and lengths, so that mistakes do not cancel.
 
     Entries with smaller gradients are perturbed more, so that all contribute equally; a gradient below `fraction` of
-     the largest one counts as that fraction.
+    the largest one counts as that fraction.
     """
     tops = [float(np.max(np.abs(subject.gradient))) for subject in subjects]
     least = max(tops, default=0.0) / _BALANCED or 1.0

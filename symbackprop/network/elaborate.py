@@ -179,7 +179,7 @@ class Elaborator:
 
         Raises:
             NetworkError: the tree contains unsupported syntax, or shapes are inconsistent. It is a FormulaError,
-                 with line and column, if the tree was parsed from a text.
+                with line and column, if the tree was parsed from a text.
         """
         elaborate = _ELABORATE.get(type(node))
         try:

@@ -1,4 +1,4 @@
-"""Names that a network may use: they become Python names, LaTeX symbols and keyword arguments."""
+"""Names in a network, which are also Python names, LaTeX symbols and keyword arguments."""
 
 import keyword
 import unicodedata
@@ -22,7 +22,8 @@ RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 def check_name(
     name: object, taken: Collection[str] = (), describe: Callable[[str], str] = str, *, cost: bool = False
 ) -> str:
-    """Return the name; raise NameInUseError if it cannot be used. `describe` gives words for a name that is taken.
+    """Return the name; raise NameInUseError if it cannot be used. `describe` returns a description of a name that is
+    taken.
 
     >>> check_name("z2", {"X"})
     'z2'
@@ -47,7 +48,7 @@ def check_name(
 
 
 def check_gradient_names(cost: str, names: Iterable[str], dimensions: Iterable[str]) -> None:
-    """Refuse a name, of a quantity or of a dimension, that is the name of a gradient of this cost."""
+    """Raise an error if a quantity or a dimension has the name of a gradient of this cost."""
     names = set(names)
     for other in names:
         if f"d{cost}d{other}" in names.union(dimensions):

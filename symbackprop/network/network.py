@@ -1,4 +1,4 @@
-"""Network: named inputs, targets, parameters, equations and a cost."""
+"""The class Network: named inputs, targets, parameters, equations and a cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Equation:
-    """A named quantity and the expression that defines it."""
+    """An equation: a named quantity and the expression that defines it."""
 
     symbol: Expression
     expression: Expression
@@ -57,7 +57,7 @@ class Network:
     """A network defined by equations.
 
     Matrices are SymPy matrix expressions: `*` (or `@`) is the matrix product, `.T` the transpose,
-    `sb.hadamard` the product entry by entry. Rows are examples. Dimensions are names or whole numbers.
+    `sb.hadamard` the entrywise product. Rows are examples. Dimensions are names or whole numbers.
 
     >>> import symbackprop as sb
     >>> net = sb.Network()
@@ -83,15 +83,15 @@ class Network:
     # building a network
 
     def input(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare data of rows × columns; each row is one example."""
+        """Declare an input of rows × columns; each row is one example."""
         return self._declare(INPUT, name, rows, columns)
 
     def target(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare the values that the network should predict: a constant of rows × columns."""
+        """Declare the values that the network should predict, a constant matrix of rows × columns."""
         return self._declare(TARGET, name, rows, columns)
 
     def one_hot(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare a target of classes: each row has a 1 at the class of its example, and zeros elsewhere."""
+        """Declare one-hot targets: each row has a 1 at the class of its example, and zeros elsewhere."""
         return self._declare(ONE_HOT, name, rows, columns)
 
     def parameter(self, name: str, rows: object, columns: object) -> Matrix:
@@ -99,7 +99,7 @@ class Network:
         return self._declare(PARAMETER, name, rows, columns)
 
     def scalar(self, name: str) -> Scalar:
-        """Declare a hyperparameter: a number that is given with the data, such as `lam`."""
+        """Declare a hyperparameter: a number that is an argument like the data, such as `lam`."""
         name = self._new_name(name)
         self._roles[name] = SCALAR
         self._symbols[name] = Symbol(name, real=True)
@@ -109,8 +109,8 @@ class Network:
         """Define an intermediate quantity, and return its symbol.
 
         Raises:
-            ShapeError: shapes do not fit.
-            NetworkError: a part of the expression has no derivative rule, or is not of this network.
+            ShapeError: shapes are inconsistent.
+            NetworkError: a part of the expression has no derivative rule, or does not belong to this network.
             NameInUseError: the name cannot be used.
         """
         name = self._new_name(name)
@@ -121,7 +121,7 @@ class Network:
         return self._symbols[name]
 
     def minimize(self, name: str, expression: object) -> Scalar:
-        """Define the cost, a scalar (a 1×1 matrix counts as one), and return its symbol."""
+        """Define the cost, a scalar (or a 1×1 matrix), and return its symbol."""
         if self._cost is not None:
             raise NetworkError(f"the cost is already {self._cost.name} = {typed(self._cost.expression)}")
         name = self._new_name(name, cost=True)
@@ -140,7 +140,7 @@ class Network:
         return self._symbols[name]
 
     def _require_dependence(self, name: str, cost: Scalar) -> None:
-        """Refuse a cost that no parameter changes."""
+        """Raise an error if the cost depends on no parameter."""
         depends = set(self.parameters)
         for equation in self._equations:
             if equation.expression.free_symbols & depends:
@@ -152,7 +152,7 @@ class Network:
             )
 
     def dimension(self, name: str) -> Size:
-        """Return the size called `name`, a number in formulas such as `total(X) / net.dimension("N")`."""
+        """Return the size with this name, which is a number in formulas such as `total(X) / net.dimension("N")`."""
         if name not in self._dimensions:
             raise NetworkError(f"unknown dimension {name!r}: {nearest(name, self._dimensions)}")
         return self._dimensions[name]
@@ -161,7 +161,7 @@ class Network:
 
     @property
     def symbols(self) -> Mapping[str, Expression]:
-        """Every declared or defined quantity by its name."""
+        """Every declared or defined quantity, by its name."""
         return MappingProxyType(self._symbols)
 
     def __getitem__(self, name: str) -> Expression:
@@ -171,11 +171,11 @@ class Network:
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """The role of each declared quantity: input, target, one_hot, parameter or scalar, in declared order."""
+        """The role of each declared quantity (input, target, one_hot, parameter or scalar), in declared order."""
         return MappingProxyType(self._roles)
 
     def of_role(self, *roles: str) -> tuple[Expression, ...]:
-        """Return the declared quantities of some roles, in declared order."""
+        """Return the declared quantities that have one of these roles, in declared order."""
         return tuple(self._symbols[name] for name, role in self._roles.items() if role in roles)
 
     @property
@@ -185,15 +185,15 @@ class Network:
 
     @property
     def arguments(self) -> tuple[Expression, ...]:
-        """The quantities that must be given to evaluate the cost, in declared order."""
+        """The quantities whose values are needed to evaluate the cost, in declared order."""
         return tuple(self._symbols[name] for name in self._roles)
 
     @property
     def examples(self) -> tuple[int, frozenset[Size]]:
-        """The axis along which the examples stand, and the sizes of the data along it.
+        """The axis of the examples, and the sizes of the data along it.
 
-        Examples are rows (axis 0) unless only the columns fit: all inputs and targets have the same number of them, and
-        no parameter has this size. Rows of a one-hot target are examples, too, unless only its columns fit.
+        Examples are rows (axis 0) unless only the columns can be: all inputs and targets have the same number of them,
+        and no parameter has this size. The same holds for a one-hot target.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
@@ -208,7 +208,7 @@ class Network:
 
     @property
     def dimensions(self) -> tuple[Symbol, ...]:
-        """The dimensions that have names, in the order of their first use."""
+        """The sizes that have names, in the order of their first use."""
         return tuple(self._dimensions.values())
 
     @property
@@ -218,7 +218,7 @@ class Network:
 
     @property
     def cost(self) -> Equation:
-        """The equation of the cost; raises NetworkError where there is none yet."""
+        """The equation of the cost; raises NetworkError if there is none yet."""
         if self._cost is None:
             raise NetworkError("this network has no cost yet; define it with net.minimize('J', …)")
         return self._cost
@@ -282,7 +282,7 @@ class Network:
         return size
 
     def _checked(self, name: str, expression: object) -> Expression:
-        """Return the expression, if its nodes are known, its names are declared, and its shapes fit."""
+        """Return the expression if its nodes are known, its names are declared, and its shapes are consistent."""
         value = _as_expression(name, expression)
         _require_readable(name, value)
         known = set(self._symbols.values()) | set(self._dimensions.values())
@@ -328,7 +328,7 @@ class Network:
 
 
 def _of_one_entry(matrix: Matrix) -> Scalar:
-    """Return the entry of a 1×1 matrix; numbers that were added to the matrix are numbers again."""
+    """Return the entry of a 1×1 matrix as a scalar; a multiple of the matrix of ones becomes a number."""
     terms = matrix.args if isinstance(matrix, MatAdd) else (matrix,)
     factored = [split(term) for term in terms]
     if not any(isinstance(term, Ones) for _, term in factored):
@@ -354,7 +354,7 @@ _PARTS, _DEPTH = 3000, 40  # of one equation, written out
 
 
 def _require_readable(name: str, value: Expression) -> None:
-    """Refuse an equation that is too large when it is written out: repeated parts make it grow without bounds."""
+    """Raise an error if an equation is too large when written in full: repeated parts let it grow exponentially."""
     sizes: dict[Basic, tuple[int, int]] = {}
     unique = 0
     for node in postorder(value):
@@ -369,7 +369,7 @@ def _require_readable(name: str, value: Expression) -> None:
 
 
 def by_names(network: Network) -> list[Equation]:
-    """Return the equations in order, the cost last; a part that an earlier equation defines is written by its name."""
+    """Return the equations in order, the cost last; a part that an earlier equation defines is replaced by its name."""
     names: dict[Expression, Expression] = {}
     equations = []
     for equation in (*network.equations, network.cost):

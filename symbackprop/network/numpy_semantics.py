@@ -1,8 +1,8 @@
-"""NumPy's operations on quantities of a network: entry by entry, where rows, columns and numbers are repeated.
+"""NumPy's operations on quantities of a network: entrywise, with broadcasting.
 
 A quantity is a matrix expression, or a scalar. The results are expressions of a network: a repeated row is a
-`Broadcast`, a number added to a matrix is a multiple of ones. All functions raise `ShapeError` for shapes that do not
-fit.
+`Broadcast`, and a number added to a matrix becomes a multiple of ones. All functions raise `ShapeError` if shapes are
+inconsistent.
 """
 
 from sympy import Integer
@@ -99,44 +99,44 @@ def _common(n: Size, m: Size) -> Size | None:
 
 
 def total(a: Expression, axis: int | None = None) -> Expression:
-    """Return the sum over all entries, over the rows (axis=0) or over the columns (axis=1)."""
+    """Return the sum of all entries, over the rows (axis=0) or over the columns (axis=1)."""
     if not is_matrix(a):
         return a
     return Total(a) if axis is None else Sums(a, axis_of(axis))
 
 
 def count(a: Expression, axis: int | None = None) -> Size:
-    """Return the number of entries that a reduction combines."""
+    """Return the number of entries over which a reduction runs."""
     rows, columns = shape_of(a) or (Integer(1), Integer(1))
     return rows * columns if axis is None else (rows, columns)[axis_of(axis)]
 
 
 def mean(a: Expression, axis: int | None = None) -> Expression:
-    """Return the sum divided by the number of entries."""
+    """Return the mean: the sum divided by the number of entries."""
     return times(1 / count(a, axis), total(a, axis))
 
 
 def var(a: Expression, axis: int | None = None) -> Expression:
-    """Return the mean squared distance to the mean, NumPy's variance (divided by N, not by N - 1)."""
+    """Return the variance as NumPy defines it: the mean squared deviation, divided by N, not by N - 1."""
     return mean(power(minus(a, mean(a, axis)), 2), axis)
 
 
 def largest(a: Expression, axis: int | None = None) -> Expression:
-    """Return the largest entry."""
+    """Return the largest entry of all, of each column (axis=0) or of each row (axis=1)."""
     if not is_matrix(a):
         return a
     return Total(Largest(Largest(a, COLUMNS), ROWS)) if axis is None else Largest(a, axis_of(axis))
 
 
 def maximum(a: Expression, b: Expression) -> Expression:
-    """Return the larger of two, entry by entry: b + relu(a - b); where they are equal, b is taken."""
+    """Return the larger of a and b, entry by entry, as b + relu(a - b); where they are equal, the result is b."""
     if a.is_number and not b.is_number:
         a, b = b, a
     return plus(b, FUNCTION["relu"](minus(a, b)))
 
 
 def minimum(a: Expression, b: Expression) -> Expression:
-    """Return the smaller of two, entry by entry: b - relu(b - a); where they are equal, b is taken."""
+    """Return the smaller of a and b, entry by entry, as b - relu(b - a); where they are equal, the result is b."""
     if a.is_number and not b.is_number:
         a, b = b, a
     return minus(b, FUNCTION["relu"](minus(b, a)))
@@ -146,7 +146,7 @@ def minimum(a: Expression, b: Expression) -> Expression:
 
 
 def square(a: Expression, name: str) -> Matrix:
-    """Return the argument of the function `name`, which must be a square matrix."""
+    """Return the argument of the function `name`; raise ShapeError unless it is a square matrix."""
     if not is_matrix(a):
         raise ShapeError(f"{name}({typed(a)}): {typed(a)} is a scalar; a square matrix is needed")
     if a.shape[0] != a.shape[1]:
@@ -160,7 +160,7 @@ def inv(a: Expression) -> Matrix:
 
 
 def trace(a: Expression) -> Scalar:
-    """Return the sum of the diagonal."""
+    """Return the sum of the diagonal entries."""
     return Trace(square(a, "trace"))
 
 
@@ -170,7 +170,7 @@ def det(a: Expression) -> Scalar:
 
 
 def part(a: Matrix, axis: int, start: Size, stop: Size) -> Matrix:
-    """Return the rows (axis=0) or columns (axis=1) of a matrix from `start` up to, but not including, `stop`."""
+    """Return the rows (axis=0) or columns (axis=1) of a matrix from `start` up to, but excluding, `stop`."""
     start, stop, size = operand(start), operand(stop), a.shape[axis]
     return a if (start, stop) == (0, size) else Slice(a, axis, start, stop)
 

@@ -1,4 +1,4 @@
-"""A network as text: declarations and assignments in NumPy syntax, the last one the cost."""
+"""Networks as text: declarations and assignments in NumPy syntax, the last of which is the cost."""
 
 import ast
 from collections.abc import Mapping
@@ -35,10 +35,10 @@ def parse_network(text: str) -> Network:
 
     Declarations are `X: input(N, D)`, `y: target(N, K)`, `Y: one_hot(N, K)`, `W1: parameter(D, H)` and `lam: scalar`,
     with sizes that are names or whole numbers. Equations are assignments in NumPy's syntax; the last one is the cost,
-    a scalar. In a formula the name of a size is its value. The text is parsed, and nothing in it is run.
+    a scalar. In a formula, the name of a size is a number. The text is parsed, but never run.
 
     Raises:
-        FormulaError: the text is not a network; the message has the line, the column, and what to try.
+        FormulaError: the text is not a network; the message contains the line, the column, and a suggestion.
 
     >>> net = parse_network('''
     ...     X: input(N, D)
@@ -57,7 +57,7 @@ def parse_network(text: str) -> Network:
 
 
 class _Reader:
-    """Reads one text, statement by statement."""
+    """Reader of one text, statement by statement."""
 
     def __init__(self, text: NumpyText):
         self.text = text
@@ -66,7 +66,7 @@ class _Reader:
         self.lines = {name: node.lineno for node in self.statements for name in _named(node)}
 
     def network(self) -> Network:
-        """Return the network of all statements."""
+        """Return the network that the statements define."""
         if not self.statements:
             raise NetworkError("there is nothing here: declare inputs and parameters; the last assignment is the cost")
         for node in self.statements:
@@ -110,7 +110,7 @@ class _Reader:
         raise NetworkError(f"{name}: {word:.40} is not a role; {nearest(word, ROLES)}")
 
     def _size(self, node: ast.expr) -> Size:
-        """Return a whole number, the name of a dimension, or a sum of products of them such as 4*H."""
+        """Return a size from a syntax tree: a whole number, a name, or a sum of products of them such as 4*H."""
         if isinstance(node, ast.Name):
             return node.id
         sizes = {str(size): size for size in self.net.dimensions}
@@ -120,17 +120,17 @@ class _Reader:
 def add_equation(
     net: Network, name: str, formula: Node, *, is_cost: bool, lines: Mapping[str, int] = MappingProxyType({})
 ) -> None:
-    """Define a quantity of a network, or its cost, by the syntax tree of a formula.
+    """Add a quantity or the cost, given as the syntax tree of a formula, to a network.
 
     Args:
-        net: the network with the quantities that the formula names.
+        net: the network, which contains the quantities that the formula uses.
         name: the name of the quantity.
         formula: its definition.
         is_cost: True for the cost.
-        lines: the line of each name that is defined somewhere, also later.
+        lines: the line number of each name that is defined anywhere in the text.
 
     Raises:
-        NetworkError: the formula contains syntax that is not supported, shapes that do not fit, or an unknown name.
+        NetworkError: the formula contains unsupported syntax, inconsistent shapes, or an unknown name.
     """
     known = {**net.symbols, **{str(size): size for size in net.dimensions}}
 

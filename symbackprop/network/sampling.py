@@ -19,7 +19,7 @@ from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Netw
 
 @dataclass(frozen=True)
 class Draw:
-    """The random numbers of an argument: a method of NumPy's generator, its arguments, and the shape of the result."""
+    """The distribution of an argument: a method of NumPy's generator, its arguments, and the shape of the result."""
 
     method: str
     arguments: tuple[float, float]
@@ -33,7 +33,7 @@ class Draw:
         return getattr(rng, self.method)(*self.arguments, self.size or None)
 
     def code(self) -> str:
-        """Return the source code of `value`, for a generator called rng."""
+        """Return the source code that draws the same numbers from a generator called rng."""
         if self.one_hot:
             return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
         given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
@@ -41,7 +41,7 @@ class Draw:
 
 
 def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
-    """Return a size for each named dimension; no two are equal, so that no square matrix hides a missing transpose.
+    """Return a number for each named size; all differ, so that no square matrix hides a missing transpose.
 
     >>> import symbackprop as sb
     >>> distinct_sizes(sb.mlp(["D", "H", "K"]))
@@ -64,10 +64,10 @@ def assigned(
     """Return numbers for the free sizes.
 
     Args:
-        free: sizes that need a number.
-        fixed: sizes that have one.
-        different: groups of sizes that should differ; they are ignored if no choice fulfils all conditions.
-        ordered: pairs of sizes, the first of which is not smaller than the second.
+        free: the sizes that need a number.
+        fixed: the sizes that have one.
+        different: groups of sizes that should differ; they are ignored if no choice satisfies all conditions.
+        ordered: pairs of sizes, of which the first must be at least as large as the second.
         choices: the numbers to choose from.
     """
     groups, pairs, wanted = [list(group) for group in different], list(ordered), list(free)
@@ -102,7 +102,7 @@ def assigned(
 
 
 def rank_conditions(network: Network) -> list[tuple[Size, Size]]:
-    """Return pairs (rows, columns) of X where Xᵀ X is inverted, which needs at least as many rows as columns."""
+    """Return pairs (rows, columns) of each X whose Xᵀ X is inverted, which needs at least as many rows as columns."""
     equations = [*network.equations, network.cost]
     values: dict[Expression, Expression] = {e.symbol: e.expression for e in network.equations}
     found = (node for e in equations for node in postorder(e.expression) if isinstance(node, Inverse | Determinant))
@@ -111,11 +111,11 @@ def rank_conditions(network: Network) -> list[tuple[Size, Size]]:
 
 
 def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str, Draw]:
-    """Return how each argument is drawn.
+    """Return the distribution of each argument, by name.
 
     Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
-    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). Where something may be undefined,
-    such as log of an input, everything lies in (1, 2).
+    1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). If a function may be undefined,
+    such as log of an input, all values lie in (1, 2).
     """
     if not isinstance(network, Network):
         raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
@@ -144,7 +144,7 @@ def _draw(role: str, size: tuple[int, ...]) -> Draw:
 
 
 def _has_limited_domain(network: Network) -> bool:
-    """Return True if a function may get numbers for which it is not defined, such as log of an input."""
+    """Return True if a function may be undefined at some arguments, as is log of an input."""
     known = dict.fromkeys(network.dimensions, POSITIVE)
     known |= dict.fromkeys(network.of_role(SCALAR, TARGET, ONE_HOT), (0, 1))
     for equation in (*network.equations, network.cost):
@@ -168,12 +168,12 @@ def random_values(
     """Return random values for every argument: a point at which to check gradients.
 
     Args:
-        network: it must have a cost.
-        sizes: the sizes of named dimensions; those left out are chosen pairwise different.
+        network: a network with a cost.
+        sizes: the values of named sizes; all others are chosen, and differ from each other.
         seed: repeats the random numbers.
 
     Raises:
-        ArgumentError: `sizes` has a name that is not a dimension.
+        ArgumentError: `sizes` contains a name that is not a size.
 
     >>> import symbackprop as sb
     >>> values = sb.random_values(sb.mlp([2, 3, 1]), seed=0)

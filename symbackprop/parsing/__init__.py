@@ -1,1 +1,1 @@
-"""Written mathematics, LaTeX or NumPy, parsed to a syntax tree."""
+"""Parsing of formulas in LaTeX or NumPy syntax to syntax trees."""

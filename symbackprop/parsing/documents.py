@@ -1,4 +1,4 @@
-"""Formulas in Markdown, LaTeX, notebooks and plain text, and where they stand."""
+"""Formulas in Markdown, LaTeX, notebooks and plain text, with their positions."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _MOST_FORMULAS = 10_000
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula, at the offsets from `start` to `end` in the document: display, inline or numpy (one line of code)."""
+    """A formula at the offsets `start` to `end` of a document; `kind` is display, inline or numpy (a line of code)."""
 
     kind: str
     start: int
@@ -39,7 +39,7 @@ class Document:
         return [match.start() for match in re.finditer("\n", self.text)]
 
     def line_at(self, place: int) -> int:
-        """Return the number of the line, from 1, in which an offset lies."""
+        """Return the number of the line, counted from 1, that contains an offset."""
         return bisect_left(self._ends_of_lines, place) + 1
 
 
@@ -47,7 +47,7 @@ def read_document(given: "str | os.PathLike[str]") -> Document:
     """Read a document from a text or from a file.
 
     Raises:
-        ArgumentError: a file cannot be read, is not a notebook in spite of its suffix, or is too long.
+        ArgumentError: a file cannot be read, is too long, or has the suffix but not the content of a notebook.
     """
     text, suffix = (given, ".md") if isinstance(given, str) else _of_file(Path(given))
     if len(text) > _LONGEST:
@@ -65,7 +65,7 @@ def _at_most(formulas: Iterator[Formula]) -> tuple[Formula, ...]:
 
 
 def _of_file(path: Path) -> tuple[str, str]:
-    """Return the text of a file, and its suffix, by which its format is known."""
+    """Return the text of a file, and its suffix, which determines the format."""
     suffix = path.suffix.lower()
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -77,7 +77,7 @@ def _of_file(path: Path) -> tuple[str, str]:
 
 
 def _of_notebook(text: str, path: Path) -> str:
-    """Return the cells one after the other, code in fences."""
+    """Return the cells of a notebook one after the other, with code in fences."""
     try:
         cells = json.loads(text)["cells"]
         pieces = []
@@ -124,7 +124,7 @@ def _in_markup(text: str, *, is_tex: bool) -> Iterator[Formula]:
 
 
 def _blanked(text: str, places: list[tuple[int, int]]) -> str:
-    """Return the text with the definitions of macros blanked, at the same length."""
+    """Return the text with the definitions of macros replaced by spaces, so that its length stays the same."""
     pieces, at = [], 0
     for start, end in places:
         if start >= at:  # not in the definition before
@@ -134,7 +134,7 @@ def _blanked(text: str, places: list[tuple[int, int]]) -> str:
 
 
 class _Scanner:
-    """A scanner that goes through a text once; a missing end of a formula is searched for only once."""
+    """A scanner that reads a text once, in linear time even if the ends of formulas are missing."""
 
     def __init__(self, text: str, *, is_tex: bool):
         self.text = text
@@ -163,7 +163,7 @@ class _Scanner:
         return self._long(kind, _CLOSING[kind].replace("%s", match[kind]), match.end())
 
     def _after_percent(self, start: int) -> int:
-        """Skip a comment in LaTeX; in Markdown, only a whole line is one."""
+        """Skip a LaTeX comment and return the next offset; in Markdown, only a whole line is a comment."""
         if not self.is_tex and start > 0 and self.text[start - 1] != "\n":
             return start + 1
         end = self.text.find("\n", start)
@@ -202,7 +202,7 @@ class _Scanner:
         return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1
 
     def _between_lone_dollars(self, start: int) -> _Opened:
-        """Read a formula between two lines that consist of a dollar sign."""
+        """Read a formula between two lines that each contain only a dollar sign."""
         match = _LONE.search(self.text, start, start + _LONGEST_BLOCK)
         return ((), None) if match is None else ([Formula("display", start, match.start())], match.end())
 
@@ -211,7 +211,7 @@ _ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+
 
 
 def _code(text: str, start: int, end: int) -> Iterator[Formula]:
-    """Yield each assignment of a code block as a formula; a line with open brackets goes on."""
+    """Yield each assignment of a code block as a formula; a line with open brackets continues on the next one."""
     begin, depth = start, 0
     for match in re.compile(r"[^\n]*(?:\n|\Z)").finditer(text, start, end):
         depth += match[0].count("(") - match[0].count(")")
@@ -224,7 +224,7 @@ def _code(text: str, start: int, end: int) -> Iterator[Formula]:
 
 
 def _bare_lines(text: str) -> Iterator[Formula]:
-    """Read a text without mathematical markup: each line with an equals sign is a formula, in LaTeX or NumPy syntax."""
+    """Yield the formulas of a text without markup: the lines with an equals sign, in LaTeX or NumPy syntax."""
     at = 0
     for line in text.splitlines(keepends=True):
         stripped = line.strip()

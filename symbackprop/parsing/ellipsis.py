@@ -1,4 +1,4 @@
-"""Dots in sums and lists: w_1 x_1 + … + w_n x_n becomes Σ_k w_k x_k."""
+"""Dots (ellipses) in sums and lists: w_1 x_1 + … + w_n x_n becomes Σ_k w_k x_k."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -17,7 +17,7 @@ class _UnlikeError(Exception):
 
 
 def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list[Node]]:
-    """Return the terms of a sum, with the terms around dots joined in one Σ.
+    """Return the signs and the terms of a sum; dots and the terms around them become one Σ.
 
     Raises:
         UnsupportedNotationError: the terms around dots differ in more than a number.
@@ -57,7 +57,7 @@ def listed(rows: Sequence[Sequence[Node]]) -> list[list[Node]]:
 
 
 def _shortened(row: Sequence[Node], letter: str) -> list[Node]:
-    """Return a row in which dots and the entries on both sides of them are merged into one entry."""
+    """Return a row; dots and the entries around them become one entry with an index letter."""
     place = next((index for index, entry in enumerate(row) if isinstance(entry, Dots)), None)
     if place is None:
         return list(row)
@@ -80,7 +80,7 @@ def _merged(before: Sequence[Node], last: Node, letter: str) -> Node:
 
 
 def _running(before: Sequence[Node], last: Node, letter: str) -> tuple[Node, _Ends] | None:
-    """Return the formula with a letter for the number that runs, and its two ends; None if the terms are not alike."""
+    """Return a formula with a letter for the number in which the terms differ, and the range of the number, or None."""
     found = []
     for one in before:
         ends: set[_Ends] = set()
@@ -110,7 +110,7 @@ def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
 
 
 def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """Read the 11 of w_{11} as the two indices 1 and 1, if the formula on the other side of the dots has two."""
+    """Return the 11 of w_{11} as the two indices 1 and 1, if the formula on the other side of the dots has two."""
     content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Script) else None
     digits = str(content.value) if isinstance(content, Number) else ""
     return tuple(replace(marks[0], content=number(int(d))) for d in digits) if 1 < len(digits) == count else marks

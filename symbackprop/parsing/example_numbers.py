@@ -1,4 +1,4 @@
-"""The numbers of worked examples, separated from the other sides of a statement."""
+"""Separation of the numbers of a worked example from the general formulas of a statement."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _ABOUT = {"=", r"\approx", "~", r"\simeq"}
 
 
 def parted(sides: Sequence[Node], signs: Sequence[str]) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[Node, ...]]:
-    """Return the general sides, their signs, and the sides that are numbers of an example."""
+    """Return the general sides of a statement, the signs between them, and the sides that are numbers of an example."""
     numbers = [_is_numeric(side) for side in sides]
     if len(sides) < 2 or not set(signs) <= _ABOUT or not any(map(_is_of_example, _chosen(sides, numbers))):
         return tuple(sides), tuple(signs), ()
@@ -33,7 +33,7 @@ def _is_numeric(side: Node) -> bool:
 
 
 def _is_of_example(side: Node) -> bool:
-    """Return True for decimals, larger numbers, or a matrix of numbers: general formulas contain none of them."""
+    """Return True for decimals, large numbers, or a matrix of numbers, which general formulas do not contain."""
     parts = list(walk(side))
     numbers = [part for part in parts if isinstance(part, Number)]
     is_large = any("." in number.source or number.value >= _LARGE for number in numbers)

@@ -1,4 +1,4 @@
-"""Functions with their arguments, and differentials, in factors that stand side by side."""
+"""Function application and differentials among factors that are written side by side."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from symbackprop.parsing.syntax_tree import (
 
 
 def called_in(factors: list[Node]) -> list[Node]:
-    """Join functions with their arguments, and read dW and ∂W as differentials."""
+    """Return factors in which functions are joined with their arguments, and dW and ∂W are differentials."""
     found: list[Node] = []
     rest = list(factors)
     while rest:
@@ -59,7 +59,7 @@ def _is_called(node: Node) -> bool:
 
 
 def _condition(node: Node) -> Relation | None:
-    """Return the content of the brackets of 1[z > 0]."""
+    """Return the condition in the brackets of 1[z > 0], or None."""
     inner = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else None
     return inner if isinstance(inner, Relation) else None
 
@@ -69,12 +69,12 @@ def _is_plain(name: Name) -> bool:
 
 
 def _is_quantity(node: Node) -> bool:
-    """Return the name in a differential such as dW or dz^{(2)}; dW^T is rather none."""
+    """Return True for a quantity that a d or ∂ may precede, as in dW or dz^{(2)}."""
     return (isinstance(node, Name) and node.base not in FUNCTIONS) or isinstance(node, Transposed | Power | Norm)
 
 
 def _is_function(node: Node) -> bool:
-    """Return True for a function by its notation or name: f′, or a well-known name."""
+    """Return True for a function: f′, a well-known name, or a name with the notation of a function."""
     if isinstance(node, Prime):
         inner = node.base
         while isinstance(inner, Prime):
@@ -84,7 +84,7 @@ def _is_function(node: Node) -> bool:
 
 
 def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
-    """Return the function called with a factor that can be its arguments, as f(z), f(z)^2 or f(z)^T, else None."""
+    """Return the function called with a factor that can be its arguments, as f(z), f(z)^2 or f(z)^T; else None."""
     if isinstance(factor, Power | Transposed | Entry):
         inner = applied(function, factor.base)
         if inner is not None:

@@ -1,4 +1,4 @@
-"""The parser of LaTeX: a grammar gives a syntax tree, and nothing is executed."""
+"""The parser of LaTeX, which turns tokens into a syntax tree by a grammar; nothing is executed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -45,10 +45,10 @@ _CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", 
 
 
 def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
-    """Return True if a row continues the row before, then its sides, and the relation signs between them.
+    """Return True if a row continues the previous one, the sides of the row, and the relation signs between them.
 
     Raises:
-        UnsupportedNotationError: with the reason.
+        UnsupportedNotationError: the row cannot be parsed; the message is the reason.
         ArgumentError: lark is not installed.
     """
     paired = list(_paired(tokens))
@@ -87,7 +87,7 @@ def _parser() -> Any:
     lark = _lark()
 
     class Given(lark.lexer.Lexer):  # type: ignore[name-defined]
-        """A lexer for lark that passes on tokens which have been read already."""
+        """A lexer for lark that passes on existing tokens."""
 
         def __init__(self, _: Any):
             pass
@@ -126,7 +126,7 @@ def _unexpected(token: Any, text: str) -> str:
 
 
 def _paired(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Tell apart bars that open and bars that close."""
+    """Yield the tokens, with opening and closing bars distinguished."""
     stack: list[str] = []
     before = ""
     for token in tokens:
@@ -243,7 +243,7 @@ class _TreeBuilder:
         return signed(pieces)
 
     def _script(self, tree: ParseTree) -> tuple[str, list[Node]]:
-        """Return the leading sign of a script, such as the + of a^+, and its items."""
+        """Return the leading sign of a script, such as the + of a^+, and the items of the script."""
         *primes, inner = tree.children
         found: list[Node] = [PendingOperator(what="'") for _ in primes]
         if getattr(inner, "data", "") != "script_body":
@@ -254,7 +254,7 @@ class _TreeBuilder:
         return sign, [*found, *(self._script_item(item) for item in items)]
 
     def _script_item(self, tree: ParseItem) -> Node:
-        """Read `(l+1)T`: factors side by side, with signs that mean something above a name alone."""
+        """Return a part of a script; in `(l+1)T`, the factors are separate, because T is an operator in scripts."""
         children = list(tree.children) if getattr(tree, "data", "") == "expression" else []
         signs = [str(child) for child in children[:-1]]
         if not children or signs not in ([], ["-"]) or len(children[-1].children) > 1:
@@ -371,7 +371,7 @@ _LEAVES: dict[str, Callable[[str], Node]] = {
 
 
 def _ends_with_sum(term: ParseItem) -> bool:
-    """Return True if a sum stands last, as in Σ_i -x_i."""
+    """Return True if a term ends with a summation sign, as the part of Σ_i -x_i before the minus sign does."""
     last = term
     while getattr(last, "children", None):
         is_script = getattr(last, "data", "") in {"above", "below"}

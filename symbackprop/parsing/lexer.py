@@ -1,4 +1,4 @@
-"""The lexer of LaTeX: tokens, with macros expanded, spacing and comments left out."""
+"""The lexer of LaTeX, which expands macros and omits spacing and comments."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _SCRIPT = re.compile(r"\s*[_^]\s*")
 
 @dataclass(frozen=True)
 class _Source:
-    """A text with its offset in the document; the expansion of a macro has the offset of the macro."""
+    """A text and its offset in the document; the expansion of a macro has the offset of the macro."""
 
     text: str
     offset: int
@@ -46,7 +46,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Read:
-    """A command that was read: the kind of its content, the offset after it, and its tokens."""
+    """A command: the kind of its content, the offset after it, and its tokens."""
 
     kind: str
     at: int
@@ -59,7 +59,7 @@ class Lexer:
     Args:
         text: the document.
         macros: the macros that it defines.
-        words: names of several letters that are written without a command, such as net.
+        words: names of several letters that may be written without a command, such as net.
     """
 
     def __init__(self, text: str, macros: Mapping[str, Macro], words: Collection[str] = ()):
@@ -71,7 +71,7 @@ class Lexer:
         self._expanded = 0
 
     def tokens(self, start: int, end: int) -> list[Token]:
-        """Return the tokens of a formula; raises UnsupportedNotationError."""
+        """Return the tokens of a formula; raise UnsupportedNotationError if it has an unknown command."""
         self._pieces = self._expanded = 0
         return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 
@@ -178,7 +178,7 @@ class Lexer:
         return _Read("NAME", at, tokens)
 
     def _in_words(self, source: _Source, name: str, start: int, at: int) -> _Read:
-        """Read a word as a name, and several words as a comment."""
+        """Read the argument of a text command: one word is a name, several are a comment."""
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
@@ -210,7 +210,7 @@ def _character(character: str) -> tuple[str, str]:
 
 
 def _word(command: str, plain: str) -> tuple[str, str]:
-    """Return the kind and the value of a command's words."""
+    """Return the kind and the value of the words in the argument of a command."""
     if command.startswith("operatorname"):
         plain = plain.replace(" ", "_")
     if command == "mathbb" and plain in {"1", "I"}:

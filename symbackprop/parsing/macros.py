@@ -9,7 +9,7 @@ _LONGEST = 20_000  # characters of one expansion
 
 
 class UnsupportedNotationError(SymbackpropError):
-    """A formula is not understood; the message is the reason."""
+    """A formula that is not understood; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Macro:
     body: str
 
     def expanded(self, arguments: list[str]) -> str:
-        """Return the expansion; raises UnsupportedNotationError if that is too long."""
+        """Return the expansion; raise UnsupportedNotationError if it is too long."""
         body = self.body
         for k, argument in enumerate(arguments, 1):
             mark = f"#{k}"
@@ -87,7 +87,7 @@ _ARGUMENT = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 
 
 def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
-    """Return the next arguments (groups in braces, commands, or single characters) and the offset of their end."""
+    """Return the next arguments (groups in braces, commands, or single characters), and the offset after them."""
     found = []
     for _ in range(count):
         at = after(_SPACE, text, at)
@@ -106,6 +106,6 @@ def arguments_at(text: str, at: int, count: int) -> tuple[int, list[str]]:
 
 
 def after(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return the end of a pattern at an offset, or the offset itself if the pattern does not match there."""
+    """Return the offset after a pattern that matches at `at`, or `at` itself if it does not match."""
     match = pattern.match(text, at)
     return match.end() if match else at

@@ -1,4 +1,4 @@
-"""Lines of NumPy code in derivations → syntax trees, in which identifiers have their usual meaning: dW2 is ∂J/∂W2."""
+"""Lines of NumPy code in derivations as syntax trees in which identifiers have their usual meaning: dW2 is ∂J/∂W2."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     """Return the sides of an assignment, or of an equality.
 
     Raises:
-        UnsupportedNotationError: the line is neither, or contains syntax that is not supported.
+        UnsupportedNotationError: the line is neither of these, or contains unsupported syntax.
 
     >>> [side.source for side in parse_numpy("dW2 = a2.T @ delta3")]
     ['dW2', 'a2.T @ delta3']
@@ -69,7 +69,7 @@ def _with_class_changed(target: Node, operator: ast.operator, value: Node) -> tu
 
 
 def _blanked(target: Node, value: Node) -> tuple[Node, ...]:
-    """Return `dh[h <= 0] = 0` as dh = dh * (h > 0), and nothing for another assignment."""
+    """Return `dh[h <= 0] = 0` as dh = dh * (h > 0); an empty tuple for any other assignment."""
     match target:
         case tree.Subscript(base=base, indices=(tree.Indicator(condition=condition),)) if value == number(0):
             whole, (left, right) = interpreted(base), map(interpreted, (condition.left, condition.right))
@@ -82,7 +82,7 @@ _OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 
 
 def _label(node: Node) -> Node | None:
-    """Return the y of `[range(N), y]`, which takes the entry of its class from each row."""
+    """Return the y of `[range(N), y]`, which selects the entry of the class from each row, or None."""
     match node:
         case tree.Subscript(indices=(tree.Call(source=source), label)) if re.fullmatch(
             r"(?:\w+\.)?a?range\(.*\)", source
@@ -92,7 +92,7 @@ def _label(node: Node) -> Node | None:
 
 
 def interpreted(node: Node) -> Node:
-    """Return the tree of a formula with the meaning that people give to its identifiers, attributes and calls."""
+    """Return a tree in which identifiers, attributes and calls have the meaning that people usually give them."""
     interpret = _MEANING.get(type(node))
     made = mapped(node, interpreted) if interpret is None else interpret(node)
     return replace(made, source=node.source)
@@ -113,7 +113,7 @@ _DIFFERENTIAL = re.compile(
 
 
 def named(identifier: str) -> Node:
-    """Return the formula that an identifier usually stands for: dW2 is ∂J/∂W2."""
+    """Return the formula that an identifier usually means: dW2 is ∂J/∂W2."""
     match = _GRADIENT.fullmatch(identifier)
     if match:
         return tree.Partial(of=_plain(match["of"]), by=_plain(match["by"]))

@@ -1,4 +1,4 @@
-"""NumPy text → syntax tree: the one walk over the tree that Python's own parser makes. Nothing of a text is run."""
+"""The parser of NumPy syntax, which converts the tree of Python's own parser; no text is run."""
 
 import ast
 import re
@@ -54,8 +54,8 @@ class NumpyText:
     """A text in NumPy syntax: its statements, the syntax trees of its expressions, and their positions.
 
     Args:
-        text: the text as a user typed it; it may be indented as a whole.
-        deepest: the largest depth of nested operations.
+        text: the text as a user typed it; all lines may be indented.
+        deepest: the maximum depth of nested operations.
     """
 
     def __init__(self, text: str, deepest: int = 250):
@@ -69,7 +69,7 @@ class NumpyText:
     # statements
 
     def statements(self) -> list[ast.stmt]:
-        """Return the statements as Python parses them; raise `FormulaError` where the text is not Python syntax."""
+        """Return the statements as Python parses them; raise `FormulaError` if the text is not valid Python."""
         self._require_shallow()
         try:
             with warnings.catch_warnings():
@@ -84,7 +84,7 @@ class NumpyText:
             raise self._at(1, 1, f"this cannot be read: {error}") from None
 
     def _require_shallow(self) -> None:
-        """Refuse thousands of brackets inside one another, for which Python's own parser is not made."""
+        """Raise an error for thousands of nested brackets, which Python's own parser cannot handle."""
         depth = 0
         for number, line in enumerate(self.lines, start=1):
             for column, character in enumerate(line.partition("#")[0], start=1):
@@ -105,7 +105,7 @@ class NumpyText:
     # places
 
     def place(self, node: PythonNode) -> tuple[int, int]:
-        """Return the line and the column, counted from 1, where a node of Python's tree begins in the user's text."""
+        """Return the line and the column, counted from 1, of the beginning of a node in the user's text."""
         return node.lineno, self._index(node.lineno, node.col_offset) + 1 + self.indent
 
     def source(self, node: PythonNode) -> str:
@@ -117,15 +117,15 @@ class NumpyText:
         return "\n".join([self.lines[first - 1][start:], *self.lines[first : last - 1], self.lines[last - 1][:end]])
 
     def quote(self, node: PythonNode) -> str:
-        """Return the text of a node of Python's tree for a message: on one line, and not too long."""
+        """Return the text of a node of Python's tree for a message: on one line, and shortened if it is long."""
         return quote(self.source(node))
 
     def error(self, message: str, node: PythonNode) -> FormulaError:
-        """Return an error with the place of a node of Python's tree."""
+        """Return an error with the line and the column of a node of Python's tree."""
         return FormulaError(message, *self.place(node))
 
     def _index(self, line: int, offset: int) -> int:
-        """Return the index of a character in its line; Python counts bytes."""
+        """Return the index of a character in its line for Python's offset, which counts bytes."""
         text = self.lines[line - 1]
         return offset if text.isascii() else len(text.encode()[:offset].decode())
 
@@ -149,12 +149,12 @@ class NumpyText:
         return tuple([self.tree(node, depth) for node in nodes])
 
     def refused(self, node: ast.expr, kind: type) -> FormulaError:
-        """Return the error for syntax that is not supported, with what to write instead."""
+        """Return the error for unsupported syntax, with the syntax to write instead."""
         return self.error(f"{self.quote(node)}: {_INSTEAD.get(kind, 'this is not a formula')}", node)
 
 
 def quote(source: str) -> str:
-    """Return a piece of a text for a message: on one line, and not too long."""
+    """Return a piece of a text for a message: on one line, and shortened if it is long."""
     return " ".join(source.split())[:80]
 
 
@@ -173,7 +173,7 @@ def _signed(text: NumpyText, node: ast.UnaryOp, depth: int) -> Node:
 
 
 def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
-    """Return h > 0 as the indicator that is 1 where it holds, else 0."""
+    """Return a comparison such as h > 0 as an indicator: 1 where it holds, else 0."""
     if len(node.ops) != 1 or type(node.ops[0]) not in _RELATIONS:
         raise text.refused(node, ast.Compare)
     left, right = text.tree(node.left, depth), text.tree(node.comparators[0], depth)
@@ -181,7 +181,7 @@ def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
 
 
 def _constant(text: NumpyText, node: ast.Constant, _: int) -> Node:
-    """Return a number exactly as it is written: no float is 0.1."""
+    """Return a number exactly as it is written, since no float equals 0.1."""
     value, written = node.value, text.source(node).replace("_", "")
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return tree.Literal(value=value)

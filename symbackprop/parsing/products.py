@@ -31,7 +31,7 @@ Piece: TypeAlias = list[Node] | str  # juxtaposed factors, or the sign between t
 
 
 def fraction(above: Node, below: Node, slash: bool = False) -> Node:
-    """Return a fraction, or the derivative that it denotes."""
+    """Return a fraction, or the derivative that a fraction denotes."""
     numerator = above.items[0] if isinstance(above, Group) and above.brackets == "{}" else above
     if isinstance(below, Group) and below.brackets == "{}" and len(below.items) == 1:
         below = below.items[0]
@@ -47,7 +47,10 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
 
 
 def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
-    r"""Return the `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W` of an operator with the items of its subscript."""
+    r"""Return a pending `\sum` or `
+    abla` with the items of its subscript, as in `\sum_{i=1}`, `\sum_{i,j}` or `
+    abla_W`.
+    """
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
     if sign.what != r"\sum":
@@ -76,7 +79,7 @@ def _letters_below(node: Node) -> list[str]:
 
 
 def signed(pieces: list[Piece]) -> list[Piece]:
-    r"""Read `a \cdot -b` as a product with -1."""
+    r"""Return pieces in which `\cdot -b` is a product with -1."""
     found: list[Piece] = []
     negative = False
     for piece in pieces:
@@ -91,7 +94,7 @@ def signed(pieces: list[Piece]) -> list[Piece]:
 
 
 def product(pieces: list[Piece]) -> Node:
-    """Return the product of factors, with signs between them."""
+    """Return the product of factors that have signs between them."""
     if (
         sum(isinstance(factor, PendingOperator) for piece in pieces if isinstance(piece, list) for factor in piece)
         > _MOST_SIGNS
@@ -111,7 +114,7 @@ def product(pieces: list[Piece]) -> Node:
 
 
 def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
-    """Apply an operator to the factors after it; return the result, and the remaining factors and pieces."""
+    """Apply an operator to the factors that follow it; return the result, and the remaining factors and pieces."""
     if sign.what == r"\partial":
         return _differential(rest, later)
     if sign.what in _NEEDS and not rest:
@@ -143,7 +146,7 @@ def _summed(sign: PendingOperator, body: Node) -> Node:
 
 
 def _differential(rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
-    """Read the operand of a differential up to the next operator; a sum takes everything."""
+    """Apply a differential to the factors up to the next operator (a sum takes all); return the rest too."""
     end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what != r"\sum"), len(rest))
     inner = rest[:end]
     if any(isinstance(factor, PendingOperator) for factor in inner):
@@ -163,9 +166,9 @@ def _has_arguments(factors: list[Node]) -> bool:
 
 
 def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
-    """Read a / b: the factors right before the slash are divided by the one factor after it.
+    """Divide, in a / b, the factors directly before the slash by the one factor after it.
 
-    Returns the lists of juxtaposed factors, and the signs between them.
+    Return the lists of juxtaposed factors, and the signs between these lists.
     """
     first, *others = [piece for piece in pieces if isinstance(piece, list)]
     runs, signs = [first], []
@@ -182,7 +185,7 @@ def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
 
 
 def _joined(runs: list[list[Node]], signs: list[str]) -> Node:
-    """Join products: juxtaposition binds tighter than signs."""
+    """Return the product of lists of juxtaposed factors; juxtaposition binds tighter than signs."""
     products = [_times("", factors) for factors in runs]
     made, index = products[0], 1
     while index < len(products):
@@ -215,7 +218,7 @@ def _is_shape(node: Node) -> bool:
 
 
 def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]:
-    """Extend a sum over i to the terms after it that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
+    """Extend a sum over i to the later terms that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
     kept_signs: list[int] = []
     kept: list[Node] = []
     for sign, term in zip(signs, terms, strict=True):
@@ -229,7 +232,7 @@ def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]
 
 
 def _wider(before: Node, sign: int, term: Node) -> Node | None:
-    """Return the preceding term with this one moved into its sum; None if this one does not contain the index."""
+    """Return the preceding term with this one moved into its sum, or None if this one does not contain the index."""
     if isinstance(before, Multiply):
         wider = _wider(before.factors[-1], sign, term)
         return wider and replace(before, factors=(*before.factors[:-1], wider), source="")

@@ -1,4 +1,4 @@
-"""Code that changes the value of a name, as in dW += lam * W: the value before the change gets another name."""
+"""Code that changes the value of a name, as in dW += lam * W: the old value gets another name."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ class Assignment(Protocol):
 
 
 def tell_apart(assignments: list[Assignment]) -> None:
-    """Rename each name that a later assignment changes, in all assignments before that one."""
+    """Rename each name that a later assignment changes in all earlier assignments."""
     for index, assignment in enumerate(assignments):
         target, values = assignment.sides[0], assignment.sides[1:]
         if not isinstance(target, Name | Differential) or not any(target in walk(value) for value in values):

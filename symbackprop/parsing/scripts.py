@@ -1,4 +1,4 @@
-"""Scripts at names: layer numbers, transposition, powers, indices."""
+"""Scripts of names: layer numbers, transposition, powers and indices."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ CALLED = set(words("sigma phi psi f g h varphi Phi"))  # names that are rather f
 
 
 def scripted(base: Node, sign: str, items: list[Node]) -> Node:
-    """Return a base with the script above it."""
+    """Return a base with its superscript."""
     if sign in {r"\odot", r"\circ", "*"} and items:
         return Power(base=base, exponent=items[0], entrywise=True)
     if sign == "+" and not items and isinstance(base, Name):
@@ -48,14 +48,14 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
 
 
 def _parts(item: Node) -> tuple[Node, ...]:
-    """Return the factors of a script; `dk` is not a differential there."""
+    """Return the factors of a script, in which `dk` is not a differential."""
     factors = item.factors if isinstance(item, Multiply) and not item.sign else (item,)
     parts = [(Name(base="d"), f.body) if isinstance(f, Differential) and f.body is not None else (f,) for f in factors]
     return tuple(part for inner in parts for part in inner)
 
 
 def _has_marks(base: Node, item: Node) -> bool:
-    """Return True if each factor of a superscript is a mark of its own, as in (2)T; else it is an exponent."""
+    """Return True if each factor of a superscript is separate, as in (2)T, and not part of an exponent."""
     marks = [getattr(part, "what", "") or isinstance(part, Transposed | Prime) for part in _parts(item)]
     is_name = isinstance(base, Name) and base.base != "e"
     return any(marks) or (
@@ -64,7 +64,7 @@ def _has_marks(base: Node, item: Node) -> bool:
 
 
 def _with(base: Node, part: Node, *, last: bool) -> Node:  # noqa: PLR0911 — one for each kind of script
-    """Return the base with one mark of its superscript applied."""
+    """Return the base with one part of its superscript applied."""
     what = getattr(part, "what", "")
     if what == "T" or (isinstance(part, Name) and part.base == "T" and not part.below and last):
         return Transposed(base=base)
@@ -108,7 +108,7 @@ def _mark(part: Node) -> Script:
 
 
 def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
-    """Return the condition below an indicator: 1_{z > 0}, 1_{(z > 0)}."""
+    """Return the condition in the subscript of an indicator, as in 1_{z > 0} or 1_{(z > 0)}, or None."""
     is_digit = isinstance(base, Number) and base.value == 1
     first = parts[0] if len(parts) == 1 else None
     if is_digit and isinstance(first, Group):
@@ -121,7 +121,7 @@ def _condition(base: Node, parts: tuple[Node, ...]) -> Relation | None:
 
 
 def subscripted(base: Node, items: list[Node]) -> Node:  # noqa: PLR0911 — one for each kind of base
-    """Return a base with the script below it."""
+    """Return a base with its subscript."""
     parts = tuple(part for item in items for part in _parts(item))
     condition = _condition(base, parts)
     if condition is not None:

@@ -7,7 +7,7 @@ _COLON = Name(base=":")
 
 
 def range_of(part: Node) -> tuple[Node | None, Node | None]:
-    """Return the two ends of a range such as H:2H; (None, None) for `:` alone."""
+    """Return the two ends of a range such as H:2H; both are None for `:` alone."""
     if part == _COLON:
         return None, None
     terms = part.terms if isinstance(part, Add) else (part,)
@@ -26,7 +26,7 @@ def range_of(part: Node) -> tuple[Node | None, Node | None]:
 
 
 def has_range(item: Node) -> bool:
-    """Return True if a script is a range, as H:2H."""
+    """Return True if a script contains a range, as in H:2H."""
     terms = item.terms if isinstance(item, Add) else (item,)
     return any(isinstance(term, Multiply) and _COLON in term.factors for term in terms)
 

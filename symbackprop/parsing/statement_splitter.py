@@ -1,4 +1,4 @@
-"""The split of a formula into rows, and of each row into statements."""
+"""Splitting of a formula into rows, and of each row into statements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class StatementTokens:
 
 
 def statements(tokens: Sequence[Token]) -> Iterator[StatementTokens]:
-    """Yield the statements in the rows of a formula, one after the other."""
+    """Yield the statements in the rows of a formula."""
     rows: list[list[Token]] = [[]]
     depth, before = 0, ""
     for token in tokens:
@@ -46,10 +46,10 @@ def statements(tokens: Sequence[Token]) -> Iterator[StatementTokens]:
 
 
 def _joined(rows: list[list[Token]]) -> list[list[Token]]:
-    """Join rows of one statement that is continued on the next row.
+    """Join the rows of each statement that continues on the next row.
 
-    A row continues the row before if it begins with a sign and contains no relation, or if it begins with a relation
-    and the row before contains none.
+    A row continues the previous one if it begins with a sign and contains no relation, or if it begins with a relation
+    and the previous row contains none.
     """
     found: list[list[Token]] = []
     for row in rows:
@@ -64,7 +64,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
 
 
 def _parts(row: list[Token]) -> Iterator[StatementTokens]:
-    """Split a row at arrows, words and commas between statements."""
+    """Split a row at the arrows, words and commas between statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
     for token in row:
@@ -81,7 +81,7 @@ def _parts(row: list[Token]) -> Iterator[StatementTokens]:
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
-    """Append incomplete pieces to the preceding statement; leave out what follows "for", "if" or "when"."""
+    """Append incomplete pieces to the previous statement; drop the text after "for", "if" or "when"."""
     found: list[list[Token]] = []
     skipping = False
     for piece in pieces:
@@ -135,7 +135,7 @@ def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
 
 
 def _is_membership(token: Token) -> bool:
-    r"""Find `\in \mathbb{R}^{N \times D}`, which gives a shape."""
+    r"""Return True for the `\in` of `\in \mathbb{R}^{N \times D}`, which gives a shape."""
     return (token.kind, token.value) == ("RELATION", r"\in")
 
 
@@ -152,7 +152,7 @@ def _is_remark(piece: list[Token]) -> bool:
 
 
 def _without_membership(tokens: list[Token]) -> list[Token]:
-    """Return the tokens before the shape that an equality ends with."""
+    """Return the tokens of an equality without the shape at its end."""
     depth, has_equality = 0, False
     for index, token in enumerate(tokens):
         depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
@@ -163,7 +163,7 @@ def _without_membership(tokens: list[Token]) -> list[Token]:
 
 
 def _without_label(tokens: list[Token]) -> list[Token]:
-    """Remove an equation number that follows a leader of dots: … (1)."""
+    """Return the tokens without an equation number after dots: … (1)."""
     ends = [token.kind for token in tokens[-4:]]
     return tokens[:-3] if ends == ["STOP", "LPAR", "NUMBER", "RPAR"] else tokens
 

@@ -1,4 +1,4 @@
-"""Statements of a document: their sides as trees, or the reasons why they were not read."""
+"""Statements of a document: their sides as syntax trees, or the reasons why they were not understood."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -20,7 +20,7 @@ from symbackprop.parsing.updates import Update, read_update
 
 @dataclass
 class Statement:
-    """A statement of a document: the sides that it states to be equal, or the reason why it was not understood."""
+    """A statement of a document: the sides that it equates, or the reason why it was not understood."""
 
     source: str
     start: int
@@ -64,7 +64,7 @@ _WORDS = (
 def read_statements(
     document: Document, names: Collection[str] = (), parameters: Collection[str] = ()
 ) -> list[Statement]:
-    """Return all statements, in their order; `names` are the names of the network."""
+    """Return all statements in order; `names` are the names in the network."""
     macros, _ = macros_of(document.text)
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
     lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
@@ -103,19 +103,19 @@ def read_statements(
 
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:
-    """Read G′ as a separate name, not as a derivative, if a statement defines it on its left side."""
+    """Return a formula in which G′ is a separate name, not a derivative, if a statement defines G′ on its left side."""
     if isinstance(node, tree.Prime) and node in heads and isinstance(node.base, Name):
         return replace(node.base, base=node.base.base + "prime", source=node.source)
     return tree.mapped(node, lambda part: _with_primes(part, heads))
 
 
 def names_of(sides: Iterable[Node]) -> frozenset[Name]:
-    """Return the names in some formulas."""
+    """Return the names that occur in some formulas."""
     return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
 
 
 def _note_update(written: Statement, before: Statement | None, parameters: Collection[str]) -> None:
-    """Note that W ← W - η ∂J/∂W states no equality, even where it is written with an equals sign."""
+    """Record that W ← W - η ∂J/∂W is an update and no equality, even if it is written with an equals sign."""
     if written.continues and before is not None and before.update is not None:
         written.update = replace(before.update, changes=written.sides[1:])
     else:
@@ -127,7 +127,7 @@ def _is_bare_delta(node: Node) -> bool:
 
 
 def _is_error(node: Node) -> bool:
-    """Return True for δ before a name, as in δh: it denotes a differential, not a factor."""
+    """Return True for a δ that precedes a name, as in δh, where it denotes a differential, not a factor."""
     return (
         isinstance(node, tree.Multiply)
         and not node.sign
@@ -186,7 +186,7 @@ _CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
 
 
 def _is_named_in_text(text: str, formula: Formula) -> bool:
-    """Return True if words precede a formula in its line: without a relation, it is then only mentioned."""
+    """Return True if words precede a formula in its line; if it has no relation, it is then only mentioned."""
     before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
     return any(character.isalpha() for character in before)
 
@@ -207,7 +207,7 @@ def _of_row(document: Document, row: StatementTokens, kind: str) -> Statement:
 
 
 def equalities(written: Statement) -> tuple[Node, ...]:
-    """Return the sides joined by equals signs; none for another relation or a step of gradient descent."""
+    """Return the sides that equals signs join; an empty tuple for another relation or a gradient descent step."""
     if written.update is not None:
         return ()
     if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:

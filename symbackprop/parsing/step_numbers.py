@@ -1,4 +1,4 @@
-"""Steps of gradient descent with numbers: W(k+1) = W(k) + ΔW(k) is read as W^{(k+1)} = W + ΔW."""
+"""Numbered steps of gradient descent: W(k+1) = W(k) + ΔW(k) means W^{(k+1)} = W + ΔW."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ _STEPS = {"k", "t", "n", "s", "tau", "i"}
 
 
 def steps_in(heads: Sequence[Node]) -> set[str]:
-    """Return the letters k of every W(k+1) on the left of a statement."""
+    """Return the letters k of all W(k+1) on the left sides of statements."""
     return {letter for head in heads if (letter := _step_after(head))}
 
 
 def without_steps(node: Node, letters: set[str]) -> Node:
-    """Return a formula without the (k), and with the (k+1) as a script."""
+    """Return a formula in which (k) is dropped and (k+1) is a script."""
     node = mapped(node, lambda part: without_steps(part, letters))
     if not isinstance(node, Multiply) or node.sign:
         return node
@@ -32,13 +32,13 @@ def without_steps(node: Node, letters: set[str]) -> Node:
 
 
 def _step_after(head: Node) -> str:
-    """Return the k of a W(k+1) on the left."""
+    """Return the k of a left side W(k+1), or ""."""
     group = head.factors[-1] if isinstance(head, Multiply) and not head.sign else None
     return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Add))
 
 
 def _letter(group: Node | None, is_next: bool) -> str:
-    """Return the letter of (k), or of (k+1)."""
+    """Return the letter of (k), or of (k+1), or ""."""
     item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     if is_next:
         is_one_more = isinstance(item, Add) and item.signs == (1, 1) and item.terms[1] == number(1)

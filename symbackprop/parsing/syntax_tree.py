@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A part of a formula; `source` is the text of its author, or empty if the part was changed.
+    """A part of a formula; `source` is the author's text, or empty if the part was changed.
 
     `place` is the line and the column of its first character, counted from 1, in a text in NumPy syntax.
     """
@@ -39,7 +39,7 @@ class Script:
 
 @dataclass(frozen=True, kw_only=True)
 class Name(Node):
-    """A name with its scripts, except those for transposition and f′."""
+    """A name with its scripts, except transposition and f′."""
 
     base: str
     above: tuple[Script, ...] = ()
@@ -47,18 +47,18 @@ class Name(Node):
 
     @property
     def scripts(self) -> tuple[Node, ...]:
-        """The contents of the scripts above and below."""
+        """The contents of the superscripts and subscripts."""
         return tuple(script.content for script in (*self.above, *self.below))
 
     @property
     def script_letters(self) -> set[str]:
-        """The names among the scripts, as i and l of w_i^{(l)}."""
+        """The names among the scripts, such as i and l in w_i^{(l)}."""
         return {content.base for content in self.scripts if isinstance(content, Name)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Node):
-    """Terms with their signs, 1 or -1."""
+    """A sum of terms with their signs, 1 or -1."""
 
     signs: tuple[int, ...]
     terms: tuple[Node, ...]
@@ -66,7 +66,7 @@ class Add(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply(Node):
-    r"""Factors; `sign` is the sign between them: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
+    r"""A product; `sign` is the sign between its factors: nothing, `\odot`, `\cdot`, `*`, `@`, …"""
 
     sign: str
     factors: tuple[Node, ...]
@@ -74,7 +74,7 @@ class Multiply(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Divide(Node):
-    """A fraction; `slash` is written a / b."""
+    """A fraction; `slash` is True if it is written a / b."""
 
     above: Node
     below: Node
@@ -106,7 +106,7 @@ class Prime(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Node):
-    """An entry (…)_{ij}."""
+    """An entry of a formula, as in (…)_{ij}."""
 
     base: Node
     indices: tuple[Node, ...]
@@ -114,7 +114,7 @@ class Entry(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Part(Node):
-    """A block A_{:, H:2H}: rows and columns from a first one, counted from 0, up to a last one that is left out."""
+    """A block A_{:, H:2H}: rows and columns from a first one, counted from 0, up to a last one, which is excluded."""
 
     base: Node
     ranges: tuple[tuple[Node | None, Node | None], ...]
@@ -122,7 +122,7 @@ class Part(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix(Node):
-    """A matrix of blocks, side by side and one below the other."""
+    """A matrix of blocks, in rows and columns."""
 
     rows: tuple[tuple[Node, ...], ...]
 
@@ -134,7 +134,7 @@ class Dots(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedList(Node):
-    """A matrix with the value of a formula for each value of one index letter, or of two."""
+    """A matrix whose entries are a formula for each value of one index letter, or of two."""
 
     body: Node
     rows: str = ""
@@ -143,7 +143,7 @@ class IndexedList(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Node):
-    """A formula in brackets; more than one item is a list of arguments."""
+    """A formula in brackets; several items are a list of arguments."""
 
     items: tuple[Node, ...]
     brackets: str = "()"
@@ -162,7 +162,7 @@ class Summation(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Differential(Node):
-    """A differential ∂v or dv: alone it is short for ∂J/∂v."""
+    """A differential ∂v or dv; one that stands alone is short for ∂J/∂v."""
 
     body: Node | None
 
@@ -177,7 +177,7 @@ class Partial(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Node):
-    """A function of arguments; keywords are those of NumPy."""
+    """A function call; only NumPy code has keyword arguments."""
 
     function: Node
     arguments: tuple[Node, ...]
@@ -187,7 +187,7 @@ class Call(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute(Node):
-    """`base.name` of NumPy code, such as X.shape and np.exp."""
+    """An attribute `base.name` in NumPy code, such as X.shape and np.exp."""
 
     base: Node
     name: str
@@ -195,7 +195,7 @@ class Attribute(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Subscript(Node):
-    """`base[…]` of NumPy code; the indices are slices and formulas."""
+    """A subscript `base[…]` in NumPy code; the indices are slices and formulas."""
 
     base: Node
     indices: tuple[Node, ...]
@@ -203,7 +203,7 @@ class Subscript(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class SlicedAxis(Node):
-    """`first:last:step` of NumPy code."""
+    """A slice `first:last:step` in NumPy code."""
 
     first: Node | None = None
     last: Node | None = None
@@ -212,7 +212,7 @@ class SlicedAxis(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Literal(Node):
-    """A constant of NumPy code that is not a finite real number: True, None, "text", 1j."""
+    """A constant in NumPy code that is not a finite real number: True, None, "text", 1j."""
 
     value: object
 
@@ -244,7 +244,7 @@ class Indicator(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Cases(Node):
-    """Values with their conditions; the last may have none."""
+    """A definition by cases: values with their conditions; the last may have none."""
 
     values: tuple[Node, ...]
     conditions: tuple[Node | None, ...]
@@ -273,7 +273,7 @@ def _nodes(value: object) -> Iterator[Node]:
 
 
 def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
-    """Yield the node and all of its parts, wholes before parts; `into_scripts` also the scripts of names."""
+    """Yield the node and all of its parts, parents before children; with `into_scripts` also the scripts of names."""
     stack = [node]
     while stack:
         part = stack.pop()
@@ -283,7 +283,7 @@ def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
-    """Return the node with each direct part changed; its source is kept where nothing changed."""
+    """Return the node with each direct part changed; the node keeps its source if no part changes."""
     changed = {}
     for entry in fields(node):
         old = getattr(node, entry.name)
@@ -306,7 +306,7 @@ def _changed(value: Any, change: Callable[[Node], Node]) -> Any:
 
 
 def relettered(node: Node, old: str, new: str) -> Node:
-    """Return the node with another letter for an index, and for the index of sums."""
+    """Return the node with an index letter replaced by another, also where it is the index of a sum."""
     if node == Name(base=old):
         return Name(base=new)
     if isinstance(node, Summation) and old in node.indices:

@@ -1,4 +1,4 @@
-"""Corrections of tokens by their neighbours: `||`, `.*`, a Σ that is a sum."""
+"""Corrections of tokens that depend on neighbouring tokens: `||`, `.*`, and Σ as a sum."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ _SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # tokens 
 
 
 def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
-    """Return the corrected tokens; `has_sigma` tells that Σ is a name, not a sum."""
+    """Return the corrected tokens; with `has_sigma`, Σ is a name, not a sum."""
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
@@ -21,7 +21,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Read `||` as the bar of a norm, `.*` as a product entry by entry, and `+ -` as a minus."""
+    """Yield the tokens, with `||` as the bar of a norm, `.*` as an entrywise product, and `+ -` as a minus."""
     rest = list(reversed(tokens))
     while rest:
         token = rest.pop()
@@ -45,7 +45,7 @@ def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:
 
 
 def _with_commas(tokens: Sequence[Token]) -> list[Token]:
-    """Read a semicolon in brackets as a comma: J(W; x, y)."""
+    """Return the tokens, with semicolons in brackets as commas: J(W; x, y)."""
     depth, found = 0, []
     for token in tokens:
         depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
@@ -54,7 +54,7 @@ def _with_commas(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
-    """Remove the commas that end the values of cases."""
+    """Return the tokens without the commas that end the values of cases."""
     depth, found = 0, []
     for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
         depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")
@@ -64,6 +64,6 @@ def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _closed(tokens: list[Token]) -> list[Token]:
-    """Remove a superfluous bracket at the end."""
+    """Return the tokens without an unmatched bracket at the end."""
     depths = sum((token.kind in _OPEN) - (token.kind in _CLOSE) for token in tokens)
     return tokens[:-1] if depths == -1 and tokens[-1].kind == "RPAR" else tokens

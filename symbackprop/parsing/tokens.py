@@ -1,11 +1,11 @@
-"""Pieces of a formula."""
+"""Tokens of a formula."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of a formula, at the offsets from `start` to `end` in the text."""
+    """A token at the offsets `start` to `end` of the text."""
 
     kind: str
     value: str

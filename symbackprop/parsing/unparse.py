@@ -1,4 +1,4 @@
-"""Formulas as their author would write them: one table for LaTeX, one for NumPy syntax."""
+"""Printing of syntax trees in the style of the author, in LaTeX or in NumPy syntax."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from symbackprop.parsing.vocabulary import words
 
 
 def to_source(node: Node, style: str = "latex") -> str:
-    """Return the text of a formula, in LaTeX or in NumPy syntax ("numpy"); unchanged parts keep their author's text.
+    """Return the text of a formula, in LaTeX or in NumPy syntax ("numpy"); unchanged parts keep the author's text.
 
     >>> from symbackprop.parsing.syntax_tree import (Name, Multiply, Transposed)
     >>> to_source(Multiply(sign="", factors=(Transposed(base=Name(base="X")), Name(base="delta"))))
@@ -23,7 +23,7 @@ def to_source(node: Node, style: str = "latex") -> str:
 
 
 def _balanced(source: str) -> str:
-    r"""Remove `\left` and `\right` where one of a pair was cut off."""
+    r"""Return LaTeX without a `\left` or `\right` whose partner was cut off."""
     opened, closed = (re.findall(rf"\\{side}(?![a-zA-Z])", source) for side in ("left", "right"))
     return source if len(opened) == len(closed) else re.sub(r"\\(?:left|right)(?![a-zA-Z])\s*", "", source)
 
@@ -33,7 +33,7 @@ def _numpy(node: Node) -> str:
 
 
 def _factor(node: Node) -> str:
-    """Write a factor of a product in LaTeX, a sum in brackets."""
+    """Return a factor of a product in LaTeX, in brackets if it is a sum."""
     inner = node.items[0] if isinstance(node, tree.Group) and node.brackets == "{}" else node
     return _bracketed(inner, tree.Add, tree.Summation)
 
@@ -43,13 +43,13 @@ def _numpy_factor(node: Node) -> str:
 
 
 def _bracketed(node: Node, *classes: type[Node], style: str = "latex") -> str:
-    """Write a node, in brackets if it is of one of these classes."""
+    """Return the text of a node, in brackets if it belongs to one of these classes."""
     text = to_source(node, style)
     return f"({text})" if isinstance(node, classes) else text
 
 
 def _base(node: Node) -> str:
-    """Write the base of a script in LaTeX."""
+    """Return the base of a script in LaTeX."""
     text = to_source(node)
     closed = isinstance(node, tree.Group | tree.Call | tree.Norm) or (isinstance(node, tree.Name) and not node.above)
     if isinstance(node, tree.Name) and node.above and text.endswith(("T", "\\top}", "T}")):

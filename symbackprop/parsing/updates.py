@@ -1,4 +1,4 @@
-"""Steps of gradient descent in a document: W ← W - η ∂J/∂W goes downhill, W + η ∂J/∂W does not."""
+"""Gradient descent steps in a document: W ← W - η ∂J/∂W decreases the cost, W + η ∂J/∂W does not."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from symbackprop.printing.naming import key_of
 
 @dataclass(frozen=True)
 class Update:
-    """An update of a parameter: the formulas that are added to it, more than one where they are chained by =."""
+    """An update of a parameter: the formula that is added to it, or several formulas that are joined by =."""
 
     name: Name
     changes: tuple[Node, ...]
@@ -23,7 +23,7 @@ _TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", 
 
 
 def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
-    """Return the update that a statement describes, or None; `parameters` are names of the network."""
+    """Return the update that a statement describes, or None; `parameters` are names in the network."""
     if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
         return None
     stepped = _difference(sides[0])
@@ -48,7 +48,7 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
 
 
 def _difference(left: Node) -> Name | None:
-    """Return the w of Δw."""
+    """Return the w of Δw, or None."""
     if isinstance(left, tree.Multiply) and not left.sign and len(left.factors) == 2:
         head, name = left.factors
         if isinstance(head, Name) and head == Name(base="Delta") and isinstance(name, Name):
@@ -57,7 +57,7 @@ def _difference(left: Node) -> Name | None:
 
 
 def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
-    """Return the parameter itself as a term, and the other terms; None where it is not a term."""
+    """Return the term that is the parameter itself, and the sum of the other terms; both are None if there is none."""
     if not isinstance(right, Add):
         return None, None
     own = _untimed(left)
@@ -70,7 +70,7 @@ def _parted(right: Node, left: Name) -> tuple[Node | None, Node | None]:
 
 
 def _untimed(name: Name) -> Name:
-    """Remove the marks that distinguish one step of gradient descent from the next."""
+    """Return the name without the marks that distinguish one gradient descent step from the next."""
     if name.base.endswith(("new", "old")):
         return replace(name, base=name.base[:-3].rstrip("_"), source="")
     above, below = (tuple(mark for mark in marks if not _is_time(mark)) for marks in (name.above, name.below))

@@ -1,8 +1,8 @@
-"""The meaning of LaTeX's commands and characters in a formula."""
+"""The meaning of LaTeX commands and characters in formulas."""
 
 
 def words(*rows: str) -> list[str]:
-    """Return the words of some lines."""
+    """Return the words in some lines of text."""
     return [word for row in rows for word in row.split()]
 
 

@@ -1,1 +1,1 @@
-"""Printers of single expressions: as LaTeX, as Unicode text, and in NumPy syntax."""
+"""Printers of single expressions as LaTeX, as Unicode text, and in NumPy syntax."""

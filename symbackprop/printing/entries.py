@@ -1,6 +1,6 @@
-"""Nodes for single numbers: an entry of a matrix, a sum over indices, a derivative of one entry.
+"""Nodes for single numbers: an entry of a matrix, a sum over indices, or a derivative of one entry.
 
-For the printers each is a 1×1 matrix, so that formulas over entries are made of the same nodes as all others.
+Each is a 1×1 matrix for the printers, so that formulas about entries consist of the same nodes as all others.
 """
 
 from sympy import Basic, Integer
@@ -14,7 +14,7 @@ Letter = str | None  # None is the index of a dimension of size 1, which is not 
 
 
 class _OfEntries(Operators, MatrixExpr):
-    """A node of a rewritten expression: one number, a 1×1 matrix for the printers."""
+    """A node that represents one number, which is a 1×1 matrix for the printers."""
 
     shape = (Integer(1), Integer(1))
 
@@ -30,7 +30,7 @@ class NamedEntry(_OfEntries):
     is_symbol = True
 
     def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Make the entry of a matrix at these index letters; None is left out."""
+        """Create the entry of a matrix at these index letters; a letter None is dropped."""
         return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
     @property
@@ -40,15 +40,15 @@ class NamedEntry(_OfEntries):
 
 
 class UnnamedEntry(_OfEntries):
-    """One entry of a matrix that has no form entry by entry, such as an inverse."""
+    """An entry of a matrix that has no formula for its entries, such as an inverse."""
 
     def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Make the entry of a matrix at these index letters; None is left out."""
+        """Create the entry of a matrix at these index letters; a letter None is dropped."""
         return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
 
 class Plain(_OfEntries):
-    """A scalar without indices, as it is."""
+    """A scalar without indices, which is printed unchanged."""
 
     @property
     def value(self) -> Expression:
@@ -57,24 +57,24 @@ class Plain(_OfEntries):
 
     @property
     def is_symbol(self) -> bool:
-        """Return whether the scalar is a symbol."""
+        """Return True if the scalar is a symbol."""
         return bool(self.value.is_symbol)
 
 
 class Ratio(_OfEntries):
-    """One number over another."""
+    """A quotient of two numbers."""
 
 
 class SumOver(_OfEntries):
-    """Σ of the first argument over the values of the indices that follow."""
+    """The sum Σ of the first argument over the index letters in the other arguments."""
 
     def __new__(cls, summand: Expression, *letters: str) -> Expression:
-        """Make the sum of a summand over these letters."""
+        """Create the sum of a summand over these letters."""
         return Basic.__new__(cls, summand, *map(Str, letters))
 
 
 class EntryDerivative(_OfEntries):
-    """∂of/∂by, for two entries."""
+    """The derivative ∂of/∂by of one entry with respect to another."""
 
     @property
     def of(self) -> Expression:

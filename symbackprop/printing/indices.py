@@ -1,7 +1,7 @@
 """Formulas entry by entry: `∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]`.
 
-An expression is rewritten into one over entries, made of the same nodes, so that the printers print it as they print
-any other: a product of entries is a product entry by entry of 1×1 matrices, whose ⊙ is not printed.
+A matrix expression becomes an expression in entries with the same nodes, which the printers print like any other: a
+product of entries is an entrywise product of 1×1 matrices, whose ⊙ is not printed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,14 +24,14 @@ from symbackprop.printing.notation import SPECIAL, ordered_terms
 
 
 class Indices:
-    """A rewriter of formulas entry by entry; `letters` gives the letter that runs over each dimension."""
+    """A rewriter of formulas entry by entry; `letters` contains the index letter of each size."""
 
     def __init__(self, letters: Mapping[Expr, str]):
         self.letters = letters
         self.varied: tuple[Letter, Letter] = (None, None)  # the entry of W in ∂/∂W
 
     def statement(self, quantity: Expression, *sides: Expression) -> list[Expression]:
-        """Return the sides of an equation for one entry of a quantity."""
+        """Return the sides of an equation, rewritten for one entry of a quantity."""
         at = self._free(shape_of(quantity) or (Integer(1),) * 2, frozenset())
         self.varied = (at[0], at[1])
         used = frozenset(letter for letter in at if letter)
@@ -43,21 +43,21 @@ class Indices:
         return self.entry(side, i, j, used) if is_matrix(side) else self.scalar(side, used)
 
     def entry(self, matrix: Matrix, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-        """Return the entry of a matrix at (i, j); `used` are the letters that are taken."""
+        """Return the entry of a matrix at (i, j); `used` contains the letters that are taken."""
         if matrix.is_symbol:
             return NamedEntry(matrix, i, j)
         rewrite = next((_ENTRIES[kind] for kind in type(matrix).__mro__ if kind in _ENTRIES), None)
         return UnnamedEntry(matrix, i, j) if rewrite is None else rewrite(self, matrix, i, j, used)
 
     def scalar(self, expression: Expression, used: frozenset[str]) -> Expression:
-        """Return a scalar with its matrices entry by entry; one without matrices stays as it is."""
+        """Return a scalar with its matrices written entry by entry; a scalar without matrices does not change."""
         if not expression.has(*SPECIAL):
             return Plain(expression)
         rewrite = next(_SCALARS[kind] for kind in type(expression).__mro__ if kind in _SCALARS)
         return rewrite(self, expression, used)
 
     def sum(self, sizes: Iterable[Size], used: frozenset[str], summand: Callable[..., Expression]) -> Expression:
-        """Return Σ of `summand(letters, used)` over fresh letters for the sizes."""
+        """Return Σ of `summand(letters, used)`, with an unused letter for each size."""
         letters = self._free(sizes, used)
         running = [letter for letter in letters if letter]
         inner = summand(letters, used | set(running))
@@ -80,7 +80,7 @@ def _product(indices: Indices, node: Expression, i: Letter, j: Letter, used: fro
 
 
 def _along(node: Expression, letter: Letter, i: Letter, j: Letter) -> tuple[Letter, Letter]:
-    """Return the position in the line along the axis of a node."""
+    """Return the position (letter, j) or (i, letter), in which the letter runs along the axis of a node."""
     return (letter, j) if node.axis == ROWS else (i, letter)
 
 
@@ -95,7 +95,7 @@ def _sum_of(
     at: tuple[Letter, Letter],
     used: frozenset[str],
 ) -> Expression:
-    """Return Σ of a function of the entries in the line along the axis of a node."""
+    """Return Σ of a function of the entries along the axis of a node."""
 
     def one(letters: list[Letter], used: frozenset[str]) -> Expression:
         return of(indices.entry(node.argument, *_along(node, letters[0], *at), used))
@@ -131,7 +131,7 @@ def _scaled(indices: Indices, node: Expression, i: Letter, j: Letter, used: froz
 
 
 def _times(*factors: Expression) -> Expression:
-    """Return the product of numbers, the plain ones in front."""
+    """Return the product of numbers, with numbers without indices in front."""
     coefficients, rest = zip(*map(split, factors), strict=True)
     plain = Mul(*coefficients, *(factor.value for factor in rest if isinstance(factor, Plain)))
     kept = [factor for factor in rest if not isinstance(factor, Plain)]

@@ -1,4 +1,4 @@
-"""One expression → LaTeX."""
+"""Printing of one expression as LaTeX."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +16,7 @@ from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of, 
 
 @cache
 def latex_name(name: str) -> str:
-    r"""Return a name of the network as LaTeX.
+    r"""Return a name in the network as LaTeX.
 
     >>> latex_name("W1"), latex_name("yhat"), latex_name("delta3")
     ('W^{(1)}', '\\hat{y}', '\\delta^{(3)}')
@@ -37,7 +37,7 @@ def latex_name(name: str) -> str:
 
 
 class Latex(Notation, LatexPrinter):
-    """A printer of backprop's notation: ⊙, ᵀ, f′, layer numbers as superscripts."""
+    """A printer of the notation of backpropagation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
     quotients_are_fractions = True
@@ -115,20 +115,20 @@ class Latex(Notation, LatexPrinter):
         return length if power == 1 else f"{length}^{{{power}}}"
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:
-        """Return a fraction of products entry by entry."""
+        """Return a fraction whose numerator and denominator are entrywise products."""
         if not below:
             return self.factors(above)
         return rf"\frac{{{self.alone(above)}}}{{{self.alone(below)}}}"
 
     def alone(self, factors: list[Expression]) -> str:
-        """Return a product that needs no brackets around it."""
+        """Return a product to which no script or further factor is attached, so that it needs no brackets."""
         if len(factors) != 1:
             return self.factors(factors) if factors else "1"
         (factor,) = factors
         return self._print(factor.args[0] if isinstance(factor, HadamardPower) and factor.args[1] == 1 else factor)
 
     def _base(self, base: Expression) -> str:
-        """Return the base of a power: a layer number is a superscript already, so it needs brackets."""
+        """Return the base of a power, in brackets if it has a superscript, such as a layer number."""
         inner = self._print(base)
         return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
 

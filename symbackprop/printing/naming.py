@@ -1,4 +1,4 @@
-"""The parts of a name of the network: `W1` is W with index 1, `yhat` is y with a hat, `dJdW1` is ∂J/∂W1."""
+"""The parts of a name in the network: `W1` is W with index 1, `yhat` is y with a hat, `dJdW1` is ∂J/∂W1."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class NameParts:
 
     @property
     def greek(self) -> str:
-        """Return the English name of the Greek letter, or an empty text."""
+        """Return the English name of the Greek letter, or "" for any other base."""
         letter = _SHORT_GREEK.get(self.base, self.base)
         return letter if letter in greek_unicode else ""
 
@@ -53,7 +53,7 @@ Key = tuple[str, str, str]  # base, subscript, layer
 
 
 def key_of(name: str) -> Key:
-    """Return the key of a name of the network."""
+    """Return the key of a name in the network."""
     parts = read_name(name)
     base = (parts.greek or parts.base) + parts.modifier
     if parts.subscript.isdigit() and not parts.index:

@@ -1,4 +1,4 @@
-"""The parts that all notations share: where signs, scalar factors and brackets go."""
+"""Rules that all notations share: the positions of signs, scalar factors and brackets."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ SPECIAL = (
 
 
 def level(expression: Expression) -> int:
-    """Return the precedence of an expression, from `SUM` to `ATOM`: it decides where brackets are needed."""
+    """Return the precedence of an expression, from `SUM` to `ATOM`, which decides if it needs brackets."""
     if isinstance(expression, Plain):
         return level(expression.value)
     if is_negative(expression):
@@ -65,7 +65,7 @@ def level(expression: Expression) -> int:
 
 
 def is_negative(expression: Expression) -> bool:
-    """Return whether an expression is printed with a minus sign in front."""
+    """Return True if an expression is printed with a minus sign in front."""
     if isinstance(expression, nodes.Scaled):
         return is_negative(expression.args[0])
     if isinstance(expression, Plain):
@@ -82,7 +82,7 @@ def negated(expression: Expression) -> Expression:
 
 
 def ordered_terms(expression: Expr) -> list[Expr]:
-    """Return the terms of a scalar sum, penalties (terms with a hyperparameter, or of little weight) last."""
+    """Return the terms of a scalar sum, with penalties (terms with a hyperparameter or a small coefficient) last."""
 
     def key(term: Expr) -> tuple[Expression, ...]:
         coefficient = term.as_coeff_Mul()[0]
@@ -98,9 +98,9 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def implied(operands: Sequence[Expression]) -> list[Expression]:
-    """Return the operands of an entry-by-entry operation, without the repetition of rows, columns and numbers.
+    """Return the operands of an entrywise operation, without explicit broadcasting of rows, columns and numbers.
 
-    As in NumPy, the repetition is not written where another operand has the full shape.
+    As in NumPy, broadcasting is not written if another operand has the full shape.
     """
     split = [nodes.split(operand) if is_matrix(operand) else (S.One, operand) for operand in operands]
     if all(isinstance(core, Broadcast | nodes.Ones) for _, core in split):
@@ -109,7 +109,7 @@ def implied(operands: Sequence[Expression]) -> list[Expression]:
 
 
 def _once(operand: Expression, coefficient: Scalar, core: Expression) -> Expression:
-    """Return the row, the column or the number that NumPy would repeat."""
+    """Return the row, the column or the number that NumPy would broadcast."""
     if isinstance(core, nodes.Ones):
         return Plain(coefficient)
     if isinstance(core, Broadcast):
@@ -129,14 +129,14 @@ def norm_of(scalar: Scalar) -> tuple[Expression, Expression] | None:
 
 
 def divisors(scalar: Scalar) -> list[Expression]:
-    """Return the factors 1/x that make a product one quotient."""
+    """Return the factors 1/x of a scalar product, which become the divisors of a quotient."""
     return [
         f for f in sympy.Mul.make_args(scalar) if isinstance(f, sympy.Pow) and f.exp.is_negative and f.has(*SPECIAL)
     ]
 
 
 def power_of_ten(number: Scalar) -> Expression:
-    """Return 9 for 1000000000; None for a number below 10⁵, or not a power of ten."""
+    """Return n for a number 10ⁿ that is at least 10⁵, such as 9 for 1000000000; else None."""
     power = len(str(number)) - 1
     return Integer(power) if power > 4 and number == 10**power else None
 
@@ -155,12 +155,12 @@ def _is_inverse(factor: Expression) -> bool:
 
 
 def _simple_power(factor: Expression) -> Expression:
-    """Return x¹ as x."""
+    """Return the factor, with x¹ as x."""
     return factor.args[0] if isinstance(factor, nodes.HadamardPower) and factor.args[1] == 1 else factor
 
 
 class Notation:
-    """A mixin of SymPy's printers; a subclass sets `minus` and the signs between factors."""
+    """A mixin for SymPy's printers; a subclass defines `minus` and the signs between factors."""
 
     minus = "-"
     times = " "  # scalar · matrix
@@ -177,7 +177,7 @@ class Notation:
         return super()._print(expr, **kwargs)  # type: ignore[misc]
 
     def definition(self, function: ElementwiseFunction) -> list[Expr]:
-        """Return f(z) written out; f′(z) also in terms of f(z), where such a form is known."""
+        """Return the expression that defines f(z), and for f′(z) also its form in terms of f(z), if one is known."""
         output = function.row.prime_of_output if function.order == 1 else None
         if output is None:
             known = function.written_out
@@ -209,7 +209,7 @@ class Notation:
         return self.wrap(inner) if self.level(expression) < at_least else inner
 
     def summand(self, expression: Expression) -> str:
-        """Return an expression as it may follow a Σ."""
+        """Return an expression in the form in which it can follow a Σ."""
         return self.bracket(expression, ENTRYWISE)
 
     def signed_sum(self, terms: Iterable[Expression]) -> str:
@@ -249,14 +249,14 @@ class Notation:
         return [f for f in factors if not _is_inverse(f)], [f for f in factors if _is_inverse(f)]
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:
-        """Return a quotient of two products, entry by entry."""
+        """Return the quotient of two entrywise products."""
         if not below:
             return self.factors(above)
         divisor = self.factors(below) if len(below) == 1 else self.wrap(self.factors(below))
         return f"{self.factors(above, divided=True) if above else 1}/{divisor}"
 
     def factors(self, factors: list[Expression], *, divided: bool = False) -> str:
-        """Return a product entry by entry; a ∂C/∂W in it needs no brackets, except for the last one before a /."""
+        """Return an entrywise product; a ∂C/∂W in it has no brackets, except the last factor before a /."""
         least = POWER if len(factors) > 1 else PRODUCT + 1
         numbers = all(factor.shape == (1, 1) for factor in factors)
         plain = factors[:-1] if divided else factors if len(factors) > 1 else []
@@ -302,7 +302,7 @@ class Notation:
         raise NotImplementedError
 
     def bracket_name(self, matrix: Matrix) -> str:
-        """Return a matrix in a form that indices in brackets can follow."""
+        """Return a matrix in a form that indices in square brackets can follow."""
         return self.bracket(matrix, ATOM)
 
     def _print_Ratio(self, expr: Expression) -> str:
@@ -322,7 +322,7 @@ class Notation:
         return self.partial(self._print(expr.cost), expr.cost, self._print(expr.of), expr.of)
 
     def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
-        """Return ∂of/∂by; an operand that is not a name is in brackets."""
+        """Return ∂of/∂by, with brackets around an operand that is not a name."""
         above, below = (text if x.is_symbol else self.wrap(text) for text, x in ((above, of), (below, by)))
         return f"∂{above}/∂{below}"
 

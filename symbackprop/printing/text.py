@@ -1,4 +1,4 @@
-"""One expression → Unicode text, or → the NumPy syntax that people type."""
+"""Printing of one expression as Unicode text, or in the NumPy syntax of users."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠"}
 
 
 def text_name(name: str) -> str:
-    """Return a name as Unicode text: Greek letters as themselves, hats as people type them.
+    """Return a name as Unicode text: Greek letters as characters, hats as users type them.
 
     >>> text_name("delta3"), text_name("yhat"), text_name("lam")
     ('δ3', 'yhat', 'λ')
@@ -151,7 +151,7 @@ class Text(Notation, StrPrinter):
 
 
 class Typed(Notation, StrPrinter):
-    """A printer of NumPy syntax, `z3 = a2 @ W1`, as people type networks and as errors quote them."""
+    """A printer of NumPy syntax, `z3 = a2 @ W1`, in which users type networks and errors quote them."""
 
     printmethod = "_typed"
     times = " * "
@@ -172,13 +172,13 @@ class Typed(Notation, StrPrinter):
         return f"{self.bracket(base, ATOM)}**{self.bracket(exponent, ATOM)}"
 
     def level(self, expression: Expression) -> int:
-        """Return the precedence of an expression, which decides about brackets; a function call has the highest."""
+        """Return the precedence of an expression, by which it gets brackets; a function call has the highest."""
         if isinstance(expression, HadamardPower):
             return ATOM if expression.args[1] == S.Half else POWER
         return ATOM if isinstance(expression, Inverse | MatPow | Broadcast) else super().level(expression)
 
     def fraction(self, factors: list[Expression]) -> tuple[list[Expression], list[Expression]]:
-        """Return numerator and denominator; only the last factors are divisors: the text then reads back unchanged."""
+        """Return numerator and denominator; only the last factors are divisors, so that parsing restores them."""
         last = len(factors)
         while last > 1 and isinstance(factors[last - 1], HadamardPower) and is_negative(factors[last - 1].args[1]):
             last -= 1
@@ -229,12 +229,12 @@ def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> 
 
 
 def typed_factor(expression: Basic) -> str:
-    """Return typed text, in brackets where it could not stand before `.T` or in a product."""
+    """Return an expression in typed syntax, in brackets if it cannot precede `.T` or be a factor without them."""
     return Typed().bracket(expression, ATOM)
 
 
 def typed(expression: Basic) -> str:
-    """Return an expression in the NumPy syntax that people type.
+    """Return an expression in the NumPy syntax that users type.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> typed(NamedMatrix("a2", 5, 3).T * NamedMatrix("delta3", 5, 2))

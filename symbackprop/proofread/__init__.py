@@ -1,1 +1,1 @@
-"""Proofreading of gradient code and of derivations that a person wrote."""
+"""Proofreading of gradient code and of derivations written by people."""

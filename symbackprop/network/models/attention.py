@@ -22,12 +22,12 @@ def attention(
     causal: bool = True,
     average: str | None = None,
 ) -> Network:
-    """Build scaled dot-product attention of a sequence to itself: O = softmax(Q Kᵀ / √H) V, with Q, K, V = X W.
+    """Build scaled dot-product self-attention: O = softmax(Q Kᵀ / √H) V, where Q = X W_q, K = X W_k and V = X W_v.
 
     Args:
         length: the length of the sequence, the number of rows of X.
         features, keys, values: the number of columns of X, of Q and K, and of V.
-        cost: the cost of O against the target y; see `mlp`.
+        cost: the cost of the output O for the target y; see `mlp`.
         causal: True if each position attends to itself and earlier ones only; 10⁹ is subtracted from the scores of
             later positions.
         average: as in `mlp`.

@@ -33,23 +33,22 @@ def mlp(
     Args:
         sizes: the width of each layer, input first, as whole numbers or names of dimensions.
         activation: f of every layer, by name or as a function such as `sb.tanh`.
-        cost: a name from `sb.COSTS`, or a callable (y, yhat) -> scalar. The cross-entropies that have no
-            `on_probabilities` in their name are computed from the last pre-activation z (the logits), the stable way;
-            y then holds probabilities (one-hot rows, or 0 and 1), and there is no output activation. So are the
-            hinges, whose y is −1 or 1. Those with `on_probabilities` put a sigmoid or a softmax last.
-        output_activation: f of the last layer, where it differs; "softmax" makes each row of y one-hot, in either
-            layout.
+        cost: a name from `sb.COSTS`, or a callable (y, yhat) -> scalar. A cross-entropy without `on_probabilities` in
+            its name is computed stably from the last pre-activation z (the logits): there is no output activation, and
+            y contains probabilities (one-hot rows, or 0 and 1). A hinge loss is computed from z too, with y −1 or 1.
+            With `on_probabilities`, the last activation is a sigmoid or a softmax.
+        output_activation: f of the last layer, if it differs; for "softmax", each row of y is one-hot in both layouts.
         bias: True if each layer adds a row b to every example.
-        average: "sum" over all entries, or divided by the number of "examples", "outputs" or "entries"; if left out,
-            as is usual for the cost.
-        layout: "rows" or "columns": where the examples stand; columns make z = W a + b.
+        average: "sum" adds up all entries; "examples", "outputs" and "entries" divide the sum by their number; the
+            default depends on the cost.
+        layout: "rows" or "columns", which contain the examples; with columns, z = W a + b.
         examples: the number of examples, a name or a whole number.
         **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|: a number of at least 0, the name
-            of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` choose another
-            convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` counts the biases among the weights.
+            of a hyperparameter, or True, which is the name `lam`. `l2_factor` and `l1_factor` choose another
+            convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` includes the biases.
 
     Raises:
-        SymbackpropError: an unknown activation or cost (the nearest is named), or sizes that are not sizes.
+        SymbackpropError: an activation or cost is unknown (the message names the nearest), or a size is invalid.
 
     >>> import symbackprop as sb
     >>> print(sb.mlp([2, 3, 1]))
@@ -126,9 +125,9 @@ def logistic_regression(
 
     Args:
         inputs: the number of features.
-        classes: 1 for two classes, told apart by y = 0 and 1; else their number. Then each row of y is one-hot, in
-            either layout; with `on_logits`, y may be any probabilities, laid out as X is.
-        on_logits: True if J is a formula of z = X W + b, which is numerically stable; else of ŷ, as in most
+        classes: 1 for two classes with y = 0 and y = 1, else the number of classes. With more than two, each row of y
+            is one-hot in both layouts; with `on_logits`, y may be any probabilities, in the layout of X.
+        on_logits: True if J is computed from z = X W + b, which is numerically stable; False if from ŷ, as in most
             derivations.
         bias, average, layout, examples, **penalty: as in `mlp`.
 
@@ -171,7 +170,7 @@ def residual(
     examples: GivenSize = "N",
     **penalty: Unpack[Penalty],
 ) -> Network:
-    """Build layers with residual connections, h + f(h W + b), one after another. The options are those of `mlp`.
+    """Build a sequence of layers with residual connections, h + f(h W + b). The options are those of `mlp`.
 
     After K. He et al., Deep residual learning for image recognition, CVPR 2016, equation (1), with one weight layer in
     each block.
@@ -200,7 +199,7 @@ def residual(
 
 
 def _last(cost: Cost, f: ElementwiseFunction, wanted: Activation | None) -> Activation:
-    """Return the activation of the last layer: the user's, the one that the cost needs, or that of every layer."""
+    """Return the activation of the last layer: the user's choice, else the one that the cost needs, else f."""
     if cost.on_logits and wanted is not None:
         raise NetworkError(f"{cost.name} is computed from the logits: leave out output_activation")
     last = wanted if wanted is not None else cost.output or f
@@ -223,7 +222,7 @@ def _widths(sizes: Sequence[GivenSize], examples: GivenSize) -> list[GivenSize]:
 
 
 def _target(net: Network, place: DataLayout, examples: GivenSize, width: GivenSize, *, one_hot: bool) -> Matrix:
-    """Declare the target y; each row of one-hot targets is an example in either layout."""
+    """Declare the target y; in both layouts, each row of a one-hot target is an example."""
     if one_hot:
         y = net.one_hot("y", examples, width)
         return y if place.features == COLUMNS else y.T
@@ -246,7 +245,7 @@ def _minimize(
     average: str | None,
     penalty: Penalty,
 ) -> Network:
-    """Define the last activation, unless the cost is one of logits, and the cost with its penalties."""
+    """Define the last activation, unless the cost is computed from logits, and the cost with its penalties."""
     if last is not None and not cost.on_logits:
         a = net.define("yhat", softmax(a, place.features) if last == "softmax" else function_named(last)(a))
     data = data_cost(cost, y, a, place.features, average)

@@ -9,15 +9,15 @@ from symbackprop.network.network import Network
 def word2vec(features: GivenSize = "D", negatives: GivenSize = "K") -> Network:
     """Build skip-gram with negative sampling for one pair of words: J = −log σ(s) − Σ log σ(−r).
 
-    v_c is the vector of the centre word, u_o that of the word beside it, and the rows of U_k are the vectors of words
-    drawn at random; s and r are their scores.
+    v_c is the vector of the centre word, u_o that of the neighbouring word, and the rows of U_k are the vectors of
+    randomly drawn words; s and r are their scores.
 
     After T. Mikolov et al., Distributed representations of words and phrases and their compositionality, NIPS 2013,
     equation (4).
 
     Args:
         features: the number of entries of a vector.
-        negatives: the number of words drawn at random.
+        negatives: the number of randomly drawn words.
 
     >>> import symbackprop as sb
     >>> print(sb.derive(sb.word2vec()).gradients["v_c"])

@@ -1,4 +1,4 @@
-"""The home network: a test score from hours slept and hours studied.
+"""The example network of the documentation, which predicts a test score from hours slept and hours studied.
 
 Three students slept 3, 5 and 10 hours, studied 5, 1 and 2 hours, and scored 75, 82 and 93 of 100.
 """
@@ -13,12 +13,12 @@ SCORES = np.array([[75.0], [82.0], [93.0]])
 
 
 def home_network() -> Network:
-    """Build the network 2-3-1 with the sigmoid and J = ½ Σ (y − ŷ)²."""
+    """Build the network with layers of 2, 3 and 1 units, sigmoid activations, and J = ½ Σ (y − ŷ)²."""
     return mlp([2, 3, 1])
 
 
 def home_data() -> dict[str, np.ndarray]:
-    """Return X, each column of hours divided by its maximum, and y, the scores divided by 100.
+    """Return X, the hours with each column divided by its maximum, and y, the scores divided by 100.
 
     >>> home_data()["X"].max(axis=0)
     array([1., 1.])

@@ -1,4 +1,4 @@
-"""The layout of data: examples in the rows, z = a W + b, or in the columns, z = W a + b."""
+"""The layout of data: the examples are rows, z = a W + b, or columns, z = W a + b."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class DataLayout:
-    """A layout of data; `features` is the axis along which the features of one example stand."""
+    """A layout of data; `features` is the axis along which the features of an example lie."""
 
     features: int
 
     def shape(self, examples: Size, features: Size) -> tuple[Size, Size]:
-        """Return the shape of data; for the shape of weights give the features on both sides."""
+        """Return the shape of an array of data, or of weights if both arguments are numbers of features."""
         return (examples, features) if self.features == COLUMNS else (features, examples)
 
     def bias(self, net: Network, name: str, width: Size) -> Matrix:
@@ -33,12 +33,12 @@ class DataLayout:
         return net.parameter(name, *self.shape(inputs, outputs))
 
     def affine(self, a: Matrix, weights: Matrix, bias: Matrix | None = None) -> Matrix:
-        """Return a W + b, or W a + b."""
+        """Return a W + b or W a + b, depending on the layout."""
         z = a * weights if self.features == COLUMNS else weights * a
         return z if bias is None else plus(z, bias)
 
     def part(self, z: Matrix, start: Size, stop: Size) -> Matrix:
-        """Return the features of each example from `start` up to, but not including, `stop`."""
+        """Return the features of each example from `start` up to, but excluding, `stop`."""
         return part(z, self.features, start, stop)
 
 
@@ -46,21 +46,21 @@ LAYOUTS = {"rows": DataLayout(COLUMNS), "columns": DataLayout(ROWS)}
 
 
 def layout_named(name: object) -> DataLayout:
-    """Return the layout called rows or columns; raise NetworkError for another name."""
+    """Return the layout with this name, rows or columns; raise NetworkError for any other name."""
     if not isinstance(name, str) or name not in LAYOUTS:
         raise NetworkError(f"layout says where the examples stand, rows or columns, not {name!r}")
     return LAYOUTS[name]
 
 
 def require_count(what: str, number: object, least: int = 1) -> int:
-    """Return a whole number of at least `least`; raise NetworkError for anything else."""
+    """Return a whole number that is at least `least`; raise NetworkError for any other value."""
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise NetworkError(f"{what} is a whole number of at least {least}, not {number!r}")
     return number
 
 
 def require_apart(examples: GivenSize, *widths: GivenSize) -> None:
-    """Refuse a width with the name of the number of examples, which would hide a forgotten transpose."""
+    """Raise an error if a width has the name of the number of examples, which would hide a missing transpose."""
     if isinstance(examples, str) and examples in widths:
         raise NetworkError(
             f"{examples} is the number of examples; a layer of that width would hide a missing transpose"
@@ -68,7 +68,7 @@ def require_apart(examples: GivenSize, *widths: GivenSize) -> None:
 
 
 def chosen(what: str, name: object, known: Mapping[str, Row]) -> Row:
-    """Return the row of a table; raise NetworkError with the nearest name where there is no such row."""
+    """Return the row of a table with this name; raise NetworkError with the nearest name if there is none."""
     if not isinstance(name, str) or name not in known:
         raise NetworkError(f"unknown {what} {name!r}: {nearest(name, known)}")
     return known[name]

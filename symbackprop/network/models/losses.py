@@ -1,4 +1,4 @@
-"""The costs and the penalties that courses use."""
+"""Common costs and penalties."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ AnyCost = str | Callable[[Matrix, Matrix], Scalar]  # the name of a cost, or a f
 
 @dataclass(frozen=True)
 class Cost:
-    """A cost of the targets y and the network's last quantity.
+    """A cost as a function of the targets y and of the network's last quantity a.
 
-    `formula(y, a, axis)` is summed over all entries; the features of an example stand along the axis. `on_logits`: a
-    is z, before an activation. `average`: the number that divides the sum, a name of `AVERAGES`. `output`: the
-    activation that makes probabilities of z, for a cost of probabilities.
+    `formula(y, a, axis)` is summed over all entries; `axis` is that of the features of an example. `on_logits`: a is a
+    pre-activation z. `average`: the number by which the sum is divided, a key of `AVERAGES`. `output`: the activation
+    that turns z into probabilities, if the cost needs them.
     """
 
     name: str
@@ -99,7 +99,7 @@ _ALSO_CALLED = {
 
 
 def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
-    """Return the cost with this name, or a user's cost; without `of_activation`, a cost of probabilities is refused."""
+    """Return the cost with this name, or a user's cost; unless `of_activation`, refuse a cost of probabilities."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
     if cost in _ALSO_CALLED:
@@ -114,7 +114,7 @@ def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
 
 
 def data_cost(cost: Cost, y: Matrix, a: Matrix, axis: int, average: str | None = None) -> Scalar:
-    """Return the cost of some targets, divided as `average` says; by default as is usual for this cost."""
+    """Return the cost of the data, divided by the number that `average` names, or by the usual one for this cost."""
     divisor = chosen("average", cost.average if average is None else average, AVERAGES)
     return operand(cost.formula(y, a, axis)) / divisor(y.shape[1 - axis], y.shape[axis])
 
@@ -122,10 +122,10 @@ def data_cost(cost: Cost, y: Matrix, a: Matrix, axis: int, average: str | None =
 class Penalty(TypedDict, total=False):
     """The penalties of a network.
 
-    l2, l1: λ of λ/2 Σ W² and of λ Σ |W|: a number λ ≥ 0, the name of a hyperparameter, or True for `lam` (beside
-        another penalty, `lam_1`).
+    l2, l1: λ of λ/2 Σ W² and of λ Σ |W|: a number λ ≥ 0, the name of a hyperparameter, or True for `lam` (`lam_1` for
+        a second penalty).
     l2_factor, l1_factor: another convention: "1", "1/2", "1/N" or "1/(2N)", N being the number of examples.
-    penalize_biases: True if biases count among the weights.
+    penalize_biases: True if the biases are penalized too.
     """
 
     l2: float | str | bool
@@ -145,7 +145,7 @@ _NORMS: dict[str, tuple[Callable[[Matrix], Matrix], str]] = {
 
 
 def require_options(options: Penalty) -> None:
-    """Refuse an option that no model has, and one that would have no effect."""
+    """Raise an error for an option that no model has, and for one that would have no effect."""
     known = [
         *Penalty.__annotations__,
         "activation",
@@ -168,7 +168,7 @@ def require_options(options: Penalty) -> None:
 
 
 def penalized(net: Network, data: Scalar, layers: Layers, examples: Size, options: Penalty) -> Scalar:
-    """Return the sum of the cost of the data and of the penalties of the weights."""
+    """Return the cost of the data plus the penalties of the weights."""
     require_options(options)
     weights, biases = layers
     matrices = [*weights, *(biases if options.get("penalize_biases") else ())]
@@ -183,7 +183,7 @@ def penalized(net: Network, data: Scalar, layers: Layers, examples: Size, option
 
 
 def hyperparameter(net: Network, name: str, strength: object, default: str) -> Scalar:
-    """Return a given weight of a penalty as an exact number, or declare the hyperparameter that it names."""
+    """Return the strength of a penalty: an exact number, or a hyperparameter that is declared under the given name."""
     if isinstance(strength, str) or strength is True:
         return net.scalar(strength if isinstance(strength, str) else default)
     if not isinstance(strength, Real) or not 0 <= float(strength) < float("inf"):

@@ -1,4 +1,4 @@
-"""Normalization: mean and variance are functions of the input, so the derivative goes through them."""
+"""Normalization layers: mean and variance depend on the input, so they are differentiated too."""
 
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.functions import FUNCTION
@@ -12,7 +12,8 @@ from symbackprop.network.numpy_semantics import divided, mean, minus, plus, time
 def batchnorm(
     features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
 ) -> Network:
-    """Build batch normalization of X: each feature minus its mean over the examples, divided by its standard deviation.
+    """Build batch normalization of X: each feature minus its mean, divided by its standard deviation, over the
+    examples.
 
     X is a parameter here, so J is differentiated with respect to it, and G is the adjoint of the output:
     J = Σ G ⊙ out, so that ∂J/∂out = G. ε is a number, or the name of a hyperparameter.

@@ -1,4 +1,4 @@
-"""Recurrent networks, unrolled over their steps: the weights are shared, so their gradients add up over time."""
+"""Recurrent networks, unrolled over their steps: all steps share the weights, so the gradients add up over time."""
 
 from collections.abc import Callable
 from typing import Unpack
@@ -15,7 +15,7 @@ from symbackprop.network.numpy_semantics import plus, times
 
 
 class _Unrolled:
-    """The common part of recurrent networks: data, the first state, the outputs and their cost."""
+    """The common part of recurrent networks: the data, the initial state, the outputs and their cost."""
 
     def __init__(
         self, steps: int, inputs: GivenSize, hidden: GivenSize, outputs: GivenSize, *, layout: str, examples: GivenSize
@@ -47,7 +47,7 @@ class _Unrolled:
         average: str | None,
         penalty: Penalty,
     ) -> Network:
-        """Unroll the states, and add up the costs of the outputs."""
+        """Unroll the states, and define the cost as the sum of the costs of the outputs."""
         net, place, of = self.net, self.place, cost_named(cost, of_activation=False)
         _, hidden, outputs = self.sizes
         wanted = list(self.steps) if every_step else [self.steps[-1]]
@@ -86,9 +86,9 @@ def rnn(
 
     Args:
         steps: the number of steps.
-        inputs, hidden, outputs: the number of features of an input, of a state and of an output.
+        inputs, hidden, outputs: the numbers of features of an input, of a state and of an output.
         activation: f.
-        cost: the cost of one output, by its name or as a callable (y, yhat) -> scalar; J adds up those of all steps.
+        cost: the cost of one output, by its name or as a callable (y, yhat) -> scalar; J is the sum over all outputs.
         every_step: True if each step has an output, else only the last one.
         bias, average, layout, examples, **penalty: as in `mlp`.
 
@@ -136,7 +136,7 @@ def lstm(
 ) -> Network:
     """Build a long short-term memory, unrolled over its steps from a given state h0 and memory c0.
 
-    The gates i (input), f (forget), o (output) and g (what is new) are the parts, in this order, of
+    The gates i (input), f (forget) and o (output) and the candidate g are the parts, in this order, of
     a = X W_x + h W_h + b; then c = f ⊙ c + i ⊙ g and h = o ⊙ tanh(c). The options are those of `rnn`.
 
     After S. Hochreiter, J. Schmidhuber, Long short-term memory, Neural Computation 9 (1997), with the forget gate of

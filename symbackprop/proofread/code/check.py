@@ -26,18 +26,18 @@ def network_from_function(
     labels: Mapping[str, DeclaredSize] | None = None,
     scalars: Mapping[str, object] | Iterable[str] | None = None,
 ) -> Network:
-    """Return the network that a plain NumPy function computes. The function is run, on arrays without numbers.
+    """Return the network that a plain NumPy function computes. The function is run on symbolic arrays.
 
     Args:
         cost: a function, or a method of an object, that returns the cost, or a tuple with the cost first.
-        shapes: of its arguments by name: dimensions are names or whole numbers, ("H",) is a vector, () a number.
-        wrt: the names of the parameters; without them, all whose names begin with W, b, w, theta or U.
-        attributes: shapes of arrays on the object of a method.
-        labels: arguments that are whole numbers, with the number of classes they choose from.
-        scalars: names of hyperparameters, or their values.
+        shapes: the shapes of its arguments by name; sizes are names or whole numbers, ("H",) is a vector, () a number.
+        wrt: the names of the parameters; by default, all names that begin with W, b, w, theta or U.
+        attributes: the shapes of arrays that are attributes of a method's object.
+        labels: the arguments that are class labels (whole numbers), with the number of classes.
+        scalars: the names of hyperparameters, or their values by name.
 
     Raises:
-        ArgumentError: the code cannot be read as a network; the message gives the reason and the line.
+        ArgumentError: the code cannot be converted to a network; the message contains the reason and the line.
 
     >>> import numpy as np
     >>> def cost(X, y, W):
@@ -78,22 +78,22 @@ def check_code(
     network: Network | None = None,
     seed: int | None = None,
 ) -> CodeCheck:
-    """Check a user's gradient code, and if it is wrong, name the mistake. The code is run.
+    """Check a user's gradient code, and name the mistake if it is wrong. The code is run.
 
     Args:
         cost: a function, or a method of an object, that returns the cost (or a tuple with the cost first).
-        gradient: returns the gradients: in the order of `wrt`, by name, in one vector, or after the cost; None where
-            `cost` returns both.
-        shapes: of the arguments by name; dimensions are names or whole numbers, ("H",) is a vector, () a number.
+        gradient: a function that returns the gradients: in the order of `wrt`, by name, in one vector, or after the
+            cost; None if `cost` returns both.
+        shapes: the shapes of the arguments by name; sizes are names or whole numbers, ("H",) is a vector, () a number.
         wrt: the names of the parameters.
-        attributes: shapes of arrays on the object of the methods.
-        labels: arguments that are whole numbers, with the number of classes they choose from.
-        scalars: names of hyperparameters, or their values.
-        network: the network that the cost computes, to name a mistake in code that cannot be read.
+        attributes: the shapes of arrays that are attributes of the methods' object.
+        labels: the arguments that are class labels (whole numbers), with the number of classes.
+        scalars: the names of hyperparameters, or their values by name.
+        network: the network that the cost computes, which allows naming a mistake if the code cannot be traced.
         seed: repeats the random points.
 
     Raises:
-        ArgumentError: arguments that have no shape, functions that fail, gradients that cannot be told apart.
+        ArgumentError: an argument has no shape, a function fails, or gradients cannot be distinguished.
 
     >>> import numpy as np
     >>> def cost(X, y, W):

@@ -1,4 +1,4 @@
-"""The code's gradient against the derived one: an exact comparison, and the first quantity of the code that differs."""
+"""Comparison of the code's gradient with the derived one: exactly, and for the first quantity that differs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MOST_PROVED = 40  # quantities of the code
 
 @dataclass(frozen=True)
 class FirstDifference:
-    """The first quantity of the code that differs from the derivation, and the right formula."""
+    """The first quantity in the code that differs from the derivation, and the right formula."""
 
     name: str
     formula: str
@@ -40,7 +40,7 @@ class FirstDifference:
 
 @dataclass(frozen=True)
 class ExactComparison:
-    """The gradients that equal the derived ones in arbitrary precision, or in a proof for all sizes."""
+    """The gradients that equal the derived ones at a point in arbitrary precision, or by a proof for all sizes."""
 
     right: Mapping[str, bool]
     opposite: Mapping[str, bool]
@@ -56,7 +56,7 @@ class ExactComparison:
 
 
 def compare_exactly(trace: TracedNetwork, at: PassAtPoint) -> ExactComparison:
-    """Compare the gradients of the code with the derived ones, at a point in arbitrary precision."""
+    """Compare the gradients of the code with the derived ones at a point in arbitrary precision."""
     network = trace.network
     values = _values_of(trace, at)
     gradients = at.gradients(at.right)
@@ -72,7 +72,7 @@ def compare_exactly(trace: TracedNetwork, at: PassAtPoint) -> ExactComparison:
 
 
 def has_kinks(trace: TracedNetwork) -> bool:
-    """Return True if the network or the gradient has a function with a kink, such as relu."""
+    """Return True if the network or the gradient contains a function with a kink, such as relu."""
     expressions = [e.expression for e in (*trace.network.equations, trace.network.cost)]
     expressions += [q.expression for q in trace.quantities] + list((trace.gradients or {}).values())
     nodes = (node for expression in expressions for node in postorder(expression))
@@ -84,7 +84,7 @@ def _kinks(node: Expression) -> Iterable[Expression]:
 
 
 def _is_at_a_kink(values: Mapping[Expression, np.ndarray]) -> bool:
-    """Return True if a function has no derivative at its argument, as relu at an entry that is 0 by construction."""
+    """Return True if a function is evaluated at its kink, as relu at an entry that is always 0."""
     return any(
         abs(entry - int(kink)) < _NEAR
         for node in values
@@ -94,14 +94,14 @@ def _is_at_a_kink(values: Mapping[Expression, np.ndarray]) -> bool:
 
 
 def traced_gradients(trace: TracedNetwork, at: PassAtPoint) -> dict[str, np.ndarray]:
-    """Return the values of the gradients' formulas."""
+    """Return the values of the formulas that the code computes for the gradients."""
     values = _values_of(trace, at)
     with np.errstate(all="ignore"):
         return {name: at.evaluation.value(g, values, at.how) for name, g in (trace.gradients or {}).items()}
 
 
 def _values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.ndarray]:
-    """Return the values of the network's quantities, and of the code's own."""
+    """Return the values of the network's quantities, and of the quantities that only the code has."""
     values = dict(at.values)
     for quantity in trace.quantities:
         with np.errstate(all="ignore"):
@@ -110,7 +110,7 @@ def _values_of(trace: TracedNetwork, at: PassAtPoint) -> dict[Expression, np.nda
 
 
 def _same(one: np.ndarray, other: np.ndarray, digits: int) -> bool:
-    """Return True if two arrays agree to so many digits of their largest entry."""
+    """Return True if two arrays agree to this number of digits, relative to their largest entry."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         return False
@@ -119,7 +119,7 @@ def _same(one: np.ndarray, other: np.ndarray, digits: int) -> bool:
 
 
 def _is_proved(trace: TracedNetwork) -> bool:
-    """Return True if index calculus shows the gradients equal for all sizes."""
+    """Return True if index calculus proves that the gradients are equal for all sizes."""
     if len(trace.quantities) > _MOST_PROVED:
         return False
     tape = backpropagate(trace.network, list(trace.gradients or {}))
@@ -140,12 +140,12 @@ def _is_proved(trace: TracedNetwork) -> bool:
 def first_difference(
     trace: TracedNetwork, at: PassAtPoint, mistaken: Mapping[Expression, np.ndarray] | None
 ) -> FirstDifference | None:
-    """Return the first quantity of the gradient's code whose value is the mistaken one, not the right one.
+    """Return the first quantity in the gradient code that has the value of the mistake instead of the right one.
 
     Args:
         trace: the code as formulas.
         at: the backward pass at a point.
-        mistaken: ∂J/∂v of every v with the mistake that explains the gradients.
+        mistaken: ∂J/∂v for every v, computed with the mistake that explains the gradients.
     """
     values = _values_of(trace, at)
     changed = {
@@ -168,7 +168,7 @@ def first_difference(
 def _gradient_that_differs(
     trace: TracedNetwork, at: PassAtPoint, values: Mapping[Expression, np.ndarray]
 ) -> FirstDifference | None:
-    """Return the first gradient that is wrong, going backward from the cost."""
+    """Return the first gradient that is wrong, in the order of the backward pass."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:
         gradient = (trace.gradients or {}).get(str(parameter.name))
@@ -190,7 +190,7 @@ def _partial(network: Network, node: Expression) -> str:
 
 
 def _right(network: Network, at: PassAtPoint, node: Expression) -> str:
-    """Return the derived formula of ∂J/∂node, in the names of the derivation and with their meanings."""
+    """Return the derived formula of ∂J/∂node as text, followed by the meanings of the adjoints in it."""
     tape = backpropagate(network, [str(p.name) for p in at.backward.wrt])
     adjoints = {adjoint.of: adjoint for adjoint in tape.adjoints}
     found: Expression | None = (
@@ -204,7 +204,7 @@ def _right(network: Network, at: PassAtPoint, node: Expression) -> str:
 
 
 def _is_like(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return True for arrays that are equal up to rounding, as they are or transposed."""
+    """Return True if two arrays are equal up to rounding, possibly after a transposition."""
     one, other = np.asarray(one, float), np.asarray(other, float)
     return any(
         form.shape == other.shape
