@@ -1,4 +1,4 @@
-"""A user's functions run on arrays of traced scalars: the gradient is compared entry by entry."""
+"""Runs of the user's functions on arrays of traced scalars, and comparison of the gradient entry by entry."""
 
 from collections.abc import Mapping
 
@@ -20,9 +20,9 @@ from symbackprop.tracing.untraceable import Untraceable, failures_as_untraceable
 def compare_entrywise(
     code: UserCode, spec: ArgumentSpec, point: SamplePoint, rng: np.random.Generator
 ) -> ExactComparison:
-    """Compare each entry of the gradients with the derivative of the cost, in 50 digits at points near this one.
+    """Compare each entry of the gradients with the derivative of the cost, to 50 digits, at points near this one.
 
-    Raises Untraceable for code that cannot be followed like this.
+    Raises Untraceable for code that does not run on traced scalars.
     """
     arrays = {n: v if n in spec.labels else named_array(n, v) for n, v in point.values.items()}
     with placeholders_in_place(code.functions, replacement, BUILTINS), BranchLog() as decided:

@@ -1,4 +1,4 @@
-"""The judgement of gradient code: numbers and formulas at random points, a verdict, and the mistake."""
+"""Judgment of gradient code: comparison of numbers and formulas at random points, a verdict, and the mistake."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _MOST_POINTS = 6  # where there are branches
 
 @dataclass(frozen=True)
 class _PointResult:
-    """The code at one point: how it was read there, its numbers, and both compared with the derivation."""
+    """The result at one point: how the code was read there, and the comparison of its numbers and its formulas."""
 
     spec: ArgumentSpec  # with the class labels as numbers, if the code was read entry by entry
     point: SamplePoint
@@ -37,12 +37,12 @@ class _PointResult:
 
     @property
     def formulas(self) -> TracedNetwork | None:
-        """The formulas of the gradients, if they were read."""
+        """The formulas of the gradients, or None if they were not read."""
         return self.read if self.read is not None and self.read.gradients is not None else None
 
     @property
     def enough_points(self) -> int:
-        """The number of points to compare at: more if the code may take other branches at other points."""
+        """The number of points at which to compare: more if the code may take other branches at other points."""
         if self.read is None or (self.level == Level.FORMULA and self.formulas and not has_kinks(self.formulas)):
             return 2
         return _MOST_POINTS
@@ -62,13 +62,13 @@ class _PointResult:
 
 @dataclass
 class Proofreading:
-    """The judgement of one cost and its gradient, which may know the network that the cost computes."""
+    """The judgment of one cost and its gradient; `network` may be given, or is read from the cost."""
 
     reader: CodeReader
     network: Network | None
 
     def result(self) -> CodeCheck:
-        """Judge the code at random points, until one shows that it is wrong, or there are enough."""
+        """Judge the code at random points, until one of them shows that it is wrong, or there are enough points."""
         general, reasons = self.reader.general()
         network = general.network if general is not None else self.network
         results: list[_PointResult] = []
@@ -107,7 +107,7 @@ class Proofreading:
         )
 
     def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
-        """Check the gradients in numbers at a point, and compare the formulas if the code can be read."""
+        """Check the gradients numerically at a point, and compare their formulas if the code can be read."""
         code, spec = self.reader.code, self.reader.spec
         cost, gradients = cost_and_gradients(code, spec)
         seed = int(self.reader.rng.integers(2**31))
@@ -127,7 +127,7 @@ class Proofreading:
         return _PointResult(spec, point, Level.NUMBERS, None, network, check, None)
 
     def _mistake(self, result: _PointResult) -> tuple[Mistake, FirstDifference | None]:
-        """Return the mistake, and the first quantity that differs."""
+        """Return the mistake, and the first quantity of the code that differs."""
         explained: tuple[Explanation, ...] = ()
         at = None
         if result.network is not None:
@@ -151,7 +151,7 @@ class Proofreading:
 
 
 def _of_block(block: ParameterCheck, point: SamplePoint) -> list[Mistake]:
-    """Return the mistake that the gradient check names, or a wrong shape; [] if there is neither."""
+    """Return the mistake that the gradient check names, or that the shape is wrong; [] if there is neither."""
     if block.mistake:
         return [Mistake(f"d{block.name}: {block.mistake}", block.mistake_kinds)]
     if "shape" not in block.note:

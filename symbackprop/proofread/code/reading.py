@@ -1,4 +1,4 @@
-"""The user's code read as formulas with the same values, and their comparison with the derivation."""
+"""Conversion of the user's code to formulas with the same values, and their comparison with the derivation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -36,14 +36,14 @@ _AGREES = 1e-8  # relative: formulas must have the values that the code has
 
 @dataclass
 class CodeReader:
-    """A reader of one cost and its gradient."""
+    """Reader of one cost and its gradient."""
 
     code: UserCode
     spec: ArgumentSpec
     rng: np.random.Generator
 
     def general(self) -> tuple[TracedNetwork | None, list[str]]:
-        """Return the code as formulas for all sizes, if it can be read so, and the reasons why parts cannot be read."""
+        """Return the code as formulas for all sizes, or None, and the reasons why parts cannot be read."""
         try:
             found = trace(self.code, self.spec)
         except Untraceable as reason:
@@ -51,7 +51,7 @@ class CodeReader:
         return found, [f"not read as formulas for all sizes: {found.problem}"] * bool(found.problem)
 
     def points(self, network: Network | None, reasons: list[str]) -> list[SamplePoint]:
-        """Draw random arguments of the first sizes at which the code does not fail."""
+        """Return random arguments, at sizes for which the code does not fail."""
         failures: dict[str, Exception] = {}
         for smallest in _SMALLEST:
             sizes = distinct_sizes(self.spec, smallest)
@@ -74,7 +74,7 @@ class CodeReader:
     def readings(
         self, general: TracedNetwork | None, point: SamplePoint, reasons: list[str]
     ) -> Iterator[tuple[Level, ArgumentSpec, TracedNetwork]]:
-        """Yield the code as formulas that have the code's values at a point, the most general ones first."""
+        """Yield the code as formulas that have the code's values at a point, the most general formulas first."""
         spec, fixed = self.spec, self.spec.with_labels(point.values)
         attempts: list[tuple[Level, ArgumentSpec, Callable[[], TracedNetwork | None]]] = [
             (Level.FORMULA, spec, lambda: general),
@@ -97,9 +97,9 @@ class CodeReader:
     def exact(
         self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, *, far: bool, is_right: bool
     ) -> ExactComparison | None:
-        """Compare the gradients in arbitrary precision; `is_right` says that they are right in floats.
+        """Compare the gradients in arbitrary precision; `is_right` is True if they are right in floats.
 
-        The result is None where only the choice of a derivative at a kink makes a difference.
+        The result is None if they differ only in the choice of a derivative at a kink.
         """
         exact = self._compared(found, spec, point)
         if exact is None or exact.all_right or all(exact.opposite.values()):
@@ -110,9 +110,9 @@ class CodeReader:
     def _without_guards(
         self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, far: bool
     ) -> ExactComparison:
-        """Compare the code without guards such as the 1e-8 of log(p + 1e-8), if they explain a difference.
+        """Compare the code without guards such as the 1e-8 in log(p + 1e-8), if these explain a difference.
 
-        Guards change little at an ordinary point, but may change everything where functions are saturated.
+        Guards have a small effect at an ordinary point, but may have a large one where functions are saturated.
         """
         at = point if spec != self.spec else None
         try:
@@ -127,9 +127,9 @@ class CodeReader:
         return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
 
     def _compared(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint) -> ExactComparison | None:
-        """Compare in 50 digits or more, since functions that are saturated lose some of them.
+        """Compare with 50 digits or more, since saturated functions lose some of them.
 
-        The result is None where there is no value, such as that of log(1 − p) where p is 1 in all digits.
+        The result is None if there is no value, as for log(1 − p) where p is 1 in all digits.
         """
         exact = None
         for digits in _DIGITS:
@@ -143,12 +143,12 @@ class CodeReader:
         return exact
 
     def computes(self, found: TracedNetwork) -> bool:
-        """Return True if the network has the values of the cost, at points of two sizes."""
+        """Return True if the network has the same values as the cost, at points with two different sizes."""
         some = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
         return all(self._agrees(found, self.spec, point) for point in islice(some, 2))
 
     def _agrees(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, tolerance: float = _AGREES) -> bool:
-        """Return True if the formulas of the cost and of the gradients have the values that the code has."""
+        """Return True if the formulas of the cost and of the gradients have the same values as the code."""
         at = self.at_point(found.network, spec, point)
         cost, gradients = cost_and_gradients(self.code, self.spec)
         with np.errstate(all="ignore"):
@@ -164,7 +164,7 @@ class CodeReader:
     def at_point(
         self, network: Network, spec: ArgumentSpec, point: SamplePoint, how: Arithmetic = IN_FLOATS
     ) -> PassAtPoint:
-        """Evaluate a network and its backward pass at a point."""
+        """Return the values of a network and its backward pass at a point."""
         parameters = tuple(network[network_name(name)] for name in spec.wrt)
         sizes = {dimension: point.sizes[str(dimension)] for dimension in network.dimensions}
         values = point.symbols(network, spec)
@@ -173,7 +173,7 @@ class CodeReader:
         return PassAtPoint(BackwardPass(network, parameters), sizes, values, how)
 
     def claimed(self, point: SamplePoint) -> dict[str, np.ndarray] | None:
-        """Return the code's gradients as matrices, if they have the shapes of the parameters."""
+        """Return the code's gradients as matrices, or None if they do not have the shapes of the parameters."""
         found = cost_and_gradients(self.code, self.spec)[1](**copy_arrays(point.values))
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
@@ -181,7 +181,7 @@ class CodeReader:
 
 
 def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:
-    """Return True if a gradient equals the one that was read, to single precision, or has a wrong shape anyway."""
+    """Return True if a gradient equals the one that was read, to single precision, or has a wrong shape."""
     ours = np.asarray(read, float).ravel()
     try:
         theirs = np.asarray(returned, float).ravel()

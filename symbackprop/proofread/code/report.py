@@ -1,4 +1,4 @@
-"""The report of proofreading code."""
+"""The report on gradient code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from symbackprop.verdicts import Judged, Verdict
 
 
 class Level(StrEnum):
-    """Level at which code was read: formulas of matrices, formulas of entries at small sizes, or numbers alone."""
+    """The level at which code was read: formulas of matrices, formulas of entries at small sizes, or numbers alone."""
 
     FORMULA = "formula"
     ENTRIES = "entries"
@@ -32,7 +32,7 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class CodeCheck(Judged):
-    """The result of `check_code`. `print` it for the report; `verdict` says right, wrong, convention or undecided.
+    """The result of `check_code`: `print` shows the report; `verdict` is right, wrong, convention or undecided.
 
     "convention" means that all gradients have the opposite sign, as in code that adds them to the weights.
     """
@@ -51,7 +51,7 @@ class CodeCheck(Judged):
 
     @property
     def counterexample(self) -> str:
-        """A wrong entry, with its value in the code and the numerical derivative."""
+        """A wrong entry, with its value in the code and its numerical derivative."""
         worst = self.check.worst if self.check is not None and self.verdict == Verdict.WRONG else None
         if worst is None or worst.verdict != Verdict.WRONG or not worst.looked_at:
             return ""

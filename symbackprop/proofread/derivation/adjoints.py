@@ -1,4 +1,4 @@
-"""Meanings of δ: which ∂J/∂v a name of the document stands for, and with which factor."""
+"""Meanings of δ: the ∂J/∂v that a name of the document denotes, and its factor."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 def choose_adjoints(reading: DocumentReading) -> None:
-    """Decide for each δ of the document if it stands for ∂J/∂z, for a multiple of it, or for its definition."""
+    """Decide for each δ of the document if it denotes ∂J/∂z, a multiple of it, or the value of its definition."""
     scales: dict[float, None] = {}  # of the δ before
     intended: dict[int, float] = {}
     reading.odd_scales.clear()
@@ -56,7 +56,7 @@ def _best(
     users: Sequence[int],
     ratio: float | None,
 ) -> AdjointMultiple | None:
-    """Return the meaning of a δ with which the fewest lines fail; if several are equally good, the first one."""
+    """Return the meaning of a δ with which the fewest lines are wrong, the first of several that are equally good."""
     key = reading.definitions[index]
 
     def failures(candidate: AdjointMultiple | None) -> int:
@@ -70,13 +70,13 @@ def _best(
 
 
 def _mentions_partial(reading: DocumentReading, index: int) -> bool:
-    """Return True if a definition contains a ∂J/∂v, and so determines which multiple of it is meant."""
+    """Return True if a definition contains a ∂J/∂v, which determines the multiple that it denotes."""
     parts = [part for side in reading.sides(index)[1:] for part in walk(side)]
     return any(isinstance(part, tree.Partial) and is_cost(reading, part.of) for part in parts)
 
 
 def find_misdefined_adjoints(reading: DocumentReading) -> None:
-    """Choose, for names with a wrong definition, the ∂J/∂v that fits the gradients in which they occur."""
+    """Choose, for each name with a wrong definition, the ∂J/∂v with which the gradients that contain it are right."""
     for index, key in reading.definitions.items():
         if key[0] != "J" and key not in reading.symbols.known and not defines_by_partial(reading, index):
             chosen = reading.symbols.chosen.get(key)
@@ -85,7 +85,7 @@ def find_misdefined_adjoints(reading: DocumentReading) -> None:
 
 
 def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultiple | None:
-    """Return a ∂J/∂v with which all gradients that use a name are right; None if one is right with its definition."""
+    """Return a ∂J/∂v with which all gradients that contain a name are right; None if its definition fits one."""
     users = _users(reading, key, index)
     evaluator = reading.own_evaluator
     if not users or evaluator is None or any(judge(reading, user).holds for user in users):
@@ -103,7 +103,7 @@ def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultip
 
 
 def _set(reading: DocumentReading, key: Key, candidate: AdjointMultiple | None) -> None:
-    """Choose the meaning of a δ, in all layers where one line defines δ_j for units of any layer."""
+    """Set the meaning of a δ, in all layers if one line defines δ_j for the units of every layer."""
     for other in (key, *reading.symbols.of_other_layers(key)):
         reading.symbols.chosen.pop(other, None)
         if candidate is not None:
@@ -112,7 +112,7 @@ def _set(reading: DocumentReading, key: Key, candidate: AdjointMultiple | None) 
 
 
 def _standard(reading: DocumentReading, key: Key) -> AdjointMultiple | None:
-    """Return what a name stands for by convention: dW for ∂J/∂W, δ for ∂J/∂z."""
+    """Return the conventional meaning of a name: dW for ∂J/∂W, δ for ∂J/∂z; None for any other name."""
     if _is_differential(key):
         of = (key[0][1:], *key[1:])
         return AdjointMultiple(of) if _has_adjoint(reading, of) else None
@@ -121,7 +121,7 @@ def _standard(reading: DocumentReading, key: Key) -> AdjointMultiple | None:
 
 
 def _is_differential(key: Key) -> bool:
-    """Return True for dW."""
+    """Return True for a differential such as dW."""
     return key[0].startswith("d") and key[0] != "delta"
 
 
@@ -132,7 +132,7 @@ def _has_adjoint(reading: DocumentReading, of: Key) -> bool:
 
 
 def _ratio_to(reading: DocumentReading, key: Key, standard: AdjointMultiple) -> float | None:
-    """Return c where the document's δ is c ∂J/∂z at each point."""
+    """Return c if the document's δ is c ∂J/∂z at each point, else None."""
     found = []
     for point in range(POINTS):
         evaluator = reading.evaluator(Setting(reading.interpretation.scope), point)
@@ -148,13 +148,13 @@ def _ratio_to(reading: DocumentReading, key: Key, standard: AdjointMultiple) -> 
 
 
 def _users(reading: DocumentReading, key: Key, index: int) -> list[int]:
-    """Return the statements about gradients of parameters in which a name occurs."""
+    """Return the indices of the statements about gradients of parameters in which a name occurs."""
     others = (k for k in range(len(reading.statements)) if k != index)
     return [k for k in others if is_gradient_line(reading, k) and _uses(reading, k, key)]
 
 
 def _uses(reading: DocumentReading, index: int, key: Key) -> bool:
-    """Return True if a name occurs in a statement, on any side but the first."""
+    """Return True if a name occurs in a statement, on any side except the first."""
     prefix = "d" if _is_differential(key) else ""
     parts = [part for side in reading.sides(index)[1:] for part in walk(side)]
     bodies = [part.body if prefix and isinstance(part, tree.Differential) else part for part in parts]

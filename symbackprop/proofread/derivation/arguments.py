@@ -1,4 +1,4 @@
-"""Quantities written with their arguments: z_j(a_j), E(w), a_j(w_{ij}, x^{(k)})."""
+"""Quantities that are written with their arguments: z_j(a_j), E(w), a_j(w_{ij}, x^{(k)})."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
 def without_arguments(statements: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
-    """Return the statements without the arguments of quantities; the letter is the index for those of one example."""
+    """Return the statements without arguments of quantities; if these depend on an example, its index is `letter`."""
     plain = _WithoutArguments(network, letter)
     return [_changed(statement, plain) for statement in statements]
 
@@ -33,7 +33,7 @@ def _changed(statement: Statement, plain: "_WithoutArguments") -> Statement:
 
 
 class _WithoutArguments:
-    """Formulas rewritten without the arguments of quantities."""
+    """Rewriter of formulas without the arguments of quantities."""
 
     def __init__(self, network: Network, letter: str):
         self.symbols = SymbolTable(network)
@@ -42,13 +42,13 @@ class _WithoutArguments:
         self.has_penalty = not all(self._needs_data(term) for term in cost_terms(network))
 
     def is_of_given(self, head: Node) -> bool:
-        """Return True for h(x) on the left, where h is computed from x: then x is one example."""
+        """Return True for h(x) as a left side, if h is computed from x: then x is one example."""
         parts = function_head(head)
         quantity, argument = (None, None) if parts is None else map(self._symbol, parts)
         return argument not in self.symbols.needed and argument in self.symbols.needed.get(quantity, ())
 
     def of_each(self, node: Node) -> Node:
-        """Return a formula with the index of the example at each name that is computed from data."""
+        """Return a formula in which each name that is computed from data has the index of the example."""
         node = mapped(node, self.of_each)
         if isinstance(node, Name) and not node.above and self._needs_data(self._symbol(node)):
             return replace(node, above=(self.each,), source="")
@@ -80,7 +80,7 @@ class _WithoutArguments:
         return factors[0] if len(factors) == 1 else replace(node, factors=tuple(factors), source="")
 
     def _bare_name(self, name: Name, arguments: Sequence[Node]) -> Name | None:
-        """Return a quantity without its arguments, with the index of their example; None for a function."""
+        """Return a quantity without its arguments, and with the index of their example; None for a function."""
         if not all(isinstance(argument, Name) for argument in arguments) or name.base in FUNCTIONS:
             return None
         name = self._hypothesis(name)
@@ -99,14 +99,14 @@ class _WithoutArguments:
         return name if (above, below) == (name.above, name.below) else Name(base=name.base, above=above, below=below)
 
     def _hypothesis(self, name: Name) -> Name:
-        """Return h_W for the h of h(x), if the network calls a size h and has a quantity h_W."""
+        """Return h_W for the h in h(x), if the network has a size h and a quantity h_W; else the name itself."""
         of_weights = Script(kind="plain", content=Name(base="W"))
         is_size = not name.below and self._symbol(name) in self.symbols.network.dimensions
         other = replace(name, below=(of_weights,), source="")
         return other if is_size and self._symbol(other) is not None else name
 
     def _are_one_example(self, arguments: Sequence[Node]) -> bool:
-        """Return True if x and y of J(W; x, y) are one example of X and Y: then J has no penalty in it."""
+        """Return True if x and y in J(W; x, y) are one example of X and Y; J then does not include a penalty."""
         names = [argument for argument in arguments if isinstance(argument, Name) and not argument.below]
         data = [name for name in names if self._symbol(name) in self.data]
         are_lowercase = all(name.base.islower() and (name.base, "", "") not in self.symbols.known for name in data)
@@ -116,7 +116,7 @@ class _WithoutArguments:
         return isinstance(node, Name) and self._symbols(node) <= set(self.symbols.network.parameters)
 
     def _symbols(self, name: Name) -> set[Expression | None]:
-        """Return the quantities that a name denotes: W may be the weights of all layers; {None} if it is unknown."""
+        """Return the quantities that a name denotes (W may be all weights), or {None} if it is unknown."""
         known = self.symbols.known.items()
         of_layers = {symbol for key, symbol in known if key[0] == name.base and key[2] and not name.above + name.below}
         found = self._symbol(name)

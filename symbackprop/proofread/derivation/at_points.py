@@ -1,4 +1,4 @@
-"""Comparison of two sides in numbers, at random points."""
+"""Numerical comparison of two sides at random points."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatch
 
 
 def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
-    """Compare two sides at each point, and once with other sizes: a number may be right for one size alone."""
+    """Judge if two sides are equal at each point, and once with other sizes, since a number may depend on the sizes."""
     first = _compare(reading, setting, 0, left, right)
     for point in range(1, POINTS):
         if first.holds is not True:
@@ -40,20 +40,20 @@ def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, ri
 
 
 def multiple(reading: DocumentReading, left: Node, right: Node) -> float | None:
-    """Return the ratio of the right side to the left one, if it is the same at each point; else None."""
+    """Return the ratio of the right side to the left side if it is the same at each point, else None."""
     setting = Setting(reading.interpretation.scope)
     return common_ratio([_compare(reading, setting, point, left, right).ratio for point in range(POINTS)])
 
 
 def common_ratio(ratios: list[float | None]) -> float | None:
-    """Return the ratio if it is the same at each point; None if it differs, or is missing at a point."""
+    """Return the ratio if it is the same at each point; None if it differs, or if one is missing."""
     first = ratios[0]
     same = all(first is not None and ratio is not None and np.isclose(ratio, first) for ratio in ratios)
     return first if same else None
 
 
 def _has_no_scales(reading: DocumentReading) -> bool:
-    """Return True if neither the cost nor an adjoint has a factor by convention, which may depend on the sizes."""
+    """Return True if neither the cost nor an adjoint has a conventional factor, which may depend on the sizes."""
     interpretation, chosen = reading.interpretation, reading.symbols.chosen.values()
     scales = [interpretation.cost_scale, interpretation.adjoint_scale, *(adjoint.scale for adjoint in chosen)]
     return all(scale == 1 for scale in scales)
@@ -83,7 +83,7 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
 
 
 def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
-    """Return True if a side is 0 but not written as 0, as the distance to the mean is for a single example."""
+    """Return True if a side is 0 but not written as 0, as the deviation from the mean is for a single example."""
     return not np.any(np.abs(value.array) > 1e-12) and not isinstance(right, tree.Number)
 
 
@@ -91,7 +91,7 @@ def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
 
 
 class BothSides(NamedTuple):
-    """The values of two sides, and the random values of the arguments of functions in them."""
+    """The values of two sides, and the random values of function arguments in them."""
 
     left: list[IndexedArray]
     right: list[IndexedArray]
@@ -99,11 +99,11 @@ class BothSides(NamedTuple):
 
 
 def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node) -> BothSides:
-    """Evaluate two sides; arguments of functions that are not quantities have random values.
+    """Evaluate two sides; arguments of functions that are not quantities get random values.
 
     Raises:
-        ShapeMismatchError: shapes do not fit.
-        UnsupportedNotationError: a name is not known, or a formula has no meaning here.
+        ShapeMismatchError: shapes are inconsistent.
+        UnsupportedNotationError: a name is not known, or a formula has no value here.
     """
     evaluator = reading.evaluator(setting, point)
     if evaluator is None:
@@ -123,7 +123,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
 
 
 def _is_function_argument(reading: DocumentReading, name: Name, left: Node, right: Node) -> bool:
-    """Return True if an unknown name is the argument of a function, here or in a definition."""
+    """Return True if an unknown name is the argument of a function, in these sides or in a definition."""
     if name.above or name.below:
         return False
     bodies = [definition.body for definition in reading.symbols.definitions.values()]
@@ -133,7 +133,7 @@ def _is_function_argument(reading: DocumentReading, name: Name, left: Node, righ
 
 
 def _applies_function(part: Node, argument: Name, functions: set[str]) -> bool:
-    """Return True if a formula applies f: in f(z), in f before brackets, or in ∂f/∂z."""
+    """Return True if a formula applies a function f: as f(z), as f before brackets, or in ∂f/∂z."""
     if isinstance(part, tree.Call):
         return argument in part.arguments and _is_elementwise(part)
     if isinstance(part, tree.Multiply):

@@ -1,4 +1,4 @@
-"""`check_derivation`: proofread a derivation that a person wrote."""
+"""The function `check_derivation`, which proofreads a written derivation."""
 
 import os
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from symbackprop.proofread.derivation.subjects import is_range
 def check_derivation(
     text: "str | os.PathLike[str]", network: Network | None = None, *, seed: int = 0
 ) -> DerivationCheck:
-    r"""Proofread a derivation: which of its lines are right, where it goes wrong, and what the mistake is.
+    r"""Proofread a derivation: judge each of its lines, and name the first mistake.
 
     Args:
         text: Markdown, LaTeX or lines of NumPy code as text, or the path of an .md, .tex, .ipynb or .txt file. Nothing
             in it is executed.
-        network: the network whose cost is differentiated; without it, the one that the document's own equations
+        network: the network whose cost is differentiated; by default, the one that the document's own equations
             define.
-        seed: of the random points at which formulas are compared.
+        seed: the seed of the random points at which formulas are compared.
 
     Raises:
         ArgumentError: the file cannot be read, no network is given and the document does not define one, or lark is
@@ -67,7 +67,7 @@ def check_derivation(
 
 
 def _refuse_unlike(reading: DocumentReading) -> None:
-    """Raise ArgumentError if the network that was read from the document's equations contradicts one of them."""
+    """Raise ArgumentError if a network that was read from the document's equations contradicts one of them."""
     for index, statement in enumerate(reading.statements):
         sides = equalities(statement)
         is_forward = bool(sides) and isinstance(sides[0], Name) and not any(map(is_about_slopes, sides))

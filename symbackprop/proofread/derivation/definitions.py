@@ -1,4 +1,4 @@
-"""Definitions of a document: names, functions, and adjoints δ."""
+"""Definitions in a document: names, functions, and adjoints δ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 def read_definitions(reading: DocumentReading) -> None:
-    """Enter the definitions of the document into its symbol table."""
+    """Add the definitions in the document to its symbol table."""
     for statement in reading.statements:
         _note_functions(reading, statement)
     for index, statement in enumerate(reading.statements):
@@ -37,7 +37,7 @@ def read_definitions(reading: DocumentReading) -> None:
 
 
 def _note_functions(reading: DocumentReading, statement: Statement) -> None:
-    """Note the names that are used as functions: on the left of f(z) = …, or with a prime."""
+    """Record the names that are used as functions: on the left of f(z) = …, or with a prime."""
     sides = equalities(statement)
     head = function_head(sides[0]) if sides else None
     if head is not None and not is_in_network(reading, head[0]):
@@ -70,7 +70,7 @@ def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
 
 
 def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node]) -> None:
-    """Note, for δ_j = ±∂J/∂x_j, that δ is the derivative with respect to x."""
+    """Record, for δ_j = ±∂J/∂x_j, that δ is the derivative with respect to x."""
     unsigned = (side.terms[0] if isinstance(side, tree.Add) and len(side.terms) == 1 else side for side in others)
     found = [side.by for side in unsigned if isinstance(side, tree.Partial) and is_cost(reading, side.of)]
     if left.base in ADJOINTS and found and found[0] == replace(left, base=getattr(found[0], "base", "")):
@@ -78,7 +78,7 @@ def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node
 
 
 def _define_last(reading: DocumentReading, index: int, before: Node, side: Node) -> None:
-    """Define e by A = -(t - a) = -e, if nothing else does."""
+    """Define e by A = -(t - a) = -e, if it has no other definition."""
     is_negative = isinstance(side, tree.Add) and side.signs == (-1,)
     name = side.terms[0] if isinstance(side, tree.Add) and is_negative else side
     heads = {equalities(statement)[0] for statement in reading.statements if equalities(statement)}
@@ -96,7 +96,7 @@ def _define_last(reading: DocumentReading, index: int, before: Node, side: Node)
 
 @dataclass(frozen=True)
 class _Claim:
-    """A statement whose left side is a name, or dW with the prefix d."""
+    """A statement whose left side is a name, or dW, whose prefix is d."""
 
     index: int
     name: Name
@@ -116,7 +116,7 @@ def _define_name(reading: DocumentReading, claim: _Claim) -> None:
 
 
 def _own_readings(reading: DocumentReading, claim: _Claim, found: list[NameReading]) -> list[NameReading]:
-    """Return the readings in which a name belongs to the document; none if it is a name of the network."""
+    """Return the readings in which a name belongs to the document; [] if it is a name in the network."""
     symbols = reading.symbols
     if not claim.prefix:
         found = [one for one in found if not (one.indices and _is_part_of_cost(reading, [one]))]
@@ -153,9 +153,9 @@ def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameR
 
 
 def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
-    """Return True if an earlier line defines this name itself, not a unit of another layer by the same letters.
+    """Return True if an earlier line defines this name, and not only a unit of another layer with the same letters.
 
-    A δ that is defined as a ∂J/∂v is so in all layers, unless this line defines it as another ∂J/∂v.
+    If a δ is defined as a ∂J/∂v, this holds for all layers, unless this line defines it as another ∂J/∂v.
     """
     own = reading.symbols.definitions.get(key)
     holds_for_all = key[0] in reading.symbols.derived_by and not defines_by_partial(reading, index)
@@ -163,7 +163,7 @@ def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
 
 
 def _define_in_other_layers(reading: DocumentReading, claim: _Claim, own: Definition) -> None:
-    """Define δ_j for units j of the other layers too."""
+    """Define δ_j also for the units j of the other layers."""
     for shift in reading.symbols.shifts:
         keys = (found.key for found in reading.name_readings(claim.name, shift) if found.indices == own.indices)
         base, subscript, layer = next(keys, own.key)
@@ -173,7 +173,7 @@ def _define_in_other_layers(reading: DocumentReading, claim: _Claim, own: Defini
 
 
 def _is_part_of_cost(reading: DocumentReading, found: Sequence[NameReading]) -> bool:
-    """Return True for a name of the cost with an index: L_t, E_n."""
+    """Return True for a name of the cost with an index, such as L_t or E_n."""
     return any(
         any(isinstance(index, str) for index in (*one.indices, one.example))
         and reading.symbols.symbol(one.key) == reading.network.cost.symbol
@@ -183,7 +183,7 @@ def _is_part_of_cost(reading: DocumentReading, found: Sequence[NameReading]) -> 
 
 
 def _define_part_of_cost(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> bool:
-    """Define L_t of a time step, or E_n of an example."""
+    """Define L_t of a time step, or E_n of an example; return True if the name is one of these."""
     if _define_layers(reading, claim, may_sum=True):
         return True
     indexed = [one for one in found if one.indices or one.example is not None]
@@ -207,12 +207,12 @@ def _is_known(reading: DocumentReading, key: Key) -> bool:
 
 
 def _may_be_hidden(reading: DocumentReading, key: Key) -> bool:
-    """Return True if a document may redefine a name of the network: any but those of its arguments and its cost."""
+    """Return True if a document may redefine a name: it is not an argument or the cost of the network."""
     return not is_argument(reading, key) and reading.symbols.known.get(key) != reading.network.cost.symbol
 
 
 def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
-    """Return True if a line defines a name of the network, and its value is not that of the network's quantity."""
+    """Return True if a line redefines a quantity of the network with another value."""
     sides, known = reading.sides(index), reading.symbols.known
     evaluator = reading.own_evaluator
     is_definition = index in reading.definitions or index in reading.layer_definitions
@@ -236,7 +236,7 @@ def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
 
 
 def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
-    """Return True if another statement is about the cost by the network's own name."""
+    """Return True if another statement has the network's name of the cost as its left side."""
     cost = reading.symbols.known_name(reading.network.cost.symbol)
     others = [equalities(statement) for k, statement in enumerate(reading.statements) if k != index]
     heads = (sides[0] for sides in others if sides)
@@ -245,7 +245,7 @@ def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
 
 
 def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> NameReading | None:
-    """Return the reading of a defined name in which the letters that occur in the body, too, are indices."""
+    """Return the reading of a defined name whose indices are the letters that also occur in the body."""
     name, shared = claim.name, claim.name.script_letters & _free_letters(reading, claim.body)
     if any(isinstance(content, tree.Add) for content in name.scripts):
         return None
@@ -257,7 +257,7 @@ def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[Na
 
 
 def _free_letters(reading: DocumentReading, body: Node) -> set[str]:
-    """Return the letters in the scripts of a formula, without letters that are a part of a name."""
+    """Return the letters in the scripts of a formula, except letters that are part of a name."""
     names = [part for part in walk(body) if isinstance(part, Name) and not _has_wordy_name(reading, part)]
     entries = [part for part in walk(body) if isinstance(part, tree.Entry)]
     contents = [content for part in names for content in part.scripts]
@@ -270,7 +270,7 @@ def _letters_of(found: NameReading) -> set[str]:
 
 
 def _has_wordy_name(reading: DocumentReading, name: Name) -> bool:
-    """Return True if the subscript is a part of the name, as in target_{o1}."""
+    """Return True if the subscript is part of the name, as in target_{o1}."""
     definitions = reading.symbols.definitions.items()
     plain = {key for key, definition in definitions if not definition.indices and definition.example is None}
     keys = [key for key in reading.keys(name) if key[1]]
@@ -278,7 +278,7 @@ def _has_wordy_name(reading: DocumentReading, name: Name) -> bool:
 
 
 def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = False) -> bool:
-    """Define S_j = A_j ⊙ (1 - A_j) for each layer j, where the network has A1, A2, …"""
+    """Define S_j = A_j ⊙ (1 - A_j) for each layer j, if the network has A1, A2, …"""
     name, parts = claim.name, list(walk(claim.body))
     is_sum = any(isinstance(part, tree.Summation) for part in parts)
     if name.base in ADJOINTS or len(name.scripts) != 1 or len(name.script_letters) != 1 or (is_sum and not may_sum):
@@ -309,7 +309,7 @@ def _define_function(reading: DocumentReading, index: int, function: Name, param
 
 
 def _define_remainder(reading: DocumentReading, index: int) -> None:
-    """Define L as J - s if the document writes J = L + s and does not define L, as in L = l(o, y)."""
+    """Define L as J - s if the document writes J = L + s, and does not define L or only as L = l(o, y)."""
     sides = reading.sides(index)
     if len(sides) != 2 or not isinstance(sides[1], tree.Add) or not is_cost(reading, sides[0]):
         return
@@ -326,7 +326,7 @@ def _define_remainder(reading: DocumentReading, index: int) -> None:
 
 
 def is_left_open(reading: DocumentReading, index: int) -> bool:
-    """Return True for L = l(o, y): a function of quantities that nothing defines."""
+    """Return True for L = l(o, y), where l is a function that nothing defines."""
     body = reading.sides(index)[1]
     function = body.function if isinstance(body, tree.Call) else None
     if isinstance(body, tree.Multiply) and len(body.factors) == 2 and isinstance(body.factors[1], Group):
@@ -335,7 +335,7 @@ def is_left_open(reading: DocumentReading, index: int) -> bool:
 
 
 def function_head(left: Node) -> tuple[Name, Name] | None:
-    """Return f and z of f(z), on the left of a definition."""
+    """Return f and z for a left side f(z), else None."""
     if isinstance(left, tree.Multiply) and len(left.factors) == 2 and not left.sign:
         function, group = left.factors
         if isinstance(function, Name) and isinstance(group, Group) and len(group.items) == 1:

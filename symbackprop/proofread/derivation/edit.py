@@ -1,4 +1,4 @@
-"""A single change of a formula, in every place where it can be made."""
+"""A single change of a formula, at every position where it is possible."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from symbackprop.parsing.unparse import to_source
 
 @dataclass(frozen=True)
 class Repair:
-    """A changed formula, with words and kinds for the mistake that it mends."""
+    """A changed formula, with the description and the kinds of the mistake that it corrects."""
 
     formula: Node
     words: str
@@ -19,13 +19,13 @@ class Repair:
 
     @property
     def mistake(self) -> Mistake:
-        """The mistake that it mends."""
+        """The mistake that the change corrects."""
         return Mistake(self.words, self.kinds)
 
 
 @dataclass(frozen=True)
 class RepairMaterial:
-    """Parts of the document that a repair may insert: names, derivatives f′(z), terms of sums."""
+    """Parts of the document that a repair may insert: names, derivatives f′(z), and terms of sums."""
 
     names: tuple[Node, ...] = ()
     calls: tuple[Node, ...] = ()
@@ -41,7 +41,7 @@ class RepairMaterial:
 
 
 def everywhere(formula: Node, change: Callable[[Node], Iterable[Repair]]) -> Iterator[Repair]:
-    """Yield the formula with one part changed, for each part and each change of it."""
+    """Yield the formula with one part changed, for each part and each change of this part."""
     yield from change(formula)
     if isinstance(formula, tree.Name):
         return
@@ -72,7 +72,7 @@ def is_negative(node: Node) -> bool:
 
 
 def negative(node: Node) -> Node:
-    """Return a formula with the other sign."""
+    """Return a formula with the opposite sign."""
     """Return a formula with the other sign."""
     if isinstance(node, tree.Add):
         return node.terms[0] if is_negative(node) else negated(tree.Group(items=(node,)))

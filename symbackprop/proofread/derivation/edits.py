@@ -1,4 +1,4 @@
-"""Repairs of a wrong formula: single changes after which it may be the formula that its author meant."""
+"""Repairs of a wrong formula: single changes, after which it may be what the author meant."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from symbackprop.proofread.derivation.insertions import added, inserted, ones_ad
 
 
 def edits(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield single changes of a formula, likely ones first."""
+    """Yield single changes of a formula, the most likely ones first."""
     for repairs in REPAIRS:
         yield from repairs(formula, material)
 
@@ -104,7 +104,7 @@ def _names(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def _other_layers(name: tree.Name) -> Iterator[tree.Name]:
-    """Yield the same quantity of the preceding and of the following layer."""
+    """Yield the same quantity in the previous and in the next layer."""
     for k, mark in enumerate(name.above):
         for content in _neighbours(mark.content):
             yield replace(
@@ -171,7 +171,7 @@ def _numbers(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def _scaled(formula: Node, factor: Node, words: str, kinds: Kinds, material: RepairMaterial) -> Iterator[Repair]:
-    """Multiply the whole formula, or one term of a sum, by a number."""
+    """Yield the formula with the whole, or one term of a sum, multiplied by a number."""
     sign = "numpy *" if material.style == "numpy" else ""
     negative = is_negative(formula)
     inner = formula.terms[0] if negative and isinstance(formula, tree.Add) else formula

@@ -1,4 +1,4 @@
-"""The index over the examples: its letter, distinguished from the same letter for units."""
+"""The index over the examples: its letter, and the distinction from the same letter as the index of units."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -8,18 +8,18 @@ from symbackprop.parsing.syntax_tree import Name, Node, Script, Summation, mappe
 
 
 def of_example(letter: str) -> Script:
-    """Return the script (i) of x^{(i)}."""
+    """Return the script (i) as in x^{(i)}."""
     return Script(kind="layer", content=Name(base=letter))
 
 
 def unused_letter(statements: Iterable[Statement]) -> str:
-    """Return a letter for the index over examples that the document does not use."""
+    """Return a letter for the index over examples that does not occur in the document."""
     used = {name.base for statement in statements for name in statement.names}
     return next((letter for letter in "npqrsuv" if letter not in used), "n")
 
 
 def with_own_index(statements: Sequence[Statement], letter: str) -> list[Statement]:
-    """Return the statements with another letter for the examples in Σ_i, if W_{ij} on the left uses i for a unit."""
+    """Return the statements with another letter for the examples in Σ_i, if i is also the index of a unit in W_{ij}."""
     return [_with_own_index(statement, letter) for statement in statements]
 
 

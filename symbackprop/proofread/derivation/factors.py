@@ -1,4 +1,4 @@
-"""Factors by which conventions differ: 2, 1/2, the number of examples."""
+"""Factors in which conventions differ: 2, 1/2, the number of examples."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from symbackprop.proofread.derivation.reading import DocumentReading
 
 
 def usual_factors(reading: DocumentReading, point: int = 0) -> dict[float, str]:
-    """Return the factors in which conventions differ, each with its wording, for the sizes at a point."""
+    """Return the factors in which conventions differ, for the sizes at a point, each with a description."""
     found = {2.0: "up to the factor 2", 0.5: "up to the factor 1/2"}
     for size, n in _numbers_of_examples(reading, point).items():
         for scale, words in ((1.0, ""), (2.0, "2"), (0.5, "")):
@@ -18,7 +18,7 @@ def usual_factors(reading: DocumentReading, point: int = 0) -> dict[float, str]:
 
 
 def factor_words(reading: DocumentReading, ratio: float | None, point: int = 0) -> str:
-    """Return the wording of a factor in which conventions differ; empty for any other."""
+    """Return the description of a factor in which conventions differ; "" for any other factor."""
     if ratio is None:
         return ""
     factors = usual_factors(reading, point).items()
@@ -26,7 +26,7 @@ def factor_words(reading: DocumentReading, ratio: float | None, point: int = 0) 
 
 
 def size_words(reading: DocumentReading, ratio: float) -> str:
-    """Return the wording of a factor that is the number of examples, or 1 over it; empty for any other."""
+    """Return the description of a factor N or 1/N, where N is the number of examples; "" for any other factor."""
     numbers = _numbers_of_examples(reading, 0).values()
     is_number = any(np.isclose(ratio, factor) for n in numbers for factor in (float(n), 1 / n))
     return factor_words(reading, ratio) if is_number else ""

@@ -1,4 +1,4 @@
-"""Quantities held fixed while differentiating: those whose own ∂J/∂v occur in the same statement."""
+"""Quantities held fixed in differentiation: the quantities v whose own ∂J/∂v occur in the same statement."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 def held_fixed(
     reading: DocumentReading, scope: str, index: int, left: Node, right: Node
 ) -> list[frozenset[Expression]]:
-    """Return the sets of quantities to try to hold fixed.
+    """Return sets of quantities, each of which may have to be held fixed in a statement.
 
-    These are the quantities v whose ∂J/∂v occur in the statement, or in the document up to it.
+    They contain the quantities v whose ∂J/∂v occur in the statement, or in the document up to it.
     """
     evaluator = reading.evaluator(Setting(scope))
     if evaluator is None:
@@ -33,7 +33,7 @@ def held_fixed(
 
 
 def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:
-    """Return all states h if the sides contain a ∂h_T/∂h_k: a ∂h_k/∂W beside it holds the earlier states fixed."""
+    """Return all states h if ∂h_T/∂h_k occurs: a factor ∂h_k/∂W then holds the earlier states fixed."""
     partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
     pairs = [(partial.of, partial.by) for partial in partials]
     bases = {of.base for of, by in pairs if isinstance(of, Name) and isinstance(by, Name) and of.base == by.base}
@@ -44,7 +44,7 @@ def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[
 
 
 def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Sequence[Node]) -> frozenset[Expression]:
-    """Return the computed quantities v of each ∂J/∂v."""
+    """Return the computed quantities v with respect to which the sides differentiate."""
     by: set[Expression] = set()
     for part in (part for side in sides for part in walk(side)):
         if isinstance(part, tree.Partial) and is_cost(reading, part.of):
@@ -55,7 +55,7 @@ def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Se
 
 
 def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[Expression]:
-    """Return the network's quantities that a formula stands for; a letter for a layer gives one for each layer."""
+    """Return the network's quantities that a formula denotes; if it has a letter for a layer, one for each layer."""
     if not isinstance(by, Name):
         try:
             found = quantity_with_value(evaluator, evaluator.values(by))
@@ -68,7 +68,7 @@ def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[E
 
 
 def _nodes_of_adjoint(reading: DocumentReading, evaluator: Evaluator, name: Name) -> set[Expression]:
-    """Return the quantity v for which a δ of the document stands for ∂J/∂v."""
+    """Return the v of the ∂J/∂v that a δ of the document denotes, or an empty set."""
     for key in reading.keys(name):
         definition = reading.symbols.definitions.get(key)
         adjoint = reading.symbols.adjoint(key)

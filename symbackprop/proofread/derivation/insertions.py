@@ -1,4 +1,4 @@
-"""Repairs that insert what an author may have left out: factors, terms, sums."""
+"""Repairs that insert something the author may have omitted: factors, terms, sums."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ _MOST_TERMS = 40  # terms that are added within a formula, too
 
 
 def sums(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with a sum over examples, units or an index: of the whole, or of a factor."""
+    """Yield the formula with a sum over examples, units or an index added to the whole formula or to a factor."""
     kinds = (MistakeKind.MISSING_SUM,)
     negative = is_negative(formula)
     inner = formula.terms[0] if negative and isinstance(formula, tree.Add) else formula
@@ -61,7 +61,7 @@ def _as_factor(node: Node) -> Node:
 
 
 def _spots(formula: Node) -> Iterator[Node]:
-    """Yield the parts beside which a factor may have stood: the whole, terms, factors."""
+    """Yield the parts that may lack a factor: the whole formula, terms, and factors."""
     yield formula
     stack = [formula]
     while stack:
@@ -89,7 +89,7 @@ def _replaced(whole: Node, part: Node, new: Node) -> Node:
 
 
 def added(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with one more term, added to the whole or, for the first few terms, to a part of it."""
+    """Yield the formula with one more term, added to the whole formula or (only for a few terms) to a part of it."""
     for term in material.terms:
         for sign in (1, -1):
             if isinstance(formula, tree.Add):

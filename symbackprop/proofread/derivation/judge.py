@@ -1,4 +1,4 @@
-"""Judgment of a statement: each of its sides compared with the first one, in every sample scope that it may have."""
+"""Judgment of a statement: comparison of each side with the first one, in every sample scope that is possible."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ HELD = "held"  # a note
 
 
 def worst(judgments: Sequence[Judgment]) -> Judgment:
-    """Return the first wrong judgment; if there is none, the first one that is not understood."""
+    """Return the first wrong judgment; if there is none, the first that is not understood; else the first one."""
     order = {False: 0, None: 1, True: 2}
     return min(judgments, key=lambda judgment: order[judgment.holds])
 
@@ -43,7 +43,7 @@ def judge(reading: DocumentReading, index: int) -> Judgment:
 
 
 def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
-    """Judge each side of a statement against the first one."""
+    """Judge each side of a statement by comparison with the first one."""
     left, *others = reading.sides(index)
     if len(others) > 1 and sets_gradient_to_zero(reading, index):
         others.pop()
@@ -54,7 +54,7 @@ def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
 
 
 def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:
-    """Judge one side of a statement, or another formula in its place, against the first side."""
+    """Judge one side of a statement, or another formula in its place, by comparison with the first side."""
     definition = _judge_definition(reading, index, left, right)
     if definition is not None:
         return definition
@@ -78,7 +78,7 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
 
 
 def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node) -> bool:
-    """Return True if two formulas are equal in a sample scope in which both have a value."""
+    """Return True if two formulas have the same value in one of the sample scopes."""
     scopes = (reading.interpretation.scope, UNITS)
     return any(_compare_in_scope(reading, scope, index, one, other).holds for scope in scopes)
 
@@ -86,7 +86,7 @@ def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node)
 def values_of_left_side(
     reading: DocumentReading, index: int, left: Node, right: Node
 ) -> list[tuple[Evaluator, list[IndexedArray]]]:
-    """Return the values of a left side at one point, with the evaluator, in each scope that the statement may have."""
+    """Return the values of a left side at one point, with the evaluator, in each scope that is possible."""
     letters = judge_side(reading, index, left, right).letters
     scopes = [reading.interpretation.scope, *reversed(_narrow_scopes(reading, index, left, right))]
     if has_lowercase_data(reading, left, right):
@@ -112,7 +112,7 @@ def values_of_left_side(
 
 
 def _judge_definition(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment | None:
-    """Judge a side that defines the left one; None if it does not, or if its value is not known."""
+    """Judge a side that defines the left side; None if it does not define it, or if its value is not known."""
     definition = Judgment(True, reading.interpretation.scope, is_definition=True)
     if index in reading.layer_definitions and right is reading.sides(index)[1]:
         return definition
@@ -129,7 +129,7 @@ def _judge_definition(reading: DocumentReading, index: int, left: Node, right: N
 
 
 def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
-    """Accept the body of a definition if it has a value; it is wrong if its shapes fit only if all sizes are 1."""
+    """Judge the body of a definition: right if it has a value, wrong if its shapes match only when all sizes are 1."""
     scope = reading.interpretation.scope
     try:
         found = _values_in(reading, scope, body)
@@ -156,7 +156,7 @@ def _values_in(reading: DocumentReading, scope: str, side: Node) -> list[Indexed
 
 
 def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node) -> tuple[str, ...]:
-    """Return the narrow scopes in which a statement may be meant: one example, or one unit."""
+    """Return the narrow scopes that a statement may have: one example, or one unit."""
     may_be_narrow = (
         index in reading.function_definitions
         or has_jacobian(left, right)
@@ -170,13 +170,13 @@ def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node
 
 
 def _ends_chain_rule(reading: DocumentReading, index: int, right: Node) -> bool:
-    """Return True for a result written with × after a chain of ∂A/∂B: its factors are numbers, not matrices."""
+    """Return True for a result that is written with × after a chain of ∂A/∂B: its factors are numbers, not matrices."""
     has_cross = any(isinstance(part, tree.Multiply) and part.sign == r"\times" for part in walk(right))
     return has_cross and any(has_jacobian(side, side) for side in reading.sides(index))
 
 
 def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right: Node) -> bool:
-    """Return True for a statement that counts examples, in a document that is about one example elsewhere."""
+    """Return True for a statement that counts the examples, in a document that is otherwise about one example."""
     if reading.interpretation.scope != ONE_EXAMPLE or not counts_examples(reading, left, right):
         return False
     found = _compare_in_scope(reading, ALL, index, left, right)
@@ -184,7 +184,7 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
 
 
 def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
-    """Compare two sides with total derivatives, then with quantities held fixed whose ∂J/∂v occur in the document."""
+    """Compare two sides with total derivatives, then with sets of quantities held fixed."""
     found = compare_with_letters(reading, Setting(scope), left, right)
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
     if found.holds or not has_jacobian(left, right):
@@ -197,7 +197,7 @@ def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: No
 
 
 def _compare_for_class(reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Compare again, taking an index that only one side has, or the c of e_c, as the class of the example."""
+    """Compare again with the class of the example in place of an index that only one side has, or of the c in e_c."""
     label = reading.symbols.label()
     for letter in (plain.lone_index, *unit_vectors(left, right)):
         if label is None or not letter:

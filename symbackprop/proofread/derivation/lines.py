@@ -1,4 +1,4 @@
-"""Lines of the report: the verdict on each statement, with its notes and its mistake."""
+"""Lines of the report: the verdict on each statement, with notes and the mistake."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -83,7 +83,7 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
 
 
 def _makes_no_claim(reading: DocumentReading, statement: Statement) -> bool:
-    """Return True if there is nothing to judge: ranges of letters, shapes, numbers that are given, text."""
+    """Return True if there is nothing to judge: a range of letters, a shape, given numbers, or text."""
     if statement.signs and set(statement.signs) <= {r"\in"}:
         return True
     is_given_number = len(statement.worked) == len(statement.sides) == 1 and is_given(reading, statement.sides[0])
@@ -92,7 +92,7 @@ def _makes_no_claim(reading: DocumentReading, statement: Statement) -> bool:
 
 
 def _is_reported(reading: DocumentReading, statement: Statement) -> bool:
-    """Return True if a statement that is not an equality gets a line of the report."""
+    """Return True if a statement that is not an equality still has a line in the report."""
     if statement.kind == "display" or statement.update is not None:
         return True
     if statement.kind == "numpy":
@@ -105,7 +105,7 @@ def _is_reported(reading: DocumentReading, statement: Statement) -> bool:
 
 
 def _judge_sides(reading: DocumentReading, index: int) -> list[Judgment] | None:
-    """Judge the sides of a statement; None if it states no equality that we can judge."""
+    """Judge the sides of a statement; None if it contains no equality that can be judged."""
     statement = reading.statements[index]
     if statement.update is not None:
         return [judge_update(reading, statement.update)]
@@ -119,7 +119,7 @@ def _judge_sides(reading: DocumentReading, index: int) -> list[Judgment] | None:
 
 
 def _common_convention(reading: DocumentReading, judged: Sequence[list[Judgment] | None]) -> str:
-    """Return the wording of a convention that explains how all gradients differ from ours; "" if there is none."""
+    """Return the description of a convention that explains all differences from our gradients, or ""."""
     gradients = [
         judgment
         for index, judgments in enumerate(judged)
@@ -149,7 +149,7 @@ def _by_convention(line: CheckedLine, note: str) -> CheckedLine:
 def _of_equality(
     reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment], convention: str
 ) -> CheckedLine:
-    """Return the line of a statement of equality, by the first of its sides that is wrong or not understood."""
+    """Return the line of an equality, with the verdict on its first side that is wrong or not understood."""
     bad = next((judgment for judgment in judgments if judgment.holds is False), None)
     unknown = next((judgment for judgment in judgments if judgment.holds is None), None)
     if bad is None and unknown is not None:
@@ -168,7 +168,7 @@ def _of_equality(
 
 
 def _doubt(reading: DocumentReading, index: int) -> str:
-    """Return the reason why a statement that does not hold may not be meant as a claim; "" if there is none."""
+    """Return the reason why a statement that is not true may not be a claim, or ""."""
     sides = reading.sides(index)
     if reading.statements[index].is_conditional:
         return _UNDER_CONDITION
@@ -178,7 +178,7 @@ def _doubt(reading: DocumentReading, index: int) -> str:
 
 
 def _words_of_scale(reading: DocumentReading, index: int, judgment: Judgment) -> str:
-    """Return the wording of a usual factor of an adjoint, or of the cost in a document without gradients; else ""."""
+    """Return the description of a usual factor of an adjoint, or of the cost in a document without gradients, or ""."""
     if judgment.ratio is None:
         return ""
     is_cost_alone = is_cost(reading, reading.sides(index)[0]) and not has_gradients(reading)
@@ -188,7 +188,7 @@ def _words_of_scale(reading: DocumentReading, index: int, judgment: Judgment) ->
 
 
 def _right(reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment]) -> CheckedLine:
-    """Return the line of a statement that holds, with the conventions under which it holds."""
+    """Return the line of a statement that is true, with the conventions under which it is true."""
     interpretation = reading.interpretation
     if interpretation.cost_scale != 1 and is_cost(reading, reading.sides(index)[0]):
         words = factor_words(reading, interpretation.cost_scale)
@@ -210,7 +210,7 @@ def _right(reading: DocumentReading, index: int, line: CheckedLine, judgments: l
 
 
 def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment, notes: tuple[str, ...]) -> CheckedLine:
-    """Return the line of a step of gradient descent."""
+    """Return the line of a gradient descent step."""
     if judgment.holds is None:
         return _not_understood(line, judgment.reason)
     if judgment.holds:
@@ -229,7 +229,7 @@ def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment,
 def _explained(
     reading: DocumentReading, index: int, line: CheckedLine, judgments: list[Judgment], before: list[CheckedLine]
 ) -> CheckedLine:
-    """Return a wrong line with its mistake or the earlier line it follows from; if in doubt, as not understood."""
+    """Return a wrong line with its mistake, or with the earlier line that it follows from, or as not understood."""
     left, *others = reading.sides(index)
     side = next(other for other, judgment in zip(others, judgments, strict=False) if judgment.holds is False)
     origin = _origin(reading, index, side, before)
@@ -259,7 +259,7 @@ def _named(line: CheckedLine, mistake: Mistake) -> CheckedLine:
 
 
 def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:
-    """Return True if a shape mismatch is surely a mistake: the line has no indices, and most other lines are right."""
+    """Return True if a shape mismatch is a mistake beyond doubt: no indices, and most other lines are right."""
     parts = [part for side in reading.sides(index) for part in tree.walk(side)]
     has_indices = any(
         isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)
@@ -277,12 +277,12 @@ def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:
 
 
 def _is_derivative_of_function(left: tree.Node) -> bool:
-    """Return True for f′(z)."""
+    """Return True for a left side f′(z)."""
     return isinstance(left, tree.Call) and isinstance(left.function, tree.Prime)
 
 
 def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[CheckedLine]) -> int | None:
-    """Return the number of an earlier wrong line about the same quantity if it claims the same value."""
+    """Return the number of an earlier wrong line that claims the same value of the same quantity, or None."""
     left = reading.sides(index)[0]
     starts = {statement.start: at for at, statement in enumerate(reading.statements)}
     for line in before:
@@ -298,7 +298,7 @@ def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[
 
 
 def _notes(reading: DocumentReading, index: int, judgments: Sequence[Judgment]) -> tuple[str, ...]:
-    """Return the notes on a line: how it was read, and which parts were not judged."""
+    """Return the notes on a line: its interpretation, and the parts that were not judged."""
     statement = reading.statements[index]
     found = list(dict.fromkeys(note for judgment in judgments for note in _notes_of_judgment(judgment)))
     if statement.worked:

@@ -1,4 +1,4 @@
-"""The network that a document itself defines, in its equations."""
+"""The network that the equations of a document define."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def own_network(text: str, document: Sequence[Statement], one_example: bool) -> 
     """Return the network that the equations of a document define.
 
     Raises:
-        ArgumentError: they do not define one; the message says what is missing.
+        ArgumentError: they do not define one; the message names the missing parts.
     """
     definitions = _shared(dict(_definitions(document)))
     cost = next((name for name in reversed(list(definitions)) if name.base in _COSTS), None)
@@ -69,7 +69,7 @@ def own_network(text: str, document: Sequence[Statement], one_example: bool) -> 
 
 
 def _built(declarations: list[tuple[str, str, list[Node]]], equations: list[tuple[str, Node]]) -> Network:
-    """Build a network of declarations (names, roles, sizes) and equations, the last one the cost."""
+    """Build a network from declarations (names, roles, sizes) and equations, of which the last is the cost."""
     net = Network()
     try:
         for name, role, sizes in declarations:
@@ -91,7 +91,7 @@ def _numpy(formula: Node) -> str:
 
 
 def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
-    """Yield the forward equations of a document, the first one of each name."""
+    """Yield the forward equations of a document: for each name, the first one."""
     found: set[Name] = set()
     for written in document:
         sides = equalities(written)
@@ -113,7 +113,7 @@ def _counts(document: Sequence[Statement]) -> bool:
 
 
 def _shared(bodies: dict[Name, Node]) -> dict[Name, Node]:
-    """Replace a formula that has a name by the name: p = σ(Wx + b) with z = Wx + b becomes p = σ(z)."""
+    """Return the formulas with parts replaced by their names: p = σ(Wx + b) with z = Wx + b becomes p = σ(z)."""
     named: dict[Node, Name] = {
         body: name for name, body in bodies.items() if isinstance(body, tree.Add | tree.Multiply)
     }
@@ -126,7 +126,7 @@ def _shared(bodies: dict[Name, Node]) -> dict[Name, Node]:
 
 
 def _name_of(left: Node) -> Name | None:
-    """Return the name that an equation defines: J of J(W, b)."""
+    """Return the name that an equation defines, such as J for J(W, b), or None."""
     if isinstance(left, Call) and isinstance(left.function, Name):
         return left.function if left.function.base in _COSTS else None
     if isinstance(left, tree.Multiply) and len(left.factors) == 2 and isinstance(left.factors[1], Group):
@@ -138,7 +138,7 @@ def _name_of(left: Node) -> Name | None:
 def _computed(
     inference: ShapeInference, definitions: dict[Name, Node], cost: Name, problems: dict[str, str]
 ) -> Iterator[tuple[str, Node]]:
-    """Yield names with formulas, each after the names that it uses; note the equations that are not understood."""
+    """Yield names with formulas, each after the names that it uses; collect the problems of other equations."""
     pending = {name: body for name, body in definitions.items() if name != cost}
     names = set(pending)
     progress = True
@@ -164,7 +164,7 @@ def _computed(
 
 
 def _declarations(inference: ShapeInference) -> Iterator[tuple[str, str, list[Node]]]:
-    """Yield the name, the role and the sizes of each quantity without an equation; sizes without a name get one."""
+    """Yield the name, role and sizes of each quantity without an equation; sizes without a name get a new one."""
     names = iter([name for name in _DIMENSIONS if name not in {*inference.leaves, *inference.known}])
     order = ["input", "target", "parameter", "scalar"]
     for name, (role, shape) in sorted(inference.leaves.items(), key=lambda item: order.index(item[1][0])):
@@ -189,7 +189,7 @@ def _parameters(document: Sequence[Statement]) -> frozenset[str]:
 
 
 def _in_columns(document: Sequence[Statement]) -> bool:
-    """Return True if weights precede the data in products: W x, not X W."""
+    """Return True if weights precede the data in products, as in W x rather than X W."""
     for part in (part for written in document for side in equalities(written)[1:] for part in walk(side)):
         if isinstance(part, tree.Multiply):
             bases = [_base(factor) for factor in part.factors]
@@ -207,7 +207,7 @@ def _base(node: Node) -> str:
 
 
 def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
-    """Return the activation of each f, from an equation or a word of the text; σ is the sigmoid unless defined."""
+    """Return the activation of each function f, from an equation or a word of the text; σ is the sigmoid by default."""
     found: dict[str, str] = {}
     for written in document:
         sides = equalities(written)
@@ -227,7 +227,7 @@ def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
 
 
 def _activation(parameter: Name, body: Node) -> str | None:
-    """Return the activation that a document defines: the one of `_ACTIVATIONS` that has its values at some points."""
+    """Return the name of the activation that has the values of this formula at some points, or None."""
     letter = Name(base="z")
 
     def in_z(node: Node) -> Node:

@@ -1,4 +1,4 @@
-"""Data of a document that is read under one interpretation."""
+"""The state of a document that is read under one interpretation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ POINTS = 2  # random points at which the sides of a statement are compared
 
 @dataclass(frozen=True)
 class Interpretation:
-    """Conventions under which a document is read."""
+    """An interpretation of a document: the conventions under which it is read."""
 
     layout: DocumentLayout = field(default_factory=DocumentLayout)
     scope: str = ALL  # the sample scope: all examples, or one example
@@ -33,7 +33,7 @@ class Interpretation:
 
 @dataclass(frozen=True)
 class Setting:
-    """Choices under which two sides are compared: sample scope, numbers for letters, quantities held fixed."""
+    """Conditions of a comparison of two sides: sample scope, values of letters, quantities held fixed."""
 
     scope: str
     letters: Mapping[str, int] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Setting:
 class DocumentReading:
     """The state of reading one document under one interpretation.
 
-    Statements are referred to by their index in `statements`.
+    An `index` is that of a statement in `statements`.
     """
 
     points: NetworkAtPoints
@@ -73,11 +73,11 @@ class DocumentReading:
 
     @property
     def own_evaluator(self) -> Evaluator | None:
-        """The evaluator at the first point, in the document's own sample scope."""
+        """The evaluator at the first point, in the document's sample scope."""
         return self.evaluator(Setting(self.interpretation.scope))
 
     def evaluator(self, setting: Setting, point: int = 0) -> Evaluator | None:
-        """Return the evaluator at a point; None if the network has no values in this sample scope."""
+        """Return the evaluator at a point, or None if the network has no values in this sample scope."""
         network_at_point = self.points.at(setting.scope, point)
         if network_at_point is None:
             return None
@@ -90,18 +90,18 @@ class DocumentReading:
         return self.evaluators[key]
 
     def sides(self, index: int) -> tuple[Node, ...]:
-        """Return the sides of a statement that it says are equal; none if it states no equality."""
+        """Return the sides that a statement equates; an empty tuple if it is not an equality."""
         return equalities(self.statements[index])
 
     def name_readings(self, name: Name, letters: Mapping[str, int] | None = None) -> Iterator[NameReading]:
-        """Yield the ways to read the scripts of a name, likely ones first."""
+        """Yield the possible readings of the scripts of a name, the most likely ones first."""
         return self.symbols.readings(name, letters or {})
 
     def keys(self, name: Name) -> list[Key]:
-        """Return the keys that a name may have in the symbol table, likely ones first."""
+        """Return the possible keys of a name in the symbol table, the most likely ones first."""
         return [name_reading.key for name_reading in self.name_readings(name)]
 
     def quantity(self, name: Name) -> Expression | None:
-        """Return the network's quantity or size that a name stands for; None if the network has none."""
+        """Return the network's quantity or size that a name denotes, or None."""
         symbols = map(self.symbols.symbol, self.keys(name))
         return next((symbol for symbol in symbols if symbol is not None), None)

@@ -1,4 +1,4 @@
-"""The search for the repair of a wrong line, which gives its mistake and the corrected line."""
+"""Search for the repair of a wrong line, which gives the mistake and the corrected line."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _MOST_PAIRED = 12
 
 @dataclass(frozen=True)
 class RepairedLine:
-    """The mistake in a line, and the line without it in the notation of the document."""
+    """The mistake in a line, and the corrected line in the notation of the document."""
 
     mistake: Mistake
     correction: str
@@ -39,7 +39,7 @@ class RepairedLine:
 def find_repair(
     reading: DocumentReading, index: int, left: Node, right: Node, most: int = MOST_EDITS
 ) -> RepairedLine | None:
-    """Return the first single change of the right side that makes it equal to the left side."""
+    """Return the first single change of the right side that makes it equal to the left side, or None."""
     statement = reading.statements[index]
     material = _material(reading, statement, left)
     targets = values_of_left_side(reading, index, left, right)
@@ -52,7 +52,7 @@ def find_repair(
 
 
 def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula: Node) -> bool:
-    """Return True if a formula has the value of the left side at one point, in one sample scope."""
+    """Return True if a formula has the value of the left side at one point, in any of the sample scopes."""
     for evaluator, wanted in targets:
         try:
             found = evaluator.values(formula)
@@ -64,7 +64,7 @@ def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula
 
 
 def _material(reading: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
-    """Collect the names, derivatives and terms of the document."""
+    """Return the names, derivatives and terms of the document."""
     is_numpy = statement.kind == "numpy"
     others = [side for one in reading.statements if (one.kind == "numpy") == is_numpy for side in equalities(one)]
     parts = [part for side in (*statement.sides, *others) for part in walk(side)]
@@ -93,7 +93,7 @@ def _is_function_call(part: Node) -> bool:
 
 
 def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[Node, ...]:
-    """Collect terms of other sums, also with their parameter replaced by this one, and products of two quantities."""
+    """Return terms of other sums, also with this line's parameter, and products of two quantities."""
     found: list[Node] = []
     for part in parts:
         if isinstance(part, tree.Add) and len(part.terms) > 1:
@@ -109,7 +109,7 @@ def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[No
 
 
 def _about(term: Node, by: Name) -> Node:
-    """Return a term with another parameter: λ W^{(2)} as λ W^{(1)}."""
+    """Return a term with another parameter, such as λ W^{(1)} for λ W^{(2)}."""
     if isinstance(term, Name):
         return by if term.base == by.base else term
     return mapped(term, lambda part: _about(part, by))

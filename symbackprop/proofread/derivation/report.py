@@ -1,4 +1,4 @@
-"""Report of proofreading a derivation: its lines with their verdicts."""
+"""Report on a derivation: its lines with their verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from symbackprop.verdicts import Judged
 
 
 class LineVerdict(StrEnum):
-    """Verdict on one line; that on a whole derivation is the worst of its lines."""
+    """Verdict on one line; the verdict on a whole derivation is the worst of these."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -21,8 +21,8 @@ class LineVerdict(StrEnum):
 class CheckedLine(Judged):
     """One statement of a derivation.
 
-    `source` is the text of its author, at line `place` of the document; `follows` is the number of an earlier wrong
-    line whose mistake it repeats.
+    `source` is the author's text, at line `place` of the document; `follows` is the number of an earlier wrong line
+    whose mistake it repeats.
     """
 
     number: int
@@ -42,7 +42,7 @@ class CheckedLine(Judged):
     mistake_kinds: Kinds = ()
 
     def to_dict(self) -> dict[str, object]:
-        """Return the line as plain data, as JSON has it."""
+        """Return the line as plain data that JSON can represent."""
         plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in vars(self).items()}
         return plain | {"mistake_kinds": [str(kind) for kind in self.mistake_kinds]}
 
@@ -57,7 +57,7 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class DerivationCheck(Judged):
-    """The result of `check_derivation`. `print` it for the report."""
+    """The result of `check_derivation`; `print` shows the report."""
 
     lines: tuple[CheckedLine, ...]
     text: str = ""
@@ -65,18 +65,18 @@ class DerivationCheck(Judged):
 
     @property
     def verdict(self) -> LineVerdict:
-        """The worst verdict on a line: wrong, else not understood, convention, right."""
+        """The worst verdict on a line, in the order wrong, not understood, convention, right."""
         verdicts = {line.verdict for line in self.lines}
         order = (LineVerdict.WRONG, LineVerdict.NOT_UNDERSTOOD, LineVerdict.CONVENTION, LineVerdict.RIGHT)
         return next((verdict for verdict in order if verdict in verdicts), LineVerdict.NOT_UNDERSTOOD)
 
     @property
     def first_wrong(self) -> CheckedLine | None:
-        """The first line with a mistake of its own."""
+        """The first line that is wrong and does not follow from an earlier mistake."""
         return next((line for line in self.lines if line.verdict == LineVerdict.WRONG and line.follows is None), None)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as plain data, as JSON has it."""
+        """Return the report as plain data that JSON can represent."""
         first = self.first_wrong
         return {
             "verdict": str(self.verdict),
@@ -102,7 +102,7 @@ class DerivationCheck(Judged):
         return "\n".join(lines)
 
     def to_markdown(self) -> str:
-        """Return the document with a remark after each formula that is not simply right."""
+        """Return the document with a remark after each formula that has a verdict other than right, or notes."""
         pieces, at = [], 0
         for end, text in _insertions(self.text, self.lines):
             pieces += [self.text[at:end], text]
@@ -115,7 +115,7 @@ class DerivationCheck(Judged):
 
 
 def remarks(line: CheckedLine) -> list[str]:
-    """Return the remarks about a line, in the order in which they are printed."""
+    """Return the remarks about a line, in printing order."""
     found = []
     if line.follows is not None:
         found.append(f"follows from the mistake in {line.follows}")
@@ -143,7 +143,7 @@ def _short(source: str) -> str:
 
 
 def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]]:
-    """Return the remarks with their offsets in the document: each after the paragraph or the block of its formula."""
+    """Return the remarks with their offsets in the document, after the paragraph or block of their formula."""
     found: dict[int, list[str]] = {}
     for line in lines:
         if line.verdict == LineVerdict.RIGHT and not line.notes:
@@ -160,7 +160,7 @@ def _escaped(remark: str) -> str:
 
 
 def _end_of_block(text: str, end: int) -> int:
-    """Return the end of the paragraph, or of the fenced block, that a position is in."""
+    """Return the end of the paragraph, or of the fenced block, that contains a position."""
     blank = text.find("\n\n", end)
     stop = len(text) if blank < 0 else blank
     if text[:end].count("\n```") % 2 == 1 or (text.startswith("```") and text[:end].count("\n```") % 2 == 0):

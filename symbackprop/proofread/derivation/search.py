@@ -58,7 +58,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
 
 
 def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
-    """Read a document under one interpretation: enter its definitions, and decide the meaning of each δ."""
+    """Read a document under one interpretation: record its definitions, and choose the meaning of each δ."""
     reading = DocumentReading(points, statements, interpretation)
     read_definitions(reading)
     choose_adjoints(reading)
@@ -66,7 +66,7 @@ def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretati
 
 
 def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
-    """Return True if an interpretation may change how a line that does not hold so far is read."""
+    """Return True if an interpretation may change the reading of a line that is not right so far."""
     if not (interpretation.document_first or interpretation.layout.numerator or interpretation.units):
         return True
     failing = [
@@ -96,7 +96,7 @@ def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
 def _with_scales(
     points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation
 ) -> list[DocumentReading]:
-    """Return the readings with the network's own cost and adjoints, and with usual multiples found in the lines."""
+    """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines suggest."""
     plain = _read(points, statements, interpretation)
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
@@ -116,7 +116,7 @@ def _is_usual(reading: DocumentReading, ratio: float) -> bool:
 
 
 def _cost(reading: DocumentReading, limit: float) -> float:
-    """Return a penalty for lines that do not hold; stop when it exceeds the limit, the penalty of the best reading."""
+    """Return the penalty of a reading for lines that are not right, or a number above the limit once it is exceeded."""
     total = 0.0
     for index, statement in enumerate(reading.statements):
         if not equalities(statement) or is_range(reading, statement):
@@ -133,7 +133,7 @@ def _cost(reading: DocumentReading, limit: float) -> float:
 
 
 def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -> bool:
-    """Return True if a document may be about one example: it says so, or has vectors x and y and no batch."""
+    """Return True if a document may be about one example: by its words, or by vectors x and y without a batch."""
     if _ONE_EXAMPLE.search(document.text):
         return True
     names = {name for statement in statements for name in statement.names}
@@ -143,14 +143,14 @@ def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -
 
 
 def _letters_of_units(names: Collection[Name]) -> set[str]:
-    """Return the index letters of all weights with two indices, w_{ij}: these letters number units."""
+    """Return the index letters of all weights with two indices w_{ij}, which number units."""
     below = [{mark.content.base for mark in name.below if isinstance(mark.content, Name)} for name in names]
     pairs = [letters for name, letters in zip(names, below, strict=True) if name.base in {"w", "W"}]
     return {letter for letters in pairs if len(letters) == 2 for letter in letters}
 
 
 def _interpretations(network: Network, statements: Sequence[Statement], one_example: bool) -> Iterator[Interpretation]:
-    """Yield the ways to read a document, likely ones first."""
+    """Yield the possible interpretations of a document, the most likely ones first."""
     every = _unit_letters(network, statements)
     first, *others = _layouts(one_example)
     yield from (replace(first, units=units) for units in every)
@@ -158,7 +158,7 @@ def _interpretations(network: Network, statements: Sequence[Statement], one_exam
 
 
 def _unit_letters(network: Network, statements: Sequence[Statement]) -> list[Units]:
-    """Return possible layers for the letters in w_{ij}, w_{jk}: each letter numbers the units of one layer."""
+    """Return possible layers for the letters in w_{ij}, w_{jk}, …; each letter numbers the units of one layer."""
     layers = {key[2] for key in map(key_of, network.symbols) if key[0] in {"W", "w"} and key[2].isdigit()}
     last = max((int(layer) for layer in layers), default=0)
     pairs = _pairs_at_weights(statements)
@@ -177,7 +177,7 @@ def _unit_letters(network: Network, statements: Sequence[Statement]) -> list[Uni
 
 
 def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
-    """Return the two letters of each w_{ij} by the layer number that it bears; "" for weights without a number."""
+    """Return the index pairs of the weights w_{ij} by their layer number, which is "" for weights without one."""
     found: dict[str, list[str]] = {}
     weights = {name for statement in statements for name in statement.names if name.base in {"w", "W"}}
     for name in sorted(weights, key=str):
@@ -190,7 +190,7 @@ def _pairs_at_weights(statements: Sequence[Statement]) -> dict[str, list[str]]:
 
 
 def _chained(pairs: Sequence[str]) -> list[str]:
-    """Return the letters in the order of the layers: w_{ij} and w_{ki} give j, i, k."""
+    """Return the index letters in the order of the layers: w_{ij} and w_{ki} give j, i, k; [] if there is none."""
     if len(pairs) != 2 or len({*pairs[0]} & {*pairs[1]}) != 1:
         return []
     (shared,) = {*pairs[0]} & {*pairs[1]}
@@ -199,7 +199,7 @@ def _chained(pairs: Sequence[str]) -> list[str]:
 
 
 def _in_order(pairs: Sequence[set[str]]) -> list[Units]:
-    """Return the layer of each letter, from the two letters at the weights of each layer; [] if it is ambiguous."""
+    """Return the layer of each letter, given the two letters of the weights of each layer; [] if it is ambiguous."""
     shared = [one & other for one, other in pairwise(pairs)]
     if any(len(pair) != 2 for pair in pairs) or any(len(both) != 1 for both in shared):
         return []

@@ -1,4 +1,4 @@
-"""Shape inference for the equations of a document: forward formulas of any notation become formulas of a network."""
+"""Shape inference for the equations of a document: forward formulas in any notation become formulas of a network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from symbackprop.proofread.interpreter.functions import ROWS
 
 @dataclass(eq=False)
 class SizeVariable:
-    """A number of rows or columns; two that must be equal become one."""
+    """A number of rows or columns; variables that must be equal are unified."""
 
     name: str = ""
     same_as: "SizeVariable | None" = None
 
     @property
     def root(self) -> "SizeVariable":
-        """The variable that represents all variables equal to this one."""
+        """The variable that represents all variables that are equal to this one."""
         return self if self.same_as is None else self.same_as.root
 
     @property
@@ -36,14 +36,14 @@ ShapeVariables = tuple[SizeVariable, SizeVariable]
 
 @dataclass(frozen=True)
 class ShapedTree:
-    """A formula of a network; `shape` is None where it is a number."""
+    """A formula of a network; `shape` is None if it is a scalar."""
 
     tree: Node
     shape: ShapeVariables | None = None
 
 
 def unify(one: SizeVariable, other: SizeVariable) -> None:
-    """Make two sizes equal; raise UnsupportedNotationError where they have different names."""
+    """Make two sizes equal; raise UnsupportedNotationError if they have different names."""
     a, b = one.root, other.root
     if a is b:
         return
@@ -72,13 +72,13 @@ def _square(body: Node) -> Node:
 
 @dataclass
 class ShapeInference:
-    """The shapes and roles of the names in the equations of a document, as far as they have been read.
+    """The shapes and roles of the names in the equations of a document, inferred from the formulas read so far.
 
     Args:
         functions: the network's functions by the names of functions in the document.
-        in_columns: True where the examples are columns.
+        in_columns: True if the examples are columns.
         examples: the number of examples.
-        parameters: the names by which the cost is differentiated.
+        parameters: the names with respect to which the cost is differentiated.
     """
 
     functions: Mapping[str, str]
@@ -93,7 +93,7 @@ class ShapeInference:
     # names
 
     def identifier(self, name: Name) -> str:
-        """Return the name in NumPy syntax; indices of sums are left out."""
+        """Return the name in NumPy syntax, without the indices of sums."""
         digits, words = "", ""
         for mark in (*name.above, *name.below):
             content = mark.content
@@ -117,7 +117,7 @@ class ShapeInference:
         return frozenset(m.base for m in marks if isinstance(m, Name) and len(m.base) == 1 and not m.below)
 
     def leaf(self, name: Name, identifier: str) -> ShapedTree:
-        """Return a quantity that no equation defines: data, a parameter, a number."""
+        """Return a quantity that has no equation: data, a parameter, or a number."""
         other = identifier[:1].swapcase() + identifier[1:]
         if other in self.leaves and self.leaves[other][0] != "parameter":
             identifier = other  # x is an example of X
@@ -148,7 +148,8 @@ class ShapeInference:
         """Return a formula of the document as one of a network, with its shape.
 
         Raises:
-            UnsupportedNotationError: the formula contains something that networks do not support, or shapes do not fit.
+            UnsupportedNotationError: the formula contains something that networks do not support, or shapes are
+            inconsistent.
         """
         raise UnsupportedNotationError(f"{node.source or type(node).__name__} is not read as an equation of a network")
 
@@ -286,7 +287,7 @@ class ShapeInference:
 
 
 def _together(one: ShapedTree, other: ShapedTree) -> ShapeVariables | None:
-    """Return the shape of a product entry by entry."""
+    """Return the shape of an entrywise product, whose factors get equal sizes; None for a scalar."""
     if one.shape is None or other.shape is None:
         return one.shape or other.shape
     for a, b in zip(one.shape, other.shape, strict=True):

@@ -1,4 +1,4 @@
-"""Subjects of statements: the cost, gradients, ranges of letters, one example."""
+"""Subjects of statements: the cost, a gradient, a range of letters, one example."""
 
 import re
 
@@ -21,7 +21,7 @@ _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
 
 def is_in_network(reading: DocumentReading, name: Name) -> bool:
-    """Return True if the network has a quantity of this name, in capitals or not."""
+    """Return True if the network has a quantity with this name, regardless of case."""
     return any(map(reading.symbols.is_named, reading.keys(name)))
 
 
@@ -38,7 +38,7 @@ def is_parameter(reading: DocumentReading, key: Key) -> bool:
 
 
 def is_given(reading: DocumentReading, left: Node) -> bool:
-    """Return True for an argument or a size of the network, and for a name that the network does not have."""
+    """Return True for an argument or a size of the network, and for a name that is unknown in the network."""
     if not isinstance(left, Name):
         return False
     return reading.quantity(left) in {None, *reading.network.arguments, *reading.network.dimensions}
@@ -57,18 +57,18 @@ def has_value(reading: DocumentReading, side: Node) -> bool:
 
 
 def is_cost(reading: DocumentReading, side: Node) -> bool:
-    """Return True for the cost, by whatever name."""
+    """Return True for any name of the cost."""
     evaluator = reading.own_evaluator
     return evaluator is not None and is_name_of_cost(evaluator, without_arguments(evaluator, side))
 
 
 def with_respect_to(side: Node) -> Node | None:
-    """Return the W of ∂J/∂W and of dW."""
+    """Return the W of ∂J/∂W or of dW, else None."""
     return side.by if isinstance(side, tree.Partial) else side.body if isinstance(side, tree.Differential) else None
 
 
 def is_gradient(reading: DocumentReading, side: Node) -> bool:
-    """Return True for ∂J/∂W of a parameter W."""
+    """Return True for ∂J/∂W where W is a parameter."""
     by = with_respect_to(side)
     keys = reading.keys(by) if isinstance(by, Name) else []
     parameters = reading.network.parameters
@@ -76,7 +76,7 @@ def is_gradient(reading: DocumentReading, side: Node) -> bool:
 
 
 def has_lowercase_data(reading: DocumentReading, *sides: Node) -> bool:
-    """Return True if all data are written x, p, y, without an index, and the network's X, P, Y hold all examples."""
+    """Return True if all data are written as x, p, y without an index, and the network has them as X, P, Y."""
     names = [part for side in sides for part in walk(side) if isinstance(part, Name)]
     evaluator = reading.own_evaluator
     data = [name for name in names if evaluator is not None and _has_examples(reading, evaluator, name)]
@@ -95,7 +95,7 @@ def _has_examples(reading: DocumentReading, evaluator: Evaluator, name: Name) ->
 
 
 def has_one_example(reading: DocumentReading, left: Node, right: Node) -> bool:
-    """Return True if data have a single index, as p_k, in a statement that is not about a parameter's gradient."""
+    """Return True if data have a single index, as p_k, in a statement that is not about the gradient of a parameter."""
     names = [part for side in (left, right) for part in walk(side) if isinstance(part, Name)]
     return not is_gradient(reading, left) and any(_has_single_index(reading, name) for name in names)
 
@@ -112,7 +112,7 @@ def _has_single_index(reading: DocumentReading, name: Name) -> bool:
 def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
     """Return True for a formula that sums over the examples or contains their number.
 
-    Reading it for a single example would check less.
+    It can be checked completely only with several examples.
     """
     parts = [part for side in sides for part in walk(side, into_scripts=False)]
     names = [part for part in parts if isinstance(part, Name)]
@@ -125,7 +125,7 @@ def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
 
 
 def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
-    """Return True for z_1 = 0, which gives the value of a quantity of the network in a worked example."""
+    """Return True for a statement such as z_1 = 0, which sets a quantity of the network in a worked example."""
     found = reading.name_readings(left) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
     return any(
         reading.symbols.symbol(name_reading.key) not in {None, reading.network.cost.symbol}
@@ -147,13 +147,13 @@ def sums_entries(*sides: Node) -> bool:
 
 
 def has_jacobian(left: Node, right: Node) -> bool:
-    """Return True if a ∂A/∂B occurs whose A is not named like a cost, as in the chain rule."""
+    """Return True if a ∂A/∂B occurs, as in the chain rule, where A does not have a name of a cost."""
     partials = [part for side in (left, right) for part in walk(side) if isinstance(part, tree.Partial)]
     return not all(isinstance(partial.of, Name) and _is_named_like_cost(partial.of) for partial in partials)
 
 
 def _is_named_like_cost(name: Name) -> bool:
-    """Return True for J, and for J^{(i)} of an example."""
+    """Return True for J, and for the J^{(i)} of an example."""
     is_whole = all(mark.kind == "layer" and isinstance(mark.content, Name) for mark in name.above)
     return is_whole and name.base in {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
 
@@ -162,7 +162,7 @@ def _is_named_like_cost(name: Name) -> bool:
 
 
 def is_range(reading: DocumentReading, statement: Statement) -> bool:
-    """Return True for l = 1, 2, … and l < L, which state the range of a letter."""
+    """Return True for statements such as l = 1, 2, … and l < L, which give the range of a letter."""
     parts = [part for side in statement.sides for part in walk(side)]
     plain = all(isinstance(part, tree.Number | Name | tree.Add | Group | tree.Relation) for part in parts)
     names = [part for part in parts if isinstance(part, Name)]
@@ -182,7 +182,7 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
 
 
 def redefines_network_quantity(reading: DocumentReading, statement: Statement) -> bool:
-    """Return True for a definition of a quantity that the network computes too."""
+    """Return True for a definition of a quantity that the network also computes."""
     left = equalities(statement)[0]
     keys = reading.keys(left) if isinstance(left, Name) else []
     return any(reading.symbols.is_named(key) and not is_argument(reading, key) for key in keys)
@@ -209,19 +209,19 @@ def is_adjoint_line(reading: DocumentReading, index: int) -> bool:
 
 
 def defines_by_partial(reading: DocumentReading, index: int) -> bool:
-    """Return True if a definition itself states which ∂J/∂v its name is."""
+    """Return True if a definition itself contains the ∂J/∂v that its name denotes."""
     evaluator = reading.own_evaluator
     partials = [side for side in reading.sides(index)[1:] if isinstance(side, tree.Partial)]
     return evaluator is not None and any(is_cost(reading, partial.of) for partial in partials)
 
 
 def sets_gradient_to_zero(reading: DocumentReading, index: int) -> bool:
-    """Return True if a gradient is set to 0, the condition for a minimum."""
+    """Return True if a gradient is set to 0, as a condition for a minimum."""
     return is_gradient_line(reading, index) and reading.sides(index)[-1] == tree.number(0)
 
 
 def may_hold_at_minimum(reading: DocumentReading, index: int) -> bool:
-    """Return True for a condition for a minimum, and for a line without derivatives that comes after one."""
+    """Return True for a condition for a minimum, and for a line without derivatives after such a condition."""
     sides = reading.sides(index)
     if any(map(is_about_slopes, sides)):
         return len(sides) == 2 and sets_gradient_to_zero(reading, index)
@@ -238,7 +238,7 @@ def has_gradients(reading: DocumentReading) -> bool:
 
 
 def transposes_gradients_alone(reading: DocumentReading) -> bool:
-    """Return True if weights are read as transposed, and only the formulas of their gradients contain them."""
+    """Return True if weights are interpreted as transposed, but occur only in formulas of their own gradients."""
     layout = reading.interpretation.layout
     if not layout.weights or layout.data:
         return False

@@ -11,7 +11,7 @@ from symbackprop.proofread.derivation.subjects import with_respect_to
 
 
 def derived(reading: DocumentReading, left: Node) -> str:
-    """Return the line for ∂J/∂v that the network's derivation has; empty if it has none in the document's layout."""
+    """Return the line for ∂J/∂v in the network's derivation; "" if there is none in the document's layout."""
     layout = reading.interpretation.layout
     by = with_respect_to(left) or left
     if layout.data or layout.weights or not isinstance(by, Name):
@@ -26,7 +26,7 @@ def derived(reading: DocumentReading, left: Node) -> str:
 
 
 def _formulas(network: Network) -> dict[Expression, Expression]:
-    """Return ∂J/∂v by v, for parameters and for quantities with a named adjoint."""
+    """Return the formula of ∂J/∂v by v, for parameters and for quantities with a named adjoint."""
     try:
         tape = backpropagate(network)
     except SymbackpropError:

@@ -1,4 +1,4 @@
-"""Steps of gradient descent that a document writes: do they go downhill?"""
+"""Gradient descent steps in a document, and the check that they decrease the cost."""
 
 import math
 from dataclasses import replace
@@ -24,9 +24,9 @@ _UPHILL = "the step goes uphill: what is added must have the other sign"
 
 
 def judge_update(reading: DocumentReading, update: Update) -> Judgment:
-    """Judge whether each change goes downhill: whether it is a negative multiple of the gradient.
+    """Judge each change of a parameter: right if it is a negative multiple of the gradient.
 
-    W ← W + ΔW is a definition of ΔW.
+    In W ← W + ΔW, ΔW is only defined.
     """
     if not update.changes:
         return Judgment(True, reading.interpretation.scope, is_definition=True)
@@ -50,7 +50,7 @@ def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgmen
 
 
 def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradient: Node) -> Judgment | None:
-    """Judge whether the change is the same negative multiple of the gradient at each point; None if not known."""
+    """Judge a change: right if it is the same negative multiple of the gradient at each point; None if not known."""
     ratios = [_ratio(reading.evaluator(setting, point), change, gradient) for point in range(POINTS)]
     if any(math.isnan(ratio) for ratio in ratios):
         return None
@@ -60,7 +60,7 @@ def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradien
 
 
 def _ratio(evaluator: Evaluator | None, change: Node, gradient: Node) -> float:
-    """Return the ratio of the change to the gradient, for some learning rate; 0 if there is none, NaN if not known."""
+    """Return the ratio of the change to the gradient for some learning rate; 0 if there is none, NaN if not known."""
     if evaluator is None:
         return math.nan
     symbols = evaluator.symbols
@@ -83,7 +83,7 @@ def _ratio(evaluator: Evaluator | None, change: Node, gradient: Node) -> float:
 
 
 def corrected(update: Update, style: str) -> str:
-    """Return the update with the other sign."""
+    """Return the update with the opposite sign."""
     change = update.changes[-1]
     signs, terms = (change.signs, change.terms) if isinstance(change, Add) else ((1,), (change,))
     turned = Add(signs=tuple(-sign for sign in signs), terms=terms)

@@ -1,4 +1,4 @@
-"""Arithmetic of the numbers of a worked example, to the digits that are written."""
+"""Arithmetic with the numbers of a worked example, to the precision in which they are written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ _MANY_DIGITS = 3  # a number inside a formula that has as many is taken as round
 def check_numbers(
     reading: DocumentReading, statement: Statement, line: CheckedLine, has_more: bool
 ) -> CheckedLine | None:
-    """Return the line if its numbers alone decide it: their arithmetic is wrong, or it consists of numbers only."""
+    """Return the line if its numbers alone decide it: wrong arithmetic, or nothing but numbers; else None."""
     if not statement.worked:
         return None
     reason = _wrong_arithmetic(reading, statement.worked)
@@ -41,7 +41,7 @@ def check_numbers(
 
 
 def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | None:
-    """Return a sentence if a side differs from the next one by more than rounding, else ""; None if it is not known."""
+    """Return a sentence if a side differs from the next one by more than rounding, "" if none does, else None."""
     evaluator = reading.evaluator(Setting(UNITS))
     if len(sides) < 2 or evaluator is None:
         return None
@@ -56,14 +56,14 @@ def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | 
 
 
 class _RoundedValue(NamedTuple):
-    """The value of a side, and its possible error because its numbers are rounded."""
+    """The value of a side, and the error that is possible because its numbers are rounded."""
 
     value: np.ndarray
     slack: np.ndarray
 
 
 def _rounded_value(evaluator: Evaluator, side: Node) -> _RoundedValue | None:
-    """Return the value of a side with its rounding error; None where the side has no value."""
+    """Return the value of a side with its rounding error, or None if the side has no value."""
     try:
         value = evaluator.first(side).array
         perturbed = [evaluator.first(other).array for other in _rounded_otherwise(side)]
@@ -73,7 +73,7 @@ def _rounded_value(evaluator: Evaluator, side: Node) -> _RoundedValue | None:
 
 
 def _rounded_otherwise(side: Node) -> Iterator[Node]:
-    """Yield the side with each of its numbers in turn off by one in the last digit."""
+    """Yield copies of a side, each with one of its numbers changed by one unit in the last digit."""
     literals = [part for part in walk(side) if isinstance(part, Number) and "." in part.source]
     is_result = isinstance(side, Number | Matrix) or (isinstance(side, Add) and side.terms == tuple(literals))
     for literal in literals:

@@ -1,1 +1,1 @@
-"""The value of a written formula at a point, in each way that it can be read."""
+"""Values of a written formula at a point, one for each possible reading."""

@@ -1,4 +1,4 @@
-"""The class of an example: p_y, p_{y_i}, [y_i = k], 1[j = c] with a one-hot y."""
+"""The class of an example: p_y, p_{y_i}, [y_i = k] and 1[j = c], where y is one-hot."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -21,18 +21,18 @@ def _is_label(evaluator: Evaluator, node: Node) -> bool:
 
 
 def _one_hot(evaluator: Evaluator, label: Name) -> list[IndexedArray]:
-    """Return the one-hot row of y_i; in a document about one example, y has no index i."""
+    """Return the one-hot row of y_i; if the document is about one example, y has no index i."""
     found = [value for value in evaluator.values(label) if not value.is_number]
     return found or evaluator.values(replace(label, above=(), below=(), source=""))
 
 
 def has_label_below(node: Name) -> bool:
-    """Return True for a name whose subscript is a name with a subscript, as in p_{y_i}."""
+    """Return True for a name whose subscript has its own subscript, as in p_{y_i}."""
     return any(isinstance(mark.content, Name) and mark.content.below for mark in node.below)
 
 
 def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return p_{y_i}, the entry of p in the class of example i; [] if the subscript is not a label."""
+    """Return p_{y_i}, the entry of p for the class of example i; [] if the subscript is not a label."""
     label = node.below[0].content if len(node.below) == 1 else None
     if not isinstance(label, Name) or label.base in evaluator.letters or not _is_label(evaluator, label):
         return []
@@ -48,7 +48,7 @@ def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def class_is(evaluator: Evaluator, node: tree.Relation) -> list[IndexedArray]:
-    """Return [y_i = k] of a one-hot y; [] if no side is a label."""
+    """Return [y_i = k], which is an entry of the one-hot y; [] if neither side is a label."""
     for label, letter in ((node.left, node.right), (node.right, node.left)):
         is_index = isinstance(letter, Name) and not letter.above and not letter.below
         if node.sign == "=" and is_index and isinstance(label, Name) and _is_label(evaluator, label):
@@ -57,14 +57,14 @@ def class_is(evaluator: Evaluator, node: tree.Relation) -> list[IndexedArray]:
 
 
 def unit_vectors(*sides: Node) -> list[str]:
-    """Return the letters c of the unit vectors e_c."""
+    """Return the letters c of unit vectors e_c."""
     names = (part for side in sides for part in tree.walk(side) if isinstance(part, Name))
     marks = (name.below[0].content for name in names if name.base == _BASIS and len(name.below) == 1)
     return list(dict.fromkeys(content.base for content in marks if isinstance(content, Name)))
 
 
 def says_index(label: Name, letter: str, *sides: Node) -> bool:
-    """Return True if y_c occurs: then c is any class, since y_c for the class of the example is just 1."""
+    """Return True if y_c occurs: c is then any class, because y_c for the class of the example is always 1."""
     names = (part for side in sides for part in tree.walk(side) if isinstance(part, Name) and part.base == label.base)
     return any(mark.content == Name(base=letter) for name in names for mark in name.below)
 

@@ -1,4 +1,4 @@
-"""Comparison of two sides: do they have the same value, and how do they differ if not?"""
+"""Comparison of the values of two sides, and a description of the difference if they are not equal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MISMATCH = "shapes do not fit"  # the beginning of a reason
 
 @dataclass
 class Judgment:
-    """A judgment of one side of a statement against its first side."""
+    """A judgment of one side of a statement, compared with its first side."""
 
     holds: bool | None  # None: not understood
     reading: str = ""
@@ -29,12 +29,12 @@ class Judgment:
 
     @property
     def is_mismatch(self) -> bool:
-        """True if the shapes of the two sides do not fit."""
+        """True if the two sides have inconsistent shapes."""
         return self.reason.startswith(MISMATCH)
 
 
 def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None:
-    """Return notes on the reading under which two sides are equal, often empty; None if they are not equal."""
+    """Return notes on the interpretation with which two sides are equal, often an empty set; None if they differ."""
     if values.same(one, other) or values.same_for_each(one, other):
         return frozenset()
     if one.is_derivative != other.is_derivative:
@@ -44,7 +44,7 @@ def equal_notes(one: IndexedArray, other: IndexedArray) -> frozenset[str] | None
 
 
 def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset[str] | None:
-    """Compare ∂a/∂z with a matrix: as a Jacobian, or entry by entry, as derivatives of a function."""
+    """Return notes if ∂a/∂z equals a matrix, as a Jacobian or as entrywise derivatives; else None."""
     if derivative.indices or plain.indices:
         return None
     a, b = derivative.shape[:2], derivative.shape[2:]
@@ -62,7 +62,7 @@ def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset
 
 
 def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
-    """Return a judgment of two sides that differ, with the ratio and the numbers that differ."""
+    """Return the judgment of two sides that differ, with their ratio and the numbers that differ."""
     one, others = _comparable(one, others)
     other = others[0]
     judgment = Judgment(False, letters=dict(letters))
@@ -99,7 +99,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 
 
 def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
-    """Return a diagonal ∂a/∂z as its diagonal, and a value without indices on which it does not depend."""
+    """Return both sides, with a diagonal ∂a/∂z as its diagonal, and without indices that do not change a value."""
     other = others[0]
     if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
         one = entries

@@ -1,4 +1,4 @@
-"""The layout of a network in a document, and its quantities in that layout."""
+"""The layout that a document uses for the network, and quantities in that layout."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from symbackprop.parsing.syntax_tree import Name
 
 
 class UnknownNameError(UnsupportedNotationError):
-    """A name is defined neither in the network nor in the document."""
+    """A name that is defined neither in the network nor in the document."""
 
     def __init__(self, name: Name):
         super().__init__(f"{name.source or name.base} is not known")
@@ -17,7 +17,7 @@ class UnknownNameError(UnsupportedNotationError):
 
 @dataclass(frozen=True)
 class DocumentLayout:
-    """The layout of a document: examples as columns, weights transposed, where the network has rows."""
+    """The layout of a document relative to the network: examples as columns instead of rows, weights transposed."""
 
     data: bool = False
     weights: bool = False
@@ -26,7 +26,7 @@ class DocumentLayout:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A node of the network, as the document lays it out."""
+    """A node of the network in the layout of the document."""
 
     node: Expression
     is_transposed: bool

@@ -1,4 +1,4 @@
-"""The parts of a network's cost that people have names for."""
+"""The parts of a network's cost that documents give names."""
 
 from sympy import Add, expand_mul
 
@@ -18,12 +18,12 @@ def cost_terms(network: Network) -> tuple[Expression, ...]:
 
 
 def unnamed(network: Network) -> tuple[Expression, ...]:
-    """Return the parts of the cost that people have names for: its terms, and the quantity compared with the target."""
+    """Return the parts of the cost that documents give names: its terms, and the quantity compared with the target."""
     return (*cost_terms(network), *compared(network))
 
 
 def compared(network: Network) -> tuple[Expression, ...]:
-    """Return the X θ of Σ (X θ - y)², where no equation gives it a name."""
+    """Return the X θ of Σ (X θ - y)² if no equation names it."""
     targets = set(network.of_role(TARGET))
     if any(is_matrix(equation.symbol) for equation in network.equations):
         return ()

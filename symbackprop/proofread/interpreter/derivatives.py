@@ -1,4 +1,4 @@
-"""Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by perturbing B."""
+"""Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by finite differences."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -98,7 +98,7 @@ def partial(evaluator: Evaluator, node: tree.Partial) -> list[IndexedArray]:
 
 
 def _derivative(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | None = None) -> list[IndexedArray]:
-    """Return ∂of/∂v; if v has no name, `by` is the formula that stands for it in the document."""
+    """Return ∂of/∂v; if v has no name, `by` is the formula that denotes it in the document."""
     if is_name_of_cost(evaluator, of):
         adjoint = adjoint_of(evaluator, quantity)
         if adjoint is not None:
@@ -110,7 +110,7 @@ def _derivative(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | N
 
 
 def _by_differences(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node | None) -> list[IndexedArray]:
-    """Differentiate each of the likely readings of a formula."""
+    """Return the derivatives, by finite differences, of each likely reading of a formula."""
     if isinstance(evaluator.point, PerturbedPoint):
         raise ShapeMismatchError("a derivative is differentiated again")
     every = evaluator.values(of)
@@ -122,7 +122,7 @@ def _by_differences(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node
 
 
 def _of_reading(evaluator: Evaluator, of: Node, index: int, quantity: Quantity, by: Node | None) -> IndexedArray:
-    """Differentiate one reading of a formula."""
+    """Return the derivative, by finite differences, of one reading of a formula."""
     point, node = evaluator.point.unperturbed, quantity.node
     every = evaluator.values(of)
     here = every[index]
@@ -165,7 +165,7 @@ def _held_parts(evaluator: Evaluator, of: Node, held: frozenset[Expression | str
 
 
 def _held_for(evaluator: Evaluator, of: Node, node: Expression) -> frozenset[Expression | str]:
-    """Return the quantities to hold fixed when a formula is differentiated: neither v nor what the formula equals."""
+    """Return the quantities to hold fixed when a formula is differentiated, except v and the formula itself."""
     held = evaluator.held
     found = quantity_with_value(evaluator, evaluator.values(of)) if held else None
     own = None if found is None else found.node
@@ -175,7 +175,7 @@ def _held_for(evaluator: Evaluator, of: Node, node: Expression) -> frozenset[Exp
 
 
 def _at_entries(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
-    """Return the derivatives with respect to the entries, rows or columns of v that its scripts denote."""
+    """Return the derivatives with respect to the entries, rows or columns of v that the scripts of v denote."""
     reading = replace(reading, power=None)
     if not value.is_derivative or (not reading.indices and reading.example is None):
         return with_scripts(evaluator, value, reading)
@@ -189,7 +189,7 @@ def _at_entries(evaluator: Evaluator, value: IndexedArray, reading: NameReading)
 
 
 def _by_dummy(evaluator: Evaluator, of: Node, key: Key) -> IndexedArray:
-    """Differentiate a formula with respect to the argument of a function."""
+    """Return the derivative of a formula with respect to the argument of a function."""
     dummy = evaluator.dummies[key]
     if is_bare_function(evaluator, of):
         return evaluator.first(tree.Call(function=tree.Prime(base=of), arguments=(Name(base=key[0]),)))

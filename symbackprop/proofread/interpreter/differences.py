@@ -1,4 +1,4 @@
-"""Derivatives ∂A/∂B by perturbing B: differences of sixth order, independent of every rule of differentiation."""
+"""Derivatives ∂A/∂B by sixth-order finite differences, which are independent of all rules of differentiation."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,9 @@ _SMOOTH = 1e-7  # the largest relative difference of the two if there is no kink
 
 
 def derivative(function: Callable[[Array], Array], at: Array) -> Array:
-    """Return ∂f/∂x of every entry of f with respect to every entry of x: the axes of f, then those of x.
+    """Return the derivative of every entry of f with respect to every entry of x, with the axes of f before those of x.
 
-    f is called with many x at once, along the first axis.
+    f is called with many x at the same time, along the first axis.
     """
     at = np.asarray(at, float)
     units = np.eye(at.size).reshape(at.size, *at.shape)
@@ -28,7 +28,7 @@ def derivative(function: Callable[[Array], Array], at: Array) -> Array:
 
 
 def _rows(function: Callable[[Array], Array], at: Array, units: Array, step: float) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the derivatives of f along each direction, and a mask of those where a kink lies within the steps."""
+    """Return the derivatives of f along each direction, and a mask of those with a kink within the steps."""
     steps = [sign * k * step for k in _WEIGHTS for sign in (1, -1)]
     perturbations = np.multiply.outer(steps, units)  # the axes: a step, a perturbed entry
     found = np.asarray(function((at + perturbations).reshape(-1, *at.shape)))
@@ -38,7 +38,7 @@ def _rows(function: Callable[[Array], Array], at: Array, units: Array, step: flo
 
 
 def entrywise_derivative(function: Callable[[Array], Array], at: Array) -> Array:
-    """Return f′ of a function that works entry by entry."""
+    """Return f′ of an entrywise function."""
     at = np.asarray(at, float)
     found, is_kinked = _combined(_entrywise(function, at, _STEP), _STEP, axes=())
     if not is_kinked.any():
@@ -53,7 +53,7 @@ def _entrywise(function: Callable[[Array], Array], at: Array, step: float) -> Ar
 
 
 def _combined(differences: Array, step: float, axes: tuple[int, ...]) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the derivatives from differences, and a mask of those where a kink lies within the steps."""
+    """Return the derivatives that differences give, and a mask of those with a kink within the steps."""
     best, other = (
         np.tensordot(list(weights.values()), differences, axes=1) / step for weights in (_WEIGHTS, _FOURTH_ORDER)
     )

@@ -1,4 +1,4 @@
-"""The value of a formula at a point, in each way that it can be read: how each kind of formula is evaluated."""
+"""Evaluation of each kind of formula at a point, with a value for each possible reading."""
 
 from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt, ne
@@ -36,11 +36,11 @@ def evaluator_at(
 
 
 def evaluate(evaluator: Evaluator, node: Node) -> list[IndexedArray]:
-    """Return the values of a formula in all of its readings, likely ones first.
+    """Return the values of a formula in all of its readings, the most likely ones first.
 
     Raises:
-        ShapeMismatchError: no reading fits the shapes.
-        UnsupportedNotationError: the formula contains something that has no meaning here.
+        ShapeMismatchError: no reading has consistent shapes.
+        UnsupportedNotationError: the formula contains notation that has no value here.
     """
     kind = _KINDS.get(type(node))
     if kind is None:
@@ -150,7 +150,7 @@ def _indicator(evaluator: Evaluator, node: tree.Indicator) -> list[IndexedArray]
 
 
 def _condition(evaluator: Evaluator, node: Node) -> list[IndexedArray]:
-    """Return 1 where a condition holds, else 0."""
+    """Return 1 where a condition is true, else 0."""
     if not isinstance(node, tree.Relation) or node.sign not in _COMPARISONS:
         raise UnsupportedNotationError(f"the condition {node.source} is not read")
     label = class_is(evaluator, node)
@@ -178,7 +178,7 @@ def _complement(value: IndexedArray) -> IndexedArray:
 
 
 def _chosen(where: IndexedArray, value: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Return one value where a condition holds, another elsewhere."""
+    """Return `value` where a condition is true, and `other` elsewhere."""
     return values.plus([values.entrywise(where, value), values.entrywise(_complement(where), other)], (1, 1))
 
 

@@ -22,19 +22,19 @@ _Result = TypeVar("_Result")
 
 @dataclass
 class Evaluator:
-    """The context of an evaluation; `evaluate` knows how each kind of formula is evaluated in it.
+    """The context in which a formula is evaluated.
 
     Args:
         point: the network at a point.
         symbols: the names of the document.
-        layout: of the document.
-        evaluate: the values of a formula in a context; `evaluate.evaluate`, through which all recursion goes.
-        letters: the numbers that letters stand for, such as those of layers.
+        layout: the layout of the document.
+        evaluate: the function `evaluate.evaluate`, which returns the values of a formula and is used for its parts too.
+        letters: the numbers that letters denote, such as the numbers of layers.
         dummies: values of the arguments of functions that the document defines.
-        example: an index over examples that each quantity with examples has, though it is not written.
-        fixed: formulas with a given value, such as the 1 - a with respect to which something is differentiated.
+        example: an index over examples that each quantity with examples has, although it is not written.
+        fixed: formulas with a given value, such as a 1 - a with respect to which another formula is differentiated.
         held: quantities of the network that stay constant under differentiation.
-        opening: names whose definitions are being evaluated, which guards against circular definitions.
+        opening: the names whose definitions are being evaluated, to detect circular definitions.
     """
 
     point: Point
@@ -51,11 +51,11 @@ class Evaluator:
     memo: dict[int, tuple[Node, list[IndexedArray] | Exception]] = field(default_factory=dict, init=False, repr=False)
 
     def values(self, node: Node) -> list[IndexedArray]:
-        """Return the values of a formula, one for each way to read it, likely ones first.
+        """Return the values of a formula, one for each possible reading, the most likely ones first.
 
         Raises:
-            ShapeMismatchError: no reading fits the shapes.
-            UnsupportedNotationError: the formula contains something that has no meaning here.
+            ShapeMismatchError: no reading has consistent shapes.
+            UnsupportedNotationError: the formula contains notation that has no value here.
         """
         if id(node) not in self.memo:
             self.memo[id(node)] = node, self._values(node)
@@ -78,7 +78,7 @@ class Evaluator:
         return self.values(node)[0]
 
     def index(self, part: Node) -> str | int:
-        """Return a script as an index: a number, that of a letter which stands for one, or a free letter."""
+        """Return a script as an index: a number, the number that a letter denotes, or a free letter."""
         if isinstance(part, tree.Number):
             return int(part.value)
         if isinstance(part, Name):
@@ -86,7 +86,7 @@ class Evaluator:
         raise UnsupportedNotationError(f"the index {part.source} is not read")
 
     def cached(self, key: object, compute: Callable[[], _Result]) -> _Result:
-        """Return what `compute` computed for this key at this point, with these names and this layout."""
+        """Return the result of `compute` for this key, cached for this point, these names and this layout."""
         if self.dummies:
             return compute()
         cache = self.point.cache.setdefault((self.symbols, self.layout), {})

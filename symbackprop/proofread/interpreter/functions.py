@@ -1,4 +1,4 @@
-"""Functions in formulas: well-known ones, the activations of the network, and the functions of the document."""
+"""Functions in formulas: well-known functions, the network's activations, and functions that the document defines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ _EVERYDAY = {"exp", "log", "square", "sqrt", "abs", "sign", "identity"}
 
 
 def call(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-    """Return the values of a function of its arguments."""
+    """Return the values of a function call."""
     function, order = node.function, 0
     while isinstance(function, Prime):
         function, order = function.base, order + 1
@@ -101,7 +101,7 @@ def call(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _unperturbed(evaluator: Evaluator, argument: Node) -> list[IndexedArray]:
-    """Return the unperturbed values of an argument, by which the function that the network applies to it is found."""
+    """Return the unperturbed values of an argument, which identify the function that the network applies to it."""
     if not isinstance(evaluator.point, PerturbedPoint):
         return evaluator.values(argument)
     return replace(evaluator, point=evaluator.point.unperturbed, fixed={}).values(argument)
@@ -140,7 +140,7 @@ Function = Callable[[IndexedArray, int], IndexedArray]
 
 
 def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
-    """Return the functions that a name may denote when it is applied to this argument."""
+    """Return the functions that a name can denote when it is applied to this argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in evaluator.symbols.functions:
@@ -168,7 +168,7 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
 
 
 def activations_of(network: Network) -> list[str]:
-    """Return the names of the elementwise functions of a network, the everyday ones left out."""
+    """Return the names of the elementwise functions of a network, except everyday functions."""
     found: dict[str, None] = {}
     for equation in (*network.equations, network.cost):
         for node in postorder(equation.expression):
@@ -179,7 +179,7 @@ def activations_of(network: Network) -> list[str]:
 
 
 def _applied_by_network(evaluator: Evaluator, argument: IndexedArray) -> list[str | Expression]:
-    """Return the functions (by name) and the softmax nodes that the network applies to a quantity of this value."""
+    """Return the names of functions, and the softmax nodes, that the network applies to a quantity with this value."""
     if argument.indices:
         return []
     found: dict[str | Expression, None] = {}
@@ -220,7 +220,7 @@ def _unusual(function: _OfArray) -> Function:
 
 
 def _of_document(evaluator: Evaluator, base: str) -> Function:
-    """Return a function that the document defines; its derivatives are by differences."""
+    """Return a function that the document defines; its derivatives are finite differences."""
     parameter, body = evaluator.symbols.functions[base]
 
     def of(argument: IndexedArray, order: int) -> IndexedArray:
@@ -237,7 +237,7 @@ def _of_document(evaluator: Evaluator, base: str) -> Function:
 
 
 def _derived(at: _OfArray, array: NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """Return the derivative of some order of a function that works entry by entry."""
+    """Return the derivative of this order of an entrywise function."""
     return at(array) if order == 0 else entrywise_derivative(lambda x: _derived(at, x, order - 1), array)
 
 
@@ -251,7 +251,7 @@ def _softmax(node: Expression, evaluator: Evaluator) -> Function:
 
 
 def fused(evaluator: Evaluator, factors: Sequence[Node]) -> list[Node]:
-    """Return juxtaposed factors, in which the name of a function before brackets is read as a call."""
+    """Return juxtaposed factors, in which a function name before brackets becomes a call."""
     found: list[Node] = []
     rest = list(factors)
     while rest:

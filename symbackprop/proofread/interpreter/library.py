@@ -1,4 +1,4 @@
-"""Functions of formulas that have a name of their own: traces, sums, softmax, NumPy's products."""
+"""Functions that formulas call by name: traces, sums, softmax, NumPy's products."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Meaning = Callable[[Evaluator, Call], list[IndexedArray]]  # of a function: its 
 
 
 def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
-    """Return the softmax along an axis; of a row or column, that of all entries."""
+    """Return the softmax along an axis; for a row or a column, the softmax of all entries."""
     if argument.is_derivative:
         raise ShapeMismatchError("a softmax of ∂A/∂B")
     rows, columns = argument.shape
@@ -77,7 +77,7 @@ def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _reduced(mean: bool) -> Meaning:
-    """Return the meaning of sum(…) or mean(…) as in NumPy."""
+    """Return the meaning of sum(…) or mean(…), as in NumPy."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = []
@@ -94,7 +94,7 @@ def _reduced(mean: bool) -> Meaning:
 
 
 def _axis_in_words(node: Call) -> int | None:
-    """Return the axis of \\text{np.sum}(dZ, axis=1, keepdims=True), in a formula."""
+    """Return the axis in a formula such as \\text{np.sum}(dZ, axis=1, keepdims=True), or None."""
     axis = None
     for argument in node.arguments[1:]:
         keyword, _, given = re.sub(r"\\[a-z]+|[\s{}]", "", argument.source).partition("=")
@@ -109,7 +109,7 @@ _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
 def _largest(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-    """Return max(0, z) entry by entry; max(z) of each row, and max_rows(z) of each column."""
+    """Return max(0, z) entry by entry, max(z) of each row, or max_rows(z) of each column."""
     if len(node.arguments) == 1:
         return _largest_of_lines(evaluator, node)
     if len(node.arguments) != 2:
@@ -138,7 +138,7 @@ _MOST_CHAINED = 4
 
 
 def _chained(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-    """Return prod(∂J/∂h, ∂h/∂W), the chain rule: factors ordered and transposed as their shapes need it."""
+    """Return the chain-rule product prod(∂J/∂h, ∂h/∂W), with factors reordered and transposed to make shapes match."""
     if len(node.arguments) > _MOST_CHAINED:
         raise UnsupportedNotationError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
     found = []

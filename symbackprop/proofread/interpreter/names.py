@@ -1,4 +1,4 @@
-"""Names with scripts at a point: which are indices, examples, layers or powers."""
+"""Names with scripts at a point, and the readings of scripts as indices, examples, layers or powers."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +22,7 @@ _CONSTANTS = {"pi": np.pi, "e": np.e}
 
 
 def evaluate_name(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return the values of a name with its scripts, in the first reading of them that has any."""
+    """Return the values of a name in the first reading of its scripts that has a value."""
     if node.base == "ones":
         return _ones(evaluator, node)
     own = of_own_class(evaluator, node) if has_label_below(node) else []  # p_{y_i}
@@ -40,7 +40,7 @@ def evaluate_name(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def _constant(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return π, e, the number T of time steps, or the identity matrices of all sizes."""
+    """Return π, e, the number T of time steps, or the identity matrices of all sizes; [] for any other name."""
     if node.base in _CONSTANTS and not node.above and not node.below:
         return [scalar(_CONSTANTS[node.base])]
     if node == Name(base="T") and evaluator.symbols.last_step:
@@ -51,7 +51,7 @@ def _constant(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    r"""Return `\delta_{ij}` as the Kronecker delta; [] if it cannot be that."""
+    r"""Return `\delta_{ij}` as the Kronecker delta; [] if it cannot be one."""
     letters = [mark.content for mark in node.below]
     if node.base != "delta" or node.above or len(letters) != 2 or not all(isinstance(k, Name) for k in letters):
         return []
@@ -59,14 +59,14 @@ def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def kronecker(evaluator: Evaluator, i: str | int, j: str | int) -> list[IndexedArray]:
-    """Return the Kronecker delta of two indices, for each size that they may run over."""
+    """Return the Kronecker delta of two indices, for each possible range of them."""
     if not isinstance(i, str) or not isinstance(j, str) or i == j:
         raise UnsupportedNotationError(f"[{i} = {j}] is not read here")
     return [IndexedArray(np.eye(size)[..., None, None], (i, j)) for size in all_sizes(evaluator)]
 
 
 def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return u_k as a row or a column of the matrix U, if the network has a vector u and a matrix U."""
+    """Return u_k as a row or a column of U, if the network has both a vector u and a matrix U."""
     try:
         lines = [
             values.line(laid_out(evaluator, quantity.node), reading.indices[0], axis)
@@ -79,7 +79,7 @@ def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[Indexed
 
 
 def matrix_of_rows(evaluator: Evaluator, reading: NameReading) -> list[Quantity]:
-    """Return the matrix U of the network whose rows may be called u_k, if the network also has a vector u."""
+    """Return the matrix U of the network whose rows may be written u_k, if the network also has a vector u; else []."""
     known = evaluator.symbols.known
     other = known.get((reading.key[0].swapcase(), *reading.key[1:]))
     if len(reading.indices) != 1 or other is None or reading.key not in known or not is_matrix(other):
@@ -88,7 +88,7 @@ def matrix_of_rows(evaluator: Evaluator, reading: NameReading) -> list[Quantity]
 
 
 def _ones(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return the matrix of ones whose size is the subscript; without one, columns and rows of ones of all sizes."""
+    """Return the matrix of ones whose size is the subscript; without a subscript, rows and columns of all sizes."""
     sizes = all_sizes(evaluator)
     for mark in node.below[:1]:
         if isinstance(mark.content, Multiply) and mark.content.sign == r"\times" and len(mark.content.factors) == 2:
@@ -101,7 +101,7 @@ def _ones(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def values_of_reading(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return the values of a name with one reading of its scripts; [] if this reading has no meaning."""
+    """Return the values of a name for one reading of its scripts; [] if this reading has no value."""
     symbols, key = evaluator.symbols, reading.key
     has_entries = key in symbols.definitions or symbols.symbol(key) != evaluator.point.network.cost.symbol
     if (reading.indices or reading.example is not None) and not has_entries:
@@ -114,14 +114,14 @@ def values_of_reading(evaluator: Evaluator, reading: NameReading) -> list[Indexe
 
 
 def _cost_of_example(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return E_n as the document defines it."""
+    """Return the cost of one example, such as E_n, as the document defines it."""
     places = [index for index in (*reading.indices, reading.example) if index is not None]
     found = values_of_definition(evaluator, (reading.key[0], EACH, "")) if len(places) == 1 else []
     return [values.entry(value, (places[0],)) for value in found]
 
 
 def with_scripts(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
-    """Return the entries, lines and powers of a value that the scripts of its name may mean."""
+    """Return the entries, rows, columns or powers of a value that the scripts of its name can denote."""
     found, indices = [value], reading.indices
     symbol, parameters = evaluator.symbols.symbol(reading.key), evaluator.point.network.parameters
     if reading.example is not None:
@@ -138,16 +138,16 @@ def with_scripts(evaluator: Evaluator, value: IndexedArray, reading: NameReading
 
 
 def one_example(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-    """Return the row or column of one example as it is in the data, and transposed.
+    """Return the row or column of one example, both as it is in the data and transposed.
 
-    People write examples as columns and stack them as rows.
+    Many documents write one example as a column, but stack examples as rows.
     """
     found = values.line(value, index, example_axis(evaluator))
     return [found] if found.is_number else [found, values.transposed(found)]
 
 
 def _one_unit(evaluator: Evaluator, value: IndexedArray, index: str | int) -> list[IndexedArray]:
-    """Return u_w of a matrix U, where w numbers units, not examples: the line along the other axis."""
+    """Return u_w, a row or column of a matrix U, where w numbers units and not examples."""
     with suppress(ShapeMismatchError):
         found = values.line(value, index, 1 - example_axis(evaluator))
         return [found, values.transposed(found)]
@@ -155,7 +155,7 @@ def _one_unit(evaluator: Evaluator, value: IndexedArray, index: str | int) -> li
 
 
 def _one_feature(evaluator: Evaluator, value: IndexedArray, reading: NameReading) -> list[IndexedArray]:
-    """Return x_1 of the inputs, for all examples."""
+    """Return x_1, one feature of the inputs for all examples; [] for any other name."""
     symbol = evaluator.symbols.symbol(reading.key)
     numbered = [index for index in reading.indices if isinstance(index, int)]
     is_input = symbol in evaluator.point.network.of_role(INPUT)
@@ -166,7 +166,7 @@ def _one_feature(evaluator: Evaluator, value: IndexedArray, reading: NameReading
 
 
 def raised(base: IndexedArray, exponent: IndexedArray, entrywise: bool) -> IndexedArray:
-    """Return a power: of a square matrix by matrix products, of any other entry by entry."""
+    """Return a power: by matrix products for a square matrix, else entry by entry."""
     if base.is_derivative or exponent.is_derivative or not exponent.is_number:
         raise ShapeMismatchError("a power of this kind is not read")
     power = float(exponent.array.ravel()[0])

@@ -1,4 +1,4 @@
-"""A network at a point: the value of each quantity, ∂J/∂v, and the changes that a perturbed quantity causes."""
+"""A network at a point: the values of quantities, their ∂J/∂v, and the effects of a perturbation."""
 
 from collections.abc import Hashable, Mapping
 from functools import cached_property
@@ -34,10 +34,10 @@ class NetworkAtPoint:
     """A network at random values.
 
     Args:
-        network: it must have a cost.
-        scope: the sample scope: ALL sizes, pairwise different; ONE_EXAMPLE; or UNITS, where each size is 1.
-        seed: for the values.
-        is_hard: True if one-hot targets are 1 and 0, else they are positive and add up to 1.
+        network: a network with a cost.
+        scope: the sample scope: ALL (all sizes differ), ONE_EXAMPLE, or UNITS (all sizes are 1).
+        seed: the seed of the values.
+        is_hard: True if entries of one-hot targets are 1 and 0; False if they are positive and add up to 1.
         more: a number that is added to each size.
     """
 
@@ -63,7 +63,7 @@ class NetworkAtPoint:
 
     @cached_property
     def values(self) -> Values:
-        """The value of every quantity and every part of an equation."""
+        """The value of every quantity and of every part of an equation."""
         values: Values = dict(self.at.values)
         for equation in (*self.network.equations, self.network.cost):  # also if the cost does not need it
             values.setdefault(equation.symbol, self._value(equation.expression, values))
@@ -76,19 +76,19 @@ class NetworkAtPoint:
             return self.evaluation.value(expression, values, IN_FLOATS)
 
     def perturbed(self, node: Expression, arrays: Array, held: Held = frozenset()) -> "PerturbedPoint":
-        """Return the point with other values of a quantity and of all that is computed from it, except `held`."""
+        """Return the point with other values of a quantity, and of all that depends on it except `held`."""
         key = node, arrays.tobytes(), held
         if key not in self.known_perturbations:
             self.known_perturbations[key] = PerturbedPoint(self, node, arrays, held)
         return self.known_perturbations[key]
 
     def is_perturbed(self, _: Expression) -> bool:
-        """Return False: nothing is perturbed here."""
+        """Return False, since no quantity is perturbed at this point."""
         return False
 
     @cached_property
     def formulas(self) -> dict[Expression, tuple[Expression, frozenset[Expression]]]:
-        """The formula, and the parts of it, of each computed quantity and each term of the cost."""
+        """The formula, and the parts of the formula, of each computed quantity and each term of the cost."""
         network = self.network
         named = {equation.symbol: equation.expression for equation in (*network.equations, network.cost)}
         named |= {term: term for term in unnamed(network) if term not in named}
@@ -101,7 +101,7 @@ class NetworkAtPoint:
 
     @cached_property
     def degenerate_quantities(self) -> frozenset[Expression]:
-        """The quantities, the cost among them, that depend on a softmax of one class, which is always 1."""
+        """The quantities, possibly the cost, that depend on a softmax over one class, which is always 1."""
         found: set[Expression] = set()
         for equation in (*self.network.equations, self.network.cost):
             nodes = list(postorder(equation.expression))
@@ -112,7 +112,7 @@ class NetworkAtPoint:
 
 
 class NetworkAtPoints:
-    """The points at which statements are evaluated, computed when they are asked for."""
+    """The points at which statements are evaluated, each computed when it is first used."""
 
     def __init__(self, network: Network, seed: int, is_hard: bool = False):
         self.network, self.seed, self.is_hard = network, seed, is_hard
@@ -120,7 +120,7 @@ class NetworkAtPoints:
         self.known: dict[tuple[str, int], NetworkAtPoint | None] = {}
 
     def at(self, scope: str, number: int) -> NetworkAtPoint | None:
-        """Return a point by its number; None if the network has no values in this sample scope."""
+        """Return the point with this number, or None if the network has no values in this sample scope."""
         key = scope, number
         if key not in self.known:
             try:
@@ -134,7 +134,7 @@ class NetworkAtPoints:
 
 
 class _PerturbedValues(dict[Expression, Array]):
-    """The values of named quantities; a value that changes is computed when it is asked for."""
+    """The values of named quantities; a perturbed value is computed when it is first used."""
 
     def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Values):
         super().__init__(point.given)
@@ -169,7 +169,7 @@ class _PerturbedValues(dict[Expression, Array]):
 
 
 class PerturbedPoint:
-    """A point with many values of a quantity at once: whatever changes with it has a first axis for them."""
+    """A point with many values of one quantity, along a new first axis of each quantity that depends on it."""
 
     def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Held):
         self.unperturbed = point
@@ -191,7 +191,7 @@ _BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 
 
 def _backward(network: Network) -> BackwardPass:
-    """Return the backward pass to all arguments that are matrices: documents contain gradients of inputs, too."""
+    """Return the backward pass for all matrix arguments, since documents also contain gradients of inputs."""
     if id(network) not in _BACKWARDS:
         _BACKWARDS.clear()
         wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
@@ -229,7 +229,7 @@ def _drawn(network: Network, sizes: Mapping[Size, int], rng: np.random.Generator
 
 
 def _axis_of_classes(network: Network, symbol: Expression) -> int | None:
-    """Return the axis along which a target adds up to 1: that of the softmax whose logarithm it is multiplied by."""
+    """Return the axis along which a target adds up to 1, that of the softmax in the cost, or None."""
     role = network.roles[str(symbol.name)]
     if role not in {TARGET, ONE_HOT}:
         return None

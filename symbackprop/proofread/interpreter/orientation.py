@@ -1,4 +1,4 @@
-"""Quantities of the network at a point, laid out as the document lays them out."""
+"""Quantities of the network at a point, in the layout of the document."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
 def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
-    """Return the value of a quantity or size of the network as the document lays it out."""
+    """Return the value of a quantity or size of the network in the layout of the document."""
     point = evaluator.point
     if node in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
@@ -26,7 +26,7 @@ def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
 
 
 def of_example(evaluator: Evaluator, node: Expression, value: IndexedArray) -> IndexedArray:
-    """Return the line of one example in a value of a quantity, where one example is considered at a time."""
+    """Return the row or column of the current example in a value, if a single example is considered."""
     if evaluator.example is None or not has_examples(evaluator, node):
         return value
     return values.line(value, evaluator.example, example_axis(evaluator))
@@ -41,7 +41,7 @@ def is_transposed(evaluator: Evaluator, node: Expression) -> bool:
 
 
 def has_examples(evaluator: Evaluator, node: Expression) -> bool:
-    """Return True if a quantity of the network has a line for each example."""
+    """Return True if a quantity of the network has a row or column for each example."""
     axis, sizes = evaluator.point.examples
     return bool(is_matrix(node)) and node.shape[axis] in sizes
 
@@ -53,7 +53,7 @@ def example_axis(evaluator: Evaluator) -> int:
 
 
 def all_sizes(evaluator: Evaluator) -> list[int]:
-    """Return the sizes at the point, the number of examples first."""
+    """Return the sizes at the point, beginning with the number of examples."""
     sizes = evaluator.point.sizes
     first = [sizes[size] for size in evaluator.point.examples[1] if size in sizes]
     return list(dict.fromkeys([*first, *sizes.values()]))

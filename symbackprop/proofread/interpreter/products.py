@@ -1,4 +1,4 @@
-"""Products as people write them: which brackets and which kind of product fit the shapes."""
+"""Products as people write them: the brackets and the kinds of products for which the shapes match."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,9 +13,9 @@ JUXTAPOSED = "juxtaposed"
 
 
 def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]:
-    """Return the values of a product, those with the fewest products entry by entry first.
+    """Return the values of a product, beginning with the readings that have the fewest entrywise products.
 
-    Raises ShapeMismatchError where no reading fits.
+    Raises ShapeMismatchError if no reading has consistent shapes.
     """
     if len(factors) > _MOST_FACTORS:
         raise ShapeMismatchError(f"a product of more than {_MOST_FACTORS} factors")
@@ -53,7 +53,7 @@ def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
 
 
 def _inner(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Return a · b of two vectors."""
+    """Return the inner product a · b of two vectors."""
     if one.shape != other.shape or 1 not in one.shape or one.is_derivative or other.is_derivative:
         raise ShapeMismatchError("not two vectors of the same shape")
     return values.total(values.entrywise(one, other))
@@ -86,7 +86,7 @@ def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int,
 
 
 def _problem(sign: str, factors: list[list[IndexedArray]]) -> str:
-    """Return a message about the neighbouring factors whose shapes do not fit."""
+    """Return a message about neighbouring factors whose shapes do not match."""
     for one, other in pairwise(factors):
         if not _pairs(sign, one[0], other[0]):
             shapes = f"{values.shape_text(one[0])} and {values.shape_text(other[0])}"

@@ -1,4 +1,4 @@
-"""Names without scripts: the quantities of the network, definitions and adjoints that they stand for."""
+"""Names without scripts: the quantities, definitions and adjoints that they denote."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
 def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the values of a name; [] if it is not defined."""
+    """Return the values of a name, or [] if it is not defined."""
     symbols = evaluator.symbols
     if key in evaluator.dummies:
         return [evaluator.dummies[key]]
@@ -41,13 +41,13 @@ def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
 
 
 def values_of_known(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the value of the quantity that has this name in the network itself."""
+    """Return the value of the network's quantity with this name, or []."""
     symbol = evaluator.symbols.known.get(key)
     return [] if symbol is None else [laid_out(evaluator, symbol)]
 
 
 def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the values of a name that the document defines."""
+    """Return the values of a name that the document defines, or []."""
     definition = evaluator.symbols.definitions.get(key)
     if definition is None or key in evaluator.opening:
         return []
@@ -73,13 +73,13 @@ def _given(point: PerturbedPoint, quantity: Quantity) -> IndexedArray:
 
 
 def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
-    """Return True for the value of a named quantity of the network, as the document lays it out."""
+    """Return True for the value of a named quantity of the network, in the layout of the document."""
     named = [equation.symbol for equation in evaluator.point.network.equations if is_matrix(equation.symbol)]
     return any(values.same(laid_out(evaluator, symbol), value) for symbol in named)
 
 
 def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> IndexedArray:
-    """Stack the values of a definition for each example i into the matrix of all examples."""
+    """Return the matrix of all examples, with the values of a definition for each example i as rows or columns."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if set(value.indices) != {index, *others} or 1 not in value.shape or value.is_derivative:
         raise ShapeMismatchError("the index of a definition does not occur in it")
@@ -89,7 +89,7 @@ def _of_all_examples(evaluator: Evaluator, value: IndexedArray, index: str) -> I
 
 
 def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
-    """Assemble the z_j for all j into a matrix: free indices become rows and columns."""
+    """Return the matrix of the z_j for all j: free indices become rows and columns."""
     others = tuple(k for k in value.indices if k == PERTURBATIONS)
     if not value.is_number or set(value.indices) != {*formal, *others} or len(formal) > 2:
         raise ShapeMismatchError("the indices of a definition do not occur in it")
@@ -98,7 +98,7 @@ def _assembled(value: IndexedArray, formal: tuple[str, ...]) -> IndexedArray:
 
 
 def values_of_adjoint(evaluator: Evaluator, adjoint: AdjointMultiple) -> list[IndexedArray]:
-    """Return the value of a multiple of ∂J/∂v; [] if J does not depend on v."""
+    """Return the value of a multiple of ∂J/∂v, or [] if J does not depend on v."""
     quantity = quantity_named(evaluator, adjoint.of)
     if adjoint.node is not None:
         quantity = Quantity(adjoint.node, bool(is_matrix(adjoint.node)) and evaluator.layout.data)
@@ -126,7 +126,7 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
 
 
 def quantity_named(evaluator: Evaluator, key: Key) -> Quantity | None:
-    """Return the quantity of the network that a name stands for: by its name, or by its value."""
+    """Return the quantity of the network that a name denotes, by its name or by its value, or None."""
     symbols = evaluator.symbols
     is_defined = key in symbols.definitions
     symbol = None if is_defined and symbols.document_first else symbols.known.get(key)
@@ -141,7 +141,7 @@ def quantity_named(evaluator: Evaluator, key: Key) -> Quantity | None:
 
 
 def quantity_of_definition(evaluator: Evaluator, key: Key) -> Quantity | None:
-    """Return a quantity of the network that has the value of a definition of the document."""
+    """Return the quantity of the network that has the value of a definition in the document, or None."""
     plain = replace(evaluator, point=evaluator.point.unperturbed, letters={}, dummies={}, example=None)
 
     def search() -> Quantity | None:
@@ -154,12 +154,12 @@ def quantity_of_definition(evaluator: Evaluator, key: Key) -> Quantity | None:
 
 
 def quantity_with_value(evaluator: Evaluator, found: list[IndexedArray]) -> Quantity | None:
-    """Return the first quantity of the network that has one of these values."""
+    """Return the first quantity of the network that has one of these values, or None."""
     return next(quantities_with_value(evaluator, found), None)
 
 
 def quantities_with_value(evaluator: Evaluator, found: list[IndexedArray]) -> Iterator[Quantity]:
-    """Yield the quantities of the network that have one of these values, those with a name first."""
+    """Yield the quantities of the network that have one of these values, named quantities first."""
     known = evaluator.point.values
     nodes = sorted(known, key=lambda node: not is_name(node))
     for value, node in product((value for value in found if not value.indices), nodes):
@@ -186,7 +186,7 @@ def is_name_of_cost(evaluator: Evaluator, node: Node) -> bool:
 
 
 def without_arguments(evaluator: Evaluator, of: Node) -> Node:
-    """Return J for J(W, b), and any other formula as it is."""
+    """Return J for J(W, b), and any other formula unchanged."""
     if isinstance(of, tree.Multiply) and len(of.factors) == 2 and not of.sign:
         name, group = of.factors
         is_call = isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)

@@ -1,4 +1,4 @@
-"""Readings of parts, combined to readings of the whole."""
+"""Combination of the readings of parts to readings of the whole."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product as combinations
@@ -10,7 +10,7 @@ _MOST = 6  # readings of one part
 
 
 def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
-    """Return the first few different values."""
+    """Return the first few values that differ from each other."""
     kept: list[IndexedArray] = []
     for value in found:
         if not any(values.same(value, other) for other in kept):
@@ -19,7 +19,7 @@ def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
 
 
 def fitting(combine: Callable[..., IndexedArray], parts: list[list[IndexedArray]]) -> list[IndexedArray]:
-    """Return the results of all combinations of readings that fit."""
+    """Return the results of all combinations of readings whose shapes match."""
     found: list[IndexedArray] = []
     problem = ShapeMismatchError("nothing fits")
     for chosen in _first_combinations(parts):

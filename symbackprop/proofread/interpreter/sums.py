@@ -1,4 +1,4 @@
-"""Sums, also over an index that the summand does not show, and over layers."""
+"""Sums, also over layers, and over an index that does not occur in the summand."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -51,7 +51,7 @@ def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None
 
 
 def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedArray]:
-    """Sum a body without the index: over the examples, where it is meant for one example, or over all entries."""
+    """Return sums of a body without the index: over the examples, if it is about one example, and over all entries."""
     found = []
     if evaluator.point.scope == ALL and evaluator.example is None:
         with suppress(ShapeMismatchError, UnsupportedNotationError):
@@ -69,7 +69,7 @@ def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedA
 
 
 def _sum_over_layers(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
-    """Sum over the layers or time steps l for which the body has a value."""
+    """Return sums over the layers or time steps l for which the body has a value."""
     (index,) = node.indices
     found = {}
     for number in _layers_of(evaluator, node):
@@ -87,7 +87,7 @@ def _sum(*terms: IndexedArray) -> IndexedArray:
 
 
 def _layers_of(evaluator: Evaluator, node: tree.Summation) -> list[int]:
-    """Return the layers or time steps that a sum may run over."""
+    """Return the layers or time steps in the range of a sum."""
     low, high = (side.value if isinstance(side, tree.Number) else None for side in (node.first, node.last))
     layers = evaluator.symbols.layers
     return [k for k in layers if (low is None or k >= low) and (high is None or k <= high)]

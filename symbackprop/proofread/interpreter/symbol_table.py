@@ -1,4 +1,4 @@
-"""The symbol table of a document: quantities of the network that names stand for, and its own definitions."""
+"""The symbol table of a document: the network's quantities that names denote, and the document's definitions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class AdjointMultiple:
-    """A multiple scale · ∂J/∂v that a name stands for."""
+    """A multiple scale · ∂J/∂v that a name denotes."""
 
     of: Key
     scale: float = 1.0
@@ -65,12 +65,12 @@ class AdjointMultiple:
 
 @dataclass(eq=False)
 class SymbolTable:
-    """The names of a document.
+    """The meanings of the names in a document.
 
     Args:
-        network: the network whose gradients are derived.
-        document_first: True if a definition of the document takes precedence over the network's quantity of this name.
-        units: the layers whose units letters number: w_{ij}, δ_k with i, j, k of layers 0, 1, 2.
+        network: the network whose gradients the document derives.
+        document_first: True if a definition in the document has precedence over the network's quantity with the same
+        name. units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
     """
 
     network: Network
@@ -92,13 +92,13 @@ class SymbolTable:
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def tell_entries(self, names: Iterable[Name]) -> None:
-        """Read w_1 as an entry of w, not as the weights of layer 1, if the document also has a w_2 or a higher one."""
+        """Interpret w_1 as an entry of w, not as the weights of layer 1, if the document also has w_2 or w_3, …."""
         marks = ((name.base, mark.content) for name in names for mark in name.below)
         for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
             self.aliases.pop((base, "", "1"), None)
 
     def tell_words(self, names: Iterable[Name]) -> None:
-        """Ignore a word that is the only subscript of an input or a target, such as ctx of v_ctx."""
+        """Ignore a word that is the only subscript of an input or a target in the document, such as ctx in v_ctx."""
         words: dict[str, set[str]] = {}
         for name in names:
             found = [getattr(mark.content, "base", "") for mark in name.below]
@@ -111,17 +111,17 @@ class SymbolTable:
                 self.aliases[base, word, ""] = symbol
 
     def symbol(self, key: Key) -> Expression | None:
-        """Return the network's quantity with this name, or with one that is commonly used for it."""
+        """Return the network's quantity with this name, or with a name that is commonly used instead; else None."""
         return self.known.get(key, self.aliases.get(key))
 
     def label(self) -> Name | None:
-        """Return the name of the only one-hot target, if it has a plain name."""
+        """Return the name of the only one-hot target, if it has a plain name, else None."""
         named = [key for key, symbol in self.known.items() if symbol in self.network.of_role(ONE_HOT)]
         return Name(base=named[0][0]) if len(named) == 1 and not any(named[0][1:]) else None
 
     @cached_property
     def needed(self) -> dict[Expression, set[Expression]]:
-        """The quantities from which each quantity is computed, directly or not."""
+        """The quantities from which each quantity is computed, directly or indirectly."""
         needed: dict[Expression, set[Expression]] = {node: set(postorder(node)) for node in unnamed(self.network)}
         for equation in (*self.network.equations, self.network.cost):
             parts = set(postorder(equation.expression))
@@ -129,39 +129,39 @@ class SymbolTable:
         return needed
 
     def is_named(self, key: Key) -> bool:
-        """Return True if the network has this name, in capitals or not."""
+        """Return True if the network has this name, regardless of case."""
         other = self.known.get((_other_case(key[0]), *key[1:]))
         return key in self.known or not (other is None or other in self.network.dimensions)
 
     @cached_property
     def last_step(self) -> int:
-        """The number T of time steps, if the network has an input for each; else 0."""
+        """The number T of time steps if the network has an input for each, else 0."""
         inputs = self.network.of_role(INPUT)
         steps = [int(key[2]) for key, symbol in self.known.items() if symbol in inputs and key[2].isdigit()]
         return max(steps) if len(steps) > 1 else 0
 
     @property
     def shifts(self) -> list[dict[str, int]]:
-        """The numbers of layers by which the letters of a line may be shifted against the rest of the document."""
+        """The shifts (numbers of layers) of a line's letters relative to the rest of the document."""
         last = max(self.units.values(), default=0)
         return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
 
     def of_other_layers(self, key: Key) -> list[Key]:
-        """Return the keys of other layers, where one line defines δ_j for units j of any layer."""
+        """Return the keys for the other layers, if one line defines δ_j for the units j of every layer."""
         own = self.definitions.get(key)
         every = self.definitions.items() if own is not None else ()
         return [k for k, d in every if own is not None and d.statement == own.statement and SHIFT in d.letters]
 
     @property
     def layers(self) -> range:
-        """The numbers that letters may denote: those of layers or time steps, one below, and one above them."""
+        """The numbers that letters can denote: of layers or time steps, one below the first to one above the last."""
         every = [
             int(key[2]) for key in (*self.known, *self.definitions) if key[2].isdigit() and int(key[2]) < _MOST_LAYERS
         ]
         return range(max(min(every) - 1, 0), max(every) + 2) if every else range(0)
 
     def known_name(self, symbol: Expression) -> Key | None:
-        """Return the name that the network has for a quantity."""
+        """Return the network's name for a quantity, or None."""
         return next((key for key, known in self.known.items() if known == symbol), None)
 
     def _aliases(self) -> Iterator[tuple[Key, Expression]]:
@@ -205,7 +205,7 @@ class SymbolTable:
             yield from ((_plain(name), scalars[0]) for name in ("lambda", "alpha", "gamma", "mu", "beta"))
 
     def _names_of_units(self) -> Iterator[tuple[Key, Expression]]:
-        """Yield names for the input as layer 0 and the output as the last layer, whatever the network calls them."""
+        """Yield common names for the input as layer 0 and for the output as the last layer."""
         if not self.units:
             return
         inputs, outputs = self.network.of_role(INPUT), self._outputs()
@@ -216,7 +216,7 @@ class SymbolTable:
                 yield from (((name, "", str(layer)), symbols[0]) for name in names)
 
     def _terms_of_cost(self) -> dict[Key, Expression]:
-        """Return L_t of a cost that is a sum over time steps or layers: the terms in which y_t stands."""
+        """Return L_t for a cost that is a sum over time steps or layers: the term that contains y_t."""
         targets = set(self.network.of_role(TARGET, ONE_HOT))
         scripts = {symbol: key[1:] for key, symbol in self.known.items() if symbol in targets}
         found: dict[tuple[str, str], list[Expression]] = {}
@@ -229,13 +229,13 @@ class SymbolTable:
         return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
 
     def _count(self) -> Size | None:
-        """Return the number of examples, if it has a name."""
+        """Return the number of examples if it has a name, else None."""
         _, sizes = self.network.examples
         named = [size for size in sizes if size.is_Symbol]
         return named[0] if len(named) == 1 else None
 
     def _outputs(self) -> tuple[Expression, ...]:
-        """Return the quantity that the cost compares with the target."""
+        """Return the quantities that the cost compares with the targets."""
         cost, targets = self.network.cost.expression, set(self.network.of_role(TARGET, ONE_HOT))
         own = [e.symbol for e in self.network.equations if is_matrix(e.symbol) and e.symbol in cost.free_symbols]
         if own and targets & cost.free_symbols:
@@ -247,7 +247,7 @@ class SymbolTable:
         return name in _FIRST_LAYERS
 
     def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
-        """Yield the ways to read the scripts of a name, likely ones first."""
+        """Yield the possible readings of the scripts of a name, the most likely ones first."""
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
@@ -303,14 +303,14 @@ class SymbolTable:
             yield NameReading((base, "", ""), indices)
 
     def _layer_of_units(self, name: Name, shift: int) -> int | None:
-        """Return the layer of o_j, or that of the units j to which w_{ij} leads."""
+        """Return the layer of o_j, or for w_{ij} the later layer of i and j; None for any other name."""
         letters = [getattr(mark.content, "base", "") for mark in name.below]
         layers = [self.units[letter] + shift for letter in letters if letter in self.units]
         is_power = all(mark.kind == "plain" and isinstance(mark.content, Number) for mark in name.above)
         return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
 
     def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
-        """Return a script as text, with numbers in place of the letters that denote them."""
+        """Return a script as text, with numbers in place of letters that denote them, or None."""
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
@@ -339,7 +339,7 @@ class SymbolTable:
         return max(layers or every, default=None)
 
     def of_last_layer(self, name: Name) -> Name | None:
-        """Return the name of the last of the layers a1, a2, … for a name a without a number."""
+        """Return the name of the last of the layers a1, a2, … for a name a without a number, or None."""
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )
@@ -347,7 +347,7 @@ class SymbolTable:
         return None if mark is None else Name(base=name.base, above=(mark,))
 
     def adjoint(self, key: Key) -> AdjointMultiple | None:
-        """Return the multiple of ∂J/∂v that a name such as δ^{(3)} stands for by convention."""
+        """Return the conventional multiple of ∂J/∂v that a name such as δ^{(3)} denotes, or None."""
         if key in self.chosen:
             return self.chosen[key]
         if key[0] not in ADJOINTS:

@@ -1,7 +1,7 @@
-"""Values of formulas at a point: matrices of numbers, with further axes for the indices that are free in a formula.
+"""Values of formulas at a point: matrices of numbers, with further axes for the free indices of a formula.
 
-Shapes are strict, and no two dimensions of a network have the same size at a point, so that shapes which fit there
-fit for all sizes.
+Shapes are strict, and all sizes of a network differ at a point, so that shapes which match there match for all
+sizes.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 class ShapeMismatchError(Exception):
-    """Shapes do not fit."""
+    """An error about shapes that do not match."""
 
 
 @dataclass(frozen=True)
 class IndexedArray:
-    """An array: first an axis for each free index, then rows and columns, then, for ∂A/∂B, those of B."""
+    """An array with an axis for each free index, then rows and columns, and for ∂A/∂B then those of B."""
 
     array: Array
     indices: tuple[str, ...] = ()
@@ -32,12 +32,12 @@ class IndexedArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns (and those of B)."""
+        """The numbers of rows and columns (and those of B)."""
         return tuple(self.array.shape[len(self.indices) :])
 
     @property
     def is_number(self) -> bool:
-        """True for a matrix of one entry."""
+        """True for a matrix with one entry."""
         return self.shape == (1, 1)
 
     def noted(self, *notes: str) -> "IndexedArray":
@@ -45,7 +45,7 @@ class IndexedArray:
         return replace(self, notes=self.notes.union(notes))
 
     def with_indices(self, indices: tuple[str, ...]) -> Array:
-        """Return the array with the axes of these indices, of length 1 where it has none."""
+        """Return the array with an axis for each of these indices, of length 1 if the value does not have the index."""
         known = [k for k in indices if k in self.indices]
         order = [self.indices.index(k) for k in known]
         ordered = np.transpose(self.array, [*order, *range(len(self.indices), self.array.ndim)])
@@ -94,7 +94,7 @@ def plus(values: list[IndexedArray], signs: tuple[int, ...]) -> IndexedArray:
 
 
 def _broadcast(values: list[IndexedArray]) -> tuple[int, ...]:
-    """Return the shape of a sum: numbers are added to each entry, a bias (a row or column) to each row or column."""
+    """Return the shape of a sum: numbers are added to each entry, a bias (a row or a column) to each row or column."""
     try:
         whole = np.broadcast_shapes(*(value.shape for value in values))
     except ValueError:
@@ -106,12 +106,12 @@ def _broadcast(values: list[IndexedArray]) -> tuple[int, ...]:
 
 
 def shape_text(value: IndexedArray) -> str:
-    """Return a shape as in 2×3."""
+    """Return a shape as text, such as 2×3."""
     return "×".join(map(str, value.shape))
 
 
 def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -> IndexedArray:
-    """Return the Hadamard product, `strict` without broadcasting."""
+    """Return the Hadamard product; with `strict`, without broadcasting."""
     if one.is_derivative or other.is_derivative:
         return contracted(one, other) if strict else contracted(*_spread(one, other))
     if one.shape != other.shape and not one.is_number and not other.is_number:
@@ -125,7 +125,7 @@ def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -
 
 
 def _spread(one: IndexedArray, derivative: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
-    """Broadcast a row or column to the shape of A in its product with ∂A/∂B, and a ∂a/∂B to that of a matrix."""
+    """Broadcast a row or column to the shape of A in its product with ∂A/∂B, and ∂a/∂B to the shape of a matrix."""
     if one.is_derivative or not derivative.is_derivative or one.is_number:
         return one, derivative
     a = derivative.shape[:2]
@@ -144,7 +144,7 @@ def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
 
 
 def product(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Return the matrix product, or a number times a matrix."""
+    """Return the matrix product, or the product of a number and a matrix."""
     if one.is_derivative or other.is_derivative:
         return contracted(one, other)
     if one.is_number or other.is_number:
@@ -156,7 +156,7 @@ def product(one: IndexedArray, other: IndexedArray) -> IndexedArray:
 
 
 def contracted(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Apply the chain rule: the product of a matrix with ∂A/∂B is summed over the entries of A."""
+    """Return the chain-rule product of a matrix and ∂A/∂B, which is a sum over the entries of A."""
     indices = _union(one, other)
     a, b = one.with_indices(indices), other.with_indices(indices)
     notes = _notes(one, other) | {"chain"}
@@ -173,7 +173,7 @@ def contracted(one: IndexedArray, other: IndexedArray) -> IndexedArray:
 
 
 def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) -> IndexedArray:
-    """Return X ∂W/∂V or ∂W/∂V X: the matrix product of X with each derivative."""
+    """Return X ∂W/∂V or ∂W/∂V X, the matrix product of X with each derivative."""
     a, b = one.shape[:2], other.shape[:2]
     if a[1] != b[0]:
         raise ShapeMismatchError(f"{shape_text(one)} times {shape_text(other)}")
@@ -186,7 +186,7 @@ def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) ->
 
 
 def transposed(value: IndexedArray) -> IndexedArray:
-    """Return the transpose: ∂a/∂b of vectors is transposed as a matrix; of any other ∂A/∂B, the axes of A."""
+    """Return the transpose: of the Jacobian if the value is ∂a/∂b of vectors, of A if it is any other ∂A/∂B."""
     if value.is_derivative and not (1 in value.shape[:2] and 1 in value.shape[2:]):
         return replace(value, array=np.swapaxes(value.array, -3, -4))
     if value.is_derivative:
@@ -204,20 +204,20 @@ def as_matrix(derivative: IndexedArray) -> IndexedArray:
 
 
 def summed(value: IndexedArray, index: str) -> IndexedArray:
-    """Sum over a free index."""
+    """Return the sum over a free index."""
     axis = value.indices.index(index)
     return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
 
 
 def total(value: IndexedArray) -> IndexedArray:
-    """Sum over all entries; a ∂A/∂B is summed over the entries of A."""
+    """Return the sum of all entries; for ∂A/∂B, the sum over the entries of A."""
     if value.is_derivative:
         return replace(value, array=value.array.sum(axis=(-4, -3)), is_derivative=False)
     return replace(value, array=value.array.sum(axis=(-2, -1), keepdims=True))
 
 
 def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
-    """Return A_{ij}, or a_i of a vector: letters are free indices, numbers count from 1."""
+    """Return A_{ij}, or a_i for a vector; letters are free indices, numbers count from 1."""
     if value.is_derivative:
         raise ShapeMismatchError("an index stands at ∂A/∂B")
     rows, columns = value.shape
@@ -235,12 +235,12 @@ def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
 
 
 def line(value: IndexedArray, index: str | int, axis: int) -> IndexedArray:
-    """Return one example: a row (axis 0) or a column (axis 1)."""
+    """Return the row (axis 0) or column (axis 1) at an index, such as one example."""
     return _at(value, axis - 2, index)
 
 
 def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...]) -> IndexedArray:
-    """Return a range of rows and of columns, without its end; of a ∂A/∂B, the rows and columns of A."""
+    """Return a range of rows and columns, excluding its end; for ∂A/∂B, of the rows and columns of A."""
     places = [slice(None)] * (value.array.ndim - len(value.shape))
     for size, (first, last) in zip(value.shape, ranges, strict=False):
         if not 0 <= (first or 0) < (size if last is None else last) <= size:
@@ -250,7 +250,7 @@ def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...])
 
 
 def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
-    """Return the matrix of the values at each index: numbers in rows and columns, stacked rows, or columns."""
+    """Return the matrix of the values at each index: numbers by row and column, or stacked rows, or stacked columns."""
     letters = tuple(letter for letter in (rows, columns) if letter)
     if value.is_derivative or not set(letters) <= set(value.indices):
         raise ShapeMismatchError("the letter that runs along the dots does not occur in the items beside them")
@@ -263,7 +263,7 @@ def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
 
 
 def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
-    """Assemble a matrix of blocks; derivatives ∂A/∂B are assembled along the axes of A."""
+    """Return a matrix of blocks; derivatives ∂A/∂B are combined along the axes of A."""
     every = [value for row in rows for value in row]
     derivative = next((value for value in every if value.is_derivative), None)
     if derivative is not None:
@@ -289,7 +289,7 @@ def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
 
 
 def _zero_derivative(value: IndexedArray, derivative: IndexedArray) -> IndexedArray:
-    """Return a zero as a derivative with the axes of ∂A/∂B, so that they can be added; any other value as it is."""
+    """Return a zero with the axes of ∂A/∂B, so that it can be added to this derivative; any other value unchanged."""
     if value.is_derivative or np.any(value.array):
         return value
     return IndexedArray(np.zeros((*value.shape, *derivative.shape[2:])), (), True, value.notes)
@@ -315,7 +315,7 @@ def _at(value: IndexedArray, axis: int, place: str | int | None) -> IndexedArray
 
 
 def mapped(value: IndexedArray, function: Callable[[Array], Array]) -> IndexedArray:
-    """Apply a function to every entry."""
+    """Return the value with a function applied to every entry."""
     with np.errstate(all="ignore"):
         return replace(value, array=np.asarray(function(value.array), float))
 
@@ -329,7 +329,7 @@ def of_one_example(value: IndexedArray) -> IndexedArray:
 
 
 def _aligned(one: IndexedArray, other: IndexedArray) -> tuple[Array, Array] | None:
-    """Return the arrays of two values over the indices of both, or None if they cannot be compared."""
+    """Return the arrays of two values with the indices of both, or None if they cannot be compared."""
     if one.is_derivative != other.is_derivative or one.shape != other.shape:
         return None
     try:
@@ -340,19 +340,19 @@ def _aligned(one: IndexedArray, other: IndexedArray) -> tuple[Array, Array] | No
 
 
 def same(one: IndexedArray, other: IndexedArray) -> bool:
-    """Return True if two values are equal to within rounding."""
+    """Return True if two values are equal up to rounding."""
     arrays = _aligned(one, other) if set(one.indices) == set(other.indices) else None
     return arrays is not None and close(*arrays)
 
 
 def same_for_each(one: IndexedArray, other: IndexedArray) -> bool:
-    """Return True if two arrays are equal for each value of the indices that only one of them has."""
+    """Return True if two values are equal for all values of the indices that only one of them has."""
     arrays = _aligned(one, other) if set(one.indices) != set(other.indices) else None
     return arrays is not None and close(*np.broadcast_arrays(*arrays))
 
 
 def close(one: Array, other: Array) -> bool:
-    """Return True if two finite arrays are equal to within rounding."""
+    """Return True if two finite arrays are equal up to rounding."""
     if np.shape(one) != np.shape(other) or not (np.all(np.isfinite(one)) and np.all(np.isfinite(other))):
         return False
     scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
