@@ -22,9 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def gradcheck(request: pytest.FixtureRequest) -> "Callable[..., GradientCheck]":
-    """Return `gradcheck(cost, gradients, params, data=…, seed=…)`, which fails unless the gradients are right.
+    """Return `gradcheck(cost, gradients, params, data=…, seed=…)`, which fails the test unless the gradients are right.
 
-    The arguments are those of `symbackprop.check_gradients`. The report is returned, or printed by the failure.
+    The arguments are those of `symbackprop.check_gradients`. It returns the report, or the failure prints it.
     """
 
     def check(cost: object, gradients: object, params: object, **options: object) -> "GradientCheck":
@@ -57,7 +57,7 @@ def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config:
 
 
 def _lines(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
-    """Yield a line for each check, including those of tests that ran in other processes."""
+    """Yield a line for each check, including the checks of tests that ran in other processes."""
     for outcome in ("passed", "failed"):
         for report in stats.get(outcome, []):
             if getattr(report, "when", "") == "call":

@@ -1,4 +1,4 @@
-"""Registration of a user's elementwise function: a new row of the function table, from a SymPy expression."""
+"""Registration of a user's elementwise function: a new row of the function table from a SymPy expression."""
 
 import warnings
 from collections.abc import Callable
@@ -45,17 +45,18 @@ _DIGITS = 60
 def register(name: str, f: Expr, *, latex: str = "", stable: Expr | None = None) -> ElementwiseFunction:
     """Register a new elementwise function as `sb.<name>`, in network texts, and as the name of an activation.
 
-    SymPy differentiates it. At a kink, as relu has at 0, the derivative is that of the branch which the condition of a
-    `Piecewise` chooses; that of the constant branch of a `Max` or `Min`; 0 for `Abs`.
+    SymPy differentiates it. At a kink, as relu has at 0, the derivative is that of the branch that the condition of a
+    `Piecewise` chooses, that of the constant branch of a `Max` or `Min`, and 0 for `Abs`.
 
     Args:
         name: an identifier.
-        f: a SymPy expression in one symbol, of elementary functions, real for all real or for all positive numbers.
+        f: a SymPy expression of elementary functions in one symbol, real for all real or for all positive numbers.
         latex: its name in LaTeX; upright letters by default.
         stable: the same function in a form that neither overflows nor cancels, if symbackprop finds none.
 
     Returns:
-        The function, to be called on matrices and scalars. Registering the same function again changes nothing.
+        The function, which can be called with matrices and scalars. Registering the same function again changes
+        nothing.
 
     Raises:
         SymbackpropError: f is not such an expression, the name is taken, or `stable` is another function.
@@ -108,7 +109,7 @@ def _row(name: str, f: object, latex: str, stable: object) -> FunctionRow:
 
 
 def _in_z(name: str, f: object) -> Expr:
-    """Return the expression in the symbol z of the table; refuse more symbols and unknown functions."""
+    """Return the expression in the symbol z of the table; raise an error for more symbols or unknown functions."""
     if not isinstance(f, Expr) or f.is_Matrix or isinstance(f, sympy.MatrixExpr):
         given = f"the text {f!r:.60}, which is not parsed" if isinstance(f, str) else f"{type(f).__name__}"
         raise SymbackpropError(f"{name}: a SymPy expression is expected, such as z*tanh(z), not {given}")
@@ -130,7 +131,7 @@ def _known_names() -> str:
 
 
 def _by_cases(name: str, f: Expr) -> Expr:
-    """Rewrite absolute values, signs and maxima by cases: SymPy gives them a derivative of ½ at the kink, or none."""
+    """Rewrite absolute values, signs and maxima by cases; at kinks, SymPy's derivatives would be ½ or undefined."""
     for kind, cases in _CASES.items():
         f = f.replace(kind, cases)
     if not f.has(Piecewise):
@@ -147,7 +148,7 @@ def _by_cases(name: str, f: Expr) -> Expr:
 
 
 def _cases_up_to(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> list[tuple[Expr, Relational]]:
-    """Return the cases up to a point where two pieces meet; where f is smooth, the point needs no separate case."""
+    """Return the cases up to a point between two pieces; if f is smooth there, the point has no separate case."""
     there = _at(name, f, place)
     if left == right and _same_at(place, left, there):
         return []
@@ -158,7 +159,7 @@ def _cases_up_to(name: str, f: Expr, place: Expr, left: Expr, right: Expr) -> li
 
 
 def _places(name: str, f: Expr) -> list[Expr]:
-    """Return the points where the conditions of a function by cases change, in order."""
+    """Return the points where the conditions of a function defined by cases change, in order."""
     places = set()
     for condition in f.atoms(Relational):
         found = sympy.solveset(condition.lhs - condition.rhs, z, S.Reals)
@@ -169,7 +170,7 @@ def _places(name: str, f: Expr) -> list[Expr]:
 
 
 def _at(name: str, f: Expr, place: Expr) -> Expr:
-    """Return the case of a function that holds at a point."""
+    """Return the case of a function that applies at a point."""
     for value, condition in f.args:
         if condition.subs(z, place) is S.true:
             return value
@@ -182,7 +183,7 @@ def _same_at(place: Expr, one: Expr, other: Expr) -> bool:
 
 
 def _chosen(*values: Expr, smaller: bool) -> Expr:
-    """Return the largest or the smallest value by cases; of two equal values, the constant one."""
+    """Return the largest or the smallest value by cases; if two values are equal, the constant one."""
 
     def of_two(one: Expr, other: Expr) -> Expr:
         return Piecewise((other, one >= other if smaller else one <= other), (one, True))
@@ -200,7 +201,7 @@ _CASES: dict[type[Expr], Callable[..., Expr]] = {
 
 
 def _kinks(name: str, f: Expr) -> dict[Expr, Expr]:
-    """Return the points where the one-sided derivatives differ, with the derivative that SymPy gives there."""
+    """Return the points where the one-sided derivatives differ, with SymPy's derivative at each."""
     derivative, found = f.diff(z), {}
     for place in _places(name, f):
         near = [[_value(e, place + side * S(10) ** -40) for side in (-1, 0, 1)] for e in (f, derivative)]
@@ -247,7 +248,7 @@ def _require_equal(row: FunctionRow, stable: Expr) -> None:
 
 
 def _warn_where_code_fails(function: ElementwiseFunction) -> None:
-    """Compare generated code with values in 60 digits, at large and small numbers."""
+    """Compare generated code with values of 60 digits at large and small numbers, and warn if it is wrong."""
     net = Network()
     net.minimize("J", Total(function(net.parameter("w", 1, 1))))
     code = derive(net).to_numpy(backend="numpy")

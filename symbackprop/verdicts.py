@@ -1,4 +1,4 @@
-"""The conclusions of checks and proofs."""
+"""The verdicts of checks and proofs."""
 
 from enum import StrEnum
 from typing import NoReturn
@@ -14,7 +14,7 @@ class Verdict(StrEnum):
 
 
 class Judged:
-    """A result whose `verdict` is not just yes or no; using the result itself as true or false raises an error."""
+    """A result with a `verdict` that is not just yes or no; using the result as a boolean raises an error."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError(

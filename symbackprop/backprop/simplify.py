@@ -78,7 +78,7 @@ def _inserted(
 
 
 def in_terms_of_output(value: Expression, outputs: Mapping[Expression, Expression]) -> Expression:
-    """Return a value with each f′(z) written in terms of a = f(z), such as a ⊙ (1 − a), where a has a name."""
+    """Return a value with each f′(z) written in terms of a = f(z), such as a ⊙ (1 − a), if a has a name."""
     forms = {part: _of_output(part, outputs) for part in postorder(value) if isinstance(part, Elementwise)}
     return rebuilt(value, {part: form for part, form in forms.items() if form is not None})
 

@@ -94,7 +94,7 @@ class BoundFunction:
         return np.concatenate([np.ravel(parameters[name]) for name in self.parameters]).astype(self.dtype)
 
     def unpack(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the arrays in a vector of all parameters by name, as views of it."""
+        """Return the parameters in the vector `theta` as arrays by name, which are views of it."""
         if np.shape(theta) != (self.size,):
             raise ArgumentError(f"theta has shape {np.shape(theta)} but ({self.size},) is expected")
         found, start = {}, 0

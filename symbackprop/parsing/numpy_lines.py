@@ -69,7 +69,7 @@ def _with_class_changed(target: Node, operator: ast.operator, value: Node) -> tu
 
 
 def _blanked(target: Node, value: Node) -> tuple[Node, ...]:
-    """Return `dh[h <= 0] = 0` as dh = dh * (h > 0); an empty tuple for any other assignment."""
+    """Return the sides of dh = dh * (h > 0) for `dh[h <= 0] = 0`, and an empty tuple for any other assignment."""
     match target:
         case tree.Subscript(base=base, indices=(tree.Indicator(condition=condition),)) if value == number(0):
             whole, (left, right) = interpreted(base), map(interpreted, (condition.left, condition.right))

@@ -1,1 +1,1 @@
-"""Proofs of each step of a derivation, by three independent witnesses that never use the rule table."""
+"""Proofs of each step of a derivation by three independent methods ("witnesses"), which never use the rule table."""

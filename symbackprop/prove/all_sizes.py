@@ -1,8 +1,8 @@
-"""Witness one: each step proved for all sizes and every differentiable function, by index calculus.
+"""The first witness, which proves each step for all sizes and every differentiable function by index calculus.
 
-A step between sums of terms Σ G ⊙ ∂C/∂W is an identity in the ∂A/∂W of the parts A of C: arbitrary matrices stand for
+A step between sums of terms Σ G ⊙ ∂C/∂W is an identity in the ∂A/∂W of the parts A of C: arbitrary matrices replace
 these, and SymPy's scalar calculus on sums over indices differentiates C. Each claim ∂J/∂C = G is proved from the users
-of C, which are counted anew from the network, so a forgotten use is noticed.
+of C, which are found again in the network, so that a missing use is noticed.
 """
 
 from sympy import Add, Integer
@@ -30,11 +30,11 @@ def prove_for_all_sizes(tape: Tape) -> list[Outcome]:
 
 
 class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the message is the outcome
-    """A step makes a claim that is not proved; the message names the claim."""
+    """A claim of a step that is not proved; the message names the claim."""
 
 
 class _Replay:
-    """The proof of one section, step by step, with the terms that add up to ∂J/∂W after each step."""
+    """The proof of one section, step by step, with the terms whose sum is ∂J/∂W after each step."""
 
     def __init__(self, tape: Tape, section: Section, recount: Recount, known: Definitions, names: Definitions):
         self.tape = tape
@@ -70,7 +70,7 @@ class _Replay:
             self._start(step)
 
     def _start(self, step: Step) -> None:
-        """Check the first line, a sum over known quantities C: each ∂J/∂C must be right, and no C may be missing."""
+        """Check the first line, a sum over known quantities C: each ∂J/∂C must be right, and none may be missing."""
         for term in Add.make_args(step.after):
             self._learn(*coefficient(term))
         claimed = {partial.of for partial in partials_in(step.after)}
@@ -83,7 +83,7 @@ class _Replay:
         self.terms, self.started = step.after, True
 
     def _learn(self, node: Expression, adjoint: Expression) -> None:
-        """Check the claim ∂J/∂node = adjoint against the uses of the node; later steps are judged as if it held."""
+        """Check that ∂J/∂node = adjoint follows from the uses of the node; later steps are judged as if it did."""
         adjoint = self.calculus.with_functions(adjoint)
         if node in self.known:
             if not self.calculus.same_adjoint(node, self.known[node], adjoint):
@@ -98,7 +98,7 @@ class _Replay:
         return text(Gradient(self.tape.cost.symbol, node))
 
     def _replace(self, step: Step) -> None:
-        """Check that some of the terms are replaced by equal ones."""
+        """Check that some of the terms are replaced by terms with the same sum."""
         self.terms -= step.before
         if is_matrix(step.after):
             self.finished.append(step.after)
@@ -149,7 +149,7 @@ def _listed(quantities: set[Expression]) -> str:
 
 
 def _conditions(step: Step) -> str:
-    """Return the condition under which a step is proved: at a kink it holds only by convention."""
+    """Return the condition under which a step is proved: "" or, for a kink, that the point is not at the kink."""
     if isinstance(step.expression, Largest):
         return "where the largest entry is unique"
     function = step.expression.function if isinstance(step.expression, Elementwise) else None

@@ -24,14 +24,14 @@ Definitions: TypeAlias = dict[Expression, Expression]  # names or quantities, wi
 
 
 def paired(adjoint: Expression, differential: Expression) -> Scalar:
-    """Return Σ adjoint ⊙ differential."""
+    """Return Σ adjoint ⊙ differential as a scalar."""
     return Total(hadamard(adjoint, differential)) if is_matrix(differential) else adjoint * differential
 
 
 class Calculus:
     """The identities of one section: derivatives with respect to one parameter, with some quantities held fixed.
 
-    A derivative is taken along perturbations: each quantity that may change gets a fresh name for a small change of it.
+    Derivatives are directional: each quantity that may change has a new symbol for its perturbation.
     """
 
     def __init__(self, recount: Recount, parameter: Matrix, adjoints: Definitions | None = None):
@@ -43,29 +43,29 @@ class Calculus:
         self.fresh = (f"change {i}" for i in count(1))  # no name of a network has a space
 
     def same_line(self, before: Expression, after: Expression) -> bool:
-        """Return True if two sides are proved equal for all perturbations of the A whose ∂A/∂W are in `after`."""
+        """Return True if two sides are proved equal for all perturbations of the A whose ∂A/∂W occur in `after`."""
         parts = {self.parameter} if is_matrix(after) else {partial.of for partial in partials_in(after)}
         changes = {part: self.perturbation(part) for part in parts}
         opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in changes)
         return self._equal(*(_opened(self._form(side, changes), opened) for side in (before, after)))
 
     def same_sum(self, sides: Iterable[Expression], whole: Matrix) -> bool:
-        """Return True if the sides, which contain only ∂W/∂W or are gradients, are proved to add up to the whole."""
+        """Return True if the sum of the sides, which are gradients or contain only ∂W/∂W, provably equals the whole."""
         changes = {self.parameter: self.perturbation(self.parameter)}
         return self._equal(Add(*(self._form(side, changes) for side in sides)), self._form(whole, changes))
 
     def same_adjoint(self, node: Expression, one: Expression, other: Expression) -> bool:
-        """Return True if two expressions for ∂J/∂node are proved equal without replacing names by definitions."""
+        """Return True if two expressions for ∂J/∂node are proved equal without the definitions of names."""
         change = self.perturbation(node)
         return one == other or equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
     def same(self, one: Expression, other: Expression) -> bool:
-        """Return True if two quantities of one shape are proved equal, by their definitions where that is needed."""
+        """Return True if two quantities of the same shape are proved equal, if necessary with their definitions."""
         change = self.perturbation(one)
         return self._equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
     def is_adjoint(self, node: Expression, claimed: Expression, known: Mapping[Expression, Expression]) -> bool:
-        """Return True if ∂J/∂node is proved to be `claimed`, given the `known` ∂J/∂C of the quantities that use it."""
+        """Return True if ∂J/∂node = `claimed` is proved, given the `known` ∂J/∂C of the users C of the node."""
         users, between = self.recount.above(node, known)
         opened = self._definitions(users | between)
         change, whole = self.perturbation(node), Integer(0)
@@ -78,7 +78,7 @@ class Calculus:
         return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, change)), opened))
 
     def _equal(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms, replacing names by definitions one by one, first the names in only one of the forms."""
+        """Compare two forms, replacing names by definitions one at a time, first the names in only one of the forms."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True
@@ -90,32 +90,32 @@ class Calculus:
         return False
 
     def _named(self, symbols: set[Expression]) -> Definitions:
-        """Return the definitions of those symbols that are names."""
+        """Return the definitions of the symbols that are names."""
         return self._definitions(symbols) | {s: self.adjoints[s] for s in symbols & self.adjoints.keys()}
 
     def _equal_in_outputs(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms with f′(z) written in terms of f(z), and f(z) in place of each a = f(z)."""
+        """Compare two forms after writing f′(z) in terms of f(z), and f(z) for each a = f(z)."""
         definitions = self._definitions(one.free_symbols | other.free_symbols)
         activations = {s: e for s, e in definitions.items() if isinstance(e, Elementwise | Applied)}
         forms = [in_outputs(_opened(form, activations)) for form in (one, other)]
         return forms != [one, other] and equal(*forms)
 
     def _position(self, name: Expression) -> int:
-        """Return the position of a name's definition; definitions use only names with earlier ones."""
+        """Return the position of a name's definition; a definition uses only names that are defined earlier."""
         return list(self.recount.definitions | self.adjoints).index(name)
 
     def perturbation(self, node: Expression) -> Expression:
-        """Return a fresh symbol for an arbitrary small change of a quantity."""
+        """Return a new symbol for an arbitrary perturbation of a quantity."""
         name = next(self.fresh)
         return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
     def _definitions(self, quantities: Iterable[Expression]) -> Definitions:
-        """Return the definitions of names, also of names for the given expressions: a rule may write either."""
+        """Return the definitions of names, and of the names of given expressions, since a rule may use either."""
         named = (self.recount.names.get(quantity, quantity) for quantity in quantities)
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 
     def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
-        """Return a side of a line as a form in the perturbations; any other ∂C/∂W is worked out."""
+        """Return a side of a line as a form in the perturbations; it differentiates C for any other ∂C/∂W."""
         if is_matrix(side):
             return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
@@ -134,7 +134,7 @@ class Calculus:
         return side.xreplace({e: Entrywise(self.recount.expression(e.of), e.by) for e in side.atoms(Entrywise)})
 
     def _perturbed(self, expression: Expression, changes: Mapping[Expression, Expression]) -> Definitions:
-        """Return perturbations of all symbols that depend on W, so that a part that was forgotten is noticed."""
+        """Return perturbations of all symbols that depend on W, so that a missing part is noticed."""
         leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
         return {leaf: self.perturbation(leaf) for leaf in leaves if leaf not in self.held_fixed} | dict(changes)
 
@@ -146,7 +146,7 @@ class Calculus:
         perturbed: Definitions,
         held_fixed: list[Expression],
     ) -> Scalar:
-        """Return the form with its placeholder replaced by the differential of an expression, some parts held fixed."""
+        """Return the form with the differential of an expression in place of the placeholder, some parts held fixed."""
         fixed = {part: self.perturbation(part) for part in held_fixed if part != expression and not part.is_symbol}
         perturbed = perturbed | fixed
 

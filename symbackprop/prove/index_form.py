@@ -1,7 +1,7 @@
-"""Expressions written entry by entry: SymPy scalars with sums over indices that are never written out.
+"""Expressions written entry by entry: SymPy scalars with sums over symbolic indices.
 
 This is a second definition of each operation, independent of the rules. An elementwise function becomes an undefined
-one, so what is proved for these forms holds for every differentiable function and for all sizes.
+one, so a proof with these forms is valid for every differentiable function and for all sizes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ Tangents: TypeAlias = Mapping[Expression, Expression]  # of perturbed quantities
 
 
 class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: such a node is only not covered
-    """A node that has no definition entry by entry here."""
+    """An error for a node whose entries are not defined in this module."""
 
     def __init__(self, node: Expression):
         super().__init__(node)
@@ -37,7 +37,7 @@ class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: such a node is
 
 
 class IndexedEntry(MatrixElement):
-    """An entry A[i, j] without SymPy's check of the range, which would take most of the time of a proof."""
+    """An entry A[i, j] without SymPy's check of the index range, which would take most of the time of a proof."""
 
     def __new__(cls, matrix: Matrix, i: Size, j: Size) -> "IndexedEntry":
         """Return the entry in row i and column j."""
@@ -45,10 +45,10 @@ class IndexedEntry(MatrixElement):
 
 
 def scalar_form(expression: Scalar, tangents: Tangents | None = None) -> Scalar:
-    """Return a scalar expression written in the entries of its matrices.
+    """Return a scalar expression in terms of the entries of its matrices.
 
-    `tangents` maps perturbed quantities, which may be parts such as y - yhat, to tangents of the same shape. Wherever
-    such a quantity occurs, t times its tangent is added, so that `differential` can differentiate with respect to t.
+    `tangents` maps perturbed quantities, which may be parts such as y - yhat, to tangents of the same shape. To each
+    occurrence of such a quantity, t times its tangent is added, and `differential` differentiates with respect to t.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> A, dA = NamedMatrix("A", 1, 1), NamedMatrix("dA", 1, 1)
@@ -59,12 +59,12 @@ def scalar_form(expression: Scalar, tangents: Tangents | None = None) -> Scalar:
 
 
 def entry_form(expression: Matrix, i: Size, j: Size, tangents: Tangents | None = None) -> Scalar:
-    """Return the (i, j) entry of a matrix expression, written in the entries of its matrices; see `scalar_form`."""
+    """Return the (i, j) entry of a matrix expression in terms of the entries of its matrices; see `scalar_form`."""
     return _Form(tangents or {}).entry(expression, i, j)
 
 
 def differential(form: Scalar) -> Scalar:
-    """Return the derivative of a form along the tangents, at t = 0."""
+    """Return the directional derivative of a form along the tangents, at t = 0."""
     return form.diff(t).xreplace({t: _ZERO})
 
 
@@ -87,18 +87,18 @@ class _Form:
     def line(
         self, node: Matrix, i: Size, j: Size, function: Callable[[Scalar], Scalar] = lambda entry: entry
     ) -> Scalar:
-        """Return the sum of a function of the entries in the argument's row or column through (i, j)."""
+        """Return the sum of a function of the entries in the row or column of the argument that contains (i, j)."""
         at = _along(node, i, j)
         return _sum([node.argument.shape[node.axis]], lambda k: function(self.entry(node.argument, *at(k))))
 
 
 def _along(node: Matrix, i: Size, j: Size) -> Callable[[Size], tuple[Size, Size]]:
-    """Return the function from k to the indices of the k-th entry in the row or column through (i, j)."""
+    """Return the function from k to the indices of the k-th entry in the row or column that contains (i, j)."""
     return (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
 
 
 def _row(table: Mapping[type, Callable[..., Scalar]], node: Expression) -> Callable[..., Scalar]:
-    """Return a table's definition for the class of a node, or for the nearest base class that has one."""
+    """Return the definition in a table for the class of a node, or for the nearest base class that has one."""
     for kind in type(node).__mro__:
         if kind in table:
             return table[kind]
@@ -106,7 +106,7 @@ def _row(table: Mapping[type, Callable[..., Scalar]], node: Expression) -> Calla
 
 
 def _sum(sizes: Sequence[Size], summand: Callable[..., Scalar]) -> Scalar:
-    """Return Σ summand(i, …) over fresh indices; an axis of size 1 has the index 0 and no Σ."""
+    """Return Σ summand(i, …) over new indices; for an axis of size 1, the index is 0, without Σ."""
     indices = [_ZERO if size == 1 else Dummy("i") for size in sizes]
     limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
     return Sum(summand(*indices), *limits) if limits else summand(*indices)
@@ -121,7 +121,7 @@ def _matmul(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
 
 
 def kronecker_delta(one: Size, other: Size, size: Size) -> Scalar:
-    """Return 1 if two indices into an axis of that size are equal and 0 if not; symbolic where that is not known."""
+    """Return 1 if two indices along an axis of this size are equal, else 0; symbolic if that is not known."""
     difference = sympy.expand(one - other)
     return Integer(int(difference == 0)) if difference.is_number else KroneckerDelta(one, other, size)
 
@@ -131,7 +131,7 @@ class KroneckerDelta(Function):
 
 
 def _concatenated(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
-    """Return Σₖ block[k] δ(index, start + k), added up over all blocks."""
+    """Return Σₖ block[k] δ(index, start + k), summed over all blocks."""
     index, size, at = (i, j)[node.axis], node.shape[node.axis], _along(node, i, j)
 
     def part(block: AxisBlock) -> Scalar:
@@ -159,7 +159,7 @@ def _largest(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
 
 
 def _inverse(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
-    """Return an entry of the inverse; M M⁻¹ = I, so that d(M⁻¹) = −M⁻¹ dM M⁻¹."""
+    """Return an entry of the inverse, whose differential d(M⁻¹) = −M⁻¹ dM M⁻¹ follows from M M⁻¹ = I."""
     matrix, value = node.args[0], IndexedEntry(node, i, j)
     size = matrix.shape[0]
 
@@ -170,7 +170,7 @@ def _inverse(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
 
 
 def _determinant(form: _Form, node: Scalar) -> Scalar:
-    """Return the determinant; its differential by Jacobi's formula is d det M = det M tr(M⁻¹ dM)."""
+    """Return the determinant, whose differential is d det M = det M tr(M⁻¹ dM) by Jacobi's formula."""
     matrix = node.args[0]
     inverse, size = nodes.Inverse(matrix), matrix.shape[0]
 
@@ -181,7 +181,7 @@ def _determinant(form: _Form, node: Scalar) -> Scalar:
 
 
 def _entrywise(_: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
-    """Return f′ of an entry: the derivative of f(z) with respect to its own entry z."""
+    """Return f′ of an entry, the derivative of an entry of f(z) with respect to the same entry of z."""
     of, by = node.of, node.by
     if not isinstance(of, Elementwise) or of.argument != by:
         raise NoIndexForm(node)
@@ -194,7 +194,7 @@ def _broadcast(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
 
 
 def _of_scalar(function: ElementwiseFunction, x: Scalar) -> Scalar:
-    """Return f(x): SymPy's own exp and log, a polynomial in x, or else an undefined function of x."""
+    """Return f(x) as SymPy's own exp or log, as a polynomial in x, or as an undefined function of x."""
     known = function.name in ("exp", "log") or function.expression.is_polynomial(z)
     return function.at(x) if known else _undefined(function)(x)
 
@@ -217,9 +217,9 @@ def _undefined(function: ElementwiseFunction) -> type[Function]:
 
 
 def in_outputs(form: Scalar) -> Scalar:
-    """Return the form with f′(x) written in terms of f(x), for functions that have such a formula.
+    """Return the form with f′(x) in terms of f(x), for functions that have such a formula.
 
-    That formula is proved apart, with the derivative of the function.
+    The proof of the function's derivative includes this formula.
     """
 
     def output_form(part: Scalar) -> Scalar:

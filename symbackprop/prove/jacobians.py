@@ -1,7 +1,7 @@
-"""Jacobians of every quantity with respect to one of them: by forward-mode differentiation or finite differences.
+"""Jacobians of every quantity with respect to one quantity, by forward-mode differentiation or finite differences.
 
-A Jacobian is an array with the axes of the differentiated quantity and, last, one axis for the entries of the perturbed
-one. All numbers are mpmath's, in arbitrary precision.
+A Jacobian has the axes of the differentiated quantity, then one axis for the entries of the perturbed quantity.
+All numbers are mpmath numbers of arbitrary precision.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ ByQuantity: TypeAlias = dict[Expression, NDArray[np.object_]]
 class Jacobians:
     """Jacobians at one point of a network: `jacobians(perturbed, held_fixed)`.
 
-    A quantity that is held fixed has a Jacobian itself, but passes no change on to the quantities that use it.
+    A quantity that is held fixed has a Jacobian, but is constant for the quantities that use it.
     """
 
     def __init__(self, point: Point):
@@ -33,7 +33,7 @@ class Jacobians:
         self.found: dict[tuple[Expression, HeldFixed], ByQuantity] = {}
 
     def __call__(self, perturbed: Expression, held_fixed: HeldFixed = frozenset()) -> ByQuantity:
-        """Return `compute(perturbed, held_fixed)`, computed once."""
+        """Return the result of `compute` for these arguments, which is cached."""
         if (perturbed, held_fixed) not in self.found:
             self.found[perturbed, held_fixed] = self.compute(perturbed, held_fixed)
         return self.found[perturbed, held_fixed]
@@ -44,7 +44,7 @@ class Jacobians:
 
 
 class ForwardMode(Jacobians):
-    """Derivatives accumulated forward: SymPy differentiates the scalar equations of each node."""
+    """Jacobians by forward-mode differentiation: SymPy differentiates the scalar equations of each node."""
 
     def __init__(self, point: Point):
         super().__init__(point)
@@ -62,7 +62,7 @@ class ForwardMode(Jacobians):
         return found
 
     def _chained(self, node: Expression, varying: set[Expression], found: ByQuantity) -> NDArray[np.object_]:
-        """Apply the chain rule to one node: its own partial derivatives times the Jacobians of its parts."""
+        """Return the Jacobian of one node by the chain rule: its partial derivatives times its parts' Jacobians."""
         shape = np.shape(self.point.values[node])
         rows = {part: found[part].reshape(-1, found[part].shape[-1]) for part in varying}
         result = np.full((int(np.prod(shape)), next(iter(rows.values())).shape[1]), mpmath.mpf(0), dtype=object)
@@ -84,7 +84,7 @@ class ForwardMode(Jacobians):
 
 
 def _symbols(index: int, value: Numbers) -> NDArray[np.object_] | Symbol:
-    """Return a fresh symbol for each entry of the part with that index."""
+    """Return a new symbol for each entry of the part with this index."""
     names = [Symbol(f"s{index}_{k}", real=True) for k in range(np.size(value))]
     return np.array(names, dtype=object).reshape(np.shape(value)) if np.ndim(value) else names[0]
 
@@ -97,10 +97,10 @@ _STEP = mpmath.mpf(10) ** -16  # in 50 digits: the error of a central difference
 
 
 class FiniteDifferences(Jacobians):
-    """Central differences of the network itself, entry by entry; nothing is differentiated symbolically."""
+    """Jacobians by central differences of the network's values, without symbolic differentiation."""
 
     def compute(self, perturbed: Expression, held_fixed: HeldFixed) -> ByQuantity:
-        """Return the Jacobians column by column: a column for each entry that is shifted there and back."""
+        """Return the Jacobians; each column is the difference of values with one entry perturbed in both directions."""
         base = np.array(self.point.values[perturbed], dtype=object)
         columns = []
         for k in range(base.size):
@@ -119,7 +119,7 @@ def _shifted(base: NDArray[np.object_], k: int, by: mpmath.mpf) -> Numbers:
 
 
 def _values_at(point: Point, perturbed: Expression, value: Numbers, held_fixed: HeldFixed) -> dict[Expression, Numbers]:
-    """Return all values that change with one quantity; users of a quantity that is held fixed see its old value."""
+    """Return all values that change with one quantity; users of a quantity that is held fixed use its old value."""
     values: dict[Expression, Numbers] = {perturbed: value}
 
     def passed_on(part: Expression) -> Numbers:

@@ -1,11 +1,11 @@
-"""A normal form of sums over indices: two forms that have the same one are equal for all sizes and all entries.
+"""A normal form of sums over indices: forms with the same normal form are equal for all sizes and all entries.
 
 A form is expanded into terms, each a product under one Σ over all of its indices. Factors that share no index are then
 summed separately, so that Σᵢⱼ aᵢ bⱼ becomes (Σᵢ aᵢ)(Σᵢ bᵢ), and the indices get canonical names. A name includes the
-nesting depth of its sum: otherwise the Σⱼ Q[i,j] and the Σⱼ Q[j,j] inside a Σᵢ f(…) would look alike.
+nesting depth of its sum: otherwise Σⱼ Q[i,j] and Σⱼ Q[j,j] would be the same inside a Σᵢ f(…).
 
 Each rewriting is an equality wherever both of its sides are defined, so two forms with the same normal form are equal.
-Equal forms may have different normal forms: 1/(x + 1) + x/(x + 1) = 1 is found with x + 1 as the variable.
+Equal forms may have different normal forms: 1/(x + 1) + x/(x + 1) = 1 is proved with x + 1 as the variable.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ _HIGHEST_POWER = 4  # of a sum that is expanded
 
 
 class _TooLong(Exception):  # noqa: N818 — a limit, not a failure
-    """A form with too many terms."""
+    """An error for a form with too many terms."""
 
 
 class _Term(NamedTuple):
@@ -37,12 +37,12 @@ class _Term(NamedTuple):
     sizes: dict[Dummy, Size]
 
     def without(self, *indices: Dummy) -> dict[Dummy, Size]:
-        """Return the sizes of the other indices."""
+        """Return the sizes of all indices except these."""
         return {i: n for i, n in self.sizes.items() if i not in indices}
 
 
 def equal(one: Scalar, other: Scalar) -> bool:
-    """Return True if two forms (see `index_form`) are proved equal; False means only that no proof was found."""
+    """Return True if two forms (see `index_form`) are proved equal; False means that no proof was found."""
     try:
         return any(normal(form) == 0 for form in _in_denominators(one - other))
     except _TooLong:
@@ -50,7 +50,7 @@ def equal(one: Scalar, other: Scalar) -> bool:
 
 
 def normal(form: Scalar) -> Scalar:
-    """Return the normal form."""
+    """Return the normal form of a form."""
     return Add(*(_factorized(_simplified(merged)) for term in _terms(form) for merged in _merged(term)))
 
 
@@ -71,14 +71,14 @@ def _in_denominators(form: Scalar) -> Iterator[Scalar]:
 
 
 def _divisor(form: Scalar, divisors: set[Expression]) -> tuple[Scalar, Scalar, Expression] | None:
-    """Return a denominator c + m x of the form (see `_linear`), if x does not itself stand for a denominator."""
+    """Return (c, m, x) for a denominator c + m x in the form, unless x already replaces a denominator; else None."""
     bases = {power.base for power in form.atoms(Pow) if power.exp.is_negative}
     sums = (_linear(base) for base in sorted(bases, key=default_sort_key))
     return next((linear for linear in sums if linear is not None and linear[2] not in divisors), None)
 
 
 def _linear(base: Scalar) -> tuple[Scalar, Scalar, Expression] | None:
-    """Return (c, m, x) of a sum c + m x, where m is a number and c is the same for all entries of x."""
+    """Return (c, m, x) for a sum c + m x, where m is a number and c is the same for all entries of x; else None."""
     if not isinstance(base, Add):
         return None
     for term in base.args:
@@ -94,7 +94,7 @@ def _linear(base: Scalar) -> tuple[Scalar, Scalar, Expression] | None:
 
 
 def _solved(divisor: Expression, rest: Scalar, number: Scalar, x: Scalar) -> Scalar:
-    """Return x, solved from divisor = rest + number x."""
+    """Return the solution x of divisor = rest + number x."""
     return ((x.func(divisor, x.i, x.j) if is_matrix(divisor) else divisor) - rest) / number
 
 
@@ -126,7 +126,7 @@ def _terms(form: Scalar) -> list[_Term]:
 
 
 def _is_divided_by_another(factor: Scalar, form: Mul) -> bool:
-    """Return True for a sum with another factor as a denominator: it will cancel if it is not expanded yet."""
+    """Return True for a sum that is a factor of the form and whose denominator is another factor: they may cancel."""
     if not isinstance(factor, Add):
         return False
     return any(isinstance(p, Pow) and p.exp.is_negative and p.base in form.args for p in factor.atoms(Pow))
@@ -157,7 +157,7 @@ def _is_expandable(form: Scalar) -> bool:
 
 
 def _merged(term: _Term) -> list[_Term]:
-    """Merge factors with equal bases: √x √x becomes x, which may be a sum and so give several terms."""
+    """Merge factors with equal bases and return the terms: √x √x becomes x, which may be a sum of several terms."""
     factors = tuple(power for factor in Mul.make_args(Mul(*term.factors)) for power in _powers(factor))
     if not any(map(_is_expandable, factors)):
         return [_Term(factors, term.sizes)]
@@ -166,7 +166,7 @@ def _merged(term: _Term) -> list[_Term]:
 
 
 def _powers(factor: Scalar) -> list[Scalar]:
-    """Split exp(a + b) into exp(a) exp(b), of which a sum may need only one, and xⁿ⁻¹ into xⁿ x⁻¹."""
+    """Split exp(a + b) into exp(a) exp(b), of which a sum may contain only one, and xⁿ⁻¹ into xⁿ x⁻¹."""
     base, exponent = factor.as_base_exp()
     return [Pow(base, part) for part in Add.make_args(exponent)]
 
@@ -175,7 +175,7 @@ def _powers(factor: Scalar) -> list[Scalar]:
 
 
 def _simplified(term: _Term) -> _Term:
-    """Work out sums over Kronecker deltas, sums of one-hot rows, and sums that also occur in a denominator."""
+    """Evaluate sums over Kronecker deltas, sums of one-hot rows, and sums that also occur in a denominator."""
     for factor in term.factors:
         simpler = None
         if _is_division_by_sum(factor):
@@ -190,7 +190,7 @@ def _simplified(term: _Term) -> _Term:
 
 
 class _Span(NamedTuple):
-    """Positions from `start` up to, and without, start + size: start + index, or, without an index, any of them."""
+    """Positions from `start` up to, but excluding, start + size: start + index, or any of them if there is no index."""
 
     running: Dummy | None
     start: Size
@@ -198,7 +198,7 @@ class _Span(NamedTuple):
 
 
 def _contracted(term: _Term, delta: KroneckerDelta) -> _Term | None:
-    """Return the term with an index fixed by a Kronecker delta, or 0 where the delta is; None if neither is certain."""
+    """Return the term without a Kronecker delta: with an index substituted, or 0; None if neither is certain."""
     one, other, size = delta.args
     if expand(one - other) == 0:
         return _Term(tuple(f for f in term.factors if f != delta), term.sizes)
@@ -234,7 +234,7 @@ def _is_division_by_sum(factor: Scalar) -> bool:
 
 
 def _cancelled(term: _Term, division: Pow) -> _Term | None:
-    """Cancel the sum in a denominator with the sum of those factors of the term that have the same indices."""
+    """Return the term after a sum of some of its factors is cancelled with the equal denominator, or None."""
     wanted = sorted((last + 1 for _, _, last in division.base.limits), key=default_sort_key)
     for indices in combinations(term.sizes, len(wanted)):
         if sorted((term.sizes[i] for i in indices), key=default_sort_key) != wanted:
@@ -249,7 +249,7 @@ def _cancelled(term: _Term, division: Pow) -> _Term | None:
 
 
 def _is_row_sum(factor: Scalar, term: _Term) -> bool:
-    """Return True for an entry of a one-hot matrix that is summed, without other factors, over its whole row."""
+    """Return True for an entry of a one-hot matrix that is summed over its whole row without other factors."""
     if not (isinstance(factor, MatrixElement) and isinstance(factor.parent, OneHot)):
         return False
     whole = term.sizes.get(factor.j) == factor.parent.shape[1] and not factor.i.has(factor.j)
@@ -260,7 +260,7 @@ def _is_row_sum(factor: Scalar, term: _Term) -> bool:
 
 
 def _factorized(term: _Term) -> Scalar:
-    """Return the term as a product of separate sums; an index that no factor contains gives its size."""
+    """Return the term as a product of separate sums; an index that occurs in no factor gives a factor, its size."""
     groups: list[tuple[set[Dummy], Scalar]] = []
     for factor in term.factors:
         indices, body = factor.free_symbols & term.sizes.keys(), factor
@@ -286,7 +286,7 @@ def _sum(body: Scalar, sizes: dict[Dummy, Size]) -> Scalar:
 
 
 def _renamed(form: Scalar, names: dict[Dummy, Dummy]) -> Scalar:
-    """Return the form with other names; inner sums with interchangeable indices are named anew after that."""
+    """Return the form with other index names; inner sums with interchangeable indices are then named again."""
     renamed = form.xreplace(names)
     interchangeable = (len({last for _, _, last in inner.limits}) < len(inner.limits) for inner in form.atoms(Sum))
     return normal(renamed) if any(interchangeable) else renamed
@@ -306,7 +306,7 @@ def _depth(name: _CanonicalIndex) -> int:
 
 
 def _orders(body: Scalar, ranks: dict[Dummy, int]) -> Iterator[list[Dummy]]:
-    """Yield the candidate orders of the indices: by their ranks; of indices with one rank, each in turn is first."""
+    """Yield the possible orders of the indices: by rank, and for equal ranks with each of these indices first."""
     ranks = _refined(body, ranks)
     order = sorted(ranks, key=ranks.__getitem__)
     tied = next((ranks[i] for i, j in pairwise(order) if ranks[i] == ranks[j]), None)
@@ -322,7 +322,7 @@ def _orders(body: Scalar, ranks: dict[Dummy, int]) -> Iterator[list[Dummy]]:
 
 
 def _refined(body: Scalar, ranks: dict[Dummy, int]) -> dict[Dummy, int]:
-    """Split equal ranks by the factors in which each index occurs, the other indices being seen only by their ranks."""
+    """Refine ranks: equal ranks are distinguished by the factors with the index, which show other indices by rank."""
     factors = [(factor, factor.free_symbols) for factor in Mul.make_args(body)]
     while (known := len(set(ranks.values()))) < len(ranks):
         seen = {i: _canonical(0, rank) for i, rank in ranks.items()}
@@ -335,6 +335,6 @@ def _refined(body: Scalar, ranks: dict[Dummy, int]) -> dict[Dummy, int]:
 
 
 def _ranked(keys: dict[Dummy, Any]) -> dict[Dummy, int]:
-    """Return the rank of each index by its key, which can be anything that sorts; equal keys have one rank."""
+    """Return the rank of each index by its key, which may be anything sortable; equal keys have the same rank."""
     order = sorted(keys.values())
     return {index: order.index(key) for index, key in keys.items()}

@@ -7,9 +7,9 @@ from symbackprop.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, with the condition under which it holds or the reason why the step is not proved.
+    """A verdict, with the condition under which it is valid, or the reason why the step is not proved.
 
-    The verdict is "undecided" where a witness makes no claim.
+    The verdict is "undecided" if a witness makes no claim.
     """
 
     verdict: Verdict
@@ -17,15 +17,15 @@ class Outcome:
 
 
 def proved(condition: str = "") -> Outcome:
-    """Return the outcome of a step that is proved, perhaps only under a condition: `away from the kink of relu`."""
+    """Return the outcome of a proved step, possibly with a condition such as `away from the kink of relu`."""
     return Outcome(Verdict.RIGHT, condition)
 
 
 def not_proved(reason: str) -> Outcome:
-    """Return the outcome of a step that is false, or does not follow from the network's equations."""
+    """Return the outcome of a step that is false, or that does not follow from the network's equations."""
     return Outcome(Verdict.WRONG, reason)
 
 
 def unclaimed(reason: str) -> Outcome:
-    """Return the outcome of a step about which the witness claims nothing."""
+    """Return the outcome of a step about which the witness makes no claim."""
     return Outcome(Verdict.UNDECIDED, reason)

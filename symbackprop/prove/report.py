@@ -23,7 +23,7 @@ class Proof:
 
     @property
     def verdict(self) -> Verdict:
-        """Wrong if any witness says so; else right if `all sizes` or `exact` proves it, as `numeric` is a sample."""
+        """Wrong if any witness says so; else right if `all sizes` or `exact` proves it: `numeric` only samples."""
         verdicts = {name: outcome.verdict for name, outcome in self.outcomes.items()}
         if Verdict.WRONG in verdicts.values():
             return Verdict.WRONG
@@ -32,7 +32,7 @@ class Proof:
 
     @property
     def summary(self) -> str:
-        """`proved for all sizes · exact · numeric`, or NOT PROVED with the reasons."""
+        """The text `proved for all sizes · exact · numeric`, or NOT PROVED with the reasons."""
         if self.verdict == Verdict.WRONG:
             return "NOT PROVED: " + "; ".join(self._reasons(Verdict.WRONG))
         claims = [f"{_CLAIMS[name]} {outcome.said}".rstrip() for name, outcome in self._with(Verdict.RIGHT)]
@@ -47,7 +47,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Verification(Judged):
-    """The result of `Derivation.verify`: `print` it for one line a step; `verdict` says right, wrong or undecided."""
+    """The result of `Derivation.verify`: `print` shows one line a step; `verdict` is right, wrong or undecided."""
 
     lines: tuple[Proof, ...]
     functions: tuple[Proof, ...]  # one for f′ of each function f of the network

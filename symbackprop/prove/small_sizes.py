@@ -1,8 +1,8 @@
-"""Witnesses two and three: each step evaluated in arbitrary precision, at a random point of small sizes.
+"""The other two witnesses, which evaluate each step in arbitrary precision at a random point with small sizes.
 
 Both sides of a step are evaluated for every entry of W. The ∂C/∂W in them come from forward-mode differentiation of
-scalar equations by SymPy (`exact`), or from finite differences of the network (`numeric`), which differentiate no
-formula.
+scalar equations by SymPy (`exact`), or from finite differences of the network (`numeric`), without symbolic
+differentiation.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from symbackprop.prove.use_counts import partials_in
 
 
 def prove_in_numbers(tape: Tape, kind: type[Jacobians], digits: int, rng: np.random.Generator) -> list[Outcome]:
-    """Return an outcome for each step of a tape; two sides count as equal if `digits` digits agree."""
+    """Return an outcome for each step of a tape; two sides are considered equal if `digits` digits agree."""
     with mpmath.workdps(DIGITS):
         try:
             point = generic_point(tape.network, rng)
@@ -71,7 +71,7 @@ class _AtAPoint:
         return not_proved(f"at {sizes_in_words(self.tape.network)}, at {at}: {left} on the left, {right} on the right")
 
     def side(self, side: Expression, about: Expression, partials: ByQuantity) -> NDArray[np.object_]:
-        """Return one side of a step as numbers: one for each entry of the quantity that the step is about."""
+        """Return one side of a step as numbers, one for each entry of the quantity that the step is about."""
         if isinstance(side, Gradient):
             found = self.jacobians(side.of)
             return np.ravel(found[side.cost]) if side.cost in found else 0 * np.ravel(self.values[side.of])
@@ -80,7 +80,7 @@ class _AtAPoint:
         return np.array(list(self.terms(side, np.size(self.values[about]), partials)), dtype=object)
 
     def terms(self, side: Scalar, count: int, partials: ByQuantity) -> Iterator[mpmath.mpf]:
-        """Yield the value of a sum of terms for each entry of W; parts that are equal for all entries are shared."""
+        """Yield the value of a sum of terms for each entry of W, evaluating parts equal for all entries only once."""
         symbols = side.atoms(ByEntry, ScalarByEntry)
         varying = set(symbols)
         shared = self.values | {each: self.entrywise(each) for each in side.atoms(Entrywise)}
@@ -97,7 +97,7 @@ class _AtAPoint:
             yield self.point.value(side, values)
 
     def entrywise(self, each: Entrywise) -> Numbers:
-        """Return ∂C/∂A entry by entry: the derivative of each entry of C with respect to the same entry of A."""
+        """Return ∂C/∂A entry by entry, the derivative of each entry of C with respect to the same entry of A."""
         if each not in self.elementwise:
             jacobian = self.jacobians(each.by)[each.of]
             *shape, entries = jacobian.shape
@@ -106,14 +106,14 @@ class _AtAPoint:
 
 
 def _starts(section: Section) -> set[Expression]:
-    """Return the quantities at which a section starts: each C of its first ∂J/∂W = Σ G ⊙ ∂C/∂W."""
+    """Return the quantities C in the first line ∂J/∂W = Σ G ⊙ ∂C/∂W of a section."""
     lines = (s for s in section.steps if isinstance(s.before, Gradient) and s.before.of == section.parameter)
     after = next(lines).after
     return set() if is_matrix(after) else {partial.of for partial in partials_in(after)}
 
 
 def sizes_in_words(network: Network) -> str:
-    """Return the sizes of the random points, where they are not the network's own: `N=3, 784→4`."""
+    """Return the sizes of the random points that are not the network's own, such as `N=3, 784→4`."""
     sizes = small_sizes(network).items()
     chosen = [f"{size}→{n}" if size.is_Integer else f"{size}={n}" for size, n in sizes if size != n]
     return ", ".join(chosen) or "the network's own sizes"

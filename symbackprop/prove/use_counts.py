@@ -1,6 +1,6 @@
-"""The users of each quantity, counted anew from the network's equations, so that a dropped contribution is noticed.
+"""The users of each quantity, found again in the network's equations, so that a missing contribution is noticed.
 
-Nothing here is taken from the graph with which the gradients were derived.
+This module uses nothing from the graph with which the gradients were derived.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Recount:
                 self._count(inner, part)
 
     def expression(self, quantity: Expression) -> Expression:
-        """Return the right-hand side of a named quantity's equation; any other quantity as it is."""
+        """Return the right-hand side of a named quantity's equation, or any other quantity unchanged."""
         return self.definitions.get(quantity, quantity)
 
     def dependents(self, quantity: Expression) -> set[Expression]:
@@ -48,7 +48,7 @@ class Recount:
         return found
 
     def above(self, quantity: Expression, known: Iterable[Expression]) -> tuple[set[Expression], set[Expression]]:
-        """Return the nearest known quantities that use a quantity, and the unknown ones between it and them."""
+        """Return the nearest known quantities that depend on a quantity, and the unknown quantities between them."""
         stops = set(known)
         nearest: set[Expression] = set()
         between: set[Expression] = set()
@@ -63,12 +63,12 @@ class Recount:
 
 
 def partials_in(side: Expression) -> list[Scalar]:
-    """Return the ∂C/∂W in one side of a step, in a fixed order."""
+    """Return the symbols ∂C/∂W in one side of a step, in a fixed order."""
     return sorted(side.atoms(ByEntry, ScalarByEntry), key=default_sort_key)
 
 
 def coefficient(term: Scalar) -> tuple[Expression, Expression]:
-    """Return (C, G) of a term Σ G ⊙ ∂C/∂W; G has the shape of C.
+    """Return (C, G) for a term Σ G ⊙ ∂C/∂W, where G has the shape of C.
 
     Raises ValueError for a term that does not have this form.
     """

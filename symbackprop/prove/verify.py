@@ -1,4 +1,4 @@
-"""The verification of a tape: every step is given to each of the three witnesses."""
+"""The verification of a tape: each of the three witnesses judges every step."""
 
 from collections.abc import Callable, Mapping
 
@@ -27,10 +27,10 @@ RealFunction = Callable[[mpmath.mpf], mpmath.mpf]
 
 
 def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = None) -> Verification:
-    """Give each step of a tape to each witness, and return their outcomes; `seed` repeats the random points.
+    """Return the outcomes of all witnesses for each step of a tape; `seed` makes the random points reproducible.
 
-    Raises `DerivationError` for an incomplete tape: its equations must be those of its network, and steps must lead to
-    each gradient.
+    Raises `DerivationError` for an incomplete tape: its equations must be those of its network, and its steps must lead
+    to each gradient.
     """
     _require_complete(tape)
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = Non
 
 
 def _require_complete(tape: Tape) -> None:
-    """Refuse a tape with a gradient to which no steps lead: proofs of the other steps would say nothing about it."""
+    """Raise an error if no steps lead to one of the gradients, since the proofs would not include it."""
     defined = {equation.symbol: equation.expression for equation in by_names(tape.network)}
     if any(defined.get(equation.symbol) != equation.expression for equation in tape.equations):
         raise DerivationError("the equations of this tape are not those of its network")
@@ -65,7 +65,7 @@ def _functions(tape: Tape) -> list[ElementwiseFunction]:
 
 
 def _derivative_proof(function: ElementwiseFunction, printer: Text, rng: np.random.Generator) -> Proof:
-    """Compare f′, written in z and in f(z), with SymPy's derivative of f and with finite differences of f."""
+    """Compare f′, in terms of z and of f(z), with SymPy's derivative of f and with finite differences of f."""
     equation = (
         f"{printer.of_z(function.prime)} = {' = '.join(map(printer.doprint, printer.definition(function.prime)))}"
     )

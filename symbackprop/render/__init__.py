@@ -1,1 +1,1 @@
-"""Documents made from a derivation."""
+"""Documents about a derivation."""

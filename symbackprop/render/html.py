@@ -1,4 +1,4 @@
-"""A derivation as one self-contained HTML page: its formulas are MathML, and their font is embedded."""
+"""A derivation as one self-contained HTML page, with formulas in MathML and an embedded font."""
 
 import base64
 import re
@@ -67,7 +67,7 @@ def to_html(
     derivatives: Sequence[Proved] = (),
     check: GradientCheck | None = None,
 ) -> str:
-    """Return the whole page.
+    """Return the HTML page as text.
 
     Args:
         outline: the content of the derivation.
@@ -111,7 +111,7 @@ class _Page:
         return "\n".join(f"<p>{sentence}</p>" for sentence in sentences)
 
     def sections(self) -> Iterator[str]:
-        """Yield the network, the steps to each gradient and the result, without parts that the detail leaves out."""
+        """Yield the network, the steps to each gradient and the result, as far as the level of detail includes them."""
         *blocks, result = latex_blocks(self.outline)
         if self.outline.network:
             yield _SECTION.format(title="The network", body=self.network(blocks.pop(0)))
@@ -135,11 +135,11 @@ class _Page:
         return "\n".join([f"<p>{self.outline.examples}.</p>", table, *lines])
 
     def derivative(self, order: int) -> str:
-        """Return the proof of f′ for its line (order 1), and nothing for the line of f (order 0)."""
+        """Return the proof of f′ for the line of f′ (order 1), or "" for the line of f (order 0)."""
         return "".join(_witness(Verdict(verdict), summary) for verdict, summary in islice(self.derivatives, order))
 
     def steps(self, block: LatexBlock) -> str:
-        """Return the steps as a numbered list; each sentence begins a step."""
+        """Return the steps as a numbered list; a step begins with its sentence."""
         steps: list[list[LatexRow]] = []
         for row in block.rows:
             if row.above:
@@ -182,12 +182,12 @@ _GRADIENTS = re.compile(r"^def _?cost_and_gradients(_part)?\(", re.MULTILINE)
 
 
 def _width(row: LatexRow) -> int:
-    """Return the approximate width of a formula in symbols, to fit it to a printed page; a subscript counts as one."""
+    """Return the approximate width of a formula in symbols, for a printed page; a subscript counts as one symbol."""
     return symbols(re.sub(r"_\{[^{}]*\}", "m", f"{row.left} = {row.right}"))
 
 
 def _checked(check: GradientCheck) -> str:
-    """Return the table of a gradient check, with its verdict above and its notes below."""
+    """Return the table of a gradient check, with the verdict above it and notes below it."""
     reason = f" ({check.reason})" if check.reason else ""
     rows = [
         [
@@ -214,7 +214,7 @@ def _table(kind: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) ->
 
 
 def _proved(verdicts: Sequence[Verdict]) -> str:
-    """Return the number of steps that are proved, with links to the other steps."""
+    """Return the number of steps that are proved, with links to the steps that are not."""
     for verdict, word in ((Verdict.WRONG, "NOT PROVED"), (Verdict.UNDECIDED, "undecided")):
         found = [f'<a href="#step-{k}">step {k}</a>' for k, given in enumerate(verdicts, start=1) if given == verdict]
         if found:
@@ -223,7 +223,7 @@ def _proved(verdicts: Sequence[Verdict]) -> str:
 
 
 def _judged(verdict: Verdict, words: str = "") -> str:
-    """Return a verdict as a sign and in words, so that it does not depend on colour."""
+    """Return a verdict as a sign and in words, so that it can be read without colour."""
     return _VERDICT.format(verdict=verdict, mark=_MARKS[verdict], words=escape(words or verdict))
 
 

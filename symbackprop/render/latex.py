@@ -1,4 +1,4 @@
-"""A derivation as LaTeX: one `align*` with the reason above each line, or a whole document."""
+"""A derivation as LaTeX: one `align*` with a reason above each line, or a whole document."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _SIGNS = str.maketrans({"Σ": r"$\sum$"})  # characters of sentences that LaTeX'
 
 @dataclass(frozen=True)
 class LatexRow:
-    """A formula in parts: `left = right`, the shape beside it, and the sentence above it."""
+    """A formula in parts: `left = right`, its shape, and the sentence above it."""
 
     left: str
     right: str
@@ -42,7 +42,7 @@ class LatexBlock:
 
 
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:
-    """Return an `align*` (it needs amsmath), or with `standalone` a whole document that compiles."""
+    """Return an `align*`, which needs amsmath, or with `standalone` a whole document that compiles."""
     blocks = latex_blocks(outline)
     body = "\\begin{align*}\n" + " \\\\\n".join(_aligned(block) for block in blocks) + "\n\\end{align*}\n"
     if not standalone:
@@ -63,13 +63,13 @@ def formula(row: LatexRow) -> str:
 
 
 def _paper_width(rows: list[LatexRow]) -> float:
-    """Return a width in cm that has room for the widest left side, right side and shape beside each other."""
+    """Return a paper width in cm, with room for the widest left side, right side and shape in one line."""
     widest = sum(max(map(symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True))
     return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
 
 
 def symbols(latex: str) -> int:
-    """Return the approximate width of a formula in symbols: a command counts as one, a large Σ as two."""
+    """Return the approximate width of a formula in symbols: a command counts as one symbol, a large Σ as two."""
     plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
     return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain.replace(r"\sum", "mm"))))
 

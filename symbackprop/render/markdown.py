@@ -1,4 +1,4 @@
-"""A derivation as Markdown with `$$` formulas, as GitHub and Jupyter show them."""
+"""A derivation as Markdown with `$$` formulas, which GitHub and Jupyter display."""
 
 from collections.abc import Iterable, Iterator
 

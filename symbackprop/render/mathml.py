@@ -1,4 +1,4 @@
-"""LaTeX formulas as MathML that browsers draw well."""
+"""LaTeX formulas as MathML that browsers display well."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _THIN = "0.17em"
 
 
 class MathML:
-    r"""A converter of formulas, and of sentences with formulas in them; it needs the package latex2mathml.
+    r"""A converter of formulas, and of sentences that contain formulas; it needs the package latex2mathml.
 
     >>> MathML().prose(r"\emph{constant rule}: $x$ is constant.")
     '<em>constant rule</em>: <math><mrow><mi>x</mi></mrow></math> is constant.'
@@ -73,7 +73,7 @@ def _text(element: Element) -> None:
 
 
 def _prime(element: Element) -> None:
-    """Put a prime beside its base, not in a superscript: the character is small and high already."""
+    """Put a prime beside its base, not in a superscript, because the character itself is small and raised."""
     if element.tag == "msup" and set(element[1].text or "-") <= _PRIMES:
         element.tag, element[1].tag = "mrow", "mo"
         element[1].attrib = {"lspace": "0", "rspace": "0"}
@@ -103,7 +103,7 @@ def _sign(element: Element) -> None:
 
 
 def _brackets(element: Element) -> None:
-    """Do not stretch brackets around contents of one line: stretched brackets have too much space."""
+    """Do not stretch brackets around contents of one line, because stretched brackets have too much space."""
     if len(element) and element[0].get("stretchy") == "true" and all(map(_is_flat, element.iter())):
         for bracket in (element[0], element[-1]):
             bracket.set("stretchy", "false")

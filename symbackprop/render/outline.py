@@ -21,7 +21,7 @@ VIEWS = ("matrix", "index", "both")
 
 @dataclass(frozen=True)
 class ShownFormula:
-    """`name = left = right`, or `= right` if the formula continues the line before."""
+    """A formula `name = left = right`, or `= right` if it continues the previous line."""
 
     right: Expression
     left: Expression | None = None
@@ -30,7 +30,7 @@ class ShownFormula:
 
 @dataclass(frozen=True)
 class DocumentLine:
-    """A formula in the wanted views, the shape of both sides, and the step that it shows, if any."""
+    """A formula in the chosen views, the shape of both sides, and the step that it shows, if any."""
 
     formulas: tuple[ShownFormula, ...]
     shape: Shape
@@ -47,7 +47,7 @@ class ParameterSection:
 
 @dataclass(frozen=True)
 class Outline:
-    """The parts of a document about a tape; parts that its level of detail leaves out are empty."""
+    """The parts of a document about a tape; a part that its level of detail omits is empty."""
 
     tape: Tape
     functions: tuple[ElementwiseFunction, ...]  # the elementwise functions of the network
@@ -57,13 +57,13 @@ class Outline:
 
     @property
     def examples(self) -> str:
-        """`Rows are examples` or `Columns are examples`."""
+        """The sentence `Rows are examples` or `Columns are examples`."""
         axis, _ = self.tape.network.examples
         return f"{('Rows', 'Columns')[axis]} are examples"
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:
-        """The f and f′ of each function that documents define, without any f that would read tanh(z) = tanh(z)."""
+        """The f and f′ of each function that documents define, except an f such as in tanh(z) = tanh(z)."""
         return [
             f
             for function in self.functions
@@ -78,9 +78,9 @@ class Outline:
 
 
 def function_names(tape: Tape) -> dict[str, str]:
-    """Return the letter f for the one activation of a network.
+    """Return the letter f for the activation of a network, if it has only one.
 
-    Of several activations each keeps its name, and so does a function that only the cost uses.
+    Several activations keep their names, and so does a function that only the cost uses.
     """
     taken = "f" in tape.network.symbols or "f" in map(str, tape.network.dimensions)
     functions = _functions(tape)
@@ -90,7 +90,7 @@ def function_names(tape: Tape) -> dict[str, str]:
 
 
 def outline(tape: Tape, detail: str = "full", view: str = "matrix") -> Outline:
-    """Arrange a tape for reading.
+    """Return the content of a document about a tape.
 
     Raises `ArgumentError` for an unknown level of detail or view.
     """
@@ -115,7 +115,7 @@ class _Arranged:
         self.indices = Indices(index_letters(tape))
 
     def line(self, about: Expression, formula: ShownFormula, shape: Shape, step: Step | None = None) -> DocumentLine:
-        """Return a formula about a quantity, in the wanted views."""
+        """Return a formula about a quantity, in the chosen views."""
         shown = [formula] if self.view != "index" else []
         if self.view != "matrix":
             sides = (formula.left, formula.right) if formula.left is not None else (formula.right,)
@@ -142,7 +142,7 @@ class _Arranged:
             yield ParameterSection(section.parameter, tuple(lines))
 
     def result(self) -> Iterator[DocumentLine]:
-        """Yield a line for each δ and each gradient, in the order in which the sections derive them."""
+        """Yield a line for each δ and each gradient, in the order of the sections."""
         named = {adjoint.of: adjoint for adjoint in self.tape.adjoints}
         cost, used = self.tape.cost.symbol, {adjoint.symbol for adjoint in self.tape.used_adjoints}
         for section in self.tape.sections:
@@ -161,7 +161,7 @@ ROLE_WORDS = {SCALAR: "hyperparameter", ONE_HOT: "one-hot target"}  # of roles t
 
 
 def index_letters(tape: Tape) -> dict[Size, str]:
-    """Return the index letter of each dimension: n for the N examples, h for a layer of width H, …"""
+    """Return the index letter of each size: n for the N examples, h for a layer of width H, …"""
     network = tape.network
     inputs, targets = network.of_role(INPUT), network.of_role(TARGET, ONE_HOT)
     places = ((inputs, 0, "n"), (targets, 1, "k"), (inputs, 1, "d"))
@@ -179,7 +179,7 @@ def _parts(tape: Tape) -> Iterator[Expression]:
 
 
 def _functions(tape: Tape) -> tuple[ElementwiseFunction, ...]:
-    """Return the elementwise functions that documents define: all but exp, log and other elementary ones."""
+    """Return the elementwise functions that documents define: all except elementary ones such as exp and log."""
     nodes = (part for part in _parts(tape) if isinstance(part, Elementwise))
     functions = dict.fromkeys(node.function.undifferentiated for node in nodes)
     return tuple(function for function in functions if not function.row.elementary)

@@ -1,4 +1,4 @@
-"""The derivatives of a cost around a point, entry by entry, as pictures need them."""
+"""The derivatives of a cost at a point, entry by entry, for plots."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ _STEP = 6e-6  # of a plain difference that is about as accurate as possible
 class CostDerivatives:
     """A cost at a point, with its numerical derivatives with respect to entries of the parameters.
 
-    A parameter is named by its position (`block`).
+    A parameter is identified by its position (`block`).
     """
 
     def __init__(self, cost: Callable[..., Any], params: object, data: Mapping[str, Any] | None):
@@ -43,13 +43,13 @@ class CostDerivatives:
         raise ArgumentError(f"there is no parameter {name}; {nearest(name, labels)}")
 
     def place(self, block: int, entry: Index = ()) -> str:
-        """Return the code of a parameter or of one of its entries: `W1[0, 2]`."""
+        """Return the code of a parameter or of one of its entries, such as `W1[0, 2]`."""
         label = self._parameters.labels[block]
         name = f"params{label}" if label.startswith("[") else label
         return name + (str(list(entry)) if entry else "")
 
     def entry(self, block: int, index: int | Index) -> Index:
-        """Return the index of an entry without negative numbers, or raise ArgumentError."""
+        """Return the index of an entry with nonnegative numbers; raise ArgumentError if there is no such entry."""
         given = index if isinstance(index, tuple) else (index,)
         shape = self.arrays[block].shape
         whole = len(given) == len(shape) and all(isinstance(i, int | np.integer) for i in given)
@@ -58,7 +58,7 @@ class CostDerivatives:
         return tuple(int(i) % size for i, size in zip(given, shape, strict=True))
 
     def entries(self, blocks: Iterable[int], hint: str) -> dict[int, list[Index]]:
-        """Return every entry of some parameters; raise ArgumentError if there are too many or none."""
+        """Return every entry of some parameters; raise ArgumentError if there are too many, or a parameter has none."""
         found = {block: list(np.ndindex(self.arrays[block].shape)) for block in blocks}
         for block, entries in found.items():
             if not entries:
@@ -69,13 +69,13 @@ class CostDerivatives:
         return found
 
     def steepest(self, block: int) -> Index:
-        """Return the entry with the largest gradient, by plain differences."""
+        """Return the index of the entry with the largest gradient, by plain differences."""
         entries = self.entries([block], "say which one with index=…")[block]
         sizes = np.abs([self.difference(block, entry, _STEP * self.size(block, entry)) for entry in entries])
         return entries[int(np.argmax(np.nan_to_num(sizes, nan=0.0)))]
 
     def size(self, block: int, entry: Index) -> float:
-        """Return the size to which steps are relative, as in a gradient check."""
+        """Return the magnitude to which steps are relative, as in a gradient check."""
         return self._numerics.scale(self._direction(block, entry))
 
     def derivative(self, block: int, entry: Index) -> NumericDerivative:

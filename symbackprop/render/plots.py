@@ -1,6 +1,6 @@
-"""Gradient checks as pictures: the error of finite differences over their step, and where two gradients disagree.
+"""Plots of gradient checks: the error of finite differences over their step, and the entries that disagree.
 
-They need Matplotlib, but only its figures: no window opens, and the state of pyplot does not change.
+They use only Matplotlib's figures: no window opens, and the state of pyplot does not change.
 """
 
 import math
@@ -36,23 +36,23 @@ def plot_steps(
     gradients: Callable[..., Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the error of central differences with respect to one entry, over their step.
+    """Plot the error of central differences with respect to one entry over their step.
 
-    Small steps suffer from rounding, large ones from truncation. The picture also shows the smallest step that a check
-    extrapolates from, and the error bar that it reaches.
+    The error is due to rounding for small steps, and to truncation for large ones. The plot also shows the smallest
+    step from which a check extrapolates, and its error bar.
 
     Args:
-        cost: the cost as a function.
+        cost: a function that returns the cost.
         params: as for `check_gradients`.
         name: the parameter, or its position; by default the first one.
-        index: the entry of the parameter; by default that of its largest gradient.
+        index: the entry of the parameter; by default the one with the largest gradient.
         data: fixed keyword arguments of every call.
-        gradients: returns the gradients in the structure of `params`; their error is drawn too.
+        gradients: a function that returns the gradients in the structure of `params`; their error is drawn too.
         ax: Matplotlib axes to draw on; by default new ones.
 
     Raises:
         ArgumentError: there is no such parameter or entry, or no finite derivative with respect to it.
-        SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
+        SymbackpropError: the package Matplotlib is missing; `symbackprop[plot]` installs it.
 
     >>> import numpy as np
     >>> plot_steps(lambda x: np.sum(np.exp(x)), np.array([0.0, 1.0])).get_title()[:18]
@@ -85,7 +85,7 @@ def plot_steps(
 
 
 def _draw_steps(ax: "Axes", steps: np.ndarray, errors: np.ndarray, numeric: NumericDerivative, rounding: float) -> None:
-    """Draw the V of errors, its rounding and truncation parts, and the result of extrapolation."""
+    """Draw the errors, which form a V, their rounding and truncation parts, and the result of extrapolation."""
     ax.loglog(steps, errors, color=_BLUE, marker=".", label="central difference over the step h")
     beside: dict[str, Any] = {"textcoords": "offset points", "color": _GREY, "fontsize": "small"}
     label = f"extrapolated from h ≥ {numeric.step:.0e}: ± {numeric.error:.0e}"
@@ -114,22 +114,22 @@ def plot_disagreement(
     data: Mapping[str, Any] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the number of digits in which each entry of a gradient agrees with the numerical one.
+    """Plot the number of digits in which each entry of a gradient agrees with the numerical gradient.
 
     Digits are relative to the largest entry of the parameter's gradients: −log₁₀(|ours − numeric| / largest). The
     worst entry has a frame, and the title names it.
 
     Args:
-        cost: the cost as a function.
-        gradients: returns the gradients in the structure of `params`.
+        cost: a function that returns the cost.
+        gradients: a function that returns the gradients in the structure of `params`.
         params: as for `check_gradients`.
-        name: the parameter, or its position; by default the one that disagrees most.
+        name: the parameter, or its position; by default the one with the largest disagreement.
         data: fixed keyword arguments of every call.
         ax: Matplotlib axes to draw on; by default new ones.
 
     Raises:
         ArgumentError: parameters have more than two dimensions or 2500 entries, or a gradient has another shape.
-        SymbackpropError: the package Matplotlib is missing, which `symbackprop[plot]` brings.
+        SymbackpropError: the package Matplotlib is missing; `symbackprop[plot]` installs it.
 
     >>> import numpy as np
     >>> wrong = lambda x: 2 * x * [1, -1, 1]
@@ -157,7 +157,7 @@ def plot_disagreement(
 
 
 def _relative(ours: np.ndarray, numeric: list[NumericDerivative], least: float) -> np.ndarray:
-    """Return the differences relative to the largest entry; infinite where a value is not finite."""
+    """Return the differences relative to the largest entry; infinite if a value is not finite."""
     sizes = np.abs([*ours.flat, *(derivative.value for derivative in numeric)])
     largest = np.max(sizes[np.isfinite(sizes)], initial=least) or 1.0
     off = np.array([abs(one - other.value) for one, other in zip(ours.flat, numeric, strict=True)])
@@ -165,7 +165,7 @@ def _relative(ours: np.ndarray, numeric: list[NumericDerivative], least: float) 
 
 
 def _draw_cells(ax: "Axes", off: np.ndarray, worst: int) -> None:
-    """Draw a cell for each entry, and a frame around the worst."""
+    """Draw a cell for each entry, and a frame around the worst one."""
     digits = np.clip(-np.log10(np.maximum(off, 10.0**-_DIGITS)), 0, _DIGITS)
     rows, columns = digits.shape
     square = max(rows, columns) < _ELONGATED * min(rows, columns)

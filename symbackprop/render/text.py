@@ -55,7 +55,7 @@ class _TextDocument:
         return "\n".join(["Result", *self.lines(self.outline.result)])
 
     def lines(self, lines: tuple[DocumentLine, ...]) -> list[str]:
-        """Return the formulas of each line, with its rule and shape beside and its sentence below."""
+        """Return the formulas of each line, with the rule and the shape beside them and the sentence below."""
         rows, notes = [], []
         for line in lines:
             beside = [line.step.rule, _shape(line.shape)] if line.step else [_shape(line.shape)]
@@ -84,7 +84,7 @@ def _wrapped(note: str) -> list[str]:
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
-    """Align the cells of the rows in columns; a row with one cell may be wider than its column."""
+    """Align the cells of the rows in columns; a row with a single cell may be wider than its column."""
     beside = [row for row in rows if any(row[1:])]
     widths = [min(max(map(len, column)), _FORMULA) for column in zip(*beside, strict=True)]
     return [

@@ -1,1 +1,1 @@
-"""Tracing: a user's NumPy functions run on placeholders, which record what is computed."""
+"""Tracing of a user's NumPy functions: they run on placeholders, which record the computation."""

@@ -1,4 +1,4 @@
-"""Type names for annotations: declared shapes, arguments and results of functions, and their numbers."""
+"""Type names for annotations: declared shapes, and the arguments and results of users' functions."""
 
 from collections.abc import Callable, Mapping
 from types import FrameType

@@ -16,8 +16,8 @@ _TARGETS = ("y", "t", "target", "targets", "labels", "ytrue", "yt")
 class ArgumentSpec:
     """The declared arguments of a cost and its gradient, by name.
 
-    `shapes` include those of the attributes; `labels` maps class labels to the number of classes; `scalars` are
-    hyperparameters whose values are drawn, `constants` those whose values are given.
+    `shapes` includes the attributes; `labels` maps class labels to the number of classes; `scalars` are hyperparameters
+    whose values are drawn at random, `constants` are hyperparameters whose values are given.
     """
 
     shapes: Mapping[str, DeclaredShape]
@@ -34,14 +34,14 @@ class ArgumentSpec:
 
     @property
     def every_shape(self) -> dict[str, DeclaredShape]:
-        """The shape of each array and of each hyperparameter; class labels have that of their one-hot matrix."""
+        """The shape of each array and of each hyperparameter; for class labels, the shape of their one-hot matrix."""
         found: dict[str, DeclaredShape] = {}
         for name, shape in self.shapes.items():
             found[name] = (shape[0], self.labels[name]) if name in self.labels else tuple(shape)
         return found | dict.fromkeys(self.scalars, ())
 
     def declared(self, sizes: Sizes) -> Network:
-        """Return a network with these arguments and no equation yet."""
+        """Return a network with these arguments and no equations."""
         network = Network()
         for name, shape in self.every_shape.items():
             own = network_name(name)
@@ -62,7 +62,7 @@ class ArgumentSpec:
 
 @cache
 def network_name(name: str) -> str:
-    """Return the name of an argument in a network, where some names are taken."""
+    """Return the name that an argument has in a network, where some names are reserved."""
     for free in (name, *(f"{name}_{k}" for k in range(1, 9))):
         try:
             Network().input(free, 2, 3)
@@ -73,7 +73,7 @@ def network_name(name: str) -> str:
 
 
 def is_target(name: str) -> bool:
-    """Return True for a name that people give to targets, such as y or y_true."""
+    """Return True for a usual name of targets, such as y or y_true."""
     return name.lower().replace("_", "") in _TARGETS
 
 
@@ -85,10 +85,10 @@ def argument_spec(
     labels: Mapping[str, DeclaredSize] | None = None,
     scalars: Mapping[str, object] | Iterable[str] | None = None,
 ) -> ArgumentSpec:
-    """Check what a user declares about the arguments, and return it as one object.
+    """Check a user's declarations of the arguments, and return them as one object.
 
     Raises:
-        ArgumentError: shapes that are not shapes, names in wrt or labels without a shape.
+        ArgumentError: a shape is invalid, or a name in wrt or labels has no shape.
     """
     if not isinstance(shapes, Mapping):
         raise ArgumentError(f"shapes is a mapping of names to shapes, as in {{'X': ('N', 'D')}}, not {shapes!r:.60}")
@@ -125,7 +125,7 @@ def _check_names(parameters: tuple[str, ...], labels: Iterable[str], shapes: Map
 def _renamed(
     shapes: Mapping[str, DeclaredShape], labels: Mapping[str, DeclaredSize]
 ) -> tuple[dict[str, DeclaredShape], dict[str, DeclaredSize]]:
-    """Rename dimensions that have the name of an argument, or one that a network keeps for itself."""
+    """Rename sizes that have the name of an argument, or a name that is reserved in networks."""
     names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
     new: dict[DeclaredSize, DeclaredSize] = {}
     for n in names:
@@ -143,7 +143,7 @@ def _renamed(
 def _attributes(
     attributes: Mapping[str, object] | Collection[str] | None, shapes: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the shapes of attributes by name; if only their names are given, the shapes are found in `shapes`."""
+    """Return the shapes of attributes by name; if only names are given, their shapes are in `shapes`."""
     if attributes is None:
         return {}
     if isinstance(attributes, Mapping):

@@ -1,4 +1,4 @@
-"""Calls of a user's functions: the arguments that they get, on a copy of their object, and what they return."""
+"""Calls of a user's functions on copies of their arguments and of their object, and the results."""
 
 import copy
 import inspect
@@ -37,17 +37,17 @@ class UserCode:
 
     @property
     def functions(self) -> tuple[UserFunction, ...]:
-        """The functions in the order of their calls."""
+        """The functions in the order in which they are called."""
         return (self.cost,) if self.gradient is None else (self.cost, self.gradient)
 
     @property
     def _object(self) -> object:
-        """The object to which the methods belong; None if the functions are not methods."""
+        """The object to which the methods belong, or None if the functions are not methods."""
         owners = [f.__self__ for f in self.functions if inspect.ismethod(f)]
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
     def check_names(self, names: Iterable[str]) -> None:
-        """Raise ArgumentError for names that no function takes, and for arguments that are not named."""
+        """Raise ArgumentError for names that no function takes, and for arguments of the functions without a name."""
         known = {*names}
         taken = {*self.attributes}
         for role, function in zip(("cost", "gradient"), self.functions, strict=False):
@@ -101,17 +101,17 @@ class UserCode:
 
     @property
     def printed(self) -> bool:
-        """True if the code has printed something, which is not shown."""
+        """True if the code has printed anything, which is suppressed."""
         return bool(self._written.getvalue())
 
 
 def private_copy(value: Any) -> Any:
-    """Return a copy of an array, since the user's code may change it in place; any other value is returned itself."""
+    """Return a copy of an array, since the user's code may change it in place, or any other value unchanged."""
     return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
 
 
 def _twin(owner: object) -> object:
-    """Return a copy of an object, so that the user's own one is left as it is."""
+    """Return a copy of an object, so that the user's own object does not change."""
     if owner is None:
         return None
     try:
@@ -121,7 +121,7 @@ def _twin(owner: object) -> object:
 
 
 def _rebound(function: UserFunction, owner: object, twin: Any) -> UserFunction:
-    """Return the same method of the twin; a function as it is."""
+    """Return the same method of the twin; a function unchanged."""
     if isinstance(function, MethodType) and function.__self__ is owner:
         return MethodType(function.__func__, twin)
     return twin if function is owner and owner is not None else function  # an object that is called

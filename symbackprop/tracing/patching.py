@@ -1,4 +1,4 @@
-"""Placeholders for NumPy's and Python's functions, put into the modules of the user's code while it runs."""
+"""Placeholders that replace functions of NumPy and Python in the modules of the user's code while it runs."""
 
 import builtins
 import inspect
@@ -41,7 +41,7 @@ def placeholders_in_place(
 
 
 def _namespaces(functions: Iterable[object]) -> list[Namespace]:
-    """Return the globals of functions, of the functions that they name, and of the classes of their objects."""
+    """Return the globals of functions, of the functions that they refer to, and of the classes of their objects."""
     found: list[Namespace] = []
     todo = list(functions)
     while todo and len(found) < _MOST_MODULES:
@@ -78,14 +78,14 @@ def _functions_in(value: object) -> list[FunctionType]:
 
 
 def is_library(space: Mapping[str, object]) -> bool:
-    """Return True for the globals of a module that is not the user's own."""
+    """Return True for the globals of a module that does not belong to the user."""
     name = str(space.get("__name__", "")).split(".")[0]
     of_python = name in sys.stdlib_module_names and name != "__main__"
     return name in _LIBRARIES or of_python or "site-packages" in str(space.get("__file__", ""))
 
 
 def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[object], bool]) -> Callable[..., object]:
-    """Return a replacement of Python's `sum` that adds up the rows of a placeholder with `add`."""
+    """Return a replacement of Python's `sum` that adds the rows of a placeholder with `add`."""
 
     def summed(values: Iterable[Any], start: Any = 0) -> object:
         return add(values, start) if is_placeholder(values) else builtins.sum(values, start)
@@ -94,7 +94,7 @@ def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[obj
 
 
 def float_keeping(placeholder: type, *instances: type) -> type:
-    """Return a replacement of Python's `float`: it leaves placeholders unchanged, and these classes count as floats."""
+    """Return a replacement of Python's `float` that leaves placeholders unchanged; these classes are its instances."""
 
     class Float(type):
         def __instancecheck__(cls, value: object) -> bool:

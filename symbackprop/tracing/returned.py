@@ -28,7 +28,7 @@ def gradients_in(result: object, wrt: Sequence[str], shapes: Mapping[str, tuple[
     """Return the gradient of each parameter.
 
     Raises:
-        ArgumentError: it is not clear which gradient is which.
+        ArgumentError: the gradients cannot be assigned to the parameters.
     """
     if result is None or inspect.isgenerator(result) or inspect.iscoroutine(result):
         kind = "nothing" if result is None else f"a {type(result).__name__}"
@@ -57,7 +57,7 @@ def gradients_in(result: object, wrt: Sequence[str], shapes: Mapping[str, tuple[
 
 
 def cost_in(result: object) -> object:
-    """Return the cost in a result: itself, the first of several, or that under a name such as loss."""
+    """Return the cost in a result: the result itself, its first item, or the item with a name such as loss."""
     if isinstance(result, tuple | list) and result:
         return cost_in(result[0])
     if isinstance(result, Mapping):
@@ -84,7 +84,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _split(value: Any, wrt: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
-    """Return one gradient, or the parts of a vector that holds all of them one after the other."""
+    """Return a single gradient, or the gradients in a vector that contains all of them."""
     if len(wrt) == 1:
         return {wrt[0]: value}
     sizes = [int(np.prod(shapes[name])) for name in wrt]
@@ -117,7 +117,7 @@ def _by_name(found: Mapping[Any, object], wrt: Sequence[str]) -> dict[str, objec
 
 
 def _matched(found: Mapping[Any, object], wrt: Sequence[str]) -> dict[str, object]:
-    """Return the gradients that have the name of a parameter, alone or in a name such as dW1, grad_W1 or dJdW1."""
+    """Return the gradients whose key is the name of a parameter, possibly in a form such as dW1, grad_W1 or dJdW1."""
     plain = {_letters(str(key)): value for key, value in found.items()}
     matched = {}
     for name in wrt:

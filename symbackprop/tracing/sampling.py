@@ -1,4 +1,4 @@
-"""Random arguments for a user's functions, of pairwise different sizes, and the functions as checks call them."""
+"""Random arguments for a user's functions, with sizes that all differ, and the functions in the form for checks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def as_matrix(value: object) -> np.ndarray:
 
 
 def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, int]:
-    """Return a size for each named dimension, no two equal."""
+    """Return a size for each named dimension; all sizes differ."""
     every = [size for shape in spec.every_shape.values() for size in shape]
     taken = {size for size in every if not isinstance(size, str)}
     free = (n for n in range(smallest, 99) if n not in taken)
@@ -66,7 +66,7 @@ def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, i
 
 
 def other_sizes(spec: ArgumentSpec) -> dict[str, int]:
-    """Return sizes that differ from the distinct ones, and in another order: the first dimension is the largest."""
+    """Return sizes that all differ from those of `distinct_sizes`, in another order: the first is the largest."""
     names = list(distinct_sizes(spec))
     taken = {n for shape in spec.every_shape.values() for n in shape if not isinstance(n, str)}
     free = [n for n in range(9, 90) if n not in taken]
@@ -80,7 +80,7 @@ def draw_point(
     network: Network | None,
     kind: int = AS_KNOWN,
 ) -> SamplePoint:
-    """Draw values of these sizes; if the network is known, from the domains of its functions."""
+    """Draw values with these sizes; if the network is known, in the domains of its functions."""
     named = {} if network is None else {str(d): sizes[str(d)] for d in network.dimensions if str(d) in sizes}
     known = {} if network is None else draws(network, named)
     values: dict[str, ArgumentValue] = {}
@@ -113,9 +113,9 @@ def _draw_array(
 def sample_points(
     code: UserCode, spec: ArgumentSpec, sizes: Mapping[str, int], rng: np.random.Generator, network: Network | None
 ) -> Iterator[SamplePoint]:
-    """Yield a random point at which the cost is finite, and then further points, the first two with other sizes.
+    """Yield a random point at which the cost is finite, then further points, of which the first two have other sizes.
 
-    The values of later points are spread more widely, so that both sides of each branch are reached, as at a relu.
+    The values of later points are spread more widely, so that they reach both sides of each branch, as of a relu.
     """
     ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
     first = next((point for point in ordinary if _is_finite(code, spec, point)), None)
@@ -136,14 +136,14 @@ def _is_finite(code: UserCode, spec: ArgumentSpec, point: SamplePoint) -> bool:
 
 
 def copy_arrays(values: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:
-    """Return the values with a copy of each array."""
+    """Return the values, with each array copied."""
     return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
 def cost_and_gradients(
     code: UserCode, spec: ArgumentSpec
 ) -> tuple[Callable[..., np.floating], Callable[..., dict[str, np.ndarray]]]:
-    """Return the cost and the gradients as functions that a check can call, with arrays by name."""
+    """Return the cost and the gradients as functions of arrays by name, as a gradient check calls them."""
 
     def cost(**values: ArgumentValue) -> np.floating:
         found: np.floating = np.sum(np.asarray(cost_in(code.run({**values, **spec.constants}, gradient=False)[0])))

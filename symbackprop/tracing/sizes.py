@@ -1,8 +1,8 @@
-"""Concrete sizes from which the dimension can be told, so that the user's code finds whole numbers in every shape.
+"""Concrete sizes that identify the symbolic ones, so that every shape in the user's code consists of whole numbers.
 
-Each named dimension gets a prime of its own: `X.shape[0]` is 107, and where 107, 1/107 or 0.5/107 turns up in a
-formula, it is N, 1/N or 1/(2 N). Numbers that people write do not contain such primes, and the network that is read
-this way is compared with the code itself at other sizes.
+Each named size has its own prime: `X.shape[0]` is 107, and the numbers 107, 1/107 and 0.5/107 in a formula
+mean N, 1/N and 1/(2 N). Other numbers rarely contain such primes, and the network that is read in this way
+is compared with the code itself at other sizes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,11 +26,11 @@ _SHORT = 13  # digits of a decimal that a person may have typed
 
 
 class Sizes:
-    """A size for each dimension of some shapes.
+    """A concrete size for each symbolic size in some shapes.
 
     Args:
-        shapes: by name; dimensions are names or whole numbers.
-        fixed: sizes of named dimensions, which then are these numbers; without them they stay names.
+        shapes: shapes by name; sizes are names or whole numbers.
+        fixed: the numbers that replace named sizes; by default, these remain symbolic.
 
     >>> sizes = Sizes({"X": ("N", "D")})
     >>> sizes.of(("N", 3)), sizes.number(0.5 / 107)
@@ -47,13 +47,13 @@ class Sizes:
         self._sums = self._known_sums()
 
     def _known_sums(self) -> dict[int, Size]:
-        """Return the sums that occur as sizes: N - 1, N + 1, D + H."""
+        """Return the symbolic sums that may occur as sizes, such as N - 1, N + 1 and D + H, by their concrete sizes."""
         single: dict[int, Size] = {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
         pairs = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
         return {**pairs, **single}
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
-        """Return a declared size as a dimension; where sizes are fixed, as its number."""
+        """Return a declared size as a symbolic size, or as its number if sizes are fixed."""
         if self.fixed is not None and isinstance(size, str):
             return dimension(self.fixed[size])
         return dimension(size)
@@ -63,14 +63,14 @@ class Sizes:
         return tuple(int(self.dimension(size).xreplace(self.sizes)) for size in shape)
 
     def shown(self, shape: Iterable[int]) -> str:
-        """Return a concrete shape as the user declares it, such as (N, 2*H)."""
+        """Return a concrete shape as the user would declare it, such as (N, 2*H)."""
         names = [str(self._whole(n)) for n in shape]
         return f"({', '.join(names)}{',' * (len(names) == 1)})"
 
     def length(self, n: int) -> Size:
-        """Return the dimension that has a concrete size.
+        """Return the symbolic size that has a concrete size.
 
-        Raises Untraceable for a size that is not made of the dimensions' sizes.
+        Raises Untraceable for a size that is not a combination of known sizes.
         """
         if n <= _LARGEST_OWN or self.fixed is not None:
             return Integer(n)
@@ -83,7 +83,7 @@ class Sizes:
         )
 
     def number(self, x: float) -> Size:
-        """Return a number of a formula in terms of the dimensions."""
+        """Return a number in a formula in terms of symbolic sizes."""
         if not isfinite(x):
             raise Untraceable(f"the number {x} stands in a formula")
         if int(x) == x:
@@ -104,7 +104,7 @@ class Sizes:
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 
     def _whole(self, n: int) -> Size:
-        """Return a whole number as a size: the primes among its factors are replaced by their dimensions."""
+        """Return a whole number in terms of symbolic sizes, which replace their primes among its factors."""
         if abs(n) in self._sums:
             return self._sums[abs(n)] * (1 if n > 0 else -1)
         value, rest = Integer(1), n

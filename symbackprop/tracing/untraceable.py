@@ -1,4 +1,4 @@
-"""The reason why code cannot be traced, with the line of the user's code."""
+"""Errors for code that cannot be traced, with the line of the user's code."""
 
 import linecache
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from symbackprop.tracing.patching import is_library
 
 
 class Untraceable(BaseException):
-    """An operation of the user's code that has no meaning for placeholders; the message says which.
+    """An operation in the user's code that is impossible for placeholders; the message names it.
 
-    It is not an Exception, which the user's code may catch as one of its own.
+    It is not an Exception, so that `except Exception` in the user's code does not catch it.
     """
 
 
 class NumberNeeded(Untraceable):
-    """A conversion of a placeholder to a number, as by float(), where no number is known."""
+    """A conversion of a placeholder to a number, as by float(), whose number is not known."""
 
 
 @contextmanager
 def failures_as_untraceable() -> Iterator[None]:
-    """Turn exceptions of the user's code into Untraceable, with the line: given numbers, the same code runs."""
+    """Turn exceptions in the user's code into Untraceable, with the line, since the same code runs on numbers."""
     try:
         yield
     except Untraceable as reason:
@@ -34,7 +34,7 @@ def failures_as_untraceable() -> Iterator[None]:
 
 
 def place_in_code(error: BaseException) -> str:
-    """Return the last line of the user's own code on the way to an error, as " (line 3 of cost: return float(J))"."""
+    """Return the last line of the user's code in the traceback, as " (line 3 of cost: return float(J))"."""
     own = [(frame, line) for frame, line in walk_tb(error.__traceback__) if not is_library(frame.f_globals)]
     if not own:
         return ""

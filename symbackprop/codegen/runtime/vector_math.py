@@ -31,7 +31,7 @@ def _exp_near_0(r):
 
 
 def _exp(x):
-    """Return 2**n exp(r) for the integer n nearest to x/log(2); 2**n is two factors, as it may overflow a float."""
+    """Return 2**n exp(r) for the integer n nearest to x/log(2); 2**n is split into two factors, as it may overflow."""
     x = 710.0 if x > 710.0 else x
     x = -750.0 if x < -750.0 else x
     shifted = x * 1.4426950408889634 + 6755399441055744.0  # 1.5 * 2**52: rounds to an integer

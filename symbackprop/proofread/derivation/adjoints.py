@@ -85,7 +85,7 @@ def find_misdefined_adjoints(reading: DocumentReading) -> None:
 
 
 def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultiple | None:
-    """Return a ∂J/∂v with which all gradients that contain a name are right; None if its definition fits one."""
+    """Return a ∂J/∂v with which all gradients that contain a name are right; None if one is right without it."""
     users = _users(reading, key, index)
     evaluator = reading.own_evaluator
     if not users or evaluator is None or any(judge(reading, user).holds for user in users):

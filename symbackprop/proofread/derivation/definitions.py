@@ -78,7 +78,7 @@ def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node
 
 
 def _define_last(reading: DocumentReading, index: int, before: Node, side: Node) -> None:
-    """Define e by A = -(t - a) = -e, if it has no other definition."""
+    """Define e, the last side of A = -(t - a) = -e, if it has no other definition."""
     is_negative = isinstance(side, tree.Add) and side.signs == (-1,)
     name = side.terms[0] if isinstance(side, tree.Add) and is_negative else side
     heads = {equalities(statement)[0] for statement in reading.statements if equalities(statement)}
@@ -309,7 +309,7 @@ def _define_function(reading: DocumentReading, index: int, function: Name, param
 
 
 def _define_remainder(reading: DocumentReading, index: int) -> None:
-    """Define L as J - s if the document writes J = L + s, and does not define L or only as L = l(o, y)."""
+    """Define L as J - s if the document writes J = L + s without a definition of L other than L = l(o, y)."""
     sides = reading.sides(index)
     if len(sides) != 2 or not isinstance(sides[1], tree.Add) or not is_cost(reading, sides[0]):
         return

@@ -26,7 +26,7 @@ _UPHILL = "the step goes uphill: what is added must have the other sign"
 def judge_update(reading: DocumentReading, update: Update) -> Judgment:
     """Judge each change of a parameter: right if it is a negative multiple of the gradient.
 
-    In W ← W + ΔW, ΔW is only defined.
+    W ← W + ΔW only defines ΔW.
     """
     if not update.changes:
         return Judgment(True, reading.interpretation.scope, is_definition=True)

@@ -186,7 +186,7 @@ def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) ->
 
 
 def transposed(value: IndexedArray) -> IndexedArray:
-    """Return the transpose: of the Jacobian if the value is ∂a/∂b of vectors, of A if it is any other ∂A/∂B."""
+    """Return the transpose; of ∂A/∂B, with A transposed, or the transposed Jacobian if both are vectors."""
     if value.is_derivative and not (1 in value.shape[:2] and 1 in value.shape[2:]):
         return replace(value, array=np.swapaxes(value.array, -3, -4))
     if value.is_derivative:

@@ -1,1 +1,1 @@
-"""Tracing of whole arrays, whose sizes are symbols."""
+"""Tracing of whole arrays with symbolic sizes."""

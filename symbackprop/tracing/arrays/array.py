@@ -1,7 +1,7 @@
-"""Placeholders for the arrays of the user's code: each operation adds a node to the graph, by NumPy's rules for axes.
+"""Placeholders for the arrays in the user's code: each operation adds a node to the graph, by NumPy's shape rules.
 
-Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run. Code that would turn a placeholder
-into a plain number, such as `float(x)`, raises `Untraceable`.
+Shapes are concrete (see `sizes`), so that `np.zeros((N, H))` and `range(N)` run. Code that would convert a placeholder
+to a plain number, such as `float(x)`, raises `Untraceable`.
 """
 
 import operator
@@ -66,7 +66,7 @@ class TracedArray(Placeholder):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The concrete shape, as NumPy's arrays have it."""
+        """The concrete shape, as a tuple like NumPy's."""
         return self.run.sizes.of(self.node.size)
 
     @property
@@ -81,7 +81,7 @@ class TracedArray(Placeholder):
 
     @property
     def dtype(self) -> np.dtype:
-        """The type that NumPy's array of these entries has."""
+        """The dtype that a NumPy array of these entries has."""
         return np.dtype(bool if self.is_mask else float)
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class TracedArray(Placeholder):
         return TracedArray(self.run, self.run.graph.node(operation, nodes, *options, rank=rank))
 
     def combined(self, operation: NodeOperation, other: Operand, *, reflected: bool = False) -> "TracedArray":
-        """Return an elementwise operation on this array and another, in this order or reflected."""
+        """Return an elementwise operation on this array and another one; if reflected, on the other one and this."""
         if isinstance(other, str) or other is None:
             raise TypeError(f"an array and a {type(other).__name__} are combined")
         if EPSILON in self.run.ignored and operation in (op.plus, arithmetic.minus) and is_tiny(other):
@@ -167,7 +167,7 @@ class TracedArray(Placeholder):
 
     @property
     def T(self) -> "TracedArray":  # noqa: N802 — NumPy's name
-        """The transpose; that of a vector is the vector itself."""
+        """The transpose; a vector is its own transpose."""
         return self.made(op.transpose) if self.ndim == 2 else self
 
     def transpose(self, *axes: Any) -> "TracedArray":
@@ -191,16 +191,16 @@ class TracedArray(Placeholder):
     flatten = ravel
 
     def squeeze(self, axis: int | None = None) -> "TracedArray":
-        """Return the array without axes of one entry."""
+        """Return the array without axes of size 1."""
         kept = [n for k, n in enumerate(self.shape) if n != 1 or (axis is not None and axis % self.ndim != k)]
         return reshaped(self, tuple(kept))
 
     def copy(self, *_: object, **__: object) -> "TracedArray":
-        """Return a copy, so that in-place changes do not affect this array."""
+        """Return a copy, which in-place changes do not share with this array."""
         return type(self)(self.run, self.node)
 
     def astype(self, dtype: Any, *_: object, **__: object) -> "TracedArray":
-        """Return the array itself for float types, and a mask for bool if it is a mask; refuse to round to integers."""
+        """Return the array itself for float types, or a mask for bool; raise Untraceable for rounding to integers."""
         if np.dtype(dtype).kind in "iu" and not self.is_mask:
             raise Untraceable("astype(int) rounds an array, which has no derivative: leave the array as floats")
         if np.dtype(dtype) == bool and self.is_mask:
@@ -233,13 +233,13 @@ class TracedArray(Placeholder):
     def var(
         self, axis: Axis = None, dtype: object = None, out: object = None, ddof: int = 0, keepdims: bool = False
     ) -> "TracedArray":
-        """Return the variance: the sum of squares is divided by the number of entries less `ddof`."""
+        """Return the variance: the sum of squared deviations divided by the number of entries minus `ddof`."""
         return self.reduced("var", axis, keepdims) * _correction(self, axis, ddof)
 
     def std(
         self, axis: Axis = None, dtype: object = None, out: object = None, ddof: int = 0, keepdims: bool = False
     ) -> "TracedArray":
-        """Return the standard deviation, the square root of the variance."""
+        """Return the standard deviation."""
         return self.reduced("std", axis, keepdims) * _correction(self, axis, ddof) ** 0.5
 
     def max(self, axis: Axis = None, out: object = None, keepdims: bool = False) -> "TracedArray":
@@ -298,7 +298,7 @@ class TracedArray(Placeholder):
 
 
 class Mask(TracedArray):
-    """An array of 1 where a comparison holds, and 0 elsewhere."""
+    """An array that is 1 where a comparison is true, and 0 elsewhere."""
 
     is_mask = True
 
@@ -313,21 +313,21 @@ class Mask(TracedArray):
 
 
 class Flattened(TracedArray):
-    """The entries of a matrix one after the other; `node` is the matrix."""
+    """The entries of a matrix, one after the other; `node` is the matrix."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The number of all entries."""
+        """The number of entries, as a tuple."""
         return (int(np.prod(super().shape)),)
 
     @property
     def ndim(self) -> int:
-        """The number of axes: 1."""
+        """The number of axes, 1."""
         return 1
 
     @property
     def matrix(self) -> TracedArray:
-        """The matrix of which these are the entries."""
+        """The matrix that was flattened."""
         return TracedArray(self.run, self.node)
 
     def reshape(self, *shape: Any, **_: object) -> TracedArray:
@@ -368,7 +368,7 @@ def _correction(array: TracedArray, axis: Any, ddof: int) -> Any:
 
 
 def filled(run: TraceRun, shape: int | Sequence[int], number: float) -> TracedArray:
-    """Return np.full(shape, number) as an array that can hold placeholders."""
+    """Return np.full(shape, number) as an array that can store placeholders."""
     return TracedArray(run, run.filled(shape, number))
 
 

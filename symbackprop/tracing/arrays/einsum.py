@@ -1,4 +1,4 @@
-"""np.einsum of one or two arrays of at most two axes, as sums, transposes and products."""
+"""np.einsum of one or two arrays of at most two axes, as a combination of sums, transposes and products."""
 
 from symbackprop.tracing.arrays.array import Operand, TracedArray, reshaped
 from symbackprop.tracing.arrays.run import TraceRun
@@ -6,7 +6,7 @@ from symbackprop.tracing.untraceable import Untraceable
 
 
 def einsum(run: TraceRun, subscripts: str, *values: Operand, **_: object) -> TracedArray:
-    """Return the sum of products over the indices that the result does not have."""
+    """Return the sum of products over the indices that are not in the result."""
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     names = inputs.split(",")
     if not arrow:
@@ -36,7 +36,7 @@ def einsum(run: TraceRun, subscripts: str, *values: Operand, **_: object) -> Tra
 
 
 def _summed(array: TracedArray, names: str, kept: str) -> tuple[TracedArray, str]:
-    """Return the sum over the axes whose indices nothing else has."""
+    """Return the sum over the axes whose indices are not in `kept`, and the remaining indices."""
     for name in [n for n in names if n not in kept]:
         array = array.sum(axis=names.index(name))
         names = names.replace(name, "")

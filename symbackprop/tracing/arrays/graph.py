@@ -1,4 +1,4 @@
-"""The user's computation as a graph of operations: each is one node, however often it is computed."""
+"""The user's computation as a graph of operations; an operation that is computed repeatedly is one node."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ Options: TypeAlias = tuple[object, ...]  # axes, bounds, names of functions
 
 @dataclass(eq=False)
 class TracedNode:
-    """A quantity that the code computes: an operation on others. `symbol` stands for it in operations on it.
+    """A quantity that the code computes by an operation on others; `symbol` represents it in further operations.
 
-    The rank is that of NumPy's array: 0, 1 or 2. A vector (rank 1) is a row here, as NumPy's broadcasting takes it.
+    The rank is the number of axes of NumPy's array: 0, 1 or 2. A vector (rank 1) is a row here, as in broadcasting.
     """
 
     operation: NodeOperation | None
@@ -37,11 +37,11 @@ class TracedNode:
 
     @property
     def size(self) -> Shape:
-        """The shape of NumPy's array, in dimensions."""
+        """The shape of NumPy's array in symbolic sizes."""
         return shape_of(self.symbol)[2 - self.rank :] if is_matrix(self.symbol) else ()
 
     def expression(self, parts: Iterable[Expression] | None = None) -> Expression:
-        """Return the operation applied to expressions for its parts; by default, to the parts' symbols."""
+        """Return the operation applied to expressions for its parts, by default their symbols."""
         if self.operation is None:
             return self.symbol
         return self.operation(*((p.symbol for p in self.parts) if parts is None else parts), *self.options)
@@ -49,7 +49,7 @@ class TracedNode:
 
 @dataclass
 class TraceGraph:
-    """The nodes of everything that was run."""
+    """The graph of all operations that the code has run."""
 
     nodes: list[TracedNode] = field(default_factory=list)
     known: dict[tuple[object, ...], TracedNode] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class TraceGraph:
     def node(self, operation: NodeOperation, parts: Iterable[TracedNode], *options: object, rank: int) -> TracedNode:
         """Return the node of an operation on others.
 
-        Raises Untraceable where the shapes do not fit, or a network has no such operation.
+        Raises Untraceable if shapes are inconsistent, or networks do not support the operation.
         """
         parts = tuple(parts)
         key = (operation, parts, options, rank)
@@ -98,7 +98,7 @@ class TraceGraph:
 
 
 def _checked(operation: NodeOperation, parts: Iterable[Expression], options: Options) -> Expression:
-    """Return an operation on expressions; raise Untraceable if shapes do not fit or a network has no such operation."""
+    """Return an operation on expressions; raise Untraceable for inconsistent shapes or an unsupported operation."""
     try:
         value = operation(*parts, *options)
         for piece in postorder(value):
@@ -112,12 +112,12 @@ def _checked(operation: NodeOperation, parts: Iterable[Expression], options: Opt
 
 
 def _is_constant(value: Expression) -> bool:
-    """Return True for an expression of sizes and numbers alone."""
+    """Return True for an expression that contains only sizes and numbers."""
     return all(part.is_Symbol and part.is_integer for part in postorder(value) if is_name(part))
 
 
 def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
-    """Return all nodes that the roots are computed from, parts before wholes."""
+    """Return all nodes from which the roots are computed, parts first."""
     seen: set[TracedNode] = set()
     stack = list(roots)
     while stack:
@@ -129,7 +129,7 @@ def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
 
 
 def expressions_of(roots: Iterable[TracedNode], names: Mapping[TracedNode, Expression]) -> dict[TracedNode, Expression]:
-    """Return each node as an expression in the named nodes; the entry of a named node itself is its definition."""
+    """Return each node as an expression in the named nodes; the expression of a named node is its definition."""
     written: dict[TracedNode, Expression] = {}
     definitions: dict[Expression, Expression] = {}
     for node in in_topological_order(roots):

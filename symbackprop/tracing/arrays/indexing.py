@@ -1,4 +1,4 @@
-"""`x[…]` and `x[…] = …` of placeholder arrays: rows and columns, masks, and the entries that class labels name."""
+"""Indexing `x[…]` and `x[…] = …` of placeholder arrays by rows and columns, masks, and class labels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class MaskedEntries(TracedArray):
 
 @dataclass(frozen=True)
 class Region:
-    """A range of rows and one of columns, and the shape that NumPy gives to this part."""
+    """A range of rows and a range of columns, and the shape of this part in NumPy."""
 
     bounds: tuple[Bounds, Bounds]
     shape: tuple[int, ...]
@@ -83,7 +83,7 @@ def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
 
 
 def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None:
-    """Return the one-hot matrix of x[range(N), labels] and the axis that the labels index; None for any other key."""
+    """Return the one-hot matrix of x[range(N), labels], and the axis that the labels index; None for any other key."""
     if not (isinstance(key, tuple) and len(key) == 2 and array.ndim == 2):
         return None
     rows, labels = key
@@ -95,7 +95,7 @@ def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None
 
 
 def _single_keys(array: TracedArray, key: object) -> list[tuple[object, ...]] | None:
-    """Return a separate key for each entry or row of an array of indices; None for other keys, and for a whole axis."""
+    """Return a separate key for each entry or row of an array of indices; None for a whole axis or any other key."""
     keys = key if isinstance(key, tuple) else (key,)
     lists = {k: list(one) for k, one in enumerate(keys) if _is_indices(one)}
     if not lists or (len(lists) == 1 and is_range(keys[min(lists)], array.shape[min(lists)])):
@@ -116,13 +116,13 @@ def _is_indices(key: object) -> bool:
 
 
 def _is_whole(keys: Iterable[object]) -> bool:
-    """Return True if there are slices among the keys, and each of them spans a whole axis."""
+    """Return True if the keys contain slices, and each slice spans a whole axis."""
     slices = [key for key in keys if isinstance(key, slice)]
     return bool(slices) and all(key == slice(None) for key in slices)
 
 
 def is_range(value: object, size: int) -> bool:
-    """Return True if a list counts from 0 through all of an axis."""
+    """Return True if a list contains all indices of an axis in order."""
     if isinstance(value, range | list | np.ndarray):
         return np.array_equal(np.asarray(value), np.arange(size))
     return False
@@ -151,7 +151,7 @@ def _region(array: TracedArray, key: object) -> Region:
 
 
 def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | None]:
-    """Return the bounds along an axis, and its size in the result; None for an index, which removes the axis."""
+    """Return the bounds along an axis, and its size in the result, which is None for a single index."""
     size, length = array.shape[axis], array.node.size[axis]
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -size <= key < size:
@@ -173,7 +173,7 @@ def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | N
 
 
 def _fitted(run: TraceRun, value: Operand, region: Region) -> TracedArray:
-    """Return the value in the shape of the region that it is put into."""
+    """Return the value in the shape of the region to which it is assigned."""
     new = TracedArray(run, run.node(value))
     sizes = tuple(int((stop - start).xreplace(run.sizes.sizes)) for start, stop in region.bounds)
     if new.ndim and [n for n in new.shape if n != 1] == [n for n in region.shape if n != 1]:

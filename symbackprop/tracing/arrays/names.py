@@ -1,4 +1,4 @@
-"""The names that the user's code gives to quantities: its variables and attributes, noted when they are assigned."""
+"""The names that the user's code gives to quantities: variables and attributes, recorded when they are assigned."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ from symbackprop.tracing.arrays.graph import TracedNode
 
 @dataclass
 class VariableNames:
-    """The names of nodes. The name in the outermost function counts: `z` in a helper is `z2` in its caller."""
+    """The names of nodes; the outermost function has precedence: `z` in a helper is `z2` in its caller."""
 
     spaces: list[Namespace] = field(default_factory=list)
     found: dict[TracedNode, tuple[int, str]] = field(default_factory=dict)  # the depth of the call, and the name
@@ -23,7 +23,7 @@ class VariableNames:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note each name that gets a value while the code runs."""
+        """Record each name to which a value is assigned while the code runs."""
         before = sys.gettrace()
         sys.settrace(self._entered)
         try:
@@ -50,7 +50,7 @@ class VariableNames:
             self.found[node] = (self.depth, label)
 
     def of(self, nodes: Iterable[TracedNode]) -> dict[TracedNode, str]:
-        """Return a name for each node that has one, no two the same."""
+        """Return a unique name for each node that has a name."""
         chosen: dict[TracedNode, str] = {}
         taken: set[str] = set()
         for node in nodes:
@@ -64,7 +64,7 @@ class VariableNames:
 
 
 def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
-    """Yield the arrays that a variable holds: itself, items of a list or a dictionary, or attributes of an object."""
+    """Yield the arrays that a variable contains: itself, items of a list or dictionary, or attributes of an object."""
     if isinstance(value, TracedArray):
         yield name, value
     elif isinstance(value, dict):
@@ -78,5 +78,5 @@ def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without characters that are not allowed in the name of an equation."""
+    """Return a name without characters that names of equations may not contain."""
     return re.sub(r"\W", "", name) or "q"

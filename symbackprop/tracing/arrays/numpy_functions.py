@@ -1,7 +1,7 @@
 """The table of NumPy's functions on placeholder arrays; a function that is not in it cannot be traced.
 
-`PlaceholderNumpy` takes the module's place in the user's code while that runs: functions that are given numbers alone
-are NumPy's own, but functions that create arrays create placeholders, which can hold others.
+`PlaceholderNumpy` replaces the module while the user's code runs: functions with only numbers as arguments
+are NumPy's own, but functions that create arrays create placeholders, which can store other placeholders.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +135,7 @@ def _expand_dims(run: TraceRun, x: TracedArray, axis: int) -> TracedArray:
 
 
 def _argument(name: str) -> NumpyFunction:
-    """Return np.argmax or np.argmin, which need the numbers of an array."""
+    """Return np.argmax or np.argmin, which need numerical values."""
 
     def position(run: TraceRun, x: Operand, axis: int | None = None, **_: object) -> object:
         numbers = run.number(as_array(run, x), f"np.{name} is used, which needs the numbers of an array")
@@ -212,7 +212,7 @@ class PlaceholderNumpy:
         return _TracedFunction(self, name, real) if is_function or name in FUNCTIONS else real
 
     def replacement(self, value: object) -> object:
-        """Return the placeholder for a value of the user's module, if it is NumPy or a function of NumPy or SciPy."""
+        """Return the placeholder for a value in the user's module if it is NumPy, or a function of NumPy or SciPy."""
         if isinstance(value, ModuleType):
             known = value in (np, np.linalg) or value.__name__ == "scipy.special"
             return self if known else value
@@ -241,7 +241,7 @@ class PlaceholderNumpy:
         return found
 
     def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
-        """Trace a call that NumPy passes to `__array_ufunc__`: of a ufunc, or of its reduce, outer or at."""
+        """Trace a call that NumPy passes to `__array_ufunc__`: a ufunc, or its method reduce, outer or at."""
         if method == "__call__":
             return self.call(ufunc.__name__, inputs, options)
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)
@@ -255,7 +255,7 @@ class PlaceholderNumpy:
         raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
 
     def _add_at(self, array: Operand, indices: Any, values: Any) -> None:
-        """Trace np.add.at, in which several values may be added to the same row."""
+        """Trace np.add.at, which may add several values to the same row."""
         if not isinstance(array, TracedArray):
             raise Untraceable("np.add.at adds to an array of numbers: create it by np.zeros in the function itself")
         if isinstance(indices, Labels):
@@ -279,7 +279,7 @@ class PlaceholderNumpy:
 
 
 class _TracedFunction:
-    """A function of NumPy: it is traced if an argument is a placeholder, and NumPy's own otherwise."""
+    """A function of NumPy that is traced if an argument is a placeholder, and is NumPy's own otherwise."""
 
     def __init__(self, numpy: PlaceholderNumpy, name: str, real: Any):
         self.numpy, self.name, self.real = numpy, name, real

@@ -1,4 +1,4 @@
-"""NumPy's operations on expressions, in which vectors are rows; `TracedArray` keeps the ranks."""
+"""NumPy's operations on expressions, in which vectors are rows; `TracedArray` stores the ranks."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from symbackprop.network import numpy_semantics as arithmetic
 
 
 def plus(a: Expression, b: Expression) -> Expression:
-    """Return a + b; zeros, with which people initialize sums, are left out."""
+    """Return a + b; initial zeros of a sum are dropped."""
     for zeros, other in ((a, b), (b, a)):
         if isinstance(zeros, Zeros) and getattr(other, "shape", None) == zeros.shape:
             return other
@@ -23,33 +23,33 @@ def plus(a: Expression, b: Expression) -> Expression:
 
 
 def elementwise(value: Expression, name: str, order: int = 0) -> Expression:
-    """Return an elementwise function by its name, or its derivative."""
+    """Return an elementwise function, given by name, or a derivative of it."""
     return ElementwiseFunction(name, order)(value)
 
 
 def matrix_product(a: Matrix, b: Matrix) -> Matrix:
-    """Return a b; a product with an identity is the other factor."""
+    """Return the matrix product of a and b; a product with an identity matrix is the other factor."""
     arithmetic.product(a, b)  # for its messages about shapes
     return matmul(a, b)
 
 
 def inner_product(a: Matrix, b: Matrix) -> Scalar:
-    """Return the sum of the products of the entries of two matrices of one shape."""
+    """Return the sum of the products of the entries of two matrices with the same shape."""
     return arithmetic.total(arithmetic.times(a, b))
 
 
 def transpose(value: Expression) -> Expression:
-    """Return the transpose; that of a scalar is the scalar itself."""
+    """Return the transpose; a scalar is its own transpose."""
     return transposed(value) if is_matrix(value) else value
 
 
 def broadcast_to(value: Expression, rows: Size, columns: Size) -> Matrix:
-    """Return a scalar, a row or a column repeated to a shape."""
+    """Return a scalar, a row or a column broadcast to a shape."""
     return broadcast(value, rows, columns) if is_matrix(value) else scaled(value, Ones(rows, columns))
 
 
 def only_entry(value: Matrix) -> Scalar:
-    """Return the only entry of a 1×1 matrix as a scalar; that of sums along an axis of A is the sum of all of A."""
+    """Return the only entry of a 1×1 matrix as a scalar; for a sum along an axis of A, the sum of all of A."""
     coefficient, matrix = split(value)
     return coefficient * arithmetic.total(matrix.argument if isinstance(matrix, Sums) else matrix)
 
@@ -60,7 +60,7 @@ def as_matrix(value: Scalar) -> Matrix:
 
 
 def reduced(value: Expression, name: str, axis: int | None) -> Expression:
-    """Return a reduction by its name."""
+    """Return a reduction, given by name."""
     return _REDUCTIONS[name](value, axis)
 
 
@@ -85,7 +85,7 @@ def not_above(a: Expression, b: Expression) -> Expression:
 
 
 def where(mask: Expression, a: Expression, b: Expression) -> Expression:
-    """Return a where the mask is 1, b where it is 0."""
+    """Return a where the mask is 1, and b where it is 0."""
     if b == 0 or b.func is Zeros:
         return arithmetic.times(mask, a)
     other = arithmetic.minus(Integer(1), mask)
@@ -95,13 +95,13 @@ def where(mask: Expression, a: Expression, b: Expression) -> Expression:
 
 
 def picked(value: Matrix, one_hot: Matrix, axis: int) -> Matrix:
-    """Return, as a row, the entry of each row (axis 1) or of each column that a class label names."""
+    """Return, as a row, the entry of each row (axis 1) or of each column (axis 0) at its class label."""
     found = sums(hadamard(value, one_hot if axis == COLUMNS else transposed(one_hot)), axis)
     return transposed(found) if axis == COLUMNS else found
 
 
 def with_picked_replaced(value: Matrix, one_hot: Matrix, new: Expression, axis: int) -> Matrix:
-    """Return a matrix with the entries that labels name (see `picked`) replaced by a number, or by those of a row."""
+    """Return a matrix whose entries at class labels (see `picked`) are replaced by a number, or by a row's entries."""
     new = transposed(new) if is_matrix(new) and axis == COLUMNS else new
     one_hot = one_hot if axis == COLUMNS else transposed(one_hot)
     kept = arithmetic.times(value, arithmetic.minus(Integer(1), one_hot))
@@ -119,12 +119,12 @@ def _with_slice_replaced(value: Matrix, axis: int, start: Size, stop: Size, new:
 
 
 def with_rows_replaced(value: Matrix, new: Expression, start: Size, stop: Size) -> Matrix:
-    """Return a matrix with the rows from start to stop replaced."""
+    """Return a matrix with the rows from `start` to `stop` replaced."""
     return _with_slice_replaced(value, ROWS, start, stop, new)
 
 
 def with_columns_replaced(value: Matrix, new: Expression, start: Size, stop: Size) -> Matrix:
-    """Return a matrix with the columns from start to stop replaced."""
+    """Return a matrix with the columns from `start` to `stop` replaced."""
     return _with_slice_replaced(value, COLUMNS, start, stop, new)
 
 
@@ -133,7 +133,7 @@ def _joined(axis: int, *parts: Matrix) -> Matrix:
 
 
 def joined_rows(*parts: Matrix) -> Matrix:
-    """Return matrices one below the other."""
+    """Return matrices stacked vertically."""
     return _joined(ROWS, *parts)
 
 
@@ -143,7 +143,7 @@ def joined_columns(*parts: Matrix) -> Matrix:
 
 
 def diagonal(row: Matrix) -> Matrix:
-    """Return the matrix with a row on its diagonal."""
+    """Return the diagonal matrix whose diagonal is a row."""
     size = row.shape[1]
     return hadamard(Eye(size), broadcast(row, size, size))
 

@@ -1,4 +1,4 @@
-"""Products of placeholder arrays, arrays that are made of several, and class labels."""
+"""Products of placeholder arrays, concatenated arrays, and class labels."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -12,29 +12,29 @@ from symbackprop.tracing.untraceable import Untraceable
 
 
 class Labels(TracedArray):
-    """The class of each example, a whole number; `node` is the matrix of one-hot rows."""
+    """The class of each example, as whole numbers; `node` is the matrix of one-hot rows."""
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of whole numbers."""
+        """The integer dtype."""
         return np.dtype(int)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The number of examples."""
+        """The number of examples, as a tuple."""
         return super().shape[:1]
 
     @property
     def ndim(self) -> int:
-        """The number of axes: 1."""
+        """The number of axes, 1."""
         return 1
 
     def astype(self, *_: object, **__: object) -> "Labels":
-        """Return the labels themselves: they are whole numbers already."""
+        """Return the labels themselves, which are whole numbers already."""
         return self
 
     def reshape(self, *shape: Any, **_: object) -> "Labels":
-        """Return the labels themselves, if the shape is theirs."""
+        """Return the labels themselves if the shape does not change."""
         if tuple(np.ravel(shape)) in ((-1,), self.shape):
             return self
         raise Untraceable(
@@ -51,7 +51,7 @@ class Labels(TracedArray):
 
 
 class ConcatenatedArrays:
-    """Several arrays joined into one vector, the form in which optimizers take gradients; no operations on it work."""
+    """Several arrays joined into one vector, as optimizers expect gradients; it supports no operations."""
 
     def __init__(self, pieces: list[TracedArray]):
         self.pieces = pieces
@@ -60,7 +60,7 @@ class ConcatenatedArrays:
 
 
 def as_array(run: TraceRun, value: Operand) -> TracedArray:
-    """Return a placeholder as it is, and numbers as a placeholder."""
+    """Return a placeholder unchanged, or numbers as a placeholder."""
     return value if isinstance(value, TracedArray) else TracedArray(run, run.node(value))
 
 
@@ -88,13 +88,13 @@ def product(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
 
 
 def outer(run: TraceRun, a: Operand, b: Operand) -> TracedArray:
-    """Return np.outer."""
+    """Return np.outer(a, b)."""
     left, right = (TracedArray(run, run.node(value)).ravel() for value in (a, b))
     return reshaped(left, (left.size, 1)).made(op.matrix_product, reshaped(right, (1, right.size)), rank=2)
 
 
 def stacked(run: TraceRun, values: Sequence[Operand]) -> TracedArray:
-    """Return np.array of a list of numbers and vectors, placeholders among them."""
+    """Return np.array of a list that contains placeholders: numbers and vectors."""
     parts = [TracedArray(run, run.node(value)) for value in values]
     if len({part.ndim for part in parts}) > 1 or parts[0].ndim > 1:
         raise Untraceable(

@@ -1,4 +1,4 @@
-"""Recognition of functions that people write out: 1/(1 + exp(−z)) is the sigmoid, exp(z)/Σ exp(z) the softmax.
+"""Recognition of functions that are written as formulas: 1/(1 + exp(−z)) is the sigmoid, exp(z)/Σ exp(z) the softmax.
 
 Each row of the table is an identity between the written formula and a named function; the tests compare their values.
 """
@@ -22,9 +22,9 @@ from symbackprop.expressions.operations import (
 
 
 def recognized(value: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
-    """Return a named function in place of the formula, where its last operation completes one.
+    """Return a named function if the formula equals one, else the formula itself.
 
-    `definitions` are the expressions of the names that the user gave to parts of it.
+    `definitions` maps names that the user gave to parts of the formula to their expressions.
     """
     found = next((named for row in _ROWS if (named := row(value)) is not None), None)
     if found is None and definitions:
@@ -34,7 +34,7 @@ def recognized(value: Expression, definitions: Mapping[Expression, Expression]) 
 
 
 def _opened(value: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
-    """Return the value with the named exponentials, and their named sums, written out."""
+    """Return the value with the names of exponentials, and of their sums, replaced by their definitions."""
     parts = {
         s: definitions[s] for s in value.free_symbols if s in definitions and _is_of_exp(definitions[s], definitions)
     }
@@ -55,12 +55,12 @@ def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) 
 
 
 def _exponent(value: Expression) -> Expression | None:
-    """Return z of exp(z)."""
+    """Return the z of exp(z), else None."""
     return value.argument if isinstance(value, Elementwise) and value.function == FUNCTION["exp"] else None
 
 
 def _one_plus_exp(value: Expression) -> Expression | None:
-    """Return z of 1 + exp(z)."""
+    """Return the z of 1 + exp(z), else None."""
     if not isinstance(value, MatAdd) or len(value.args) != 2:
         return None
     ones = [term for term in value.args if isinstance(term, Ones)]
@@ -69,7 +69,7 @@ def _one_plus_exp(value: Expression) -> Expression | None:
 
 
 def _sigmoid(value: Expression) -> Expression | None:
-    """Recognize 1/(1 + exp(−z))."""
+    """Return the sigmoid of z for 1/(1 + exp(−z)), else None."""
     if isinstance(value, HadamardPower) and value.args[1] == -1:
         z = _one_plus_exp(value.args[0])
         return None if z is None else FUNCTION["sigmoid"](scaled(-1, z))
@@ -77,7 +77,7 @@ def _sigmoid(value: Expression) -> Expression | None:
 
 
 def _sigmoid_prime(value: Expression) -> Expression | None:
-    """Recognize exp(−z)/(1 + exp(−z))²."""
+    """Return the derivative of the sigmoid for exp(−z)/(1 + exp(−z))², else None."""
     if not isinstance(value, HadamardProduct) or len(value.args) != 2:
         return None
     for one, other in (value.args, value.args[::-1]):
@@ -93,7 +93,7 @@ def _sigmoid_prime(value: Expression) -> Expression | None:
 
 
 def _softplus(value: Expression) -> Expression | None:
-    """Recognize log(1 + exp(z))."""
+    """Return the softplus of z for log(1 + exp(z)), else None."""
     if isinstance(value, Elementwise) and value.function == FUNCTION["log"]:
         z = _one_plus_exp(value.argument)
         return None if z is None else FUNCTION["softplus"](z)
@@ -101,7 +101,7 @@ def _softplus(value: Expression) -> Expression | None:
 
 
 def _softmax(value: Expression) -> Expression | None:
-    """Recognize exp(z) / Σ exp(z) along an axis, also of z − max z."""
+    """Return the softmax of z for exp(z) / Σ exp(z) along an axis, also with z − max z in place of z; else None."""
     if not isinstance(value, HadamardProduct) or len(value.args) != 2:
         return None
     for one, other in (value.args, value.args[::-1]):
@@ -116,7 +116,7 @@ def _softmax(value: Expression) -> Expression | None:
 
 
 def _softmax_of_row(value: Expression) -> Expression | None:
-    """Recognize exp(z) / Σ exp(z) of a single row."""
+    """Return the softmax of a single row for exp(z) / Σ exp(z), else None."""
     coefficient, powers = split(value)
     z = _exponent(powers)
     if z is None or z.shape[0] != 1 or not coefficient.is_Pow or coefficient.args != (Total(powers), -1):
@@ -125,7 +125,7 @@ def _softmax_of_row(value: Expression) -> Expression | None:
 
 
 def _unshifted(z: Matrix, axis: int) -> Matrix:
-    """Return z of z − max z, which has the same softmax."""
+    """Return z for z − max z, which has the same softmax, and any other argument unchanged."""
     terms = z.args if isinstance(z, MatAdd) else (z,)
     kept = [term for term in terms if not _is_constant_along(split(term)[1], axis)]
     return add(*kept) if kept and len(kept) < len(terms) else z

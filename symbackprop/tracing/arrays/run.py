@@ -1,4 +1,4 @@
-"""The state that the arrays of one run share: the graph, the sizes, and the numbers where they are known."""
+"""The state that the arrays of one run share: the graph, the sizes, and the known numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Placeholder:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The concrete shape, as NumPy's arrays have it."""
+        """The concrete shape, as a tuple like NumPy's."""
         raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ class TraceRun:
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
 
     def number(self, array: Placeholder, problem: str) -> np.ndarray:
-        """Return the numbers of an array; raise Untraceable with the problem if none are known."""
+        """Return the numbers of an array; raise Untraceable with the message `problem` if they are not known."""
         if self.values is None:
             raise Untraceable(problem)
         evaluation = Evaluation({})
@@ -55,7 +55,7 @@ class TraceRun:
         return np.asarray(self.values[array.node.symbol]).reshape(array.shape)
 
     def node(self, value: Any) -> TracedNode:
-        """Return the node of an operand: of a placeholder, of an array of numbers, of a list, or of a number."""
+        """Return the node of an operand, which is a placeholder, an array of numbers, a list, or a number."""
         if isinstance(value, Placeholder):
             return value.node
         if isinstance(value, np.ndarray) and value.ndim:
@@ -72,7 +72,7 @@ class TraceRun:
             ) from None
 
     def _constant(self, values: np.ndarray) -> TracedNode:
-        """Return the node of an array of numbers: one number throughout, an identity, or a few numbers."""
+        """Return the node of an array of numbers: a constant array, an identity matrix, or a few numbers."""
         if values.ndim > 2 or values.dtype.kind not in "biuf":
             raise Untraceable(
                 f"an array of shape {values.shape} and type {values.dtype} is combined with an argument; those of at "
@@ -106,10 +106,10 @@ class TraceRun:
 
 
 def is_tiny(value: object) -> bool:
-    """Return True for a small number, such as people add to a probability before taking its logarithm."""
+    """Return True for a small number, such as one that is added to a probability before taking its logarithm."""
     return isinstance(value, float | np.floating) and 0 < abs(float(value)) <= TINY
 
 
 def holds_placeholder(value: object) -> bool:
-    """Return True for a placeholder, and for a list with one in it, however deep."""
+    """Return True for a placeholder, and for a list that contains one at any depth."""
     return isinstance(value, Placeholder) or (isinstance(value, list | tuple) and any(map(holds_placeholder, value)))

@@ -1,4 +1,4 @@
-"""A user's functions run on placeholder arrays: the network of the cost, and the formulas of the gradient."""
+"""Runs of the user's functions on placeholder arrays, which give the network and the formulas of the gradient."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _LARGE = 8  # operations of a quantity that gets a name where it is used more th
 
 @dataclass(frozen=True)
 class NamedQuantity:
-    """A quantity of the gradient's code: its name, and its expression in the network's and in earlier quantities."""
+    """A quantity in the gradient code: its name, and its expression in terms of the network and earlier quantities."""
 
     name: str
     symbol: Expression
@@ -43,7 +43,7 @@ class NamedQuantity:
 
 @dataclass(frozen=True)
 class TracedNetwork:
-    """The code as formulas: the network, the code's own quantities in their order, and its gradients in these."""
+    """The code as formulas: the network, the code's other quantities in order, and the gradients in terms of both."""
 
     network: Network
     quantities: tuple[NamedQuantity, ...] = ()
@@ -61,11 +61,11 @@ def trace(
     point: SamplePoint | None = None,
     ignored: frozenset[str] = frozenset({CLIP}),
 ) -> TracedNetwork:
-    """Run the code on placeholders; at a point, dimensions are numbers, loops run, and the values decide conditions.
+    """Return the code as formulas, by running it on placeholders; at a `point`, values decide branches.
 
-    The guards in `ignored`, such as np.clip(p, 1e-8, 1), are left out.
+    The guards in `ignored`, such as np.clip(p, 1e-8, 1), are omitted.
 
-    Raises Untraceable where the cost does something that has no meaning for arrays without numbers.
+    Raises Untraceable if an operation in the cost is impossible for arrays without numbers.
     """
     traced = partial(_traced, code, spec, point, gradient=gradient, ignored=ignored)
     try:
@@ -145,7 +145,7 @@ def _run(
 
 
 def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
-    """Return the gradient in the shape of the parameter's matrix; one of another size is wrong, and left so."""
+    """Return the gradient in the shape of the parameter's matrix; a gradient of another size is wrong and unchanged."""
     array = TracedArray(parameter.run, parameter.run.node(gradient))
     if not parameter.ndim:
         return array.reshape(1, 1).node if array.size == 1 else array.node
@@ -156,7 +156,7 @@ def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
 
 
 def _as_number(run: TraceRun, cost: object) -> TracedNode:
-    """Return the node of the cost, summed over its entries."""
+    """Return the node of the cost as a scalar, the sum of its entries."""
     if not holds_placeholder(cost):
         raise Untraceable(
             "the cost does not depend on its arguments: it is computed outside of NumPy, or from other arrays"
@@ -171,7 +171,7 @@ def _as_number(run: TraceRun, cost: object) -> TracedNode:
 def _define_equations(
     network: Network, root: TracedNode, labels: Mapping[TracedNode, str]
 ) -> dict[TracedNode, Expression]:
-    """Define the equations of the network, and return the symbol of each node that has one."""
+    """Define the equations of the network, and return the symbol of each node that has an equation."""
     nodes = in_topological_order([root])
     cost_name = next((n for n in (labels.get(root), "J") if n and len(n) < 6), "J")
     symbols: dict[TracedNode, Expression] = {}
@@ -184,7 +184,7 @@ def _define_equations(
 
 
 def _without_unused(network: Network, fresh: Network) -> Network:
-    """Define the equations that the cost needs in a fresh network with the same arguments, and return it."""
+    """Return a fresh network with the same arguments, and with only the equations that the cost needs."""
     used = {network.cost.symbol, *network.cost.expression.free_symbols}
     for equation in reversed(network.equations):
         if equation.symbol in used:
@@ -197,7 +197,7 @@ def _without_unused(network: Network, fresh: Network) -> Network:
 
 
 def _chosen_names(nodes: Sequence[TracedNode], labels: Mapping[TracedNode, str]) -> dict[TracedNode, str]:
-    """Return names for the nodes that get an equation: labelled ones, and large ones that are used more than once."""
+    """Return names for the nodes that get an equation: labelled nodes, and large nodes that are used repeatedly."""
     uses: dict[TracedNode, int] = dict.fromkeys(nodes, 0)
     large: dict[TracedNode, int] = {}
     fresh = (f"q{k}" for k in count(1))
@@ -224,7 +224,7 @@ def _defined(network: Network, name: str, expression: Expression) -> Expression:
 
 
 def _under_free_name(names: Iterable[str], define: Callable[[str], Expression]) -> Expression:
-    """Define a quantity under the first name that is free."""
+    """Define a quantity under the first name that is not taken, and return its symbol."""
     for name in names:
         try:
             return define(name)
@@ -244,7 +244,7 @@ def _gradient_formulas(
     equations: Mapping[TracedNode, Expression],
     names: VariableNames,
 ) -> tuple[tuple[NamedQuantity, ...], dict[str, Expression]]:
-    """Return the quantities of the gradient's code, and the gradients as formulas in them."""
+    """Return the quantities in the gradient code, and the gradients as formulas in terms of them."""
     nodes = in_topological_order(gradients.values())
     labels = names.of(nodes)
     symbols = dict(equations)
@@ -264,7 +264,7 @@ def _gradient_formulas(
 
 
 def _computable(expression: Expression) -> Expression:
-    """Return the expression, if a network may have each of its operations."""
+    """Return the expression; raise Untraceable if networks do not support one of its operations."""
     for piece in postorder(expression):
         known = is_name(piece) or piece.is_number or isinstance(piece, LEAVES) or rule_for(piece) is not None
         if not known and not isinstance(piece, AtLargest):

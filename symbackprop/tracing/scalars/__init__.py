@@ -1,1 +1,1 @@
-"""Tracing of arrays entry by entry, each entry as a scalar."""
+"""Tracing of arrays entry by entry, with each entry as a scalar."""

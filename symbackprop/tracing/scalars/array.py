@@ -1,4 +1,4 @@
-"""Arrays of traced scalars, which the user's NumPy code takes for arrays of floats."""
+"""Arrays of traced scalars, which the user's NumPy code treats as arrays of floats."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ FLOATS = "fc"  # kinds of dtype that traced scalars take the place of
 
 
 class ScalarArray(np.ndarray):
-    """An array of traced scalars. Results of NumPy that contain none of them are plain arrays.
+    """An array of traced scalars; NumPy results that contain no traced scalars are plain arrays.
 
     >>> X = named_array("X", np.array([1.0, -2.0]))
     >>> np.exp(X.astype(float))[0].expression(), X > 0
@@ -23,7 +23,7 @@ class ScalarArray(np.ndarray):
     __array_priority__ = 10
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
-        """Return a copy for a float type, since traced scalars count as floats; else convert as NumPy does."""
+        """Return a copy for a float type, since traced scalars replace floats, or else convert as NumPy does."""
         if self.dtype == object and np.dtype(dtype).kind in FLOATS:
             return as_scalars(self.copy())
         return super().astype(dtype, *args, **options)
@@ -39,7 +39,7 @@ class ScalarArray(np.ndarray):
 
 
 def _called(ufunc: np.ufunc, method: str, inputs: Sequence[object], options: dict[str, Any]) -> object:
-    """Call a ufunc on traced scalars: NumPy's own, or the one in the table if NumPy's does not work on objects."""
+    """Call a ufunc on traced scalars: NumPy's own, or the table's if NumPy's does not support objects."""
     operands = [plain(x) for x in inputs]
     outputs: tuple[object, ...] = options.pop("out", None) or ()
     stored = (*outputs, *(operands[:1] if method == "at" else ()))
@@ -67,7 +67,7 @@ def without_float_dtype(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's own array of the entries; a traced scalar or one of NumPy's floats becomes one without axes."""
+    """Return a plain NumPy array of the entries; a traced scalar or a NumPy float becomes an array without axes."""
     if isinstance(value, TracedScalar | np.floating):
         return np.array(TracedScalar.of(value), dtype=object)
     return value.view(np.ndarray) if isinstance(value, ScalarArray) else value
@@ -79,7 +79,7 @@ def as_scalars(value: object) -> ScalarArray:
 
 
 def wrapped(result: Any) -> Any:
-    """Return arrays of objects as arrays of traced scalars, other arrays plain; in tuples and lists, too."""
+    """Return object arrays as arrays of traced scalars and other arrays as plain arrays, also in tuples and lists."""
     if isinstance(result, tuple | list):
         parts = [wrapped(part) for part in result]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
@@ -89,7 +89,7 @@ def wrapped(result: Any) -> Any:
 
 
 def named_array(name: str, values: object) -> Any:
-    """Return an array of variables that have these values; for one number, a traced scalar.
+    """Return an array of variables with these values; for a single number, a traced scalar.
 
     >>> named_array("W", np.array([[1.0, 2.0]]))
     ScalarArray([[W[0,0], W[0,1]]], dtype=object)
@@ -104,7 +104,7 @@ def named_array(name: str, values: object) -> Any:
 
 
 def values_of(value: Any) -> Any:
-    """Return the floats of traced scalars, alone or in arrays and lists; anything else as it is."""
+    """Return the floats of traced scalars, alone or in arrays and lists, and any other value unchanged."""
     if isinstance(value, TracedScalar):
         return value.value
     if isinstance(value, list | tuple):
@@ -115,7 +115,7 @@ def values_of(value: Any) -> Any:
 
 
 def entrywise(function: Callable[..., object], dtype: type = object) -> Callable[..., Any]:
-    """Return a function of traced scalars as a function of arrays, with broadcasting; scalars give a scalar."""
+    """Return a function of traced scalars as a function of arrays, with broadcasting; it maps scalars to scalars."""
 
     def of_arrays(*operands: object, **_: object) -> Any:
         by_entry = np.frompyfunc(lambda *xs: function(*map(TracedScalar.of, xs)), len(operands), 1)

@@ -1,7 +1,7 @@
-"""The derivative of a cost that was traced entry by entry, in 50 digits, and its comparison with a claimed gradient.
+"""The derivative of a cost that was traced entry by entry, to 50 digits, and its comparison with a claimed gradient.
 
-The graph that a trace made is evaluated, then differentiated backwards, at random points near the traced one. It equals
-the cost only where every comparison has the same outcome as in the trace: other points are left out.
+The traced graph is evaluated and differentiated in reverse mode at random points near the traced one. It equals
+the cost only where every comparison has the same outcome as in the trace; other points are not used.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ Values: TypeAlias = Mapping[TracedScalar, BigFloat]
 
 @dataclass(frozen=True)
 class Difference:
-    """The first entry whose claimed derivative is not the derivative."""
+    """The first entry whose claimed derivative is wrong."""
 
     place: int
     entry: TracedScalar
@@ -52,12 +52,12 @@ class Agreement:
 
     @property
     def right(self) -> bool:
-        """True if each claimed derivative is the derivative."""
+        """True if each claimed derivative is right."""
         return all(self.entries)
 
 
 def evaluate(nodes: Sequence[TracedScalar], assignment: Assignment | None = None) -> list[BigFloat]:
-    """Return the values of traced scalars in 50 digits; a variable that is not assigned has its own value.
+    """Return the values of traced scalars to 50 digits; a variable without an assignment has its traced value.
 
     >>> x = TracedScalar.variable("x", (), 0.5)
     >>> evaluate([x**2], {x: 3})
@@ -71,7 +71,7 @@ def evaluate(nodes: Sequence[TracedScalar], assignment: Assignment | None = None
 def gradient_of(
     cost: TracedScalar, entries: Sequence[TracedScalar], assignment: Assignment | None = None
 ) -> list[BigFloat]:
-    """Return the derivative of a cost with respect to each entry, in 50 digits.
+    """Return the derivative of a cost with respect to each entry, to 50 digits.
 
     >>> x = TracedScalar.variable("x", (), 3.0)
     >>> gradient_of(x**2, [x])
@@ -89,7 +89,7 @@ def _short(value: BigFloat) -> BigFloat:
 
 
 class _ScalarGraph:
-    """The nodes that some traced scalars are computed from, parts first."""
+    """The nodes from which some traced scalars are computed, parts first."""
 
     def __init__(self, ends: Iterable[TracedScalar]):
         self.order = postorder(ends)
@@ -114,7 +114,7 @@ class _ScalarGraph:
     def adjoints(
         self, values: Values, end: TracedScalar
     ) -> tuple[dict[TracedScalar, BigFloat], dict[TracedScalar, BigFloat]]:
-        """Return the adjoint of each node that depends on variables, and the sum of the sizes of its terms."""
+        """Return the adjoint of each node that depends on variables, and the sum of its terms' absolute values."""
         adjoints, terms = {end: mpmath.mpf(1)}, {end: mpmath.mpf(1)}
         for node in reversed(self.order):
             if node not in adjoints:
@@ -136,7 +136,7 @@ def _precise(number: Number | Fraction) -> BigFloat:
 
 @dataclass(frozen=True)
 class _PointComparison:
-    """The claimed derivatives, the derivatives and the sizes of their terms at one point."""
+    """The claimed derivatives, the right ones, and the magnitudes of their terms at one point."""
 
     claimed: tuple[BigFloat, ...]
     derived: tuple[BigFloat, ...]
@@ -157,7 +157,7 @@ class _PointComparison:
 
 
 class _Comparison:
-    """The cost and the claimed derivatives, evaluated at points where comparisons are decided as in the trace."""
+    """The cost and the claimed derivatives at points where comparisons have the same outcomes as in the trace."""
 
     def __init__(
         self, cost: TracedScalar, claimed: Sequence[TracedScalar], entries: Sequence[TracedScalar], log: BranchLog
@@ -169,7 +169,7 @@ class _Comparison:
         self.variables = list(dict.fromkeys([*self.ends.variables, *self.deciding.variables]))
 
     def near(self, radius: Fraction, rng: np.random.Generator) -> dict[TracedScalar, BigFloat]:
-        """Draw a random point: every variable is perturbed by up to so much of its size, in thousandths."""
+        """Draw a random point: every variable is perturbed by at most `radius` times its magnitude."""
         steps = rng.integers(-999, 1000, size=len(self.variables))
         return {
             x: _precise(Fraction(x.value) + Fraction(max(abs(x.value), _SMALL)) * radius * int(step) / 1000)
@@ -215,9 +215,9 @@ def agree(
     *,
     points: int = 3,
 ) -> Agreement:
-    """Compare each claimed derivative with that of the cost, at random points near the traced one.
+    """Compare each claimed derivative with the derivative of the cost, at random points near the traced one.
 
-    Raises Untraceable where the cost has no finite derivative at any of them. A claim that is finite at none is wrong.
+    Raises Untraceable if the cost has no finite derivative at any point. A claim that is finite at no point is wrong.
 
     >>> x = TracedScalar.variable("x", (), 3.0)
     >>> agree(x**2, [x], [x], BranchLog(), np.random.default_rng(0)).entries

@@ -1,4 +1,4 @@
-"""The exact number that a user means by a float: 1/10 by 0.1, and 1/3 by 0.3333333333333333."""
+"""The exact number that a float approximates: 1/10 for 0.1, and 1/3 for 0.3333333333333333."""
 
 import math
 from fractions import Fraction
@@ -10,7 +10,7 @@ _DENOMINATOR = 10_000  # a float that is the nearest to such a fraction is that 
 
 
 def exactly(number: float | Fraction) -> tuple[Fraction | float, bool]:
-    """Return the exact number, and True if it may be a rounded number, such as a square root.
+    """Return the exact number, and True if the float may be a rounded value, such as a square root.
 
     >>> exactly(0.1), exactly(1 / 3)
     ((Fraction(1, 10), False), (Fraction(1, 3), False))

@@ -1,7 +1,7 @@
 """Placeholders for the modules numpy, scipy.special and math, and for float, while code runs on traced scalars.
 
-They differ from the modules in two ways: arrays of floats are created as arrays of traced scalars, so that others can
-be stored in them, and functions that NumPy does not have for objects are in a table.
+They differ from the modules in two ways: new arrays of floats are arrays of traced scalars, so that traced scalars can
+be stored in them, and a table contains the functions that NumPy lacks for objects.
 """
 
 import math
@@ -31,7 +31,7 @@ from symbackprop.tracing.untraceable import Untraceable
 
 
 def _traced_if_float(made: Any) -> Any:
-    """Return arrays of floats as arrays of traced scalars; whole numbers and truth values stay plain."""
+    """Return arrays of floats as arrays of traced scalars, and arrays of whole numbers and booleans unchanged."""
     if isinstance(made, tuple | list):
         return type(made)(_traced_if_float(part) for part in made)
     if not isinstance(made, np.ndarray) or made.dtype.kind not in FLOATS + "O":
@@ -42,12 +42,12 @@ def _traced_if_float(made: Any) -> Any:
 
 
 def _creating(function: NumpyFunction) -> NumpyFunction:
-    """Return a function such as np.zeros, whose array can hold traced scalars."""
+    """Return a function such as np.zeros whose result can store traced scalars."""
     return lambda *args, **options: _traced_if_float(function(*args, **options))
 
 
 def _converting(function: NumpyFunction) -> NumpyFunction:
-    """Return a function such as np.array(data, dtype), where a dtype of floats keeps traced scalars."""
+    """Return a function such as np.array(data, dtype) that keeps traced scalars if the dtype is a float type."""
 
     def convert(data: object, dtype: Any = None, *args: object, **options: object) -> object:
         floats = dtype is not None and np.dtype(dtype).kind in FLOATS
@@ -58,7 +58,7 @@ def _converting(function: NumpyFunction) -> NumpyFunction:
 
 
 def _empty(*args: Any, **options: Any) -> np.ndarray:
-    """Return an array of nan, so that entries that are never filled are noticed."""
+    """Return an array of nan, which makes entries that are never assigned visible."""
     made = np.empty(*args, **options)
     if made.dtype.kind in FLOATS:
         made[...] = math.nan
@@ -104,7 +104,7 @@ def _std(x: object, *args: Any, **options: Any) -> Any:
 
 
 def _einsum(*args: Any, **options: Any) -> Any:
-    """Return np.einsum, which NumPy has for objects only without optimizing the order of the products."""
+    """Return np.einsum without its optimization of the order of products, which NumPy lacks for objects."""
     return wrapped(np.einsum(*args, **(options | {"optimize": False})))
 
 
@@ -138,7 +138,7 @@ def _norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) 
 
 
 def _solved(A: object, B: object) -> tuple[ScalarArray, TracedScalar]:
-    """Return (A⁻¹ B, det A) by elimination; the pivot is the largest value, since any that is not 0 gives the same."""
+    """Return (A⁻¹ B, det A) by Gaussian elimination; the pivot is the largest value, but any nonzero pivot would do."""
     left, right, determinant = np.array(plain(as_scalars(A))), np.array(plain(as_scalars(B))), TracedScalar.of(1)
     for k in range(len(left)):
         pivot = k + int(np.argmax(np.abs(values_of(left[k:, k]))))
@@ -249,7 +249,7 @@ _OWN: dict[str, object] = {
 
 
 class _PlaceholderUfunc:
-    """A ufunc whose results are arrays of traced scalars; it has add.at, maximum.reduce and the like."""
+    """A ufunc whose results are arrays of traced scalars, with methods such as add.at and maximum.reduce."""
 
     def __init__(self, ufunc: np.ufunc):
         self._ufunc = ufunc
@@ -304,7 +304,7 @@ def _placeholder_for(found: object) -> object:
 
 
 def _math(name: str) -> NumpyFunction:
-    """Return a function of the module math that can also be traced, if an argument is a traced scalar."""
+    """Return a function of the module math that is traced if an argument is a traced scalar."""
     own, op = getattr(math, name), _MATH_NAMES.get(name, name)
 
     def function(*args: object) -> object:
@@ -339,7 +339,7 @@ _MODULES: dict[str, Callable[[types.ModuleType], object]] = {
 
 
 def replacement(value: object) -> object:
-    """Return the placeholder for a value of the user's module, or the value itself."""
+    """Return the placeholder for a value in the user's module, or the value itself."""
     if isinstance(value, types.ModuleType):
         return _MODULES[value.__name__](value) if value.__name__ in _MODULES else value
     if not callable(value) or isinstance(value, type):

@@ -1,4 +1,4 @@
-"""The operations of a graph of scalars, one table. No derivative is written by hand: SymPy differentiates."""
+"""The table of operations in a graph of scalars. SymPy computes all derivatives; none is written by hand."""
 
 import math
 import operator
@@ -16,7 +16,7 @@ Number: TypeAlias = float | BigFloat
 
 @dataclass(frozen=True)
 class ScalarOperation:
-    """One operation in three forms: for floats, for mpmath's numbers, and for SymPy's expressions."""
+    """One operation in three forms: for floats, for mpmath numbers, and for SymPy expressions."""
 
     plain: Callable[..., float]
     precise: Callable[..., BigFloat]
@@ -24,7 +24,7 @@ class ScalarOperation:
 
 
 def real_value(function: Callable[..., Number], values: Iterable[Number]) -> BigFloat:
-    """Return a function of mpmath's numbers; nan where it has no real value."""
+    """Return the value of a function of mpmath numbers, or nan if it is not real."""
     try:
         value = function(*values)
     except (ValueError, ArithmeticError):
@@ -76,7 +76,8 @@ RELATIONS: dict[str, Callable[[Number, Number], bool]] = {
 
 @cache
 def partial(op: str, position: int, count: int) -> Callable[..., BigFloat]:
-    """Return the derivative of an operation on `count` parts with respect to one of them, on mpmath's numbers.
+    """Return the derivative of an operation on `count` operands with respect to one of them, as a function of mpmath
+    numbers.
 
     >>> partial("mul", 0, 2)(mpmath.mpf(3), mpmath.mpf(5))
     mpf('5.0')

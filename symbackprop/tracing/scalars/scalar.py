@@ -2,7 +2,7 @@
 
 The user's NumPy code runs on object arrays of them. Each is a node of a graph: an operation and its parts, or an
 exact number, or a variable, which is a named entry of an array. Each also has a value, which decides comparisons.
-The decisions are recorded, since the graph is valid only where they are the same.
+Their outcomes are recorded, since the graph is valid only where they are the same.
 """
 
 import math
@@ -33,7 +33,7 @@ NUMBER, ROUNDED, VARIABLE = "number", "rounded", "variable"  # leaves; a rounded
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison that the code made: `truth` says if `difference` had the `relation`, such as ">=", to 0."""
+    """A comparison of `difference` with 0 in the code; `relation` is a sign such as ">=", and `truth` the outcome."""
 
     difference: "TracedScalar"
     relation: str
@@ -118,7 +118,7 @@ class TracedScalar:
 
     @staticmethod
     def of(value: object) -> "TracedScalar":
-        """Return a traced scalar as it is, and a number as a constant; refuse anything else."""
+        """Return a traced scalar unchanged, or a number as a constant; raise an error for anything else."""
         if isinstance(value, TracedScalar):
             return value
         if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -130,12 +130,12 @@ class TracedScalar:
 
     @staticmethod
     def variable(name: str, index: tuple[int, ...], value: float) -> "TracedScalar":
-        """Return a variable: the entry of a named array at an index, which is () for a number."""
+        """Return a variable, the entry of a named array at an index, which is () for a scalar."""
         return TracedScalar(VARIABLE, (), float(value), (name, index))
 
     @property
     def T(self) -> "TracedScalar":  # noqa: N802 — as of an array
-        """The scalar itself, as the transpose of an array without axes."""
+        """The scalar itself, which is its own transpose."""
         return self
 
     real = T
@@ -152,9 +152,9 @@ class TracedScalar:
         return f"{name}[{','.join(map(str, index))}]" if index else str(name)
 
     def expression(self) -> sympy.Expr:
-        """Return the SymPy expression, in real symbols that have the names of the variables.
+        """Return the SymPy expression, in real symbols with the names of the variables.
 
-        SymPy does not simplify a long one on the way: it would recurse into all of it at each step.
+        A long expression is built without simplification, since SymPy would traverse all of it at each step.
         """
         order = postorder([self])
         found: dict[TracedScalar, sympy.Expr] = {}
@@ -237,7 +237,7 @@ def _leaf(node: TracedScalar) -> sympy.Expr:
 
 
 def postorder(ends: Iterable[TracedScalar]) -> list[TracedScalar]:
-    """Return every node once, its parts before it."""
+    """Return every node once, parts first."""
     order: dict[TracedScalar, None] = {}
     waiting = list(ends)[::-1]
     while waiting:
@@ -252,13 +252,13 @@ def postorder(ends: Iterable[TracedScalar]) -> list[TracedScalar]:
 
 @cache
 def _number(value: Any) -> TracedScalar:
-    """Return a constant."""
+    """Return a number as a constant."""
     number, rounded = exactly(value)
     return TracedScalar(ROUNDED if rounded else NUMBER, (), float(number), number)
 
 
 def applied(op: str, *parts: TracedScalar) -> TracedScalar:
-    """Return an operation on traced scalars; if all of them are numbers, its result as a number where that is exact."""
+    """Return an operation on traced scalars; if all are numbers, the exact result as a number if it is known."""
     fold = _FOLDS.get(op)
     folded = fold(*parts) if fold else None
     if folded is not None:
@@ -267,7 +267,7 @@ def applied(op: str, *parts: TracedScalar) -> TracedScalar:
 
 
 def _value(operation: ScalarOperation, values: list[float]) -> float:
-    """Return the value that NumPy gives: infinity if it is too large for a float, nan if it is not real."""
+    """Return NumPy's value: infinity if it is too large for a float, nan if it is not real."""
     try:
         return operation.plain(*values)
     except (ValueError, ArithmeticError):
@@ -276,7 +276,7 @@ def _value(operation: ScalarOperation, values: list[float]) -> float:
 
 
 def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
-    """Decide a comparison by values, and record it if it depends on variables."""
+    """Return the outcome of a comparison of values, and record it if it depends on variables."""
     truth = bool(RELATIONS[relation](left.value, right.value))
     log = _OPEN.get()
     if log is None or left is right or (left.fixed and right.fixed):
@@ -293,7 +293,7 @@ def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
 
 
 def _exact(function: Callable[..., Any], *parts: TracedScalar) -> TracedScalar | None:
-    """Return a function of exact numbers as an exact number; None if a part is not exact, or has too many digits."""
+    """Return a function of exact numbers as an exact number, or None if a part is not exact or has too many digits."""
     if not all(p.is_number and isinstance(p.held, Fraction) and p.held.denominator.bit_length() < _BITS for p in parts):
         return None
     number = Fraction(function(*(part.held for part in parts)))
@@ -335,7 +335,7 @@ def _truediv(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
 
 
 def _pow(x: TracedScalar, n: TracedScalar) -> TracedScalar | None:
-    """Return whole powers as products, and halves as roots, so that their derivatives exist at 0 and below."""
+    """Return whole powers as products and half-integer powers with a root, so that they have derivatives at x ≤ 0."""
     if n.op != NUMBER or not isinstance(n.held, Fraction) or n.held.denominator > 2 or abs(n.held) > _POWER:
         return None
     if n.held < 0:
