@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from symbackprop.backprop.engine import ARGUMENT, backpropagate
-from symbackprop.backprop.tape import Step, Tape
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.array_api_module import portable_source
 from symbackprop.codegen.backends import backend_for
 from symbackprop.codegen.dask_function import ClusterFunction, examples_of

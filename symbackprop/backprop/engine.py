@@ -1,4 +1,4 @@
-"""backpropagate()derives the gradients of a network's cost with respect to its parameters, and records them on a tape.
+"""backpropagate() derives the gradients of a network's cost with respect to its parameters, and writes them to a tape.
 
 The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
 """
@@ -42,14 +42,9 @@ def chosen_parameters(network: Network, wrt: Iterable[str] | str | None) -> tupl
                 f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
                 f"(declare {name} with net.parameter to differentiate with respect to it)"
             )
-        if name == network.cost.name:
-            raise DerivationError(
-                f"{name} is the cost itself; gradients are with respect to parameters: {listed(names)}"
-            )
-        if name in network.symbols:
-            raise DerivationError(
-                f"{name} is an intermediate quantity; gradients are with respect to parameters: {listed(names)}"
-            )
+        if name == network.cost.name or name in network.symbols:
+            what = "the cost itself" if name == network.cost.name else "an intermediate quantity"
+            raise DerivationError(f"{name} is {what}; gradients are with respect to parameters: {listed(names)}")
         raise DerivationError(f"unknown parameter {name!r}: {nearest(name, names)}")
     if not chosen:
         raise DerivationError(f"nothing to differentiate with respect to was named; the parameters are {listed(names)}")

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from symbackprop.backprop.wording import note, why
+from symbackprop.backprop.step import Step
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.derivative_symbols import Gradient
 from symbackprop.network.network import Equation, Network
-from symbackprop.printing.text import text
 
 
 @dataclass(frozen=True)
@@ -14,43 +13,6 @@ class Adjoint(Equation):
     """A named adjoint: `symbol` = ∂J/∂of = `expression`."""
 
     of: Expression
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a derivation: `before` equals `after`, by a rule.
-
-    Both are ∂J/∂v, or sums over the entries of terms such as δ3 ⊙ ∂z3/∂W, for each entry of W; `shape` is that of v
-    or W. `node` is the quantity that the rule works on, `expression` its definition, and `parts` are its parts that
-    are differentiated next. `constants` do not depend on W; `held` parts do, but in another term.
-    `symbol` is the name that ∂J/∂node gets, if this step gives it one.
-    """
-
-    rule: str
-    before: Expression
-    after: Expression
-    shape: tuple[Expression, ...]
-    wrt: Expression
-    node: Expression | None = None
-    expression: Expression | None = None
-    parts: tuple[Expression, ...] = ()
-    constants: tuple[Expression, ...] = ()
-    held: tuple[Expression, ...] = ()
-    symbol: Expression | None = None
-    known: tuple[tuple[Expression, Expression], ...] = ()  # quantities with their ∂J/∂…, from which the section starts
-    slope: Expression | None = None  # f′ at its argument, in the form that the step has
-    row: str = "row"  # the name of a row: example, if the rows are examples
-    column: str = "column"  # and what a column is
-
-    @property
-    def note(self) -> str:
-        """Return the side conditions, such as `y is constant`."""
-        return note(self, text)
-
-    @property
-    def why(self) -> str:
-        """Return one plain sentence about the rule."""
-        return why(self, text)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ of C, which are found again in the network, so that a missing use is noticed.
 
 from sympy import Add, Integer
 
-from symbackprop.backprop.tape import Section, Step, Tape
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Section, Tape
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import Gradient
 from symbackprop.expressions.matrices import Zeros

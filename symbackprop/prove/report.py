@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from symbackprop.backprop.tape import Step
+from symbackprop.backprop.step import Step
 from symbackprop.network.evaluate import DIGITS
 from symbackprop.printing.text import Text
 from symbackprop.prove.outcome import Outcome

@@ -11,7 +11,8 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from symbackprop.backprop.tape import Section, Step, Tape
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Section, Tape
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.derivative_symbols import ByEntry, Entrywise, Gradient, ScalarByEntry
 from symbackprop.expressions.matrices import postorder, quantities

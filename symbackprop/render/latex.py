@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symbackprop.backprop.tape import Step
-from symbackprop.backprop.wording import why
+from symbackprop.backprop.step import Step, why
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.latex import Latex, latex
 from symbackprop.render.outline import ROLE_WORDS, DocumentLine, Outline, ParameterSection, ShownFormula

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 
-from symbackprop.backprop.tape import Step, Tape
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Tape
 from symbackprop.errors import ArgumentError, nearest
 from symbackprop.expressions.aliases import Expression, Matrix, Shape, Size
 from symbackprop.expressions.derivative_symbols import Gradient

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from symbackprop.backprop.wording import why
+from symbackprop.backprop.step import why
 from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Shape
 from symbackprop.expressions.shapes import shape_of

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import symbackprop as sb
-from symbackprop.backprop.wording import why
+from symbackprop.backprop.step import why
 from symbackprop.errors import shape_text
 from symbackprop.network.models.losses import COSTS
 from symbackprop.printing.latex import Latex
