@@ -83,7 +83,7 @@ class _Allocation:
         for index, operation in enumerate(self.operations):
             if operation.kind.takes_out and operation.result not in self.found.places:
                 self.place(index, operation)
-            for owner in {self.owner(value) for value in operation.values}:
+            for owner in dict.fromkeys(map(self.owner, operation.values)):
                 if self.last[owner] == index and owner in self.occupied:
                     buffer = self.occupied.pop(owner)
                     self.free.setdefault(buffer.shape, []).append(buffer)
