@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import TypeAlias
 
-from sympy import Add, S, Symbol, preorder_traversal
+from sympy import Add, S, Symbol
 
 from symbackprop.backprop.graph import ComputationGraph
 from symbackprop.backprop.rules import rule_for
-from symbackprop.backprop.simplify import Stage, in_terms_of_output, simplified
+from symbackprop.backprop.simplify import Stage, in_terms_of_output, node_count, simplified
 from symbackprop.backprop.tape import Adjoint
 from symbackprop.errors import DerivationError
 from symbackprop.expressions import operations as ops
@@ -141,17 +141,13 @@ def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expressio
     names = sum(is_name(part) for each in {*inner[:-1], node} for part in graph.parts[each])
     is_shared = any(len(graph.users[part]) > 1 for part in inner[:-1])
     entrywise = all(rule is not None and rule.entrywise for rule in map(rule_for, inner))
-    return not (names == 1 and not is_shared and entrywise and _size(adjoint) <= _READABLE)
-
-
-def _size(expression: Expression) -> int:
-    return sum(1 for _ in preorder_traversal(expression))
+    return not (names == 1 and not is_shared and entrywise and node_count(adjoint) <= _READABLE)
 
 
 def _is_simple(adjoint: Expression) -> bool:
     """Return True if an adjoint needs no name of its own: it is a name, perhaps with a factor, or a constant."""
     core = adjoint.args[1] if isinstance(adjoint, Scaled) else adjoint
-    short = not is_matrix(core) and not core.has(ops.Total) and _size(core) <= _READABLE
+    short = not is_matrix(core) and not core.has(ops.Total) and node_count(core) <= _READABLE
     return bool(core.is_symbol) or isinstance(core, Ones) or short
 
 
@@ -163,7 +159,8 @@ class _AdjointNames:
         self.taken = {latex_name(str(symbol)) for symbol in (*network.symbols, *network.dimensions)}
 
     def symbol_for(self, node: Expression) -> Expression:
-        name = self._free(self._candidates(node))
+        name = next(name for name in self._candidates(node) if latex_name(name) not in self.taken)
+        self.taken.add(latex_name(name))
         return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
     def _candidates(self, node: Expression) -> Iterable[str]:
@@ -172,8 +169,3 @@ class _AdjointNames:
         layer = re.fullmatch(r"z(\w*)", str(node.name))
         stem = f"delta{layer[1]}" if layer else f"delta_{node.name}"
         return chain([stem], (f"{stem}_{i}" for i in count(1)))
-
-    def _free(self, candidates: Iterable[str]) -> str:
-        name = next(name for name in candidates if latex_name(name) not in self.taken)
-        self.taken.add(latex_name(name))
-        return name

@@ -16,7 +16,7 @@ from symbackprop.backprop.wording import ACTIVATION
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix
-from symbackprop.expressions.constructors import add, hadamard, matmul, power, transposed
+from symbackprop.expressions.constructors import add, hadamard, matmul, power, spread, transposed
 from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied, ElementwiseFunction
 from symbackprop.expressions.matrices import Ones, Zeros, scaled, split
@@ -69,13 +69,6 @@ def _elementwise(G: Expression, _: object, f: ElementwiseFunction, Z: Matrix) ->
     return [None, scaled(derivative, G) if derivative.is_number else hadamard(G, f.prime(Z))]
 
 
-def _spread(line: Matrix, like: Expression) -> Expression:
-    """Return a row or a column repeated to the shape of a matrix, with the scalar factor in front."""
-    coefficient, line = split(line)
-    whole = Ones(*like.shape) if isinstance(line, Ones) else ops.broadcast(line, *like.shape)
-    return scaled(coefficient, whole)
-
-
 def _summed(matrix: Matrix, axis: Integer) -> Expression:
     """Return the sums along an axis, with the scalar factor in front."""
     coefficient, matrix = split(matrix)
@@ -84,12 +77,12 @@ def _summed(matrix: Matrix, axis: Integer) -> Expression:
 
 def _softmax(G: Expression, S: Matrix, Z: Matrix, axis: Integer) -> PerArgument:
     """Return the vector-Jacobian product of the softmax: S ⊙ (G − Σ G ⊙ S), with the sum along the axis."""
-    return [hadamard(S, add(G, -_spread(_summed(hadamard(G, S), axis), Z))), None]
+    return [hadamard(S, add(G, -spread(_summed(hadamard(G, S), axis), Z.shape))), None]
 
 
 def _log_softmax(G: Expression, _: object, Z: Matrix, axis: Integer) -> PerArgument:
     """Return the vector-Jacobian product of the log softmax: G − softmax ⊙ Σ G, with the sum along the axis."""
-    return [add(G, -hadamard(ops.Softmax(Z, axis), _spread(_summed(G, axis), Z))), None]
+    return [add(G, -hadamard(ops.Softmax(Z, axis), spread(_summed(G, axis), Z.shape))), None]
 
 
 def _matrix_power(G: Expression, _: object, M: Matrix, n: Integer) -> PerArgument:
@@ -163,14 +156,14 @@ RULES: dict[type[Basic], Rule] = {
                                 with_one_variable="constant factor rule", entrywise=True),
     nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
     ops.Elementwise:       Rule(ACTIVATION,             _elementwise, entrywise=True, local=_CHAIN),
-    ops.Sums:              Rule("matrix form",          lambda G, _, M, axis: [_spread(G, M), None], local=_LINEAR),
+    ops.Sums:              Rule("matrix form",          lambda G, _, M, axis: [spread(G, M.shape), None], local=_LINEAR),
     ops.Broadcast:         Rule("matrix form",          lambda G, node, M, *size: [_summed(G, node.axis), None, None], local=_LINEAR),
     ops.Softmax:           Rule("softmax rule",         _softmax),
     ops.LogSoftmax:        Rule("log-softmax rule",     _log_softmax),
-    ops.Largest:           Rule("maximum rule",         lambda G, _, Z, axis: [hadamard(_spread(G, Z), ops.AtLargest(Z, axis)), None], entrywise=True),
+    ops.Largest:           Rule("maximum rule",         lambda G, _, Z, axis: [hadamard(spread(G, Z.shape), ops.AtLargest(Z, axis)), None], entrywise=True),
     Concatenate:           Rule("matrix form",          _concatenated, local=_PARTS),
     Slice:                 Rule("matrix form",          lambda G, _, M, axis, start, stop: [padded(G, int(axis), start, M.shape[int(axis)]), None, None, None], local=_LINEAR),
-    ops.LogSumExp:         Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(_spread(G, Z), ops.Softmax(Z, axis)), None], entrywise=True),
+    ops.LogSumExp:         Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(spread(G, Z.shape), ops.Softmax(Z, axis)), None], entrywise=True),
 }
 # fmt: on
 

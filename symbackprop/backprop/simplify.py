@@ -4,7 +4,7 @@ An adjoint stays as the rules give it, unless a division in it cancels or a one-
 in stages, each of which is a step of the derivation.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -13,10 +13,10 @@ from sympy import Add, Dummy, Integer, Mul, Pow, preorder_traversal
 from symbackprop.backprop.wording import CANCELLATION, ONE_HOT_ROWS, SUBSTITUTION
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
-from symbackprop.expressions.constructors import add, hadamard, power
+from symbackprop.expressions.constructors import add, hadamard, power, spread
 from symbackprop.expressions.functions import a as output
 from symbackprop.expressions.matrices import postorder, scaled, split
-from symbackprop.expressions.operations import COLUMNS, ROWS, Broadcast, Elementwise, Sums, broadcast, sums
+from symbackprop.expressions.operations import COLUMNS, ROWS, Broadcast, Elementwise, Sums, sums
 from symbackprop.expressions.shapes import is_matrix
 
 _MOST_ATOMS = 8  # in an expression whose common factors are cancelled
@@ -42,28 +42,28 @@ def simplified(
     """
     if not is_matrix(adjoint):
         return []
-    stages = [Stage(rule, value) for rule, value in _stages(adjoint, adjoints, outputs)]
-    longest = max(_size(value) for value in (adjoint, *(stage.value for stage in stages)))
-    return stages if stages and _size(stages[-1].value) < longest else []
+    stages = list(_stages(adjoint, adjoints, outputs))
+    longest = max(node_count(value) for value in (adjoint, *(stage.value for stage in stages)))
+    return stages if stages and node_count(stages[-1].value) < longest else []
 
 
 def _stages(
     value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
-) -> Iterable[tuple[str, Matrix]]:
+) -> Iterator[Stage]:
     inserted = _inserted(value, adjoints, outputs)
     if _divides(inserted):
         cancelled = tidied(inserted)
         if cancelled is None or _divides(cancelled):
             return
         if inserted != value:
-            yield SUBSTITUTION, inserted
-        yield CANCELLATION, cancelled
+            yield Stage(SUBSTITUTION, inserted)
+        yield Stage(CANCELLATION, cancelled)
         value = cancelled
-    ones = {part: _ones(part) for part in postorder(value) if _adds_up_to_one(part)}
+    ones = {part: nodes.Ones(*part.shape) for part in postorder(value) if _adds_up_to_one(part)}
     if ones:
         summed = tidied(value.xreplace(ones))
         if summed is not None:
-            yield ONE_HOT_ROWS, summed
+            yield Stage(ONE_HOT_ROWS, summed)
 
 
 def _inserted(
@@ -84,9 +84,7 @@ def in_terms_of_output(value: Expression, outputs: Mapping[Expression, Expressio
 
 
 def _of_output(derivative: Expression, outputs: Mapping[Expression, Expression]) -> Expression:
-    function = derivative.function
-    form = function.row.prime_of_output if function.order == 1 else None
-    value = Elementwise(function.undifferentiated, derivative.argument)
+    form, value = derivative.function.prime_of_output, derivative.output
     return None if form is None else _as_matrix(form, {output: outputs.get(value, value)}, derivative.shape)
 
 
@@ -102,19 +100,13 @@ def _is_division(exponent: Scalar) -> bool:
 def _adds_up_to_one(part: Expression) -> bool:
     if not isinstance(part, Sums):
         return False
-    matrix, axis = part.argument, part.axis
-    return (isinstance(matrix, nodes.OneHot) and axis == COLUMNS) or (_is_turned_one_hot(matrix) and axis == ROWS)
+    is_turned = isinstance(part.argument, nodes.Transpose)
+    matrix, axis = (part.argument.args[0], ROWS) if is_turned else (part.argument, COLUMNS)
+    return isinstance(matrix, nodes.OneHot) and part.axis == axis
 
 
-def _is_turned_one_hot(matrix: Matrix) -> bool:
-    return isinstance(matrix, nodes.Transpose) and isinstance(matrix.args[0], nodes.OneHot)
-
-
-def _ones(part: Expression) -> Expression:
-    return nodes.Ones(*part.shape)
-
-
-def _size(value: Expression) -> int:
+def node_count(value: Expression) -> int:
+    """Return the number of nodes in an expression."""
     return sum(1 for _ in preorder_traversal(value))
 
 
@@ -158,23 +150,17 @@ def _inside(atom: Expression) -> Expression:
     """Simplify the argument of a sum or of a repeated row or column too; scalar factors move to the front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
-        return atom if inner is None else _in_front(lambda m: _sums(m, atom.axis), inner)
-    if isinstance(atom, Broadcast):
-        inner_coefficient, inner = split(_inside(atom.argument))
-        whole = nodes.Ones(*atom.shape) if isinstance(inner, nodes.Ones) else broadcast(inner, *atom.shape)
-        return scaled(inner_coefficient, whole)
-    return atom
+        return atom if inner is None else _sums(inner, atom.axis)
+    return spread(_inside(atom.argument), atom.shape) if isinstance(atom, Broadcast) else atom
 
 
 def _sums(matrix: Matrix, axis: int) -> Expression:
-    """Return the sums of a matrix along an axis; sums of ones become the number of terms."""
-    whole = sums(matrix, axis)
-    return scaled(matrix.shape[axis], nodes.Ones(*whole.shape)) if isinstance(matrix, nodes.Ones) else whole
-
-
-def _in_front(build: Callable[[Expression], Expression], value: Expression) -> Expression:
-    coefficient, core = split(value)
-    return scaled(coefficient, build(core))
+    """Return the sums of a matrix along an axis, with the scalar factor in front; sums of ones become their number."""
+    coefficient, core = split(matrix)
+    whole = sums(core, axis)
+    return scaled(
+        coefficient, scaled(core.shape[axis], nodes.Ones(*whole.shape)) if isinstance(core, nodes.Ones) else whole
+    )
 
 
 def _power(core: Expression, atoms: dict[Expression, Dummy]) -> Expression:

@@ -15,7 +15,8 @@ from symbackprop.backprop.adjoints import Adjoints, total_of
 from symbackprop.backprop.graph import ComputationGraph
 from symbackprop.backprop.rules import rule_for
 from symbackprop.backprop.simplify import in_terms_of_output
-from symbackprop.backprop.tape import Section, Step
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Section
 from symbackprop.backprop.wording import (
     DEFINITION,
     KNOWN_ADJOINT,
@@ -54,7 +55,7 @@ class _Progress:
     def __init__(self, graph: ComputationGraph, found: Adjoints):
         self.graph = graph
         self.found = found
-        self.position = {node: i for i, node in enumerate(graph.order)}
+        self.distance = {node: i for i, node in enumerate(reversed(graph.order))}  # from the cost
         self.equation = _equations(graph)
         self.depends = _dependences(graph)
         self.examples = graph.network.examples
@@ -129,13 +130,9 @@ class ChainRuleSteps:
 
     def _held(self) -> tuple[Expression, ...]:
         """Return the parts that depend on the parameter, but whose terms an earlier section has already derived."""
-        used = (
-            part for node in sorted(self.starts | self.new, key=self._from_the_cost) for part in self.graph.parts[node]
-        )
+        nodes = sorted(self.starts | self.new, key=self.progress.distance.__getitem__)
+        used = (part for node in nodes for part in self.graph.parts[node])
         return tuple(dict.fromkeys(part for part in used if part not in self.new and self._depends(part)))
-
-    def _from_the_cost(self, node: Expression) -> int:
-        return -self.progress.position[node]
 
     def _depends(self, node: Expression) -> bool:
         """Return True if a node depends on the parameter and is not the parameter itself."""
@@ -143,7 +140,7 @@ class ChainRuleSteps:
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps from the known adjoints down to the parameter."""
-        starts = sorted(self.starts, key=self._from_the_cost)
+        starts = sorted(self.starts, key=self.progress.distance.__getitem__)
         for node in starts:
             yield from self._name(node)
         steps = chain(

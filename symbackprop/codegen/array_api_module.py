@@ -10,7 +10,7 @@ from sympy import Dummy, Function, Pow, S, Symbol, cosh, exp
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen import templates
-from symbackprop.codegen.numpy_printer import NumPySource
+from symbackprop.codegen.numpy_printer import NumPySource, names_in
 from symbackprop.codegen.runtime import array_api_runtime as portable_runtime
 from symbackprop.codegen.schedule import COST, FORWARD, GRADIENT, Schedule, ScheduledAssignment, schedule
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
@@ -23,9 +23,11 @@ from symbackprop.network.network import SCALAR
 from symbackprop.printing.notation import POWER
 from symbackprop.printing.text import Text
 
-_NUMBERS = {"pi", "e", "euler_gamma", "nan", "inf"}  # Python floats
-_OTHER_NAMES = {"concatenate": "concat"} | {
-    f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+_OTHER_NAMES = {
+    **{number: f"np.{number}" for number in ("pi", "e", "euler_gamma", "nan", "inf")},  # Python floats
+    **{f"arc{name}": f"xp.a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{"concatenate": "xp.concat", "trace": "xp.linalg.trace", "matrix_power": "_matrix_power"},
+    **{"Heaviside": "_step", "Sigmoid": "_sigmoid", "sech": "_sech"},
 }
 
 
@@ -38,16 +40,12 @@ class Sigmoid(Function):
 class ArrayAPISource(NumPySource):
     """A printer for the array API standard; helpers compute the functions that it lacks."""
 
-    def named(self, function: str) -> str:
-        """Return the full name of a function of the standard, or of a Python float."""
-        return f"np.{function}" if function in _NUMBERS else f"xp.{_OTHER_NAMES.get(function, function)}"
+    library = "xp"
+    names = names_in("xp") | _OTHER_NAMES
 
     def code_form(self, function: ElementwiseFunction) -> Scalar:
         """Return the expression in z that the code computes, without overflow of exp or cosh."""
         return _without_overflow(super().code_form(function))
-
-    def _call(self, helper: str, *arguments: Expression) -> str:
-        return f"_{helper}({', '.join(map(self._print, arguments))})"
 
     def _created(self, function: str, *arguments: str) -> str:
         self.needs_dtype = True
@@ -79,12 +77,6 @@ class ArrayAPISource(NumPySource):
         code = f"xp.sqrt(xp.sum({self.bracket(matrix, POWER + 1)}**2))"
         return code if power == 1 else f"{code}**{power}"
 
-    def _print_Trace(self, expr: Expression) -> str:
-        return f"xp.linalg.trace({self._print(expr.args[0])})"
-
-    def _print_MatPow(self, expr: Expression) -> str:
-        return self._call("matrix_power", *expr.args)
-
     def _print_Identity(self, expr: Expression) -> str:
         return self._created("eye", self._print(expr.shape[0]))
 
@@ -96,14 +88,7 @@ class ArrayAPISource(NumPySource):
 
     # entry by entry
 
-    def _print_Sigmoid(self, expr: Expression) -> str:
-        return self._call("sigmoid", *expr.args)
-
-    def _print_sech(self, expr: Expression) -> str:
-        return self._call("sech", *expr.args)
-
-    def _print_Heaviside(self, expr: Expression) -> str:
-        return self._call("step", *expr.args)
+    _print_Sigmoid = _print_sech = NumPySource._print_Abs
 
     def _print_Relational(self, expr: Expression) -> str:
         return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"

@@ -84,11 +84,10 @@ def _phase(operation: ArrayOperation, size: Size, parts: set[str]) -> str:
     late = bool(parts & {SUM, AFTER})
     if EACH not in parts and _example_axis(operation.result, size) is None:
         return AFTER if late else BEFORE
-    if late:
+    known = operation.function != "code" if EACH in parts else operation.function in ("code", "broadcast")
+    if late or not known:
         raise _InseparableError
     if EACH not in parts:  # a matrix of ones, or a row that is repeated for every example
-        if operation.function not in ("code", "broadcast"):
-            raise _InseparableError
         return EACH
     axis = _AXES.get(operation.function, _same_axis)(
         operation, [_example_axis(value, size) for value in operation.values]
@@ -124,28 +123,15 @@ def _of_dot(_: ArrayOperation, axes: list[int | None]) -> int | None:
     return known[tuple(axes)]
 
 
-def _of_transpose(_: ArrayOperation, axes: list[int | None]) -> int | None:
-    return None if axes[0] is None else 1 - axes[0]
-
-
 def _of_total(_: ArrayOperation, axes: list[int | None]) -> None:
     if len(set(axes)) != 1:
         raise _InseparableError
 
 
-def _of_sum(operation: ArrayOperation, axes: list[int | None]) -> int | None:
-    return None if axes[0] == operation.arguments[1] else axes[0]
-
-
-def _unknown(_: ArrayOperation, __: list[int | None]) -> None:
-    raise _InseparableError
-
-
 _AXES: dict[str, Callable[[ArrayOperation, list[int | None]], int | None]] = {
     "dot": _of_dot,
-    "transpose": _of_transpose,
+    "transpose": lambda _, axes: None if axes[0] is None else 1 - axes[0],
     "vdot": _of_total,
     "total": _of_total,
-    "sum": _of_sum,
-    "code": _unknown,
+    "sum": lambda operation, axes: None if axes[0] == operation.arguments[1] else axes[0],
 }

@@ -96,11 +96,7 @@ class _Entrywise:
         for factor in sympy.Mul.make_args(rest):
             value, below = self.factor(factor)
             products[below] = self.make("multiply", rest, products[below], value) if below in products else value
-        if True not in products:
-            return coefficient, products[False]
-        if False not in products:
-            return coefficient, self.make("reciprocal", rest, products[True])
-        return coefficient, self.make("divide", rest, products[False], products[True])
+        return coefficient, self.build.quotient(products, self.named(rest))
 
     def factor(self, factor: Scalar) -> tuple[Value, bool]:
         """Return a factor as an array, and True if the array is a divisor, as for 1/(1 + exp(u)) = σ(-u)."""
@@ -125,16 +121,10 @@ class _Entrywise:
         half = self.power(square, exponent // 2, expression)
         return self.make("multiply", expression, half, value) if exponent % 2 else half
 
-    def largest(self, expression: sympy.Max) -> Factored:
-        return S.One, self.in_pairs("maximum", expression)
-
-    def smallest(self, expression: sympy.Min) -> Factored:
-        return S.One, self.in_pairs("minimum", expression)
-
-    def in_pairs(self, function: str, expression: sympy.Max | sympy.Min) -> Value:
+    def in_pairs(self, function: str, expression: sympy.Max | sympy.Min) -> Factored:
         """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
         operands: list[Any] = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
-        return reduce(lambda one, other: self.make(function, expression, one, other), operands)
+        return S.One, reduce(lambda one, other: self.make(function, expression, one, other), operands)
 
     def step(self, expression: sympy.Heaviside) -> Factored:
         argument, at_zero = expression.args
@@ -166,8 +156,8 @@ _LOWERINGS: dict[type[Scalar], Callable[[_Entrywise, Scalar], Factored]] = {
     sympy.Add: _Entrywise.sum,
     sympy.Mul: _Entrywise.product,
     sympy.Pow: _Entrywise.product,
-    sympy.Max: _Entrywise.largest,
-    sympy.Min: _Entrywise.smallest,
+    sympy.Max: lambda lowering, expression: lowering.in_pairs("maximum", expression),
+    sympy.Min: lambda lowering, expression: lowering.in_pairs("minimum", expression),
     sympy.Heaviside: _Entrywise.step,
     sympy.Piecewise: _Entrywise.pieces,
 }

@@ -4,8 +4,8 @@ The examples are computed in blocks that fit into a near cache. A block of a val
 example, so that the innermost loop runs over adjacent memory. Sums over examples accumulate block by block.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
 
 from sympy import S
 
@@ -214,26 +214,20 @@ class Loops:
         entries = (self.entry(x, *position) for x in operation.arguments if isinstance(x, Value | Constant))
         return form.format(*entries, number=self.number)
 
-    def product(self, operation: ArrayOperation, k: str) -> str:
-        """Return the code of the k-th entry of a matrix product, without a loop."""
-        return " + ".join(self.factors(operation, k, str(m)) for m in range(self.blocks.inner(operation)))
+    def short(self, operation: ArrayOperation, k: str) -> str:
+        """Return the code of the k-th entry of a product, or of the sum or the largest of entries, without a loop."""
+        return self.combined(operation, self.terms(operation, k, map(str, range(self.blocks.inner(operation)))))
 
-    def factors(self, operation: ArrayOperation, k: str, m: str) -> str:
-        """Return the code of the m-th term in the k-th entry of a matrix product."""
-        left, right = operation.values
-        row, column = self.position(operation.result, k)
-        return f"{self.entry(left, row, m)} * {self.entry(right, m, column)}"
+    def terms(self, operation: ArrayOperation, k: str, inner: Iterable[str]) -> list[str]:
+        """Return the codes of the terms at some inner indices: products of entries, or entries."""
+        if operation.function != "dot":
+            return [self.at(operation.values[0], m) for m in inner]
+        (left, right), (row, column) = operation.values, self.position(operation.result, k)
+        return [f"{self.entry(left, row, m)} * {self.entry(right, m, column)}" for m in inner]
 
-    def sum(self, operation: ArrayOperation, _: str) -> str:
-        """Return the code of the sum of one example's entries, without a loop."""
-        return " + ".join(self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
-
-    def largest(self, operation: ArrayOperation, _: str) -> str:
-        """Return the code of the largest of one example's entries, without a loop."""
-        first, *rest = (self.at(operation.values[0], str(k)) for k in range(self.blocks.inner(operation)))
-        for other in rest:
-            first = f"_maximum({first}, {other})"
-        return first
+    def combined(self, operation: ArrayOperation, terms: Iterable[str]) -> str:
+        """Return the code of the sum of terms, or of the largest of them."""
+        return reduce("_maximum({}, {})".format, terms) if operation.function == "max" else " + ".join(terms)
 
     # operations with their own loops
 
@@ -278,30 +272,17 @@ class Loops:
             *indented(lines([index])),
         ]
 
-    def long_product(self, operation: ArrayOperation) -> list[str]:
-        """Return loops for a matrix product with many terms in each entry."""
-        return self.long(operation, lambda k, m: self.factors(operation, k, m), "{0} + {1}", "0")
-
-    def long_sum(self, operation: ArrayOperation) -> list[str]:
-        """Return loops for the sums of many entries of each example."""
-        return self.long(operation, lambda _, m: self.at(operation.values[0], m), "{0} + {1}", "0")
-
-    def long_maximum(self, operation: ArrayOperation) -> list[str]:
-        """Return loops for the largest of many entries of each example."""
-        return self.long(operation, lambda _, m: self.at(operation.values[0], m), "_maximum({0}, {1})", "-np.inf", 1)
-
-    def long(
-        self, operation: ArrayOperation, term: Callable[[str, str], str], step: str, start: str, width: int = TERMS
-    ) -> list[str]:
-        """Return loops that accumulate `term(k, m)` over m in the k-th entry, `width` terms in each statement."""
+    def long(self, operation: ArrayOperation) -> list[str]:
+        """Return loops that accumulate many terms in each entry, some of them in each statement."""
+        start, width = ("-np.inf", 1) if operation.function == "max" else ("0", TERMS)
 
         def lines(k: str) -> list[str]:
             so_far = f"{self.stored[operation.result]}[{k}, {self.r}]"
             begin = self.over_examples([f"{so_far} = {self.number}({start})"])
 
             def add(strip: list[str]) -> list[str]:
-                terms = " + ".join(term(k, m) for m in strip)
-                return self.over_examples([f"{so_far} = {step.format(so_far, terms)}"])
+                terms = self.terms(operation, k, strip)
+                return self.over_examples([f"{so_far} = {self.combined(operation, [so_far, *terms])}"])
 
             return begin + self.in_strips(self.k, self.blocks.inner(operation), width, add)
 
@@ -322,15 +303,15 @@ class Loops:
 
 
 _ENTRIES: dict[str, Callable[[Loops, ArrayOperation, str], str]] = {
-    "dot": Loops.product,
-    "sum": Loops.sum,
-    "max": Loops.largest,
+    "dot": Loops.short,
+    "sum": Loops.short,
+    "max": Loops.short,
 }
 _ALONE: dict[str, Callable[[Loops, ArrayOperation], list[str]]] = {
     "dot over examples": Loops.sum_of_products,
-    "dot": Loops.long_product,
-    "sum": Loops.long_sum,
-    "max": Loops.long_maximum,
+    "dot": Loops.long,
+    "sum": Loops.long,
+    "max": Loops.long,
     "concatenate": Loops.concatenation,
 }
 KNOWN = {*FORMS, *_ENTRIES, "concatenate", "vdot", "total", *VIEWS}

@@ -5,7 +5,7 @@ A scalar factor stays outside of products, sums and transposes until an array ne
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 from sympy import Mul, S
@@ -14,14 +14,13 @@ from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.entrywise import Factored, entrywise
 from symbackprop.codegen.program import Builder, Constant, Program, Value
 from symbackprop.codegen.schedule import BACKWARD, GRADIENT, in_order
-from symbackprop.codegen.stability import stabilized
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction, z
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, Ones, postorder, quantities, scaled, split
-from symbackprop.expressions.operations import ROWS, Broadcast, Elementwise, Largest, Sums, Total, broadcast
+from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, Sums, Total, broadcast
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice
 from symbackprop.network.network import Equation
@@ -40,8 +39,7 @@ class ScaledArray(NamedTuple):
 
 def program(tape: Tape, results: Collection[str]) -> Program:
     """Return the program that computes these results of a tape, such as J and dJdW1."""
-    definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
-    equations = [(part, e, stabilized(e.expression, definitions)) for part, e in in_order(tape)]
+    equations = in_order(tape)
     lowering = _Lowering(
         tape, Counter(node for *_, whole in equations for node in postorder(whole) if _in_output(node))
     )
@@ -69,9 +67,7 @@ class _Lowering:
         """Add the operations of an equation, whose right-hand side may have been rewritten to `expression`."""
         done = len(self.build.operations)
         if is_matrix(expression):
-            term = self.term(expression)
-            if part != BACKWARD:
-                term = ScaledArray(S.One, self.build.times(*term, note=expression))
+            term = self.term(expression) if part == BACKWARD else ScaledArray(S.One, self.array(expression))
             if part == GRADIENT:
                 term = ScaledArray(S.One, self.owned(term.value))
         else:
@@ -147,18 +143,16 @@ class _Lowering:
 
     def product(self, node: Matrix) -> ScaledArray:
         terms = [self.term(factor) for factor in node.args]
-
-        def times(left: tuple[Value, int], right: tuple[Value, int]) -> tuple[Value, int]:
-            (one, _), (other, last) = left, right
-            note = nodes.MatMul(*node.args[: last + 1])
-            return self.build.make("dot", one, other, shape=(one.shape[0], other.shape[1]), note=note), last
-
-        value, _ = reduce(times, ((term.value, place) for place, term in enumerate(terms)))
+        value = terms[0].value
+        for count, (_, other) in enumerate(terms[1:], start=2):
+            shape, note = (value.shape[0], other.shape[1]), nodes.MatMul(*node.args[:count])
+            value = self.build.make("dot", value, other, shape=shape, note=note)
         return ScaledArray(Mul(*(term.coefficient for term in terms)), value)
 
-    def transpose(self, node: Matrix) -> ScaledArray:
-        coefficient, value = self.term(node.args[0])
-        return ScaledArray(coefficient, self.build.make("transpose", value, shape=node.shape, note=node))
+    def linear(self, function: str, node: Matrix, *arguments: Size | int) -> ScaledArray:
+        """Lower an operation that a factor of its matrix commutes with: the factor stays outside."""
+        coefficient, value = self.term(quantities(node)[0])
+        return ScaledArray(coefficient, self.build.make(function, value, *arguments, shape=node.shape, note=node))
 
     def sum(self, node: Matrix) -> ScaledArray:
         """Add matrices; a factor that all terms share, up to their signs, stays outside of the sum."""
@@ -203,11 +197,7 @@ class _Lowering:
             if value is not None:
                 known = products.get(below)
                 products[below] = value if known is None else self.times(known, value)
-        if True not in products:
-            return ScaledArray(coefficient, products[False])
-        if False not in products:
-            return ScaledArray(coefficient, self.build.make("reciprocal", products[True], note=node))
-        return ScaledArray(coefficient, self.build.make("divide", products[False], products[True], note=node))
+        return ScaledArray(coefficient, self.build.quotient(products, node))
 
     def times(self, one: Value, other: Value) -> Value:
         return self.build.make("multiply", one, other, note=HadamardProduct(one.symbol, other.symbol))
@@ -220,8 +210,8 @@ class _Lowering:
             elif isinstance(part, HadamardPower) and part.args[1].is_negative:
                 yield partial(self.term, power(part.args[0], -part.args[1])), True
             elif _in_output(part) and self.uses[part] == 1:
-                output = self.array(_output(part))
-                for factor in Mul.make_args(part.function.row.prime_of_output):
+                output = self.array(part.output)
+                for factor in Mul.make_args(part.function.prime_of_output):
                     yield partial(entrywise, self.build, factor, output), False
             else:
                 yield partial(self.operand, part), False
@@ -240,7 +230,7 @@ class _Lowering:
 
     def elementwise(self, node: Matrix) -> ScaledArray:
         if _in_output(node):
-            expression, argument = node.function.row.prime_of_output, self.array(_output(node))
+            expression, argument = node.function.prime_of_output, self.array(node.output)
         else:
             expression, argument = node.function.code_expression, self.array(node.argument)
         number, value = entrywise(self.build, expression, argument)
@@ -248,15 +238,9 @@ class _Lowering:
 
     # along an axis
 
-    def along(self, function: str, node: Matrix, inner: ScaledArray) -> ScaledArray:
-        coefficient, value = inner
-        return ScaledArray(coefficient, self.build.make(function, value, node.axis, shape=node.shape, note=node))
-
-    def sums(self, node: Matrix) -> ScaledArray:
-        return self.along("sum", node, self.term(node.argument))
-
     def largest(self, node: Matrix) -> ScaledArray:
-        return self.along("max", node, ScaledArray(S.One, self.array(node.argument)))
+        value = self.build.make("max", self.array(node.argument), node.axis, shape=node.shape, note=node)
+        return ScaledArray(S.One, value)
 
     def shifted(self, node: Matrix) -> tuple[Value, Value, Value]:
         """Return m, Z − m and Σ exp(Z − m), which cannot overflow; m is the largest entry along the axis."""
@@ -275,17 +259,6 @@ class _Lowering:
     def log_sum_exp(self, node: Matrix) -> ScaledArray:
         largest, _, total = self.shifted(node)
         return ScaledArray(S.One, self.build.make("add", largest, self.build.make("log", total), note=node))
-
-    # parts
-
-    def part(self, node: Matrix) -> ScaledArray:
-        coefficient, value = self.term(node.argument)
-        function = "rows" if node.axis == ROWS else "columns"
-        return ScaledArray(coefficient, self.build.make(function, value, *node.bounds, shape=node.shape, note=node))
-
-    def repeated(self, node: Matrix) -> ScaledArray:
-        coefficient, value = self.term(node.argument)
-        return ScaledArray(coefficient, self.build.make("broadcast", value, *node.shape, shape=node.shape, note=node))
 
     def together(self, node: Matrix) -> ScaledArray:
         terms = [_Summand(*self.term(part), part) for part in node.operands]
@@ -323,27 +296,23 @@ def _is_whole(factor: Matrix) -> bool:
 
 def _in_output(node: Expression) -> bool:
     """Return True for an f′ that is computed from the value of f."""
-    return isinstance(node, Elementwise) and node.function.order == 1 and node.function.row.prime_of_output is not None
-
-
-def _output(node: Elementwise) -> Elementwise:
-    return Elementwise(node.function.undifferentiated, node.argument)
+    return isinstance(node, Elementwise) and node.function.prime_of_output is not None
 
 
 _TERMS: dict[type, Callable[[_Lowering, Matrix], ScaledArray]] = {
     nodes.Scaled: _Lowering.scaled,
     nodes.MatMul: _Lowering.product,
-    nodes.Transpose: _Lowering.transpose,
+    nodes.Transpose: lambda lowering, node: lowering.linear("transpose", node),
     nodes.MatAdd: _Lowering.sum,
     HadamardProduct: _Lowering.entrywise_product,
     HadamardPower: _Lowering.power,
     Elementwise: _Lowering.elementwise,
-    Sums: _Lowering.sums,
+    Sums: lambda lowering, node: lowering.linear("sum", node, node.axis),
     Largest: _Lowering.largest,
     ops.Softmax: _Lowering.softmax,
     ops.LogSoftmax: _Lowering.log_softmax,
     ops.LogSumExp: _Lowering.log_sum_exp,
-    Slice: _Lowering.part,
-    Broadcast: _Lowering.repeated,
+    Slice: lambda lowering, node: lowering.linear(("rows", "columns")[node.axis], node, *node.bounds),
+    Broadcast: lambda lowering, node: lowering.linear("broadcast", node, *node.shape),
     Concatenate: _Lowering.together,
 }

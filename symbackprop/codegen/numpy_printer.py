@@ -8,21 +8,28 @@ from sympy import S, Symbol
 from sympy.printing.numpy import NumPyPrinter
 
 from symbackprop.codegen.entrywise import as_step
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
 from symbackprop.expressions.matrices import Determinant, HadamardPower, Inverse, MatPow
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.printing.entries import Plain
-from symbackprop.printing.notation import ATOM, POWER, Notation
+from symbackprop.printing.notation import ATOM, POWER
+from symbackprop.printing.styles import Code
 
 
-class NumPySource(Notation, NumPyPrinter):
+def names_in(library: str) -> dict[str, str]:
+    """Return the full names of the functions that are not called as our nodes or SymPy's classes are."""
+    linear_algebra = {name: f"{library}.linalg.{name}" for name in ("inv", "det", "norm", "matrix_power")}
+    entrywise = {"Abs": "abs", "Heaviside": "heaviside", "Max": "maximum", "Min": "minimum"}
+    names = {name: f"{library}.{function}" for name, function in entrywise.items()}
+    return linear_algebra | names | {"erf": "_erf", "erfc": "_erfc"}
+
+
+class NumPySource(Code, NumPyPrinter):
     """A printer of expressions as NumPy source, which records the sizes that the text uses."""
 
-    times = " * "
-    product = " @ "
-    entrywise = " * "
-    sums_are_calls = True
+    library = "np"
+    names = names_in("np")
 
     def __init__(self, outputs: Mapping[Elementwise, str], hyperparameters: Iterable[Symbol] = ()):
         super().__init__()
@@ -32,8 +39,8 @@ class NumPySource(Notation, NumPyPrinter):
         self.needs_dtype = False
 
     def named(self, function: str) -> str:
-        """Return the full name of a NumPy function."""
-        return f"np.{function}"
+        """Return the full name of a function of the library, or of a class of SymPy's; of a helper, as in `_erf`."""
+        return self.names.get(function, f"{self.library}.{function}")
 
     def _module_format(self, fqn: str, register: bool = True) -> str:
         return self.named(fqn.removeprefix("numpy."))
@@ -50,9 +57,8 @@ class NumPySource(Notation, NumPyPrinter):
     def _scalar_form(self, node: Elementwise | Applied) -> Scalar:
         """Return the function as a scalar expression in a symbol that is printed as the argument."""
         function, argument = node.function, node.operands[0]
-        if isinstance(node, Elementwise) and function.order == 1 and function.row.prime_of_output is not None:
-            stored = self._outputs[Elementwise(function.undifferentiated, argument)]
-            return function.row.prime_of_output.xreplace({a: Symbol(stored)})
+        if isinstance(node, Elementwise) and function.prime_of_output is not None:
+            return function.prime_of_output.xreplace({a: Symbol(self._outputs[node.output])})
         return self.code_form(function).xreplace({z: Symbol(self.argument_code(argument))})
 
     def argument_code(self, argument: Expression) -> str:
@@ -81,26 +87,6 @@ class NumPySource(Notation, NumPyPrinter):
         above, below = super().fraction(factors)
         return above or [Plain(S.One)], below
 
-    def over(self, above: list[Expression], below: list[Expression]) -> str:
-        """Return the code of a quotient, one division for each factor of the denominator."""
-        return " / ".join([self.factors(above), *(self.factors([factor]) for factor in below)])
-
-    def norm(self, matrix: Matrix, power: Scalar) -> str:
-        """Return the code of a power of the Frobenius norm."""
-        return f"np.linalg.norm({self._print(matrix)})" + ("" if power == 1 else f"**{power}")
-
-    def _print_Inverse(self, expr: Expression) -> str:
-        return f"{self.named('linalg.inv')}({self._print(expr.args[0])})"
-
-    def _print_MatPow(self, expr: Expression) -> str:
-        return f"np.linalg.matrix_power({self._print(expr.args[0])}, {expr.args[1]})"
-
-    def _print_Trace(self, expr: Expression) -> str:
-        return f"np.trace({self._print(expr.args[0])})"
-
-    def _print_Determinant(self, expr: Expression) -> str:
-        return f"{self.named('linalg.det')}({self._print(expr.args[0])})"
-
     def _print_log(self, expr: Expression) -> str:
         (inner,) = expr.args
         if isinstance(inner, Determinant):  # it may be too large or too small for a float although its log is not
@@ -118,40 +104,23 @@ class NumPySource(Notation, NumPyPrinter):
         """Return the call of a helper along an axis."""
         return f"_{name}({self._print(argument)}, {axis})"
 
-    def shape_code(self, shape: Shape) -> str:
-        """Return the code of a shape."""
-        return f"({', '.join(self._print(size) for size in shape)})"
-
     def _print_Symbol(self, expr: Expression) -> str:
         if expr.is_integer:
             self.sizes.add(expr.name)
         return str(expr.name)
 
-    def _print_MatrixSymbol(self, expr: Expression) -> str:
-        return str(expr.name)
-
-    def _print_Transpose(self, expr: Expression) -> str:
-        return f"{self.bracket(expr.args[0], POWER + 1)}.T"
-
     def _print_HadamardPower(self, expr: Expression) -> str:
         base, exponent = expr.args
-        if exponent == S.Half:
-            return f"{self.named('sqrt')}({self._print(base)})"
         if exponent.is_negative:
             return self.over([Plain(S.One)], [HadamardPower(base, -exponent)])
-        return "**".join(self.bracket(part, POWER + 1) for part in expr.args)
+        return super()._print_HadamardPower(expr)
 
-    def _print_erf(self, expr: Expression) -> str:
-        return f"_{type(expr).__name__}({self._print(expr.args[0])})"
-
-    _print_erfc = _print_erf
-
-    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
+    def _print_Pow(self, expr: Expression, **options: bool) -> str:
         if expr.exp == -1:
-            return f"1/{self.bracket(expr.base, POWER + 1)}"
+            return f"1/{self.bracket(expr.base, ATOM)}"
         if expr.exp in (S.Half, -S.Half) and self._is_weak(expr):
-            return f"{self.bracket(expr.base, POWER + 1)}**{float(expr.exp)}"
-        return str(super()._print_Pow(expr, rational=rational))
+            return f"{self.bracket(expr.base, ATOM)}**{float(expr.exp)}"
+        return super()._print_Pow(expr, **options)
 
     def _print_OneMatrix(self, expr: Expression) -> str:
         return self._filled("ones", expr)
@@ -170,17 +139,18 @@ class NumPySource(Notation, NumPyPrinter):
     def _print_Float(self, expr: Expression) -> str:
         return repr(float(expr))
 
-    def _print_Heaviside(self, expr: Expression) -> str:
-        return f"np.heaviside({self._print(expr.args[0])}, {self._print(expr.args[1])})"
-
     def _print_Abs(self, expr: Expression) -> str:
-        return f"{self.named('abs')}({self._print(expr.args[0])})"
+        return self.call(type(expr).__name__, *expr.args)
+
+    _print_Heaviside = _print_erf = _print_erfc = _print_Abs
 
     def _print_Max(self, expr: Expression) -> str:
-        return self._in_pairs(self.named("maximum"), expr)
+        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
+        function = self.named(type(expr).__name__)
+        pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))
+        return reduce(lambda one, other: f"{function}({one}, {other})", pieces)
 
-    def _print_Min(self, expr: Expression) -> str:
-        return self._in_pairs(self.named("minimum"), expr)
+    _print_Min = _print_Max
 
     def _print_Piecewise(self, expr: Expression) -> str:
         """Print constant cases as arrays of the argument's dtype: np.select would turn plain numbers into float64."""
@@ -194,11 +164,6 @@ class NumPySource(Notation, NumPyPrinter):
             for value, _ in cases
         )
         return f"np.select([{conditions}], [{values}], default=np.nan)"
-
-    def _in_pairs(self, function: str, expr: Expression) -> str:
-        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
-        pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))
-        return reduce(lambda one, other: f"{function}({one}, {other})", pieces)
 
 
 def _with_floats(expression: Scalar) -> Scalar:

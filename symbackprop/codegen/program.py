@@ -1,6 +1,6 @@
 """The intermediate representation of a generated function: operations in order, each of which computes one value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -202,6 +202,14 @@ class Builder:
         if scalar.is_Symbol and scalar.name in self._named:
             return self._named[scalar.name]
         return self.code(scalar, (), scalar)
+
+    def quotient(self, products: Mapping[bool, Value], note: Expression) -> Value:
+        """Return the numerator (False), if there is one, divided by the denominator (True), if there is one."""
+        if True not in products:
+            return products[False]
+        if False not in products:
+            return self.make("reciprocal", products[True], note=note)
+        return self.make("divide", products[False], products[True], note=note)
 
     def times(self, coefficient: Scalar, value: Value, note: Expression | None = None) -> Value:
         """Return the product of a scalar coefficient and a value as one array."""

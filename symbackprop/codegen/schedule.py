@@ -52,8 +52,7 @@ def schedule(tape: Tape) -> Schedule:
     A part that the code of an elementwise function uses repeatedly is assigned before its first use, unless an equation
     computes it: f(z) where f′(z) is computed from it, and an argument that is an expression.
     """
-    definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
-    order = [(part, e, stabilized(e.expression, definitions)) for part, e in in_order(tape)]
+    order = in_order(tape)
     named = {expression for part, _, expression in order if part == FORWARD}
     nodes = [node for _, _, expression in order for node in postorder(expression)]
     wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _named_parts(node)} - named
@@ -88,15 +87,17 @@ def _named_parts(node: Expression) -> list[Matrix]:
     if not _is_elementwise(node):
         return []
     function, argument = node.function, node.argument
-    if function.order == 1 and function.row.prime_of_output is not None:
-        f = Elementwise(function.undifferentiated, argument)
-        return [f, *_named_parts(f)]
+    if function.prime_of_output is not None:
+        return [node.output, *_named_parts(node.output)]
     repeated = function.code_expression.count(z) > 1 and not argument.is_symbol
     return [argument] if repeated else []
 
 
-def in_order(tape: Tape) -> list[tuple[str, Equation]]:
-    """Return all equations of a tape, each with the name of its phase; gradients come as early as possible."""
+def in_order(tape: Tape) -> list[tuple[str, Equation, Expression]]:
+    """Return the phase, the equation and its right-hand side in a stable form, for all equations of a tape.
+
+    Gradients are as early as possible.
+    """
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {
@@ -110,7 +111,8 @@ def in_order(tape: Tape) -> list[tuple[str, Equation]]:
             known.add(adjoint.symbol)
         for name in [name for name, (_, needed) in waiting.items() if needed <= known]:
             order.append((GRADIENT, waiting.pop(name)[0]))
-    return order
+    definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
+    return [(part, equation, stabilized(equation.expression, definitions)) for part, equation in order]
 
 
 def _fresh_names(tape: Tape) -> Callable[[], str]:

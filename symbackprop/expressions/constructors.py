@@ -3,12 +3,10 @@
 The shapes are consistent, or are checked when an equation is added to a network.
 """
 
-from collections.abc import Iterable
-
 from sympy import Expr, S
 
 from symbackprop.errors import NetworkError
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import (
     Eye,
     HadamardPower,
@@ -17,11 +15,13 @@ from symbackprop.expressions.matrices import (
     MatMul,
     Ones,
     Zeros,
+    gathered,
     operand,
     scaled,
     split,
     terms_of,
 )
+from symbackprop.expressions.operations import broadcast
 from symbackprop.expressions.shapes import dimension, is_matrix
 from symbackprop.expressions.slicing import merged
 
@@ -51,7 +51,7 @@ def _factored(terms: list[Expression]) -> Expression:
 
 def matmul(*factors: Expression) -> Expression:
     """Return the matrix product, with nested products merged and the scalar factors in front."""
-    coefficient, flat = _gathered(factors, MatMul)
+    coefficient, flat = gathered(factors, MatMul)
     flat = [factor for factor in flat if factor != Ones(1, 1) and not isinstance(factor, Eye)] or flat[:1]
     if any(isinstance(factor, Zeros) for factor in flat):
         return Zeros(flat[0].shape[0], flat[-1].shape[1])
@@ -65,7 +65,7 @@ def hadamard(*factors: Expression) -> Expression:
     """
     if not factors:
         raise NetworkError("hadamard() needs at least one matrix")
-    coefficient, flat = _gathered([operand(factor) for factor in factors], HadamardProduct)
+    coefficient, flat = gathered([operand(factor) for factor in factors], HadamardProduct)
     zeros = [factor for factor in flat if isinstance(factor, Zeros)]
     if zeros:
         return zeros[0]
@@ -73,14 +73,10 @@ def hadamard(*factors: Expression) -> Expression:
     return scaled(coefficient, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
 
 
-def _gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar, list[Matrix]]:
-    coefficient: Expr = S.One
-    flat: list[Expression] = []
-    for factor in factors:
-        scalar, matrix = split(factor)
-        coefficient *= scalar
-        flat += matrix.args if isinstance(matrix, kind) else (matrix,)
-    return coefficient, flat
+def spread(line: Matrix, shape: Shape) -> Expression:
+    """Return a row or a column repeated to a shape, with the scalar factor in front."""
+    coefficient, line = split(line)
+    return scaled(coefficient, Ones(*shape) if isinstance(line, Ones) else broadcast(line, *shape))
 
 
 def transposed(matrix: Matrix) -> Expression:

@@ -138,6 +138,11 @@ class ElementwiseFunction(Basic):
         return ElementwiseFunction(self.name)
 
     @property
+    def prime_of_output(self) -> Expr | None:
+        """Return f′ in terms of a = f(z), for an f′ with such a form; None for any other function."""
+        return self.row.prime_of_output if self.order == 1 else None
+
+    @property
     def syntax(self) -> str:
         """Return the name as users type it: `sigmoid`, `sigmoid.prime`."""
         return self.name + ".prime" * self.order

@@ -85,20 +85,12 @@ def _summed(_: object, entries: Range, *__: Range) -> Range:
     return (0 if low >= 0 else -inf), (0 if high <= 0 else inf)
 
 
-def _hull(_: object, *parts: Range) -> Range:
-    return min(low for low, _ in parts), max(high for _, high in parts)
-
-
 def _same(_: object, entries: Range, *__: Range) -> Range:
     return entries
 
 
 def _product(_: object, *factors: Range) -> Range:
     return reduce(_times, factors)
-
-
-def _chain(_: object, *factors: Range) -> Range:
-    return _summed(_, reduce(_times, factors))
 
 
 def _of_function(node: Expression, *_: Range) -> Range:
@@ -121,13 +113,13 @@ _RANGES: dict[type, Callable[..., Range]] = {
     nodes.Scaled:          _product,
     nodes.HadamardProduct: _product,
     nodes.HadamardPower:   _power,
-    nodes.MatMul:          _chain,
+    nodes.MatMul:          lambda _, *xs: _summed(_, reduce(_times, xs)),
     nodes.Transpose:       _same,
     Sums:                  _summed,
     Broadcast:             _same,
     Slice:                 _same,
     Largest:               _same,
-    Concatenate:           _hull,
+    Concatenate:           lambda _, *xs: (min(low for low, _ in xs), max(high for _, high in xs)),
     Elementwise:           _of_function,
     Softmax:               lambda *_: (0, 1),
     LogSoftmax:            lambda *_: (-inf, 0),

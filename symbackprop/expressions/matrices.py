@@ -5,9 +5,8 @@ automatically (SymPy's operators turn -(y - yhat) into yhat - y). And shapes are
 known: `check` reports inconsistent shapes, so that the message can show the equation that contains them.
 """
 
-from collections.abc import Callable
-from operator import add as add_
-from operator import mul, sub, truediv
+import operator
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import sympy
@@ -17,7 +16,7 @@ from sympy.matrices import expressions as matrices
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from symbackprop.errors import NetworkError, NotNumericError
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.shapes import (
     Mismatch,
     is_matrix,
@@ -40,22 +39,12 @@ def operand(value: Expression) -> Expression:
         ) from None
 
 
-_OF_NUMPY_SCALARS = {"add": add_, "subtract": sub, "multiply": mul, "divide": truediv}
+_OF_SCALARS = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv}
 INSTEAD_OF_NUMPY = {
-    "sum": "sb.total(…), or sb.sums(…, axis)",
-    "mean": "sb.total(…) divided by the number of entries",
-    "dot": "X * W",
-    "matmul": "X * W",
-    "multiply": "sb.hadamard(…, …)",
-    "square": "sb.power(…, 2)",
-    "power": "sb.power(…, exponent)",
-    "sqrt": "sb.power(…, sympy.Rational(1, 2))",
-    "maximum": "sb.relu(…)",
-    "absolute": "sb.absolute(…)",
-    "exp": "sb.exp(…)",
-    "log": "sb.log(…)",
-    "tanh": "sb.tanh(…)",
-    "transpose": "X.T",
+    **{"sum": "sb.total(…), or sb.sums(…, axis)", "mean": "sb.total(…) divided by the number of entries"},
+    **{"dot": "X * W", "matmul": "X * W", "transpose": "X.T", "multiply": "sb.hadamard(…, …)"},
+    **{"square": "sb.power(…, 2)", "power": "sb.power(…, exponent)", "sqrt": "sb.power(…, sympy.Rational(1, 2))"},
+    **{"maximum": "sb.relu(…)", **{name: f"sb.{name}(…)" for name in ("absolute", "exp", "log", "tanh")}},
 }
 
 
@@ -66,16 +55,9 @@ def _operator(build: Callable[[Expression, Expression], Expression]) -> Callable
 
 def _product(left: Expression, right: Expression) -> Expression:
     """Return the product, with all scalars in front as one factor."""
-    coefficient: Expr = S.One
-    factors: list[Expression] = []
-    for part in (left, right):
-        if not is_matrix(part):
-            coefficient *= part
-            continue
-        scalar, matrix = split(part)
-        coefficient *= scalar
-        factors += matrix.args if isinstance(matrix, MatMul) else (matrix,)
-    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(*factors))
+    scalars = [part for part in (left, right) if not is_matrix(part)]
+    coefficient, factors = gathered([part for part in (left, right) if is_matrix(part)], MatMul)
+    return scaled(Mul(coefficient, *scalars), factors[0] if len(factors) == 1 else MatMul(*factors))
 
 
 class Operators:
@@ -94,9 +76,9 @@ class Operators:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: object) -> Expression:
         """Apply an operator to a NumPy scalar and this matrix; raise an error for any other NumPy function."""
         numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
-        if method == "__call__" and numbers and ufunc.__name__ in _OF_NUMPY_SCALARS:
+        if method == "__call__" and numbers and ufunc.__name__ in _OF_SCALARS:
             left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)
-            return _OF_NUMPY_SCALARS[ufunc.__name__](left, right)
+            return _OF_SCALARS[ufunc.__name__](left, right)
         return self.__array_function__(ufunc, (), inputs, {})
 
     def __array_function__(self, function: Callable[..., object], _: object, __: object, ___: object) -> NoReturn:
@@ -139,15 +121,9 @@ class _Unevaluated(Operators):
     def __new__(cls, *args: object, **_: object) -> Matrix:
         return Basic.__new__(cls, *map(_sympify, args))
 
-    def check(self) -> None:
-        """Raise `Mismatch` if the shapes of the parts are inconsistent."""
-
 
 class NamedMatrix(Operators, sympy.MatrixSymbol):
     """A named matrix."""
-
-    def check(self) -> None:
-        """Accept any shape."""
 
 
 class OneHot(NamedMatrix):
@@ -306,14 +282,10 @@ class Zeros(Operators, sympy.ZeroMatrix):
     syntax = "zeros"
 
 
-class LowerOnes(Operators, MatrixExpr):
+class LowerOnes(_Unevaluated, MatrixExpr):
     """A matrix with ones on and below the diagonal and zeros above, the mask of causal attention."""
 
     syntax = "tril"
-
-    def __new__(cls, rows: Size, columns: Size) -> "LowerOnes":
-        """Create a mask of that shape."""
-        return Basic.__new__(cls, _sympify(rows), _sympify(columns))
 
     @property
     def shape(self) -> Expression:
@@ -332,6 +304,17 @@ def terms_of(expression: Expression) -> Expression:
 def split(expression: Expression) -> tuple[Scalar, Expression]:
     """Return the scalar coefficient of a matrix expression, and the matrix without it."""
     return expression.args if isinstance(expression, Scaled) else (S.One, expression)
+
+
+def gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar, list[Matrix]]:
+    """Return the product of the coefficients of factors, and their matrices, with products of that kind flat."""
+    coefficient: Expr = S.One
+    flat: list[Expression] = []
+    for factor in factors:
+        scalar, matrix = split(factor)
+        coefficient *= scalar
+        flat += matrix.args if isinstance(matrix, kind) else (matrix,)
+    return coefficient, flat
 
 
 def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:

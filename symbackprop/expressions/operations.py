@@ -21,6 +21,7 @@ from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, requi
 
 ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
 _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
+_LATEX_ROWS = r"_{\text{rows}}"
 
 
 def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
@@ -95,6 +96,11 @@ class Elementwise(FunctionOf, MatrixOperation):
         """Return the shape of Z."""
         return self.argument.shape
 
+    @property
+    def output(self) -> "Elementwise":
+        """Return f(Z), for f(Z) or a derivative of f at Z."""
+        return Elementwise(self.function.undifferentiated, self.argument)
+
     def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
         return self.function.at(self.argument._entry(i, j, **kwargs))
 
@@ -106,6 +112,7 @@ class _Along(MatrixOperation):
     """
 
     reduces = True  # the axis to one entry; else the shape stays
+    in_latex = ""  # the name of the function in LaTeX, where `syntax` is not right
 
     @property
     def axis(self) -> int:
@@ -128,15 +135,19 @@ class _Along(MatrixOperation):
         return (lambda k: matrix._entry(i, k)), matrix.shape[1]
 
     def _typed(self, printer: Printer) -> str:
-        return f"{self.syntax}({printer._print(self.argument)}, axis={self.axis}{', keepdims=True' * self.reduces})"
+        options = f"axis={self.axis}{', keepdims=True' * self.reduces}"
+        return f"{printer.named(self.syntax)}({printer._print(self.argument)}, {options})"
+
+    def _over(self, rows: str) -> str:
+        """Return the words for an operation on each column, nothing for one on each row."""
+        return rows if self.axis == ROWS else ""
 
     def _text(self, printer: Printer) -> str:
-        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
-        return f"{self.syntax}{over}({printer._print(self.argument)})"
+        return f"{self.syntax}{self._over('_rows')}({printer._print(self.argument)})"
 
     def _latex(self, printer: Printer) -> str:
-        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
-        return rf"\operatorname{{{self.syntax}}}{over}\!\left({printer._print(self.argument)}\right)"
+        name = self.in_latex or rf"\operatorname{{{self.syntax}}}"
+        return rf"{name}{self._over(_LATEX_ROWS)}\!\left({printer._print(self.argument)}\right)"
 
     def _numpycode(self, printer: Printer) -> str:
         return printer.helper_call(self.syntax, self.argument, self.axis)
@@ -157,8 +168,7 @@ class Sums(_Along):
     def _latex(self, printer: Printer) -> str:
         return rf"\sum_{{\text{{{_AXIS_WORDS[self.axis]}}}}} {printer.summand(self.argument)}"
 
-    def _numpycode(self, printer: Printer) -> str:
-        return f"{printer.named('sum')}({printer._print(self.argument)}, axis={self.axis}, keepdims=True)"
+    _numpycode = _Along._typed
 
 
 class LogSumExp(_Along):
@@ -186,27 +196,23 @@ class LogSoftmax(_Along):
     """The log of the softmax, Z − log Σ exp Z along the axis."""
 
     syntax = "log_softmax"
+    in_latex = r"\operatorname{log\,softmax}"
     reduces = False
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return self.argument._entry(i, j) - sympy.log(_sum_over(lambda k: sympy.exp(entry(k)), size))
 
-    def _latex(self, printer: Printer) -> str:
-        return super()._latex(printer).replace(r"log_softmax", r"log\,softmax")
-
 
 class Largest(_Along):
     """The largest entry of each column (axis 0) or of each row (axis 1)."""
 
     syntax = "max"
+    in_latex = r"\max"
 
     def _entry(self, i: Scalar, j: Scalar, **_: object) -> Expr:
         entry, size = self._line(i, j)
         return sympy.Max(*[entry(Integer(k)) for k in range(int(size))])
-
-    def _latex(self, printer: Printer) -> str:
-        return super()._latex(printer).replace(r"\operatorname{max}", r"\max")
 
 
 class AtLargest(_Along):
@@ -226,14 +232,12 @@ class AtLargest(_Along):
         return here[int(i if self.axis == ROWS else j)] / sympy.Add(*here)
 
     def _text(self, printer: Printer) -> str:
-        over = f"_{_AXIS_WORDS[ROWS]}" if self.axis == ROWS else ""
-        argument = self.argument
-        return f"[{printer._print(argument)} = max{over}({printer._print(argument)})]"
+        inner = printer._print(self.argument)
+        return f"[{inner} = max{self._over('_rows')}({inner})]"
 
     def _latex(self, printer: Printer) -> str:
-        over = rf"_{{\text{{{_AXIS_WORDS[ROWS]}}}}}" if self.axis == ROWS else ""
         inner = printer._print(self.argument)
-        return rf"\left[{inner} = \max{over}\left({inner}\right)\right]"
+        return rf"\left[{inner} = \max{self._over(_LATEX_ROWS)}\left({inner}\right)\right]"
 
 
 class Broadcast(MatrixOperation):
@@ -267,11 +271,7 @@ class Broadcast(MatrixOperation):
     def _typed(self, printer: Printer) -> str:
         return printer._print_Broadcast(self)
 
-    _text = _typed
-    _latex = _typed
-
-    def _numpycode(self, printer: Printer) -> str:
-        return f"{printer.named('broadcast_to')}({printer._print(self.argument)}, {printer.shape_code(self.shape)})"
+    _text = _latex = _numpycode = _typed
 
 
 class Total(Expr):
@@ -303,7 +303,9 @@ class Total(Expr):
         return _sum_over(lambda i: _sum_over(lambda j: self.argument._entry(i, j), columns), rows)
 
     def _typed(self, printer: Printer) -> str:
-        return f"sum({printer._print(self.argument)})"
+        return printer.call("sum", self.argument)
+
+    _numpycode = _typed
 
     def _text(self, printer: Printer) -> str:
         return self._printed(printer, "Σ ")
@@ -315,9 +317,6 @@ class Total(Expr):
         if self.argument.shape == (1, 1):  # the sum of one entry is that entry
             return printer.summand(self.argument)
         return sign + printer.summand(self.argument)
-
-    def _numpycode(self, printer: Printer) -> str:
-        return f"{printer.named('sum')}({printer._print(self.argument)})"
 
 
 # What a user writes

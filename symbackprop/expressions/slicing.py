@@ -82,7 +82,9 @@ class Concatenate(MatrixOperation):
 
     def _typed(self, printer: Printer) -> str:
         inner = ", ".join(map(printer._print, self.operands))
-        return f"concatenate(({inner}), axis={self.axis})"
+        return f"{printer.named(self.syntax)}(({inner}), axis={self.axis})"
+
+    _numpycode = _typed
 
     def _text(self, printer: Printer) -> str:
         return f"[{('; ' if self.axis == ROWS else ', ').join(map(printer._print, self.operands))}]"
@@ -90,10 +92,6 @@ class Concatenate(MatrixOperation):
     def _latex(self, printer: Printer) -> str:
         sign = r" \\ " if self.axis == ROWS else " & "
         return rf"\begin{{bmatrix}} {sign.join(map(printer._print, self.operands))} \end{{bmatrix}}"
-
-    def _numpycode(self, printer: Printer) -> str:
-        blocks = ", ".join(map(printer._print, self.operands))
-        return f"{printer.named('concatenate')}(({blocks}), axis={self.axis})"
 
 
 class Slice(MatrixOperation):
@@ -144,13 +142,10 @@ class Slice(MatrixOperation):
     def _typed(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}[{self._positions(printer)}]"
 
-    _text = _typed
+    _text = _numpycode = _typed
 
     def _latex(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}_{{{self._positions(printer)}}}".replace(", ", r",\,")
-
-    def _numpycode(self, printer: Printer) -> str:
-        return f"{printer.bracket_name(self.argument)}[{self._positions(printer)}]"
 
 
 # Constructors for derivations

@@ -7,7 +7,7 @@ from sympy import Basic, Integer
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-from symbackprop.expressions.aliases import Expression, Matrix
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import Operators
 
 Letter = str | None  # None is the index of a dimension of size 1, which is not written
@@ -18,20 +18,22 @@ class _OfEntries(Operators, MatrixExpr):
 
     shape = (Integer(1), Integer(1))
 
+
+class _WithLetters(_OfEntries):
+    def __new__(cls, inner: Expression, *letters: Letter) -> Expression:
+        """Create the node of an expression and these index letters; a letter None is dropped."""
+        return Basic.__new__(cls, inner, *(Str(letter) for letter in letters if letter))
+
     @property
     def letters(self) -> list[str]:
         """Return the index letters."""
         return [str(letter) for letter in self.args[1:]]
 
 
-class NamedEntry(_OfEntries):
+class NamedEntry(_WithLetters):
     """One entry of a named matrix: `W2[h,k]`."""
 
     is_symbol = True
-
-    def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Create the entry of a matrix at these index letters; a letter None is dropped."""
-        return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
     @property
     def name(self) -> str:
@@ -39,12 +41,8 @@ class NamedEntry(_OfEntries):
         return str(self.args[0].name)
 
 
-class UnnamedEntry(_OfEntries):
+class UnnamedEntry(_WithLetters):
     """An entry of a matrix that has no formula for its entries, such as an inverse."""
-
-    def __new__(cls, matrix: Matrix, *letters: Letter) -> Expression:
-        """Create the entry of a matrix at these index letters; a letter None is dropped."""
-        return Basic.__new__(cls, matrix, *(Str(letter) for letter in letters if letter))
 
 
 class Plain(_OfEntries):
@@ -65,12 +63,8 @@ class Ratio(_OfEntries):
     """A quotient of two numbers."""
 
 
-class SumOver(_OfEntries):
+class SumOver(_WithLetters):
     """The sum Σ of the first argument over the index letters in the other arguments."""
-
-    def __new__(cls, summand: Expression, *letters: str) -> Expression:
-        """Create the sum of a summand over these letters."""
-        return Basic.__new__(cls, summand, *map(Str, letters))
 
 
 class EntryDerivative(_OfEntries):

@@ -84,10 +84,6 @@ def _along(node: Expression, letter: Letter, i: Letter, j: Letter) -> tuple[Lett
     return (letter, j) if node.axis == ROWS else (i, letter)
 
 
-def _summed(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    return _sum_of(lambda entry: entry, indices, node, (i, j), used)
-
-
 def _sum_of(
     of: Callable[[Expression], Expression],
     indices: Indices,
@@ -116,18 +112,10 @@ def _logsumexp(indices: Indices, node: Expression, i: Letter, j: Letter, used: f
     return Elementwise(FUNCTION["log"], _sum_of(_exp, indices, node, (i, j), used))
 
 
-def _broadcast(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    return indices.entry(node.argument, *_along(node, None, i, j), used)
-
-
 def _sliced(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
     start, letter = node.bounds[0], (i, j)[node.axis]
     shifted = letter if start == 0 else "+".join(filter(None, (str(start), letter)))
     return indices.entry(node.argument, *_along(node, shifted, i, j), used)
-
-
-def _scaled(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    return _times(indices.scalar(node.args[0], used), indices.entry(node.args[1], i, j, used))
 
 
 def _times(*factors: Expression) -> Expression:
@@ -138,14 +126,10 @@ def _times(*factors: Expression) -> Expression:
     return scaled(plain, hadamard(*kept)) if kept and plain != 0 else Plain(plain)
 
 
-def _entry_derivative(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    return EntryDerivative(indices.entry(node.of, i, j, used), NamedEntry(node.by, *indices.varied))
-
-
 # fmt: off
 _ENTRIES: dict[type, Callable[..., Expression]] = {
     nodes.MatAdd:          lambda s, e, i, j, used: MatAdd(*(s.entry(term, i, j, used) for term in e.args)),
-    nodes.Scaled:          _scaled,
+    nodes.Scaled:          lambda s, e, i, j, used: _times(s.scalar(e.args[0], used), s.entry(e.args[1], i, j, used)),
     nodes.MatMul:          _product,
     nodes.Transpose:       lambda s, e, i, j, used: s.entry(e.args[0], j, i, used),
     nodes.HadamardProduct: lambda s, e, i, j, used: _times(*(s.entry(factor, i, j, used) for factor in e.args)),
@@ -157,11 +141,12 @@ _ENTRIES: dict[type, Callable[..., Expression]] = {
     LogSoftmax:            lambda s, e, i, j, used: MatAdd(s.entry(e.argument, i, j, used),
                                                                   -_logsumexp(s, e, i, j, used)),
     Elementwise:           lambda s, e, i, j, used: Elementwise(e.function, s.entry(e.argument, i, j, used)),
-    Sums:                  _summed,
-    Broadcast:             _broadcast,
+    Sums:                  lambda s, e, i, j, used: _sum_of(lambda entry: entry, s, e, (i, j), used),
+    Broadcast:             lambda s, e, i, j, used: s.entry(e.argument, *_along(e, None, i, j), used),
     Softmax:               _softmax,
     LogSumExp:             _logsumexp,
-    ByEntry:               _entry_derivative,
+    ByEntry:               lambda s, e, i, j, used: EntryDerivative(s.entry(e.of, i, j, used),
+                                                                    NamedEntry(e.by, *s.varied)),
     Entrywise:             lambda s, e, i, j, used: EntryDerivative(*(s.entry(A, i, j, used) for A in (e.of, e.by))),
 }
 _SCALARS: dict[type, Callable[..., Expression]] = {

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import ClassVar
 
 from sympy import Basic, S
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.functions import ElementwiseFunction
-from symbackprop.expressions.matrices import HadamardPower, Inverse, Ones
+from symbackprop.expressions.matrices import Determinant, Eye, LowerOnes, Ones, Trace, Zeros
 from symbackprop.expressions.operations import Total
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import SPECIAL, Notation, divisors, norm_of, power_of_ten
+from symbackprop.printing.notation import SPECIAL, divisors, power_of_ten, simple_power
+from symbackprop.printing.styles import Textbook
 
 
 @cache
@@ -36,11 +38,20 @@ def latex_name(name: str) -> str:
     return f"{base}^{{({parts.index})}}" if parts.index else base
 
 
-class Latex(Notation, LatexPrinter):
+class Latex(Textbook, LatexPrinter):
     """A printer of the notation of backpropagation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
     quotients_are_fractions = True
+    transposed, inverse_transposed, each_entry = r"\top", r"-\top", r"\odot "
+    forms: ClassVar[dict[type, str]] = {
+        Trace: r"\operatorname{tr}\!\left(%s\right)",
+        Determinant: r"\det\!\left(%s\right)",
+        Ones: r"\mathbf{1}_{%s}",
+        Zeros: r"\mathbf{0}_{%s}",
+        LowerOnes: r"\operatorname{tril}\!\left(%s\right)",
+        Eye: r"\mathbf{I}",
+    }
 
     def __init__(self, function_names: Mapping[str, str] | None = None):
         super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})
@@ -67,52 +78,27 @@ class Latex(Notation, LatexPrinter):
         """Return a fraction."""
         return rf"\frac{{{self._print(above)}}}{{{self._print(below)}}}"
 
-    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
-        if expr.has(*SPECIAL) and expr.exp.is_negative:
-            return self.quotient(S.One, 1 / expr)
-        norm = norm_of(expr)
-        return self.norm(*norm) if norm is not None else LatexPrinter._print_Pow(self, expr)
+    def _print_Pow(self, expr: Expression, **_: bool) -> str:
+        is_quotient = expr.has(*SPECIAL) and expr.exp.is_negative
+        return self.quotient(S.One, 1 / expr) if is_quotient else super()._print_Pow(expr)
 
     def _print_Symbol(self, expr: Expression, **_: object) -> str:
         return latex_name(expr.name)
 
     _print_MatrixSymbol = _print_Symbol
 
-    def _print_HadamardPower(self, expr: Expression) -> str:
-        base, exponent = expr.args
-        if exponent.is_negative:
-            return self.over([], [HadamardPower(base, -exponent)])
-        if exponent == S.Half:
-            return rf"\sqrt{{{self._print(base)}}}"
-        # a square matrix has a power of its own: say that this is the one of each entry
-        sign = r"\odot " if base.shape[0] == base.shape[1] != 1 else ""
-        return f"{self._base(base)}^{{{sign}{self._print(exponent)}}}"
+    def raised(self, base: str, exponent: str) -> str:
+        """Return a formula with a superscript."""
+        return f"{base}^{{{exponent}}}"
 
-    def _print_Transpose(self, expr: Expression) -> str:
-        (inner,) = expr.args
-        if isinstance(inner, Inverse):
-            return rf"{self._base(inner.args[0])}^{{-\top}}"
-        return rf"{self._base(inner)}^{{\top}}"
-
-    def _print_Inverse(self, expr: Expression) -> str:
-        return f"{self._base(expr.args[0])}^{{-1}}"
-
-    def _print_MatPow(self, expr: Expression) -> str:
-        return f"{self._base(expr.args[0])}^{{{self._print(expr.args[1])}}}"
-
-    def _print_Trace(self, expr: Expression) -> str:
-        return rf"\operatorname{{tr}}\!{self.wrap(self._print(expr.args[0]))}"
-
-    def _print_Determinant(self, expr: Expression) -> str:
-        return rf"\det\!{self.wrap(self._print(expr.args[0]))}"
-
-    def _print_Identity(self, expr: Expression) -> str:
-        return r"\mathbf{I}"
+    def root(self, expression: Expression) -> str:
+        """Return a square root."""
+        return rf"\sqrt{{{self._print(expression)}}}"
 
     def norm(self, matrix: Matrix, power: Scalar) -> str:
         """Return ‖A‖, or a power of it."""
         length = rf"\left\lVert {self._print(matrix)} \right\rVert"
-        return length if power == 1 else f"{length}^{{{power}}}"
+        return length if power == 1 else self.raised(length, str(power))
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:
         """Return a fraction whose numerator and denominator are entrywise products."""
@@ -122,15 +108,14 @@ class Latex(Notation, LatexPrinter):
 
     def alone(self, factors: list[Expression]) -> str:
         """Return a product to which no script or further factor is attached, so that it needs no brackets."""
-        if len(factors) != 1:
-            return self.factors(factors) if factors else "1"
-        (factor,) = factors
-        return self._print(factor.args[0] if isinstance(factor, HadamardPower) and factor.args[1] == 1 else factor)
+        if len(factors) == 1:
+            return self._print(simple_power(factors[0]))
+        return self.factors(factors) if factors else "1"
 
-    def _base(self, base: Expression) -> str:
+    def base(self, expression: Expression) -> str:
         """Return the base of a power, in brackets if it has a superscript, such as a layer number."""
-        inner = self._print(base)
-        return inner if base.is_symbol and not read_name(base.name).index else self.wrap(inner)
+        inner = self._print(expression)
+        return inner if expression.is_symbol and not read_name(expression.name).index else self.wrap(inner)
 
     def _letters(self, expr: Expression) -> str:
         return " ".join(letter.replace("′", "'") for letter in expr.letters)
@@ -148,33 +133,22 @@ class Latex(Notation, LatexPrinter):
     def _print_SumOver(self, expr: Expression) -> str:
         return rf"\sum_{{{self._letters(expr)}}} {self.summand(expr.args[0])}"
 
-    def _print_LowerOnes(self, expr: Expression) -> str:
-        return rf"\operatorname{{tril}}\!{self.wrap(self._print(Ones(*expr.shape)))}"
-
     def _print_Rational(self, expr: Expression) -> str:
         power = power_of_ten(1 / expr)
         return LatexPrinter._print_Rational(self, expr) if power is None else f"10^{{{-power}}}"
-
-    def _print_Integer(self, expr: Expression) -> str:
-        power = power_of_ten(expr)
-        return str(expr) if power is None else f"10^{{{power}}}"
-
-    def _print_OneMatrix(self, expr: Expression) -> str:
-        return rf"\mathbf{{1}}_{{{self.shape(expr.shape)}}}"
-
-    def _print_ZeroMatrix(self, expr: Expression) -> str:
-        return rf"\mathbf{{0}}_{{{self.shape(expr.shape)}}}"
 
     def shape(self, shape: Shape) -> str:
         """Return N × D."""
         return r" \times ".join(self._print(size) for size in shape)
 
-    def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
-        """Return ∂of/∂by."""
-        below = below if by.is_symbol else self.wrap(below)
+    def _print_ByEntry(self, expr: Expression) -> str:
+        of, by = expr.args
+        below = rf"\partial {self.name_or_wrapped(by)}"
         if of.is_symbol:
-            return rf"\frac{{\partial {above}}}{{\partial {below}}}"
-        return rf"\frac{{\partial}}{{\partial {below}}}{self.wrap(above)}"
+            return rf"\frac{{\partial {self._print(of)}}}{{{below}}}"
+        return rf"\frac{{\partial}}{{{below}}}{self.wrap(self._print(of))}"
+
+    _print_ScalarByEntry = _print_Entrywise = _print_EntryDerivative = _print_Gradient = _print_ByEntry
 
 
 def latex(expression: Basic, function_names: Mapping[str, str] | None = None) -> str:

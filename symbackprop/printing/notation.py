@@ -154,7 +154,7 @@ def _is_inverse(factor: Expression) -> bool:
     return isinstance(factor, nodes.HadamardPower) and is_negative(factor.args[1])
 
 
-def _simple_power(factor: Expression) -> Expression:
+def simple_power(factor: Expression) -> Expression:
     """Return the factor, with x¹ as x."""
     return factor.args[0] if isinstance(factor, nodes.HadamardPower) and factor.args[1] == 1 else factor
 
@@ -178,7 +178,7 @@ class Notation:
 
     def definition(self, function: ElementwiseFunction) -> list[Expr]:
         """Return the expression that defines f(z), and for f′(z) also its form in terms of f(z), if one is known."""
-        output = function.row.prime_of_output if function.order == 1 else None
+        output = function.prime_of_output
         if output is None:
             known = function.written_out
             named = known is not None and isinstance(known[1], ElementwiseFunction) and known[1] != function
@@ -261,7 +261,7 @@ class Notation:
         numbers = all(factor.shape == (1, 1) for factor in factors)
         plain = factors[:-1] if divided else factors if len(factors) > 1 else []
         return (self.times if numbers else self.entrywise).join(
-            self._print(f) if isinstance(f, PARTIALS) and f in plain else self.bracket(_simple_power(f), least)
+            self._print(f) if isinstance(f, PARTIALS) and f in plain else self.bracket(simple_power(f), least)
             for f in factors
         )
 
@@ -290,12 +290,12 @@ class Notation:
         factors = [self.bracket(factor, least) for factor in sums]
         return self.times.join(([] if plain == 1 else [self.coefficient(plain)]) + factors)
 
-    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
+    def _print_Pow(self, expr: Expression, **options: bool) -> str:
         below = norm_of(1 / expr) if expr.exp.is_negative else None
         if below is not None:
             return f"1/{self.norm(*below)}"
         norm = norm_of(expr)
-        return self.norm(*norm) if norm is not None else super()._print_Pow(expr, rational=rational)  # type: ignore[misc]
+        return self.norm(*norm) if norm is not None else super()._print_Pow(expr, **options)  # type: ignore[misc]
 
     def norm(self, matrix: Matrix, power: Scalar) -> str:
         """Return ‖A‖, or a power of it."""
@@ -312,19 +312,13 @@ class Notation:
         return self._print(expr.value)
 
     def _print_ByEntry(self, expr: Expression) -> str:
-        return self.partial(self._print(expr.of), expr.of, self._print(expr.by), expr.by)
+        return "/".join(f"∂{self.name_or_wrapped(operand)}" for operand in expr.args)
 
-    _print_ScalarByEntry = _print_ByEntry
-    _print_Entrywise = _print_ByEntry
-    _print_EntryDerivative = _print_ByEntry
+    _print_ScalarByEntry = _print_Entrywise = _print_EntryDerivative = _print_Gradient = _print_ByEntry
 
-    def _print_Gradient(self, expr: Expression) -> str:
-        return self.partial(self._print(expr.cost), expr.cost, self._print(expr.of), expr.of)
-
-    def partial(self, above: str, of: Expression, below: str, by: Expression) -> str:
-        """Return ∂of/∂by, with brackets around an operand that is not a name."""
-        above, below = (text if x.is_symbol else self.wrap(text) for text, x in ((above, of), (below, by)))
-        return f"∂{above}/∂{below}"
+    def name_or_wrapped(self, operand: Expression) -> str:
+        """Return an operand of ∂, in brackets if it is not a name."""
+        return self._print(operand) if operand.is_symbol else self.wrap(self._print(operand))
 
     def quotient(self, above: Expr, below: Expr) -> str:
         """Return a quotient."""

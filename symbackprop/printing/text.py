@@ -1,18 +1,29 @@
 """Printing of one expression as Unicode text, or in the NumPy syntax of users."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from sympy import Basic, S
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 from sympy.printing.str import StrPrinter
 
-from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.functions import ElementwiseFunction
-from symbackprop.expressions.matrices import HadamardPower, Inverse, MatPow, Ones
+from symbackprop.expressions.matrices import (
+    Determinant,
+    Eye,
+    HadamardPower,
+    Inverse,
+    LowerOnes,
+    MatPow,
+    Ones,
+    Trace,
+    Zeros,
+)
 from symbackprop.expressions.operations import Broadcast, Total
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import ATOM, POWER, Notation, is_negative, norm_of, power_of_ten
+from symbackprop.printing.notation import ATOM, POWER, is_negative, norm_of, power_of_ten
+from symbackprop.printing.styles import Code, Textbook
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
@@ -32,11 +43,20 @@ def text_name(name: str) -> str:
     return f"{greek_unicode[parts.greek]}{subscript}{parts.index}"
 
 
-class Text(Notation, StrPrinter):
+class Text(Textbook, StrPrinter):
     """A printer of Unicode text: `δ2 = (δ3 W2ᵀ) ⊙ f′(z2)`."""
 
     printmethod = "_text"
     minus = "−"
+    transposed, inverse_transposed, each_entry = "ᵀ", "⁻ᵀ", "⊙"
+    forms: ClassVar[dict[type, str]] = {
+        Trace: "tr(%s)",
+        Determinant: "det(%s)",
+        Ones: "ones(%s)",
+        Zeros: "zeros(%s)",
+        LowerOnes: "tril(%s)",
+        Eye: "I",
+    }
 
     def __init__(self, function_names: Mapping[str, str] | None = None):
         super().__init__()
@@ -57,7 +77,19 @@ class Text(Notation, StrPrinter):
 
     def _print_Rational(self, expr: Expression) -> str:
         power = power_of_ten(1 / expr)
-        return _FRACTIONS.get(str(expr), str(expr)) if power is None else f"10{self._superscript(-power)}"
+        return _FRACTIONS.get(str(expr), str(expr)) if power is None else self.raised("10", self.exponent(-power))
+
+    def raised(self, base: str, exponent: str) -> str:
+        """Return a text with a superscript."""
+        return base + exponent
+
+    def exponent(self, scalar: Scalar) -> str:
+        """Return a scalar as a superscript."""
+        return str(scalar).translate(_SUPERSCRIPTS) if scalar.is_Integer else f"^{self.bracket(scalar, ATOM)}"
+
+    def root(self, expression: Expression) -> str:
+        """Return a square root."""
+        return f"√{self.bracket(expression, ATOM)}"
 
     def coefficient(self, scalar: Scalar) -> str:
         """Return a scalar factor, in brackets where it needs them."""
@@ -67,25 +99,6 @@ class Text(Notation, StrPrinter):
     def _print_Mul(self, expr: Expression) -> str:
         plain = super()._print_Mul(expr)
         return plain if "**" in plain else plain.replace("*", " ")
-
-    def _print_HadamardPower(self, expr: Expression) -> str:
-        base, exponent = expr.args
-        if exponent.is_negative:
-            return self.over([], [HadamardPower(base, -exponent)])
-        if exponent == S.Half:
-            return f"√{self.bracket(base, ATOM)}"
-        # a square matrix has a power of its own: say that this is the one of each entry
-        sign = "⊙" if base.shape[0] == base.shape[1] != 1 else ""
-        return self.bracket(base, ATOM) + sign + self._superscript(exponent)
-
-    def _superscript(self, exponent: Scalar) -> str:
-        return str(exponent).translate(_SUPERSCRIPTS) if exponent.is_Integer else f"^{self.bracket(exponent, ATOM)}"
-
-    def _print_Transpose(self, expr: Expression) -> str:
-        (inner,) = expr.args
-        if isinstance(inner, Inverse):
-            return f"{self.bracket(inner.args[0], ATOM)}⁻ᵀ"
-        return f"{self.bracket(inner, ATOM)}ᵀ"
 
     def _print_NamedEntry(self, expr: Expression) -> str:
         return f"{text_name(expr.name)}[{','.join(expr.letters)}]" if expr.letters else text_name(expr.name)
@@ -97,48 +110,18 @@ class Text(Notation, StrPrinter):
     def _print_SumOver(self, expr: Expression) -> str:
         return f"Σ_{','.join(expr.letters)} {self.summand(expr.args[0])}"
 
-    def _print_Inverse(self, expr: Expression) -> str:
-        return f"{self.bracket(expr.args[0], ATOM)}⁻¹"
-
-    def _print_MatPow(self, expr: Expression) -> str:
-        return self.bracket(expr.args[0], ATOM) + self._superscript(expr.args[1])
-
-    def _print_Trace(self, expr: Expression) -> str:
-        return f"tr({self._print(expr.args[0])})"
-
-    def _print_Determinant(self, expr: Expression) -> str:
-        return f"det({self._print(expr.args[0])})"
-
-    def _print_Identity(self, expr: Expression) -> str:
-        return "I"
-
-    def _print_OneMatrix(self, expr: Expression) -> str:
-        return f"ones({shape_text(expr.shape)})"
-
-    def _print_LowerOnes(self, expr: Expression) -> str:
-        return f"tril({self._print(Ones(*expr.shape))})"
-
-    def _print_Integer(self, expr: Expression) -> str:
-        power = power_of_ten(expr)
-        return str(expr) if power is None else f"10{self._superscript(power)}"
-
-    def _print_ZeroMatrix(self, expr: Expression) -> str:
-        return f"zeros({shape_text(expr.shape)})"
-
-    def _print_Pow(self, expr: Expression, rational: bool = False) -> str:
-        if expr.exp == -S.Half:
+    def _print_Pow(self, expr: Expression, **options: bool) -> str:
+        if expr.exp == -S.Half or (expr.exp.is_Integer and expr.exp < -1):
             return f"1/{self._print(1 / expr)}"
         if expr.exp == S.Half and norm_of(expr) is None:
-            return f"√{self.bracket(expr.base, ATOM)}"
-        if expr.exp.is_Integer and expr.exp < -1:
-            return f"1/{self._print(1 / expr)}"
+            return self.root(expr.base)
         if expr.exp.is_Integer and expr.exp > 1:
-            return self.bracket(expr.base, ATOM) + self._superscript(expr.exp)
-        return super()._print_Pow(expr, rational)
+            return self.raised(self.base(expr.base), self.exponent(expr.exp))
+        return super()._print_Pow(expr, **options)
 
     def norm(self, matrix: Matrix, power: Scalar) -> str:
         """Return ‖A‖, or a power of it."""
-        return f"‖{self._print(matrix)}‖" + ("" if power == 1 else self._superscript(power))
+        return f"‖{self._print(matrix)}‖" + ("" if power == 1 else self.exponent(power))
 
     def _print_Piecewise(self, expr: Expression) -> str:
         return ", ".join(
@@ -150,26 +133,10 @@ class Text(Notation, StrPrinter):
         return f"{self._print(expr.lhs)} {_RELATIONS.get(expr.rel_op, expr.rel_op)} {self._print(expr.rhs)}"
 
 
-class Typed(Notation, StrPrinter):
+class Typed(Code, StrPrinter):
     """A printer of NumPy syntax, `z3 = a2 @ W1`, in which users type networks and errors quote them."""
 
     printmethod = "_typed"
-    times = " * "
-    product = " @ "
-    entrywise = " * "
-    sums_are_calls = True
-
-    def _print_MatrixSymbol(self, expr: Expression) -> str:
-        return expr.name
-
-    def _call(self, name: str, *arguments: Expression) -> str:
-        return f"{name}({', '.join(map(self._print, arguments))})"
-
-    def _print_HadamardPower(self, expr: Expression) -> str:
-        base, exponent = expr.args
-        if exponent == S.Half:
-            return self._call("sqrt", base)
-        return f"{self.bracket(base, ATOM)}**{self.bracket(exponent, ATOM)}"
 
     def level(self, expression: Expression) -> int:
         """Return the precedence of an expression, by which it gets brackets; a function call has the highest."""
@@ -184,36 +151,17 @@ class Typed(Notation, StrPrinter):
             last -= 1
         return factors[:last], factors[last:]
 
-    def over(self, above: list[Expression], below: list[Expression]) -> str:
-        """Return a product followed by its divisions."""
-        return " / ".join([self.factors(above), *(self.factors([factor]) for factor in below)])
-
-    def _print_Transpose(self, expr: Expression) -> str:
-        return f"{self.bracket(expr.args[0], ATOM)}.T"
-
-    def _print_Inverse(self, expr: Expression) -> str:
-        return self._call(expr.syntax, *expr.args)
-
-    _print_MatPow = _print_Trace = _print_Determinant = _print_Inverse
-
     def _print_Identity(self, expr: Expression) -> str:
-        return self._call(expr.syntax, expr.shape[0])
+        return self.call(expr.syntax, expr.shape[0])
 
     def _print_Quotient(self, expr: Expression) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}**(-1)"
 
-    def norm(self, matrix: Matrix, power: Scalar) -> str:
-        """Return norm(A), or a power of it."""
-        return self._call("norm", matrix) + ("" if power == 1 else f"**{power}")
-
-    def _print_Broadcast(self, expr: Expression) -> str:
-        return f"{expr.syntax}({self._print(expr.argument)}, ({expr.shape[0]}, {expr.shape[1]}))"
-
     def _print_LowerOnes(self, expr: Expression) -> str:
-        return self._call(expr.syntax, Ones(*expr.shape))
+        return self.call(expr.syntax, Ones(*expr.shape))
 
     def _print_OneMatrix(self, expr: Expression) -> str:
-        return f"{expr.syntax}(({expr.shape[0]}, {expr.shape[1]}))"
+        return f"{expr.syntax}({self.shape_code(expr.shape)})"
 
     _print_ZeroMatrix = _print_OneMatrix
 
