@@ -52,7 +52,7 @@ class Derivation:
 
     @property
     def gradients(self) -> dict[str, Matrix]:
-        """∂J/∂W by parameter name, as SymPy expressions in the named symbols."""
+        """The gradients ∂J/∂W by parameter name, as SymPy expressions in the symbols of the network."""
         return dict(self.tape.gradients)
 
     @property
@@ -205,7 +205,8 @@ class Derivation:
         return GradientFunction(source, *self._names)
 
     def to_dask(self) -> ClusterFunction:
-        """Return the same functions for chunked data on a cluster: `J, dJdW1, … = g(X, y, W1, …)`, X and y dask arrays.
+        """Return the functions of `to_numpy` for chunked data on a cluster: `J, dJdW1, … = g(X, y, W1, …)`, X and y
+        dask arrays.
 
         Raises:
             ArgumentError: the examples depend on each other, as in batch normalisation, or their number has no name.

@@ -1,4 +1,4 @@
-"""Plain gradient descent, which shows a cost decrease."""
+"""Plain gradient descent, for observing how the cost decreases."""
 
 import sys
 from collections.abc import Callable, Mapping

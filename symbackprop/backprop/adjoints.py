@@ -1,4 +1,4 @@
-"""One sweep backwards through the computation graph, by the rule table: the adjoint ∂J/∂v of every quantity v.
+"""A backward sweep through the computation graph, which computes the adjoint ∂J/∂v of every quantity v by the rules.
 
 Each quantity gets its adjoint once, as the sum of the contributions of its uses. An adjoint that is used more than
 once, or in a matrix product, gets a name, so that the length of all formulas is linear in the size of the network.
@@ -55,7 +55,7 @@ class Adjoints:
     definitions: dict[Expression, Expression] = field(default_factory=dict)  # of the names
 
     def of(self, node: Expression) -> Expression:
-        """Return ∂J/∂node: its name, if it has one."""
+        """Return ∂J/∂node, by its name if it has one."""
         return self.named[node].symbol if node in self.named else self.values[node]
 
     def total(self, graph: ComputationGraph, node: Expression) -> Expression:
@@ -64,7 +64,7 @@ class Adjoints:
 
 
 def adjoints(graph: ComputationGraph, *, of_outputs: bool = False) -> Adjoints:
-    """Return the adjoint of every quantity that varies; `of_outputs` writes f′(z) in terms of f(z)."""
+    """Return the adjoint of every quantity that varies; with `of_outputs`, f′(z) is written in terms of f(z)."""
     found, names = Adjoints(), _AdjointNames(graph)
     for node in reversed(graph.order):
         if node == graph.cost:

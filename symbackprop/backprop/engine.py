@@ -1,4 +1,4 @@
-"""backpropagate() derives the gradients of a network's cost with respect to its parameters, and writes them to a tape.
+"""The function backpropagate, which derives the gradients of a network's cost, and records them on a tape.
 
 The tape is the answer: named equations, named adjoints (δ), gradients, and the steps that lead to them.
 """

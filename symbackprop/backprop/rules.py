@@ -27,7 +27,7 @@ PerArgument: TypeAlias = list[Expression | None]  # one an argument; None where 
 
 @dataclass(frozen=True)
 class Local:
-    """A step that is written before that of the rule: `derivative(quantity, node, derivatives)` returns ∂quantity/∂W.
+    """A step that precedes the step of a rule: `derivative(quantity, node, derivatives)` returns ∂quantity/∂W.
 
     The derivatives are the ∂A/∂W of the node's arguments, None for an argument that does not vary.
     """
@@ -38,7 +38,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Rule:
-    """A derivative rule under its textbook name; `adjoints(G, node, *node.args)` returns the contributions."""
+    """A derivative rule under its textbook name; `adjoints(G, node, *node.args)` returns a list of contributions."""
 
     name: str
     adjoints: Callable[..., PerArgument]
@@ -97,13 +97,13 @@ def _concatenated(G: Expression, node: Expression, *_: object) -> PerArgument:
 
 
 def _one_varies(_: object, node: Expression, derivatives: PerArgument) -> Expression:
-    """Differentiate a node that is linear in each argument: one argument at a time."""
+    """Return the derivative of a node that is linear in each argument: a sum that differentiates one at a time."""
     turns = ((*node.args[:i], dA, *node.args[i + 1 :]) for i, dA in enumerate(derivatives) if dA is not None)
     return add(*(node.func(*turn) for turn in turns))
 
 
 def _part_by_part(_: object, node: Expression, derivatives: PerArgument) -> Expression:
-    """Differentiate concatenated matrices: concatenate their derivatives."""
+    """Return the derivative of concatenated matrices, which is the concatenation of their derivatives."""
     return node.func(
         node.axis,
         *(
@@ -115,7 +115,7 @@ def _part_by_part(_: object, node: Expression, derivatives: PerArgument) -> Expr
 
 
 def _chained(quantity: Expression, node: Expression, derivatives: PerArgument) -> Expression:
-    """Multiply the derivative of f(Z) entry by entry with that of Z."""
+    """Return the entrywise product of the derivative of f(Z) and that of Z."""
     return hadamard(Entrywise(quantity, node.argument), derivatives[-1])
 
 
@@ -169,5 +169,5 @@ RULES: dict[type[Basic], Rule] = {
 
 
 def rule_for(node: Basic) -> Rule | None:
-    """Return the rule of a node's class, or of the nearest class that it derives from."""
+    """Return the rule of a node's class, or of its nearest base class with a rule; None if there is none."""
     return next((RULES[kind] for kind in type(node).__mro__ if kind in RULES), None)

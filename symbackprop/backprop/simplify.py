@@ -33,7 +33,7 @@ class Stage:
 def simplified(
     adjoint: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
 ) -> list[Stage]:
-    """Return the stages of an adjoint that has a simpler form; an empty list if it has none.
+    """Return the stages of the simplification of an adjoint; an empty list if it has no simpler form.
 
     Args:
         adjoint: the adjoint, as the rules give it.
@@ -69,7 +69,7 @@ def _stages(
 def _inserted(
     value: Expression, adjoints: Mapping[Expression, Expression], outputs: Mapping[Expression, Expression]
 ) -> Expression:
-    """Replace names of adjoints that contain a division, and write f′(z) in terms of f(z): factors may then cancel."""
+    """Return a value with f′(z) and the adjoints that contain a division written out, so that factors may cancel."""
     named = (part for part in postorder(value) if part.is_symbol and part in adjoints)
     divided = {symbol: adjoints[symbol] for symbol in named if _divides(adjoints[symbol])}
     if not divided and not _divides(value):

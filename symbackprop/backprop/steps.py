@@ -2,7 +2,7 @@
 
 The steps to ∂J/∂W go from the cost down to W: ∂J/∂W is a sum of terms such as Σ δ3 ⊙ ∂z3/∂W, and each step applies
 the rule of a quantity C: it replaces ∂C/∂W by the derivatives of the parts of C. A section starts at the adjoints δ
-that earlier sections found. So each use of a quantity is differentiated once: the steps are linear in the depth.
+that earlier sections found. So each use of a quantity is differentiated once: their number is linear in the depth.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _section(progress: "_Progress", parameter: Expression) -> Section:
 
 
 class _Progress:
-    """The state that the sections share: which adjoints earlier sections found and named."""
+    """The state that the sections share: the adjoints that earlier sections found and named."""
 
     def __init__(self, graph: ComputationGraph, found: Adjoints):
         self.graph = graph

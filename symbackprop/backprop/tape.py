@@ -65,7 +65,7 @@ class Tape:
         return f"d{self.cost.name}d{parameter}"
 
     def partials(self) -> dict[str, Gradient]:
-        """Return the ∂J/∂v for which the name of each adjoint and of each gradient stands."""
+        """Return ∂J/∂v by its name, for each named adjoint and each gradient."""
         cost = self.cost.symbol
         adjoints = {adjoint.name: Gradient(cost, adjoint.of) for adjoint in self.adjoints}
         return adjoints | {self.gradient_name(p.name): Gradient(cost, p) for p in self.wrt}

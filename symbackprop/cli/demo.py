@@ -1,4 +1,4 @@
-"""The demonstration, which computes every feature for the example network; no output is stored."""
+"""The demonstration of every feature with the example network; its output is computed, not stored."""
 
 from symbackprop.derivation import derive
 from symbackprop.descent import gradient_descent

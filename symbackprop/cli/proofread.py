@@ -70,7 +70,7 @@ def is_document(args: argparse.Namespace) -> bool:
 
 
 def document_check(args: argparse.Namespace, network: "Network | None") -> "DerivationCheck":
-    """Check a document against the network, or against the network that the document itself defines if that is None."""
+    """Check a document against the network or, if that is None, against the network that the document defines."""
     from symbackprop.network.models.home import home_network
     from symbackprop.proofread.derivation.check import check_derivation
 

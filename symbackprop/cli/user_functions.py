@@ -45,7 +45,7 @@ _instances: dict[type, object] = {}  # so that the methods of one call belong to
 
 
 def _instance(path: str, kind: object, name: str) -> object:
-    """Return an object of a class, created without arguments."""
+    """Return an object of the class with this name in the user's file, created without arguments."""
     if not isinstance(kind, type):
         raise ArgumentError(f"{path} has no class {name}")
     if kind not in _instances:

@@ -32,7 +32,7 @@ _OTHER_NAMES = {
 
 
 class Sigmoid(Function):
-    """1/(1 + exp(-u)), printed as a helper in which exp cannot overflow."""
+    """The function 1/(1 + exp(-u)), printed as a helper in which exp cannot overflow."""
 
     nargs = 1
 
@@ -114,7 +114,7 @@ class ArrayAPISource(NumPySource):
         return code
 
     def _piece(self, expr: Expression, index: int, argument: Symbol) -> str:
-        """Return the code of a piece. It runs at every entry; entries outside of its region become a safe number."""
+        """Return the code of one case. It runs at every entry; entries outside of its region become a safe number."""
         if index == len(expr.args):
             return self.named("nan")
         value = expr.args[index][0]

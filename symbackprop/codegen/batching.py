@@ -15,7 +15,7 @@ _LINEAR = ("add", "subtract", "negative")
 
 
 class _InseparableError(Exception):
-    """The computation for one example needs a result over all examples."""
+    """An error: the computation for one example needs a result over all examples."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ def split_by_examples(program: Program, network: Network, *, early: bool = True)
     Args:
         program: the program of a network.
         network: the network, which knows the size that counts examples.
-        early: True to add up sums over the examples within `each` already, so that fewer arrays are kept.
+        early: True if `each` itself adds up the sums over the examples, so that fewer arrays are kept.
 
     >>> import symbackprop as sb
     >>> from symbackprop.codegen.lowering import program

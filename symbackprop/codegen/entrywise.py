@@ -64,7 +64,7 @@ class _Entrywise:
         return Constant(expression) if expression.is_number else self.array(expression)
 
     def as_code(self, expression: Scalar) -> Factored:
-        """Return an expression that no NumPy function computes as one piece of code that contains an array."""
+        """Return one piece of code, with an array as argument, for an expression that no NumPy function computes."""
         inner = expression.args[0] if len(expression.args) == 1 else z
         value = self.array(inner)
         code = expression.xreplace({inner: Symbol(value.symbol.name, real=True)})
@@ -147,7 +147,7 @@ def as_step(expression: Scalar) -> Scalar:
 
 
 def _inside_one_plus_exp(base: Scalar) -> Scalar | None:
-    """Return the u of 1 + exp(u), or None for anything else."""
+    """Return the u of 1 + exp(u), or None for any other base."""
     rest = base - 1
     return rest.args[0] if isinstance(base, sympy.Add) and isinstance(rest, sympy.exp) else None
 

@@ -88,7 +88,7 @@ class _Lowering:
     # scalars
 
     def scalar(self, expression: Scalar) -> Scalar:
-        """Return a scalar expression in numbers, sizes, and the symbols of values."""
+        """Return a scalar expression in terms of numbers, sizes and symbols of values."""
         if expression in self.terms:
             coefficient, value = self.terms[expression]
             return coefficient * value.symbol

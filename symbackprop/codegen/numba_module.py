@@ -1,4 +1,4 @@
-"""The phase per batch of examples as loops that numba compiles, and in NumPy for float types that numba lacks.
+"""The phase per batch of examples as loops that numba compiles.
 
 The same phase in NumPy is included, for float types that numba does not have.
 """

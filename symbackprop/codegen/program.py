@@ -244,7 +244,7 @@ class FreshNames:
                 return name
 
     def unique(self, name: str) -> str:
-        """Return the name itself if it is free, else a fresh one with it as the stem."""
+        """Return the name itself if it is free, else a fresh name with this stem."""
         if name in self.taken:
             return self.fresh(name)
         self.taken.add(name)

@@ -318,7 +318,7 @@ def gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar,
 
 
 def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:
-    """Return coefficient · matrix, with the coefficient of the matrix merged into one."""
+    """Return coefficient · matrix; a coefficient that the matrix already has is merged with it."""
     inner, matrix = split(matrix)
     coefficient = _sympify(coefficient) * inner
     if coefficient == 1 or isinstance(matrix, Zeros):

@@ -241,7 +241,7 @@ class AtLargest(_Along):
 
 
 class Broadcast(MatrixOperation):
-    """A row or a column repeated to rows × columns, as the column of ones times the row in 1 b."""
+    """A row or a column repeated to rows × columns, such as 1 b, the column of ones times the row b."""
 
     syntax = "broadcast_to"
 
@@ -330,7 +330,7 @@ def axis_of(axis: Any) -> int:
 
 
 def total(matrix: Matrix) -> Expression:
-    """Return the sum of all entries of a matrix ; a scalar is its own sum.
+    """Return the sum of all entries of a matrix; a scalar is its own sum.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> total(NamedMatrix("A", 3, 2)).as_sum().free_symbols

@@ -22,7 +22,7 @@ class Mismatch(Exception):  # noqa: N818 — it says what is the case, the netwo
 
 
 def dimension(size: object) -> Expr:
-    """Return a dimension from its name, a positive whole number, or an expression in such dimensions.
+    """Return a size as an expression, given its name, a positive whole number, or an expression in sizes.
 
     >>> dimension("N"), dimension(3), 4 * dimension("H")
     (N, 3, 4*H)

@@ -45,8 +45,7 @@ def stable(expression: Scalar) -> Scalar:
 
 
 def in_sigmoid(expression: Expr) -> Scalar:
-    """Return a rational function of exp u as a polynomial in σ(u) and u, which cannot overflow; None for any other
-    expression.
+    """Return a rational function of exp u as a polynomial in σ(u) and u, which cannot overflow; else None.
 
     >>> from sympy import Symbol
     >>> z = Symbol("z", real=True)

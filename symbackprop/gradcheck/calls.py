@@ -49,7 +49,7 @@ class CountedFunction:
             return None
 
     def probe(self, arrays: Arrays) -> object:
-        """Return the value near the point; an exception of the function is passed on."""
+        """Return the value near the point, without catching exceptions of the function."""
         return self._call(arrays, {n: _copy(v) if n in self.changed else v for n, v in self._params.data.items()})
 
     def _call(self, arrays: Arrays, data: Data) -> object:

@@ -96,7 +96,7 @@ def _checked(
 
 
 def _nearby(parameters: Parameters, rng: np.random.Generator) -> list[Parameters]:
-    """Return a generic point nearby twice: in extended precision, and in the precision of the parameters."""
+    """Return a generic point nearby, first in extended precision, then in the precision of the parameters."""
     point = parameters.generic_nearby(rng)
     return [point.widened(), point]
 

@@ -1,4 +1,4 @@
-"""Comparison of our directional derivative with the numeric one, for one entry or along a direction."""
+"""Comparison of the derivative under test ("ours") with the numeric one, for one entry or along a direction."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A directional derivative, ours and the numeric one, for a single entry or along a direction through many."""
+    """A directional derivative, under test and numeric, for a single entry or along a direction through many."""
 
     index: tuple[int, ...] | None  # None for a direction through many entries
     direction: Direction
@@ -52,17 +52,17 @@ class Comparison:
 
     @property
     def residual(self) -> float:
-        """Our derivative minus the numeric derivative."""
+        """The derivative under test minus the numeric derivative."""
         return float(self.ours - self.numeric.value)
 
     @property
     def difference(self) -> float:
-        """The absolute difference of our derivative and the numeric one."""
+        """The absolute difference of the derivative under test and the numeric one."""
         return abs(self.residual)
 
     @property
     def size(self) -> float:
-        """The magnitude of our derivative, summed without cancellation, or of the numeric one if that is larger."""
+        """The magnitude of the derivative under test, without cancellation, or of the numeric one if that is larger."""
         return float(np.nan_to_num(max(math.hypot(*self.contributions.values()), abs(self.numeric.value)), nan=0.0))
 
     @property
@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def is_far_off(self) -> bool:
-        """True if the difference is far beyond the error bar, and the error bar is small enough to judge ours wrong."""
+        """True if the difference is far beyond the error bar, which is small enough to call the gradient wrong."""
         error = self.numeric.error
         sure = error <= max(_SURE * abs(self.numeric.value), self.floor)
         return sure and self.difference > self.tolerance * (_WRONG / CONFIDENT)
@@ -116,7 +116,7 @@ def compare_quickly(
 def remainder(
     numerics: Numerics, subject: Subject, whole: Comparison, part: Comparison, direction: np.ndarray
 ) -> Comparison:
-    """Return the comparison along `direction`, the whole without a part, by subtraction, without a call of the cost."""
+    """Return the comparison along the rest of a direction: the whole minus a part, without a call of the cost."""
     numeric = NumericDerivative(whole.numeric.value - part.numeric.value, whole.numeric.error + part.numeric.error)
     return _comparison(numerics, [subject], {subject.position: direction}, numeric, None)
 

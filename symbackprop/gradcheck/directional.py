@@ -82,7 +82,7 @@ class Numerics:
         """Return the cost with parameters perturbed by a complex number.
 
         Raises:
-            Exception: the cost does not accept complex numbers; TypeError if its result is not complex.
+            Exception: any exception that the cost raises for complex numbers; a TypeError if its result is not complex.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -141,7 +141,7 @@ class Numerics:
         return derivative(lambda t: self.at(direction, t), _FIRST_STEP * scale, self.epsilon, self.spread)
 
     def _on_circle(self, direction: Direction, scale: float) -> NumericDerivative:
-        """Return the derivative from the first circle whose error is settled, if the cost is analytic."""
+        """Return the derivative from the first circle for which `is_settled`; an unknown one if no circle is."""
         for radius in list(self._radii):
             try:
                 found = derivative_on_circle(
@@ -192,8 +192,7 @@ class Numerics:
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
 
     def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
-        """Return the largest deviation of the cost from a line with this derivative within the step, divided by the
-        step.
+        """Return the largest deviation of the cost from a line with this derivative, divided by the step.
 
         If the cost adds a small term to a large one, the small one loses digits; the noise may not show this.
         If the cost does not change at all, its changes may be smaller than its values can represent.

@@ -55,7 +55,7 @@ def _diagnosed(block: ParameterCheck, evidence: Evidence) -> ParameterCheck:
 
 
 def _whole(subject: Subject, found: SearchResult) -> np.ndarray | None:
-    """Return the numeric gradient, with our values at entries that were not compared; None if those may differ."""
+    """Return the numeric gradient, completed by the gradient under test where no entries differ; None if they may."""
     entries = [comparison for comparison in found.comparisons if comparison.index is not None]
     if not entries or not found.is_complete:
         return None
@@ -74,7 +74,7 @@ def _evidence(
     sizes: dict[str, int],
     rng: np.random.Generator,
 ) -> Evidence | None:
-    """Return our gradient and the numeric one, entry by entry; None if the numeric one would take too long."""
+    """Return the gradient under test and the numeric one, entry by entry; None if that would take too long."""
     array, ours = subject.array, subject.gradient
     if ours.shape != array.shape and array.size <= EVERY_ENTRY:
         derivatives = [

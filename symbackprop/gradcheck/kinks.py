@@ -21,7 +21,7 @@ _SAME = 0.02  # of the jump: derivatives that are nearer count as equal
 
 @dataclass(frozen=True)
 class Kink:
-    """The one-sided derivatives at a kink; `is_alone` is False if others occur nearby, as where several kinks meet."""
+    """The one-sided derivatives at a kink; `is_alone` is False if other derivatives occur nearby, at further kinks."""
 
     low: float
     high: float

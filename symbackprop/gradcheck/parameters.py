@@ -105,7 +105,7 @@ class Parameters:
 
 
 def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw −1 or 1 for each entry, one byte each."""
+    """Return a random −1 or 1 for each entry, one byte each."""
     return rng.integers(0, 2, shape, dtype=np.int8) * np.int8(2) - np.int8(1)
 
 

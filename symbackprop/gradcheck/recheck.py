@@ -94,7 +94,7 @@ def is_close(block: ParameterCheck) -> bool:
 
 
 def arbitrated(block: ParameterCheck, wide: ParameterCheck) -> ParameterCheck:
-    """Merge with the check in extended precision, which clears a difference only if it is precise enough to show it."""
+    """Return the check in extended precision if it decides; to overrule a wrong verdict, it must be precise enough."""
     decided = replace(wide, note=_joined(wide.note, "decided in extended precision"))
     if block.verdict == Verdict.WRONG:
         is_cleared = wide.verdict == Verdict.RIGHT and wide.resolution * wide.size < block.difference
@@ -118,7 +118,7 @@ def _bars(block: ParameterCheck) -> float:
 
 
 def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
-    """Merge with the check nearby: wrong at both points is wrong; right nearby may still be wrong at this point."""
+    """Combine a check with one at a nearby point: wrong at both is wrong; wrong at only this one is undecided."""
     shown = block if block.verdict == Verdict.WRONG else nearby
     if nearby.verdict == Verdict.WRONG and not _may_be_rounding(shown):
         return replace(shown, note=_joined(shown.note, "wrong at a generic point nearby, too"))
@@ -129,7 +129,7 @@ def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
 
 
 def _may_be_rounding(block: ParameterCheck) -> bool:
-    """Return True if cancellation within the cost can explain the difference, and our gradient is not float32."""
+    """Return True if cancellation within the cost can explain the difference, and the gradient is not float32."""
     with np.errstate(over="ignore"):
         is_single = float(np.float32(block.ours)) == block.ours
     bars = _bars(block)

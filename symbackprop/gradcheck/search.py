@@ -1,4 +1,4 @@
-"""Search for entries that differ: entry by entry, or along directions through all entries, which are then bisected."""
+"""Search for entries that differ: entry by entry, or by bisection along directions through all entries."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ def _speaks_for(comparison: Comparison, subject: Subject) -> bool:
 
 
 def _together(numerics: Numerics, subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Comparison:
-    """Compare along one direction that perturbs all entries; the direction is then dropped to save memory."""
+    """Return the comparison along one direction that perturbs all entries, without the direction, to save memory."""
     return replace(compare_quickly(numerics, subjects, _directions(subjects, fraction, rng)), direction={})
 
 
@@ -114,7 +114,7 @@ def _along_directions(
 
 
 def _is_settled(comparison: Comparison) -> bool:
-    """Return True if a block of entries needs no bisection: the derivatives agree, and ours is precise enough."""
+    """Return True if a block of entries needs no bisection: the derivatives agree to enough digits."""
     is_ours = 4 * comparison.noise > POWER * comparison.size and 8 * comparison.noise > comparison.tolerance
     return comparison.agrees and not is_ours
 
@@ -134,8 +134,7 @@ Box = tuple[slice, ...]
 def _differing(
     numerics: Numerics, subject: Subject, comparison: Comparison, is_wrong: IsWrong
 ) -> tuple[list[Comparison], int, bool]:
-    """Find by bisection the entries that differ; return them, the number of wrong ones, and True if there are no
-    others.
+    """Return the entries that differ, found by bisection, the number of wrong ones, and True if these are all.
 
     Of the two halves of a block, one is compared; the result for the other is the remainder.
     """

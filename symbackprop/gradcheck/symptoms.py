@@ -40,7 +40,7 @@ class Evidence:
     sampled: bool = False  # True if these are some entries of a larger gradient
 
     def is_like(self, other: np.ndarray) -> bool:
-        """Return True if our gradient equals `other`, which is computed from the numeric gradient."""
+        """Return True if the gradient under test equals `other`, which is computed from the numeric gradient."""
         return other.shape == self.ours.shape and self.is_zero(self.ours - other)
 
     def is_zero(self, residual: np.ndarray) -> bool:

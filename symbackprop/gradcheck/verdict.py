@@ -17,7 +17,7 @@ NOTHING = 1e-5  # an error bar above this part of all gradients decides nothing 
 
 
 def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
-    """Return True if our derivative is wrong beyond doubt, even if the point is at a kink."""
+    """Return True if the derivative under test is wrong beyond doubt, even if the point is at a kink."""
     comparison = numerics.once(_second, comparison)
     if comparison.agrees:
         return False
@@ -26,7 +26,7 @@ def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
 
 
 def _is_surely_off(numerics: Numerics, comparison: Comparison) -> bool:
-    """Return True if our derivative is far off and no nearer kink can explain that."""
+    """Return True if the derivative under test is far off and no nearer kink can explain that."""
     return (
         comparison.is_far_off
         and not numerics.bend(comparison.direction, comparison.numeric.step) > comparison.difference / 2
@@ -90,7 +90,7 @@ def _without_comparisons(subject: Subject) -> ParameterCheck:
 
 
 def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Replace the numeric derivative by one over smaller steps, if both differ by more than their error bars."""
+    """Return the comparison, with a numeric derivative over smaller steps if that differs by more than error bars."""
     if comparison.agrees:
         return comparison
     for numeric in (

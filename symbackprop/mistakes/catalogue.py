@@ -229,7 +229,7 @@ def _simpler(form: Expr) -> list[Expr]:
 
 
 def _polynomial(form: Expr, argument: Expression) -> Expression:
-    """Return the expression of a polynomial in a at an argument."""
+    """Return a polynomial in a, with an argument in place of a."""
     if not is_matrix(argument):
         return form.xreplace({a: argument})
     terms = []
@@ -272,7 +272,7 @@ def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def entrywise_product(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield ⊙ in place of a matrix product, and a matrix product in place of ⊙."""
+    """Yield the contribution with ⊙ in place of a matrix product, or a matrix product in place of ⊙."""
     found = _product(contribution)
     if found is not None:
         value = scaled(found[0], HadamardProduct(*found[1]))

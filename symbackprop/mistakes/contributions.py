@@ -26,7 +26,7 @@ class BackwardPass:
     """The backward pass of a network as formulas, which contain placeholders for the adjoints.
 
     Args:
-        network: it must have a cost.
+        network: a network with a cost.
         wrt: the parameters.
     """
 

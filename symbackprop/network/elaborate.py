@@ -83,7 +83,7 @@ def _shape(shape: Argument, name: str) -> tuple[Size, Size]:
 
 
 def _tril(a: Expression) -> Matrix:
-    """Return the matrix with zeros above its diagonal."""
+    """Return the matrix with the entries above its diagonal set to 0."""
     below = LowerOnes(*_matrix(a, "tril").shape)
     return below if isinstance(a, Ones) else arithmetic.times(a, below)
 
@@ -106,7 +106,7 @@ def _concatenate(arrays: Argument, axis: Argument = ROWS) -> Matrix:
 
 
 def _power(a: Expression, n: Expression) -> Expression:
-    """Return a power, unless it cannot be computed: 2**2**99 has more digits than there are atoms."""
+    """Return a power; raise an error if it is too large to compute: 2**2**99 has more digits than there are atoms."""
     digits = log2(max(abs(a.p), a.q, 2)) if a.is_Rational else 1
     if not is_matrix(n) and n.is_Rational and abs(n) * digits > _MOST_BITS:
         raise NetworkError("this is a power beyond all bounds")

@@ -131,7 +131,7 @@ def _log_softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
 
 
 def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
-    """Apply a function that returns a list to each row (axis 1) or column (axis 0)."""
+    """Return the array of results of a function that is applied to each row (axis 1) or column (axis 0)."""
     lines: np.ndarray = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
     return lines if node.axis == COLUMNS else lines.T
 

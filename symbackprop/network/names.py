@@ -22,8 +22,7 @@ RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 def check_name(
     name: object, taken: Collection[str] = (), describe: Callable[[str], str] = str, *, cost: bool = False
 ) -> str:
-    """Return the name; raise NameInUseError if it cannot be used. `describe` returns a description of a name that is
-    taken.
+    """Return the name; raise NameInUseError if it cannot be used. `describe` describes a taken name.
 
     >>> check_name("z2", {"X"})
     'z2'

@@ -193,7 +193,7 @@ class Network:
         """The axis of the examples, and the sizes of the data along it.
 
         Examples are rows (axis 0) unless only the columns can be: all inputs and targets have the same number of them,
-        and no parameter has this size. The same holds for a one-hot target.
+        and no parameter has this size. The rows of a one-hot target are examples too, unless only its columns can be.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)

@@ -27,13 +27,13 @@ class Draw:
     one_hot: bool = False  # a row of the identity for each number that is drawn
 
     def value(self, rng: np.random.Generator) -> np.ndarray | float:
-        """Return random numbers."""
+        """Return random numbers from this distribution."""
         if self.one_hot:
             return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
         return getattr(rng, self.method)(*self.arguments, self.size or None)
 
     def code(self) -> str:
-        """Return the source code that draws the same numbers from a generator called rng."""
+        """Return source code that draws from this distribution with a generator called rng."""
         if self.one_hot:
             return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
         given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])

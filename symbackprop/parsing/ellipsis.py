@@ -13,7 +13,7 @@ _Ends = tuple[Node, Node]
 
 
 class _UnlikeError(Exception):
-    """Two formulas differ in more than a script."""
+    """An error: two formulas differ in more than a script."""
 
 
 def summed(signs: Sequence[int], terms: Sequence[Node]) -> tuple[list[int], list[Node]]:
@@ -110,7 +110,7 @@ def _alike(one: Any, other: Any, letter: str, ends: set[_Ends]) -> Any:
 
 
 def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """Return the 11 of w_{11} as the two indices 1 and 1, if the formula on the other side of the dots has two."""
+    """Return the scripts, with the 11 of w_{11} as two indices if the formula on the other side of the dots has two."""
     content = marks[0].content if len(marks) == 1 and isinstance(marks[0], Script) else None
     digits = str(content.value) if isinstance(content, Number) else ""
     return tuple(replace(marks[0], content=number(int(d))) for d in digits) if 1 < len(digits) == count else marks

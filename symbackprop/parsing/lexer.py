@@ -71,7 +71,7 @@ class Lexer:
         self._expanded = 0
 
     def tokens(self, start: int, end: int) -> list[Token]:
-        """Return the tokens of a formula; raise UnsupportedNotationError if it has an unknown command."""
+        """Return the tokens of a formula; raise UnsupportedNotationError if it contains unknown notation."""
         self._pieces = self._expanded = 0
         return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 

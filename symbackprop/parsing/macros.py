@@ -73,7 +73,7 @@ def _closings(text: str) -> dict[int, int]:
 
 
 def closing(text: str, start: int) -> int | None:
-    """Return the offset of the brace that closes the one at `start`."""
+    """Return the offset of the brace that closes the one at `start`, or None."""
     depth = 0
     for match in _BRACE.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(match[0], 0)

@@ -59,7 +59,7 @@ def _sides(line: NumpyText, statement: ast.stmt) -> tuple[Node, ...]:
 
 
 def _with_class_changed(target: Node, operator: ast.operator, value: Node) -> tuple[Node, ...]:
-    """Return `p[range(N), y] -= 1` as p = p - 1 * y, where y is one-hot."""
+    """Return the sides of p = p - 1 * y, where y is one-hot, for `p[range(N), y] -= 1`."""
     label = _label(target)
     if label is None or not isinstance(target, tree.Subscript) or not isinstance(operator, ast.Add | ast.Sub):
         raise UnsupportedNotationError(f"{target.source} is not read")

@@ -125,7 +125,7 @@ class NumpyText:
         return FormulaError(message, *self.place(node))
 
     def _index(self, line: int, offset: int) -> int:
-        """Return the index of a character in its line for Python's offset, which counts bytes."""
+        """Convert Python's offset in a line, which counts bytes, to the index of a character."""
         text = self.lines[line - 1]
         return offset if text.isascii() else len(text.encode()[:offset].decode())
 
@@ -181,7 +181,7 @@ def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
 
 
 def _constant(text: NumpyText, node: ast.Constant, _: int) -> Node:
-    """Return a number exactly as it is written, since no float equals 0.1."""
+    """Return the exact rational number that is written, since no float equals 0.1."""
     value, written = node.value, text.source(node).replace("_", "")
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return tree.Literal(value=value)

@@ -47,10 +47,7 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
 
 
 def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
-    r"""Return a pending `\sum` or `
-    abla` with the items of its subscript, as in `\sum_{i=1}`, `\sum_{i,j}` or `
-    abla_W`.
-    """
+    r"""Return a pending `\sum` or `\nabla` with its subscript, as in `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W`."""
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
     if sign.what != r"\sum":
@@ -146,7 +143,7 @@ def _summed(sign: PendingOperator, body: Node) -> Node:
 
 
 def _differential(rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
-    """Apply a differential to the factors up to the next operator (a sum takes all); return the rest too."""
+    """Return a differential applied to the factors up to the next operator (a sum takes all), and the rest."""
     end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what != r"\sum"), len(rest))
     inner = rest[:end]
     if any(isinstance(factor, PendingOperator) for factor in inner):

@@ -12,7 +12,7 @@ class Assignment(Protocol):
 
 
 def tell_apart(assignments: list[Assignment]) -> None:
-    """Rename each name that a later assignment changes in all earlier assignments."""
+    """Rename, in all earlier assignments, each name that a later assignment changes."""
     for index, assignment in enumerate(assignments):
         target, values = assignment.sides[0], assignment.sides[1:]
         if not isinstance(target, Name | Differential) or not any(target in walk(value) for value in values):

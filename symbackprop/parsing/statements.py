@@ -115,7 +115,7 @@ def names_of(sides: Iterable[Node]) -> frozenset[Name]:
 
 
 def _note_update(written: Statement, before: Statement | None, parameters: Collection[str]) -> None:
-    """Record that W ← W - η ∂J/∂W is an update and no equality, even if it is written with an equals sign."""
+    """Record that W ← W - η ∂J/∂W is an update and not an equality, even if it is written with an equals sign."""
     if written.continues and before is not None and before.update is not None:
         written.update = replace(before.update, changes=written.sides[1:])
     else:
@@ -186,7 +186,7 @@ _CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
 
 
 def _is_named_in_text(text: str, formula: Formula) -> bool:
-    """Return True if words precede a formula in its line; if it has no relation, it is then only mentioned."""
+    """Return True if words precede a formula in its line; a formula without a relation is then only mentioned."""
     before = text[text.rfind("\n", 0, formula.start) + 1 : formula.start]
     return any(character.isalpha() for character in before)
 

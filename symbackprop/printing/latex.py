@@ -62,7 +62,7 @@ class Latex(Textbook, LatexPrinter):
         return self._function_names.get(function.name, function.row.latex) + "'" * function.order
 
     def of_z(self, function: ElementwiseFunction) -> str:
-        """Return f(z)."""
+        """Return the LaTeX of f(z)."""
         return rf"{self.function_name(function)}\!\left(z\right)"
 
     def wrap(self, inner: str) -> str:
@@ -138,7 +138,7 @@ class Latex(Textbook, LatexPrinter):
         return LatexPrinter._print_Rational(self, expr) if power is None else f"10^{{{-power}}}"
 
     def shape(self, shape: Shape) -> str:
-        """Return N × D."""
+        """Return a shape, such as N × D."""
         return r" \times ".join(self._print(size) for size in shape)
 
     def _print_ByEntry(self, expr: Expression) -> str:

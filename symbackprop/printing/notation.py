@@ -188,7 +188,7 @@ class Notation:
         return both if output.xreplace({a: function.row.f}) != function.expression else both[:1]
 
     def of_z(self, function: ElementwiseFunction) -> str:
-        """Return f(z)."""
+        """Return the text of f(z)."""
         return f"{self.function_name(function)}(z)"
 
     def function_name(self, function: ElementwiseFunction) -> str:

@@ -1,4 +1,4 @@
-"""Printing of one expression as Unicode text, or in the NumPy syntax of users."""
+"""Printing of one expression as Unicode text, or in the NumPy syntax that users type."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -145,7 +145,7 @@ class Typed(Code, StrPrinter):
         return ATOM if isinstance(expression, Inverse | MatPow | Broadcast) else super().level(expression)
 
     def fraction(self, factors: list[Expression]) -> tuple[list[Expression], list[Expression]]:
-        """Return numerator and denominator; only the last factors are divisors, so that parsing restores them."""
+        """Return numerator and denominator; only the last factors are divisors, so that parsing gives the same."""
         last = len(factors)
         while last > 1 and isinstance(factors[last - 1], HadamardPower) and is_negative(factors[last - 1].args[1]):
             last -= 1
@@ -177,7 +177,7 @@ def text(expression: Basic, function_names: Mapping[str, str] | None = None) -> 
 
 
 def typed_factor(expression: Basic) -> str:
-    """Return an expression in typed syntax, in brackets if it cannot precede `.T` or be a factor without them."""
+    """Return an expression in typed syntax, in brackets if it needs them before `.T` or in a product."""
     return Typed().bracket(expression, ATOM)
 
 

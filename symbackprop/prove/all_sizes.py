@@ -31,7 +31,7 @@ def prove_for_all_sizes(tape: Tape) -> list[Outcome]:
 
 
 class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the message is the outcome
-    """A claim of a step that is not proved; the message names the claim."""
+    """An error: a claim of a step is not proved; the message names the claim."""
 
 
 class _Replay:

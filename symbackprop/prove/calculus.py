@@ -55,7 +55,7 @@ class Calculus:
         return self._equal(Add(*(self._form(side, changes) for side in sides)), self._form(whole, changes))
 
     def same_adjoint(self, node: Expression, one: Expression, other: Expression) -> bool:
-        """Return True if two expressions for ∂J/∂node are proved equal without the definitions of names."""
+        """Return True if two expressions for ∂J/∂node are proved equal without replacing names by definitions."""
         change = self.perturbation(node)
         return one == other or equal(scalar_form(paired(one, change)), scalar_form(paired(other, change)))
 
@@ -94,7 +94,7 @@ class Calculus:
         return self._definitions(symbols) | {s: self.adjoints[s] for s in symbols & self.adjoints.keys()}
 
     def _equal_in_outputs(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms after writing f′(z) in terms of f(z), and f(z) for each a = f(z)."""
+        """Compare two forms with f′(z) in terms of f(z), and with f(z) in place of each a = f(z)."""
         definitions = self._definitions(one.free_symbols | other.free_symbols)
         activations = {s: e for s, e in definitions.items() if isinstance(e, Elementwise | Applied)}
         forms = [in_outputs(_opened(form, activations)) for form in (one, other)]
@@ -115,7 +115,7 @@ class Calculus:
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 
     def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
-        """Return a side of a line as a form in the perturbations; it differentiates C for any other ∂C/∂W."""
+        """Return a side of a line as a form in the perturbations, after differentiating C for any other ∂C/∂W."""
         if is_matrix(side):
             return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
@@ -146,7 +146,7 @@ class Calculus:
         perturbed: Definitions,
         held_fixed: list[Expression],
     ) -> Scalar:
-        """Return the form with the differential of an expression in place of the placeholder, some parts held fixed."""
+        """Return the form with the differential of an expression for the placeholder; some parts are held fixed."""
         fixed = {part: self.perturbation(part) for part in held_fixed if part != expression and not part.is_symbol}
         perturbed = perturbed | fixed
 

@@ -219,7 +219,7 @@ def _undefined(function: ElementwiseFunction) -> type[Function]:
 def in_outputs(form: Scalar) -> Scalar:
     """Return the form with f′(x) in terms of f(x), for functions that have such a formula.
 
-    The proof of the function's derivative includes this formula.
+    These formulas are proved together with the derivatives of the functions.
     """
 
     def output_form(part: Scalar) -> Scalar:

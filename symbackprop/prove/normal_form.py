@@ -260,7 +260,7 @@ def _is_row_sum(factor: Scalar, term: _Term) -> bool:
 
 
 def _factorized(term: _Term) -> Scalar:
-    """Return the term as a product of separate sums; an index that occurs in no factor gives a factor, its size."""
+    """Return the term as a product of separate sums; an index in no factor contributes its size as a factor."""
     groups: list[tuple[set[Dummy], Scalar]] = []
     for factor in term.factors:
         indices, body = factor.free_symbols & term.sizes.keys(), factor
@@ -322,7 +322,7 @@ def _orders(body: Scalar, ranks: dict[Dummy, int]) -> Iterator[list[Dummy]]:
 
 
 def _refined(body: Scalar, ranks: dict[Dummy, int]) -> dict[Dummy, int]:
-    """Refine ranks: equal ranks are distinguished by the factors with the index, which show other indices by rank."""
+    """Return finer ranks: equal ranks become different if the factors with the indices differ in more than indices."""
     factors = [(factor, factor.free_symbols) for factor in Mul.make_args(body)]
     while (known := len(set(ranks.values()))) < len(ranks):
         seen = {i: _canonical(0, rank) for i, rank in ranks.items()}

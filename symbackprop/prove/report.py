@@ -47,7 +47,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Verification(Judged):
-    """The result of `Derivation.verify`: `print` shows one line a step; `verdict` is right, wrong or undecided."""
+    """The result of `Derivation.verify`: `print` shows one line per step; `verdict` is right, wrong or undecided."""
 
     lines: tuple[Proof, ...]
     functions: tuple[Proof, ...]  # one for f′ of each function f of the network

@@ -139,7 +139,7 @@ class _Page:
         return "".join(_witness(Verdict(verdict), summary) for verdict, summary in islice(self.derivatives, order))
 
     def steps(self, block: LatexBlock) -> str:
-        """Return the steps as a numbered list; a step begins with its sentence."""
+        """Return the steps as a numbered list; each step begins with a sentence."""
         steps: list[list[LatexRow]] = []
         for row in block.rows:
             if row.above:

@@ -1,4 +1,4 @@
-"""The content of every document, in order and without notation: the network, the steps to each gradient, the result."""
+"""The content of every document, in any notation: the network, the steps to each gradient, the result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Outline:
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:
-        """The f and f′ of each function that documents define, except an f such as in tanh(z) = tanh(z)."""
+        """The f and f′ of each function that documents define; definitions such as tanh(z) = tanh(z) are omitted."""
         return [
             f
             for function in self.functions
@@ -79,7 +79,7 @@ class Outline:
 
 
 def function_names(tape: Tape) -> dict[str, str]:
-    """Return the letter f for the activation of a network, if it has only one.
+    """Return the letters of functions by name: f for the activation of a network that has only one.
 
     Several activations keep their names, and so does a function that only the cost uses.
     """

@@ -84,7 +84,7 @@ def _wrapped(note: str) -> list[str]:
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
-    """Align the cells of the rows in columns; a row with a single cell may be wider than its column."""
+    """Return the rows as text with aligned columns; a row with a single cell may be wider than its column."""
     beside = [row for row in rows if any(row[1:])]
     widths = [min(max(map(len, column)), _FORMULA) for column in zip(*beside, strict=True)]
     return [

@@ -94,7 +94,7 @@ def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[obj
 
 
 def float_keeping(placeholder: type, *instances: type) -> type:
-    """Return a replacement of Python's `float` that leaves placeholders unchanged; these classes are its instances."""
+    """Return a replacement of Python's `float` that keeps placeholders; `isinstance` accepts these classes."""
 
     class Float(type):
         def __instancecheck__(cls, value: object) -> bool:

@@ -115,7 +115,8 @@ def sample_points(
 ) -> Iterator[SamplePoint]:
     """Yield a random point at which the cost is finite, then further points, of which the first two have other sizes.
 
-    The values of later points are spread more widely, so that they reach both sides of each branch, as of a relu.
+    The values of later points are spread more widely, so that they reach both sides of each branch, such as those of a
+    relu.
     """
     ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
     first = next((point for point in ordinary if _is_finite(code, spec, point)), None)

@@ -104,7 +104,7 @@ class Sizes:
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 
     def _whole(self, n: int) -> Size:
-        """Return a whole number in terms of symbolic sizes, which replace their primes among its factors."""
+        """Return a whole number in terms of symbolic sizes: primes of sizes among its factors become these sizes."""
         if abs(n) in self._sums:
             return self._sums[abs(n)] * (1 if n > 0 else -1)
         value, rest = Integer(1), n

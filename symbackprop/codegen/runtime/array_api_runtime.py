@@ -22,7 +22,7 @@ from array_api_compat import device as _device"""
 
 
 def _checked(*arguments):
-    """Return the library and the arguments, each given as (name, value, shape), as its arrays; check their shapes.
+    """Check the shapes of arguments, each (name, value, shape); return their library, and them as its arrays.
 
     The library, the device and the float type are those of the arrays that are not NumPy's, if there are any.
     """
@@ -88,7 +88,7 @@ def _max(z, axis):
 
 
 def _at_max(z, axis):
-    """Return 1 at the largest entry along an axis and 0 elsewhere; equal largest entries share the 1."""
+    """Return 1 at the largest entry along an axis and 0 elsewhere; k equal largest entries get 1/k."""
     xp = array_namespace(z)
     found = xp.astype(z == xp.max(z, axis=axis, keepdims=True), z.dtype)
     return found / xp.sum(found, axis=axis, keepdims=True)

@@ -119,7 +119,7 @@ class _Memory:
         return found
 
     def need(self, memory, form):
-        """Return the bytes of work arrays that one example needs."""
+        """Return the size in bytes of the work arrays for one example."""
         key = memory, form
         if key not in self.needs:
             self.needs[key] = sum(array.nbytes for array in memory(1, *form) if array.ndim)
@@ -163,7 +163,7 @@ def _some(data, first, last, axis):
 
 
 def _added(total, found):
-    """Add numbers and arrays; the arrays of the total are overwritten."""
+    """Return the sums of two lists of numbers and arrays; the arrays of the total are overwritten."""
     return [np.add(one, other, one) if type(one) is np.ndarray else one + other for one, other in zip(total, found)]
 
 
@@ -176,7 +176,7 @@ def _sigmoid(z, one, out):
 
 
 def _at_max(z, axis):
-    """Return 1 at the largest entry along an axis and 0 elsewhere; equal largest entries share the 1."""
+    """Return 1 at the largest entry along an axis and 0 elsewhere; k equal largest entries get 1/k."""
     found = (z == np.max(z, axis=axis, keepdims=True)).astype(z.dtype)
     return found / np.sum(found, axis=axis, keepdims=True)
 

@@ -43,8 +43,8 @@ def mlp(
             default depends on the cost.
         layout: "rows" or "columns", which contain the examples; with columns, z = W a + b.
         examples: the number of examples, a name or a whole number.
-        **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|: a number of at least 0, the name
-            of a hyperparameter, or True, which is the name `lam`. `l2_factor` and `l1_factor` choose another
+        **penalty: `l2="lam"` adds λ/2 Σ W² over all weights, `l1="mu"` adds μ Σ |W|; a strength is a number of at least
+            0, the name of a hyperparameter, or True for the name `lam`. `l2_factor` and `l1_factor` choose another
             convention, "1", "1/2", "1/N" or "1/(2N)"; `penalize_biases=True` includes the biases.
 
     Raises:

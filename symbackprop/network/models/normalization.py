@@ -12,8 +12,7 @@ from symbackprop.network.numpy_semantics import divided, mean, minus, plus, time
 def batchnorm(
     features: GivenSize = "D", *, eps: float | str = "eps", layout: str = "rows", examples: GivenSize = "N"
 ) -> Network:
-    """Build batch normalization of X: each feature minus its mean, divided by its standard deviation, over the
-    examples.
+    """Build batch normalization of X: each feature minus its mean, divided by its standard deviation.
 
     X is a parameter here, so J is differentiated with respect to it, and G is the adjoint of the output:
     J = Σ G ⊙ out, so that ∂J/∂out = G. ε is a number, or the name of a hyperparameter.

@@ -140,7 +140,8 @@ def _is_proved(trace: TracedNetwork) -> bool:
 def first_difference(
     trace: TracedNetwork, at: PassAtPoint, mistaken: Mapping[Expression, np.ndarray] | None
 ) -> FirstDifference | None:
-    """Return the first quantity in the gradient code that has the value of the mistake instead of the right one.
+    """Return the first quantity in the gradient code that has the value of the mistake instead of the right one, or
+    None.
 
     Args:
         trace: the code as formulas.
@@ -168,7 +169,7 @@ def first_difference(
 def _gradient_that_differs(
     trace: TracedNetwork, at: PassAtPoint, values: Mapping[Expression, np.ndarray]
 ) -> FirstDifference | None:
-    """Return the first gradient that is wrong, in the order of the backward pass."""
+    """Return the first gradient that is wrong, in the order of the backward pass, or None."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     for parameter in [node for node in at.right if node in at.backward.wrt]:
         gradient = (trace.gradients or {}).get(str(parameter.name))

@@ -62,7 +62,7 @@ class _PointResult:
 
 @dataclass
 class Proofreading:
-    """The judgment of one cost and its gradient; `network` may be given, or is read from the cost."""
+    """The judgment of one cost and its gradient; the network is given, or read from the cost."""
 
     reader: CodeReader
     network: Network | None

@@ -96,7 +96,7 @@ def _define_last(reading: DocumentReading, index: int, before: Node, side: Node)
 
 @dataclass(frozen=True)
 class _Claim:
-    """A statement whose left side is a name, or dW, whose prefix is d."""
+    """A statement that may define its left side: a name, or dW with the prefix d."""
 
     index: int
     name: Name
@@ -309,7 +309,7 @@ def _define_function(reading: DocumentReading, index: int, function: Name, param
 
 
 def _define_remainder(reading: DocumentReading, index: int) -> None:
-    """Define L as J - s if the document writes J = L + s without a definition of L other than L = l(o, y)."""
+    """Define L as J - s if the document writes J = L + s, and L has no definition, or only L = l(o, y)."""
     sides = reading.sides(index)
     if len(sides) != 2 or not isinstance(sides[1], tree.Add) or not is_cost(reading, sides[0]):
         return

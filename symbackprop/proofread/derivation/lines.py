@@ -119,7 +119,7 @@ def _judge_sides(reading: DocumentReading, index: int) -> list[Judgment] | None:
 
 
 def _common_convention(reading: DocumentReading, judged: Sequence[list[Judgment] | None]) -> str:
-    """Return the description of a convention that explains all differences from our gradients, or ""."""
+    """Return the description of a convention that explains all differences from the derived gradients, or ""."""
     gradients = [
         judgment
         for index, judgments in enumerate(judged)
@@ -259,7 +259,7 @@ def _named(line: CheckedLine, mistake: Mistake) -> CheckedLine:
 
 
 def _is_surely_mismatch(reading: DocumentReading, index: int) -> bool:
-    """Return True if a shape mismatch is a mistake beyond doubt: no indices, and most other lines are right."""
+    """Return True if a shape mismatch must be a mistake: the line has no indices, and most other lines are right."""
     parts = [part for side in reading.sides(index) for part in tree.walk(side)]
     has_indices = any(
         isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)

@@ -44,7 +44,7 @@ class Setting:
 class DocumentReading:
     """The state of reading one document under one interpretation.
 
-    An `index` is that of a statement in `statements`.
+    The argument `index` of its methods is the index of a statement in `statements`.
     """
 
     points: NetworkAtPoints

@@ -116,7 +116,7 @@ def _is_usual(reading: DocumentReading, ratio: float) -> bool:
 
 
 def _cost(reading: DocumentReading, limit: float) -> float:
-    """Return the penalty of a reading for lines that are not right, or a number above the limit once it is exceeded."""
+    """Return the penalty of a reading for lines that are not right; if it exceeds `limit`, only a part of it."""
     total = 0.0
     for index, statement in enumerate(reading.statements):
         if not equalities(statement) or is_range(reading, statement):

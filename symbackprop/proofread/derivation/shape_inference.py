@@ -148,8 +148,7 @@ class ShapeInference:
         """Return a formula of the document as one of a network, with its shape.
 
         Raises:
-            UnsupportedNotationError: the formula contains something that networks do not support, or shapes are
-            inconsistent.
+            UnsupportedNotationError: the formula contains unsupported notation or inconsistent shapes.
         """
         raise UnsupportedNotationError(f"{node.source or type(node).__name__} is not read as an equation of a network")
 

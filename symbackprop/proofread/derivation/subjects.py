@@ -147,7 +147,7 @@ def sums_entries(*sides: Node) -> bool:
 
 
 def has_jacobian(left: Node, right: Node) -> bool:
-    """Return True if a ∂A/∂B occurs, as in the chain rule, where A does not have a name of a cost."""
+    """Return True if the sides contain a ∂A/∂B whose A does not have a name of a cost, as in the chain rule."""
     partials = [part for side in (left, right) for part in walk(side) if isinstance(part, tree.Partial)]
     return not all(isinstance(partial.of, Name) and _is_named_like_cost(partial.of) for partial in partials)
 

@@ -41,7 +41,7 @@ def check_numbers(
 
 
 def _wrong_arithmetic(reading: DocumentReading, sides: Sequence[Node]) -> str | None:
-    """Return a sentence if a side differs from the next one by more than rounding, "" if none does, else None."""
+    """Return a sentence if a side differs from the next one by more than rounding, "" if none does, None if unknown."""
     evaluator = reading.evaluator(Setting(UNITS))
     if len(sides) < 2 or evaluator is None:
         return None

@@ -66,7 +66,7 @@ def kronecker(evaluator: Evaluator, i: str | int, j: str | int) -> list[IndexedA
 
 
 def _lines_of_matrix(evaluator: Evaluator, reading: NameReading) -> list[IndexedArray]:
-    """Return u_k as a row or a column of U, if the network has both a vector u and a matrix U."""
+    """Return u_k as a row or a column of U if the network has both a vector u and a matrix U; else []."""
     try:
         lines = [
             values.line(laid_out(evaluator, quantity.node), reading.indices[0], axis)

@@ -1,4 +1,4 @@
-"""Combination of the readings of parts to readings of the whole."""
+"""Combination of the readings of parts into readings of the whole."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product as combinations

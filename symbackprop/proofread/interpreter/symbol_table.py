@@ -69,8 +69,8 @@ class SymbolTable:
 
     Args:
         network: the network whose gradients the document derives.
-        document_first: True if a definition in the document has precedence over the network's quantity with the same
-        name. units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
+        document_first: True if a definition in the document overrides the network's quantity with the same name.
+        units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
     """
 
     network: Network
@@ -92,7 +92,7 @@ class SymbolTable:
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def tell_entries(self, names: Iterable[Name]) -> None:
-        """Interpret w_1 as an entry of w, not as the weights of layer 1, if the document also has w_2 or w_3, …."""
+        """Interpret w_1 as an entry of w, not as the weights of layer 1, if the document also has w_2, w_3, …"""
         marks = ((name.base, mark.content) for name in names for mark in name.below)
         for base in {base for base, content in marks if isinstance(content, Number) and content.value > 1} & _WEIGHTS:
             self.aliases.pop((base, "", "1"), None)

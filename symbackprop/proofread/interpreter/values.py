@@ -23,7 +23,7 @@ class ShapeMismatchError(Exception):
 
 @dataclass(frozen=True)
 class IndexedArray:
-    """An array with an axis for each free index, then rows and columns, and for ∂A/∂B then those of B."""
+    """An array whose axes are the free indices, rows and columns, and for ∂A/∂B also the rows and columns of B."""
 
     array: Array
     indices: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class IndexedArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The numbers of rows and columns (and those of B)."""
+        """The numbers of rows and columns, and for ∂A/∂B also those of B."""
         return tuple(self.array.shape[len(self.indices) :])
 
     @property
@@ -186,7 +186,7 @@ def _linear(one: IndexedArray, other: IndexedArray, indices: tuple[str, ...]) ->
 
 
 def transposed(value: IndexedArray) -> IndexedArray:
-    """Return the transpose; of ∂A/∂B, with A transposed, or the transposed Jacobian if both are vectors."""
+    """Return the transpose; for ∂A/∂B, transpose A, or the whole Jacobian if A and B are vectors."""
     if value.is_derivative and not (1 in value.shape[:2] and 1 in value.shape[2:]):
         return replace(value, array=np.swapaxes(value.array, -3, -4))
     if value.is_derivative:
@@ -250,7 +250,7 @@ def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...])
 
 
 def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
-    """Return the matrix of the values at each index: numbers by row and column, or stacked rows, or stacked columns."""
+    """Return a matrix of the values at all indices; each value is an entry, a row (with `rows`) or a column."""
     letters = tuple(letter for letter in (rows, columns) if letter)
     if value.is_derivative or not set(letters) <= set(value.indices):
         raise ShapeMismatchError("the letter that runs along the dots does not occur in the items beside them")

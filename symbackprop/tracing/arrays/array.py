@@ -53,7 +53,7 @@ def _in_place(operation: NodeOperation) -> Callable[["TracedArray", Operand], "T
 
 
 class TracedArray(Placeholder):
-    """An array without numbers."""
+    """A placeholder for an array, which has a shape but no numbers."""
 
     __array_priority__ = 1000.0
     is_mask = False
@@ -176,7 +176,7 @@ class TracedArray(Placeholder):
         return self if order and order == tuple(range(self.ndim)) else self.T
 
     def reshape(self, *shape: Any, **_: object) -> "TracedArray":
-        """Return the array in another shape, of which one size may be -1."""
+        """Return the array in another shape; one size may be -1."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
         wanted = [int(n) for n in sizes]
         if -1 in wanted:
@@ -185,7 +185,7 @@ class TracedArray(Placeholder):
         return reshaped(self, tuple(wanted))
 
     def ravel(self, *_: object, **__: object) -> "TracedArray":
-        """Return the entries one after the other."""
+        """Return the entries as a vector."""
         return self.reshape(-1)
 
     flatten = ravel
@@ -196,7 +196,7 @@ class TracedArray(Placeholder):
         return reshaped(self, tuple(kept))
 
     def copy(self, *_: object, **__: object) -> "TracedArray":
-        """Return a copy, which in-place changes do not share with this array."""
+        """Return a copy; in-place changes of the copy do not affect this array."""
         return type(self)(self.run, self.node)
 
     def astype(self, dtype: Any, *_: object, **__: object) -> "TracedArray":
@@ -337,7 +337,7 @@ class Flattened(TracedArray):
     def made(
         self, operation: NodeOperation, *others: Operand, rank: int | None = None, options: Options = ()
     ) -> TracedArray:
-        """Return a reduction, or a function of each entry."""
+        """Return a reduction of the entries, or an operation on each entry."""
         if rank == 0 or not others:
             found = self.matrix.made(operation, *others, rank=rank, options=options)
             return Flattened(self.run, found.node) if found.ndim == 2 else found

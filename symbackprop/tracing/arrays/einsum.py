@@ -48,7 +48,7 @@ def _in_order(array: TracedArray, names: str, output: str) -> TracedArray:
 
 
 def _with_axes(array: TracedArray, names: str, every: str) -> TracedArray:
-    """Return the array with an axis for each index."""
+    """Return the array with an axis for each index in `every`."""
     if len(names) == 2:
         return _in_order(array, names, every)
     if not names or len(every) < 2:

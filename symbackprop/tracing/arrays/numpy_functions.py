@@ -224,7 +224,7 @@ class PlaceholderNumpy:
         return _TracedFunction(self, getattr(value, "__name__", ""), value)
 
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
-        """Call a function of the table."""
+        """Return the result of a function of the table."""
         if name not in FUNCTIONS:
             module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
             raise Untraceable(f"{module}.{name} is not among the functions that can be traced")

@@ -60,7 +60,7 @@ def as_matrix(value: Scalar) -> Matrix:
 
 
 def reduced(value: Expression, name: str, axis: int | None) -> Expression:
-    """Return a reduction, given by name."""
+    """Return a reduction of a value, such as "sum", given by its name."""
     return _REDUCTIONS[name](value, axis)
 
 
@@ -143,7 +143,7 @@ def joined_columns(*parts: Matrix) -> Matrix:
 
 
 def diagonal(row: Matrix) -> Matrix:
-    """Return the diagonal matrix whose diagonal is a row."""
+    """Return the diagonal matrix with the entries of a row."""
     size = row.shape[1]
     return hadamard(Eye(size), broadcast(row, size, size))
 

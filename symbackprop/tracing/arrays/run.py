@@ -45,7 +45,7 @@ class TraceRun:
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
 
     def number(self, array: Placeholder, problem: str) -> np.ndarray:
-        """Return the numbers of an array; raise Untraceable with the message `problem` if they are not known."""
+        """Return the numbers of an array; raise Untraceable with the message `problem` if they are unknown."""
         if self.values is None:
             raise Untraceable(problem)
         evaluation = Evaluation({})

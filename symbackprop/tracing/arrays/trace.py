@@ -145,7 +145,7 @@ def _run(
 
 
 def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
-    """Return the gradient in the shape of the parameter's matrix; a gradient of another size is wrong and unchanged."""
+    """Return the gradient in the shape of the parameter's matrix, or unchanged if its size is wrong."""
     array = TracedArray(parameter.run, parameter.run.node(gradient))
     if not parameter.ndim:
         return array.reshape(1, 1).node if array.size == 1 else array.node

@@ -58,7 +58,7 @@ def _converting(function: NumpyFunction) -> NumpyFunction:
 
 
 def _empty(*args: Any, **options: Any) -> np.ndarray:
-    """Return an array of nan, which makes entries that are never assigned visible."""
+    """Return an array of nan, so that entries which are never assigned are noticed."""
     made = np.empty(*args, **options)
     if made.dtype.kind in FLOATS:
         made[...] = math.nan
@@ -138,7 +138,7 @@ def _norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) 
 
 
 def _solved(A: object, B: object) -> tuple[ScalarArray, TracedScalar]:
-    """Return (A⁻¹ B, det A) by Gaussian elimination; the pivot is the largest value, but any nonzero pivot would do."""
+    """Return (A⁻¹ B, det A) by Gaussian elimination with the largest value as pivot."""
     left, right, determinant = np.array(plain(as_scalars(A))), np.array(plain(as_scalars(B))), TracedScalar.of(1)
     for k in range(len(left)):
         pivot = k + int(np.argmax(np.abs(values_of(left[k:, k]))))

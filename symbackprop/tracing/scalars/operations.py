@@ -76,8 +76,7 @@ RELATIONS: dict[str, Callable[[Number, Number], bool]] = {
 
 @cache
 def partial(op: str, position: int, count: int) -> Callable[..., BigFloat]:
-    """Return the derivative of an operation on `count` operands with respect to one of them, as a function of mpmath
-    numbers.
+    """Return the derivative of an operation with respect to one of `count` operands, as a function of mpmath numbers.
 
     >>> partial("mul", 0, 2)(mpmath.mpf(3), mpmath.mpf(5))
     mpf('5.0')

@@ -2,7 +2,7 @@
 
 The user's NumPy code runs on object arrays of them. Each is a node of a graph: an operation and its parts, or an
 exact number, or a variable, which is a named entry of an array. Each also has a value, which decides comparisons.
-Their outcomes are recorded, since the graph is valid only where they are the same.
+The outcomes of comparisons are recorded, since the graph is valid only where they are the same.
 """
 
 import math
@@ -335,7 +335,7 @@ def _truediv(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
 
 
 def _pow(x: TracedScalar, n: TracedScalar) -> TracedScalar | None:
-    """Return whole powers as products and half-integer powers with a root, so that they have derivatives at x ≤ 0."""
+    """Return an integer power as products, a half-integer one with a root, to be differentiable at x ≤ 0; else None."""
     if n.op != NUMBER or not isinstance(n.held, Fraction) or n.held.denominator > 2 or abs(n.held) > _POWER:
         return None
     if n.held < 0:
