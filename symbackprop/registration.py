@@ -31,7 +31,7 @@ from symbackprop.expressions.stable_forms import stable as stable_form
 from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 
-# Functions that SymPy can differentiate and for which there is NumPy code, as for their derivatives.
+# Functions that SymPy can differentiate; for them and for their derivatives, there is NumPy code.
 _KNOWN = (
     *(sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tan, sympy.atan, sympy.sinh, sympy.cosh, sympy.tanh),
     *(sympy.asinh, sympy.erf, sympy.erfc, Abs, sign, Max, Min, Heaviside, Piecewise),

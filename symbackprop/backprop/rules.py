@@ -22,7 +22,7 @@ from symbackprop.expressions.functions import Applied, ElementwiseFunction
 from symbackprop.expressions.matrices import Ones, Zeros, scaled, split
 from symbackprop.expressions.slicing import Concatenate, Slice, padded, sliced
 
-PerArgument: TypeAlias = list[Expression | None]  # one an argument; None where it is not a quantity that varies
+PerArgument: TypeAlias = list[Expression | None]  # one per argument; None for an argument that does not vary
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _scalar_function(G: Expression, node: Expression, *xs: Expression) -> PerArg
 
 # fmt: off
 RULES: dict[type[Basic], Rule] = {
-    # node                 name                        adjoint G of the node, node, arguments -> one adjoint an argument
+    # node                 name                        adjoint G of the node, node, arguments -> one contribution per argument
     # scalars
     Add:                   Rule("sum rule",             lambda G, _, *xs: [G for _ in xs],
                                 with_one_variable="constant rule", entrywise=True),

@@ -41,7 +41,7 @@ class Step:
     known: tuple[tuple[Expression, Expression], ...] = ()  # quantities with their ∂J/∂…, from which the section starts
     slope: Expression | None = None  # f′ at its argument, in the form that the step has
     row: str = "row"  # the name of a row: example, if the rows are examples
-    column: str = "column"  # and what a column is
+    column: str = "column"  # the name of a column
 
     @property
     def note(self) -> str:

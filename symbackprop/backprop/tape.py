@@ -32,7 +32,7 @@ class Tape:
     equations: tuple[Equation, ...]  # the equations that the cost needs, the cost last
     adjoints: tuple[Adjoint, ...]  # the named ones: δ3 = …, in order of computation
     gradients: dict[str, Expression]  # by parameter name, in declared order
-    sections: tuple[Section, ...]  # one a parameter, from the cost back
+    sections: tuple[Section, ...]  # one per parameter, from the cost back
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -65,7 +65,7 @@ def _plus(one: Range, other: Range) -> Range:
 
 def _times(one: Range, other: Range) -> Range:
     corners = [a * b for a in one for b in other]
-    finite = [0.0 if isnan(corner) else corner for corner in corners]  # 0 · ∞: as near to 0 as one wants
+    finite = [0.0 if isnan(corner) else corner for corner in corners]  # 0 · ∞ is arbitrarily near to 0
     return min(finite), max(finite)
 
 

@@ -12,11 +12,11 @@ from symbackprop.gradcheck.directional import Direction, Numerics, unit
 from symbackprop.gradcheck.finite_differences import NumericDerivative
 from symbackprop.gradcheck.parameters import Arrays, Parameters
 
-CONFIDENT = 8.0  # error bars that a right gradient may be away
+CONFIDENT = 8.0  # error bars by which a right gradient may differ
 _WRONG = 50.0  # error bars beyond which it is called wrong
 _SURE = 1e-2  # to call it wrong, the error bar must be below this part of the numeric derivative
-_FLOOR = 1e4  # or below so many roundings of the cost, where that derivative is 0
-_ROUNDED = 3  # times that the gradient is computed at a point perturbed by rounding errors
+_FLOOR = 1e4  # or below this many rounding errors of the cost, if that derivative is 0
+_ROUNDED = 3  # evaluations of the gradient at points perturbed by rounding errors
 POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
 POWER_ALONG = 1e-2  # likewise, of the contribution that one entry has along a direction
 
@@ -45,10 +45,10 @@ class Comparison:
     index: tuple[int, ...] | None  # None for a direction through many entries
     direction: Direction
     ours: float
-    contributions: Mapping[int, float]  # of each parameter to ours: √Σ (gᵢ dᵢ)²
+    contributions: Mapping[int, float]  # of each parameter to the derivative under test: √Σ (gᵢ dᵢ)²
     numeric: NumericDerivative
     floor: float  # the error bar of a derivative of 0 in the precision of the cost
-    noise: float  # the rounding error of ours
+    noise: float  # the rounding error of the derivative under test
 
     @property
     def residual(self) -> float:

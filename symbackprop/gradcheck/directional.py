@@ -27,7 +27,7 @@ Direction = Mapping[int, np.ndarray]  # the perturbation of parameters, by their
 
 _FIRST_STEP = 0.0213  # relative to the size of the perturbed entries
 _RADII = (1e-1, 1e-2, 2e-3, 3e-4, 1e-5)  # of circles, likewise
-_PATIENCE = 4  # directions in which no circle will do until circles are given up
+_PATIENCE = 4  # directions without a usable circle, after which circles are given up
 _LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))
 _WITHIN = np.array([0.0113, 0.0071, 0.0037, 0.0019, 0.00083, 0.00037])  # of a step: the cost is a line there
 _EXTENDED = float(np.finfo(np.longdouble).eps)
@@ -50,7 +50,7 @@ class Numerics:
         self._is_grain_sought = False
         values = [scalar_value(self.calls.first()), *(self.at({}, 0.0) for _ in range(_REPEATS - 1))]
         self.cost = values[0]
-        self.spread = float(max(values) - min(values))  # of calls at one and the same point
+        self.spread = float(max(values) - min(values))  # of calls at the same point
         self._noise: dict[tuple[int, ...], float] = {}
         self._known: dict[tuple[Callable[..., object], object], Any] = {}
         self.is_extended = isinstance(self.cost, np.longdouble) and bool(np.finfo(float).eps > _EXTENDED)
@@ -151,12 +151,12 @@ class Numerics:
                     self.epsilon,
                     self.spread,
                 )
-            except Exception:  # whatever code for real numbers may do with others
+            except Exception:  # code for real numbers may raise anything for complex ones
                 self._circles_left = 0
                 return _UNKNOWN
             if is_settled(found, self.cost, self.epsilon):
                 self._circles_left = _PATIENCE
-                self._radii.sort(key=lambda other: other != radius)  # it may do again
+                self._radii.sort(key=lambda other: other != radius)  # try this radius first next time
                 return found
         self._circles_left -= 1
         return _UNKNOWN

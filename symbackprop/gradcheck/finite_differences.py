@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-_SHRINK = 1.83  # not a whole number, lest a periodic cost be met at its period again and again
+_SHRINK = 1.83  # not a whole number, so that steps are not all multiples of a period of the cost
 _ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks are searched for separately
-_COLUMNS = 5  # steps that one extrapolation spans: beyond a kink, the larger ones are forgotten
+_COLUMNS = 5  # steps that one extrapolation uses, so that steps beyond a kink are dropped
 _ENOUGH = 1e-10  # relative error
-_FINEST = 5e-5  # of the first step: from here on, a cost in single precision may not move any more
+_FINEST = 5e-5  # of the first step: below, a cost in single precision may no longer change
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def derivative(
     for _ in range(_ROWS):
         high, low = f(step), f(-step)
         if high == low and any(previous) and step < _FINEST * first_step:
-            break  # the cost does not resolve so small a step any more
+            break  # the step is too small for the precision of the cost
         rounding = (epsilon * (abs(high) + abs(low)) + 2 * noise) / step
         current = [(high - low) / (2 * step)]
         best = NumericDerivative(float("nan"), float("inf"))

@@ -8,14 +8,14 @@ from symbackprop.gradcheck.comparisons import Comparison
 from symbackprop.gradcheck.directional import STEP_AROUND, Numerics
 
 _RATIO = 10
-_SEEN = 20  # a jump shows above so many times the noise
+_SEEN = 20  # a jump is visible above this multiple of the noise
 _STEPS = tuple(float(_RATIO) ** -k for k in range(11, 1, -1))
 _OFF = 16 * float(np.finfo(float).eps)
-_BEYOND = 8  # slacks outside of the derivatives around the point, from which on ours is forbidden
+_BEYOND = 8  # slacks by which a forbidden derivative lies outside of those around the point
 _CLEARLY = 0.05  # of the jump, likewise
 _AROUND = 12  # points around a kink
-_NEAR = 1e-5  # how far they are
-_HERE = 1e-8  # a kink that is not farther away than this is here
+_NEAR = 1e-5  # their distance
+_HERE = 1e-8  # a kink up to this distance is at the point
 _SAME = 0.02  # of the jump: derivatives that are nearer count as equal
 
 
@@ -51,7 +51,7 @@ def kink_at(numerics: Numerics, comparison: Comparison) -> Kink | None:
         if jump > _SEEN * noise and drift < 0.1 * jump:  # a jump does not grow with the step
             if _is_away(jump, sides, (steps >= _HERE) & (steps < step) & (jump > _SEEN * noises)):
                 return None
-            off = jump * _OFF / step  # what was at the kink in double precision is a little off it in a higher one
+            off = jump * _OFF / step  # a kink in double precision is slightly displaced in a higher precision
             low, high = sorted(map(float, near))
             is_alone = comparison.index is not None and _is_alone(numerics, comparison, low, high, scale)
             return Kink(low, high, float(noise + drift + off), is_alone)

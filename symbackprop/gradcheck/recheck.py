@@ -22,7 +22,7 @@ _TINY = 1e-4  # of the whole gradient, likewise
 # Cancellation inside the cost may explain a difference below: (error bars, relative to the entry, to the gradient).
 _LOST = ((1e5, 1e-7, 0.0), (1e3, 0.0, 1e-5))
 _UNSEEN = 1e-8  # of the cost, likewise
-_MANY = 1e6  # error bars: a difference of more has no other cause
+_MANY = 1e6  # error bars: a larger difference is a mistake
 
 
 def check_parameters(

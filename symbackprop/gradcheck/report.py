@@ -24,13 +24,13 @@ class ParameterCheck:
     numeric: float = float("nan")
     uncertainty: float = float("nan")  # of numeric
     size: float = float("nan")  # of the largest derivative, ours or numeric
-    relative: float = float("nan")  # difference / max(|ours|, |numeric|), there
+    relative: float = float("nan")  # difference / max(|ours|, |numeric|), at that entry
     resolution: float = float("nan")  # the part of the gradient's size below which no difference would show
     norm_ratio: float = float("nan")  # ‖ours − numeric‖ / ‖ours + numeric‖
-    looked_at: int = 0  # comparisons
+    looked_at: int = 0  # the number of comparisons
     kinks: int = 0  # entries at which the derivative jumps at this point
     note: str = ""
-    mistake: str = ""  # what it likely is, if it is wrong
+    mistake: str = ""  # the likely mistake, if it is wrong
     mistake_kinds: Kinds = ()  # of that mistake
 
     @property

@@ -19,10 +19,10 @@ from symbackprop.gradcheck.directional import Direction, Numerics
 from symbackprop.gradcheck.parameters import signs
 from symbackprop.gradcheck.progress import tracked
 
-EVERY_ENTRY = 2000  # up to so many entries in all, each is compared
+EVERY_ENTRY = 2000  # up to this number of entries in total, each is compared
 _FEW = 40  # entries of a parameter that are compared one by one, where a direction through all does not agree
 _FRACTIONS = (1e-3, 1.0)  # of the largest gradient, at which all smaller ones count as equal: one direction for each
-_GENTLER = ((1e-3, 3e-2, 0.3), (1.0,))  # likewise; the next one is tried where the one before is too noisy
+_GENTLER = ((1e-3, 3e-2, 0.3), (1.0,))  # likewise; the next one is tried if the previous one is too noisy
 _BALANCED = 1e4  # how much more a parameter of small gradient may be perturbed than the one of the largest
 _MOST_WRONG = 4  # wrong entries after which the search ends
 _MOST_BOXES = 300  # comparisons that the search for them may take

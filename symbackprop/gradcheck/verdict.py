@@ -11,7 +11,7 @@ from symbackprop.gradcheck.kinks import kink_at
 from symbackprop.gradcheck.report import ParameterCheck
 from symbackprop.verdicts import Verdict
 
-_NEARER = 1e-3  # of the first step: a kink, or what makes a cost change fast, may be near
+_NEARER = 1e-3  # of the first step: a kink may be near, or the cost may change fast
 _ROUNDINGS = 4096  # of the largest of all gradients: a gradient of 0 may be off by less, where terms cancel
 NOTHING = 1e-5  # an error bar above this part of all gradients decides nothing on a gradient of 0
 

@@ -232,7 +232,7 @@ class _TreeBuilder:
         return product([*before, [*last, Group(items=(signed_one,), brackets="{}")]])
 
     def _pieces(self, tree: ParseTree) -> list[Piece]:
-        pieces: list[Piece] = []  # factors, and between products what stands there
+        pieces: list[Piece] = []  # factors, and the signs between products
         for child in tree.children:
             if _is_token(child, "OPERATOR"):
                 pieces.append(str(child))

@@ -108,7 +108,7 @@ def _has(tokens: list[Token], kind: str) -> bool:
 
 def _glued(pieces: list[list[Token]]) -> list[list[Token]]:
     glued: list[list[Token]] = []
-    pending: list[Token] = []  # what stands before the piece
+    pending: list[Token] = []  # the tokens before the piece
     complete = False  # whether the last one has a relation
     for piece in pieces:
         if _is_between(piece):

@@ -14,7 +14,7 @@ from symbackprop.expressions.operations import ROWS, Broadcast, Sums, Total, bro
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.entries import EntryDerivative, Plain, Ratio, SumOver
 
-SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression holds together
+SUM, ENTRYWISE, PRODUCT, POWER, ATOM = range(5)  # levels of precedence, the lowest first
 
 _LEVELS: dict[type, int] = {
     nodes.MatAdd: SUM,
@@ -46,7 +46,7 @@ SPECIAL = (
     Applied,
     nodes.Trace,
     nodes.Determinant,
-)  # what SymPy's own printing of scalars does not know
+)  # classes that SymPy's own printers of scalars do not know
 
 
 def level(expression: Expression) -> int:

@@ -45,7 +45,7 @@ class _Replay:
         self.calculus = Calculus(recount, section.parameter, names)
         self.known = known  # the proved ∂J/∂C of each C
         self.started = False
-        self.terms: Scalar = Integer(0)  # those with a ∂C/∂W that is still to be worked out
+        self.terms: Scalar = Integer(0)  # the terms with a ∂C/∂W that is still to be differentiated
         self.finished: list[Matrix] = []
 
     def outcome(self, step: Step) -> Outcome:

@@ -171,7 +171,7 @@ def _powers(factor: Scalar) -> list[Scalar]:
     return [Pow(base, part) for part in Add.make_args(exponent)]
 
 
-# Sums that can be worked out
+# Sums that can be evaluated
 
 
 def _simplified(term: _Term) -> _Term:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-UserFunction: TypeAlias = Callable[..., object]  # it may return anything; what it returns is inspected
+UserFunction: TypeAlias = Callable[..., object]  # the result may be anything, and is inspected
 DeclaredSize: TypeAlias = str | int  # a dimension in a shape: its name, or a number
 DeclaredShape: TypeAlias = tuple[DeclaredSize, ...]
 NumpyFunction: TypeAlias = Callable[..., Any]  # of NumPy's arguments, placeholders among them

@@ -18,7 +18,7 @@ Arrays: TypeAlias = tuple[Any, ...]  # arrays, and Python floats
 
 WORTH_A_THREAD = 2**21  # bytes of work arrays, below which another thread costs more than it saves
 # Bytes of one example, above which most of the time goes into products. BLAS divides those among its own threads, which
-# wait busily after each call, and would be in the way of ours.
+# wait busily after each call, and would compete with the threads of this module.
 NARROW = 2**11
 
 

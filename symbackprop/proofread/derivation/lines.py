@@ -242,7 +242,7 @@ def _explained(
     if repair is not None:
         is_doubtful &= "too much" in repair.mistake.words or "missing" in repair.mistake.words
         return not_understood if is_doubtful else _named(replace(line, correction=repair.correction), repair.mistake)
-    if line.reason and not _is_surely_mismatch(reading, index):  # it may be how we read it
+    if line.reason and not _is_surely_mismatch(reading, index):  # the interpretation may be wrong
         return not_understood
     if index in reading.function_definitions or _is_derivative_of_function(left):
         return _named(line, Mistake(f"this is not what {left.source} is", (MistakeKind.FUNCTION,)))

@@ -123,7 +123,7 @@ def _cost(reading: DocumentReading, limit: float) -> float:
             continue
         judgment = judge(reading, index)
         if judgment.holds and hides_network_quantity(reading, index):
-            total += 2.05  # it may as well be a mistake
+            total += 2.05  # it may also be a mistake
         if judgment.holds is not True:
             if total > limit:
                 break

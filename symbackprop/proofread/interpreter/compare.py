@@ -25,7 +25,7 @@ class Judgment:
     is_unknown_name: bool = False
     letters: Mapping[str, int] = field(default_factory=dict)
     counterexample: str = ""
-    lone_index: str = ""  # one that stands on one side only
+    lone_index: str = ""  # an index that only one side has
 
     @property
     def is_mismatch(self) -> bool:

@@ -25,7 +25,7 @@ def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]
         if last - first == 1:
             return tuple((0, value) for value in factors[first])
         found: list[tuple[int, IndexedArray]] = []
-        for middle in range(last - 1, first, -1):  # from the left, as people read
+        for middle in range(last - 1, first, -1):  # from left to right
             for cost, one in between(first, middle):
                 for more, other in between(middle, last):
                     for extra, value in _pairs(sign, one, other):

@@ -76,7 +76,7 @@ def _sum_over_layers(evaluator: Evaluator, node: tree.Summation) -> list[Indexed
         with suppress(UnknownNameError, ShapeMismatchError):
             found[number] = replace(evaluator, letters={**evaluator.letters, index: number}).values(node.body)
     if not found:
-        return evaluator.values(node.body)  # raises what is wrong
+        return evaluator.values(node.body)  # raises the error
     without_start = {number: parts for number, parts in found.items() if number > 0}
     choices = [without_start, found] if without_start and len(without_start) < len(found) else [found]
     return [value for chosen in choices for value in fitting(_sum, list(chosen.values()))]

@@ -28,7 +28,7 @@ _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
 LAST = "the last layer"  # a key among the letters that stand for numbers: z_k without a layer number is of it
-SHIFT = "layers further"  # likewise: by how many layers all units of a line are further up
+SHIFT = "layers further"  # likewise: the number of layers by which all units of a line are shifted
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
@@ -78,7 +78,7 @@ class SymbolTable:
     units: Mapping[str, int] = field(default_factory=dict)
     definitions: dict[Key, Definition] = field(default_factory=dict)
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
-    called: set[str] = field(default_factory=set)  # names that stand as functions somewhere
+    called: set[str] = field(default_factory=set)  # names that are used as functions somewhere
     chosen: dict[Key, AdjointMultiple] = field(default_factory=dict)
     derived_by: dict[str, str] = field(default_factory=dict)  # for a δ that is defined as ∂J/∂v, the base of v
     cost_scale: float = 1.0  # the cost of the document over that of the network

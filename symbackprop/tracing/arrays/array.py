@@ -250,7 +250,7 @@ class TracedArray(Placeholder):
         """Return the smallest entry."""
         return self.reduced("min", axis, keepdims)
 
-    # numbers, which there are none of
+    # conversions to numbers, which are impossible
 
     def __float__(self) -> NoReturn:
         raise NumberNeeded(_NUMBER)

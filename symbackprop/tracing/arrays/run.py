@@ -17,7 +17,7 @@ from symbackprop.tracing.untraceable import Untraceable
 if TYPE_CHECKING:
     from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
 
-CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
+CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept away from 0, or a small one is added
 TINY = 1e-5
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
 
@@ -41,7 +41,7 @@ class TraceRun:
     graph: TraceGraph
     numpy: "PlaceholderNumpy"
     values: dict[Expression, Any] | None = None  # of the arguments, by symbol: conditions are decided by these
-    conditions: list[str] = field(default_factory=list)  # what was decided
+    conditions: list[str] = field(default_factory=list)  # the conditions that were decided
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
 
     def number(self, array: Placeholder, problem: str) -> np.ndarray:

@@ -17,9 +17,9 @@ from symbackprop.tracing.scalars.scalar import ROUNDED, VARIABLE, BranchLog, Tra
 from symbackprop.tracing.untraceable import Untraceable
 
 DIGITS = 50
-_GUARD = 30  # more digits, for what cancels on the way
+_GUARD = 30  # extra digits, for cancellation
 _EQUAL = mpmath.mpf(10) ** -40  # relative to the largest term
-_ROUNDED = mpmath.mpf(10) ** -13  # the same, where the code has rounded floats in it, as 3**-0.5 is
+_ROUNDED = mpmath.mpf(10) ** -13  # the same, if the code contains rounded floats such as 3**-0.5
 _NOTHING = mpmath.mpf(10) ** -60  # relative to the largest number of all
 _RADII = [Fraction(1, 2 ** (1 + 2 * k)) for k in range(12)]
 _DRAWS = 8  # at each radius
@@ -47,8 +47,8 @@ class Agreement:
     first: Difference | None
     claimed: tuple[BigFloat, ...]  # at the first point
     derived: tuple[BigFloat, ...]
-    points: int  # random points that were compared at; 0 where it was the traced one alone
-    rounded: bool  # the code has rounded floats in it: equal then means equal to 13 digits
+    points: int  # random points of the comparison; 0 if only the traced point was used
+    rounded: bool  # True if the code contains rounded floats: values are then compared to 13 digits
 
     @property
     def right(self) -> bool:

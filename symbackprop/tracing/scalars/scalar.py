@@ -284,7 +284,7 @@ def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
     if math.isnan(left.value) or math.isnan(right.value):
         raise Untraceable("a value that is not a number (nan) is compared, as in an if or np.maximum")
     if math.isinf(left.value) or math.isinf(right.value):
-        return truth  # nothing near it decides otherwise
+        return truth  # values near it give the same outcome
     log.conditions.append(Condition(left - right, relation, truth))
     return truth
 
