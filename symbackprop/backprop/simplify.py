@@ -155,7 +155,7 @@ def _inside(atom: Expression) -> Expression:
 
 
 def _sums(matrix: Matrix, axis: int) -> Expression:
-    """Return the sums of a matrix along an axis, with the scalar factor in front; sums of ones become their number."""
+    """Return the sums of a matrix along an axis, with the scalar factor in front; sums of ones are numbers."""
     coefficient, core = split(matrix)
     whole = sums(core, axis)
     return scaled(

@@ -273,7 +273,7 @@ class Loops:
         ]
 
     def long(self, operation: ArrayOperation) -> list[str]:
-        """Return loops that accumulate many terms in each entry, some of them in each statement."""
+        """Return loops that accumulate many terms in each entry, several of them in each statement."""
         start, width = ("-np.inf", 1) if operation.function == "max" else ("0", TERMS)
 
         def lines(k: str) -> list[str]:

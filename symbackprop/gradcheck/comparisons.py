@@ -40,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A directional derivative, under test and numeric, for a single entry or along a direction through many."""
+    """A comparison of the derivative under test with the numeric one, for one entry or along a direction."""
 
     index: tuple[int, ...] | None  # None for a direction through many entries
     direction: Direction

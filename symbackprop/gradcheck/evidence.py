@@ -15,7 +15,7 @@ from symbackprop.verdicts import Verdict
 
 
 def sizes_of(data: Data | None) -> dict[str, int]:
-    """Return the numbers of rows and of columns of the data, by description: one of them may be the wrong factor."""
+    """Return the numbers of rows and columns of the data by description, since a wrong factor may be one of them."""
     arrays = {name: np.shape(value) for name, value in (data or {}).items()}
     return {
         f"the number of {what} of {name}": shape[axis]

@@ -20,7 +20,7 @@ from symbackprop.prove.use_counts import Recount, partials_in
 
 _MOST_OPENED = 4  # names that are replaced by their definitions, one after the other
 
-Definitions: TypeAlias = dict[Expression, Expression]  # names or quantities, with their definitions
+Definitions: TypeAlias = dict[Expression, Expression]  # names or quantities, with the expressions that replace them
 
 
 def paired(adjoint: Expression, differential: Expression) -> Scalar:

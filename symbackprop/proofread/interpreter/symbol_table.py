@@ -142,7 +142,7 @@ class SymbolTable:
 
     @property
     def shifts(self) -> list[dict[str, int]]:
-        """The shifts (numbers of layers) of a line's letters relative to the rest of the document."""
+        """The possible shifts of a line's letters, in layers, relative to the rest of the document."""
         last = max(self.units.values(), default=0)
         return [{SHIFT: sign * shift} for shift in range(1, last + 1) for sign in (1, -1)]
 
