@@ -200,7 +200,7 @@ def _of_row(document: Document, row: StatementTokens, kind: str) -> Statement:
         written.problem = str(error)
         return written
     for part in (part for side in written.sides for part in walk(side)):
-        if type(part).__name__ == "Sign":
+        if isinstance(part, tree.PendingOperator):
             written.problem, written.sides = f"{part.source or 'a sign'} is not read here", ()
             return written
     return written

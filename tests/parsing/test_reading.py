@@ -13,6 +13,7 @@ from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
 from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
 from symbackprop.parsing.statement_splitter import statements
+from symbackprop.parsing.statements import read_statements
 from symbackprop.parsing.syntax_tree import (
     Add,
     Call,
@@ -344,3 +345,8 @@ def test_parts_and_blocks_are_written_anew():
     assert to_source(block) == r"\begin{bmatrix} A & B \\ C & D \end{bmatrix}"
     part = Part(base=Name(base="z"), ranges=((None, None), (number(0), Name(base="H"))))
     assert to_source(part) == "z_{:, 0:H}"
+
+
+def test_an_operator_without_an_operand_in_a_script_is_named():
+    (written,) = read_statements(read_document(r"$$a = x_{\sum}$$"))
+    assert (written.problem, written.sides) == (r"\sum is not read here", ())
