@@ -218,6 +218,15 @@ def test_branches_that_were_followed_are_told() -> None:
     assert any("branches were followed as the numbers of a point decide them" in note for note in check.notes)
 
 
+def test_a_vector_that_is_named_again_as_a_row_is_read() -> None:
+    def loss(X: Any, w: Any) -> Any:
+        row = w.reshape(1, -1)
+        return np.sum((X * row) ** 2)
+
+    check = sb.check_code(loss, lambda X, w: np.sum(2 * X**2 * w, axis=0), {"X": ("N", "D"), "w": ("D",)}, ["w"])
+    assert (check.verdict, check.level) == ("right", Level.FORMULA)
+
+
 def test_a_mistake_that_a_penalty_hides_at_0_is_found() -> None:
     def loss(X: Any, W: Any, lam: float) -> Any:
         return np.sum(np.tanh(X @ W)) + lam * np.sum(W**2)

@@ -138,6 +138,6 @@ def expressions_of(roots: Iterable[TracedNode], names: Mapping[TracedNode, Expre
         else:
             parts = [names.get(part, written[part]) for part in node.parts]
             written[node] = recognized(node.expression(parts), definitions)
-        if node in names:
+        if node in names and names[node] != written[node]:  # a quantity in another shape has the same name
             definitions[names[node]] = written[node]
     return written
