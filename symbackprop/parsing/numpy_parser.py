@@ -183,7 +183,7 @@ def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
 def _constant(text: NumpyText, node: ast.Constant, _: int) -> Node:
     """Return the exact rational number that is written, since no float equals 0.1."""
     value, written = node.value, text.source(node).replace("_", "")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and isfinite(value))):
         return tree.Literal(value=value)
     if isinstance(value, int):
         return tree.number(value)

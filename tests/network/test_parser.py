@@ -321,6 +321,7 @@ def test_one_hot_rows_add_up_to_one():
         ("J = sum(X[0:X])", "X is not a whole number"),
         ("J = sum(X) * 1e-400", "a number beyond all bounds"),
         ("J = sum(X) * 0." + "9" * 5000, "a number beyond all bounds"),
+        ("J = sum(X) * " + "9" * 1200, "a number beyond all bounds"),
         ("J = sum(sum(X, axis=0, keepdims=X))", "keepdims is True or False"),
         ("lambda: scalar", "lambda is a word of Python itself; write lam"),
         ("J = lambda * sum(X)", "lambda is a word of Python itself; write lam"),
