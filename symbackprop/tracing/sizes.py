@@ -44,13 +44,9 @@ class Sizes:
             raise Untraceable(f"there are {len(names)} named dimensions, and at most {len(_PRIMES)} are told apart")
         self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(_PRIMES, names, strict=False)}
         self.sizes = {symbol: p for p, symbol in self.primes.items()}
-        self._sums = self._known_sums()
-
-    def _known_sums(self) -> dict[int, Size]:
-        """Return the symbolic sums that may occur as sizes, such as N - 1, N + 1 and D + H, by their concrete sizes."""
-        single: dict[int, Size] = {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
-        pairs = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
-        return {**pairs, **single}
+        pairs: dict[int, Size] = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
+        # the sums that occur as sizes: D + H, N - 1, N + 1
+        self._sums = pairs | {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
         """Return a declared size as a symbolic size, or as its number if sizes are fixed."""

@@ -17,7 +17,7 @@ from symbackprop.tracing.scalars.scalar import ROUNDED, VARIABLE, BranchLog, Tra
 from symbackprop.tracing.untraceable import Untraceable
 
 DIGITS = 50
-_GUARD = 30  # extra digits, for cancellation
+GUARD = 30  # more digits, for what cancels on the way
 _EQUAL = mpmath.mpf(10) ** -40  # relative to the largest term
 _ROUNDED = mpmath.mpf(10) ** -13  # the same, if the code contains rounded floats such as 3**-0.5
 _NOTHING = mpmath.mpf(10) ** -60  # relative to the largest number of all
@@ -56,53 +56,19 @@ class Agreement:
         return all(self.entries)
 
 
-def evaluate(nodes: Sequence[TracedScalar], assignment: Assignment | None = None) -> list[BigFloat]:
-    """Return the values of traced scalars to 50 digits; a variable without an assignment has its traced value.
-
-    >>> x = TracedScalar.variable("x", (), 0.5)
-    >>> evaluate([x**2], {x: 3})
-    [mpf('9.0')]
-    """
-    with mpmath.workdps(DIGITS + _GUARD):
-        values = _ScalarGraph(nodes).values(assignment or {})
-    return [_short(values[node]) for node in nodes]
-
-
-def gradient_of(
-    cost: TracedScalar, entries: Sequence[TracedScalar], assignment: Assignment | None = None
-) -> list[BigFloat]:
-    """Return the derivative of a cost with respect to each entry, to 50 digits.
-
-    >>> x = TracedScalar.variable("x", (), 3.0)
-    >>> gradient_of(x**2, [x])
-    [mpf('6.0')]
-    """
-    with mpmath.workdps(DIGITS + _GUARD):
-        graph = _ScalarGraph([cost])
-        adjoints, _ = graph.adjoints(graph.values(assignment or {}), cost)
-        return [_short(adjoints.get(entry, mpmath.mpf(0))) for entry in entries]
-
-
 def _short(value: BigFloat) -> BigFloat:
     with mpmath.workdps(DIGITS):
         return +value
 
 
-class _ScalarGraph:
+class ScalarGraph:
     """The nodes from which some traced scalars are computed, parts first."""
 
     def __init__(self, ends: Iterable[TracedScalar]):
         self.order = postorder(ends)
 
-    @property
-    def variables(self) -> list[TracedScalar]:
-        return [node for node in self.order if node.op == VARIABLE]
-
-    @property
-    def rounded(self) -> bool:
-        return any(node.op == ROUNDED for node in self.order)
-
     def values(self, assignment: Assignment) -> dict[TracedScalar, BigFloat]:
+        """Return the value of each node; a variable that is not assigned has its own value."""
         values: dict[TracedScalar, BigFloat] = {}
         for node in self.order:
             if node.parts:
@@ -143,10 +109,6 @@ class _PointComparison:
     terms: tuple[BigFloat, ...]
     largest: BigFloat
 
-    @property
-    def finite(self) -> bool:
-        return all(mpmath.isfinite(x) for x in (*self.claimed, *self.derived))
-
     def equal(self, tolerance: BigFloat) -> list[bool]:
         nothing = _NOTHING * self.largest
         return [
@@ -164,9 +126,9 @@ class _Comparison:
     ):
         self.cost, self.claimed, self.entries = cost, claimed, entries
         self.conditions = log.conditions
-        self.ends = _ScalarGraph([cost, *claimed])
-        self.deciding = _ScalarGraph([condition.difference for condition in log.conditions])
-        self.variables = list(dict.fromkeys([*self.ends.variables, *self.deciding.variables]))
+        self.ends = ScalarGraph([cost, *claimed])
+        self.deciding = ScalarGraph([condition.difference for condition in log.conditions])
+        self.variables = list(dict.fromkeys(x for x in (*self.ends.order, *self.deciding.order) if x.op == VARIABLE))
 
     def near(self, radius: Fraction, rng: np.random.Generator) -> dict[TracedScalar, BigFloat]:
         """Draw a random point: every variable is perturbed by at most `radius` times its magnitude."""
@@ -200,7 +162,7 @@ class _Comparison:
                 point = self.near(radius, rng)
                 if self.decided_alike(point):
                     comparison = self.at(point)
-                    found += [comparison] if comparison.finite else []
+                    found += [comparison] if all(map(mpmath.isfinite, comparison.claimed + comparison.derived)) else []
                 if len(found) == points:
                     return found
         return found
@@ -223,21 +185,21 @@ def agree(
     >>> agree(x**2, [x], [x], BranchLog(), np.random.default_rng(0)).entries
     (False,)
     """
-    with mpmath.workdps(DIGITS + _GUARD):
+    with mpmath.workdps(DIGITS + GUARD):
         comparison = _Comparison(cost, [TracedScalar.of(claim) for claim in claimed], entries, log)
         random = comparison.at_random(rng, points)
         compared = random or [comparison.at({})]
         if not all(map(mpmath.isfinite, compared[0].derived)):
             raise Untraceable("the cost has no finite derivative near the traced point")
-        tolerance = _ROUNDED if comparison.ends.rounded else _EQUAL
-        equal = [at_point.equal(tolerance) for at_point in compared]
+        rounded = any(node.op == ROUNDED for node in comparison.ends.order)
+        equal = [at_point.equal(_ROUNDED if rounded else _EQUAL) for at_point in compared]
         return Agreement(
             tuple(map(all, zip(*equal, strict=True))),
             _first(equal, compared, entries),
             tuple(map(_short, compared[0].claimed)),
             tuple(map(_short, compared[0].derived)),
             len(random),
-            comparison.ends.rounded,
+            rounded,
         )
 
 

@@ -7,7 +7,7 @@ be stored in them, and a table contains the functions that NumPy lacks for objec
 import math
 import types
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -99,15 +99,6 @@ def _var(x: object, axis: Any = None, *_: object, ddof: int = 0, keepdims: bool 
     return wrapped((around * around).sum(axis=axis, keepdims=keepdims) / (count - ddof))
 
 
-def _std(x: object, *args: Any, **options: Any) -> Any:
-    return wrapped(np.sqrt(_var(x, *args, **options)))
-
-
-def _einsum(*args: Any, **options: Any) -> Any:
-    """Return np.einsum without its optimization of the order of products, which NumPy lacks for objects."""
-    return wrapped(np.einsum(*args, **(options | {"optimize": False})))
-
-
 def _bincount(indices: Any, weights: Any = None, minlength: int = 0) -> np.ndarray:
     if weights is None:
         return np.bincount(indices, minlength=minlength)
@@ -122,18 +113,13 @@ def _nan_to_num(x: object, *_: object, **__: object) -> object:
     return _traced_if_float(np.array(x))
 
 
-def _vectorize(function: NumpyFunction, **options: Any) -> NumpyFunction:
-    return _wrapping(np.vectorize(function, **(options | {"otypes": [object]})))
-
-
 def _norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     array = as_scalars(x)
     if ord not in (None, 2, "fro", 1, np.inf) or (array.ndim > 1 and axis is None and ord not in (None, "fro")):
         raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
-    if ord == 1:
-        return wrapped(np.abs(array).sum(axis=axis, keepdims=keepdims))
-    if ord == np.inf:
-        return wrapped(np.abs(array).max(axis=axis, keepdims=keepdims))
+    if ord in (1, np.inf):
+        size = np.abs(array)
+        return wrapped((size.sum if ord == 1 else size.max)(axis=axis, keepdims=keepdims))
     return wrapped(np.sqrt((array * array).sum(axis=axis, keepdims=keepdims)))
 
 
@@ -153,8 +139,7 @@ def _solved(A: object, B: object) -> tuple[ScalarArray, TracedScalar]:
 
 def _slogdet(A: np.ndarray) -> tuple[object, TracedScalar]:
     determinant = _solved(A, np.eye(len(A)))[1]
-    size = abs(determinant)
-    return np.sign(determinant), applied("log", size)
+    return np.sign(determinant), _log(abs(determinant))
 
 
 def _softmax(x: object, axis: Any = None) -> Any:
@@ -172,17 +157,10 @@ def _log_softmax(x: object, axis: Any = None) -> Any:
 
 
 def _xlogy(x: TracedScalar, y: TracedScalar) -> TracedScalar:
-    return x * applied("log", y) if x != 0 else TracedScalar.of(0)
+    return x * _log(y) if x != 0 else TracedScalar.of(0)
 
 
-def _exp(x: TracedScalar) -> TracedScalar:
-    return applied("exp", x)
-
-
-def _log(x: TracedScalar) -> TracedScalar:
-    return applied("log", x)
-
-
+_exp, _log, _erf = (partial(applied, op) for op in ("exp", "log", "erf"))
 _FLOAT = float_keeping(TracedScalar, float, TracedScalar)
 
 
@@ -195,15 +173,15 @@ SCIPY: dict[str, NumpyFunction] = {  # of scipy.special
     "expit":       entrywise(lambda x: 1 / (1 + _exp(-x))),
     "logit":       entrywise(lambda x: _log(x / (1 - x))),
     "log_expit":   entrywise(lambda x: -_log(1 + _exp(-x))),
-    "erf":         entrywise(lambda x: applied("erf", x)),
-    "erfc":        entrywise(lambda x: 1 - applied("erf", x)),
-    "gammaln":     entrywise(lambda x: applied("gammaln", x)),
+    "erf":         entrywise(_erf),
+    "erfc":        entrywise(lambda x: 1 - _erf(x)),
+    "gammaln":     entrywise(partial(applied, "gammaln")),
     "xlogy":       entrywise(_xlogy),
     "xlog1py":     entrywise(lambda x, y: _xlogy(x, 1 + y)),
     "entr":        entrywise(lambda x: -_xlogy(x, x)),
     "rel_entr":    entrywise(lambda x, y: _xlogy(x, x / y)),
-    "log1p":       entrywise(lambda x: applied("log1p", x)),
-    "expm1":       entrywise(lambda x: applied("expm1", x)),
+    "log1p":       entrywise(partial(applied, "log1p")),
+    "expm1":       entrywise(partial(applied, "expm1")),
     "softmax":     _softmax,
     "log_softmax": _log_softmax,
     "logsumexp":   _logsumexp,
@@ -233,11 +211,11 @@ _OWN: dict[str, object] = {
                         if array.dtype.kind in FLOATS else np.empty_like(array, *args, **options)),
     "full_like":  _creating(_full_like),
     "var":        _var,
-    "std":        _std,
-    "einsum":     _einsum,
+    "std":        lambda *args, **options: wrapped(np.sqrt(_var(*args, **options))),
+    "einsum":     lambda *args, **options: wrapped(np.einsum(*args, **options | {"optimize": False})),  # as for objects
     "bincount":   _bincount,
     "nan_to_num": _nan_to_num,
-    "vectorize":  _vectorize,
+    "vectorize":  lambda function, **options: _wrapping(np.vectorize(function, **options | {"otypes": [object]})),
     "finfo":      lambda dtype: np.finfo(_float_if_object(dtype)),
     "issubdtype": lambda dtype, kind: np.issubdtype(_float_if_object(dtype), kind),
     **dict.fromkeys(("float16", "float32", "float64", "double"), _FLOAT),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from numbers import Real
-from types import NotImplementedType
 from typing import Any, ClassVar
 
 import mpmath
@@ -69,29 +68,22 @@ class BranchLog:
 _OPEN: ContextVar[BranchLog | None] = ContextVar("open branch log", default=None)
 
 
-def _binary(op: str, swapped: bool) -> Callable[["TracedScalar", object], Any]:
-    def method(self: "TracedScalar", other: object) -> "TracedScalar | NotImplementedType":
-        if not isinstance(other, TracedScalar | Real | np.bool):
-            return _left_to_numpy(other)
-        return applied(op, TracedScalar.of(other), self) if swapped else applied(op, self, TracedScalar.of(other))
+def _infix(operation: Callable[["TracedScalar", "TracedScalar"], object]) -> Callable[["TracedScalar", object], Any]:
+    """Return an operation of Python on a traced scalar and anything; NumPy broadcasts an array."""
+
+    def method(self: "TracedScalar", other: object) -> object:
+        if isinstance(other, TracedScalar | Real | np.bool):
+            return operation(self, TracedScalar.of(other))
+        if isinstance(other, complex | np.complexfloating):
+            raise Untraceable(f"the complex number {other} is used; only real ones can be traced")
+        return NotImplemented
 
     return method
 
 
-def _comparison(relation: str) -> Callable[["TracedScalar", object], Any]:
-    def method(self: "TracedScalar", other: object) -> "bool | NotImplementedType":
-        if not isinstance(other, TracedScalar | Real | np.bool):
-            return _left_to_numpy(other)
-        return compared(self, relation, TracedScalar.of(other))
-
-    return method
-
-
-def _left_to_numpy(other: object) -> NotImplementedType:
-    """Return NotImplemented, so that NumPy broadcasts an array."""
-    if isinstance(other, complex | np.complexfloating):
-        raise Untraceable(f"the complex number {other} is used; only real ones can be traced")
-    return NotImplemented
+def _both(op: str) -> tuple[Callable[["TracedScalar", object], Any], Callable[["TracedScalar", object], Any]]:
+    """Return an operation of the table as a method, and the method for the operands in reverse."""
+    return _infix(lambda x, y: applied(op, x, y)), _infix(lambda x, y: applied(op, y, x))
 
 
 class TracedScalar:
@@ -181,17 +173,17 @@ class TracedScalar:
     def __abs__(self) -> "TracedScalar":
         return self if self > 0 else -self
 
-    __add__, __radd__ = _binary("add", False), _binary("add", True)
-    __sub__, __rsub__ = _binary("sub", False), _binary("sub", True)
-    __mul__, __rmul__ = _binary("mul", False), _binary("mul", True)
-    __truediv__, __rtruediv__ = _binary("truediv", False), _binary("truediv", True)
-    __pow__, __rpow__ = _binary("pow", False), _binary("pow", True)
-    __lt__ = _comparison("<")
-    __le__ = _comparison("<=")
-    __gt__ = _comparison(">")
-    __ge__ = _comparison(">=")
-    __eq__ = _comparison("==")
-    __ne__ = _comparison("!=")
+    __add__, __radd__ = _both("add")
+    __sub__, __rsub__ = _both("sub")
+    __mul__, __rmul__ = _both("mul")
+    __truediv__, __rtruediv__ = _both("truediv")
+    __pow__, __rpow__ = _both("pow")
+    __lt__ = _infix(lambda x, y: compared(x, "<", y))
+    __le__ = _infix(lambda x, y: compared(x, "<=", y))
+    __gt__ = _infix(lambda x, y: compared(x, ">", y))
+    __ge__ = _infix(lambda x, y: compared(x, ">=", y))
+    __eq__ = _infix(lambda x, y: compared(x, "==", y))
+    __ne__ = _infix(lambda x, y: compared(x, "!=", y))
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
@@ -362,16 +354,12 @@ _FOLDS: dict[str, Callable[..., TracedScalar | None]] = {
 # -- the methods that Python and NumPy call ---------------------------------------------------------------------------
 
 
-def _method(op: str) -> Callable[[TracedScalar], TracedScalar]:
-    return lambda self: applied(op, self)
-
-
 def _sign(x: TracedScalar) -> TracedScalar:
     return _number(1) if x > 0 else _number(-1) if x < 0 else _number(0)
 
 
 _METHODS: dict[str, Callable[..., object]] = {
-    **{op: _method(op) for op in OPERATIONS.keys() - {"add", "sub", "mul", "truediv", "neg", "pow", "arctan2"}},
+    **{op: lambda x, op=op: applied(op, x) for op in OPERATIONS.keys() - _FOLDS.keys() - {"arctan2"}},
     "sign": _sign,
     "fabs": abs,
     "square": lambda x: x * x,
