@@ -9,7 +9,7 @@ from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays.array import TracedArray
 from symbackprop.tracing.arrays.graph import TraceGraph, expressions_of
-from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
+from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import TraceRun
 from symbackprop.tracing.sampling import SamplePoint
@@ -153,9 +153,8 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
         spec = spec.with_labels(values)
     sizes = Sizes(spec.every_shape, SIZES if at_a_point else None)
     network = spec.declared(sizes)
-    numpy = PlaceholderNumpy()
     known = point.symbols(network, spec)
-    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, known if at_a_point else None)
+    run = TraceRun(sizes, TraceGraph(), FUNCTIONS, known if at_a_point else None)
     arrays = {
         name: (Labels if name in spec.labels else TracedArray)(
             run, run.graph.leaf(network[name], 2 if name in spec.labels else len(shape))
@@ -166,7 +165,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
         arrays["y"] = values["y"]
     theirs = ours = None
     *first, last = code.split(";")
-    for names in (values | {"np": np}, arrays | {"np": numpy}):
+    for names in (values | {"np": np}, arrays | {"np": PlaceholderNumpy(run)}):
         space = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in names.items()}
         exec(";".join(line.strip() for line in [*first, f"result = {last.strip()}"]), space)
         theirs, ours = ours, space["result"]

@@ -19,6 +19,7 @@ from symbackprop.tracing.untraceable import NumberNeeded, Untraceable
 
 Operand: TypeAlias = object  # a placeholder, an array of numbers or a number; `TraceRun.node` refuses all else
 Axis: TypeAlias = int | tuple[int, ...] | None
+_Binary: TypeAlias = Callable[["TracedArray", Operand], "TracedArray"]
 
 _EQUALITY = "arrays are compared by == or !=, which depends on their numbers; <, <=, > and >= can be traced"
 _CONDITION = "what is done depends on the numbers: a condition is an array; np.where(condition, a, b) can be traced"
@@ -29,15 +30,9 @@ _FLATTENED = (
 )
 
 
-def _binary(operation: NodeOperation) -> Callable[["TracedArray", Operand], "TracedArray"]:
-    return lambda self, other: self.combined(operation, other)
+def _operators(operation: NodeOperation) -> tuple[_Binary, _Binary, _Binary]:
+    """Return an operation of Python, the reflected one, and the one that changes its left operand in place."""
 
-
-def _reflected(operation: NodeOperation) -> Callable[["TracedArray", Operand], "TracedArray"]:
-    return lambda self, other: self.combined(operation, other, reflected=True)
-
-
-def _in_place(operation: NodeOperation) -> Callable[["TracedArray", Operand], "TracedArray"]:
     def changed(self: "TracedArray", other: Operand) -> "TracedArray":
         new = self.combined(operation, other)
         if new.shape != self.shape:
@@ -49,7 +44,15 @@ def _in_place(operation: NodeOperation) -> Callable[["TracedArray", Operand], "T
         self.node = new.node
         return self
 
-    return changed
+    return (
+        lambda self, other: self.combined(operation, other),
+        lambda self, other: self.combined(operation, other, reflected=True),
+        changed,
+    )
+
+
+def _comparison(operation: NodeOperation, *, reflected: bool = False) -> Callable[["TracedArray", Operand], "Mask"]:
+    return lambda self, other: Mask(self.run, self.combined(operation, other, reflected=reflected).node)
 
 
 class TracedArray(Placeholder):
@@ -111,25 +114,19 @@ class TracedArray(Placeholder):
 
     def dot(self, other: Operand) -> "TracedArray":
         """Return np.dot of this array and another."""
-        return self._called("dot", self, other)
-
-    def __matmul__(self, other: Operand) -> "TracedArray":
-        return self._called("dot", self, other)
-
-    def __rmatmul__(self, other: Operand) -> "TracedArray":
-        return self._called("dot", other, self)
-
-    def _called(self, name: str, *operands: Operand) -> "TracedArray":
-        found: TracedArray = self.run.numpy.call(name, operands, {})
+        found: TracedArray = self.run.call("dot", (self, other), {})
         return found
 
-    __add__, __radd__, __iadd__ = _binary(op.plus), _reflected(op.plus), _in_place(op.plus)
-    __sub__, __rsub__, __isub__ = _binary(arithmetic.minus), _reflected(arithmetic.minus), _in_place(arithmetic.minus)
-    __mul__, __rmul__, __imul__ = _binary(arithmetic.times), _reflected(arithmetic.times), _in_place(arithmetic.times)
-    __truediv__, __rtruediv__ = _binary(arithmetic.divided), _reflected(arithmetic.divided)
-    __itruediv__ = _in_place(arithmetic.divided)
-    __pow__, __rpow__ = _binary(arithmetic.to_the), _reflected(arithmetic.to_the)
-    __ipow__ = _in_place(arithmetic.to_the)
+    __matmul__ = dot
+
+    def __rmatmul__(self, other: Operand) -> "TracedArray":
+        return TracedArray(self.run, self.run.node(other)).dot(self)
+
+    __add__, __radd__, __iadd__ = _operators(op.plus)
+    __sub__, __rsub__, __isub__ = _operators(arithmetic.minus)
+    __mul__, __rmul__, __imul__ = _operators(arithmetic.times)
+    __truediv__, __rtruediv__, __itruediv__ = _operators(arithmetic.divided)
+    __pow__, __rpow__, __ipow__ = _operators(arithmetic.to_the)
 
     def __neg__(self) -> "TracedArray":
         return self.made(operator.neg)
@@ -142,17 +139,8 @@ class TracedArray(Placeholder):
 
     # comparisons
 
-    def __gt__(self, other: Operand) -> "TracedArray":
-        return Mask(self.run, self.combined(op.above, other).node)
-
-    def __lt__(self, other: Operand) -> "TracedArray":
-        return Mask(self.run, self.combined(op.above, other, reflected=True).node)
-
-    def __le__(self, other: Operand) -> "TracedArray":
-        return Mask(self.run, self.combined(op.not_above, other).node)
-
-    def __ge__(self, other: Operand) -> "TracedArray":
-        return Mask(self.run, self.combined(op.not_above, other, reflected=True).node)
+    __gt__, __lt__ = _comparison(op.above), _comparison(op.above, reflected=True)
+    __le__, __ge__ = _comparison(op.not_above), _comparison(op.not_above, reflected=True)
 
     def __eq__(self, other: object) -> Any:
         theirs = self.run.number(other, _EQUALITY) if isinstance(other, TracedArray) else other
@@ -283,18 +271,19 @@ class TracedArray(Placeholder):
         return (self[i] for i in range(self.shape[0]))
 
     def __getitem__(self, key: object) -> "TracedArray":
-        return self.run.numpy.item(self, key)
+        found: TracedArray = self.run.call("getitem", (self, key), {})
+        return found
 
     def __setitem__(self, key: object, value: Operand) -> None:
-        self.node = self.run.numpy.with_item(self, key, value).node
+        self.node = self.run.call("setitem", (self, key, value), {}).node
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: object) -> object:
-        return self.run.numpy.ufunc(ufunc, method, inputs, options)
+        return self.run.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(
         self, function: Callable[..., object], _: object, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> object:
-        return self.run.numpy.call(function.__name__, args, kwargs)
+        return self.run.call(function.__name__, args, kwargs)
 
 
 class Mask(TracedArray):

@@ -76,10 +76,10 @@ def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
     new = _fitted(array.run, value, region)
     rows, columns = region.bounds
     if array.ndim < 2:
-        return array.made(op.with_columns_replaced, new, rank=array.ndim, options=columns)
+        return array.made(op.with_slice_replaced, new, rank=array.ndim, options=(COLUMNS, *columns))
     inner = array.made(arithmetic.part, options=(ROWS, *rows))
-    inner = inner.made(op.with_columns_replaced, new, rank=2, options=columns)
-    return array.made(op.with_rows_replaced, inner, rank=2, options=rows)
+    inner = inner.made(op.with_slice_replaced, new, rank=2, options=(COLUMNS, *columns))
+    return array.made(op.with_slice_replaced, inner, rank=2, options=(ROWS, *rows))
 
 
 def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None:

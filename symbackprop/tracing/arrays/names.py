@@ -2,10 +2,10 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from types import FrameType
 
 from symbackprop.tracing.aliases import Namespace, TraceFunction
@@ -51,16 +51,16 @@ class VariableNames:
 
     def of(self, nodes: Iterable[TracedNode]) -> dict[TracedNode, str]:
         """Return a unique name for each node that has a name."""
-        chosen: dict[TracedNode, str] = {}
-        taken: set[str] = set()
+        chosen: dict[str, TracedNode] = {}
         for node in nodes:
-            if node not in self.found:
-                continue
-            name = self.found[node][1]
-            free = name if name not in taken else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
-            taken.add(free)
-            chosen[node] = free
-        return chosen
+            if node in self.found:
+                chosen[free_name(self.found[node][1], chosen, 2)] = node
+        return {node: name for name, node in chosen.items()}
+
+
+def free_name(name: str, taken: Container[str], first: int) -> str:
+    """Return the name, or if it is taken, the name with the first number after it that makes it free."""
+    return next(n for n in chain((name,), (f"{name}_{k}" for k in count(first))) if n not in taken)
 
 
 def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:

@@ -4,7 +4,7 @@
 are NumPy's own, but functions that create arrays create placeholders, which can store other placeholders.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -18,25 +18,20 @@ from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
 from symbackprop.tracing.arrays.einsum import einsum
-from symbackprop.tracing.arrays.graph import NodeOperation
 from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, outer, product, stacked
 from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
 from symbackprop.tracing.untraceable import Untraceable
 
 
-def _elementwise(name: str, order: int = 0) -> NumpyFunction:
-    return lambda run, x, *_, **__: as_array(run, x).made(op.elementwise, options=(name, order))
-
-
-def _operator(operation: NodeOperation) -> NumpyFunction:
-    return lambda run, a, b, *_, **__: as_array(run, a).combined(operation, b)
+def _elementwise(name: str) -> NumpyFunction:
+    return lambda run, x, *_, **__: as_array(run, x).made(op.elementwise, options=(name,))
 
 
 def _method(name: str) -> NumpyFunction:
     return lambda run, x, *args, **kwargs: getattr(as_array(run, x), name)(*args, **kwargs)
 
 
-def _comparison(name: str) -> NumpyFunction:
+def _operator(name: str) -> NumpyFunction:
     return lambda run, a, b, *_, **__: getattr(as_array(run, a), name)(b)
 
 
@@ -45,9 +40,7 @@ def _where(run: TraceRun, mask: Operand, *chosen: Operand) -> TracedArray:
         raise Untraceable(
             "np.where is traced as np.where(condition, a, b), with a comparison of arrays as the condition"
         )
-    a, b = (TracedArray(run, run.node(value)) for value in chosen)
-    rank = max(mask.ndim, a.ndim, b.ndim)
-    return mask.made(op.where, a, b, rank=rank)
+    return mask.made(op.where, *chosen)
 
 
 def _clip(run: TraceRun, x: Operand, low: Any = None, high: Any = None, *_: object, **__: object) -> TracedArray:
@@ -82,14 +75,6 @@ def _vstack(run: TraceRun, arrays: Sequence[Operand], **_: object) -> TracedArra
     return parts[0].made(op.joined_rows, *parts[1:], rank=2)
 
 
-def _hstack(run: TraceRun, arrays: Sequence[Operand], **_: object) -> TracedArray | ConcatenatedArrays:
-    return _concatenate(run, arrays, 1 if as_array(run, arrays[0]).ndim == 2 else 0)
-
-
-def _append(run: TraceRun, a: Operand, b: Operand, axis: int | None = None) -> TracedArray | ConcatenatedArrays:
-    return _concatenate(run, (a, b), 0 if axis is None else axis)
-
-
 def _stack(run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: object) -> TracedArray:
     whole = stacked(run, list(arrays))
     return whole if axis in (0, None) else whole.T
@@ -97,9 +82,7 @@ def _stack(run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: 
 
 def _diag(run: TraceRun, x: Operand) -> TracedArray:
     array = as_array(run, x)
-    if array.ndim == 1:
-        return array.made(op.diagonal, rank=2)
-    return array.made(op.diagonal_of, rank=1)
+    return array.made(op.diagonal, rank=2) if array.ndim == 1 else array.made(op.diagonal_of, rank=1)
 
 
 def _norm(run: TraceRun, x: Operand, ord: object = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
@@ -130,10 +113,6 @@ def _at_least_2d(run: TraceRun, x: Operand) -> TracedArray:
     return reshaped(array, (1, *array.shape)[-2:]) if array.ndim else reshaped(array, (1, 1))
 
 
-def _expand_dims(run: TraceRun, x: TracedArray, axis: int) -> TracedArray:
-    return x[None, :] if axis in (0, -2) else x[:, None]
-
-
 def _argument(name: str) -> NumpyFunction:
     """Return np.argmax or np.argmin, which need numerical values."""
 
@@ -142,6 +121,17 @@ def _argument(name: str) -> NumpyFunction:
         return getattr(np, name)(numbers, axis=axis)
 
     return position
+
+
+def _add_at(run: TraceRun, array: Operand, indices: Any, values: Any) -> None:
+    """Trace np.add.at, which may add several values to the same row."""
+    if not isinstance(array, TracedArray):
+        raise Untraceable("np.add.at adds to an array of numbers: create it by np.zeros in the function itself")
+    if isinstance(indices, Labels):
+        array.node = (array + TracedArray(run, indices.node).T @ values).node
+        return
+    for k, index in enumerate(np.ravel(indices)):
+        array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
 
 
 def _log_to(base: int) -> NumpyFunction:
@@ -156,60 +146,83 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     **{name: _elementwise(name) for name in _ELEMENTWISE},
     **{name: _method(name) for name in _AXES},
     "absolute": _elementwise("abs"), "fabs": _elementwise("abs"), "amax": _method("max"), "amin": _method("min"),
-    "add": _operator(op.plus), "subtract": _operator(arithmetic.minus),
-    "multiply": _operator(arithmetic.times), "divide": _operator(arithmetic.divided),
-    "true_divide": _operator(arithmetic.divided), "power": _operator(arithmetic.to_the),
-    "float_power": _operator(arithmetic.to_the),
-    "maximum": _maximum, "minimum": _operator(arithmetic.minimum),
+    "add": _operator("__add__"), "subtract": _operator("__sub__"),
+    "multiply": _operator("__mul__"), "divide": _operator("__truediv__"),
+    "true_divide": _operator("__truediv__"), "power": _operator("__pow__"),
+    "float_power": _operator("__pow__"),
+    "maximum": _maximum, "minimum": lambda run, a, b, *_, **__: as_array(run, a).combined(arithmetic.minimum, b),
     "negative": lambda run, x, **_: -x, "reciprocal": lambda run, x, **_: 1 / x,
-    "greater": _comparison("__gt__"), "less": _comparison("__lt__"), "equal": _comparison("__eq__"),
-    "greater_equal": _comparison("__ge__"), "less_equal": _comparison("__le__"),
+    "greater": _operator("__gt__"), "less": _operator("__lt__"), "equal": _operator("__eq__"),
+    "greater_equal": _operator("__ge__"), "less_equal": _operator("__le__"),
     "logical_and": lambda run, a, b, **_: a & b, "bitwise_and": lambda run, a, b, **_: a & b,
     **dict.fromkeys(("logical_not", "invert"), lambda run, x, **_: ~x),
     "log1p": lambda run, x, **_: _log(run, as_array(run, x) + 1), "expm1": lambda run, x, **_: _exp(run, x) - 1,
     "logaddexp": _logaddexp, "log2": _log_to(2), "log10": _log_to(10),
-    "dot": product, "matmul": product, "outer": outer, "inner": lambda run, a, b: product(run, a, b.T),
+    "dot": product, "matmul": product, "outer": outer, "multiply.outer": outer, "add.at": _add_at,
+    "inner": lambda run, a, b: product(run, a, b.T),
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
     "where": _where, "clip": _clip, "diag": _diag, "diagflat": _diag, "norm": _norm,
-    "concatenate": _concatenate, "hstack": _hstack, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
-    "argmax": _argument("argmax"), "argmin": _argument("argmin"), "append": _append,
+    "concatenate": _concatenate, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
+    "argmax": _argument("argmax"), "argmin": _argument("argmin"),
+    "hstack": lambda run, arrays, **_: _concatenate(run, arrays, as_array(run, arrays[0]).ndim - 1),
+    "append": lambda run, a, b, axis=None: _concatenate(run, (a, b), axis or 0),
     "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0),
     "full_like": lambda run, x, number, *_, **__: filled(run, x.shape, number),
     **dict.fromkeys(("array", "asarray", "asanyarray", "ascontiguousarray"), _as_array),
     **dict.fromkeys(("positive", "atleast_1d", "nan_to_num", "float64", "float32"), lambda run, x, *_, **__: x),
-    "atleast_2d": _at_least_2d, "expand_dims": _expand_dims,
+    "atleast_2d": _at_least_2d, "expand_dims": lambda run, x, axis: x[None, :] if axis in (0, -2) else x[:, None],
     "broadcast_to": lambda run, x, shape, **_: as_array(run, x) + filled(run, shape, 0),
     "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
     "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
     "trace": lambda run, x: as_array(run, x).made(arithmetic.trace, rank=0),
     "inv": lambda run, x: as_array(run, x).made(arithmetic.inv), "det": lambda run, x: x.made(arithmetic.det, rank=0),
     "expit": _elementwise("sigmoid"),
+    "getitem": lambda run, x, key: indexing.item(x, key),
+    "setitem": lambda run, x, key, value: indexing.with_item(x, key, value),
 }
 # fmt: on
-FILLED = {"zeros": 0, "ones": 1, "empty": 0}
-_REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
+
+
+def _filled(
+    number: float, real: NumpyFunction, run: TraceRun, shape: Any, dtype: Any = float, *args: object, **kwargs: object
+) -> object:
+    if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:
+        return real(shape, dtype, *args, **kwargs)
+    return filled(run, shape, number)
+
+
+def _full(run: TraceRun, shape: Any, number: Any, *_: object, **__: object) -> TracedArray:
+    return filled(run, (), 0) + number + filled(run, shape, 0)
+
+
+def _eye(run: TraceRun, n: int, *args: Any, **kwargs: Any) -> TracedArray:
+    return as_array(run, np.eye(n, *args, **kwargs))
+
+
+_CREATING: dict[str, NumpyFunction] = {  # functions that create placeholders even of numbers alone
+    **{name: partial(_filled, number, getattr(np, name)) for name, number in (("zeros", 0), ("ones", 1), ("empty", 0))},
+    "full": _full,
+    "eye": _eye,
+    "identity": _eye,
+}
 
 
 class PlaceholderNumpy:
     """The placeholder for the module NumPy; `run` is the state of the trace."""
 
-    run: TraceRun
-    item, with_item = staticmethod(indexing.item), staticmethod(indexing.with_item)
+    def __init__(self, run: TraceRun):
+        self.run = run
 
     def __getattr__(self, name: str) -> object:
         if name == "linalg":
             return self
         if name == "random":
             raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
-        if name in FILLED:
-            return partial(self._filled, FILLED[name], getattr(np, name))
-        if name in ("eye", "identity"):
-            return self._eye
-        if name == "full":
-            return self._full
+        if name in _CREATING:
+            return partial(_CREATING[name], self.run)
         real = getattr(np, name) if hasattr(np, name) else getattr(np.linalg, name)
         is_function = callable(real) and not isinstance(real, type)
-        return _TracedFunction(self, name, real) if is_function or name in FUNCTIONS else real
+        return _TracedFunction(self.run, name, real) if is_function or name in FUNCTIONS else real
 
     def replacement(self, value: object) -> object:
         """Return the placeholder for a value in the user's module if it is NumPy, or a function of NumPy or SciPy."""
@@ -221,72 +234,18 @@ class PlaceholderNumpy:
         module = "numpy" if isinstance(value, np.ufunc) else str(getattr(value, "__module__", None))
         if module.split(".")[0] not in ("numpy", "scipy"):
             return value
-        return _TracedFunction(self, getattr(value, "__name__", ""), value)
-
-    def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
-        """Return the result of a function of the table."""
-        if name not in FUNCTIONS:
-            module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
-            raise Untraceable(f"{module}.{name} is not among the functions that can be traced")
-        refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
-        if refused:
-            raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
-        out = kwargs.get("out")
-        options = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
-        found = FUNCTIONS[name](self.run, *args, **options)
-        target = out[0] if isinstance(out, tuple) else out
-        if isinstance(target, TracedArray):
-            target.node = found.node
-            return target
-        return found
-
-    def ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
-        """Trace a call that NumPy passes to `__array_ufunc__`: a ufunc, or its method reduce, outer or at."""
-        if method == "__call__":
-            return self.call(ufunc.__name__, inputs, options)
-        name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)
-        if method == "reduce" and name is not None:
-            return self.call(name, inputs, {"axis": 0, **options})
-        if method == "at" and ufunc is np.add:
-            self._add_at(*inputs)
-            return None
-        if method == "outer" and ufunc is np.multiply:
-            return self.call("outer", inputs, {})
-        raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
-
-    def _add_at(self, array: Operand, indices: Any, values: Any) -> None:
-        """Trace np.add.at, which may add several values to the same row."""
-        if not isinstance(array, TracedArray):
-            raise Untraceable("np.add.at adds to an array of numbers: create it by np.zeros in the function itself")
-        if isinstance(indices, Labels):
-            array.node = (array + TracedArray(self.run, indices.node).T @ values).node
-            return
-        for k, index in enumerate(np.ravel(indices)):
-            array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
-
-    def _filled(
-        self, number: float, real: NumpyFunction, shape: Any, dtype: Any = float, *args: object, **kwargs: object
-    ) -> object:
-        if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:
-            return real(shape, dtype, *args, **kwargs)
-        return filled(self.run, shape, number)
-
-    def _full(self, shape: Any, number: Any, *_: object, **__: object) -> TracedArray:
-        return filled(self.run, (), 0) + number + filled(self.run, shape, 0)
-
-    def _eye(self, n: int, *args: Any, **kwargs: Any) -> TracedArray:
-        return TracedArray(self.run, self.run.node(np.eye(n, *args, **kwargs)))
+        return _TracedFunction(self.run, getattr(value, "__name__", ""), value)
 
 
 class _TracedFunction:
     """A function of NumPy that is traced if an argument is a placeholder, and is NumPy's own otherwise."""
 
-    def __init__(self, numpy: PlaceholderNumpy, name: str, real: Any):
-        self.numpy, self.name, self.real = numpy, name, real
+    def __init__(self, run: TraceRun, name: str, real: Any):
+        self.run, self.name, self.real = run, name, real
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         if any(map(holds_placeholder, (*args, *kwargs.values()))):
-            return self.numpy.call(self.name, args, kwargs)
+            return self.run.call(self.name, args, kwargs)
         return self.real(*args, **kwargs)
 
     def __getattr__(self, method: str) -> Callable[..., object]:
@@ -296,7 +255,7 @@ class _TracedFunction:
 
         def called(*args: object, **kwargs: object) -> object:
             if any(map(holds_placeholder, args)):
-                return self.numpy.ufunc(self.real, method, args, kwargs)
+                return self.run.call_ufunc(self.real, method, args, kwargs)
             return getattr(self.real, method)(*args, **kwargs)
 
         return called

@@ -1,6 +1,7 @@
 """NumPy's operations on expressions, in which vectors are rows; `TracedArray` stores the ranks."""
 
 from collections.abc import Callable
+from functools import partial
 
 from sympy import Integer
 
@@ -22,9 +23,9 @@ def plus(a: Expression, b: Expression) -> Expression:
     return arithmetic.plus(a, b)
 
 
-def elementwise(value: Expression, name: str, order: int = 0) -> Expression:
-    """Return an elementwise function, given by name, or a derivative of it."""
-    return ElementwiseFunction(name, order)(value)
+def elementwise(value: Expression, name: str) -> Expression:
+    """Return an elementwise function by its name."""
+    return ElementwiseFunction(name)(value)
 
 
 def matrix_product(a: Matrix, b: Matrix) -> Matrix:
@@ -108,9 +109,9 @@ def with_picked_replaced(value: Matrix, one_hot: Matrix, new: Expression, axis: 
     return arithmetic.plus(kept, arithmetic.times(one_hot, new))
 
 
-def _with_slice_replaced(value: Matrix, axis: int, start: Size, stop: Size, new: Expression) -> Matrix:
-    size = value.shape[axis]
-    across = value.shape[1 - axis]
+def with_slice_replaced(value: Matrix, new: Expression, axis: int, start: Size, stop: Size) -> Matrix:
+    """Return a matrix with the rows (axis 0) or columns (axis 1) from start to stop replaced."""
+    size, across = value.shape[axis], value.shape[1 - axis]
     shape = (stop - start, across) if axis == ROWS else (across, stop - start)
     parts = [] if start == 0 else [arithmetic.part(value, axis, Integer(0), start)]
     parts.append(new if is_matrix(new) and new.shape == shape else broadcast_to(new, *shape))
@@ -118,28 +119,12 @@ def _with_slice_replaced(value: Matrix, axis: int, start: Size, stop: Size, new:
     return _joined(axis, *parts)
 
 
-def with_rows_replaced(value: Matrix, new: Expression, start: Size, stop: Size) -> Matrix:
-    """Return a matrix with the rows from `start` to `stop` replaced."""
-    return _with_slice_replaced(value, ROWS, start, stop, new)
-
-
-def with_columns_replaced(value: Matrix, new: Expression, start: Size, stop: Size) -> Matrix:
-    """Return a matrix with the columns from `start` to `stop` replaced."""
-    return _with_slice_replaced(value, COLUMNS, start, stop, new)
-
-
 def _joined(axis: int, *parts: Matrix) -> Matrix:
+    """Return matrices one below the other (axis 0) or side by side (axis 1)."""
     return Concatenate(Integer(axis), *parts) if len(parts) > 1 else parts[0]
 
 
-def joined_rows(*parts: Matrix) -> Matrix:
-    """Return matrices stacked vertically."""
-    return _joined(ROWS, *parts)
-
-
-def joined_columns(*parts: Matrix) -> Matrix:
-    """Return matrices side by side."""
-    return _joined(COLUMNS, *parts)
+joined_rows, joined_columns = partial(_joined, ROWS), partial(_joined, COLUMNS)
 
 
 def diagonal(row: Matrix) -> Matrix:

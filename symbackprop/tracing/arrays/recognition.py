@@ -4,6 +4,7 @@ Each row of the table is an identity between the written formula and a named fun
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.constructors import add
@@ -26,11 +27,8 @@ def recognized(value: Expression, definitions: Mapping[Expression, Expression]) 
 
     `definitions` maps names that the user gave to parts of the formula to their expressions.
     """
-    found = next((named for row in _ROWS if (named := row(value)) is not None), None)
-    if found is None and definitions:
-        opened = _opened(value, definitions)
-        found = next((named for row in _ROWS if (named := row(opened)) is not None), None)
-    return value if found is None else found
+    formulas = (value, _opened(value, definitions)) if definitions else (value,)
+    return next((named for formula in formulas for row in _ROWS if (named := row(formula)) is not None), value)
 
 
 def _opened(value: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
@@ -38,9 +36,7 @@ def _opened(value: Expression, definitions: Mapping[Expression, Expression]) -> 
     parts = {
         s: definitions[s] for s in value.free_symbols if s in definitions and _is_of_exp(definitions[s], definitions)
     }
-    if not parts:
-        return value
-    return _opened(value.xreplace(parts), definitions)
+    return _opened(value.xreplace(parts), definitions) if parts else value
 
 
 def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) -> bool:
@@ -54,9 +50,17 @@ def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) 
     return isinstance(value, Softmax) or _exponent(value) is not None
 
 
-def _exponent(value: Expression) -> Expression | None:
-    """Return the z of exp(z), else None."""
-    return value.argument if isinstance(value, Elementwise) and value.function == FUNCTION["exp"] else None
+def _argument(name: str, value: Expression) -> Expression | None:
+    """Return z of f(z), where f is the elementwise function with this name."""
+    return value.argument if isinstance(value, Elementwise) and value.function == FUNCTION[name] else None
+
+
+_exponent = partial(_argument, "exp")
+
+
+def _base(value: Expression, exponent: int) -> Expression | None:
+    """Return z of a power of z with this exponent."""
+    return value.args[0] if isinstance(value, HadamardPower) and value.args[1] == exponent else None
 
 
 def _one_plus_exp(value: Expression) -> Expression | None:
@@ -69,11 +73,9 @@ def _one_plus_exp(value: Expression) -> Expression | None:
 
 
 def _sigmoid(value: Expression) -> Expression | None:
-    """Return the sigmoid of z for 1/(1 + exp(−z)), else None."""
-    if isinstance(value, HadamardPower) and value.args[1] == -1:
-        z = _one_plus_exp(value.args[0])
-        return None if z is None else FUNCTION["sigmoid"](scaled(-1, z))
-    return None
+    """Recognize 1/(1 + exp(−z))."""
+    z = _one_plus_exp(_base(value, -1))
+    return None if z is None else FUNCTION["sigmoid"](scaled(-1, z))
 
 
 def _sigmoid_prime(value: Expression) -> Expression | None:
@@ -82,22 +84,15 @@ def _sigmoid_prime(value: Expression) -> Expression | None:
         return None
     for one, other in (value.args, value.args[::-1]):
         z = _exponent(one)
-        if (
-            z is not None
-            and isinstance(other, HadamardPower)
-            and other.args[1] == -2
-            and _one_plus_exp(other.args[0]) == z
-        ):
+        if z is not None and _one_plus_exp(_base(other, -2)) == z:
             return FUNCTION["sigmoid"].prime(scaled(-1, z))
     return None
 
 
 def _softplus(value: Expression) -> Expression | None:
-    """Return the softplus of z for log(1 + exp(z)), else None."""
-    if isinstance(value, Elementwise) and value.function == FUNCTION["log"]:
-        z = _one_plus_exp(value.argument)
-        return None if z is None else FUNCTION["softplus"](z)
-    return None
+    """Recognize log(1 + exp(z))."""
+    z = _one_plus_exp(_argument("log", value))
+    return None if z is None else FUNCTION["softplus"](z)
 
 
 def _softmax(value: Expression) -> Expression | None:
@@ -106,11 +101,8 @@ def _softmax(value: Expression) -> Expression | None:
         return None
     for one, other in (value.args, value.args[::-1]):
         z = _exponent(one)
-        line = other.argument if isinstance(other, Broadcast) else other
-        if z is None or not isinstance(line, HadamardPower) or line.args[1] != -1:
-            continue
-        sums = line.args[0]
-        if isinstance(sums, Sums) and sums.argument == one:
+        sums = _base(other.argument if isinstance(other, Broadcast) else other, -1)
+        if z is not None and isinstance(sums, Sums) and sums.argument == one:
             return Softmax(_unshifted(z, sums.axis), sums.axis)
     return None
 
@@ -138,9 +130,8 @@ def _is_constant_along(term: Matrix, axis: int) -> bool:
 
 
 def _log_softmax(value: Expression) -> Expression | None:
-    if isinstance(value, Elementwise) and value.function == FUNCTION["log"] and isinstance(value.argument, Softmax):
-        return LogSoftmax(*value.argument.args)
-    return None
+    inner = _argument("log", value)
+    return LogSoftmax(*inner.args) if isinstance(inner, Softmax) else None
 
 
 _ROWS: tuple[Callable[[Expression], Expression | None], ...] = (

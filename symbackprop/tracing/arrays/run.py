@@ -1,25 +1,24 @@
 """The state that the arrays of one run share: the graph, the sizes, and the known numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
+from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, in_topological_order
 from symbackprop.tracing.sizes import Sizes
 from symbackprop.tracing.untraceable import Untraceable
 
-if TYPE_CHECKING:
-    from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
-
-CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept away from 0, or a small one is added
+CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
 TINY = 1e-5
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
+_REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
 
 
 class Placeholder:
@@ -39,10 +38,38 @@ class TraceRun:
 
     sizes: Sizes
     graph: TraceGraph
-    numpy: "PlaceholderNumpy"
+    functions: Mapping[str, NumpyFunction]  # NumPy's functions on placeholders, by name; those of numpy_functions.py
     values: dict[Expression, Any] | None = None  # of the arguments, by symbol: conditions are decided by these
     conditions: list[str] = field(default_factory=list)  # the conditions that were decided
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
+
+    def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of a function of the table."""
+        if name not in self.functions:
+            module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
+            raise Untraceable(f"{module}.{name} is not among the functions that can be traced")
+        refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
+        if refused:
+            raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
+        out = kwargs.get("out")
+        options = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
+        found = self.functions[name](self, *args, **options)
+        target = out[0] if isinstance(out, tuple) else out
+        if isinstance(target, Placeholder):
+            target.node = found.node
+            return target
+        return found
+
+    def call_ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
+        """Trace a call that NumPy passes to `__array_ufunc__`: a ufunc, or its method reduce, outer or at."""
+        if method == "__call__":
+            return self.call(ufunc.__name__, inputs, options)
+        name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)
+        if method == "reduce" and name is not None:
+            return self.call(name, inputs, {"axis": 0, **options})
+        if f"{ufunc.__name__}.{method}" in self.functions:
+            return self.call(f"{ufunc.__name__}.{method}", inputs, {})
+        raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
 
     def number(self, array: Placeholder, problem: str) -> np.ndarray:
         """Return the numbers of an array; raise Untraceable with the message `problem` if they are unknown."""
@@ -62,7 +89,7 @@ class TraceRun:
             return self._constant(value)
         if isinstance(value, list | tuple) and value:
             if holds_placeholder(value):
-                return self.node(self.numpy.call("array", (value,), {}))
+                return self.node(self.call("array", (value,), {}))
             return self.node(np.array(value))
         try:
             return self.graph.leaf(self.sizes.number(value.item() if hasattr(value, "item") else value), 0)

@@ -1,9 +1,10 @@
 """Runs of the user's functions on placeholder arrays, which give the network and the formulas of the gradient."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count
+from itertools import count
 
 from sympy import Symbol
 
@@ -18,8 +19,8 @@ from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import TracedArray, reshaped
 from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, expressions_of, in_topological_order
-from symbackprop.tracing.arrays.names import VariableNames
-from symbackprop.tracing.arrays.numpy_functions import PlaceholderNumpy
+from symbackprop.tracing.arrays.names import VariableNames, free_name
+from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder
 from symbackprop.tracing.calls import UserCode
@@ -87,14 +88,14 @@ def _traced(
         raise Untraceable("there are arguments of more than two axes")
     sizes = Sizes(spec.every_shape, None if point is None else point.sizes)
     network = spec.declared(sizes)
-    numpy = PlaceholderNumpy()
     known = None if point is None else point.symbols(network, spec)
-    run = numpy.run = TraceRun(sizes, TraceGraph(), numpy, known, ignored=ignored)
+    run = TraceRun(sizes, TraceGraph(), FUNCTIONS, known, ignored=ignored)
     arrays = {name: _argument(run, network, spec, name) for name in spec.every_shape}
     names = VariableNames()
     python_sum = sum_with(lambda rows, start: rows.sum(axis=0) + start, lambda value: isinstance(value, TracedArray))
+    replacement = PlaceholderNumpy(run).replacement
     with (
-        placeholders_in_place(code.functions, numpy.replacement, {**builtin, "sum": python_sum}) as spaces,
+        placeholders_in_place(code.functions, replacement, {**builtin, "sum": python_sum}) as spaces,
         names.noted(),
     ):
         names.spaces = spaces
@@ -197,19 +198,15 @@ def _without_unused(network: Network, fresh: Network) -> Network:
 
 
 def _chosen_names(nodes: Sequence[TracedNode], labels: Mapping[TracedNode, str]) -> dict[TracedNode, str]:
-    """Return names for the nodes that get an equation: labelled nodes, and large nodes that are used repeatedly."""
-    uses: dict[TracedNode, int] = dict.fromkeys(nodes, 0)
+    """Return names for the nodes that get an equation: labelled ones, and large ones that are used more than once."""
+    uses = Counter(part for node in nodes for part in set(node.parts))
     large: dict[TracedNode, int] = {}
     fresh = (f"q{k}" for k in count(1))
     chosen: dict[TracedNode, str] = {}
     for node in nodes:
-        for part in set(node.parts):
-            uses[part] += 1
-    for node in nodes:
-        large[node] = 1 + sum(0 if part in chosen else large[part] for part in set(node.parts))
-        if node.operation is None:
-            large[node] = 0
-        elif node in labels:
+        own = node.operation is not None
+        large[node] = own + sum(large[part] for part in set(node.parts) if part not in chosen)
+        if node in labels:
             chosen[node] = labels[node]
         elif large[node] > 40 or (uses[node] > 1 and large[node] > _LARGE):
             chosen[node] = next(fresh)
@@ -253,7 +250,7 @@ def _gradient_formulas(
     for node, name in _chosen_names(nodes, labels).items():
         if node in symbols:
             continue
-        label = next(n for n in chain((name,), (f"{name}_{k}" for k in count(1))) if n not in taken)
+        label = free_name(name, taken, 1)
         taken.add(label)
         expression = _computable(expressions_of([node], symbols)[node])
         symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)

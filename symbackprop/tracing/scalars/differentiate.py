@@ -17,7 +17,7 @@ from symbackprop.tracing.scalars.scalar import ROUNDED, VARIABLE, BranchLog, Tra
 from symbackprop.tracing.untraceable import Untraceable
 
 DIGITS = 50
-GUARD = 30  # more digits, for what cancels on the way
+GUARD = 30  # extra digits, for cancellation
 _EQUAL = mpmath.mpf(10) ** -40  # relative to the largest term
 _ROUNDED = mpmath.mpf(10) ** -13  # the same, if the code contains rounded floats such as 3**-0.5
 _NOTHING = mpmath.mpf(10) ** -60  # relative to the largest number of all
