@@ -51,7 +51,7 @@ def _is_of_exp(value: Expression, definitions: Mapping[Expression, Expression]) 
 
 
 def _argument(name: str, value: Expression) -> Expression | None:
-    """Return z of f(z), where f is the elementwise function with this name."""
+    """Return the z of f(z), where f is the elementwise function with this name, else None."""
     return value.argument if isinstance(value, Elementwise) and value.function == FUNCTION[name] else None
 
 
@@ -59,7 +59,7 @@ _exponent = partial(_argument, "exp")
 
 
 def _base(value: Expression, exponent: int) -> Expression | None:
-    """Return z of a power of z with this exponent."""
+    """Return the z of a power of z with this exponent, else None."""
     return value.args[0] if isinstance(value, HadamardPower) and value.args[1] == exponent else None
 
 
@@ -73,7 +73,7 @@ def _one_plus_exp(value: Expression) -> Expression | None:
 
 
 def _sigmoid(value: Expression) -> Expression | None:
-    """Recognize 1/(1 + exp(−z))."""
+    """Return the sigmoid of z for 1/(1 + exp(−z)), else None."""
     z = _one_plus_exp(_base(value, -1))
     return None if z is None else FUNCTION["sigmoid"](scaled(-1, z))
 
@@ -90,7 +90,7 @@ def _sigmoid_prime(value: Expression) -> Expression | None:
 
 
 def _softplus(value: Expression) -> Expression | None:
-    """Recognize log(1 + exp(z))."""
+    """Return the softplus of z for log(1 + exp(z)), else None."""
     z = _one_plus_exp(_argument("log", value))
     return None if z is None else FUNCTION["softplus"](z)
 

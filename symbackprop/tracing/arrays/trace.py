@@ -198,7 +198,7 @@ def _without_unused(network: Network, fresh: Network) -> Network:
 
 
 def _chosen_names(nodes: Sequence[TracedNode], labels: Mapping[TracedNode, str]) -> dict[TracedNode, str]:
-    """Return names for the nodes that get an equation: labelled ones, and large ones that are used more than once."""
+    """Return names for the nodes that get an equation: labelled nodes, and large nodes that are used repeatedly."""
     uses = Counter(part for node in nodes for part in set(node.parts))
     large: dict[TracedNode, int] = {}
     fresh = (f"q{k}" for k in count(1))
