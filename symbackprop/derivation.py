@@ -205,8 +205,7 @@ class Derivation:
         return GradientFunction(source, *self._names)
 
     def to_dask(self) -> ClusterFunction:
-        """Return the functions of `to_numpy` for chunked data on a cluster: `J, dJdW1, … = g(X, y, W1, …)`, X and y
-        dask arrays.
+        """Return the functions of `to_numpy` for chunked data on a cluster: X and y may be dask arrays.
 
         Raises:
             ArgumentError: the examples depend on each other, as in batch normalisation, or their number has no name.

@@ -147,7 +147,7 @@ def _as_number(value: Expression, atoms: dict[Expression, Dummy]) -> Expression:
 
 
 def _inside(atom: Expression) -> Expression:
-    """Simplify the argument of a sum or of a repeated row or column too; scalar factors move to the front."""
+    """Return a sum, or a repeated row or column, with a simplified argument and the scalar factors in front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
         return atom if inner is None else _sums(inner, atom.axis)

@@ -2,7 +2,7 @@
 
 The steps to ∂J/∂W go from the cost down to W: ∂J/∂W is a sum of terms such as Σ δ3 ⊙ ∂z3/∂W, and each step applies
 the rule of a quantity C: it replaces ∂C/∂W by the derivatives of the parts of C. A section starts at the adjoints δ
-that earlier sections found. So each use of a quantity is differentiated once: their number is linear in the depth.
+that earlier sections found. Each use of a quantity is differentiated once: the number of steps is linear in the depth.
 """
 
 from collections.abc import Iterator
@@ -182,7 +182,7 @@ class ChainRuleSteps:
         return paired(adjoint, by_entry(self._label(node), self.parameter))
 
     def _label(self, node: Expression) -> Expression:
-        """Return the symbol by which terms contain a node: its name, but the definition for the cost."""
+        """Return the symbol of a node in terms: its name, or its definition if it is the cost."""
         return self.graph.definition[node] if node == self.graph.cost else self.graph.names.get(node, node)
 
     def _step(self, rule: str, before: Expression, after: Expression, **details: Any) -> Step:

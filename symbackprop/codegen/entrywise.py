@@ -122,7 +122,7 @@ class _Entrywise:
         return self.make("multiply", expression, half, value) if exponent % 2 else half
 
     def in_pairs(self, function: str, expression: sympy.Max | sympy.Min) -> Factored:
-        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
+        """Return a maximum or minimum by pairs, numbers last, because NumPy returns the second of equal operands."""
         operands: list[Any] = [self.operand(part) for part in sorted(expression.args, key=lambda part: part.is_number)]
         return S.One, reduce(lambda one, other: self.make(function, expression, one, other), operands)
 

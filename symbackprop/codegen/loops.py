@@ -215,11 +215,11 @@ class Loops:
         return form.format(*entries, number=self.number)
 
     def short(self, operation: ArrayOperation, k: str) -> str:
-        """Return the code of the k-th entry of a product, or of the sum or the largest of entries, without a loop."""
+        """Return the code of the k-th entry of a product, of a sum or of a maximum, without a loop."""
         return self.combined(operation, self.terms(operation, k, map(str, range(self.blocks.inner(operation)))))
 
     def terms(self, operation: ArrayOperation, k: str, inner: Iterable[str]) -> list[str]:
-        """Return the codes of the terms at some inner indices: products of entries, or entries."""
+        """Return the codes of the terms at some inner indices: products of two entries, or single entries."""
         if operation.function != "dot":
             return [self.at(operation.values[0], m) for m in inner]
         (left, right), (row, column) = operation.values, self.position(operation.result, k)

@@ -150,12 +150,12 @@ class _Lowering:
         return ScaledArray(Mul(*(term.coefficient for term in terms)), value)
 
     def linear(self, function: str, node: Matrix, *arguments: Size | int) -> ScaledArray:
-        """Lower an operation that a factor of its matrix commutes with: the factor stays outside."""
+        """Return a linear operation on a matrix, with the scalar factor of the matrix outside."""
         coefficient, value = self.term(quantities(node)[0])
         return ScaledArray(coefficient, self.build.make(function, value, *arguments, shape=node.shape, note=node))
 
     def sum(self, node: Matrix) -> ScaledArray:
-        """Add matrices; a factor that all terms share, up to their signs, stays outside of the sum."""
+        """Return a sum of matrices; a factor that all terms share, up to their signs, stays outside of the sum."""
         terms = [_Summand(*self.operand(part), part) for part in implied(node.args)]
         common = _common(terms)
         terms = [term._replace(coefficient=term.coefficient / common) for term in terms]
@@ -188,7 +188,7 @@ class _Lowering:
         return self.build.times(term.coefficient, term.value, note=term.part)
 
     def entrywise_product(self, node: Matrix) -> ScaledArray:
-        """Multiply entry by entry, one factor after the other, so that each array is computed as late as possible."""
+        """Return an entrywise product, multiplied factor by factor, which computes each array as late as possible."""
         coefficient: Scalar = S.One
         products: dict[bool, Value] = {}  # the denominator (True) and the numerator (False)
         for factor, below in self.factors(node):

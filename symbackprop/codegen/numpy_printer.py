@@ -18,7 +18,7 @@ from symbackprop.printing.styles import Code
 
 
 def names_in(library: str) -> dict[str, str]:
-    """Return the full names of the functions that are not called as our nodes or SymPy's classes are."""
+    """Return the full names of the functions that a library calls differently from our nodes and SymPy's classes."""
     linear_algebra = {name: f"{library}.linalg.{name}" for name in ("inv", "det", "norm", "matrix_power")}
     entrywise = {"Abs": "abs", "Heaviside": "heaviside", "Max": "maximum", "Min": "minimum"}
     names = {name: f"{library}.{function}" for name, function in entrywise.items()}
@@ -39,7 +39,7 @@ class NumPySource(Code, NumPyPrinter):
         self.needs_dtype = False
 
     def named(self, function: str) -> str:
-        """Return the full name of a function of the library, or of a class of SymPy's; of a helper, as in `_erf`."""
+        """Return the full name of a library function, given that of a node or SymPy class; a helper's is `_erf`."""
         return self.names.get(function, f"{self.library}.{function}")
 
     def _module_format(self, fqn: str, register: bool = True) -> str:
@@ -145,7 +145,7 @@ class NumPySource(Code, NumPyPrinter):
     _print_Heaviside = _print_erf = _print_erfc = _print_Abs
 
     def _print_Max(self, expr: Expression) -> str:
-        """Combine two operands at a time, numbers last, because NumPy returns the second of two equal operands."""
+        """Return a maximum or minimum by pairs, numbers last, because NumPy returns the second of equal operands."""
         function = self.named(type(expr).__name__)
         pieces = map(self._print, sorted(expr.args, key=lambda arg: arg.is_number))
         return reduce(lambda one, other: f"{function}({one}, {other})", pieces)

@@ -204,7 +204,7 @@ class Builder:
         return self.code(scalar, (), scalar)
 
     def quotient(self, products: Mapping[bool, Value], note: Expression) -> Value:
-        """Return the numerator (False), if there is one, divided by the denominator (True), if there is one."""
+        """Return products[False] / products[True], numerator over denominator; one of them may be missing."""
         if True not in products:
             return products[False]
         if False not in products:

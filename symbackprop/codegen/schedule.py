@@ -50,7 +50,7 @@ def schedule(tape: Tape) -> Schedule:
     """Put a tape's equations, adjoints and gradients into an order in which they can be computed.
 
     A part that the code of an elementwise function uses repeatedly is assigned before its first use, unless an equation
-    computes it: f(z) where f′(z) is computed from it, and an argument that is an expression.
+    computes it. Such parts are f(z), if f′(z) is computed from it, and an argument that is an expression.
     """
     order = in_order(tape)
     named = {expression for part, _, expression in order if part == FORWARD}

@@ -22,12 +22,12 @@ class Gradient(Basic):
 
     @property
     def cost(self) -> Expression:
-        """Return J."""
+        """Return the cost J."""
         return self.args[0]
 
     @property
     def of(self) -> Expression:
-        """Return v."""
+        """Return the quantity v."""
         return self.args[1]
 
 

@@ -307,7 +307,7 @@ def split(expression: Expression) -> tuple[Scalar, Expression]:
 
 
 def gathered(factors: Iterable[Expression], kind: type[Matrix]) -> tuple[Scalar, list[Matrix]]:
-    """Return the product of the coefficients of factors, and their matrices, with products of that kind flat."""
+    """Return the product of the factors' coefficients, and their matrices, with nested products of that kind merged."""
     coefficient: Expr = S.One
     flat: list[Expression] = []
     for factor in factors:

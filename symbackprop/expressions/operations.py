@@ -139,7 +139,7 @@ class _Along(MatrixOperation):
         return f"{printer.named(self.syntax)}({printer._print(self.argument)}, {options})"
 
     def _over(self, rows: str) -> str:
-        """Return the words for an operation on each column, nothing for one on each row."""
+        """Return the given words for an operation on each column, and "" for one on each row."""
         return rows if self.axis == ROWS else ""
 
     def _text(self, printer: Printer) -> str:

@@ -67,7 +67,7 @@ def in_sigmoid(expression: Expr) -> Scalar:
 
 
 def _sum(expression: Expr) -> Scalar:
-    """Combine a constant with the one term that almost cancels it."""
+    """Return a sum in which a constant and the one term that almost cancels it are combined."""
     constant, *terms = sorted(expression.args, key=lambda term: not term.is_number)
     for term in terms:
         coefficient, rest = term.as_coeff_Mul()

@@ -125,7 +125,7 @@ class Numerics:
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, direction: Direction, spacing: float) -> float:
-        """Return the smaller noise of the two sides: a kink disturbs one side, noise both."""
+        """Return the smaller noise of the two sides, since a kink disturbs only one side, and noise both."""
         sides = []
         for side in (spacing, -spacing):
             values = np.array([self.at(direction, side * i) for i in range(_NOISE_POINTS)])
@@ -141,7 +141,7 @@ class Numerics:
         return derivative(lambda t: self.at(direction, t), _FIRST_STEP * scale, self.epsilon, self.spread)
 
     def _on_circle(self, direction: Direction, scale: float) -> NumericDerivative:
-        """Return the derivative from the first circle for which `is_settled`; an unknown one if no circle is."""
+        """Return the derivative from the first circle for which `is_settled` is true, or an unknown derivative."""
         for radius in list(self._radii):
             try:
                 found = derivative_on_circle(
@@ -247,7 +247,7 @@ def numerical_gradient(
     """Return the gradient of a cost by central differences, in the structure of the parameters.
 
     Args:
-        cost: called as f(x), f(*arrays) or f(**arrays), as `params` is an array, a sequence or a mapping.
+        cost: called as f(x), f(*arrays) or f(**arrays), for `params` that are an array, a sequence or a mapping.
         params: the point at which to differentiate; it is not changed.
         data: fixed keyword arguments of every call.
         step: one fixed step for plain central differences (cost(x + step) − cost(x − step)) / (2 step); without it,

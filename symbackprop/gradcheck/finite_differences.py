@@ -63,7 +63,7 @@ def derivative(
 
 
 def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
-    """Return the best extrapolation; its error bar is at least its difference from its nearer neighbour."""
+    """Return the best extrapolation; the error bar is at least the difference from the nearer neighbour."""
     index = min(range(len(rows)), key=lambda row: rows[row].error)
     best = rows[index]
     neighbours = [rows[row] for row in (index - 1, index + 1) if 0 <= row < len(rows)]

@@ -61,7 +61,7 @@ class Recheck:
         merged: Callable[[ParameterCheck, ParameterCheck], ParameterCheck],
         points: Callable[[], Sequence[Parameters]],
     ) -> list[ParameterCheck]:
-        """Return the blocks; an open one is merged with its recheck at the first point that can be used."""
+        """Return the blocks; if `is_open` is true for one, it is merged with its recheck at the first usable point."""
         positions = [k for k, block in enumerate(blocks) if is_open(block)]
         if not positions:
             return blocks

@@ -90,7 +90,7 @@ def _without_comparisons(subject: Subject) -> ParameterCheck:
 
 
 def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Return the comparison, with a numeric derivative over smaller steps if that differs by more than error bars."""
+    """Return the comparison, with the derivative over smaller steps if it differs by more than the error bars."""
     if comparison.agrees:
         return comparison
     for numeric in (
@@ -108,7 +108,7 @@ def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
 
 
 def _norm_ratio(comparisons: list[Comparison]) -> float:
-    """Return ‖ours − numeric‖ / ‖ours + numeric‖."""
+    """Return ‖g − n‖ / ‖g + n‖ for the gradient g under test and the numeric gradient n."""
     ours, numeric = (np.array(values) for values in zip(*((x.ours, x.numeric.value) for x in comparisons), strict=True))
     difference, total = float(np.linalg.norm(ours - numeric)), float(np.linalg.norm(ours + numeric))
     return difference / total if total else (float("inf") if difference else 0.0)

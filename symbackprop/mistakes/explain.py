@@ -1,4 +1,4 @@
-"""The explanation of a wrong gradient by a mutant of the derivation whose gradients equal the claimed ones."""
+"""The explanation of a wrong gradient by a mutant, a derivation with a mistake that gives the same gradients."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

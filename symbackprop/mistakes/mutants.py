@@ -102,7 +102,7 @@ def _is_square(node: Expression) -> bool:
 
 
 def _template(words: str) -> str:
-    """Return words without their numbers, which are equal for the same mistake in other layers or time steps."""
+    """Return words without numbers, so that the same mistake in other layers or time steps has the same words."""
     return re.sub(r"_?\d+", "", words)
 
 

@@ -99,7 +99,7 @@ def _common(n: Size, m: Size) -> Size | None:
 
 
 def total(a: Expression, axis: int | None = None) -> Expression:
-    """Return the sum of all entries, over the rows (axis=0) or over the columns (axis=1)."""
+    """Return the sum of all entries (axis=None), over the rows (axis=0) or over the columns (axis=1)."""
     if not is_matrix(a):
         return a
     return Total(a) if axis is None else Sums(a, axis_of(axis))

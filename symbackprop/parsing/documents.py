@@ -202,7 +202,7 @@ class _Scanner:
         return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1
 
     def _between_lone_dollars(self, start: int) -> _Opened:
-        """Read a formula between two lines that each contain only a dollar sign."""
+        """Return the formula between two lines that contain only a dollar sign, and its end."""
         match = _LONE.search(self.text, start, start + _LONGEST_BLOCK)
         return ((), None) if match is None else ([Formula("display", start, match.start())], match.end())
 

@@ -371,7 +371,7 @@ _LEAVES: dict[str, Callable[[str], Node]] = {
 
 
 def _ends_with_sum(term: ParseItem) -> bool:
-    """Return True if a term ends with a summation sign, as the part of Σ_i -x_i before the minus sign does."""
+    """Return True if a term ends with a summation sign, such as the Σ_i in Σ_i -x_i."""
     last = term
     while getattr(last, "children", None):
         is_script = getattr(last, "data", "") in {"above", "below"}

@@ -46,7 +46,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Read:
-    """A command: the kind of its content, the offset after it, and its tokens."""
+    """The result of reading a command: the kind of its content, the offset after it, and its tokens."""
 
     kind: str
     at: int

@@ -35,7 +35,7 @@ class Textbook(Notation):
         raise NotImplementedError
 
     def shape(self, shape: Shape) -> str:
-        """Return N×D."""
+        """Return a shape, such as N×D."""
         return shape_text(shape)
 
     def _print_HadamardPower(self, expr: Expression) -> str:

@@ -145,7 +145,7 @@ class Typed(Code, StrPrinter):
         return ATOM if isinstance(expression, Inverse | MatPow | Broadcast) else super().level(expression)
 
     def fraction(self, factors: list[Expression]) -> tuple[list[Expression], list[Expression]]:
-        """Return numerator and denominator; only the last factors are divisors, so that parsing gives the same."""
+        """Return numerator and denominator; only the last factors are divisors, so that the text can be parsed."""
         last = len(factors)
         while last > 1 and isinstance(factors[last - 1], HadamardPower) and is_negative(factors[last - 1].args[1]):
             last -= 1

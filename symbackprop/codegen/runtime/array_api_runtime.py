@@ -22,7 +22,7 @@ from array_api_compat import device as _device"""
 
 
 def _checked(*arguments):
-    """Check the shapes of arguments, each (name, value, shape); return their library, and them as its arrays.
+    """Check the shapes of arguments (name, value, shape); return the library, and the values as its arrays.
 
     The library, the device and the float type are those of the arrays that are not NumPy's, if there are any.
     """

@@ -99,7 +99,7 @@ _ALSO_CALLED = {
 
 
 def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
-    """Return the cost with this name, or a user's cost; unless `of_activation`, raise an error if it needs one."""
+    """Return a named or a user's cost; unless `of_activation`, raise an error for one that needs an activation."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
     if cost in _ALSO_CALLED:
