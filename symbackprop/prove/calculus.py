@@ -78,7 +78,7 @@ class Calculus:
         return self._equal(_opened(whole, opened), _opened(scalar_form(paired(claimed, change)), opened))
 
     def _equal(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms, replacing names by definitions one at a time, first the names in only one of the forms."""
+        """Return True if two forms are proved equal, with names replaced by definitions one at a time."""
         for _ in range(_MOST_OPENED):
             if equal(one, other) or self._equal_in_outputs(one, other):
                 return True
@@ -94,7 +94,7 @@ class Calculus:
         return self._definitions(symbols) | {s: self.adjoints[s] for s in symbols & self.adjoints.keys()}
 
     def _equal_in_outputs(self, one: Scalar, other: Scalar) -> bool:
-        """Compare two forms with f′(z) in terms of f(z), and with f(z) in place of each a = f(z)."""
+        """Return True if two forms are proved equal with f′(z) in terms of f(z), and f(z) in place of each a = f(z)."""
         definitions = self._definitions(one.free_symbols | other.free_symbols)
         activations = {s: e for s, e in definitions.items() if isinstance(e, Elementwise | Applied)}
         forms = [in_outputs(_opened(form, activations)) for form in (one, other)]

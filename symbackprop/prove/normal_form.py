@@ -322,7 +322,7 @@ def _orders(body: Scalar, ranks: dict[Dummy, int]) -> Iterator[list[Dummy]]:
 
 
 def _refined(body: Scalar, ranks: dict[Dummy, int]) -> dict[Dummy, int]:
-    """Return finer ranks: equal ranks become different if the factors with the indices differ in more than indices."""
+    """Return finer ranks: indices of equal rank are distinguished by the factors in which they occur."""
     factors = [(factor, factor.free_symbols) for factor in Mul.make_args(body)]
     while (known := len(set(ranks.values()))) < len(ranks):
         seen = {i: _canonical(0, rank) for i, rank in ranks.items()}

@@ -65,7 +65,7 @@ def _functions(tape: Tape) -> list[ElementwiseFunction]:
 
 
 def _derivative_proof(function: ElementwiseFunction, printer: Text, rng: np.random.Generator) -> Proof:
-    """Compare f′, in terms of z and of f(z), with SymPy's derivative of f and with finite differences of f."""
+    """Return the proof that f′, in terms of z and of f(z), equals SymPy's derivative and finite differences of f."""
     equation = (
         f"{printer.of_z(function.prime)} = {' = '.join(map(printer.doprint, printer.definition(function.prime)))}"
     )

@@ -30,11 +30,11 @@ class MathML:
         self._convert: Any = convert_to_element
 
     def inline(self, latex: str) -> str:
-        """Return a formula within a sentence."""
+        """Return a formula as MathML within a sentence."""
         return self._math(latex, "inline")
 
     def display(self, latex: str) -> str:
-        """Return a formula on its own line, with the index of a Σ below it."""
+        """Return a formula as MathML on its own line, with the index of a Σ below it."""
         return self._math(latex.replace(r"\sum_", r"\sum\limits_"), "block")
 
     def prose(self, latex: str) -> str:

@@ -51,7 +51,7 @@ class CodeCheck(Judged):
 
     @property
     def counterexample(self) -> str:
-        """A wrong entry, with its value in the code and its numerical derivative."""
+        """A wrong entry, with its value in the code and its numerical derivative; "" if there is none."""
         worst = self.check.worst if self.check is not None and self.verdict == Verdict.WRONG else None
         if worst is None or worst.verdict != Verdict.WRONG or not worst.looked_at:
             return ""

@@ -15,7 +15,7 @@ from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
 def without_arguments(statements: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
-    """Return the statements without arguments of quantities; one example as argument becomes the index `letter`."""
+    """Return the statements without arguments of quantities; a quantity of one example gets the index `letter`."""
     plain = _WithoutArguments(network, letter)
     return [_changed(statement, plain) for statement in statements]
 

@@ -278,7 +278,7 @@ def _has_wordy_name(reading: DocumentReading, name: Name) -> bool:
 
 
 def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = False) -> bool:
-    """Define S_j = A_j ⊙ (1 - A_j) for each layer j, if the network has A1, A2, …"""
+    """Define S_j = A_j ⊙ (1 - A_j) for each layer j if the network has A1, A2, …; return True if it has."""
     name, parts = claim.name, list(walk(claim.body))
     is_sum = any(isinstance(part, tree.Summation) for part in parts)
     if name.base in ADJOINTS or len(name.scripts) != 1 or len(name.script_letters) != 1 or (is_sum and not may_sum):

@@ -32,7 +32,7 @@ class Evaluator:
         letters: the numbers that letters denote, such as the numbers of layers.
         dummies: values of the arguments of functions that the document defines.
         example: an index over examples that each quantity with examples has, although it is not written.
-        fixed: formulas with a given value, such as a 1 - a with respect to which another formula is differentiated.
+        fixed: formulas with a given value, such as (1 - a) if another formula is differentiated with respect to it.
         held: quantities of the network that stay constant under differentiation.
         opening: the names whose definitions are being evaluated, to detect circular definitions.
     """

@@ -169,7 +169,7 @@ class _PerturbedValues(dict[Expression, Array]):
 
 
 class PerturbedPoint:
-    """A point with many values of one quantity, along a new first axis of each quantity that depends on it."""
+    """A point with many values of one quantity: each quantity that depends on it has a first axis for them."""
 
     def __init__(self, point: NetworkAtPoint, node: Expression, arrays: Array, held: Held):
         self.unperturbed = point

@@ -154,7 +154,7 @@ class SymbolTable:
 
     @property
     def layers(self) -> range:
-        """The numbers that letters can denote: of layers or time steps, one below the first to one above the last."""
+        """The layers or time steps that letters can denote, from one below the first to one above the last."""
         every = [
             int(key[2]) for key in (*self.known, *self.definitions) if key[2].isdigit() and int(key[2]) < _MOST_LAYERS
         ]

@@ -125,7 +125,7 @@ def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -
 
 
 def _spread(one: IndexedArray, derivative: IndexedArray) -> tuple[IndexedArray, IndexedArray]:
-    """Broadcast a row or column to the shape of A in its product with ∂A/∂B, and ∂a/∂B to the shape of a matrix."""
+    """Return both factors, with a row or column broadcast to the shape of A in ∂A/∂B, or ∂a/∂B to that of a matrix."""
     if one.is_derivative or not derivative.is_derivative or one.is_number:
         return one, derivative
     a = derivative.shape[:2]
@@ -250,7 +250,7 @@ def part(value: IndexedArray, ranges: tuple[tuple[int | None, int | None], ...])
 
 
 def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
-    """Return a matrix of the values at all indices; each value is an entry, a row (with `rows`) or a column."""
+    """Return the matrix of the values for all indices `rows` and `columns`: entries, or stacked rows or columns."""
     letters = tuple(letter for letter in (rows, columns) if letter)
     if value.is_derivative or not set(letters) <= set(value.indices):
         raise ShapeMismatchError("the letter that runs along the dots does not occur in the items beside them")
