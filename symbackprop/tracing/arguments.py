@@ -125,7 +125,7 @@ def _check_names(parameters: tuple[str, ...], labels: Iterable[str], shapes: Map
 def _renamed(
     shapes: Mapping[str, DeclaredShape], labels: Mapping[str, DeclaredSize]
 ) -> tuple[dict[str, DeclaredShape], dict[str, DeclaredSize]]:
-    """Rename sizes that have the name of an argument, or a name that is reserved in networks."""
+    """Return the shapes and labels with other names for sizes that are named like an argument or a reserved name."""
     names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
     new: dict[DeclaredSize, DeclaredSize] = {}
     for n in names:

@@ -47,7 +47,7 @@ class UserCode:
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
     def check_names(self, names: Iterable[str]) -> None:
-        """Raise ArgumentError for names that no function takes, and for arguments of the functions without a name."""
+        """Raise ArgumentError for names that no function takes, and for arguments that are not among the names."""
         known = {*names}
         taken = {*self.attributes}
         for role, function in zip(("cost", "gradient"), self.functions, strict=False):

@@ -31,7 +31,7 @@ _FLATTENED = (
 
 
 def _operators(operation: NodeOperation) -> tuple[_Binary, _Binary, _Binary]:
-    """Return an operation of Python, the reflected one, and the one that changes its left operand in place."""
+    """Return the methods of a Python operator: the usual one, the reflected one, and the in-place one."""
 
     def changed(self: "TracedArray", other: Operand) -> "TracedArray":
         new = self.combined(operation, other)

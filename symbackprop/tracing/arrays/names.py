@@ -59,7 +59,7 @@ class VariableNames:
 
 
 def free_name(name: str, taken: Container[str], first: int) -> str:
-    """Return the name, or if it is taken, the name with the first number after it that makes it free."""
+    """Return the name or, if it is taken, the name followed by the first number that makes it free."""
     return next(n for n in chain((name,), (f"{name}_{k}" for k in count(first))) if n not in taken)
 
 

@@ -24,7 +24,7 @@ def plus(a: Expression, b: Expression) -> Expression:
 
 
 def elementwise(value: Expression, name: str) -> Expression:
-    """Return an elementwise function by its name."""
+    """Return an elementwise function of a value, given the name of the function."""
     return ElementwiseFunction(name)(value)
 
 

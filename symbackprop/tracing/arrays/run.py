@@ -44,7 +44,7 @@ class TraceRun:
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
 
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
-        """Return the result of a function of the table."""
+        """Return the result of a NumPy function in the table, called on placeholders."""
         if name not in self.functions:
             module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
             raise Untraceable(f"{module}.{name} is not among the functions that can be traced")
