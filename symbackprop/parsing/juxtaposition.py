@@ -32,40 +32,32 @@ def called_in(factors: list[Node]) -> list[Node]:
         if condition is not None:
             rest.pop(0)
             found.append(Indicator(condition=condition))
-        elif isinstance(factor, Name) and factor.base == "d" and _is_plain(factor) and rest and _is_quantity(rest[0]):
+        elif factor == Name(base="d") and rest and _is_quantity(rest[0]):
             inner = rest.pop(0)
-            if isinstance(inner, Transposed):  # dWᵀ is (dW)ᵀ
-                found.append(Transposed(base=Differential(body=inner.base, source=factor.source + inner.base.source)))
-            else:
-                found.append(Differential(body=inner, source=factor.source + inner.source))
+            body = inner.base if isinstance(inner, Transposed) else inner
+            differential = Differential(body=body, source=factor.source + body.source)
+            found.append(Transposed(base=differential) if body is not inner else differential)  # dWᵀ is (dW)ᵀ
         elif _is_function(function) and rest and not isinstance(rest[0], PendingOperator):
-            if len(rest) > 1 and _is_called(rest[0]) and isinstance(rest[1], Group):  # log σ(z)
+            if (
+                isinstance(rest[0], Name) and rest[0].base in CALLED and len(rest) > 1 and isinstance(rest[1], Group)
+            ):  # log σ(z)
                 inner = rest.pop(0)
                 source = inner.source + rest[0].source
                 rest[0] = Multiply(sign="", factors=(inner, rest[0]), source=source)
             called = applied(function, rest[0], bare=True)
-            if called is None:
-                found.append(factor)
-                continue
-            rest.pop(0)
-            found.append(replace(factor, base=called, source="") if isinstance(factor, Power) else called)
+            if called is not None:
+                rest.pop(0)
+                factor = replace(factor, base=called, source="") if isinstance(factor, Power) else called
+            found.append(factor)
         else:
             found.append(factor)
     return found
-
-
-def _is_called(node: Node) -> bool:
-    return isinstance(node, Name) and node.base in CALLED
 
 
 def _condition(node: Node) -> Relation | None:
     """Return the condition in the brackets of 1[z > 0], or None."""
     inner = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else None
     return inner if isinstance(inner, Relation) else None
-
-
-def _is_plain(name: Name) -> bool:
-    return not name.above and not name.below
 
 
 def _is_quantity(node: Node) -> bool:
@@ -75,12 +67,10 @@ def _is_quantity(node: Node) -> bool:
 
 def _is_function(node: Node) -> bool:
     """Return True for a function: f′, a well-known name, or a name with the notation of a function."""
-    if isinstance(node, Prime):
-        inner = node.base
-        while isinstance(inner, Prime):
-            inner = inner.base
-        return isinstance(inner, Name)
-    return isinstance(node, Name) and node.base in FUNCTIONS
+    inner = node
+    while isinstance(inner, Prime):
+        inner = inner.base
+    return isinstance(inner, Name) and (inner is not node or inner.base in FUNCTIONS)
 
 
 def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
@@ -91,8 +81,7 @@ def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
             return replace(factor, base=inner, source=function.source + factor.source)
     if isinstance(factor, Group) and factor.brackets != "{}":
         return Call(function=function, arguments=factor.items, source=function.source + factor.source)
-    is_argument = bare and not isinstance(function, Prime)
-    if is_argument:
+    if bare and not isinstance(function, Prime):
         space = " " if function.source[-1:].isalpha() and factor.source[:1].isalnum() else ""
         return Call(function=function, arguments=(factor,), source=function.source + space + factor.source)
     return None

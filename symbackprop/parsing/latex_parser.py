@@ -191,7 +191,7 @@ class _TreeBuilder:
             leaf = _LEAVES.get(item.type, _unknown)(str(item))
             return replace(leaf, source=self.text[item.start_pos : item.end_pos])
         if id(item) not in self.made:
-            made: Node = getattr(self, item.data)(item)
+            made = _BUILD[item.data](self, item)
             if not made.source and not item.meta.empty:
                 made = replace(made, source=self.text[item.meta.start_pos : item.meta.end_pos])
             self.made[id(item)] = made
@@ -209,21 +209,13 @@ class _TreeBuilder:
             child = rest.pop(0)
             if _is_token(child, "SIGN"):
                 sign = -1 if child == "-" else 1
-            elif len(rest) > 1 and _ends_with_sum(child):  # a sum of -x
-                signs.append(sign)
-                terms.append(self._sum_of_signed(child, rest.pop(0), rest.pop(0)))
-                sign = 1
-            else:
-                signs.append(sign)
-                terms.append(self.node(child))
-                sign = 1
+                continue
+            of_signed = len(rest) > 1 and _ends_with_sum(child)  # a sum of -x
+            terms.append(self._sum_of_signed(child, rest.pop(0), rest.pop(0)) if of_signed else self.node(child))
+            signs.append(sign)
+            sign = 1
         signs, terms = widened(*dots.summed(signs, terms))
-        if signs == [1]:
-            return terms[0]
-        return Add(signs=tuple(signs), terms=tuple(terms))
-
-    def term(self, tree: ParseTree) -> Node:
-        return product(self._pieces(tree))
+        return terms[0] if signs == [1] else Add(signs=tuple(signs), terms=tuple(terms))
 
     def _sum_of_signed(self, tree: ParseTree, sign: str, summand: ParseItem) -> Node:
         inner = self.node(summand)
@@ -265,9 +257,6 @@ class _TreeBuilder:
         item = factors[0] if len(factors) == 1 else Multiply(sign="", factors=tuple(factors))
         return Add(signs=(-1,), terms=(item,)) if signs else item
 
-    def primes(self, tree: ParseTree) -> Node:
-        return Group(items=tuple(PendingOperator(what="'") for _ in tree.children))
-
     def above(self, tree: ParseTree) -> Node:
         base, script = tree.children
         inner = self.node(base)
@@ -288,29 +277,10 @@ class _TreeBuilder:
             return bounded(inner, items)
         return subscripted(inner, items)
 
-    def primed(self, tree: ParseTree) -> Node:
-        return _primed(self.node(tree.children[0]), 1)
-
-    def relation(self, tree: ParseTree) -> Node:
-        left, sign, right = tree.children
-        return Relation(left=self.node(left), sign=str(sign), right=self.node(right))
-
     def braced(self, tree: ParseTree) -> Node:
         inner = self.node(tree.children[0])
         simple = (Name, Number, Group, Divide, Call, Partial, PendingOperator, Differential)
         return inner if isinstance(inner, simple) else Group(items=(inner,), brackets="{}")
-
-    def nothing(self, _: ParseTree) -> Node:
-        return Name(base="")
-
-    def root(self, tree: ParseTree) -> Node:
-        return Call(function=Name(base="sqrt"), arguments=(self.node(tree.children[0]),))
-
-    def absolute(self, tree: ParseTree) -> Node:
-        return Norm(body=self.node(tree.children[0]), single=True)
-
-    def norm(self, tree: ParseTree) -> Node:
-        return Norm(body=self.node(tree.children[0]))
 
     def group(self, tree: ParseTree) -> Node:
         opened, inner, closed = tree.children
@@ -329,23 +299,33 @@ class _TreeBuilder:
             raise UnsupportedNotationError("an accent stands on something that is not a name")
         return replace(inner, base=inner.base + _ACCENTS[str(accent)], source="")
 
-    def fraction(self, tree: ParseTree) -> Node:
-        above, below = (self.node(child) for child in tree.children)
-        return fraction(above, below)
-
     def cases(self, tree: ParseTree) -> Node:
         rows = [child.children for child in tree.children if hasattr(child, "data")]
-        conditions = [self._condition(row[1]) if len(row) > 1 else None for row in rows]
+        conditions = [self.node(row[1].children[0]) if len(row) > 1 and row[1].children else None for row in rows]
         return Cases(values=tuple(self.node(row[0]) for row in rows), conditions=tuple(conditions))
 
     def matrix(self, tree: ParseTree) -> Node:
         rows = dots.listed([self.nodes(row.children) for row in tree.children])
         return rows[0][0] if [len(row) for row in rows] == [1] else Matrix(rows=tuple(map(tuple, rows)))
 
-    def _condition(self, tree: ParseTree) -> Node | None:
-        return self.node(tree.children[0]) if tree.children else None
 
-
+_BUILD: dict[str, Callable[[_TreeBuilder, ParseTree], Node]] = {  # of each rule of the grammar
+    **{
+        rule: getattr(_TreeBuilder, rule)
+        for rule in ("expression", "above", "below", "braced", "group", "accented", "cases", "matrix")
+    },
+    "term": lambda at, tree: product(at._pieces(tree)),
+    "primes": lambda at, tree: Group(items=tuple(PendingOperator(what="'") for _ in tree.children)),
+    "primed": lambda at, tree: _primed(at.node(tree.children[0]), 1),
+    "relation": lambda at, tree: Relation(
+        left=at.node(tree.children[0]), sign=str(tree.children[1]), right=at.node(tree.children[2])
+    ),
+    "nothing": lambda at, tree: Name(base=""),
+    "root": lambda at, tree: Call(function=Name(base="sqrt"), arguments=(at.node(tree.children[0]),)),
+    "absolute": lambda at, tree: Norm(body=at.node(tree.children[0]), single=True),
+    "norm": lambda at, tree: Norm(body=at.node(tree.children[0])),
+    "fraction": lambda at, tree: fraction(at.node(tree.children[0]), at.node(tree.children[1])),
+}
 _ACCENTS = {"hat": "hat", "widehat": "hat", "bar": "bar", "overline": "bar", "tilde": "tilde", "widetilde": "tilde"} | {
     "dot": "dot",
     "check": "check",

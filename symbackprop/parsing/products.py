@@ -1,6 +1,8 @@
 """Products: juxtaposed factors, signs between factors, fractions, and the operands of sums and derivatives."""
 
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeAlias
 
 from symbackprop.parsing.juxtaposition import called_in
@@ -56,7 +58,7 @@ def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
     for item in items:
         left = item.left if isinstance(item, Relation) else item
         inner = left.factors if isinstance(left, Multiply) and not left.sign else (left,)
-        names += [part.base for part in inner if isinstance(part, Name) and not part.above and not part.below]
+        names += [part.base for part in inner if isinstance(part, Name) and not part.scripts]
         if isinstance(item, Relation) and item.sign == "=":
             sign = replace(sign, first=item.right)
         elif isinstance(item, Relation) and item.sign in _CONDITIONS:
@@ -183,15 +185,9 @@ def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
 
 def _joined(runs: list[list[Node]], signs: list[str]) -> Node:
     """Return the product of lists of juxtaposed factors; juxtaposition binds tighter than signs."""
-    products = [_times("", factors) for factors in runs]
-    made, index = products[0], 1
-    while index < len(products):
-        sign = signs[index - 1]
-        run = [made]
-        while index < len(products) and signs[index - 1] == sign:
-            run.append(products[index])
-            index += 1
-        made = _times(sign, run)
+    made, *products = (_times("", factors) for factors in runs)
+    for sign, alike in groupby(zip(signs, products, strict=True), key=itemgetter(0)):
+        made = _times(sign, [made, *(one for _, one in alike)])
     return made
 
 
@@ -242,6 +238,4 @@ def _wider(before: Node, sign: int, term: Node) -> Node | None:
 def _has_free(node: Node, indices: tuple[str, ...]) -> bool:
     bound = {index for part in walk(node) if isinstance(part, Summation) for index in part.indices}
     wanted = set(indices) - bound
-    names = (part for part in walk(node) if isinstance(part, Name))
-    marks = (mark.content for name in names for mark in (*name.above, *name.below))
-    return any(isinstance(content, Name) and content.base in wanted for content in marks)
+    return any(part.script_letters & wanted for part in walk(node) if isinstance(part, Name))

@@ -1,7 +1,7 @@
 """Splitting of a formula into rows, and of each row into statements."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from symbackprop.parsing.lexer import Token
 
@@ -11,24 +11,7 @@ _BETWEEN = {"ARROW", "WORD", ",", ";", "SPACE", ":", "COLUMN"}  # statements
 _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 
 
-@dataclass(frozen=True)
-class StatementTokens:
-    """The tokens of one statement."""
-
-    tokens: tuple[Token, ...]
-
-    @property
-    def start(self) -> int:
-        """The offset of the first token."""
-        return self.tokens[0].start
-
-    @property
-    def end(self) -> int:
-        """The offset after the last token."""
-        return self.tokens[-1].end
-
-
-def statements(tokens: Sequence[Token]) -> Iterator[StatementTokens]:
+def statements(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
     """Yield the statements in the rows of a formula."""
     rows: list[list[Token]] = [[]]
     depth, before = 0, ""
@@ -63,7 +46,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
     return found
 
 
-def _parts(row: list[Token]) -> Iterator[StatementTokens]:
+def _parts(row: list[Token]) -> Iterator[tuple[Token, ...]]:
     """Split a row at the arrows, words and commas between statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
@@ -74,10 +57,7 @@ def _parts(row: list[Token]) -> Iterator[StatementTokens]:
             pieces.append([])
         else:
             pieces[-1].append(token)
-    for piece in _regrouped(pieces):
-        kept = _trimmed(piece)
-        if kept:
-            yield StatementTokens(tuple(kept))
+    yield from filter(None, (tuple(_trimmed(piece)) for piece in _regrouped(pieces)))
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:

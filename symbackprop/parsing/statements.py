@@ -1,18 +1,17 @@
 """Statements of a document: their sides as syntax trees, or the reasons why they were not understood."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import Document, Formula
 from symbackprop.parsing.example_numbers import parted
 from symbackprop.parsing.latex_parser import parse
-from symbackprop.parsing.lexer import Lexer, UnsupportedNotationError, macros_of
+from symbackprop.parsing.lexer import Lexer, Token, UnsupportedNotationError, macros_of
 from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
-from symbackprop.parsing.statement_splitter import StatementTokens, statements
+from symbackprop.parsing.statement_splitter import statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.parsing.updates import Update, read_update
@@ -65,9 +64,8 @@ def read_statements(
     document: Document, names: Collection[str] = (), parameters: Collection[str] = ()
 ) -> list[Statement]:
     """Return all statements in order; `names` are the names in the network."""
-    macros, _ = macros_of(document.text)
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
-    lexer = Lexer(document.text, macros, {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
+    lexer = Lexer(document.text, macros_of(document.text)[0], {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
     found: list[Statement] = []
     anchor: Statement | None = None  # the last statement with sides
     for formula in document.formulas:
@@ -91,7 +89,7 @@ def read_statements(
         anchor = written if written.sides else anchor
     tell_apart([written for written in found if written.kind == "numpy" and written.sides and not written.update])
     heads = [written.sides[0] for written in found if written.sides]
-    if any(_is_error(head) for head in heads) and not any(_is_bare_delta(head) for head in heads):
+    if any(_is_error(head) for head in heads) and _DELTA not in heads:
         for written in found:
             written.sides = tuple(_with_errors(side) for side in written.sides)
     primed = {written.sides[0] for written in found if written.sides and written.update is None}
@@ -122,8 +120,7 @@ def _note_update(written: Statement, before: Statement | None, parameters: Colle
         written.update = read_update(written.sides, written.signs, parameters)
 
 
-def _is_bare_delta(node: Node) -> bool:
-    return isinstance(node, Name) and node.base == "delta" and not node.above and not node.below
+_DELTA = Name(base="delta")
 
 
 def _is_error(node: Node) -> bool:
@@ -132,22 +129,18 @@ def _is_error(node: Node) -> bool:
         isinstance(node, tree.Multiply)
         and not node.sign
         and len(node.factors) == 2
-        and _is_bare_delta(node.factors[0])
+        and node.factors[0] == _DELTA
         and isinstance(node.factors[1], Name)
     )
 
 
-def _with_errors(node: Any) -> Any:
+def _with_errors(node: Node) -> Node:
     """Return a formula in which δh is read as the differential dh."""
-    if isinstance(node, tuple):
-        return tuple(_with_errors(part) for part in node)
-    if not isinstance(node, Node):
-        return node
     if not isinstance(node, tree.Multiply) or node.sign:
-        return replace(node, **{f.name: _with_errors(getattr(node, f.name)) for f in fields(node)})
+        return node if isinstance(node, Name) else replace(tree.mapped(node, _with_errors), source=node.source)
     factors: list[Node] = []
     for factor in node.factors:
-        if factors and _is_bare_delta(factors[-1]) and isinstance(factor, Name):
+        if factors and factors[-1] == _DELTA and isinstance(factor, Name):
             factors[-1] = tree.Differential(body=factor, source=rf"\delta {factor.source}")
         else:
             factors.append(_with_errors(factor))
@@ -173,7 +166,7 @@ def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[
             yield Statement(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
         return
     for row in rows:
-        if not any(token.kind == "RELATION" for token in row.tokens) and (
+        if not any(token.kind == "RELATION" for token in row) and (
             formula.kind == "inline" or _is_named_in_text(document.text, formula)
         ):
             continue
@@ -191,18 +184,18 @@ def _is_named_in_text(text: str, formula: Formula) -> bool:
     return any(character.isalpha() for character in before)
 
 
-def _of_row(document: Document, row: StatementTokens, kind: str) -> Statement:
-    source = document.text[row.start : row.end]
-    written = Statement(source, row.start, row.end, kind, document.line_at(row.start))
+def _of_row(document: Document, row: Sequence[Token], kind: str) -> Statement:
+    start, end = row[0].start, row[-1].end
+    written = Statement(document.text[start:end], start, end, kind, document.line_at(start))
     try:
-        written.continues, written.sides, written.signs = parse(row.tokens, document.text)
+        written.continues, written.sides, written.signs = parse(row, document.text)
     except UnsupportedNotationError as error:
         written.problem = str(error)
         return written
-    for part in (part for side in written.sides for part in walk(side)):
-        if isinstance(part, tree.PendingOperator):
-            written.problem, written.sides = f"{part.source or 'a sign'} is not read here", ()
-            return written
+    parts = (part for side in written.sides for part in walk(side))
+    pending = next((part for part in parts if isinstance(part, tree.PendingOperator)), None)
+    if pending is not None:
+        written.problem, written.sides = f"{pending.source or 'a sign'} is not read here", ()
     return written
 
 

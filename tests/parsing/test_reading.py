@@ -43,7 +43,7 @@ from symbackprop.parsing.unparse import to_source
 def rows(text, start=0):
     """What a text says, as (continues, sides, signs) each."""
     tokens = Lexer(text, macros_of(text)[0]).tokens(start, len(text))
-    return [parse(statement.tokens, text) for statement in statements(tokens)]
+    return [parse(statement, text) for statement in statements(tokens)]
 
 
 def side(text, start=0):

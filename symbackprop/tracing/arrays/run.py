@@ -15,7 +15,7 @@ from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, in_topologi
 from symbackprop.tracing.sizes import Sizes
 from symbackprop.tracing.untraceable import Untraceable
 
-CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept off 0, or a small one is added
+CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept away from 0, or a small one is added
 TINY = 1e-5
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
 _REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
