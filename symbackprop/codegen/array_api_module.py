@@ -6,7 +6,7 @@ Through array-api-compat its functions run on NumPy, PyTorch, JAX (also traced, 
 from collections.abc import Mapping
 
 import sympy
-from sympy import Dummy, Function, Pow, S, Symbol, cosh, exp
+from sympy import Dummy, Function, Pow, S, Symbol, cosh, exp, log
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen import templates
@@ -59,16 +59,9 @@ class ArrayAPISource(NumPySource):
         return self._created("asarray", code) if self._is_weak(argument) else code
 
     def _weak(self, expr: Expression, code: str) -> str:
+        if isinstance(expr, exp | log) and self._is_weak(expr):
+            return f"xp.{expr.func.__name__}({self._created('asarray', self._print(expr.args[0]))})"
         return code
-
-    def _print_exp(self, expr: Expression) -> str:
-        return self._function(expr) if self._is_weak(expr) else super()._print_exp(expr)
-
-    def _print_log(self, expr: Expression) -> str:
-        return self._function(expr) if self._is_weak(expr) else super()._print_log(expr)
-
-    def _function(self, expr: Expression) -> str:
-        return f"xp.{expr.func.__name__}({self._created('asarray', self._print(expr.args[0]))})"
 
     # matrices
 

@@ -34,7 +34,11 @@ class BoundFunction:
         self.arguments, self.parameters = arguments, parameters
         self.dtype = _float_type(dtype)
         self._accepted = module["_arguments"]
-        self.shapes = self._fitting(_shapes(shapes, self._accepted.shapes))
+        self.shapes = _shapes(shapes, self._accepted.shapes)
+        try:
+            type(self._accepted)(self._accepted.shapes)(*self._empty())  # raises an error if they are inconsistent
+        except ValueError as error:
+            raise as_argument_error(error) from None
         self._result, self._in_parts = result, Threads().in_parts
         self._evaluate = np.errstate(all="ignore")(module["_cost_and_gradients"])
         self.size = sum(prod(self.shapes[name]) for name in parameters)
@@ -42,7 +46,7 @@ class BoundFunction:
         self._into = [*self.unpack(self._gradient).values()]
         workspace = module.get("_cost_and_gradients_memory")
         if workspace is not None:
-            self._into.append(workspace(*self._empty(self.shapes)))
+            self._into.append(workspace(*self._empty()))
         self._form = [(np.ndarray, shape, self.dtype) if shape else (float, (), None) for shape in self.shapes.values()]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -97,12 +101,9 @@ class BoundFunction:
         """Return the parameters in the vector `theta` as arrays by name, which are views of it."""
         if np.shape(theta) != (self.size,):
             raise ArgumentError(f"theta has shape {np.shape(theta)} but ({self.size},) is expected")
-        found, start = {}, 0
-        for name in self.parameters:
-            stop = start + prod(self.shapes[name])
-            found[name] = theta[start:stop].reshape(self.shapes[name])
-            start = stop
-        return found
+        shapes = {name: self.shapes[name] for name in self.parameters}
+        parts = np.split(theta, np.cumsum([*map(prod, shapes.values())])[:-1])
+        return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
     def _in_order(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         names = self.arguments[len(args) :]
@@ -133,17 +134,9 @@ class BoundFunction:
             raise ArgumentError(f"{name} has dtype {given} but this function is bound to {self.dtype}")
         return array.astype(self.dtype, copy=False)
 
-    def _empty(self, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-        """Return placeholder arrays of these shapes that take no memory."""
-        return [np.broadcast_to(np.zeros((), self.dtype), shape) if shape else 1.0 for shape in shapes.values()]
-
-    def _fitting(self, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes if they are consistent, else raise ArgumentError."""
-        try:
-            type(self._accepted)(self._accepted.shapes)(*self._empty(shapes))
-        except ValueError as error:
-            raise as_argument_error(error) from None
-        return shapes
+    def _empty(self) -> list[Any]:
+        """Return placeholder arrays of the bound shapes that take no memory."""
+        return [np.broadcast_to(np.zeros((), self.dtype), shape) if shape else 1.0 for shape in self.shapes.values()]
 
 
 def as_argument_error(error: Exception) -> ArgumentError:

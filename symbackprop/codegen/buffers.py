@@ -7,12 +7,12 @@ from symbackprop.codegen.program import ArrayOperation, Value
 from symbackprop.expressions.aliases import Shape
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Buffer:
     """Memory for one array at a time."""
 
-    number: int
     shape: Shape
+    name: str = ""  # in the generated code
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class CallerArray:
     """The array that the caller passes for a result, or None, which means a new array."""
 
     result: Value
+
+    @property
+    def name(self) -> str:
+        """The name in the generated code."""
+        return self.result.name
 
 
 @dataclass
@@ -97,7 +102,7 @@ class _Allocation:
             self.occupied[operation.result] = self.occupied.pop(target)
             return
         if not self.free.get(shape):
-            buffer = Buffer(len(self.found.buffers), shape)
+            buffer = Buffer(shape)
             self.found.buffers.append(buffer)
             self.free.setdefault(shape, []).append(buffer)
         self.found.places[operation.result] = self.occupied[operation.result] = self.free[shape].pop()

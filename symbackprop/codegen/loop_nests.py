@@ -12,6 +12,7 @@ from symbackprop.expressions.aliases import Size
 
 MOST_TERMS = 32  # in a sum that is written without a loop
 
+REDUCTIONS = frozenset({"dot", "sum", "max"})  # each entry of their result combines many
 VIEWS = frozenset({"transpose", "rows", "columns", "broadcast"})  # they only map indices
 
 
@@ -69,7 +70,7 @@ class Blocks:
 
     def is_alone(self, operation: ArrayOperation) -> bool:
         """Return True if an operation needs its own loops."""
-        if self.sums_examples(operation) or operation.function not in ("dot", "max", "sum"):
+        if self.sums_examples(operation) or operation.function not in REDUCTIONS:
             return operation.function in ("concatenate", "dot")
         inner = self.inner(operation)
         return not (inner.is_Integer and 0 < inner <= MOST_TERMS)
@@ -94,7 +95,7 @@ class Blocks:
         if nest.alone or nest.length != length:
             return False
         computed = {other.result for other in nest.operations}
-        elsewhere = operation.function in ("dot", "sum", "max") and not self.sums_examples(operation)
+        elsewhere = operation.function in REDUCTIONS and not self.sums_examples(operation)
         needed = operation.values if elsewhere else [value for value in operation.values if value in self.views]
         return not any(self.root(value) in computed for value in needed)
 

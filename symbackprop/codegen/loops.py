@@ -9,7 +9,7 @@ from functools import partial, reduce
 
 from sympy import S
 
-from symbackprop.codegen.loop_nests import VIEWS, Blocks, Nest
+from symbackprop.codegen.loop_nests import REDUCTIONS, VIEWS, Blocks, Nest
 from symbackprop.codegen.program import ArrayOperation, Constant, FreshNames, Value
 from symbackprop.codegen.templates import commented, indented
 from symbackprop.expressions.aliases import Size
@@ -185,7 +185,7 @@ class Loops:
                 lines += self.line(operation, f"{so_far} = _plus({so_far}, {self.term(operation, k)})")
                 ends.append(f"{self.total(value, k)} += {so_far}")
                 continue
-            expression = _ENTRIES.get(operation.function, Loops.entrywise)(self, operation, k)
+            expression = (self.short if operation.function in REDUCTIONS else self.entrywise)(operation, k)
             lines += self.line(operation, f"{value.name} = {expression}")
             self.here.add(value)
             if value in self.stored:
@@ -302,16 +302,9 @@ class Loops:
         return self.over_examples([f"{block}[{self.shifted(k, first)}, {self.r}] = {self.at(value, k)}"])
 
 
-_ENTRIES: dict[str, Callable[[Loops, ArrayOperation, str], str]] = {
-    "dot": Loops.short,
-    "sum": Loops.short,
-    "max": Loops.short,
-}
 _ALONE: dict[str, Callable[[Loops, ArrayOperation], list[str]]] = {
     "dot over examples": Loops.sum_of_products,
-    "dot": Loops.long,
-    "sum": Loops.long,
-    "max": Loops.long,
+    **dict.fromkeys(REDUCTIONS, Loops.long),
     "concatenate": Loops.concatenation,
 }
-KNOWN = {*FORMS, *_ENTRIES, "concatenate", "vdot", "total", *VIEWS}
+KNOWN = {*FORMS, *REDUCTIONS, "concatenate", "vdot", "total", *VIEWS}

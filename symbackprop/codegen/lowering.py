@@ -242,23 +242,16 @@ class _Lowering:
         value = self.build.make("max", self.array(node.argument), node.axis, shape=node.shape, note=node)
         return ScaledArray(S.One, value)
 
-    def shifted(self, node: Matrix) -> tuple[Value, Value, Value]:
-        """Return m, Z − m and Σ exp(Z − m), which cannot overflow; m is the largest entry along the axis."""
-        largest = Largest(node.argument, node.axis)
+    def of_exponentials(self, node: Matrix) -> ScaledArray:
+        """Compute a softmax, or a log with Σ exp Z, from Z − m, so that no exp overflows; m is the largest entry."""
+        largest, make = Largest(node.argument, node.axis), self.build.make
         rest = nodes.MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
-        return self.array(largest), self.array(rest), self.array(Sums(Elementwise(EXP, rest), node.axis))
-
-    def softmax(self, node: Matrix) -> ScaledArray:
-        _, rest, total = self.shifted(node)
-        return ScaledArray(S.One, self.build.make("divide", self.build.make("exp", rest), total, note=node))
-
-    def log_softmax(self, node: Matrix) -> ScaledArray:
-        _, rest, total = self.shifted(node)
-        return ScaledArray(S.One, self.build.make("subtract", rest, self.build.make("log", total), note=node))
-
-    def log_sum_exp(self, node: Matrix) -> ScaledArray:
-        largest, _, total = self.shifted(node)
-        return ScaledArray(S.One, self.build.make("add", largest, self.build.make("log", total), note=node))
+        m, shifted, total = map(self.array, (largest, rest, Sums(Elementwise(EXP, rest), node.axis)))
+        if isinstance(node, ops.Softmax):
+            return ScaledArray(S.One, make("divide", make("exp", shifted), total, note=node))
+        log = make("log", total)
+        from_log = make("add", m, log, note=node) if node.reduces else make("subtract", shifted, log, note=node)
+        return ScaledArray(S.One, from_log)
 
     def together(self, node: Matrix) -> ScaledArray:
         terms = [_Summand(*self.term(part), part) for part in node.operands]
@@ -309,9 +302,7 @@ _TERMS: dict[type, Callable[[_Lowering, Matrix], ScaledArray]] = {
     Elementwise: _Lowering.elementwise,
     Sums: lambda lowering, node: lowering.linear("sum", node, node.axis),
     Largest: _Lowering.largest,
-    ops.Softmax: _Lowering.softmax,
-    ops.LogSoftmax: _Lowering.log_softmax,
-    ops.LogSumExp: _Lowering.log_sum_exp,
+    **dict.fromkeys((ops.Softmax, ops.LogSoftmax, ops.LogSumExp), _Lowering.of_exponentials),
     Slice: lambda lowering, node: lowering.linear(("rows", "columns")[node.axis], node, *node.bounds),
     Broadcast: lambda lowering, node: lowering.linear("broadcast", node, *node.shape),
     Concatenate: _Lowering.together,

@@ -46,11 +46,17 @@ def obstacle(program: Program, phases: Phases) -> str:
 class NumbaPart:
     """The text of loops over blocks of examples, and of the functions around them."""
 
-    def __init__(self, program: Program, phases: Phases, names: FreshNames, statements: StatementWriter):
-        self.phases = phases
-        inputs = program.inputs_of(phases.each)
-        self.data = [value for value in inputs if value in phases.axes]
-        self.inputs = [*self.data, *(value for value in inputs if value not in phases.axes)]
+    def __init__(
+        self,
+        program: Program,
+        phases: Phases,
+        names: FreshNames,
+        statements: StatementWriter,
+        *,
+        data: list[Value],
+        rest: list[Value],
+    ):
+        self.phases, self.data, self.inputs = phases, data, [*data, *rest]
         self.results = [value for value in phases.sums if value.shape]
         self.numbers = [value for value in phases.sums if not value.shape]
         self.printer = NumPySource({})

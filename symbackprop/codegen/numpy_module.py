@@ -11,7 +11,7 @@ from symbackprop.codegen.numba_module import NumbaPart, carried_math
 from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.codegen.program import FreshNames, Value
 from symbackprop.codegen.runtime import numpy_runtime as runtime
-from symbackprop.codegen.statement_writer import CommentWriter, StatementWriter, name_values
+from symbackprop.codegen.statement_writer import StatementWriter, name_values
 from symbackprop.expressions.matrices import OneHot
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.network import SCALAR
@@ -67,7 +67,7 @@ class _Function:
 
     def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text, *, part: "type[_Part]"):
         network = tape.network
-        self.name, self.summary, self.comments = name, summary, CommentWriter(text, tape.partials())
+        self.name, self.summary, self.text, self.partials = name, summary, text, tape.partials()
         self.arguments = network.arguments
         self.hyperparameters = network.of_role(SCALAR)
         self.program = program(tape, list(results))
@@ -83,7 +83,9 @@ class _Function:
         return [self.public(), *self.whole(part), *part.texts()]
 
     def statements(self, buffers: Buffers) -> StatementWriter:
-        return StatementWriter(self.program, buffers, self.printer(), self.comments, self.names)
+        return StatementWriter(
+            self.program, buffers, self.printer(), self.names, text=self.text, partials=self.partials
+        )
 
     def printer(self) -> NumPySource:
         return NumPySource({}, self.hyperparameters)
@@ -113,7 +115,7 @@ class _Function:
         before, after = statements.lines(phases.before), statements.lines(phases.after)
         places = [self.place_of_sum(value, buffers) for value in self.sums]
         call = part.call(templates.tuple_of(places))
-        workspace = list(statements.buffer_names.values())
+        workspace = [buffer.name for buffer in buffers.buffers]
         unpacked = [f"{templates.listing(workspace)} = workspace"] if workspace else []
         sizes, _ = templates.read_sizes(statements.printer.sizes | part.sizes, self.arguments)
         dtype = [f"dtype = {self.dtype()}"] if statements.printer.needs_dtype else []
@@ -150,10 +152,12 @@ class _Part:
     """Writer of the phase per batch of examples."""
 
     adds_early = True  # adds sums over the examples to each other
+    kind = "part"
 
     def __init__(self, whole: _Function):
         phases = whole.phases
         self.whole, self.phases = whole, phases
+        self.name, self.called = f"_{whole.name}_part", f"_{whole.name}_{self.kind}"
         self.buffers = allocated(phases.each, phases.sums)
         self.statements = whole.statements(self.buffers)
         self.statements.constants = {}
@@ -165,14 +169,6 @@ class _Part:
         self.outer_sizes = self._sizes_of_memory()
         symbols = [value.symbol for value in self.inputs]
         self.size_lines, self.given = templates.read_sizes(self.statements.printer.sizes, symbols)
-
-    @property
-    def name(self) -> str:
-        return f"_{self.whole.name}_part"
-
-    @property
-    def called(self) -> str:
-        return self.name
 
     def texts(self) -> list[str]:
         return [self.text(), self.memory()]
@@ -197,8 +193,8 @@ class _Part:
 
     def text(self) -> str:
         results = [value.name for value in self.whole.sums]
-        constants, buffers = self.statements.constants or {}, self.statements.buffer_names
-        parameters = [*(v.name for v in self.inputs), *self.given, *results, *constants.values(), *buffers.values()]
+        made = [*(self.statements.constants or {}).values(), *(buffer.name for buffer in self.buffers.buffers)]
+        parameters = [*(v.name for v in self.inputs), *self.given, *results, *made]
         dtype = [f"dtype = {self.input_dtype()}"] if self.statements.printer.needs_dtype else []
         lines = [
             *self.size_lines,
@@ -228,17 +224,14 @@ class _CompiledPart(_Part):
     """Writer of the phase per batch as loops that numba compiles, and as NumPy code for the other float types."""
 
     adds_early = False
+    kind = "compiled"
 
     def __init__(self, whole: _Function):
         super().__init__(whole)
         self.plain = super().texts()
-        self.numba = NumbaPart(whole.program, self.phases, whole.names, self.statements)
+        self.numba = NumbaPart(whole.program, self.phases, whole.names, self.statements, data=self.data, rest=self.rest)
         self.calls = self.numba.calls(self.called, self.name, self.outer_sizes, self.given)
         self.outer_sizes, self.given = [], self.numba.given
-
-    @property
-    def called(self) -> str:
-        return f"_{self.whole.name}_compiled"
 
     def texts(self) -> list[str]:
         return [*self.calls, *self.plain]

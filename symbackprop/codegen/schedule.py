@@ -1,10 +1,10 @@
 """Order of computation: one forward pass that the cost and all gradients share."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import count
 
 from symbackprop.backprop.tape import Tape
+from symbackprop.codegen.program import FreshNames
 from symbackprop.codegen.stability import stabilized
 from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.functions import z
@@ -55,8 +55,10 @@ def schedule(tape: Tape) -> Schedule:
     order = in_order(tape)
     named = {expression for part, _, expression in order if part == FORWARD}
     nodes = [node for _, _, expression in order for node in postorder(expression)]
-    wanted = {part for node in nodes if isinstance(node, Elementwise) for part in _named_parts(node)} - named
-    fresh = _fresh_names(tape)
+    wanted = {part for node in nodes for part in _named_parts(node)} - named
+    names = FreshNames(
+        {str(s) for s in (*tape.network.symbols, *tape.network.dimensions)} | {a.name for a in tape.adjoints}
+    )
     stored: dict[Expression, Matrix] = {}
     outputs: dict[Expression, str] = {}
     assignments: list[ScheduledAssignment] = []
@@ -70,21 +72,17 @@ def schedule(tape: Tape) -> Schedule:
     for part, equation, whole in order:
         for node in postorder(whole):
             needed = [n for n in (node, *_named_parts(node)) if n in wanted and n not in stored]
-            for expression in sorted(needed, key=_is_elementwise):  # an argument before the function of it
-                name = fresh()
+            for expression in sorted(needed, key=lambda n: isinstance(n, Elementwise)):  # an argument before f of it
+                name = names.fresh("t")
                 assign(part, name, expression, expression)
                 stored[expression] = NamedMatrix(name, *expression.shape)
         assign(part, equation.name, whole, equation.expression)
     return Schedule(tuple(assignments), outputs)
 
 
-def _is_elementwise(node: Expression) -> bool:
-    return isinstance(node, Elementwise)
-
-
 def _named_parts(node: Expression) -> list[Matrix]:
     """Return the parts of an elementwise function that its code uses repeatedly."""
-    if not _is_elementwise(node):
+    if not isinstance(node, Elementwise):
         return []
     function, argument = node.function, node.argument
     if function.prime_of_output is not None:
@@ -113,9 +111,3 @@ def in_order(tape: Tape) -> list[tuple[str, Equation, Expression]]:
             order.append((GRADIENT, waiting.pop(name)[0]))
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
     return [(part, equation, stabilized(equation.expression, definitions)) for part, equation in order]
-
-
-def _fresh_names(tape: Tape) -> Callable[[], str]:
-    taken = {str(s) for s in (*tape.network.symbols, *tape.network.dimensions)} | {a.name for a in tape.adjoints}
-    names = (name for name in (f"t{i}" for i in count(1)) if name not in taken)
-    return lambda: next(names)

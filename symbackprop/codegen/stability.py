@@ -93,10 +93,6 @@ def _log(argument: Matrix, definitions: Definitions) -> Matrix | None:
     return None if rewrite is None else rewrite(value, definitions)
 
 
-def _log_of_elementwise(value: Elementwise, _: Definitions) -> Matrix | None:
-    return scaled(-1, Elementwise(SOFTPLUS, scaled(-1, value.argument))) if value.function == SIGMOID else None
-
-
 def _log_of_sums(value: Sums, definitions: Definitions) -> Matrix | None:
     inner = definitions.get(value.argument, value.argument)
     return LogSumExp(inner.argument, value.axis) if _is(EXP, inner) else None
@@ -118,7 +114,9 @@ def _log_of_sum(value: MatAdd, definitions: Definitions) -> Matrix | None:
 
 _LOGS: dict[type, Callable[[Matrix, Definitions], Matrix | None]] = {
     Softmax: lambda value, _: LogSoftmax(*value.args),
-    Elementwise: _log_of_elementwise,
+    Elementwise: lambda value, _: (
+        scaled(-1, Elementwise(SOFTPLUS, scaled(-1, value.argument))) if value.function == SIGMOID else None
+    ),
     Sums: _log_of_sums,
     MatAdd: _log_of_sum,
 }

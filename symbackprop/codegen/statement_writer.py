@@ -1,17 +1,15 @@
 """Operations as lines of Python with comments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sympy import S, Symbol
 
-from symbackprop.codegen.buffers import Buffer, Buffers, CallerArray
+from symbackprop.codegen.buffers import Buffers
 from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.codegen.program import Argument, ArrayOperation, Constant, FreshNames, Program, Value
 from symbackprop.codegen.templates import commented
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import NamedMatrix
-from symbackprop.network.network import Equation
 from symbackprop.printing.text import Text
 
 _WORDS = {S.One: "one", S(2): "two", S.Half: "half"}
@@ -31,33 +29,29 @@ def _name(operation: ArrayOperation, names: FreshNames) -> str:
     return name if operation.coefficient == 1 else names.unique(f"{name}_unscaled")
 
 
-@dataclass(frozen=True)
-class CommentWriter:
-    """A writer of comments in the notation of the derivation."""
-
-    text: Text
-    partials: Mapping[str, Expression]  # the ∂J/∂… that each name of an adjoint or a gradient stands for
-
-    def equation(self, equation: Equation) -> str:
-        """Return an equation as text: `∂J/∂W1 = Xᵀ δ2`."""
-        heading = self.text.doprint(self.partials.get(equation.name, equation.symbol))
-        return f"{heading} = {self.text.doprint(equation.expression)}"
-
-
 class StatementWriter:
     """A writer of the lines of a program, which records the sizes and constants that they use."""
 
     def __init__(
-        self, program: Program, buffers: Buffers, printer: NumPySource, comments: CommentWriter, names: FreshNames
+        self,
+        program: Program,
+        buffers: Buffers,
+        printer: NumPySource,
+        names: FreshNames,
+        *,
+        text: Text,
+        partials: Mapping[str, Expression],
     ):
         self.makers = {operation.result: operation for operation in program.operations}
         self.values = {value.symbol.name: value for value in self.makers}
         self.printer = printer
-        self.comments = comments
         self.names = names
+        self.text = text  # of comments, in the notation of the derivation
+        self.partials = partials  # the ∂J/∂… that each name of an adjoint or a gradient stands for
         self.constants: dict[Constant, str] | None = None  # names of arguments; if None, numbers are literals
         self.buffers = buffers
-        self.buffer_names = {buffer: names.fresh("buffer") for buffer in buffers.buffers}
+        for buffer in buffers.buffers:
+            buffer.name = names.fresh("buffer")
 
     def lines(self, operations: list[ArrayOperation]) -> list[str]:
         """Return a line for each operation that is not written inside another one."""
@@ -96,10 +90,6 @@ class StatementWriter:
     def out(self, result: Value) -> str:
         """Return the code of the array that a result is written into, or `None` for a new one."""
         place = self.buffers.places.get(result)
-        if isinstance(place, CallerArray):
-            return place.result.name
-        if isinstance(place, Buffer):
-            return self.buffer_names[place]
         return "None" if place is None else place.name
 
     def renamed(self, expression: Expression) -> Expression:
@@ -115,8 +105,9 @@ class StatementWriter:
     def comment(self, operation: ArrayOperation) -> str:
         """Return the result of an operation in the notation of the derivation, or "" if there is none."""
         if operation.equation is None:
-            return "" if operation.note is None else self.comments.text.doprint(self.renamed(operation.note))
+            return "" if operation.note is None else self.text.doprint(self.renamed(operation.note))
         without = ""
         if operation.coefficient != 1:
-            without = f", without the factor {self.comments.text.doprint(self.renamed(operation.coefficient))}"
-        return self.comments.equation(operation.equation) + without
+            without = f", without the factor {self.text.doprint(self.renamed(operation.coefficient))}"
+        heading = self.partials.get(operation.equation.name, operation.equation.symbol)
+        return f"{self.text.doprint(heading)} = {self.text.doprint(operation.equation.expression)}{without}"

@@ -46,8 +46,7 @@ def literal(shape: Shape) -> str:
 
 def tuple_of(parts: Iterable[str]) -> str:
     """Return the code of a tuple: `(a, b)`, `(a,)`, `()`."""
-    parts = list(parts)
-    return f"({listing(parts)})"
+    return f"({listing(list(parts))})"
 
 
 def listing(parts: list[str]) -> str:
