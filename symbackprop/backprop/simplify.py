@@ -90,11 +90,8 @@ def _of_output(derivative: Expression, outputs: Mapping[Expression, Expression])
 
 def _divides(value: Expression) -> bool:
     """Return True if there is an entrywise division that a cancellation could remove."""
-    return any(isinstance(part, nodes.HadamardPower) and _is_division(part.args[1]) for part in postorder(value))
-
-
-def _is_division(exponent: Scalar) -> bool:
-    return bool(exponent.is_Integer and exponent.is_negative)
+    exponents = (part.args[1] for part in postorder(value) if isinstance(part, nodes.HadamardPower))
+    return any(exponent.is_Integer and exponent.is_negative for exponent in exponents)
 
 
 def _adds_up_to_one(part: Expression) -> bool:

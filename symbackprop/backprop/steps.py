@@ -6,7 +6,9 @@ that earlier sections found. Each use of a quantity is differentiated once: the 
 """
 
 from collections.abc import Iterator
-from itertools import chain
+from functools import reduce
+from itertools import accumulate, chain
+from operator import or_
 from typing import Any
 
 from sympy import Add, Mul
@@ -82,25 +84,17 @@ class _Progress:
 
 def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
     """Return the set of parameters that each quantity depends on, as an integer with one bit for each parameter."""
-    depends: dict[Expression, int] = {}
-    free = 1
+    leaves = (node for node in graph.order if not graph.parts[node])
+    depends = {leaf: 1 << bit for bit, leaf in enumerate(leaves)}
     for node in graph.order:
-        depends[node] = 0
-        for part in graph.parts[node]:
-            depends[node] |= depends[part]
-        if not graph.parts[node]:
-            depends[node], free = free, free << 1
+        depends[node] = reduce(or_, (depends[part] for part in graph.parts[node]), depends.get(node, 0))
     return depends
 
 
 def _equations(graph: ComputationGraph) -> dict[Expression, int]:
     """Return the index of the equation in which each node occurs."""
-    indices: dict[Expression, int] = {}
-    index = 0
-    for node in graph.order:
-        indices[node] = index
-        index += graph.definition[node] != node
-    return indices
+    ends = (int(graph.definition[node] != node) for node in graph.order)  # 1 for the last node of an equation
+    return dict(zip(graph.order, accumulate(ends, initial=0), strict=False))
 
 
 class ChainRuleSteps:

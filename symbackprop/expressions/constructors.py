@@ -82,14 +82,12 @@ def spread(line: Matrix, shape: Shape) -> Expression:
 def transposed(matrix: Matrix) -> Expression:
     """Return the transpose; that of a product is the product of the transposed factors in reverse order."""
     coefficient, matrix = split(matrix)
-    if matrix.shape == (1, 1):
+    if matrix.shape == (1, 1) or isinstance(matrix, Eye):
         return scaled(coefficient, matrix)
     if isinstance(matrix, MatMul):
         return scaled(coefficient, MatMul(*[transposed(factor) for factor in reversed(matrix.args)]))
     if isinstance(matrix, Ones | Zeros):
         return scaled(coefficient, matrix.func(*reversed(matrix.shape)))
-    if isinstance(matrix, Eye):
-        return scaled(coefficient, matrix)
     return scaled(coefficient, matrix.T)
 
 

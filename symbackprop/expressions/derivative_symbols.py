@@ -16,10 +16,6 @@ from symbackprop.expressions.shapes import is_matrix
 class Gradient(Basic):
     """∂J/∂v: the derivative of the cost with respect to every entry of v, in the shape of v."""
 
-    def __new__(cls, cost: Basic, of: Basic) -> "Gradient":
-        """Create ∂cost/∂of."""
-        return Basic.__new__(cls, cost, of)
-
     @property
     def cost(self) -> Expression:
         """Return the cost J."""
@@ -37,9 +33,6 @@ class _Partial:
     args: tuple[Expression, ...]
     precedence = PRECEDENCE["Mul"]
 
-    def __new__(cls, of: Basic, by: Basic) -> Basic:
-        return Basic.__new__(cls, of, by)
-
     @property
     def of(self) -> Expression:
         return self.args[0]
@@ -49,13 +42,15 @@ class _Partial:
         return self.args[1]
 
 
-class ByEntry(_Partial, Operators, MatrixExpr):
-    """The derivative of each entry of a matrix with respect to one entry of `by`, in the shape of the matrix."""
-
+class _OfMatrix(_Partial, Operators, MatrixExpr):
     @property
     def shape(self) -> Shape:
         """Return the shape of the differentiated matrix."""
         return self.of.shape
+
+
+class ByEntry(_OfMatrix):
+    """The derivative of each entry of a matrix with respect to one entry of `by`, in the shape of the matrix."""
 
 
 class ScalarByEntry(_Partial, Expr):
@@ -65,13 +60,8 @@ class ScalarByEntry(_Partial, Expr):
     is_real = True
 
 
-class Entrywise(_Partial, Operators, MatrixExpr):
+class Entrywise(_OfMatrix):
     """The derivative of each entry of f(Z) with respect to the same entry of Z."""
-
-    @property
-    def shape(self) -> Shape:
-        """Return the shape of f(Z)."""
-        return self.of.shape
 
 
 PARTIALS = (ByEntry, ScalarByEntry, Entrywise)

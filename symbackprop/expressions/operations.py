@@ -9,7 +9,6 @@ from typing import Any
 
 import sympy
 from sympy import Dummy, Expr, Integer, Sum
-from sympy.core.sympify import _sympify
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.printer import Printer
@@ -32,11 +31,10 @@ def _sum_over(body: Callable[[Scalar], Scalar], size: Size) -> Scalar:
     return Sum(body(index), (index, 0, size - 1))
 
 
-class MatrixOperation(Operators, MatrixExpr):
-    """A matrix operation of this package; its first argument is the matrix to which it applies."""
+class _OnMatrix:
+    """A matrix operation whose first argument is the matrix to which it applies."""
 
-    syntax: str
-    precedence = PRECEDENCE["Func"]
+    args: tuple[Expression, ...]
 
     @property
     def argument(self) -> Expression:
@@ -51,6 +49,13 @@ class MatrixOperation(Operators, MatrixExpr):
     def check(self) -> None:
         """Require a matrix."""
         require_matrices(self, [self.argument])
+
+
+class MatrixOperation(_OnMatrix, Operators, MatrixExpr):
+    """A matrix operation of this package; its first argument is the matrix to which it applies."""
+
+    syntax: str
+    precedence = PRECEDENCE["Func"]
 
     def _typed(self, printer: Printer) -> str:
         return f"{self.syntax}({printer._print(self.argument)})"
@@ -274,28 +279,13 @@ class Broadcast(MatrixOperation):
     _text = _latex = _numpycode = _typed
 
 
-class Total(Expr):
+class Total(_OnMatrix, Expr):
     """The sum of all entries of a matrix, a scalar."""
 
     is_commutative = True
     is_real = True
     precedence = PRECEDENCE["Mul"]
     syntax = "sum"
-
-    def __new__(cls, matrix: Matrix) -> "Total":
-        """Create the sum of all entries of a matrix."""
-        return Expr.__new__(cls, _sympify(matrix))
-
-    @property
-    def argument(self) -> Expression:
-        """Return the matrix."""
-        return self.args[0]
-
-    operands = MatrixOperation.operands
-
-    def check(self) -> None:
-        """Require a matrix."""
-        require_matrices(self, [self.argument])
 
     def as_sum(self) -> Expr:
         """Return Σᵢⱼ of the entries as a SymPy `Sum`, or term by term if the sizes are numbers."""

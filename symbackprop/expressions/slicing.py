@@ -1,6 +1,7 @@
 """Concatenations and slices of matrices: the gates of an LSTM, a patch, a head of attention."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from sympy import Expr, Integer, Piecewise
@@ -40,12 +41,9 @@ class Concatenate(MatrixOperation):
 
     @property
     def blocks(self) -> list[AxisBlock]:
-        """Return the matrices with their positions along the axis."""
-        blocks: list[AxisBlock] = []
-        for matrix in self.operands:
-            start = blocks[-1].stop if blocks else Integer(0)
-            blocks.append(AxisBlock(start, start + matrix.shape[self.axis], matrix))
-        return blocks
+        """Return the matrices with the positions that they fill along the axis."""
+        stops = list(accumulate(matrix.shape[self.axis] for matrix in self.operands))
+        return list(map(AxisBlock, [Integer(0), *stops], stops, self.operands))
 
     @property
     def shape(self) -> Shape:

@@ -69,13 +69,3 @@ class SumOver(_WithLetters):
 
 class EntryDerivative(_OfEntries):
     """The derivative ∂of/∂by of one entry with respect to another."""
-
-    @property
-    def of(self) -> Expression:
-        """Return the differentiated entry."""
-        return self.args[0]
-
-    @property
-    def by(self) -> Expression:
-        """Return the entry with respect to which it is differentiated."""
-        return self.args[1]

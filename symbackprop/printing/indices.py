@@ -30,12 +30,12 @@ class Indices:
         self.letters = letters
         self.varied: tuple[Letter, Letter] = (None, None)  # the entry of W in ∂/∂W
 
-    def statement(self, quantity: Expression, *sides: Expression) -> list[Expression]:
+    def statement(self, quantity: Expression, side: Expression) -> Expression:
         """Return the sides of an equation, rewritten for one entry of a quantity."""
         at = self._free(shape_of(quantity) or (Integer(1),) * 2, frozenset())
         self.varied = (at[0], at[1])
         used = frozenset(letter for letter in at if letter)
-        return [self._side(side, *self.varied, used) for side in sides]
+        return self._side(side, *self.varied, used)
 
     def _side(self, side: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
         if isinstance(side, Gradient):

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from symbackprop.errors import listed
 from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
 from symbackprop.printing.latex import latex_name
-from symbackprop.render.latex import LatexBlock, LatexRow, latex_blocks, latex_declarations, symbols
+from symbackprop.render.latex import LatexBlock, LatexRow, grouped, latex_blocks, latex_declarations, symbols
 from symbackprop.render.mathml import MathML
 from symbackprop.render.outline import Outline
 from symbackprop.verdicts import Verdict
@@ -140,12 +140,7 @@ class _Page:
 
     def steps(self, block: LatexBlock) -> str:
         """Return the steps as a numbered list; each step begins with a sentence."""
-        steps: list[list[LatexRow]] = []
-        for row in block.rows:
-            if row.above:
-                steps.append([])
-            steps[-1].append(row)
-        return "\n".join(['<ol class="steps">', *map(self.step, steps), "</ol>"])
+        return "\n".join(['<ol class="steps">', *map(self.step, grouped(block.rows)), "</ol>"])
 
     def step(self, rows: list[LatexRow]) -> str:
         number = next(self.numbers)

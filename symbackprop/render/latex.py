@@ -1,7 +1,7 @@
 """A derivation as LaTeX: one `align*` with a reason above each line, or a whole document."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from symbackprop.backprop.step import Step, why
@@ -38,6 +38,16 @@ class LatexBlock:
     title: str
     rows: tuple[LatexRow, ...]
     intro: str = ""
+
+
+def grouped(rows: Iterable[LatexRow]) -> list[list[LatexRow]]:
+    """Return rows in groups, each of which begins at a row with a sentence."""
+    groups: list[list[LatexRow]] = []
+    for row in rows:
+        if row.above or not groups:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
 def to_latex(outline: Outline, *, standalone: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from symbackprop.render.latex import LatexBlock, LatexRow, formula, latex_blocks
+from symbackprop.render.latex import LatexBlock, LatexRow, formula, grouped, latex_blocks
 from symbackprop.render.outline import Outline
 
 
@@ -15,15 +15,10 @@ def _parts(block: LatexBlock) -> Iterator[str]:
     yield f"## {block.title}"
     if block.intro:
         yield block.intro
-    rows: list[LatexRow] = []
-    for row in block.rows:
-        if row.above and rows:
-            yield _display(rows)
-            rows = []
-        if row.above:
-            yield row.above.replace("\\emph{", "**").replace("}:", ":**", 1)
-        rows.append(row)
-    yield _display(rows)
+    for rows in grouped(block.rows):
+        if rows[0].above:
+            yield rows[0].above.replace("\\emph{", "**").replace("}:", ":**", 1)
+        yield _display(rows)
 
 
 def _display(rows: Iterable[LatexRow]) -> str:

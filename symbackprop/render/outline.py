@@ -119,11 +119,10 @@ class _Arranged:
         """Return a formula about a quantity, in the chosen views."""
         shown = [formula] if self.view != "index" else []
         if self.view != "matrix":
-            sides = (formula.left, formula.right) if formula.left is not None else (formula.right,)
-            rewritten = self.indices.statement(about, *sides)
-            name = None if formula.name is None else self.indices.statement(about, formula.name)[0]
-            left = rewritten[0] if formula.left is not None else None
-            shown.append(ShownFormula(rewritten[-1], left, name))
+            parts = (formula.right, formula.left, formula.name)
+            shown.append(
+                ShownFormula(*(part if part is None else self.indices.statement(about, part) for part in parts))
+            )
         return DocumentLine(tuple(shown), tuple(shape), step)
 
     def equation(self, symbol: Expression, expression: Expression) -> DocumentLine:
