@@ -131,7 +131,7 @@ def _known_names() -> str:
 
 
 def _by_cases(name: str, f: Expr) -> Expr:
-    """Rewrite absolute values, signs and maxima by cases; at kinks, SymPy's derivatives would be ½ or undefined."""
+    """Return f with absolute values, signs and maxima by cases: SymPy's derivatives at kinks may be ½ or undefined."""
     for kind, cases in _CASES.items():
         f = f.replace(kind, cases)
     if not f.has(Piecewise):

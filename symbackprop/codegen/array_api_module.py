@@ -93,7 +93,7 @@ class ArrayAPISource(NumPySource):
         return " | ".join(self.wrap(self._print(condition)) for condition in expr.args)
 
     def _print_Piecewise(self, expr: Expression) -> str:
-        """Print nested calls of `where`; of two constants, one becomes an array, to keep the dtype of the data."""
+        """Return nested calls of `where`; of two constants, one becomes an array, to keep the dtype of the data."""
         (argument,) = expr.free_symbols
         *pieces, (rest, last) = expr.args
         if last != True:  # noqa: E712 — SymPy's condition

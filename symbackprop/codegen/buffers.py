@@ -41,7 +41,7 @@ def allocated(
     own: Collection[Value] = (),
     alive: Collection[Value] = (),
 ) -> Buffers:
-    """Allocate memory for the results of operations.
+    """Return the memory for the results of operations.
 
     Args:
         operations: the operations in the order of computation.

@@ -242,7 +242,7 @@ def _blocks(arrays: Sequence[Any]) -> list[list[Any]]:
 
 
 def _allowance(size: int) -> AbstractContextManager[Any]:
-    """Raise dask's limit for warnings about large tasks by this many bytes: the weights are sent with the tasks."""
+    """Return a context in which dask warns about large tasks only above this additional size, that of the weights."""
     config = import_module("dask").config
     limit = config.get(THRESHOLD, None)
     if limit is None:  # dask.distributed is not installed

@@ -76,7 +76,7 @@ class NumPySource(Code, NumPyPrinter):
         return self._weak(expr, self._print_Elementwise(expr))
 
     def _weak(self, expr: Scalar, code: str) -> str:
-        """Convert a function of sizes and hyperparameters to a Python float, so that float32 stays float32."""
+        """Return a function of sizes and hyperparameters as a Python float, so that float32 stays float32."""
         return f"float({code})" if self._is_weak(expr) else code
 
     def _is_weak(self, expr: Expression) -> bool:
@@ -153,7 +153,7 @@ class NumPySource(Code, NumPyPrinter):
     _print_Min = _print_Max
 
     def _print_Piecewise(self, expr: Expression) -> str:
-        """Print constant cases as arrays of the argument's dtype: np.select would turn plain numbers into float64."""
+        """Return np.select, with constants as arrays of the argument's dtype, since plain numbers would be float64."""
         (argument,) = expr.free_symbols
         cases = [(value, condition) for value, condition in expr.args]
         conditions = ", ".join(self._print(condition) for _, condition in cases)

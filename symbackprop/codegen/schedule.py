@@ -47,7 +47,7 @@ class Schedule:
 
 
 def schedule(tape: Tape) -> Schedule:
-    """Put a tape's equations, adjoints and gradients into an order in which they can be computed.
+    """Return a tape's equations, adjoints and gradients in an order in which they can be computed.
 
     A part that the code of an elementwise function uses repeatedly is assigned before its first use, unless an equation
     computes it. Such parts are f(z), if f′(z) is computed from it, and an argument that is an expression.

@@ -74,7 +74,7 @@ class Operators:
         raise NotNumericError(f"{self} is symbolic: it has no numbers to make an array of")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: object) -> Expression:
-        """Apply an operator to a NumPy scalar and this matrix; raise an error for any other NumPy function."""
+        """Return an operation on a NumPy scalar and this matrix; raise an error for any other NumPy function."""
         numbers = all(isinstance(value, Operators) or getattr(value, "ndim", 1) == 0 for value in inputs)
         if method == "__call__" and numbers and ufunc.__name__ in _OF_SCALARS:
             left, right = (value if isinstance(value, Operators) else value.item() for value in inputs)

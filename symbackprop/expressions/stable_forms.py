@@ -89,7 +89,7 @@ def _together(rest: Scalar, *, same: bool) -> Scalar:
 
 
 def _product(expression: Expr) -> Scalar:
-    """Rewrite exp(u)/(1 + exp(u))ⁿ, which may be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), and sinh/cosh as tanh."""
+    """Return exp(u)/(1 + exp(u))ⁿ, which may be ∞/∞, as 1/((1 + exp(-u)) (1 + exp(u))ⁿ⁻¹), and sinh/cosh as tanh."""
     factors = list(expression.args)
     for factor in factors:
         base, exponent = factor.as_base_exp()
@@ -105,7 +105,7 @@ def _product(expression: Expr) -> Scalar:
 
 
 def _logarithm(expression: Expr) -> Scalar:
-    """Rewrite log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) similarly, and log(1 + x) as log1p(x)."""
+    """Return log(1 + exp(u)) as max(u, 0) + log1p(exp(-|u|)), log cosh(u) similarly, and log(1 + x) as log1p(x)."""
     (argument,) = expression.args
     rest = argument - 1
     if isinstance(argument, cosh):

@@ -90,7 +90,7 @@ class Comparison:
 
 
 def compare_entry(numerics: Numerics, subject: Subject, index: tuple[int, ...]) -> Comparison:
-    """Compare the derivative with respect to one entry."""
+    """Return the comparison of the derivatives with respect to one entry."""
     direction = {subject.position: unit(subject.array.shape, index)}
     return confirmed(numerics, compare_quickly(numerics, [subject], direction, index))
 
@@ -109,7 +109,7 @@ def confirmed(numerics: Numerics, comparison: Comparison) -> Comparison:
 def compare_quickly(
     numerics: Numerics, subjects: Sequence[Subject], direction: Direction, index: tuple[int, ...] | None = None
 ) -> Comparison:
-    """Compare the derivatives along a direction, with few evaluations of the cost."""
+    """Return the comparison of the derivatives along a direction, with few evaluations of the cost."""
     return _comparison(numerics, subjects, direction, numerics.quick_derivative(direction), index)
 
 
@@ -174,5 +174,5 @@ def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _even(moves: np.ndarray) -> np.ndarray:
-    """Raise changes below the median to the median, since a change may be small by chance."""
+    """Return changes of at least their median, in place of smaller ones, which may be small by chance."""
     return np.maximum(moves, np.median(moves), out=moves) if moves.size else moves

@@ -28,7 +28,7 @@ _MANY = 1e6  # error bars: a larger difference is a mistake
 def check_parameters(
     numerics: Numerics, subjects: list[Subject], sizes: dict[str, int], rng: np.random.Generator
 ) -> list[ParameterCheck]:
-    """Compare and judge every parameter, and diagnose the wrong ones."""
+    """Return the check of every parameter: its verdict, and the likely mistake if it is wrong."""
     found = compare_all(numerics, subjects, rng, is_wrong)
     entries = [comparison.size for each in found for comparison in each.comparisons if comparison.index is not None]
     entries += [float(np.max(np.abs(s.gradient))) for s in subjects if s.is_comparable]

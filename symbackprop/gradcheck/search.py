@@ -41,7 +41,7 @@ class SearchResult:
 def compare_all(
     numerics: Numerics, subjects: Sequence[Subject], rng: np.random.Generator, is_wrong: IsWrong
 ) -> list[SearchResult]:
-    """Compare each parameter; `is_wrong` decides whether the comparison of an entry proves it wrong."""
+    """Return the comparisons of each parameter; `is_wrong` decides whether that of an entry proves it wrong."""
     shown = [subject for subject in subjects if subject.is_comparable]
     if sum(subject.array.size for subject in shown) <= EVERY_ENTRY:
         return [SearchResult(_entries(numerics, subject) if subject.is_comparable else []) for subject in subjects]
@@ -158,7 +158,7 @@ def _differing(
 
 
 def _halves(box: Box) -> tuple[Box, Box]:
-    """Split a box into two halves across its longest side."""
+    """Return the two halves of a box, split across its longest side."""
     axis = max(range(len(box)), key=lambda k: box[k].stop - box[k].start)
     start, stop = box[axis].start, box[axis].stop
     middle = (start + stop) // 2

@@ -178,7 +178,7 @@ class Lexer:
         return _Read("NAME", at, tokens)
 
     def _in_words(self, source: _Source, name: str, start: int, at: int) -> _Read:
-        """Read the argument of a text command: one word is a name, several are a comment."""
+        """Return the content of the argument of a text command: one word is a name, several are a comment."""
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()

@@ -125,7 +125,7 @@ class NumpyText:
         return FormulaError(message, *self.place(node))
 
     def _index(self, line: int, offset: int) -> int:
-        """Convert Python's offset in a line, which counts bytes, to the index of a character."""
+        """Return the index of a character, given Python's offset in its line, which counts bytes."""
         text = self.lines[line - 1]
         return offset if text.isascii() else len(text.encode()[:offset].decode())
 

@@ -165,9 +165,9 @@ def _has_arguments(factors: list[Node]) -> bool:
 
 
 def _divided(pieces: list[Piece]) -> tuple[list[list[Node]], list[str]]:
-    """Divide, in a / b, the factors directly before the slash by the one factor after it.
+    """Return lists of juxtaposed factors, in which a / b is a fraction, and the signs between these lists.
 
-    Return the lists of juxtaposed factors, and the signs between these lists.
+    The factors directly before a slash are divided by the one factor after it.
     """
     first, *others = [piece for piece in pieces if isinstance(piece, list)]
     runs, signs = [first], []
@@ -211,7 +211,7 @@ def _is_shape(node: Node) -> bool:
 
 
 def widened(signs: list[int], terms: list[Node]) -> tuple[list[int], list[Node]]:
-    """Extend a sum over i to the later terms that contain i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
+    """Return signs and terms; a sum over i includes later terms with i: Σ y_i log a_i + (1 - y_i) log(1 - a_i)."""
     kept_signs: list[int] = []
     kept: list[Node] = []
     for sign, term in zip(signs, terms, strict=True):

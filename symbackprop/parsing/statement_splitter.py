@@ -29,7 +29,7 @@ def statements(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
 
 
 def _joined(rows: list[list[Token]]) -> list[list[Token]]:
-    """Join the rows of each statement that continues on the next row.
+    """Return the rows; a statement that continues on the next row becomes a single row.
 
     A row continues the previous one if it begins with a sign and contains no relation, or if it begins with a relation
     and the previous row contains none.
@@ -47,7 +47,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
 
 
 def _parts(row: list[Token]) -> Iterator[tuple[Token, ...]]:
-    """Split a row at the arrows, words and commas between statements."""
+    """Yield the parts of a row between the arrows, words and commas that separate statements."""
     pieces: list[list[Token]] = [[]]
     depth = 0
     for token in row:
@@ -61,7 +61,7 @@ def _parts(row: list[Token]) -> Iterator[tuple[Token, ...]]:
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
-    """Append incomplete pieces to the previous statement; drop the text after "for", "if" or "when"."""
+    """Return the pieces, with incomplete ones in the previous statement, and without text after "for", "if", "when"."""
     found: list[list[Token]] = []
     skipping = False
     for piece in pieces:

@@ -38,7 +38,7 @@ def _step_after(head: Node) -> str:
 
 
 def _letter(group: Node | None, is_next: bool) -> str:
-    """Return the letter of (k), or of (k+1), or ""."""
+    """Return the letter k of (k) or, with `is_next`, of (k+1); "" for any other group."""
     item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     if is_next:
         is_one_more = isinstance(item, Add) and item.signs == (1, 1) and item.terms[1] == number(1)

@@ -157,7 +157,7 @@ def _is_expandable(form: Scalar) -> bool:
 
 
 def _merged(term: _Term) -> list[_Term]:
-    """Merge factors with equal bases and return the terms: √x √x becomes x, which may be a sum of several terms."""
+    """Return the terms after merging factors with equal bases: √x √x becomes x, which may be a sum of terms."""
     factors = tuple(power for factor in Mul.make_args(Mul(*term.factors)) for power in _powers(factor))
     if not any(map(_is_expandable, factors)):
         return [_Term(factors, term.sizes)]
@@ -166,7 +166,7 @@ def _merged(term: _Term) -> list[_Term]:
 
 
 def _powers(factor: Scalar) -> list[Scalar]:
-    """Split exp(a + b) into exp(a) exp(b), of which a sum may contain only one, and xⁿ⁻¹ into xⁿ x⁻¹."""
+    """Return the factors exp(a), exp(b) of exp(a + b), since one may move out of a sum, and xⁿ, x⁻¹ of xⁿ⁻¹."""
     base, exponent = factor.as_base_exp()
     return [Pow(base, part) for part in Add.make_args(exponent)]
 
@@ -175,7 +175,7 @@ def _powers(factor: Scalar) -> list[Scalar]:
 
 
 def _simplified(term: _Term) -> _Term:
-    """Evaluate sums over Kronecker deltas, sums of one-hot rows, and sums that also occur in a denominator."""
+    """Return the term with sums of Kronecker deltas and of one-hot rows evaluated, and equal sums cancelled."""
     for factor in term.factors:
         simpler = None
         if _is_division_by_sum(factor):

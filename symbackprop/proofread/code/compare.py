@@ -56,7 +56,7 @@ class ExactComparison:
 
 
 def compare_exactly(trace: TracedNetwork, at: PassAtPoint) -> ExactComparison:
-    """Compare the gradients of the code with the derived ones at a point in arbitrary precision."""
+    """Return the comparison of the code's gradients with the derived ones, at a point in arbitrary precision."""
     network = trace.network
     values = _values_of(trace, at)
     gradients = at.gradients(at.right)

@@ -20,7 +20,7 @@ from symbackprop.tracing.untraceable import Untraceable, failures_as_untraceable
 def compare_entrywise(
     code: UserCode, spec: ArgumentSpec, point: SamplePoint, rng: np.random.Generator
 ) -> ExactComparison:
-    """Compare each entry of the gradients with the derivative of the cost, to 50 digits, at points near this one.
+    """Return the comparison of the gradients with the derivative of the cost, entry by entry, to 50 digits.
 
     Raises Untraceable for code that does not run on traced scalars.
     """

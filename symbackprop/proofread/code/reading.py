@@ -97,7 +97,7 @@ class CodeReader:
     def exact(
         self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, *, far: bool, is_right: bool
     ) -> ExactComparison | None:
-        """Compare the gradients in arbitrary precision; `is_right` is True if they are right in floats.
+        """Return the comparison in arbitrary precision; `is_right` is True if the gradients are right in floats.
 
         The result is None if they differ only in the choice of a derivative at a kink.
         """
@@ -110,7 +110,7 @@ class CodeReader:
     def _without_guards(
         self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, far: bool
     ) -> ExactComparison:
-        """Compare the code without guards such as the 1e-8 in log(p + 1e-8), if these explain a difference.
+        """Return a comparison without guards such as 1e-8 in log(p + 1e-8) if these explain a difference, or `exact`.
 
         Guards have a small effect at an ordinary point, but may have a large one where functions are saturated.
         """
@@ -127,7 +127,7 @@ class CodeReader:
         return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
 
     def _compared(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint) -> ExactComparison | None:
-        """Compare with 50 digits or more, since saturated functions lose some of them.
+        """Return the comparison with 50 digits or more, since saturated functions lose some of them.
 
         The result is None if there is no value, as for log(1 − p) where p is 1 in all digits.
         """

@@ -99,7 +99,7 @@ class BothSides(NamedTuple):
 
 
 def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node) -> BothSides:
-    """Evaluate two sides; arguments of functions that are not quantities get random values.
+    """Return the values of two sides; arguments of functions that are not quantities get random values.
 
     Raises:
         ShapeMismatchError: shapes are inconsistent.

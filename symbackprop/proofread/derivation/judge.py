@@ -184,7 +184,7 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
 
 
 def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
-    """Compare two sides with total derivatives, then with sets of quantities held fixed."""
+    """Return the judgment of two sides with total derivatives, or else with sets of quantities held fixed."""
     found = compare_with_letters(reading, Setting(scope), left, right)
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
     if found.holds or not has_jacobian(left, right):
@@ -197,7 +197,7 @@ def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: No
 
 
 def _compare_for_class(reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Compare again with the class of the example in place of an index that only one side has, or of the c in e_c."""
+    """Return a judgment with the example's class in place of an index on one side only or the c of e_c, or `plain`."""
     label = reading.symbols.label()
     for letter in (plain.lone_index, *unit_vectors(left, right)):
         if label is None or not letter:

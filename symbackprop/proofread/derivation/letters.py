@@ -15,7 +15,7 @@ _LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", 
 
 
 def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
-    """Compare two sides at all points, for every layer that a letter can denote."""
+    """Return the judgment of two sides at all points, for every layer that a letter can denote."""
     plain = compare_at_points(reading, setting, left, right)
     if plain.holds:
         return plain
@@ -38,7 +38,7 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
 
 
 def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment | None:
-    """Compare with index letters for the units of other layers than in the rest of the document; None if undecided."""
+    """Return a judgment with index letters for the units of other layers than elsewhere in the document, or None."""
     wrong = None
     for shift in reading.symbols.shifts:
         found = compare_at_points(reading, replace(setting, letters=shift), left, right)
@@ -51,7 +51,7 @@ def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, ri
 
 
 def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Compare for each layer that a letter can denote, with the first letter for which the sides have a value."""
+    """Return the judgment for all layers that a letter can denote, the first with which the sides have a value."""
     letters = _letters_in_scripts(left, right)
     layers = reading.symbols.layers
     for letter in (x for x in _LAYER_LETTERS if x in letters):

@@ -58,7 +58,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
 
 
 def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
-    """Read a document under one interpretation: record its definitions, and choose the meaning of each δ."""
+    """Return a document as read under one interpretation, with its definitions and the meaning of each δ."""
     reading = DocumentReading(points, statements, interpretation)
     read_definitions(reading)
     choose_adjoints(reading)

@@ -61,7 +61,7 @@ class TraceRun:
         return found
 
     def call_ufunc(self, ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, object]) -> object:
-        """Trace a call that NumPy passes to `__array_ufunc__`: a ufunc, or its method reduce, outer or at."""
+        """Return the result of a call that NumPy passes to `__array_ufunc__`: a ufunc, or its reduce, outer or at."""
         if method == "__call__":
             return self.call(ufunc.__name__, inputs, options)
         name = {"add": "sum", "maximum": "max", "minimum": "min"}.get(ufunc.__name__)

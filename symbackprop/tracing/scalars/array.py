@@ -39,7 +39,7 @@ class ScalarArray(np.ndarray):
 
 
 def _called(ufunc: np.ufunc, method: str, inputs: Sequence[object], options: dict[str, Any]) -> object:
-    """Call a ufunc on traced scalars: NumPy's own, or the table's if NumPy's does not support objects."""
+    """Return the result of a ufunc on traced scalars: NumPy's, or the table's if NumPy's does not support objects."""
     operands = [plain(x) for x in inputs]
     outputs: tuple[object, ...] = options.pop("out", None) or ()
     stored = (*outputs, *(operands[:1] if method == "at" else ()))

@@ -155,7 +155,7 @@ class _Comparison:
         )
 
     def at_random(self, rng: np.random.Generator, points: int) -> list[_PointComparison]:
-        """Compare at random points, as far from the traced one as the conditions allow."""
+        """Return comparisons at random points, as far from the traced one as the conditions allow."""
         found: list[_PointComparison] = []
         for radius in _RADII:
             for _ in range(_DRAWS):

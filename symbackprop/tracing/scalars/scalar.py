@@ -327,7 +327,7 @@ def _truediv(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
 
 
 def _pow(x: TracedScalar, n: TracedScalar) -> TracedScalar | None:
-    """Return an integer power as products, a half-integer one with a root, to be differentiable at x ≤ 0; else None."""
+    """Return xⁿ as products, for half-integer n also with a root, so that it is differentiable at x ≤ 0; else None."""
     if n.op != NUMBER or not isinstance(n.held, Fraction) or n.held.denominator > 2 or abs(n.held) > _POWER:
         return None
     if n.held < 0:
