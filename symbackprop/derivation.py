@@ -112,7 +112,7 @@ class Derivation:
 
         Raises:
             ArgumentError: the level of detail or the view is unknown.
-            SymbackpropError: the package latex2mathml is not installed; `symbackprop[html]` brings it.
+            SymbackpropError: the package latex2mathml is not installed; `symbackprop[html]` installs it.
         """
         proofs = {}
         if verification is not None:
@@ -169,7 +169,7 @@ class Derivation:
 
         Args:
             target: "numpy" imports only NumPy; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
-                or dask, through array-api-compat, which `symbackprop[arrays]` brings.
+                or dask, through array-api-compat, which `symbackprop[arrays]` installs.
 
         Raises:
             ArgumentError: the target is unknown.
@@ -198,7 +198,7 @@ class Derivation:
 
         Raises:
             ArgumentError: the backend is unknown, or numba cannot compile the network.
-            SymbackpropError: backend="numba", but numba is not installed; `symbackprop[numba]` brings it.
+            SymbackpropError: backend="numba", but numba is not installed; `symbackprop[numba]` installs it.
         """
         chosen = backend_for(self.tape, backend)
         source = self._source if chosen == NUMPY else module_source(self.tape, function_names(self.tape), chosen)
@@ -209,7 +209,7 @@ class Derivation:
 
         Raises:
             ArgumentError: the examples depend on each other, as in batch normalisation, or their number has no name.
-            SymbackpropError: the package dask is not installed; `symbackprop[dask]` brings it.
+            SymbackpropError: the package dask is not installed; `symbackprop[dask]` installs it.
 
         >>> import symbackprop as sb
         >>> from dask.array import from_array

@@ -135,12 +135,12 @@ class _Words(dict[str, str]):
         return f"{derivative} {multiplier} {self.show(parts[0])}, here {self.listed(others)}"
 
     def adjoints(self) -> str:
-        """List the known adjoints, by the name δ or else as ∂J/∂v."""
+        """Return the list of known adjoints in words, each by its name δ or else as ∂J/∂v."""
         known, cost = self.step.known, self.step.before.cost
         return self.listed(dict.fromkeys(value if value.is_symbol else Gradient(cost, of) for of, value in known))
 
     def summed_over(self) -> str:
-        """List the axes over which products with transposes sum: rows for a right factor, columns for a left one."""
+        """Return the axes over which products with transposes sum: rows for a right factor, columns for a left one."""
         factors, parts = self.expression.args, self.step.parts
         wanted = [any(factor in parts for factor in some) for some in (factors[1:], factors[:-1])]
         axes = zip(wanted, self.expression.shape, (self.step.row, self.step.column), strict=True)

@@ -47,7 +47,7 @@ class StatementWriter:
         self.printer = printer
         self.names = names
         self.text = text  # of comments, in the notation of the derivation
-        self.partials = partials  # the ∂J/∂… that each name of an adjoint or a gradient stands for
+        self.partials = partials  # ∂J/∂v by the name of each adjoint or gradient
         self.constants: dict[Constant, str] | None = None  # names of arguments; if None, numbers are literals
         self.buffers = buffers
         for buffer in buffers.buffers:

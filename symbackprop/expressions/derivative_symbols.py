@@ -1,6 +1,6 @@
 """Symbols for partial derivatives that are not evaluated yet.
 
-In every step of the derivation of ∂J/∂W, one entry w of W varies. ∂C/∂W stands for the derivative of each entry of
+In every step of the derivation of ∂J/∂W, one entry w of W varies. ∂C/∂W denotes the derivative of each entry of
 C with respect to that w, so it has the shape of C; ∂J/∂W on its own has an entry for each w, and the shape of W.
 """
 

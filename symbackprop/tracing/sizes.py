@@ -21,7 +21,7 @@ from symbackprop.tracing.untraceable import Untraceable
 _PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
            1237, 1583, 2029, 2609, 3343, 4289, 5501, 7057, 9067, 11633)
 # fmt: on
-_LARGEST_OWN = 100  # a size up to here is a number that stands for itself
+_LARGEST_OWN = 100  # a size up to here is itself, not the code of a symbolic size
 _SHORT = 13  # digits of a decimal that a person may have typed
 
 

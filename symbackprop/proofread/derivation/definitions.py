@@ -155,7 +155,7 @@ def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameR
 def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:
     """Return True if an earlier line defines this name, and not only a unit of another layer with the same letters.
 
-    If a δ is defined as a ∂J/∂v, this holds for all layers, unless this line defines it as another ∂J/∂v.
+    The definition of a δ as a ∂J/∂v is for all layers, unless the line at `index` defines δ as another ∂J/∂v.
     """
     own = reading.symbols.definitions.get(key)
     holds_for_all = key[0] in reading.symbols.derived_by and not defines_by_partial(reading, index)

@@ -27,7 +27,7 @@ ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
-LAST = "the last layer"  # a key among the letters that stand for numbers: z_k without a layer number is of it
+LAST = "the last layer"  # a key among the letters that denote numbers: z_k without a layer number is in it
 SHIFT = "layers further"  # likewise: the number of layers by which all units of a line are shifted
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 

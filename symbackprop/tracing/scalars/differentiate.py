@@ -23,7 +23,7 @@ _ROUNDED = mpmath.mpf(10) ** -13  # the same, if the code contains rounded float
 _NOTHING = mpmath.mpf(10) ** -60  # relative to the largest number of all
 _RADII = [Fraction(1, 2 ** (1 + 2 * k)) for k in range(12)]
 _DRAWS = 8  # at each radius
-_SMALL = 0.25  # variables below it are perturbed as much as it is
+_SMALL = 0.25  # smaller variables are perturbed as much as one of this magnitude
 
 Assignment: TypeAlias = Mapping[TracedScalar, Number]
 Values: TypeAlias = Mapping[TracedScalar, BigFloat]
