@@ -56,7 +56,7 @@ class Blocks:
         return value.shape[1 - axis] if axis is not None else None
 
     def root(self, value: Value) -> Value:
-        """Return the value that a view shows; any other value itself."""
+        """Return the value that a view shows, or any other value itself."""
         return self.root(self.views[value].values[0]) if value in self.views else value
 
     def sums_examples(self, operation: ArrayOperation) -> bool:

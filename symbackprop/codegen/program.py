@@ -14,7 +14,7 @@ from symbackprop.network.network import Equation
 
 @dataclass(eq=False)
 class Value:
-    """An array, or a number where the shape is (): an argument or the result of an operation."""
+    """An argument or the result of an operation: an array, or a number if the shape is ()."""
 
     symbol: Expression  # its name in expressions: a NamedMatrix or a Symbol
     name: str = ""  # its name in the generated code

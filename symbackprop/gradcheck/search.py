@@ -71,7 +71,7 @@ def _speaks_for(comparison: Comparison, subject: Subject) -> bool:
 
 
 def _together(numerics: Numerics, subjects: Sequence[Subject], fraction: float, rng: np.random.Generator) -> Comparison:
-    """Return the comparison along one direction that perturbs all entries, without the direction, to save memory."""
+    """Return the comparison along one direction that perturbs all entries; it does not keep the direction."""
     return replace(compare_quickly(numerics, subjects, _directions(subjects, fraction, rng)), direction={})
 
 

@@ -121,7 +121,7 @@ def _twin(owner: object) -> object:
 
 
 def _rebound(function: UserFunction, owner: object, twin: Any) -> UserFunction:
-    """Return the same method of the twin, or a function unchanged."""
+    """Return the method of `twin` that corresponds to a method of `owner`; any other function is unchanged."""
     if isinstance(function, MethodType) and function.__self__ is owner:
         return MethodType(function.__func__, twin)
     return twin if function is owner and owner is not None else function  # an object that is called
