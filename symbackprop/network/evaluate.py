@@ -6,17 +6,16 @@ values; arrays of symbols give the scalar equations that SymPy differentiates.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import chain, permutations
+from itertools import chain
 from typing import TypeAlias
 
 import mpmath
 import numpy as np
 import sympy
 from sympy import Integer, Piecewise, Rational
-from sympy.combinatorics import Permutation
 
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
@@ -80,7 +79,9 @@ def _each(function: OneNumber, array: Value) -> Value:
 
 
 def _exactly(number: Scalar) -> Number:
-    return mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, DIGITS))
+    return (
+        mpmath.mpf(number.p) / number.q if isinstance(number, Rational) else mpmath.mpf(sympy.N(number, mpmath.mp.dps))
+    )
 
 
 def _filled(array: np.ndarray) -> np.ndarray:
@@ -137,29 +138,38 @@ def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: 
 
 
 def _determinant(how: Arithmetic, node: Matrix, M: np.ndarray) -> Number:
-    """Return the determinant by Leibniz' formula, which holds for numbers and for symbols."""
     if how.dtype is float:
         return np.linalg.det(M)
-    size = len(M)
-    terms = (
-        Permutation(order).signature() * reduce(operator.mul, (M[i, k] for i, k in enumerate(order)))
-        for order in permutations(range(size))
-    )
-    return sum(terms)
+    return _eliminated(M)[0]
 
 
 def _inverse(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
-    """Return the inverse by Cramer's rule: the adjugate over the determinant."""
+    """Return the inverse; a singular matrix raises ZeroDivisionError."""
     if how.dtype is float:
         return np.linalg.inv(M)
+    determinant, inverse = _eliminated(M)
+    if determinant == 0:
+        raise ZeroDivisionError("the matrix is singular")
+    return inverse
+
+
+def _eliminated(M: np.ndarray) -> tuple[Number, np.ndarray]:
+    """Return the determinant and the inverse, by Gaussian elimination with the largest pivot of each column."""
     size = len(M)
-
-    def cofactor(i: int, k: int) -> Number:
-        minor = np.delete(np.delete(M, k, axis=0), i, axis=1)
-        return (-1) ** (i + k) * (_determinant(how, node, minor) if size > 1 else mpmath.mpf(1))
-
-    adjugate = np.array([[cofactor(i, k) for k in range(size)] for i in range(size)], dtype=object)
-    return adjugate / _determinant(how, node, M)
+    both = np.concatenate([M, np.eye(size, dtype=int)], axis=1).astype(object)
+    determinant: Number = mpmath.mpf(1)
+    for k in range(size):
+        pivot = max(range(k, size), key=lambda i: abs(both[i, k]))
+        if both[pivot, k] == 0:
+            return mpmath.mpf(0), both[:, size:]
+        if pivot != k:
+            both[[k, pivot]] = both[[pivot, k]]
+            determinant = -determinant
+        determinant = both[k, k] * determinant
+        both[k] = both[k] / both[k, k]
+        for i in (i for i in range(size) if i != k):
+            both[i] = both[i] - both[k] * both[i, k]
+    return determinant, both[:, size:]
 
 
 FILLED: dict[type, Callable[[tuple[int, ...]], np.ndarray]] = {
@@ -213,19 +223,26 @@ RESIZED: dict[type, Callable[..., np.ndarray]] = {
 
 
 class AtAKink(Exception):  # noqa: N818 — not an error: nothing is claimed there
-    """A network for which no random point was found away from the kinks of its functions."""
+    """A network for which no random point was found where it has a value and is away from its kinks."""
 
 
-def generic_point(network: Network, rng: np.random.Generator) -> "Point":
-    """Return a random point that is not near a kink of one of the network's functions.
+SIZES = (3, 2, *range(4, 12))  # for named and for large sizes, in the order of preference
+OTHER_SIZES = (2, 4, 3, *range(5, 12))
+
+
+def generic_point(network: Network, rng: np.random.Generator, sizes: Sequence[int] = SIZES) -> "Point":
+    """Return a random point, with sizes chosen from `sizes`, where no function of parameters is near a kink.
 
     Raises:
-        AtAKink: every random point is near a kink, as for relu(relu(Z)) of negative numbers.
+        AtAKink: every random point is near a kink, as for relu(relu(Z)) of negative numbers, or outside the domain.
     """
     for _ in range(_DRAWS):
-        point = Point(network, rng)
-        if not point.is_near_a_kink():
-            return point
+        try:
+            point = Point(network, rng, sizes)
+            if not point.is_near_a_kink():
+                return point
+        except (ArithmeticError, TypeError):  # a division by 0; complex numbers, which have no order
+            continue
     raise AtAKink
 
 
@@ -269,8 +286,8 @@ class Evaluation:
 class Point(Evaluation):
     """A random point of a network: small sizes, and random values of the arguments."""
 
-    def __init__(self, network: Network, rng: np.random.Generator):
-        super().__init__(small_sizes(network))
+    def __init__(self, network: Network, rng: np.random.Generator, sizes: Sequence[int] = SIZES):
+        super().__init__(small_sizes(network, sizes))
         self.network = network
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         named = {str(d): self.sizes[d] for d in network.dimensions}
@@ -290,16 +307,26 @@ class Point(Evaluation):
         return values
 
     def is_near_a_kink(self) -> bool:
-        """Return True if a function of the network is evaluated near one of its kinks."""
-        maps = [node for node in self.values if isinstance(node, ops.Elementwise | Applied)]
+        """Return True if a function that depends on a parameter is evaluated near one of its kinks."""
+        varying = self._varying()
+        maps = [node for node in varying if isinstance(node, ops.Elementwise | Applied)]
         at_kinks = (
             abs(entry - mpmath.mpf(int(kink)))
             for node in maps
             for kink in node.function.row.kinks
             for entry in np.ravel(self.values[quantities(node)[0]])
         )
-        leads = (self._lead(node) for node in self.values if isinstance(node, ops.Largest))
+        leads = (self._lead(node) for node in varying if isinstance(node, ops.Largest))
         return any(distance < _NEAR for distance in chain(at_kinks, leads))
+
+    def _varying(self) -> set[Expression]:
+        """Return the parameters and all that depends on them."""
+        varying = set(self.network.parameters)
+        for symbol, expression in self.definitions.items():
+            for node, parts in (*self.parts[symbol], (symbol, [expression])):
+                if not varying.isdisjoint(parts):
+                    varying.add(node)
+        return varying
 
     def _lead(self, node: Matrix) -> Number:
         """Return the smallest lead of the largest entry over the second largest, over all rows or columns."""
@@ -321,7 +348,7 @@ def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng
     return _each(lambda x: mpmath.mpf(round(float(x) * 1000) or 1) / 1000, drawn if shape else float(drawn))
 
 
-def small_sizes(network: Network) -> dict[Size, int]:
+def small_sizes(network: Network, choices: Sequence[int] = SIZES) -> dict[Size, int]:
     """Return a small number for each size: sizes that occur in one part of an equation differ, and 1 stays 1."""
     nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
     meet = dict.fromkeys(
@@ -333,4 +360,4 @@ def small_sizes(network: Network) -> dict[Size, int]:
     fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
     named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
     free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
-    return assigned(free, fixed, meet, rank_conditions(network), (3, 2, *range(4, 12)))
+    return assigned(free, fixed, meet, rank_conditions(network), choices)

@@ -5,29 +5,35 @@ these, and SymPy's scalar calculus on sums over indices differentiates C. Each c
 of C, which are found again in the network, so that a missing use is noticed.
 """
 
+from collections.abc import Iterator
+
 from sympy import Add, Integer
 
 from symbackprop.backprop.step import Step
-from symbackprop.backprop.tape import Section, Tape
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar
+from symbackprop.backprop.tape import Section
+from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.derivative_symbols import Gradient
 from symbackprop.expressions.matrices import Zeros
 from symbackprop.expressions.operations import Elementwise, Largest
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.text import text
-from symbackprop.prove.calculus import Calculus, Definitions, paired
+from symbackprop.prove.calculus import Calculus, Definitions
+from symbackprop.prove.chain import Chain, Line, Move, Terms
 from symbackprop.prove.index_form import NoIndexForm
-from symbackprop.prove.outcome import Outcome, not_proved, proved, unclaimed
-from symbackprop.prove.use_counts import Recount, coefficient, partials_in
+from symbackprop.prove.outcome import UNPROVED, Outcome, proved, unclaimed
+from symbackprop.prove.use_counts import coefficient, paired, partials_in
 
 
-def prove_for_all_sizes(tape: Tape) -> list[Outcome]:
-    """Return an outcome for each step of a tape."""
-    known: Definitions = {tape.cost.symbol: Integer(1)}
-    names: Definitions = {}
-    recount = Recount(tape.network)
-    replays = [_Replay(tape, section, recount, known, names) for section in tape.sections]
-    return [replay.outcome(step) for replay in replays for step in replay.section.steps]
+def prove_for_all_sizes(chain: Chain) -> list[Outcome]:
+    """Return an outcome for each line of a tape; none is wrong, since a proof that is not found refutes nothing."""
+    known: Definitions = {chain.tape.cost.symbol: Integer(1)}
+    return list(_outcomes(chain, known, {}))
+
+
+def _outcomes(chain: Chain, known: Definitions, names: Definitions) -> Iterator[Outcome]:
+    for section, lines in chain.sections:
+        replay = _Replay(chain, section, known, names)
+        yield from map(replay.outcome, lines)
 
 
 class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the message is the outcome
@@ -35,53 +41,55 @@ class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the 
 
 
 class _Replay:
-    """The proof of one section, step by step, with the terms whose sum is ∂J/∂W after each step."""
+    """The proof of one section, line by line, with the terms that add up to ∂J/∂W after each line."""
 
-    def __init__(self, tape: Tape, section: Section, recount: Recount, known: Definitions, names: Definitions):
-        self.tape = tape
-        self.section = section
+    def __init__(self, chain: Chain, section: Section, known: Definitions, names: Definitions):
+        self.cost = chain.tape.cost.symbol
         self.parameter = section.parameter
-        self.recount = recount
-        self.calculus = Calculus(recount, section.parameter, names)
+        self.recount = chain.recount
+        self.calculus = Calculus(chain.recount, section.parameter, names)
         self.known = known  # the proved ∂J/∂C of each C
-        self.started = False
-        self.terms: Scalar = Integer(0)  # the terms with a ∂C/∂W that is still to be differentiated
-        self.finished: list[Matrix] = []
+        self.terms = Terms(section.parameter)
+        self.proofs = {
+            Move.START: self._start,
+            Move.REPLACE: self._replace,
+            Move.NAME: self._name,
+            Move.GATHER: self._gather,
+        }
 
-    def outcome(self, step: Step) -> Outcome:
-        """Return the outcome of the next step; later steps are judged as if it were right."""
+    def outcome(self, line: Line) -> Outcome:
+        """Return the outcome of the next line; later lines are judged as if it were right."""
+        if line.unreadable:
+            return unclaimed(line.gap)
         try:
-            self._follow(step)
-            if step is self.section.steps[-1]:
-                self._require_complete(step)
+            self.proofs[line.move](line.step)
         except NoIndexForm as unknown:
             return unclaimed(f"there is no index form for {text(unknown.node)}")
-        except (_Unproved, ValueError) as reason:
-            return not_proved(str(reason))
-        return proved(_conditions(step))
-
-    def _follow(self, step: Step) -> None:
-        if not isinstance(step.before, Gradient):
-            self._replace(step)
-        elif step.symbol is not None:
-            self._name(step)
-        elif self.started or step is self.section.steps[-1]:
-            self._gather(step)
-        else:
-            self._start(step)
+        except _Unproved as reason:
+            return unclaimed(str(reason))
+        except (ValueError, ArithmeticError, RecursionError) as failure:
+            return unclaimed(f"the proof could not be carried out: {failure}")
+        finally:
+            self.terms.follow(line.move, line.step)
+        return proved(_conditions(line.step))
 
     def _start(self, step: Step) -> None:
         """Check the first line, a sum over known quantities C: each ∂J/∂C must be right, and none may be missing."""
-        for term in Add.make_args(step.after):
-            self._learn(*coefficient(term))
         claimed = {partial.of for partial in partials_in(step.after)}
+        self.calculus.held_fixed = set(self.known) | claimed
+        for term in Add.make_args(step.after):
+            self._learn_from(term)
         users, _ = self.recount.above(self.parameter, self.known)
         if users != claimed:
             raise _Unproved(
                 f"{text(self.parameter)} is used in {_listed(users)}, but the line has terms for {_listed(claimed)}"
             )
-        self.calculus.held_fixed = set(self.known)
-        self.terms, self.started = step.after, True
+
+    def _learn_from(self, term: Scalar) -> None:
+        """Check the claim ∂J/∂C = G that a term Σ G ⊙ ∂C/∂W makes; a term of another form makes none."""
+        claim = coefficient(term)
+        if claim is not None:
+            self._learn(*claim)
 
     def _learn(self, node: Expression, adjoint: Expression) -> None:
         """Check that ∂J/∂node = adjoint follows from the uses of the node; later steps are judged as if it did."""
@@ -96,53 +104,38 @@ class _Replay:
             raise _Unproved(f"{self._gradient(node)} does not follow from the uses of {text(node)}")
 
     def _gradient(self, node: Expression) -> str:
-        return text(Gradient(self.tape.cost.symbol, node))
+        return text(Gradient(self.cost, node))
 
     def _replace(self, step: Step) -> None:
         """Check that some of the terms are replaced by terms with the same sum."""
-        self.terms -= step.before
-        if is_matrix(step.after):
-            self.finished.append(step.after)
-        else:
-            self.terms += step.after
         if not self.calculus.same_line(step.before, step.after):
-            raise _Unproved("the two sides differ")
+            raise _Unproved(UNPROVED)
         parts = set() if is_matrix(step.after) else {partial.of for partial in partials_in(step.after)}
         for term in Add.make_args(step.before):
-            quantities = {partial.of for partial in partials_in(term)}
-            if not quantities <= parts | {self.parameter}:
-                self._learn(*coefficient(term))
+            if not {partial.of for partial in partials_in(term)} <= parts | {self.parameter}:
+                self._learn_from(term)
 
     def _name(self, step: Step) -> None:
         """Check the definition of a name for ∂J/∂C."""
         node = step.before.of
-        terms = [term for term in Add.make_args(self.terms) if node in {p.of for p in partials_in(term)}]
-        partials = {term: partials_in(term)[0] for term in terms}
-        self.terms += Add(*(paired(step.symbol, partial) - term for term, partial in partials.items()))
         try:
             self._learn(node, step.after)
         finally:
             self.known[node] = step.symbol
             self.calculus.adjoints[step.symbol] = step.after
-        if not all(self.calculus.same_line(term, paired(step.after, partial)) for term, partial in partials.items()):
+        terms = self.terms.about(node)
+        if not all(self.calculus.same_line(term, paired(step.after, partial)) for term, partial in terms.items()):
             raise _Unproved(f"it is not the factor of the derivative of {text(node)} in the lines above")
 
     def _gather(self, step: Step) -> None:
         """Check that the gradient is the sum of all terms."""
-        if not self.finished and self.terms == 0:
-            if self.tape.cost.symbol in self.recount.dependents(self.parameter):
-                raise _Unproved(f"{text(self.tape.cost.symbol)} does depend on {text(self.parameter)}")
-            self.finished = [Zeros(*step.shape)]
-        if not self.calculus.same_sum([self.terms, *self.finished], step.after):
-            raise _Unproved("it is not the sum of the terms above")
-        self.terms, self.finished = Integer(0), [step.after]
-
-    def _require_complete(self, step: Step) -> None:
-        gradient = self.tape.gradients[str(self.parameter.name)]
-        if step.after != gradient:
-            raise _Unproved(f"the tape gives the gradient as {text(gradient)}")
-        if self.terms != 0 or self.finished != [gradient]:
-            raise _Unproved("the lines above have more terms than this")
+        finished = self.terms.finished
+        if not finished and self.terms.pending == 0:
+            if self.cost in self.recount.dependents(self.parameter):
+                raise _Unproved(f"{text(self.cost)} does depend on {text(self.parameter)}")
+            finished = [Zeros(*step.shape)]
+        if not self.calculus.same_sum([self.terms.pending, *finished], step.after):
+            raise _Unproved("it is not proved that this is the sum of the terms above")
 
 
 def _listed(quantities: set[Expression]) -> str:

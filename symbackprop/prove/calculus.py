@@ -8,24 +8,18 @@ from sympy import Add, Integer, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
-from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.matrices import NamedMatrix, postorder
-from symbackprop.expressions.operations import Elementwise, Total
+from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form
 from symbackprop.prove.normal_form import equal
-from symbackprop.prove.use_counts import Recount, partials_in
+from symbackprop.prove.use_counts import Recount, paired, partials_in
 
 _MOST_OPENED = 4  # names that are replaced by their definitions, one after the other
 
 Definitions: TypeAlias = dict[Expression, Expression]  # names or quantities, with the expressions that replace them
-
-
-def paired(adjoint: Expression, differential: Expression) -> Scalar:
-    """Return Σ adjoint ⊙ differential as a scalar."""
-    return Total(hadamard(adjoint, differential)) if is_matrix(differential) else adjoint * differential
 
 
 class Calculus:

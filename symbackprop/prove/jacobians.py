@@ -1,86 +1,223 @@
-"""Jacobians of every quantity with respect to one quantity, by forward-mode differentiation or finite differences.
+"""The derivatives of a network at a point, chained from the Jacobians of its single operations.
 
-A Jacobian has the axes of the differentiated quantity, then one axis for the entries of the perturbed quantity.
-All numbers are mpmath numbers of arbitrary precision.
+The Jacobian of an operation is found by differentiating its scalar equations with SymPy, or by finite differences.
+Each is found once, and a chain passes each operation once, so the work is linear in the number of operations. A product
+of many factors is a chain of products of two factors. All numbers are mpmath's, in the precision that is set.
 """
 
-from functools import cache
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from copy import copy
+from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 import mpmath
 import numpy as np
 import sympy
 from numpy.typing import NDArray
-from sympy import Symbol
+from sympy import Basic, Symbol
 
 from symbackprop.expressions.aliases import Expression
-from symbackprop.expressions.matrices import quantities
+from symbackprop.expressions.matrices import Determinant, Inverse, MatMul, MatPow, is_name, postorder, quantities
 from symbackprop.network.evaluate import IN_DIGITS, IN_SYMBOLS, Point
 
 Numbers: TypeAlias = NDArray[np.object_] | mpmath.mpf  # the entries of a matrix, or a scalar
-HeldFixed: TypeAlias = frozenset[Expression]
-ByQuantity: TypeAlias = dict[Expression, NDArray[np.object_]]
+Partial: TypeAlias = tuple[int, Expression, int, mpmath.mpf]  # entry of the whole, part, its entry, the derivative
+Formulas: TypeAlias = tuple[list[tuple[int, int, int]], Callable[..., list[mpmath.mpf]]]  # entry, index of part, entry
 
 
 class Jacobians:
-    """Jacobians at one point of a network: `jacobians(perturbed, held_fixed)`.
-
-    A quantity that is held fixed has a Jacobian, but is constant for the quantities that use it.
-    """
+    """The derivatives at one point of a network; a subclass differentiates the single operations."""
 
     def __init__(self, point: Point):
         self.point = point
-        self.found: dict[tuple[Expression, HeldFixed], ByQuantity] = {}
+        self.values = dict(point.values)
+        self.parts: dict[Expression, list[Expression]] = {}  # each quantity after its parts
+        self.equal: set[Expression] = set()  # the quantities that only have the value of their one part
+        for symbol, expression in point.definitions.items():
+            for node in postorder(expression):
+                self._add(node)
+            self.parts[symbol] = [expression]
+            self.equal.add(symbol)
+        self.order = list(self.parts)
+        self.varying = set(point.network.parameters)
+        self.users: dict[Expression, list[int]] = {}  # the positions of the quantities that use each one
+        for position, node in enumerate(self.order):
+            if not self.varying.isdisjoint(self.parts[node]):
+                self.varying.add(node)
+            for part in self.parts[node]:
+                self.users.setdefault(part, []).append(position)
+        self.partials: dict[Expression, list[Partial]] = {}
 
-    def __call__(self, perturbed: Expression, held_fixed: HeldFixed = frozenset()) -> ByQuantity:
-        """Return the result of `compute` for these arguments, which is cached."""
-        if (perturbed, held_fixed) not in self.found:
-            self.found[perturbed, held_fixed] = self.compute(perturbed, held_fixed)
-        return self.found[perturbed, held_fixed]
+    def _add(self, node: Expression) -> None:
+        if node in self.parts or is_name(node) or not quantities(node):
+            return
+        pairs = in_pairs(node)
+        if pairs != node:
+            self._add(pairs.args[0])
+            self._add(pairs)
+            self.equal.add(node)
+        self.parts[node] = [pairs] if pairs != node else list(dict.fromkeys(quantities(node)))
+        if node not in self.values:
+            self.values[node] = self.point.combined(node, [self.values[part] for part in quantities(node)], IN_DIGITS)
 
-    def compute(self, perturbed: Expression, held_fixed: HeldFixed) -> ByQuantity:
-        """Return the Jacobian of each quantity that depends on the perturbed one."""
+    def in_twice_the_digits(self) -> "Jacobians":
+        """Return the derivatives at the same point, in the precision that is set now."""
+        finer = copy(self.point)
+        finer.values = finer.evaluated()
+        return type(self)(finer)
+
+    # chains
+
+    def tangents(
+        self, perturbed: Expression, direction: Numbers, held_fixed: frozenset[Expression]
+    ) -> dict[Expression, Numbers]:
+        """Return the derivatives along a direction of one quantity, as far as they are passed on.
+
+        A quantity that is held fixed has a derivative itself, but passes no change on to the quantities that use it.
+        """
+        found = {perturbed: _flat(direction)}
+        pending = list(self.users.get(perturbed, ()))
+        heapify(pending)
+        while pending:
+            node = self.order[heappop(pending)]
+            if node in found:
+                continue
+            found[node] = [mpmath.mpf(0)] * np.size(self.values[node])
+            for k, part, i, value in self.jacobian(node):
+                if part in found and (part == perturbed or part not in held_fixed):
+                    found[node][k] += value * found[part][i]
+            if node not in held_fixed:
+                for user in self.users.get(node, ()):
+                    heappush(pending, user)
+        return self._shaped(found)
+
+    @cached_property
+    def adjoints(self) -> dict[Expression, Numbers]:
+        """The derivatives of the cost with respect to every quantity that it depends on, in one pass from the cost."""
+        found: dict[Expression, list[mpmath.mpf]] = {self.point.network.cost.symbol: [mpmath.mpf(1)]}
+        for node in reversed(self.order):
+            if node in found:
+                for k, part, i, value in self.jacobian(node):
+                    if part not in found:
+                        found[part] = [mpmath.mpf(0)] * np.size(self.values[part])
+                    found[part][i] += value * found[node][k]
+        return self._shaped(found)
+
+    def _shaped(self, entries: Mapping[Expression, list[mpmath.mpf]]) -> dict[Expression, Numbers]:
+        return {node: _reshaped(flat, np.shape(self.values[node])) for node, flat in entries.items()}
+
+    def difference_of_the_network(self, direction: Mapping[Expression, Numbers]) -> mpmath.mpf:
+        """Return the derivative of the cost along a direction of several arguments, by evaluating the whole network."""
+        step, cost = _step(), self.point.network.cost.symbol
+        there, back = (
+            self.point.evaluated({s: self.values[s] + change * (sign * step) for s, change in direction.items()})[cost]
+            for sign in (1, -1)
+        )
+        return (there - back) / (2 * step)
+
+    # single operations
+
+    def jacobian(self, node: Expression) -> list[Partial]:
+        """Return the derivatives of one operation with respect to the entries of its parts that vary."""
+        if node not in self.partials:
+            parts = [part for part in self.parts[node] if part in self.varying]
+            if node in self.equal:
+                self.partials[node] = [(k, p, k, mpmath.mpf(1)) for p in parts for k in range(np.size(self.values[p]))]
+            else:
+                self.partials[node] = list(self.differentiated(node, parts))
+        return self.partials[node]
+
+    def differentiated(self, node: Expression, parts: list[Expression]) -> Iterable[Partial]:
+        """Return the derivatives of one operation with respect to the entries of these parts."""
         raise NotImplementedError
+
+    def combined(self, node: Expression, part: Expression, value: Numbers) -> list[mpmath.mpf]:
+        """Return the entries of an operation, with another value of one of its parts."""
+        values = [value if each == part else self.values[each] for each in quantities(node)]
+        return _flat(self.point.combined(node, values, IN_DIGITS))
 
 
 class ForwardMode(Jacobians):
-    """Jacobians by forward-mode differentiation: SymPy differentiates the scalar equations of each node."""
+    """Derivatives of the scalar equations of each operation, found by SymPy; equal operations share their formulas."""
 
     def __init__(self, point: Point):
         super().__init__(point)
-        self.partials = cache(self._partials)
+        self.formulas: dict[Hashable, Formulas] = {}
 
-    def compute(self, perturbed: Expression, held_fixed: HeldFixed) -> ByQuantity:
-        """Return the Jacobians by the chain rule, node by node from the perturbed quantity to the cost."""
-        shape = np.shape(self.point.values[perturbed])
-        found = {perturbed: np.eye(int(np.prod(shape)), dtype=object).reshape(*shape, -1)}
-        for symbol, expression in self.point.definitions.items():
-            for node, parts in (*self.point.parts[symbol], (symbol, [expression])):
-                varying = {part for part in parts if part in found and (part == perturbed or part not in held_fixed)}
-                if varying and node not in found:
-                    found[node] = found[expression] if node == symbol else self._chained(node, varying, found)
-        return found
+    def differentiated(self, node: Expression, parts: list[Expression]) -> Iterable[Partial]:
+        """Return the derivatives of one operation at this point."""
+        if isinstance(node, Determinant | Inverse):
+            return self._in_whole_steps(node, *parts)
+        inputs = self.parts[node]
+        key = self._key(node, inputs)
+        if key not in self.formulas:
+            self.formulas[key] = self._formulas(node, inputs)
+        places, function = self.formulas[key]
+        entries = [entry for part in inputs if not part.is_number for entry in _flat(self.values[part])]
+        found = zip(places, function(*entries), strict=True)
+        return ((k, inputs[p], i, mpmath.mpmathify(value)) for (k, p, i), value in found if inputs[p] in parts)
 
-    def _chained(self, node: Expression, varying: set[Expression], found: ByQuantity) -> NDArray[np.object_]:
-        """Return the Jacobian of one node by the chain rule: its partial derivatives times its parts' Jacobians."""
-        shape = np.shape(self.point.values[node])
-        rows = {part: found[part].reshape(-1, found[part].shape[-1]) for part in varying}
-        result = np.full((int(np.prod(shape)), next(iter(rows.values())).shape[1]), mpmath.mpf(0), dtype=object)
-        for k, part, i, value in self.partials(node):
-            if part in varying:
-                result[k] = result[k] + rows[part][i] * value  # a number of mpmath before an array is slow
-        return result.reshape(*shape, -1)
+    def _key(self, node: Expression, inputs: list[Expression]) -> Hashable:
+        """Return what determines the formulas: the operation, its axes and sizes, and the shapes of its parts."""
 
-    def _partials(self, node: Expression) -> list[tuple[int, Expression, int, mpmath.mpf]]:
-        """Return (entry of the node, part, entry of the part, derivative) for each derivative that is not 0."""
-        parts = quantities(node)
-        symbols = {part: _symbols(k, self.point.values[part]) for k, part in enumerate(parts) if not part.is_number}
-        entries = self.point.combined(node, [symbols.get(part, part) for part in parts], IN_SYMBOLS)
-        place = {s: (part, i) for part, array in symbols.items() for i, s in enumerate(_flat(array))}
-        values = [_flat(self.point.values[part])[i] for part, i in place.values()]
-        pairs = [(k, s, e.diff(s)) for k, e in enumerate(_flat(entries)) for s in place if s in e.free_symbols]
-        numbers = sympy.lambdify(list(place), [derivative for _, _, derivative in pairs], "mpmath")(*values)
-        return [(k, *place[s], number) for (k, s, _), number in zip(pairs, numbers, strict=True)]
+        def seen(argument: Basic) -> Hashable:
+            if argument not in inputs:
+                return argument.xreplace(self.point.sizes)
+            return argument if argument.is_number else (inputs.index(argument), np.shape(self.values[argument]))
+
+        return type(node), tuple(map(seen, node.args)), np.shape(self.values[node])
+
+    def _formulas(self, node: Expression, inputs: list[Expression]) -> Formulas:
+        symbols = {part: _symbols(k, self.values[part]) for k, part in enumerate(inputs) if not part.is_number}
+        values = [symbols.get(part, part) for part in quantities(node)]
+        entries = _flat(self.point.combined(node, values, IN_SYMBOLS))
+        place = {s: (inputs.index(part), i) for part, array in symbols.items() for i, s in enumerate(_flat(array))}
+        pairs = [(k, s, entry.diff(s)) for k, entry in enumerate(entries) for s in place if s in entry.free_symbols]
+        function = sympy.lambdify(list(place), [derivative for _, _, derivative in pairs], "mpmath")
+        return [(k, *place[s]) for k, s, _ in pairs], function
+
+    def _in_whole_steps(self, node: Expression, matrix: Expression) -> Iterator[Partial]:
+        """Yield the derivatives of a determinant or an inverse, without its formula, which has n! terms.
+
+        det M and the numerators of M⁻¹ = adj M / det M are linear in each entry of M, so that a step of 1 in the entry
+        gives their exact derivatives: for the inverse, (M₁⁻¹ − M⁻¹) det M₁ / det M, where M₁ is M after the step.
+        """
+        before, determinant = _flat(self.values[node]), Determinant(matrix)
+        for i in range(np.size(self.values[matrix])):
+            moved = _shifted(self.values[matrix], i, mpmath.mpf(1))
+            ratio = mpmath.mpf(1)
+            if node != determinant:
+                ratio = (
+                    self.combined(determinant, matrix, moved)[0]
+                    / self.combined(determinant, matrix, self.values[matrix])[0]
+                )
+            for k, after in enumerate(self.combined(node, matrix, moved)):
+                yield k, matrix, i, (after - before[k]) * ratio
+
+
+class FiniteDifferences(Jacobians):
+    """Central differences of each operation, entry by entry; nothing is differentiated symbolically."""
+
+    def differentiated(self, node: Expression, parts: list[Expression]) -> Iterable[Partial]:
+        """Return the derivatives of one operation at this point."""
+        step = _step()
+        for part in parts:
+            for i in range(np.size(self.values[part])):
+                there, back = (
+                    self.combined(node, part, _shifted(self.values[part], i, sign * step)) for sign in (1, -1)
+                )
+                for k, (above, below) in enumerate(zip(there, back, strict=True)):
+                    if above != below:
+                        yield k, part, i, (above - below) / (2 * step)
+
+
+def in_pairs(node: Expression) -> Expression:
+    """Return a product of many factors, or a power, as a product of two, the first of which is a product again."""
+    factors = node.as_product().args if isinstance(node, MatPow) else node.args
+    if not isinstance(node, MatPow | MatMul) or (len(factors) == 2 and isinstance(node, MatMul)):
+        return node
+    return MatMul(MatMul(*factors[:-1]) if len(factors) > 2 else factors[0], factors[-1])
 
 
 def _symbols(index: int, value: Numbers) -> NDArray[np.object_] | Symbol:
@@ -93,43 +230,16 @@ def _flat(array: Numbers) -> list[mpmath.mpf]:
     return list(array.ravel()) if np.ndim(array) else [array]
 
 
-_STEP = mpmath.mpf(10) ** -16  # in 50 digits: the error of a central difference is about its square
+def _reshaped(flat: list[mpmath.mpf], shape: tuple[int, ...]) -> Numbers:
+    return np.array(flat, dtype=object).reshape(shape) if shape else flat[0]
 
 
-class FiniteDifferences(Jacobians):
-    """Jacobians by central differences of the network's values, without symbolic differentiation."""
-
-    def compute(self, perturbed: Expression, held_fixed: HeldFixed) -> ByQuantity:
-        """Return the Jacobians; each column is the difference of values with one entry perturbed in both directions."""
-        base = np.array(self.point.values[perturbed], dtype=object)
-        columns = []
-        for k in range(base.size):
-            there, back = (
-                _values_at(self.point, perturbed, _shifted(base, k, sign * _STEP), held_fixed) for sign in (1, -1)
-            )
-            columns.append({node: (there[node] - back[node]) / (2 * _STEP) for node in there})
-        stacked = ((node, [np.asarray(column[node], dtype=object) for column in columns]) for node in columns[0])
-        return {node: np.stack(arrays, axis=-1) for node, arrays in stacked}
+def _step() -> mpmath.mpf:
+    """Return the step of a central difference, whose error is about its square: 10⁻¹⁶ in 50 digits."""
+    return mpmath.mpf(10) ** -(mpmath.mp.dps // 3)
 
 
-def _shifted(base: NDArray[np.object_], k: int, by: mpmath.mpf) -> Numbers:
-    shifted = base.copy()
-    shifted.reshape(-1)[k] += by
-    return shifted if shifted.ndim else shifted[()]
-
-
-def _values_at(point: Point, perturbed: Expression, value: Numbers, held_fixed: HeldFixed) -> dict[Expression, Numbers]:
-    """Return all values that change with one quantity; users of a quantity that is held fixed use its old value."""
-    values: dict[Expression, Numbers] = {perturbed: value}
-
-    def passed_on(part: Expression) -> Numbers:
-        fixed = part not in values or (part in held_fixed and part != perturbed)
-        return point.values[part] if fixed else values[part]
-
-    for symbol, expression in point.definitions.items():
-        for node, parts in point.parts[symbol]:
-            if node != perturbed and any(part in values for part in parts):
-                values[node] = point.combined(node, [passed_on(part) for part in parts], IN_DIGITS)
-        if expression in values and symbol != perturbed:
-            values[symbol] = passed_on(expression)
-    return values
+def _shifted(value: Numbers, i: int, by: mpmath.mpf) -> Numbers:
+    flat = _flat(value)
+    flat[i] = flat[i] + by
+    return _reshaped(flat, np.shape(value))

@@ -16,13 +16,16 @@ class Outcome:
     said: str = ""
 
 
+UNPROVED = "it is not proved that the two sides are equal"
+
+
 def proved(condition: str = "") -> Outcome:
     """Return the outcome of a proved step, possibly with a condition such as `away from the kink of relu`."""
     return Outcome(Verdict.RIGHT, condition)
 
 
 def not_proved(reason: str) -> Outcome:
-    """Return the outcome of a step that is false, or that does not follow from the network's equations."""
+    """Return the outcome of a step that is false: the reason is a counterexample, or what one refutes."""
     return Outcome(Verdict.WRONG, reason)
 
 

@@ -11,6 +11,7 @@ from symbackprop.prove.outcome import Outcome
 from symbackprop.verdicts import Judged, Verdict
 
 _CLAIMS = {"all sizes": "proved for all sizes", "exact": "exact", "numeric": "numeric"}
+CHAIN = "chain"  # why a line does not go on from the lines above it
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,15 @@ class Proof:
 
     @property
     def verdict(self) -> Verdict:
-        """Wrong if any witness says so; else right if `all sizes` or `exact` proves it: `numeric` only samples."""
+        """Wrong if a witness has a counterexample; else right if `all sizes` or `exact` proves it.
+
+        `numeric` is only a sample, and a line that does not go on from the lines above it is never right.
+        """
         verdicts = {name: outcome.verdict for name, outcome in self.outcomes.items()}
         if Verdict.WRONG in verdicts.values():
             return Verdict.WRONG
+        if CHAIN in verdicts:
+            return Verdict.UNDECIDED
         proved = any(verdict == Verdict.RIGHT for name, verdict in verdicts.items() if name != "numeric")
         return Verdict.RIGHT if proved else Verdict.UNDECIDED
 
@@ -34,7 +40,8 @@ class Proof:
     def summary(self) -> str:
         """The text `proved for all sizes · exact · numeric`, or NOT PROVED with the reasons."""
         if self.verdict == Verdict.WRONG:
-            return "NOT PROVED: " + "; ".join(self._reasons(Verdict.WRONG))
+            broken = [reason for reason in self._reasons(Verdict.UNDECIDED) if reason.startswith(CHAIN)]
+            return "NOT PROVED: " + "; ".join(self._reasons(Verdict.WRONG) + broken)
         claims = [f"{_CLAIMS[name]} {outcome.said}".rstrip() for name, outcome in self._with(Verdict.RIGHT)]
         return " · ".join(claims + self._reasons(Verdict.UNDECIDED))
 

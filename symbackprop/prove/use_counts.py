@@ -13,6 +13,7 @@ from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import ByEntry, ScalarByEntry
 from symbackprop.expressions.matrices import HadamardProduct, Ones, changing, scaled
 from symbackprop.expressions.operations import Total
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Network, by_names
 
 
@@ -24,6 +25,7 @@ class Recount:
         self.definitions = {e.symbol: e.expression for e in by_names(network)}
         self.names = {e: s for s, e in self.definitions.items() if not e.is_symbol}
         self.users: dict[Expression, set[Expression]] = {}
+        self.found: dict[Expression, set[Expression]] = {}  # the dependents of each quantity that was asked for
         for symbol, expression in self.definitions.items():
             self._count(expression, symbol)
 
@@ -38,14 +40,24 @@ class Recount:
         """Return the right-hand side of a named quantity's equation, or any other quantity unchanged."""
         return self.definitions.get(quantity, quantity)
 
+    def needed(self) -> dict[Expression, Expression]:
+        """Return the definitions that the cost needs, in order."""
+        needed = {self.cost}
+        for symbol, expression in reversed(self.definitions.items()):
+            if symbol in needed:
+                needed |= expression.free_symbols
+        return {symbol: expression for symbol, expression in self.definitions.items() if symbol in needed}
+
     def dependents(self, quantity: Expression) -> set[Expression]:
         """Return all quantities that depend on a quantity, itself included."""
-        found, pending = {quantity}, [quantity]
-        while pending:
-            fresh = self.users.get(pending.pop(), set()) - found
-            found |= fresh
-            pending += fresh
-        return found
+        if quantity not in self.found:
+            found, pending = {quantity}, [quantity]
+            while pending:
+                fresh = self.users.get(pending.pop(), set()) - found
+                found |= fresh
+                pending += fresh
+            self.found[quantity] = found
+        return self.found[quantity]
 
     def above(self, quantity: Expression, known: Iterable[Expression]) -> tuple[set[Expression], set[Expression]]:
         """Return the nearest known quantities that depend on a quantity, and the unknown quantities between them."""
@@ -67,27 +79,27 @@ def partials_in(side: Expression) -> list[Scalar]:
     return sorted(side.atoms(ByEntry, ScalarByEntry), key=default_sort_key)
 
 
-def coefficient(term: Scalar) -> tuple[Expression, Expression]:
-    """Return (C, G) for a term Σ G ⊙ ∂C/∂W, where G has the shape of C.
+def paired(adjoint: Expression, differential: Expression) -> Scalar:
+    """Return Σ adjoint ⊙ differential."""
+    return Total(hadamard(adjoint, differential)) if is_matrix(differential) else adjoint * differential
 
-    Raises ValueError for a term that does not have this form.
-    """
+
+def coefficient(term: Scalar) -> tuple[Expression, Expression] | None:
+    """Return (C, G) of a term Σ G ⊙ ∂C/∂W, where G has the shape of C; None for a term of another form."""
     partials = partials_in(term)
     if len(partials) != 1:
-        raise ValueError(f"{term} has {len(partials)} partial derivatives")
+        return None
     (partial,) = partials
     if isinstance(partial, ScalarByEntry):
         rest = term / partial
-        if rest.has(partial):
-            raise ValueError(f"{term} is not linear in {partial}")
-        return partial.of, rest
+        return None if rest.has(partial) else (partial.of, rest)
     totals = [part for part in Mul.make_args(term) if part.has(partial)]
     if len(totals) != 1 or not isinstance(totals[0], Total):
-        raise ValueError(f"{term} is not a sum over entries")
+        return None
     inner = totals[0].argument
     factors = list(inner.args) if isinstance(inner, HadamardProduct) else [inner]
     if factors.count(partial) != 1:
-        raise ValueError(f"{term} is not an entry-by-entry product with {partial}")
+        return None
     factors.remove(partial)
     adjoint = hadamard(*factors) if factors else Ones(*partial.shape)
-    return partial.of, scaled(term / totals[0], adjoint)
+    return None if adjoint.has(partial) else (partial.of, scaled(term / totals[0], adjoint))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import symbackprop as sb
 from symbackprop.prove.all_sizes import prove_for_all_sizes
+from symbackprop.prove.chain import chain
 
 DEPTHS = (2, 4, 8, 16, 32, 50, 64)
 
@@ -44,7 +45,7 @@ def main() -> None:
             times["LaTeX", depth].append(seconds(d.to_latex))
             times["NumPy", depth].append(seconds(d.to_source))
             if args.prove:
-                times["prove", depth].append(seconds(lambda d=d: prove_for_all_sizes(d.tape)))
+                times["prove", depth].append(seconds(lambda d=d: prove_for_all_sizes(chain(d.tape))))
     kinds = list(dict.fromkeys(kind for kind, _ in times))
     print("depth    steps   characters   lines of code" + "".join(f"{kind:>12}" for kind in kinds))
     for depth in DEPTHS:

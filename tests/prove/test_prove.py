@@ -24,6 +24,7 @@ from symbackprop.network.models.losses import COSTS
 from symbackprop.prove import index_form
 from symbackprop.prove.all_sizes import prove_for_all_sizes
 from symbackprop.prove.calculus import Calculus
+from symbackprop.prove.chain import chain
 from symbackprop.prove.use_counts import Recount
 from tests.backprop.test_rules import network_of
 from tests.backprop.test_steps import composite
@@ -402,7 +403,7 @@ def test_where_each_point_is_at_a_kink_nothing_is_claimed_in_numbers(rng):
 
 def test_a_line_is_blamed_that_is_wrong_and_not_those_below(rng, monkeypatch):
     monkeypatch.setitem(rules.RULES, Elementwise, ONE_KIND[Elementwise]["f′ left out"](RULES_AS_THEY_ARE[Elementwise]))
-    outcomes = prove_for_all_sizes(sb.derive(sb.home_network()).tape)
+    outcomes = prove_for_all_sizes(chain(sb.derive(sb.home_network()).tape))
     wrong = [s.rule for s, o in zip(sb.derive(sb.home_network()).steps, outcomes, strict=True) if o.verdict == "wrong"]
     assert set(wrong) <= {"derivative of the activation", "backpropagated error"}
 

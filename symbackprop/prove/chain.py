@@ -1,0 +1,271 @@
+"""The lines of a derivation as one chain: each line starts where the last one ended, and the last one is the gradient.
+
+Nothing is computed here. A line can be true and still lead nowhere: a line before it was taken out, it differentiates
+with respect to another parameter, or it has a name that nothing defines.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from sympy import Add, Expr, Integer
+
+from symbackprop.backprop.step import Step
+from symbackprop.backprop.tape import Adjoint, Section, Tape
+from symbackprop.errors import DerivationError
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar
+from symbackprop.expressions.derivative_symbols import PARTIALS, Entrywise, Gradient
+from symbackprop.expressions.matrices import Zeros, postorder, quantities
+from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
+from symbackprop.printing.text import text
+from symbackprop.prove.use_counts import Recount, paired, partials_in
+
+
+class Move(Enum):
+    """The ways in which a line goes on from the lines above it."""
+
+    START = auto()  # the first line: ∂J/∂W as a sum of terms Σ G ⊙ ∂C/∂W
+    REPLACE = auto()  # some of the terms are replaced
+    NAME = auto()  # ∂J/∂C gets a name
+    GATHER = auto()  # ∂J/∂W as the sum of all terms
+
+
+@dataclass
+class Line:
+    """A line of a chain, and why it is not one: `unreadable` is a reason for which it has no value either."""
+
+    step: Step
+    move: Move
+    gap: str = ""
+    unreadable: bool = False
+    elsewhere: tuple[Step, ...] = ()  # what the tape says of its result elsewhere, where that differs
+
+
+@dataclass
+class Terms:
+    """The terms that add up to ∂J/∂W after each line of a section."""
+
+    parameter: Matrix
+    started: bool = False
+    pending: Scalar = field(default_factory=lambda: Integer(0))  # with a ∂C/∂W that is still to be worked out
+    finished: list[Matrix] = field(default_factory=list)
+
+    def move(self, step: Step, last: Step) -> Move:
+        """Return how a line goes on."""
+        if not isinstance(step.before, Gradient):
+            return Move.REPLACE
+        if step.symbol is not None:
+            return Move.NAME
+        return Move.GATHER if self.started or step is last else Move.START
+
+    def about(self, quantity: Expression) -> dict[Scalar, Scalar]:
+        """Return the pending terms with the derivative of a quantity, each with this derivative."""
+        terms = ((term, partials_in(term)) for term in Add.make_args(self.pending))
+        return {term: partials[0] for term, partials in terms if quantity in {partial.of for partial in partials}}
+
+    def follow(self, move: Move, step: Step) -> None:
+        """Replace the terms by those after a line."""
+        if move is Move.START:
+            self.pending, self.started = step.after, True
+        elif move is Move.GATHER:
+            self.pending, self.finished = Integer(0), [step.after]
+        elif move is Move.NAME:
+            terms = self.about(step.before.of)
+            self.pending += Add(*(paired(step.symbol, partial) - term for term, partial in terms.items()))
+        else:
+            self.pending -= step.before
+            if is_matrix(step.after):
+                self.finished.append(step.after)
+            else:
+                self.pending += step.after
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The lines of a tape, by section."""
+
+    tape: Tape
+    recount: Recount
+    sections: tuple[tuple[Section, tuple[Line, ...]], ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Return the lines of all sections."""
+        return tuple(line for _, lines in self.sections for line in lines)
+
+
+def chain(tape: Tape) -> Chain:
+    """Return the lines of a tape, each with the reason why it does not go on from the lines above, if there is one.
+
+    Raises:
+        DerivationError: the tape is incomplete: its equations are not those of its network, or a gradient or an adjoint
+            has no steps that lead to it.
+    """
+    recount = Recount(tape.network)
+    _require_complete(tape, recount)
+    reader = _Reader(tape, recount)
+    return Chain(tape, recount, tuple((section, tuple(reader.lines(section))) for section in tape.sections))
+
+
+def _require_complete(tape: Tape, recount: Recount) -> None:
+    """Refuse a tape with a result to which no steps lead: proofs of the other steps would say nothing about it."""
+    symbols = [equation.symbol for equation in tape.equations]
+    needed = recount.needed()
+    if {e.symbol: e.expression for e in tape.equations} != needed or symbols != list(needed):
+        raise DerivationError("the equations of this tape are not those of its network")
+    parameters = [section.parameter for section in tape.sections]
+    if not (
+        all(section.steps for section in tape.sections)
+        and sorted(tape.gradients) == sorted(str(getattr(parameter, "name", parameter)) for parameter in parameters)
+        and set(parameters) == set(tape.wrt) <= set(tape.network.parameters)
+    ):
+        raise DerivationError("this tape has gradients without steps that lead to them")
+    named = {step.symbol for step in tape.steps}
+    if any(adjoint.symbol not in named for adjoint in tape.adjoints):
+        raise DerivationError("this tape has adjoints without steps that lead to them")
+
+
+class _Reader:
+    """Reads the sections of a tape in order, with the names that its lines have defined so far."""
+
+    def __init__(self, tape: Tape, recount: Recount):
+        self.tape = tape
+        self.recount = recount
+        self.adjoints: dict[Expression, Adjoint] = {adjoint.symbol: adjoint for adjoint in tape.adjoints}
+        self.known: set[Expression] = {*tape.network.symbols.values(), *tape.network.dimensions}
+
+    def lines(self, section: Section) -> Iterator[Line]:
+        """Yield the lines of a section."""
+        terms, last = Terms(section.parameter), section.steps[-1]
+        for step in section.steps:
+            move = terms.move(step, last)
+            unreadable = self._unreadable(step, section.parameter, move)
+            gap = unreadable or self._gap(terms, step, move) or self._misdescribed(step, section.parameter)
+            if not unreadable:
+                terms.follow(move, step)
+                if step is last and not gap:
+                    gap = self._end(terms, step)
+            if move is Move.NAME and not unreadable:
+                self.known.add(step.symbol)
+            elsewhere = () if unreadable else tuple(self._elsewhere(step, move, step is last))
+            yield Line(step, move, gap, bool(unreadable), elsewhere)
+
+    # a line by itself
+
+    def _unreadable(self, step: Step, parameter: Matrix, move: Move) -> str:
+        """Return why a line has no meaning in this network and section."""
+        if step.wrt != parameter:
+            return f"it differentiates with respect to {text(step.wrt)}, but this part is about {text(parameter)}"
+        if not is_matrix(step.after) and move in (Move.GATHER, Move.NAME) and is_matrix(step.before.of):
+            return "the right side is not a matrix"
+        if is_matrix(step.before) or (move is Move.START and is_matrix(step.after)):
+            return "it is not about the terms of the gradient"
+        about = step.before.of if isinstance(step.before, Gradient) else parameter
+        if shape_of(about) != step.shape or (is_matrix(step.after) and step.after.shape != step.shape):
+            return f"the two sides do not have the shape of {text(about)}"
+        return next(filter(None, (self._meaningless(side, parameter) for side in (step.before, step.after))), "")
+
+    def _meaningless(self, side: Expression, parameter: Matrix) -> str:
+        if isinstance(side, Gradient):
+            if side.cost != self.tape.cost.symbol:
+                return f"{text(side.cost)} is not the cost"
+            return self._unknown(side.of)
+        for node in postorder(side, terms_in):
+            if isinstance(node, PARTIALS):
+                reason = self._unknown(node.of) or self._other_derivative(node, parameter)
+            elif node.is_symbol:
+                reason = "" if node in self.known else f"nothing above defines {text(node)}"
+            else:
+                reason = _misfit(node)
+            if reason:
+                return reason
+        return ""
+
+    def _unknown(self, quantity: Expression) -> str:
+        known = quantity in self.known or quantity in self.recount.users
+        return "" if known else f"{text(quantity)} is not a quantity of the network"
+
+    def _other_derivative(self, partial: Expression, parameter: Matrix) -> str:
+        if not isinstance(partial, Entrywise):
+            return "" if partial.by == parameter else f"{text(partial)} is not with respect to {text(parameter)}"
+        function, by = self.recount.expression(partial.of), partial.by
+        argument = function.argument if isinstance(function, Elementwise) else None
+        same = argument in (by, self.recount.names.get(by), self.recount.definitions.get(by))
+        return "" if same else f"{text(partial.of)} is not a function of {text(by)}, entry by entry"
+
+    # a line after the lines above it
+
+    def _gap(self, terms: Terms, step: Step, move: Move) -> str:
+        if move is Move.REPLACE:
+            starts = {*Add.make_args(step.before)} <= {*Add.make_args(terms.pending)}
+            return "" if starts else "it does not start where the lines above end"
+        if move is Move.NAME:
+            return self._misnamed(step)
+        if step.before.of != terms.parameter:
+            return f"this part is about {text(terms.parameter)}"
+        if move is Move.GATHER and {partial.of for partial in partials_in(terms.pending)} - {terms.parameter}:
+            return "the lines above have terms that are not worked out"
+        if move is Move.GATHER and not (terms.finished or terms.pending or isinstance(step.after, Zeros)):
+            return "no line above leads to it"
+        return ""
+
+    def _misnamed(self, step: Step) -> str:
+        name, adjoint = text(step.symbol), self.adjoints.get(step.symbol)
+        if step.symbol in self.known:
+            return f"{name} is defined already"
+        if adjoint is None:
+            return f"the tape has no adjoint {name}"
+        if step.before.of not in (adjoint.of, self.recount.names.get(adjoint.of), self.recount.expression(adjoint.of)):
+            return f"the tape says that {name} is ∂{text(self.tape.cost.symbol)}/∂{text(adjoint.of)}"
+        return "" if step.after == adjoint.expression else f"the tape says that {name} is {text(adjoint.expression)}"
+
+    def _end(self, terms: Terms, step: Step) -> str:
+        gradient = self.tape.gradients[str(terms.parameter.name)]
+        if step.after != gradient:
+            return f"the tape gives the gradient as {text(gradient)}"
+        if terms.pending != 0 or terms.finished != [gradient]:
+            return "the lines above have more terms than this"
+        return ""
+
+    def _elsewhere(self, step: Step, move: Move, is_last: bool) -> Iterator[Step]:
+        """Yield what the tape says elsewhere of the adjoint or gradient of a line, where that differs."""
+        cost, adjoint = self.tape.cost.symbol, self.adjoints.get(step.symbol)
+        said = None
+        if move is Move.NAME and adjoint is not None and self._misnamed(step):
+            said = replace(
+                step, before=Gradient(cost, adjoint.of), after=adjoint.expression, shape=shape_of(adjoint.of)
+            )
+        elif is_last and step.after != self.tape.gradients[str(step.wrt.name)]:
+            said = replace(step, before=Gradient(cost, step.wrt), after=self.tape.gradients[str(step.wrt.name)])
+        if said is not None and not self._unreadable(said, step.wrt, move):
+            yield said
+
+    def _misdescribed(self, step: Step, parameter: Matrix) -> str:
+        """Return what is false in the words about a line."""
+        dependent = self.recount.dependents(parameter)
+        for quantity in step.constants:
+            if quantity in dependent:
+                return f"{text(quantity)} is not constant"
+        for quantity in step.held:
+            if quantity not in dependent:
+                return f"{text(quantity)} does not depend on {text(parameter)}"
+        if step.expression is not None and self.recount.expression(step.node) not in (step.expression, step.node):
+            return f"{text(step.node)} is not {text(step.expression)}"
+        return ""
+
+
+def terms_in(node: Expression) -> list[Expression]:
+    """Return the parts of a node; a partial derivative is one term."""
+    return [] if isinstance(node, PARTIALS) else quantities(node)
+
+
+def _misfit(node: Expression) -> str:
+    """Return why the parts of an operation do not fit together."""
+    if not is_matrix(node) and isinstance(node, Expr) and node.is_Function | node.is_Add | node.is_Mul | node.is_Pow:
+        return "a matrix stands where a number is needed" if any(map(is_matrix, node.args)) else ""
+    try:
+        getattr(node, "check", lambda: None)()
+    except Mismatch as mismatch:
+        return mismatch.message(text)
+    return ""
