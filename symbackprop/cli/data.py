@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def values_for(args: argparse.Namespace, network: "Network") -> tuple[dict[str, Any], str]:
-    """Return a value for every argument of a network, and a sentence about their origin."""
+    """Return a value for every argument of a network, and a sentence about the origin of the values."""
     given = {} if args.data is None else _arrays_for(args.data, network)
     sizes: dict[str, int] = {}
     for name, array in given.items():

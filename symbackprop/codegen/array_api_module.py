@@ -107,7 +107,7 @@ class ArrayAPISource(NumPySource):
         return code
 
     def _piece(self, expr: Expression, index: int, argument: Symbol) -> str:
-        """Return the code of one case. It runs at every entry; entries outside of its region become a safe number."""
+        """Return the code of one case. It runs at every entry; a safe number replaces entries outside of its region."""
         if index == len(expr.args):
             return self.named("nan")
         value = expr.args[index][0]

@@ -243,7 +243,7 @@ class _Lowering:
         return ScaledArray(S.One, value)
 
     def of_exponentials(self, node: Matrix) -> ScaledArray:
-        """Compute a softmax, or a log with Σ exp Z, from Z − m, so that no exp overflows; m is the largest entry."""
+        """Return a softmax, or a log of Σ exp Z, from Z − m so that no exp overflows; m is the largest entry."""
         largest, make = Largest(node.argument, node.axis), self.build.make
         rest = nodes.MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
         m, shifted, total = map(self.array, (largest, rest, Sums(Elementwise(EXP, rest), node.axis)))

@@ -174,5 +174,5 @@ def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.G
 
 
 def _even(moves: np.ndarray) -> np.ndarray:
-    """Return changes of at least their median, in place of smaller ones, which may be small by chance."""
+    """Return the changes; any below the median become the median, since they may be small by chance."""
     return np.maximum(moves, np.median(moves), out=moves) if moves.size else moves

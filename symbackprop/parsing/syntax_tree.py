@@ -134,7 +134,7 @@ class Dots(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedList(Node):
-    """A matrix whose entries are a formula for each value of one index letter, or of two."""
+    """A matrix whose entries are one formula, for all values of one or two index letters."""
 
     body: Node
     rows: str = ""

@@ -107,7 +107,7 @@ class Proofreading:
         )
 
     def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
-        """Return the check of the gradients at a point: numerical, and of their formulas if the code can be read."""
+        """Return the numerical check of the gradients at a point, and that of their formulas if they can be read."""
         code, spec = self.reader.code, self.reader.spec
         cost, gradients = cost_and_gradients(code, spec)
         seed = int(self.reader.rng.integers(2**31))
