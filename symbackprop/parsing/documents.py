@@ -53,7 +53,7 @@ def read_document(given: "str | os.PathLike[str]") -> Document:
     if len(text) > _LONGEST:
         raise ArgumentError(f"the document has {len(text)} characters; at most {_LONGEST} are read")
     text = text.replace("\r\n", "\n")
-    formulas = _at_most(_in_markup(text, is_tex=suffix == ".tex")) or _at_most(_bare_lines(text))
+    formulas = _at_most(_Scanner(text, is_tex=suffix == ".tex").formulas()) or _at_most(_bare_lines(text))
     return Document(text, formulas)
 
 
@@ -119,10 +119,6 @@ _LANGUAGES = {"", *words("python py numpy text code ipython3 code-cell")}
 _Opened = tuple[Iterable[Formula], int | None]  # its formulas and its end, if it is closed
 
 
-def _in_markup(text: str, *, is_tex: bool) -> Iterator[Formula]:
-    return _Scanner(_blanked(text, macros_of(text)[1]), is_tex=is_tex).formulas()
-
-
 def _blanked(text: str, places: list[tuple[int, int]]) -> str:
     """Return the text with the definitions of macros replaced by spaces, so that its length stays the same."""
     pieces, at = [], 0
@@ -137,7 +133,7 @@ class _Scanner:
     """A scanner that reads a text once, in linear time even if the ends of formulas are missing."""
 
     def __init__(self, text: str, *, is_tex: bool):
-        self.text = text
+        self.text = _blanked(text, macros_of(text)[1])
         self.is_tex = is_tex
         self.missing: set[str] = set()
 

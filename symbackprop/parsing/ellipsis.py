@@ -117,8 +117,7 @@ def _digit_by_digit(marks: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 
 
 def _scripts(node: Node) -> Iterable[Name]:
-    names = (part for part in walk(node) if isinstance(part, Name))
-    contents = (mark.content for name in names for mark in (*name.above, *name.below))
+    contents = (content for part in walk(node) if isinstance(part, Name) for content in part.scripts)
     return (part for content in contents for part in walk(content) if isinstance(part, Name))
 
 

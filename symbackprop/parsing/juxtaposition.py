@@ -38,12 +38,9 @@ def called_in(factors: list[Node]) -> list[Node]:
             differential = Differential(body=body, source=factor.source + body.source)
             found.append(Transposed(base=differential) if body is not inner else differential)  # dWᵀ is (dW)ᵀ
         elif _is_function(function) and rest and not isinstance(rest[0], PendingOperator):
-            if (
-                isinstance(rest[0], Name) and rest[0].base in CALLED and len(rest) > 1 and isinstance(rest[1], Group)
-            ):  # log σ(z)
-                inner = rest.pop(0)
-                source = inner.source + rest[0].source
-                rest[0] = Multiply(sign="", factors=(inner, rest[0]), source=source)
+            match rest:
+                case [Name(base=base) as inner, Group() as group, *_] if base in CALLED:  # log σ(z)
+                    rest[:2] = [Multiply(sign="", factors=(inner, group), source=inner.source + group.source)]
             called = applied(function, rest[0], bare=True)
             if called is not None:
                 rest.pop(0)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from symbackprop.errors import ArgumentError
 from symbackprop.parsing import ellipsis as dots
 from symbackprop.parsing.juxtaposition import applied
-from symbackprop.parsing.lexer import Token, UnsupportedNotationError
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.products import Piece, bounded, fraction, product, signed, widened
 from symbackprop.parsing.scripts import scripted, subscripted
 from symbackprop.parsing.syntax_tree import (
@@ -33,6 +33,7 @@ from symbackprop.parsing.syntax_tree import (
     Relation,
     walk,
 )
+from symbackprop.parsing.tokens import CLOSING, OPENING, Token, with_depths
 
 __all__ = ["PendingOperator", "applied", "parse"]
 
@@ -40,8 +41,7 @@ _DEEPEST = 25  # brackets in brackets
 _DEEPEST_PARTS = 150  # of the tree
 _T = TypeVar("_T")
 _MOST_MARKS = 4  # primes and scripts, one after the other
-_OPEN = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX", "LBAR", "LNORM"}
-_CLOSE = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX", "RBAR", "RNORM"}
+_OPEN, _CLOSE = OPENING | {"LBAR", "LNORM"}, CLOSING | {"RBAR", "RNORM"}
 
 
 def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], tuple[str, ...]]:
@@ -149,8 +149,7 @@ def _paired(tokens: Sequence[Token]) -> Iterator[Token]:
 
 def _check_nesting(tokens: Sequence[Token]) -> None:
     depth = marks = 0
-    for token in tokens:
-        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
+    for token, depth in with_depths(tokens, _OPEN, _CLOSE):
         marks = marks + 1 if token.kind in {"PRIME", "^", "_"} else marks if token.kind == "}" else 0
         if depth > _DEEPEST:
             raise UnsupportedNotationError(f"brackets are nested more than {_DEEPEST} deep")

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.parsing import vocabulary
-from symbackprop.parsing.macros import Macro, UnsupportedNotationError, after, arguments_at, closing, macros_of
+from symbackprop.parsing.macros import Macro, UnsupportedNotationError, after, arguments_at, macros_of
 from symbackprop.parsing.token_fixes import tidied
 from symbackprop.parsing.tokens import Token
-from symbackprop.parsing.vocabulary import CASES, GREEK, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
+from symbackprop.parsing.vocabulary import CASES, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
 
-__all__ = ["GREEK", "ROWS", "Lexer", "Macro", "Token", "UnsupportedNotationError", "closing", "macros_of"]
+__all__ = ["Lexer", "Macro", "Token", "UnsupportedNotationError", "macros_of"]
 
 
 _MOST_PIECES = 20_000
@@ -142,9 +142,6 @@ class Lexer:
         is_wide = "quad" in name or (name == " " and source.text.startswith("\\ ", at))
         return self._one("SPACE", name, source, start, at) if is_wide else _Read("SPACE", at)
 
-    def _left_out(self, source: _Source, _: str, __: int, at: int) -> _Read:
-        return _Read("SPACE", arguments_at(source.text, at, 1)[0])
-
     def _environment(self, source: _Source, name: str, start: int, at: int) -> _Read:
         at, (argument,) = arguments_at(source.text, at, 1)
         environment = argument.strip()
@@ -189,7 +186,10 @@ class Lexer:
 
 
 _WITH_ARGUMENTS = [
-    (vocabulary.WITH_ARGUMENT, Lexer._left_out),
+    (
+        vocabulary.WITH_ARGUMENT,
+        lambda lexer, source, name, start, at: _Read("SPACE", arguments_at(source.text, at, 1)[0]),
+    ),
     ({"begin", "end"}, Lexer._environment),
     (vocabulary.IN_WORDS, Lexer._in_words),
     (vocabulary.TRANSPARENT | vocabulary.SECOND_OF_TWO, Lexer._transparent),
@@ -198,14 +198,10 @@ _WITH_ARGUMENTS = [
 
 def _character(character: str) -> tuple[str, str]:
     """Return the kind and the value of a character."""
-    if character in TOKENS:
-        return TOKENS[character]
-    if character in LETTERS:
-        return "NAME", LETTERS[character]
-    if character.isalpha():
-        return "NAME", character
-    if character == "~":
-        return "SPACE", ""
+    if character in TOKENS or character == "~":
+        return TOKENS.get(character, ("SPACE", ""))
+    if character in LETTERS or character.isalpha():
+        return "NAME", LETTERS.get(character, character)
     raise UnsupportedNotationError(f"the character {character!r} is not read in a formula")
 
 

@@ -120,11 +120,9 @@ def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> t
         raise UnsupportedNotationError(f"{_NEEDS[sign.what]} of nothing")
     if sign.what == r"\sum":
         return _summed(sign, product([rest, *later])), [[]]
-    if sign.what == "operator" and sign.by is not None:
-        own = rest[:1] if _is_bracketed(rest[0]) else rest  # ∂/∂w (…) r is ∂(…)/∂w times r
-        return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
-    if sign.what == r"\nabla" and sign.by is not None:
-        own = rest[: 1 + _has_arguments(rest)]
+    if sign.by is not None:
+        end = 1 if _is_bracketed(rest[0]) else len(rest)  # ∂/∂w (…) r is ∂(…)/∂w times r
+        own = rest[: end if sign.what == "operator" else 1 + _has_arguments(rest)]
         return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
         return Partial(of=rest[0], by=rest[1].items[0]), [rest[2:], *later]

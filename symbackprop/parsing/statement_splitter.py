@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from symbackprop.parsing.lexer import Token
+from symbackprop.parsing.tokens import Token, with_depths
 
-_OPENING = {"LPAR", "LBRACKET", "LBRACE", "{", "BEGIN_CASES", "BEGIN_MATRIX"}
-_CLOSING = {"RPAR", "RBRACKET", "RBRACE", "}", "END_CASES", "END_MATRIX"}
 _BETWEEN = {"ARROW", "WORD", ",", ";", "SPACE", ":", "COLUMN"}  # statements
 _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 
@@ -14,9 +12,8 @@ _ENDS = {",", ";", "STOP", ":", "SPACE", "COLUMN", "WORD"}
 def statements(tokens: Sequence[Token]) -> Iterator[tuple[Token, ...]]:
     """Yield the statements in the rows of a formula."""
     rows: list[list[Token]] = [[]]
-    depth, before = 0, ""
-    for token in tokens:
-        depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
+    before = ""
+    for token, depth in with_depths(tokens):
         if token.kind == "NEWLINE" and depth <= 0:
             rows.append([])
         elif token.kind != "&" or depth > 0:
@@ -49,9 +46,7 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
 def _parts(row: list[Token]) -> Iterator[tuple[Token, ...]]:
     """Yield the parts of a row between the arrows, words and commas that separate statements."""
     pieces: list[list[Token]] = [[]]
-    depth = 0
-    for token in row:
-        depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
+    for token, depth in with_depths(row):
         if depth <= 0 and token.kind in _BETWEEN:
             pieces.append([token])
             pieces.append([])
@@ -133,9 +128,8 @@ def _is_remark(piece: list[Token]) -> bool:
 
 def _without_membership(tokens: list[Token]) -> list[Token]:
     """Return the tokens of an equality without the shape at its end."""
-    depth, has_equality = 0, False
-    for index, token in enumerate(tokens):
-        depth += (token.kind in _OPENING) - (token.kind in _CLOSING)
+    has_equality = False
+    for index, (token, depth) in enumerate(with_depths(tokens)):
         if depth == 0 and has_equality and _is_membership(token):
             return tokens[:index]
         has_equality = has_equality or (depth == 0 and (token.kind, token.value) == ("RELATION", "="))

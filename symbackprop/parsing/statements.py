@@ -83,9 +83,14 @@ def read_statements(
     letters = steps_in([written.sides[0] for written in found if written.sides])
     anchor = None
     for written in found:
-        if letters:
-            written.sides = tuple(without_steps(side, letters) for side in written.sides)
-        _note_update(written, anchor, parameters)
+        written.sides = tuple(without_steps(side, letters) for side in written.sides)
+        before: Update | None = anchor.update if written.continues and anchor is not None else None
+        # W ← W - η ∂J/∂W is an update and not an equality, even if it is written with an equals sign
+        written.update = (
+            read_update(written.sides, written.signs, parameters)
+            if before is None
+            else replace(before, changes=written.sides[1:])
+        )
         anchor = written if written.sides else anchor
     tell_apart([written for written in found if written.kind == "numpy" and written.sides and not written.update])
     heads = [written.sides[0] for written in found if written.sides]
@@ -110,14 +115,6 @@ def _with_primes(node: Node, heads: Collection[Node]) -> Node:
 def names_of(sides: Iterable[Node]) -> frozenset[Name]:
     """Return the names that occur in some formulas."""
     return frozenset(part for side in sides for part in walk(side) if isinstance(part, Name))
-
-
-def _note_update(written: Statement, before: Statement | None, parameters: Collection[str]) -> None:
-    """Record that W ← W - η ∂J/∂W is an update and not an equality, even if it is written with an equals sign."""
-    if written.continues and before is not None and before.update is not None:
-        written.update = replace(before.update, changes=written.sides[1:])
-    else:
-        written.update = read_update(written.sides, written.signs, parameters)
 
 
 _DELTA = Name(base="delta")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from symbackprop.parsing.tokens import Token
+from symbackprop.parsing.tokens import Token, with_depths
 
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
@@ -46,21 +46,20 @@ def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:
 
 def _with_commas(tokens: Sequence[Token]) -> list[Token]:
     """Return the tokens, with semicolons in brackets as commas: J(W; x, y)."""
-    depth, found = 0, []
-    for token in tokens:
-        depth += (token.kind in _OPEN) - (token.kind in _CLOSE)
-        found.append(replace(token, kind=",", value=",") if token.kind == ";" and depth > 0 else token)
-    return found
+    return [
+        replace(token, kind=",", value=",") if token.kind == ";" and depth > 0 else token
+        for token, depth in with_depths(tokens, _OPEN, _CLOSE)
+    ]
 
 
 def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
     """Return the tokens without the commas that end the values of cases."""
-    depth, found = 0, []
-    for token, follower in pairwise([*tokens, Token("", "", 0, 0)]):
-        depth += (token.kind == "BEGIN_CASES") - (token.kind == "END_CASES")
-        if not (depth and token.kind == "," and follower.kind in _ENDS_OF_CELLS):
-            found.append(token)
-    return found
+    marked = with_depths([*tokens, Token("", "", 0, 0)], ("BEGIN_CASES",), ("END_CASES",))
+    return [
+        token
+        for (token, depth), (follower, _) in pairwise(marked)
+        if not (depth and token.kind == "," and follower.kind in _ENDS_OF_CELLS)
+    ]
 
 
 def _closed(tokens: list[Token]) -> list[Token]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Node
@@ -17,9 +18,8 @@ def to_source(node: Node, style: str = "latex") -> str:
     """
     if node.source:
         return _balanced(node.source)
-    writer = _NUMPY.get(type(node)) if style == "numpy" else None
-    writer = writer or _LATEX.get(type(node))
-    return writer(node) if writer else ""
+    tables = (_NUMPY, _LATEX) if style == "numpy" else (_LATEX,)
+    return next((table[type(node)](node) for table in tables if type(node) in table), "")
 
 
 def _balanced(source: str) -> str:
@@ -28,8 +28,7 @@ def _balanced(source: str) -> str:
     return source if len(opened) == len(closed) else re.sub(r"\\(?:left|right)(?![a-zA-Z])\s*", "", source)
 
 
-def _numpy(node: Node) -> str:
-    return to_source(node, "numpy")
+_numpy = partial(to_source, style="numpy")
 
 
 def _factor(node: Node) -> str:
@@ -51,10 +50,9 @@ def _bracketed(node: Node, *classes: type[Node], style: str = "latex") -> str:
 def _base(node: Node) -> str:
     """Return the base of a script in LaTeX."""
     text = to_source(node)
-    closed = isinstance(node, tree.Group | tree.Call | tree.Norm) or (isinstance(node, tree.Name) and not node.above)
-    if isinstance(node, tree.Name) and node.above and text.endswith(("T", "\\top}", "T}")):
-        closed = True
-    return text if closed and not (isinstance(node, tree.Group) and node.brackets == "{}") else f"({text})"
+    closed = isinstance(node, tree.Call | tree.Norm) or (isinstance(node, tree.Group) and node.brackets != "{}")
+    is_name = isinstance(node, tree.Name) and (not node.above or text.endswith(("T", "\\top}", "T}")))
+    return text if closed or is_name else f"({text})"
 
 
 def _terms(node: tree.Add, style: str = "latex") -> str:

@@ -49,9 +49,8 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
 
 def _difference(left: Node) -> Name | None:
     """Return the w of Δw, or None."""
-    if isinstance(left, tree.Multiply) and not left.sign and len(left.factors) == 2:
-        head, name = left.factors
-        if isinstance(head, Name) and head == Name(base="Delta") and isinstance(name, Name):
+    match left:
+        case tree.Multiply(sign="", factors=(head, Name() as name)) if head == Name(base="Delta"):
             return name
     return None
 
