@@ -1,7 +1,7 @@
 """The lexer of LaTeX, which expands macros and omits spacing and comments."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.parsing import vocabulary
@@ -185,11 +185,8 @@ class Lexer:
         return _Read("NAME", at, [Token(*_word(name, plain), *where)])
 
 
-_WITH_ARGUMENTS = [
-    (
-        vocabulary.WITH_ARGUMENT,
-        lambda lexer, source, name, start, at: _Read("SPACE", arguments_at(source.text, at, 1)[0]),
-    ),
+_WITH_ARGUMENTS: list[tuple[Collection[str], Callable[[Lexer, _Source, str, int, int], _Read]]] = [
+    (vocabulary.WITH_ARGUMENT, lambda _, source, *place: _Read("SPACE", arguments_at(source.text, place[-1], 1)[0])),
     ({"begin", "end"}, Lexer._environment),
     (vocabulary.IN_WORDS, Lexer._in_words),
     (vocabulary.TRANSPARENT | vocabulary.SECOND_OF_TWO, Lexer._transparent),
