@@ -108,7 +108,7 @@ def node_count(value: Expression) -> int:
 
 
 def rebuilt(value: Expression, replaced: Mapping[Expression, Expression]) -> Expression:
-    """Return a value with some parts replaced, in textbook form: products flat, factors in front."""
+    """Return a value with some parts replaced, in textbook form: nested products merged, factors in front."""
     if not replaced:
         return value
     new = value.xreplace(replaced)

@@ -31,7 +31,7 @@ class Tape:
     wrt: tuple[Expression, ...]
     equations: tuple[Equation, ...]  # the equations that the cost needs, the cost last
     adjoints: tuple[Adjoint, ...]  # the named ones: δ3 = …, in order of computation
-    gradients: dict[str, Expression]  # by parameter name, in declared order
+    gradients: dict[str, Expression]  # by parameter name, in the order of declaration
     sections: tuple[Section, ...]  # one per parameter, from the cost back
 
     @property

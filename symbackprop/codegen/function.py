@@ -19,7 +19,7 @@ _numbers = count(1)
 class GradientFunction:
     """A function `J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
 
-    Arguments come in declared order (`f.arguments`) or by keyword, as arrays or lists; integers become
+    Arguments come in the order of declaration (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
     computed in batches, so that intermediate arrays stay in the cache; for narrow networks, as many threads as BLAS may
     use divide the examples among them, if threadpoolctl is installed.

@@ -219,7 +219,7 @@ class Loops:
         return self.combined(operation, self.terms(operation, k, map(str, range(self.blocks.inner(operation)))))
 
     def terms(self, operation: ArrayOperation, k: str, inner: Iterable[str]) -> list[str]:
-        """Return the codes of the terms at some inner indices: products of two entries, or single entries."""
+        """Return the code of each term at some inner indices: a product of two entries, or a single entry."""
         if operation.function != "dot":
             return [self.at(operation.values[0], m) for m in inner]
         (left, right), (row, column) = operation.values, self.position(operation.result, k)

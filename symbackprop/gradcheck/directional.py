@@ -125,7 +125,7 @@ class Numerics:
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
     def _noise_at(self, direction: Direction, spacing: float) -> float:
-        """Return the smaller noise of the two sides, since a kink disturbs only one side, and noise both."""
+        """Return the noise on the side where it is smaller; on the other side there may be a kink."""
         sides = []
         for side in (spacing, -spacing):
             values = np.array([self.at(direction, side * i) for i in range(_NOISE_POINTS)])

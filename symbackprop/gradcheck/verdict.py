@@ -34,7 +34,7 @@ def _is_surely_off(numerics: Numerics, comparison: Comparison) -> bool:
 
 
 def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], scale: float) -> ParameterCheck:
-    """Judge a parameter; `scale` is the magnitude of the gradients with respect to all parameters."""
+    """Return the check of a parameter; `scale` is the magnitude of the gradients with respect to all parameters."""
     name, array = subject.name, subject.array
     if not comparisons:
         return _without_comparisons(subject)
@@ -78,7 +78,7 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
 
 
 def _without_comparisons(subject: Subject) -> ParameterCheck:
-    """Judge a gradient that cannot be compared: it has a wrong shape, no entries, or entries that are not finite."""
+    """Return the check of a gradient that has a wrong shape, no entries, or entries that are not finite."""
     ours, shape = subject.gradient, subject.array.shape
     if ours.shape != shape:
         note = f"the gradient has shape {shape_text(ours.shape)}, the parameter {shape_text(shape)}"

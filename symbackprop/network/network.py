@@ -171,21 +171,21 @@ class Network:
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """The role of each declared quantity (input, target, one_hot, parameter or scalar), in declared order."""
+        """The role of each declared quantity (input, target, one_hot, …), in the order of declaration."""
         return MappingProxyType(self._roles)
 
     def of_role(self, *roles: str) -> tuple[Expression, ...]:
-        """Return the declared quantities that have one of these roles, in declared order."""
+        """Return the declared quantities that have one of these roles, in the order of declaration."""
         return tuple(self._symbols[name] for name, role in self._roles.items() if role in roles)
 
     @property
     def parameters(self) -> tuple[Matrix, ...]:
-        """The parameters, in declared order."""
+        """The parameters, in the order of declaration."""
         return self.of_role(PARAMETER)
 
     @property
     def arguments(self) -> tuple[Expression, ...]:
-        """The quantities whose values are needed to evaluate the cost, in declared order."""
+        """The quantities whose values are needed to evaluate the cost, in the order of declaration."""
         return tuple(self._symbols[name] for name in self._roles)
 
     @property

@@ -11,7 +11,7 @@ from symbackprop.printing.notation import ATOM, Notation, power_of_ten
 
 
 class Textbook(Notation):
-    """A mixin of SymPy's printers for formulas with powers as superscripts: A⁻¹, Aᵀ, √A."""
+    """A mixin for SymPy's printers that print powers as superscripts: A⁻¹, Aᵀ, √A."""
 
     forms: ClassVar[dict[type, str]]  # of nodes that only need their argument, or their shape, in a text
     transposed: str  # the superscript of a transpose …
@@ -82,7 +82,7 @@ class Textbook(Notation):
 
 
 class Code(Notation):
-    """A mixin of SymPy's printers for NumPy's syntax."""
+    """A mixin for SymPy's printers that print formulas in NumPy's syntax."""
 
     times = " * "
     product = " @ "

@@ -25,7 +25,7 @@ from symbackprop.prove.use_counts import coefficient, paired, partials_in
 
 
 def prove_for_all_sizes(chain: Chain) -> list[Outcome]:
-    """Return an outcome for each line of a tape; none is wrong, since a proof that is not found refutes nothing."""
+    """Return an outcome for each line of a tape; none is wrong, since a missing proof is not a counterexample."""
     known: Definitions = {chain.tape.cost.symbol: Integer(1)}
     return list(_outcomes(chain, known, {}))
 

@@ -104,7 +104,7 @@ class Calculus:
         return NamedMatrix(name, *node.shape) if is_matrix(node) else Symbol(name, real=True)
 
     def _definitions(self, quantities: Iterable[Expression]) -> Definitions:
-        """Return the definitions of names, and of the names of given expressions, since a rule may use either."""
+        """Return the definitions of those quantities that are names, or right-hand sides of definitions, by name."""
         named = (self.recount.names.get(quantity, quantity) for quantity in quantities)
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 

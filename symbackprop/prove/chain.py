@@ -1,7 +1,7 @@
 """The lines of a derivation as one chain: each line starts where the last one ended, and the last one is the gradient.
 
-Nothing is computed here. A line can be true and still lead nowhere: a line before it was taken out, it differentiates
-with respect to another parameter, or it has a name that nothing defines.
+Nothing is computed here. A line can be true and still not lead to the gradient: a line before it is missing, it
+differentiates with respect to another parameter, or it uses a name that nothing defines.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from symbackprop.prove.use_counts import Recount, paired, partials_in
 
 
 class Move(Enum):
-    """The ways in which a line goes on from the lines above it."""
+    """The ways in which a line continues the lines above it."""
 
     START = auto()  # the first line: ∂J/∂W as a sum of terms Σ G ⊙ ∂C/∂W
     REPLACE = auto()  # some of the terms are replaced
@@ -33,13 +33,13 @@ class Move(Enum):
 
 @dataclass
 class Line:
-    """A line of a chain, and why it is not one: `unreadable` is a reason for which it has no value either."""
+    """A line of a chain: `gap` says why it does not continue the lines above, `unreadable` whether it has no value."""
 
     step: Step
     move: Move
     gap: str = ""
     unreadable: bool = False
-    elsewhere: tuple[Step, ...] = ()  # what the tape says of its result elsewhere, where that differs
+    elsewhere: tuple[Step, ...] = ()  # its result as the tape states it elsewhere, if that differs
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Terms:
     finished: list[Matrix] = field(default_factory=list)
 
     def move(self, step: Step, last: Step) -> Move:
-        """Return how a line goes on."""
+        """Return how a line continues the lines above it."""
         if not isinstance(step.before, Gradient):
             return Move.REPLACE
         if step.symbol is not None:
@@ -60,12 +60,12 @@ class Terms:
         return Move.GATHER if self.started or step is last else Move.START
 
     def about(self, quantity: Expression) -> dict[Scalar, Scalar]:
-        """Return the pending terms with the derivative of a quantity, each with this derivative."""
+        """Return the pending terms that contain a derivative of a quantity, each mapped to that derivative."""
         terms = ((term, partials_in(term)) for term in Add.make_args(self.pending))
         return {term: partials[0] for term, partials in terms if quantity in {partial.of for partial in partials}}
 
     def follow(self, move: Move, step: Step) -> None:
-        """Replace the terms by those after a line."""
+        """Replace the terms by the terms that add up to ∂J/∂W after a line."""
         if move is Move.START:
             self.pending, self.started = step.after, True
         elif move is Move.GATHER:
@@ -96,7 +96,7 @@ class Chain:
 
 
 def chain(tape: Tape) -> Chain:
-    """Return the lines of a tape, each with the reason why it does not go on from the lines above, if there is one.
+    """Return the lines of a tape, each with the reason why it does not continue the lines above, if there is one.
 
     Raises:
         DerivationError: the tape is incomplete: its equations are not those of its network, or a gradient or an adjoint
@@ -109,7 +109,7 @@ def chain(tape: Tape) -> Chain:
 
 
 def _require_complete(tape: Tape, recount: Recount) -> None:
-    """Refuse a tape with a result to which no steps lead: proofs of the other steps would say nothing about it."""
+    """Raise an error if no steps lead to a result of a tape: proofs of the other steps would not cover this result."""
     symbols = [equation.symbol for equation in tape.equations]
     needed = recount.needed()
     if {e.symbol: e.expression for e in tape.equations} != needed or symbols != list(needed):
@@ -154,7 +154,7 @@ class _Reader:
     # a line by itself
 
     def _unreadable(self, step: Step, parameter: Matrix, move: Move) -> str:
-        """Return why a line has no meaning in this network and section."""
+        """Return why a line has no meaning in this network and section, or an empty string."""
         if step.wrt != parameter:
             return f"it differentiates with respect to {text(step.wrt)}, but this part is about {text(parameter)}"
         if not is_matrix(step.after) and move in (Move.GATHER, Move.NAME) and is_matrix(step.before.of):
@@ -229,7 +229,7 @@ class _Reader:
         return ""
 
     def _elsewhere(self, step: Step, move: Move, is_last: bool) -> Iterator[Step]:
-        """Yield what the tape says elsewhere of the adjoint or gradient of a line, where that differs."""
+        """Yield the adjoint or gradient of a line as the tape states it elsewhere, if that differs, as a step."""
         cost, adjoint = self.tape.cost.symbol, self.adjoints.get(step.symbol)
         said = None
         if move is Move.NAME and adjoint is not None and self._misnamed(step):
@@ -242,7 +242,7 @@ class _Reader:
             yield said
 
     def _misdescribed(self, step: Step, parameter: Matrix) -> str:
-        """Return what is false in the words about a line."""
+        """Return what is false in the text that explains a line, or an empty string."""
         dependent = self.recount.dependents(parameter)
         for quantity in step.constants:
             if quantity in dependent:
@@ -256,12 +256,12 @@ class _Reader:
 
 
 def terms_in(node: Expression) -> list[Expression]:
-    """Return the parts of a node; a partial derivative is one term."""
+    """Return the operands of a node; a partial derivative has none."""
     return [] if isinstance(node, PARTIALS) else quantities(node)
 
 
 def _misfit(node: Expression) -> str:
-    """Return why the parts of an operation do not fit together."""
+    """Return why the operands of an operation have incompatible shapes, or an empty string."""
     if not is_matrix(node) and isinstance(node, Expr) and node.is_Function | node.is_Add | node.is_Mul | node.is_Pow:
         return "a matrix stands where a number is needed" if any(map(is_matrix, node.args)) else ""
     try:

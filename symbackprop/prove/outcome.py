@@ -25,7 +25,7 @@ def proved(condition: str = "") -> Outcome:
 
 
 def not_proved(reason: str) -> Outcome:
-    """Return the outcome of a step that is false: the reason is a counterexample, or what one refutes."""
+    """Return the outcome of a step that is false: the reason is a counterexample, or names the refuted claim."""
     return Outcome(Verdict.WRONG, reason)
 
 

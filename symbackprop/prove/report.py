@@ -11,7 +11,7 @@ from symbackprop.prove.outcome import Outcome
 from symbackprop.verdicts import Judged, Verdict
 
 _CLAIMS = {"all sizes": "proved for all sizes", "exact": "exact", "numeric": "numeric"}
-CHAIN = "chain"  # why a line does not go on from the lines above it
+CHAIN = "chain"  # why a line does not continue the lines above it
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Proof:
     def verdict(self) -> Verdict:
         """Wrong if a witness has a counterexample; else right if `all sizes` or `exact` proves it.
 
-        `numeric` is only a sample, and a line that does not go on from the lines above it is never right.
+        `numeric` is only a sample, and a line that does not continue the lines above it is never right.
         """
         verdicts = {name: outcome.verdict for name, outcome in self.outcomes.items()}
         if Verdict.WRONG in verdicts.values():

@@ -1,10 +1,10 @@
-"""The other two witnesses, which evaluate each step in arbitrary precision at a random point with small sizes.
+"""The witnesses `exact` and `numeric`, which evaluate each step in arbitrary precision at a random point.
 
 A side such as Σ G ⊙ ∂C/∂W has a value for each entry of W. Both sides are compared along one random direction of W: two
-sides that differ in any entry differ along it too, unless random numbers of 53 bits conspire. The ∂C/∂W come from
-derivatives of single operations, by SymPy (`exact`) or by finite differences (`numeric`), and from the chain rule.
+sides that differ in any entry almost certainly differ along it too. The chain rule gives the ∂C/∂W from the derivatives
+of single operations, by SymPy (`exact`) or by finite differences (`numeric`). All sizes are small.
 
-A difference is a counterexample only if it is still there in twice as many digits: rounding is not an error of a step.
+A difference is a counterexample only if it remains in twice as many digits: a rounding error is not an error of a step.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ _OTHER_NUMBERS = "the chain rule and a difference of the whole network give diff
 
 
 class Sides(NamedTuple):
-    """The numbers of the two sides of a line."""
+    """The values of the two sides of a line."""
 
     before: NDArray[np.object_]
     after: NDArray[np.object_]
@@ -59,7 +59,7 @@ class Sides(NamedTuple):
 
     @property
     def vanish(self) -> bool:
-        """True if all numbers are 0, in which case they say little."""
+        """True if all values are 0, in which case their equality proves little."""
         return not any((*self.before, *self.after))
 
 
@@ -68,7 +68,7 @@ def prove_in_numbers(
 ) -> list[Outcome]:
     """Return an outcome for each line of a tape; two sides count as equal if `digits` digits agree.
 
-    `again` compares them at other sizes, where 0 = 0 counts for nothing.
+    `again` compares them at other sizes, where two sides that are 0 prove nothing.
     """
     with mpmath.workdps(DIGITS):
         try:
@@ -104,11 +104,11 @@ class _Witness:
 
     @cached_property
     def finer(self) -> "_AtAPoint":
-        """The same point in twice as many digits; it is needed only where something is wrong."""
+        """The same point in twice as many digits; it is needed only if two sides differ."""
         return _AtAPoint(self.at.jacobians.in_twice_the_digits(), self.chain.recount, self.names)
 
     def is_confirmed(self) -> bool:
-        """Return True if the derivatives by the chain rule are those of the whole network, by a difference."""
+        """Return True if the derivatives by the chain rule agree with a finite difference of the whole network."""
         adjoints = self.at.jacobians.adjoints
         terms = [np.sum(adjoints[w] * along) for w, along in self.directions.items() if w in adjoints]
         found = self.at.jacobians.difference_of_the_network(self.directions)
@@ -128,7 +128,7 @@ class _Witness:
             held |= {partial.of for partials in before for partial in partials if partial.of != partial.by}
 
     def outcome(self, line: Line, held: Held) -> Outcome:
-        """Compare the two sides of a line, and what else the tape says of it."""
+        """Return the outcome of a line: of the comparison of its sides, also as the tape states them elsewhere."""
         self.vanished.append(False)
         if line.unreadable:
             return unclaimed(line.gap)
@@ -141,7 +141,7 @@ class _Witness:
             return unclaimed(f"it has no value at this point: {failure}")
 
     def compared(self, step: Step, held: Held) -> Outcome:
-        """Compare two sides; a difference counts if it is still there in twice as many digits."""
+        """Return the outcome of comparing two sides; a difference counts if it remains in twice as many digits."""
         direction = self.directions[step.wrt]
         sides = self.at.sides(step, direction, held)
         self.vanished[-1] |= sides.vanish
@@ -186,7 +186,7 @@ class _AtAPoint:
         self.chained: tuple[Expression | None, Numbers, Held, Values] = (None, mpmath.mpf(0), frozenset(), {})
 
     def sides(self, step: Step, direction: Numbers, held: Held) -> Sides:
-        """Return both sides of a line: all entries, or their sum along a direction of W."""
+        """Return the values of both sides of a line: all entries, or their sum along a direction of W."""
         for name, expression in self.names.items():
             if name not in self.values:
                 self.values[name] = self._value(expression, {})

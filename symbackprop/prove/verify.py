@@ -44,7 +44,7 @@ def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = Non
 
 
 def _outcomes(lines: Chain, rng: np.random.Generator) -> list[dict[str, Outcome]]:
-    """Return the outcome of each witness for each line, and why a line does not go on from the lines above."""
+    """Return the outcome of each witness for each line, and why a line does not continue the lines above, if so."""
     for_all_sizes = prove_for_all_sizes(lines)
     exact = prove_in_numbers(lines, ForwardMode, _EXACT, rng)
     numeric = prove_in_numbers(lines, FiniteDifferences, _NUMERIC, rng)

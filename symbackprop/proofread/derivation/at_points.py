@@ -21,7 +21,7 @@ from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatch
 
 
 def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
-    """Judge if two sides are equal at each point, and once with other sizes, since one size alone proves nothing."""
+    """Return the judgment whether two sides are equal at each point, and once with other sizes."""
     first = _compare(reading, setting, 0, left, right)
     for point in range(1, POINTS):
         if first.holds is not True:

@@ -38,12 +38,12 @@ def worst(judgments: Sequence[Judgment]) -> Judgment:
 
 
 def judge(reading: DocumentReading, index: int) -> Judgment:
-    """Judge a statement by the worst of its sides."""
+    """Return the judgment of a statement: the worst of its sides."""
     return worst(judge_sides(reading, index))
 
 
 def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
-    """Judge each side of a statement by comparison with the first one."""
+    """Return the judgment of each side of a statement but the first, with which it is compared."""
     left, *others = reading.sides(index)
     if len(others) > 1 and sets_gradient_to_zero(reading, index):
         others.pop()
@@ -54,7 +54,7 @@ def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
 
 
 def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:
-    """Judge one side of a statement, or another formula in its place, by comparison with the first side."""
+    """Return the judgment of a side of a statement, or of a formula in its place, compared with the first side."""
     definition = _judge_definition(reading, index, left, right)
     if definition is not None:
         return definition
@@ -112,7 +112,7 @@ def values_of_left_side(
 
 
 def _judge_definition(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment | None:
-    """Judge a side that defines the left side; None if it does not define it, or if its value is not known."""
+    """Return the judgment of a side that defines the left side, or None if it does not, or has no known value."""
     definition = Judgment(True, reading.interpretation.scope, is_definition=True)
     if index in reading.layer_definitions and right is reading.sides(index)[1]:
         return definition
@@ -129,7 +129,7 @@ def _judge_definition(reading: DocumentReading, index: int, left: Node, right: N
 
 
 def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
-    """Judge the body of a definition: right if it has a value, wrong if its shapes match only when all sizes are 1."""
+    """Return the judgment of the body of a definition: right if it has a value, wrong if its shapes do not match."""
     scope = reading.interpretation.scope
     try:
         found = _values_in(reading, scope, body)

@@ -38,7 +38,7 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
 
 
 def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment | None:
-    """Return a judgment with index letters for the units of other layers than elsewhere in the document, or None."""
+    """Return a judgment in which i, j, k index the units of other layers than elsewhere in the document; else None."""
     wrong = None
     for shift in reading.symbols.shifts:
         found = compare_at_points(reading, replace(setting, letters=shift), left, right)

@@ -105,7 +105,7 @@ def _is_reported(reading: DocumentReading, statement: Statement) -> bool:
 
 
 def _judge_sides(reading: DocumentReading, index: int) -> list[Judgment] | None:
-    """Judge the sides of a statement; None if it contains no equality that can be judged."""
+    """Return the judgments of the sides of a statement, or None if it contains no equality that can be judged."""
     statement = reading.statements[index]
     if statement.update is not None:
         return [judge_update(reading, statement.update)]

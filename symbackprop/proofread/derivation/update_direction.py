@@ -24,7 +24,7 @@ _UPHILL = "the step goes uphill: what is added must have the other sign"
 
 
 def judge_update(reading: DocumentReading, update: Update) -> Judgment:
-    """Judge each change of a parameter: right if it is a negative multiple of the gradient.
+    """Return the judgment of an update of a parameter: right if each change is a negative multiple of the gradient.
 
     W ← W + ΔW only defines ΔW.
     """
@@ -50,7 +50,10 @@ def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgmen
 
 
 def _at_points(reading: DocumentReading, setting: Setting, change: Node, gradient: Node) -> Judgment | None:
-    """Judge a change: right if it is the same negative multiple of the gradient at each point; None if not known."""
+    """Return the judgment of a change: right if it is the same negative multiple of the gradient at each point.
+
+    The result is None if the change or the gradient has no known value.
+    """
     ratios = [_ratio(reading.evaluator(setting, point), change, gradient) for point in range(POINTS)]
     if any(math.isnan(ratio) for ratio in ratios):
         return None

@@ -117,7 +117,7 @@ def _is_constant(value: Expression) -> bool:
 
 
 def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
-    """Return all nodes from which the roots are computed, parts first."""
+    """Return the roots and all nodes from which they are computed, in topological order."""
     seen: set[TracedNode] = set()
     stack = list(roots)
     while stack:

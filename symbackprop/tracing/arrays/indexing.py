@@ -151,7 +151,7 @@ def _region(array: TracedArray, key: object) -> Region:
 
 
 def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | None]:
-    """Return the bounds along an axis, and its size in the result, which is None for a single index."""
+    """Return the bounds along an axis, and the size of this axis in the result, or None for a single index."""
     size, length = array.shape[axis], array.node.size[axis]
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -size <= key < size:

@@ -62,7 +62,7 @@ def _short(value: BigFloat) -> BigFloat:
 
 
 class ScalarGraph:
-    """The nodes from which some traced scalars are computed, parts first."""
+    """Some traced scalars and the nodes from which they are computed, in topological order."""
 
     def __init__(self, ends: Iterable[TracedScalar]):
         self.order = postorder(ends)

@@ -229,7 +229,7 @@ def _leaf(node: TracedScalar) -> sympy.Expr:
 
 
 def postorder(ends: Iterable[TracedScalar]) -> list[TracedScalar]:
-    """Return every node once, parts first."""
+    """Return every node once, in topological order."""
     order: dict[TracedScalar, None] = {}
     waiting = list(ends)[::-1]
     while waiting:
