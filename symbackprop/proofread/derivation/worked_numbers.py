@@ -11,7 +11,8 @@ import numpy as np
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement
-from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, mapped, walk
+from symbackprop.parsing.syntax_tree import Add, Matrix, Node, Number, walk
+from symbackprop.proofread.derivation.edit import replaced
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
 from symbackprop.proofread.interpreter.evaluator import Evaluator
@@ -81,8 +82,4 @@ def _rounded_otherwise(side: Node) -> Iterator[Node]:
         digits = (literal.source.partition(".")[0] + decimals).lstrip("0")
         if is_result or len(digits) >= _MANY_DIGITS:
             other = replace(literal, value=literal.value + Fraction(1, 10 ** len(decimals)))
-            yield _with(side, literal, other)
-
-
-def _with(node: Node, old: Node, new: Node) -> Node:
-    return new if node is old else mapped(node, lambda part: _with(part, old, new))
+            yield replaced(side, literal, other)
