@@ -41,20 +41,22 @@ Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
 # Factors
 
 
-def _factors(value: Expression) -> Iterator[tuple[Expression, Expression]]:
-    """Yield each factor of an entrywise or scalar product, with the product without this factor."""
-    coefficient, core = split(value) if is_matrix(value) else (S.One, value)
+def _factors(contribution: Contribution) -> Iterator[tuple[Expression, Expression]]:
+    """Yield each factor of a product, entrywise or of numbers, with the product without it; not signs, nor ∂J/∂v."""
+    for factor, rest in _factors_of(contribution.value):
+        if not _has_adjoint(factor, contribution):
+            yield factor, rest
+
+
+def _factors_of(value: Expression) -> Iterator[tuple[Expression, Expression]]:
+    coefficient, core = split(value)
     for number, rest in _of_number(coefficient):
         yield number, scaled(rest, core)
     if isinstance(core, HadamardProduct):
-        for i, factor in enumerate(core.args):
-            inner = split(factor)
-            for number, rest in _of_number(inner[0]):
-                yield number, scaled(coefficient, hadamard(*core.args[:i], scaled(rest, inner[1]), *core.args[i + 1 :]))
-            yield (
-                inner[1],
-                scaled(coefficient, hadamard(*core.args[:i], scaled(inner[0], _ones(factor)), *core.args[i + 1 :])),
-            )
+        for i, (number, matrix) in enumerate(map(split, core.args)):
+            without = [(factor, scaled(rest, matrix)) for factor, rest in _of_number(number)]
+            for factor, rest in (*without, (matrix, scaled(number, _ones(matrix)))):
+                yield factor, scaled(coefficient, hadamard(*core.args[:i], rest, *core.args[i + 1 :]))
     elif not is_matrix(value):
         yield from _of_number(value)
 
@@ -64,14 +66,11 @@ def _ones(matrix: Expression) -> Expression:
 
 
 def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Yield each factor of a scalar, with the scalar without this factor; a minus sign is a factor −1."""
+    """Yield the size of each factor of a scalar, with the scalar without it."""
     for factor in Mul.make_args(value):
-        if isinstance(factor, Rational) and factor < 0:
-            yield Integer(-1), -value
-            if factor != -1:
-                yield -factor, value / -factor
-        elif factor != 1:
-            yield factor, value / factor
+        size = abs(factor) if isinstance(factor, Rational) else factor
+        if size != 1:
+            yield size, value / size
 
 
 def _has_adjoint(expression: Expression, contribution: Contribution) -> bool:
@@ -80,19 +79,14 @@ def _has_adjoint(expression: Expression, contribution: Contribution) -> bool:
 
 def factor_left_out(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """Yield the contribution without f′, ½, 1/N or λ."""
-    for factor, rest in _factors(contribution.value):
-        if factor == -1:
-            continue
-        if not _has_adjoint(factor, contribution) and factor != contribution.adjoint:
-            words, kind = _omission(factor)
-            yield Change(f"with {_called(factor)} left out{words}", rest, (kind,))
+    for factor, rest in _factors(contribution):
+        words, kind = _omission(factor)
+        yield Change(f"with {_called(factor)} left out{words}", rest, (kind,))
 
 
 def factor_twice(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """Yield the contribution with a factor applied twice."""
-    for factor, _rest in _factors(contribution.value):
-        if factor == -1 or _has_adjoint(factor, contribution):
-            continue
+    for factor, _rest in _factors(contribution):
         twice = hadamard(contribution.value, factor) if is_matrix(factor) else _times(factor, contribution.value)
         kind = MistakeKind.REPEATED_DERIVATIVE if _is_derivative(factor) else MistakeKind.EXTRA_FACTOR
         yield Change(f"with {_called(factor)} applied twice", twice, (kind,))
@@ -152,67 +146,56 @@ def _whole_sizes(backward: BackwardPass) -> list[Integer]:
 # Derivatives of activations
 
 
-def _function_and_argument(contribution: Contribution) -> tuple[Expression, Expression] | None:
-    """Return f and its argument z if the contribution contains f′(z), else None."""
+def _applied(contribution: Contribution) -> Iterator[tuple[Expression, Expression, Expression]]:
+    """Yield f, z and f(z) if the contribution has a derivative f′(z) in it."""
     node = contribution.expression
-    return (node.function, node.args[1]) if isinstance(node, Elementwise | Applied) else None
+    if isinstance(node, Elementwise | Applied):
+        yield node.function, node.args[1], _output(contribution)
+
+
+def _output(contribution: Contribution) -> Expression:
+    """Return the name of the quantity that uses this one; its formula if it has no name."""
+    return contribution.user if is_name(contribution.user) else contribution.expression
 
 
 def _with_derivative(contribution: Contribution, derivative: Expression) -> Expression:
-    return (
-        hadamard(contribution.adjoint, derivative)
-        if is_matrix(contribution.adjoint)
-        else contribution.adjoint * derivative
-    )
+    adjoint = contribution.adjoint
+    return hadamard(adjoint, derivative) if is_matrix(adjoint) else adjoint * derivative
 
 
 def derivative_at_output(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """Yield the contribution with f′ at the activation in place of f′ at the pre-activation."""
-    found = _function_and_argument(contribution)
-    if found is None:
-        return
-    f, z = found
-    output = contribution.user if is_name(contribution.user) else contribution.expression
-    if f.prime.expression.is_number:
-        return
-    words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
-    yield Change(
-        f"with the derivative of the activation instead of the pre-activation: {words}",
-        _with_derivative(contribution, f.prime(output)),
-        (MistakeKind.DERIVATIVE_ARGUMENT,),
-    )
+    for f, z, output in _applied(contribution):
+        if not f.prime.expression.is_number:
+            words = f"{text(f.prime(output))} in place of {text(f.prime(z))}"
+            yield Change(
+                f"with the derivative of the activation instead of the pre-activation: {words}",
+                _with_derivative(contribution, f.prime(output)),
+                (MistakeKind.DERIVATIVE_ARGUMENT,),
+            )
 
 
 def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """Yield the contribution with the activation, or its argument, in place of the activation's derivative."""
-    found = _function_and_argument(contribution)
-    if found is None:
-        return
-    f, z = found
-    output = contribution.user if is_name(contribution.user) else contribution.expression
     kinds = (MistakeKind.FUNCTION_FOR_DERIVATIVE,)
-    words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
-    yield Change(words, _with_derivative(contribution, output), kinds)
-    yield Change(
-        f"with {text(z)} itself in place of the derivative {text(f.prime(z))}", _with_derivative(contribution, z), kinds
-    )
+    for f, z, output in _applied(contribution):
+        words = f"with the activation {text(output)} itself in place of its derivative {text(f.prime(z))}"
+        yield Change(words, _with_derivative(contribution, output), kinds)
+        words = f"with {text(z)} itself in place of the derivative {text(f.prime(z))}"
+        yield Change(words, _with_derivative(contribution, z), kinds)
 
 
 def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield a (1 − a) with z in place of a or without one factor, and 1 − a in place of 1 − a²."""
-    found = _function_and_argument(contribution)
-    if found is None or found[0].order or found[0].row.prime_of_output is None:
-        return
-    f, z = found
-    form = f.row.prime_of_output
-    output = contribution.user if is_name(contribution.user) else contribution.expression
-    right = text(f.prime(z))
-    variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
-    variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
-    for formula, (expression, argument) in variants.items():
-        derivative = _polynomial(expression, argument)
-        words = f"with {formula} in place of the derivative {right}"
-        yield Change(words, _with_derivative(contribution, derivative), (MistakeKind.DERIVATIVE_FORMULA,))
+    """Yield a (1 − a) with z in place of a, or without a factor; and 1 − a in place of 1 − a²."""
+    for f, z, output in _applied(contribution):
+        form = None if f.order else f.row.prime_of_output
+        if form is not None:
+            variants = {f"{text(form.xreplace({a: z_}))} of {text(z)}": (form, z)}
+            variants |= {_in_output(part, output): (part, output) for part in _simpler(form)}
+            for formula, (expression, argument) in variants.items():
+                words = f"with {formula} in place of the derivative {text(f.prime(z))}"
+                derivative = _polynomial(expression, argument)
+                yield Change(words, _with_derivative(contribution, derivative), (MistakeKind.DERIVATIVE_FORMULA,))
 
 
 def _in_output(part: Expr, output: Expression) -> str:
@@ -232,55 +215,44 @@ def _polynomial(form: Expr, argument: Expression) -> Expression:
     """Return a polynomial in a, with an argument in place of a."""
     if not is_matrix(argument):
         return form.xreplace({a: argument})
-    terms = []
-    for (power,), coefficient in form.as_poly(a).terms():
-        terms.append(scaled(coefficient, hadamard(*[argument] * power) if power else _ones(argument)))
-    return add(*terms)
+    terms = ((power, coefficient) for (power,), coefficient in form.as_poly(a).terms())
+    return add(*(scaled(c, hadamard(*[argument] * power) if power else _ones(argument)) for power, c in terms))
 
 
 # Products
 
 
-def _product(contribution: Contribution) -> tuple[Expression, tuple[Expression, ...]] | None:
-    coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
-    return (coefficient, core.args) if isinstance(core, MatMul) else None
-
-
 def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield products with one transpose too few or too many, if their shapes are consistent."""
-    found = _product(contribution)
-    if found is None:
-        return
-    coefficient, factors = found
-    for i, factor in enumerate(factors):
-        turned = transposed(factor)
-        words = f"with {_shown(contribution, turned)} in place of {_shown(contribution, factor)}: a transpose"
-        value = scaled(coefficient, MatMul(*factors[:i], turned, *factors[i + 1 :]))
-        yield Change(words, value, (MistakeKind.TRANSPOSE,))
-    what = f"the gradient with respect to {text(contribution.part)}" if is_name(contribution.part) else "a product"
-    whole = scaled(coefficient, transposed(MatMul(*factors)))
-    yield Change(f"with {what} transposed", whole, (MistakeKind.TRANSPOSE,))
+    """Yield products with one transpose too few or too many; the sizes decide which of them exist."""
+    coefficient, core = split(contribution.value)
+    if isinstance(core, MatMul):
+        for i, factor in enumerate(core.args):
+            turned = transposed(factor)
+            words = f"with {_shown(contribution, turned)} in place of {_shown(contribution, factor)}: a transpose"
+            value = scaled(coefficient, MatMul(*core.args[:i], turned, *core.args[i + 1 :]))
+            yield Change(words, value, (MistakeKind.TRANSPOSE,))
+        what = f"the gradient with respect to {text(contribution.part)}" if is_name(contribution.part) else "a product"
+        yield Change(f"with {what} transposed", scaled(coefficient, transposed(core)), (MistakeKind.TRANSPOSE,))
 
 
 def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
     """Yield a matrix product with its two factors in the other order."""
-    found = _product(contribution)
-    if found is not None and len(found[1]) == 2:
-        left, right = found[1]
+    coefficient, core = split(contribution.value)
+    if isinstance(core, MatMul) and len(core.args) == 2:
+        left, right = core.args
         words = f"with {_shown(contribution, left)} and {_shown(contribution, right)} in the wrong order"
-        yield Change(words, scaled(found[0], MatMul(right, left)), (MistakeKind.ORDER,))
+        yield Change(words, scaled(coefficient, MatMul(right, left)), (MistakeKind.ORDER,))
 
 
 def entrywise_product(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield the contribution with ⊙ in place of a matrix product, or a matrix product in place of ⊙."""
-    found = _product(contribution)
-    if found is not None:
-        value = scaled(found[0], HadamardProduct(*found[1]))
-        yield Change("with ⊙ for a matrix product", value, (MistakeKind.PRODUCT,))
-    coefficient, core = split(contribution.value) if is_matrix(contribution.value) else (S.One, contribution.value)
-    if isinstance(core, HadamardProduct):
-        value = scaled(coefficient, MatMul(*core.args))
-        yield Change("with a matrix product for ⊙", value, (MistakeKind.PRODUCT,))
+    """Yield ⊙ in place of a matrix product, and a matrix product in place of ⊙."""
+    coefficient, core = split(contribution.value)
+    for kind, other, words in (
+        (MatMul, HadamardProduct, "with ⊙ for a matrix product"),
+        (HadamardProduct, MatMul, "with a matrix product for ⊙"),
+    ):
+        if isinstance(core, kind):
+            yield Change(words, scaled(coefficient, other(*core.args)), (MistakeKind.PRODUCT,))
 
 
 def _shown(contribution: Contribution, factor: Expression) -> str:
@@ -293,21 +265,13 @@ def _shown(contribution: Contribution, factor: Expression) -> str:
 
 def neighbour(contribution: Contribution, backward: BackwardPass) -> Iterator[Change]:
     """Yield the contribution with another quantity of the same shape: z2 in place of z1, W1 in place of W2."""
-    values = {
-        s
-        for s in contribution.value.atoms(*{type(x) for x in backward.network.symbols.values()})
-        if s != contribution.adjoint
-    }
-    for symbol in sorted((s for s in values if is_name(s) and is_matrix(s)), key=str):
-        others = [
-            other
-            for other in backward.network.symbols.values()
-            if is_matrix(other) and other.shape == symbol.shape and other != symbol
-        ]
+    known = backward.network.symbols.values()
+    used = contribution.value.atoms(*map(type, known)) - {contribution.adjoint}
+    for symbol in sorted((s for s in used if is_name(s) and is_matrix(s)), key=str):
+        others = [s for s in known if is_matrix(s) and s.shape == symbol.shape and s != symbol]
         for other in others[:_MOST_NEIGHBOURS]:
             words = f"with {text(other)} in place of {text(symbol)}"
-            value = contribution.value.xreplace({symbol: other})
-            yield Change(words, value, (MistakeKind.QUANTITY,))
+            yield Change(words, contribution.value.xreplace({symbol: other}), (MistakeKind.QUANTITY,))
 
 
 # Sums, softmax, paths
@@ -342,7 +306,7 @@ def softmax_jacobian(contribution: Contribution, _: BackwardPass) -> Iterator[Ch
 def _softmax_forms(contribution: Contribution) -> Iterator[tuple[str, Expression]]:
     node = contribution.expression
     if isinstance(node, Softmax):
-        output = contribution.user if is_name(contribution.user) else node
+        output = _output(contribution)
         diagonal = hadamard(contribution.adjoint, output, add(_ones(output), -output))
         yield "with the Jacobian of the softmax cut to its diagonal", diagonal
         yield "with the Jacobian of the softmax left out", contribution.adjoint

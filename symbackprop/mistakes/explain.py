@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from symbackprop.backprop.adjoints import Contribution
 from symbackprop.errors import ArgumentError, listed, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.matrices import MatMul, NamedMatrix, split
-from symbackprop.expressions.shapes import is_matrix, shape_of
+from symbackprop.expressions.shapes import shape_of
 from symbackprop.kinds import Kinds, MistakeKind
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.mutants import Mutant, mutants
@@ -114,12 +114,9 @@ class Explainer:
         found: dict[bytes, tuple[Mutant, Adjoints, Gradients]] = {}
         for mutant in mutants(self.at.backward):
             adjoints = self._adjoints(mutant)
-            if adjoints is None:
-                continue
-            gradients = self.at.gradients(adjoints)
-            if all(self.is_like(gradients[name], self.right[name]) for name in gradients):
-                continue
-            found.setdefault(_key(gradients.values()), (mutant, adjoints, gradients))
+            gradients = {} if adjoints is None else self.at.gradients(adjoints)
+            if adjoints is not None and not all(self.is_like(gradients[name], self.right[name]) for name in gradients):
+                found.setdefault(_key(gradients.values()), (mutant, adjoints, gradients))
         return list(found.values())
 
     def _adjoints(self, mutant: Mutant) -> Adjoints | None:
@@ -160,10 +157,7 @@ class Explainer:
         yield from self._pairs(combinations(changing[:_MOST_PAIRED], 2))
 
     def _pairs(self, pairs: Iterable[tuple[Mutant, Mutant]]) -> Iterator[Explanation]:
-        for first, second in pairs:
-            if first.changed.keys() & second.changed.keys():
-                continue
-            both = first.together(second)
+        for both in (a.together(b) for a, b in pairs if not a.changed.keys() & b.changed.keys()):
             adjoints = self._adjoints(both)
             if adjoints is not None and self._explains(self.at.gradients(adjoints)):
                 yield Explanation(both.words, both.kinds, adjoints, tuple(self.wrong))
@@ -199,11 +193,9 @@ class Explainer:
         backward = self.at.backward
         for parameter in backward.wrt:
             edges = [s for s in backward.contributions.values() if parameter in s.value.free_symbols]
-            products = [s for s in edges if isinstance(split(s.value)[1] if is_matrix(s.value) else s.value, MatMul)]
-            for chosen in (products, *([edge] for edge in edges)):
-                found = self._rate(parameter, chosen) if chosen else None
-                if found is not None:
-                    yield found
+            products = [s for s in edges if isinstance(split(s.value)[1], MatMul)]
+            tried = (self._rate(parameter, chosen) for chosen in (products, *([edge] for edge in edges)) if chosen)
+            yield from (found for found in tried if found is not None)
 
     def _rate(self, parameter: Matrix, edges: Sequence[Contribution]) -> Explanation | None:
         gradient = self.right[str(parameter.name)]
@@ -236,10 +228,8 @@ class Explainer:
 
     def _each(self) -> Iterator[Explanation]:
         for name in self.wrong:
-            for mutant, adjoints, gradients in self.catalogue:
-                if self.is_like(self.claimed[name], gradients[name]):
-                    yield Explanation(mutant.words, mutant.kinds, adjoints, (name,))
-                    break
+            alone = (entry for entry in self.catalogue if self._explains(entry[2], [name]))
+            yield from (Explanation(m.words, m.kinds, adjoints, (name,)) for m, adjoints, _ in islice(alone, 1))
 
 
 def _key(gradients: Iterable[ArrayLike]) -> bytes:

@@ -77,9 +77,7 @@ def _penalties(backward: BackwardPass) -> set[Expression]:
         inner = backward.graph.definition[node].free_symbols - {node}
         free[node] = not inner & data and all(free.get(part, True) for part in (*inner, *backward.graph.parts[node]))
     found: set[Expression] = set()
-    if free[backward.graph.cost]:
-        return found
-    for node in reversed(backward.graph.order):
+    for node in () if free[backward.graph.cost] else reversed(backward.graph.order):
         users = backward.graph.users[node]
         if free[node] and node not in backward.wrt and (not is_matrix(node) or (users and found.issuperset(users))):
             found.add(node)
@@ -131,4 +129,4 @@ def _held(backward: BackwardPass) -> Iterator[Mutant]:
 
 def _is_statistic(expression: Expression) -> bool:
     """Return True for a sum or a mean over examples or features."""
-    return isinstance(split(expression)[1] if is_matrix(expression) else expression, Sums)
+    return isinstance(split(expression)[1], Sums)
