@@ -114,10 +114,8 @@ class Derivation:
             ArgumentError: the level of detail or the view is unknown.
             SymbackpropError: the package latex2mathml is not installed; `symbackprop[html]` installs it.
         """
-        proofs = {}
-        if verification is not None:
-            groups = {"steps": verification.lines, "derivatives": verification.functions}
-            proofs = {name: [(str(p.verdict), p.summary) for p in group] for name, group in groups.items()}
+        groups = {} if verification is None else {"steps": verification.lines, "derivatives": verification.functions}
+        proofs = {name: [(str(p.verdict), p.summary) for p in group] for name, group in groups.items()}
         document = outline(self.tape, detail, view)
         return to_html(document, self.to_source(), **proofs, check=check)
 

@@ -118,13 +118,10 @@ def _in_z(name: str, f: object) -> Expr:
         raise SymbackpropError(f"{name} = {f}: a function of one symbol is expected, but this one has {has}")
     for node in sympy.preorder_traversal(f):
         if not (isinstance(node, _KNOWN + _STRUCTURE) or (node.is_number and node.is_real)):
+            known = ", ".join(sorted((kind.__name__ for kind in _KNOWN), key=str.lower))
             unknown = f"{type(node).__name__} in {node}"
-            raise SymbackpropError(f"{name} = {f}: {unknown} is not supported; supported are {_known_names()}")
+            raise SymbackpropError(f"{name} = {f}: {unknown} is not supported; supported are {known}")
     return f.subs(*f.free_symbols, z)
-
-
-def _known_names() -> str:
-    return ", ".join(sorted((kind.__name__ for kind in _KNOWN), key=str.lower))
 
 
 # Kinks

@@ -84,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _command(commands, "demo", _demo, "show everything on the example network, which predicts a test score")
 
-    derive = _command(commands, "derive", _derive, "derive the gradients and print each step with the name of its rule")
-    add_network_options(derive)
+    purpose = "derive the gradients and print each step with the name of its rule"
+    derive = _command(commands, "derive", _derive, purpose, add_network_options)
     form = derive.add_mutually_exclusive_group()
     form.add_argument(
         "--format", choices=["text", "latex", "markdown"], default="text", help="format of the document (default: text)"
@@ -97,13 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a complete document")
     add_output_option(derive)
 
-    generate = _command(
-        commands,
-        "generate",
-        _generate,
-        "write a module with the functions cost and cost_and_gradients, in NumPy or for other libraries",
-    )
-    add_network_options(generate)
+    purpose = "write a module with the functions cost and cost_and_gradients, in NumPy or for other libraries"
+    generate = _command(commands, "generate", _generate, purpose, add_network_options)
     generate.add_argument(
         "--target",
         choices=["numpy", "array_api"],
@@ -115,8 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_output_option(generate)
 
-    check = _command(commands, "check", _check, "check generated gradients, or your own, against finite differences")
-    add_network_options(check)
+    purpose = "check generated gradients, or your own, against finite differences"
+    check = _command(commands, "check", _check, purpose, add_network_options)
     check.add_argument("gradient", nargs="?", metavar="PATH.py:NAME", help=_GRADIENT_HELP)
     check.add_argument(
         "--wrt",
@@ -131,17 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     add_output_option(check)
 
-    proofread = _command(commands, "proofread", _proofread, "find the mistakes in a derivation or in gradient code")
-    add_options(proofread)
-    add_output_option(proofread)
+    purpose = "find the mistakes in a derivation or in gradient code"
+    _command(commands, "proofread", _proofread, purpose, add_options, add_output_option)
 
-    report = _command(
-        commands, "report", _report, "write a page for a browser with steps, proofs, code and the gradient check"
-    )
-    add_network_options(report)
-    add_document_options(report)
-    add_seed_option(report)
-    add_output_option(report)
+    purpose = "write a page for a browser with steps, proofs, code and the gradient check"
+    groups = (add_network_options, add_document_options, add_seed_option, add_output_option)
+    _command(commands, "report", _report, purpose, *groups)
     return parser
 
 
@@ -152,10 +142,17 @@ _GRADIENT_HELP = (
 
 
 def _command(
-    commands: "Commands", name: str, run: Callable[[argparse.Namespace], int], purpose: str
+    commands: "Commands",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    purpose: str,
+    *groups: Callable[[argparse.ArgumentParser], None],
 ) -> argparse.ArgumentParser:
+    """Add a command, with the first groups of its options."""
     parser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
     parser.set_defaults(run=run)
+    for add_group in groups:
+        add_group(parser)
     return parser
 
 
@@ -231,10 +228,8 @@ def _proofread(args: argparse.Namespace) -> int:
 
 def _proofread_document(args: argparse.Namespace) -> int:
     found = document_check(args, None if args.network is None else read_network(args.network))
-    if args.json:
-        write(args, as_json(found.to_dict()))
-    else:
-        write(args, found.to_markdown() if args.annotate else str(found))
+    text = found.to_markdown() if args.annotate else str(found)
+    write(args, as_json(found.to_dict()) if args.json else text)
     return AGREES if found.verdict in (sb.LineVerdict.RIGHT, sb.LineVerdict.CONVENTION) else DISAGREES
 
 

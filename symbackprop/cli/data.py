@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 def values_for(args: argparse.Namespace, network: "Network") -> tuple[dict[str, Any], str]:
     """Return a value for every argument of a network, and a sentence about the origin of the values."""
     given = {} if args.data is None else _arrays_for(args.data, network)
-    sizes: dict[str, int] = {}
-    for name, array in given.items():
-        sizes |= {
-            str(s): n for s, n in zip(getattr(network[name], "shape", ()), array.shape, strict=False) if s.is_Symbol
-        }
+    sizes = {
+        str(size): number
+        for name, array in given.items()
+        for size, number in zip(getattr(network[name], "shape", ()), array.shape, strict=False)
+        if size.is_Symbol
+    }
     drawn = [str(s.name) for s in network.arguments if s.name not in given]
     values = sb.random_values(network, sizes, seed=args.seed) | given
     parts = [f"{', '.join(given)} from {args.data}"] if given else []

@@ -14,25 +14,26 @@ def run() -> bool:
     report = derivation.check(data | weights)
     proofs = derivation.verify(seed=0)
 
-    _heading("The network predicts a test score from hours slept and hours studied; its gradients, rule by rule")
-    print(derivation.to_text())
-    _heading("Every step proved (symbackprop derive --verify)")
-    print(proofs)
-    _heading("The derivation in LaTeX (symbackprop derive --format latex)")
-    print(derivation.to_latex())
-    _heading("The generated function (symbackprop generate -o grads.py)")
-    print(next(part for part in derivation.to_source().split("\n\n\n") if "def cost_and_gradients(" in part))
-    _heading("The gradient check against finite differences (symbackprop check)")
-    print(report)
-    _heading("Gradient descent with the generated function")
+    _show(
+        "The network predicts a test score from hours slept and hours studied; its gradients, rule by rule", derivation
+    )
+    _show("Every step proved (symbackprop derive --verify)", proofs)
+    _show("The derivation in LaTeX (symbackprop derive --format latex)", derivation.to_latex())
+    parts = derivation.to_source().split("\n\n\n")
+    function = next(part for part in parts if "def cost_and_gradients(" in part)
+    _show("The generated function (symbackprop generate -o grads.py)", function)
+    _show("The gradient check against finite differences (symbackprop check)", report)
     rate = 1.0
     before, down = gradient_descent(f, weights, data, rate, 1).costs
     up = gradient_descent(f, weights, data, -rate, 1).costs[1]
-    print(f"cost before                  {before:.6f}")
-    print(f"after a step down, rate {rate:g}:   {down:.6f}   {'lower' if down < before else 'NOT lower'}")
-    print(f"after a step up, rate {rate:g}:     {up:.6f}   {'higher' if up > before else 'NOT higher'}")
+    steps = (
+        f"cost before                  {before:.6f}",
+        f"after a step down, rate {rate:g}:   {down:.6f}   {'lower' if down < before else 'NOT lower'}",
+        f"after a step up, rate {rate:g}:     {up:.6f}   {'higher' if up > before else 'NOT higher'}",
+    )
+    _show("Gradient descent with the generated function", "\n".join(steps))
     return report.verdict == proofs.verdict == Verdict.RIGHT and down < before < up
 
 
-def _heading(title: str) -> None:
-    print(f"\n=== {title} ===\n")
+def _show(title: str, content: object) -> None:
+    print(f"\n=== {title} ===\n\n{content}")
