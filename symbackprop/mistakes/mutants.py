@@ -48,7 +48,7 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
     penalties = _penalties(backward)
     single: list[tuple[str, Edge, Change]] = [
         (
-            row.__name__ + _template(change.words),
+            row.__name__ + re.sub(r"_?\d+", "", change.words),  # the same in other layers or time steps
             contribution.edge,
             _about_penalty(contribution, change) if {contribution.user, contribution.part} & penalties else change,
         )
@@ -97,11 +97,6 @@ def _is_square(node: Expression) -> bool:
     if isinstance(node, HadamardProduct):
         return len(node.args) == 2 and node.args[0] == node.args[1]
     return isinstance(node, HadamardPower) and node.args[1] == 2
-
-
-def _template(words: str) -> str:
-    """Return words without numbers, so that the same mistake in other layers or time steps has the same words."""
-    return re.sub(r"_?\d+", "", words)
 
 
 def _everywhere(changes: list[tuple[Edge, Change]]) -> str:

@@ -156,33 +156,27 @@ def first_difference(
     }
     for quantity in trace.quantities:
         value = values[quantity.symbol]
-        if any(_is_like(value, right) for right in at.right.values()):
-            continue
-        node = next((n for n, adjoint in changed.items() if _is_like(value, adjoint)), None)
+        is_right = any(_is_like(value, right) for right in at.right.values())
+        node = None if is_right else next((n for n, adjoint in changed.items() if _is_like(value, adjoint)), None)
         if node is not None:
             return FirstDifference(
                 quantity.name, text(quantity.expression), _right(trace.network, at, node), _partial(trace.network, node)
             )
-    return _gradient_that_differs(trace, at, values)
+    return _gradient_that_differs(trace, at)
 
 
-def _gradient_that_differs(
-    trace: TracedNetwork, at: PassAtPoint, values: Mapping[Expression, np.ndarray]
-) -> FirstDifference | None:
-    """Return the first gradient that is wrong, in the order of the backward pass, or None."""
+def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint) -> FirstDifference | None:
+    """Return the first gradient that is wrong, going backward from the cost."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
-    for parameter in [node for node in at.right if node in at.backward.wrt]:
-        gradient = (trace.gradients or {}).get(str(parameter.name))
-        if gradient is None:
-            continue
-        with np.errstate(all="ignore"):
-            value = at.evaluation.value(gradient, dict(values), at.how)
-        if np.shape(value) == np.shape(at.right[parameter]) and _is_like(value, at.right[parameter]):
-            continue
-        quantity = own.get(gradient)
-        name = quantity.name if quantity else f"the gradient with respect to {parameter.name}"
-        formula = text(quantity.expression if quantity else gradient)
-        return FirstDifference(name, formula, _right(trace.network, at, parameter), _partial(trace.network, parameter))
+    claimed = traced_gradients(trace, at)
+    for parameter in (node for node in at.right if node in at.backward.wrt and str(node.name) in claimed):
+        value, right = claimed[str(parameter.name)], at.right[parameter]
+        if np.shape(value) != np.shape(right) or not _is_like(value, right):
+            gradient = (trace.gradients or {})[str(parameter.name)]
+            quantity = own.get(gradient)
+            name = quantity.name if quantity else f"the gradient with respect to {parameter.name}"
+            formula, what = text(quantity.expression if quantity else gradient), _partial(trace.network, parameter)
+            return FirstDifference(name, formula, _right(trace.network, at, parameter), what)
     return None
 
 
