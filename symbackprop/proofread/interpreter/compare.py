@@ -47,33 +47,27 @@ def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset
     """Return notes if ∂a/∂z equals a matrix, as a Jacobian or as entrywise derivatives; else None."""
     if derivative.indices or plain.indices:
         return None
-    a, b = derivative.shape[:2], derivative.shape[2:]
-    flat = derivative.array.reshape(int(np.prod(a)), int(np.prod(b)))
-    if a == b == plain.shape:
-        diagonal = np.diag(flat).reshape(a)
-        if values.close(np.diag(np.diag(flat)), flat) and values.close(diagonal, plain.array):
-            return frozenset({"entry by entry"})
-    if 1 in a and 1 in b:
-        if values.close(flat, plain.array):
-            return frozenset({"numerator layout"})
-        if values.close(flat.T, plain.array):
-            return frozenset({"denominator layout"})
+    entries = _entry_by_entry(derivative)
+    if entries is not None and values.close(entries.array, plain.array):
+        return frozenset({"entry by entry"})
+    if 1 in derivative.shape[:2] and 1 in derivative.shape[2:]:
+        matrix = values.as_matrix(derivative).array
+        for layout, array in (("numerator layout", matrix), ("denominator layout", matrix.T)):
+            if values.close(array, plain.array):
+                return frozenset({layout})
     return None
 
 
 def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
-    """Return the judgment of two sides that differ, with their ratio and the numbers that differ."""
-    one, others = _comparable(one, others)
-    other = others[0]
-    judgment = Judgment(False, letters=dict(letters))
+    """Return a judgment of two sides that differ, with the ratio and the numbers that differ."""
+    other, judgment = others[0], Judgment(False, letters=dict(letters))
+    one = _comparable(one, other)
     for candidate in others:
-        ratio = values.ratio(candidate, one)
-        if ratio is not None:
-            judgment.ratio = ratio
-            break
+        judgment.ratio = values.ratio(candidate, one)
         plain = not (one.is_derivative or candidate.is_derivative or one.indices or candidate.indices or one.is_number)
-        if plain and values.close(np.swapaxes(candidate.array, -1, -2), one.array):
-            judgment.is_transposed = True
+        turned = np.swapaxes(candidate.array, -1, -2)
+        judgment.is_transposed = judgment.ratio is None and plain and values.close(turned, one.array)
+        if judgment.ratio is not None or judgment.is_transposed:
             break
     if one.is_derivative != other.is_derivative and _has_layout(one, other):
         return judgment
@@ -98,9 +92,8 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
     return judgment
 
 
-def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedArray, list[IndexedArray]]:
-    """Return both sides, with a diagonal ∂a/∂z as its diagonal, and without indices that do not change a value."""
-    other = others[0]
+def _comparable(one: IndexedArray, other: IndexedArray) -> IndexedArray:
+    """Return a diagonal ∂a/∂z as its diagonal, and a value without indices on which it does not depend."""
     if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
         one = entries
     extra = [k for k in one.indices if k not in other.indices]
@@ -110,7 +103,7 @@ def _comparable(one: IndexedArray, others: list[IndexedArray]) -> tuple[IndexedA
         first = array[(0,) * len(extra)]
         if values.close(array, np.broadcast_to(first, array.shape)):
             one = IndexedArray(first, kept, one.is_derivative, one.notes)
-    return one, others
+    return one
 
 
 def _entry_by_entry(derivative: IndexedArray) -> IndexedArray | None:

@@ -1,6 +1,5 @@
 """Derivatives at a point: ∂J/∂v by backpropagation, any other ∂A/∂B by finite differences."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -114,10 +113,8 @@ def _by_differences(evaluator: Evaluator, of: Node, quantity: Quantity, by: Node
     if isinstance(evaluator.point, PerturbedPoint):
         raise ShapeMismatchError("a derivative is differentiated again")
     every = evaluator.values(of)
-    chosen = list(range(min(len(every), _MOST_READINGS)))
     numbers = [index for index, value in enumerate(every) if value.is_number]  # a cost is one
-    if numbers and numbers[0] not in chosen:
-        chosen.append(numbers[0])
+    chosen = dict.fromkeys((*range(min(len(every), _MOST_READINGS)), *numbers[:1]))
     return [_of_reading(evaluator, of, index, quantity, by) for index in chosen]
 
 
@@ -156,9 +153,8 @@ def _held_parts(evaluator: Evaluator, of: Node, held: frozenset[Expression | str
     """Return the values of the parts of a formula that are held fixed."""
     fixed: dict[Node, IndexedArray] = {}
     for part in walk(of) if held else ():
-        with suppress(ShapeMismatchError, UnsupportedNotationError):
-            is_candidate = part is not of and not isinstance(part, Name)
-            own = quantity_with_value(evaluator, evaluator.values(part)) if is_candidate else None
+        if part is not of and not isinstance(part, Name):
+            own = quantity_with_value(evaluator, evaluator.attempt(part))
             if own is not None and own.node in held:
                 fixed[part] = evaluator.first(part)
     return fixed
@@ -203,10 +199,4 @@ def _by_dummy(evaluator: Evaluator, of: Node, key: Key) -> IndexedArray:
 def is_bare_function(evaluator: Evaluator, node: Node) -> bool:
     """Return True for the name of a function without arguments, as in dσ/dz."""
     names = {*evaluator.symbols.functions, *ROWS, *GENERIC}
-    if not isinstance(node, Name) or node.base not in names:
-        return False
-    try:
-        evaluator.values(node)
-    except (UnsupportedNotationError, ShapeMismatchError):
-        return True
-    return False
+    return isinstance(node, Name) and node.base in names and not evaluator.attempt(node)

@@ -48,10 +48,6 @@ def evaluate(evaluator: Evaluator, node: Node) -> list[IndexedArray]:
     return kind(evaluator, node)
 
 
-def _number(_: Evaluator, node: tree.Number) -> list[IndexedArray]:
-    return [scalar(node.value)]
-
-
 def _add(evaluator: Evaluator, node: tree.Add) -> list[IndexedArray]:
     terms = [evaluator.values(term) for term in node.terms]
     return fitting(lambda *chosen: values.plus(list(chosen), node.signs), terms)
@@ -63,10 +59,6 @@ def _group(evaluator: Evaluator, node: tree.Group) -> list[IndexedArray]:
     if isinstance(node.items[0], tree.Relation) and node.brackets == "[]":  # [z > 0]
         return _condition(evaluator, node.items[0])
     return evaluator.values(node.items[0])
-
-
-def _transposed(evaluator: Evaluator, node: tree.Transposed) -> list[IndexedArray]:
-    return fitting(values.transposed, [evaluator.values(node.base)])
 
 
 def _divide(evaluator: Evaluator, node: tree.Divide) -> list[IndexedArray]:
@@ -145,10 +137,6 @@ def _indexed_list(evaluator: Evaluator, node: tree.IndexedList) -> list[IndexedA
     return fitting(lambda value: values.listed(value, node.rows, node.columns), [evaluator.values(node.body)])
 
 
-def _indicator(evaluator: Evaluator, node: tree.Indicator) -> list[IndexedArray]:
-    return _condition(evaluator, node.condition)
-
-
 def _condition(evaluator: Evaluator, node: Node) -> list[IndexedArray]:
     """Return 1 where a condition is true, else 0."""
     if not isinstance(node, tree.Relation) or node.sign not in _COMPARISONS:
@@ -184,14 +172,14 @@ def _chosen(where: IndexedArray, value: IndexedArray, other: IndexedArray) -> In
 
 _COMPARISONS = {">": gt, "<": lt, ">=": ge, "<=": le, "=": eq, "!=": ne}
 _KINDS: dict[type[Node], Callable[..., list[IndexedArray]]] = {
-    tree.Number: _number,
+    tree.Number: lambda _, node: [scalar(node.value)],
     tree.Name: evaluate_name,
     tree.Group: _group,
     tree.Add: _add,
     tree.Multiply: _multiply,
     tree.Divide: _divide,
     tree.Power: _power,
-    tree.Transposed: _transposed,
+    tree.Transposed: lambda evaluator, node: fitting(values.transposed, [evaluator.values(node.base)]),
     tree.Norm: _norm,
     tree.Call: call,
     tree.Entry: _entry,
@@ -201,6 +189,6 @@ _KINDS: dict[type[Node], Callable[..., list[IndexedArray]]] = {
     tree.Summation: summation,
     tree.Partial: partial,
     tree.Differential: differential,
-    tree.Indicator: _indicator,
+    tree.Indicator: lambda evaluator, node: _condition(evaluator, node.condition),
     tree.Cases: _cases,
 }

@@ -1,6 +1,7 @@
 """The context in which a formula is evaluated: the network at a point, the names of the document and its layout."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -63,6 +64,12 @@ class Evaluator:
         if isinstance(found, Exception):
             raise found
         return found
+
+    def attempt(self, node: Node) -> list[IndexedArray]:
+        """Return the values of a formula; [] if it has none."""
+        with suppress(ShapeMismatchError, UnsupportedNotationError):
+            return self.values(node)
+        return []
 
     def _values(self, node: Node) -> list[IndexedArray] | Exception:
         try:

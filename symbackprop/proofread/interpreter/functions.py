@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,20 +128,24 @@ def _is_of_inputs(evaluator: Evaluator, function: Name, arguments: Sequence[Name
     """Return True if a quantity h of the network is applied to inputs, as in h_θ(x^{(i)})."""
     symbols, given = evaluator.symbols, set(evaluator.point.network.arguments)
     needed = symbols.needed.get(symbols.known.get((function.base, "", "")), set())
-    if not needed or function.above:
-        return False
-    for argument in arguments:
-        found = {symbols.symbol(reading.key) for reading in symbols.readings(argument, evaluator.letters)}
-        if not found & needed & given:
-            return False
-    return True
+    return (
+        bool(needed)
+        and not function.above
+        and all(
+            any(
+                symbols.symbol(reading.key) in needed & given
+                for reading in symbols.readings(argument, evaluator.letters)
+            )
+            for argument in arguments
+        )
+    )
 
 
 Function = Callable[[IndexedArray, int], IndexedArray]
 
 
-def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int = 0) -> list[Function]:
-    """Return the functions that a name can denote when it is applied to this argument."""
+def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int) -> list[Function]:
+    """Return the functions that a name may denote when it is applied to this argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in evaluator.symbols.functions:
@@ -168,14 +173,10 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
 
 
 def activations_of(network: Network) -> list[str]:
-    """Return the names of the elementwise functions of a network, except everyday functions."""
-    found: dict[str, None] = {}
-    for equation in (*network.equations, network.cost):
-        for node in postorder(equation.expression):
-            is_map = isinstance(node, Elementwise | Applied) and node.function.order == 0
-            if is_map and node.function.name not in _EVERYDAY:
-                found[node.function.name] = None
-    return list(found)
+    """Return the names of the elementwise functions of a network, the everyday ones left out."""
+    nodes = (node for equation in (*network.equations, network.cost) for node in postorder(equation.expression))
+    functions = (node.function for node in nodes if isinstance(node, Elementwise | Applied))
+    return list(dict.fromkeys(f.name for f in functions if f.order == 0 and f.name not in _EVERYDAY))
 
 
 def _applied_by_network(evaluator: Evaluator, argument: IndexedArray) -> list[str | Expression]:
@@ -195,11 +196,7 @@ def _applied_by_network(evaluator: Evaluator, argument: IndexedArray) -> list[st
 
 
 def _row(name: str) -> Function:
-    def of(argument: IndexedArray, order: int) -> IndexedArray:
-        function = ElementwiseFunction(name, order)
-        return values.mapped(argument, IN_FLOATS.function(function))
-
-    return of
+    return lambda argument, order: values.mapped(argument, IN_FLOATS.function(ElementwiseFunction(name, order)))
 
 
 _OTHERS = {"tan", "arctan", "arcsin", "arccos", "atan", "arctanh", "artanh", "atanh", "sec", "csc", "cot", "coth"}
@@ -212,11 +209,7 @@ _UNUSUAL: dict[str, _OfArray] = {
 
 def _unusual(function: _OfArray) -> Function:
     """Return a function such as cosh, which occurs in formulas of activations, with its derivatives."""
-
-    def of(argument: IndexedArray, order: int) -> IndexedArray:
-        return values.mapped(argument, lambda array: _derived(function, array, order))
-
-    return of
+    return lambda argument, order: values.mapped(argument, lambda array: _derived(function, array, order))
 
 
 def _of_document(evaluator: Evaluator, base: str) -> Function:
@@ -251,14 +244,19 @@ def _softmax(node: Expression, evaluator: Evaluator) -> Function:
 
 
 def fused(evaluator: Evaluator, factors: Sequence[Node]) -> list[Node]:
-    """Return juxtaposed factors, in which a function name before brackets becomes a call."""
+    """Return juxtaposed factors, in which the name of a function before brackets is read as a call."""
+    return with_calls(factors, partial(_is_call, evaluator))
+
+
+def with_calls(factors: Sequence[Node], is_call: Callable[[Name, Node], bool], bare: bool = False) -> list[Node]:
+    """Return factors in which a name and the factor after it become a call; `bare` also where it has no brackets."""
     found: list[Node] = []
     rest = list(factors)
     while rest:
         factor = rest.pop(0)
         called = None
-        if isinstance(factor, Name) and rest and _is_call(evaluator, factor, rest[0]):
-            called = applied(factor, rest[0])
+        if isinstance(factor, Name) and rest and is_call(factor, rest[0]):
+            called = applied(factor, rest[0], bare=bare)
         if called is not None:
             rest.pop(0)
         found.append(factor if called is None else called)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -13,7 +15,7 @@ from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import example_axis
 from symbackprop.proofread.interpreter.products import readings
-from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+from symbackprop.proofread.interpreter.values import Array, IndexedArray, ShapeMismatchError
 
 Meaning = Callable[[Evaluator, Call], list[IndexedArray]]  # of a function: its values, given a call of it
 
@@ -29,37 +31,29 @@ def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
     return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
 
 
-def _of_array(function: Callable[[Evaluator, IndexedArray], IndexedArray]) -> Meaning:
-    """Return the meaning of a call with one argument, to which a function of arrays is applied."""
+def _of_array(function: Callable[[IndexedArray], IndexedArray]) -> Meaning:
+    """Return the meaning of a function of one argument."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-        if not node.arguments:
-            raise UnsupportedNotationError(f"{node.source}: an argument is missing")
-        found = []
-        for value in evaluator.values(node.arguments[0]):
-            if value.is_derivative:
-                value = values.as_matrix(value)  # noqa: PLW2901
-            found.append(function(evaluator, value))
-        return found
+        found = evaluator.values(node.arguments[0])
+        return [function(values.as_matrix(value) if value.is_derivative else value) for value in found]
 
     return of
 
 
-def _trace(_: Evaluator, value: IndexedArray) -> IndexedArray:
-    rows, columns = value.shape
-    if rows != columns:
-        raise ShapeMismatchError(f"the trace of {rows}×{columns}")
-    return replace(value, array=np.trace(value.array, axis1=-2, axis2=-1)[..., None, None])
+def _of_square(what: str, function: Callable[[Array], Array]) -> Meaning:
+    """Return the meaning of a function of a square matrix whose value is a number."""
+
+    def of(value: IndexedArray) -> IndexedArray:
+        rows, columns = value.shape
+        if rows != columns:
+            raise ShapeMismatchError(f"the {what} of {rows}×{columns}")
+        return replace(value, array=function(value.array)[..., None, None])
+
+    return _of_array(of)
 
 
-def _determinant(_: Evaluator, value: IndexedArray) -> IndexedArray:
-    rows, columns = value.shape
-    if rows != columns:
-        raise ShapeMismatchError(f"the determinant of {rows}×{columns}")
-    return replace(value, array=np.linalg.det(value.array)[..., None, None])
-
-
-def _diagonal(_: Evaluator, value: IndexedArray) -> IndexedArray:
+def _diagonal(value: IndexedArray) -> IndexedArray:
     rows, columns = value.shape
     if 1 not in (rows, columns):
         raise ShapeMismatchError(f"a diagonal matrix of {rows}×{columns}")
@@ -76,8 +70,8 @@ def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     return [values.mapped(value, np.log) for value in _named_softmax(evaluator, node)]
 
 
-def _reduced(mean: bool) -> Meaning:
-    """Return the meaning of a call of sum(…) or, with `mean`, of mean(…), as in NumPy."""
+def _reduced(function: Callable[..., Array]) -> Meaning:
+    """Return the meaning of sum(…) or mean(…) as in NumPy."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = []
@@ -85,9 +79,7 @@ def _reduced(mean: bool) -> Meaning:
         for value in evaluator.values(node.arguments[0]):
             first = -4 if value.is_derivative else -2  # axis of A in ∂A/∂B
             axes = (first, first + 1) if axis is None else (first + axis,)
-            array = value.array.sum(axis=axes, keepdims=True)
-            count = np.prod([value.array.shape[axis] for axis in axes])
-            found.append(replace(value, array=array / count if mean else array))
+            found.append(replace(value, array=function(value.array, axis=axes, keepdims=True)))
         return found
 
     return of
@@ -128,10 +120,7 @@ def _largest_of_lines(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _product(sign: str) -> Meaning:
-    def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-        return readings(sign, [evaluator.values(argument) for argument in node.arguments])
-
-    return of
+    return lambda evaluator, node: readings(sign, [evaluator.values(argument) for argument in node.arguments])
 
 
 _MOST_CHAINED = 4
@@ -143,18 +132,12 @@ def _chained(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         raise UnsupportedNotationError(f"{node.source}: a product of more than {_MOST_CHAINED} factors in any order")
     found = []
     for factors in permutations([evaluator.values(argument) for argument in node.arguments]):
-        turned = [[*values_, *_turned(values_)] for values_ in factors]
-        try:
+        turned = [[*every, *(values.transposed(v) for v in every if not v.is_derivative)] for every in factors]
+        with suppress(ShapeMismatchError):
             found += readings("", turned)
-        except ShapeMismatchError:
-            continue
     if not found:
         raise ShapeMismatchError("nothing fits")
     return found
-
-
-def _turned(found: list[IndexedArray]) -> list[IndexedArray]:
-    return [values.transposed(value) for value in found if not value.is_derivative]
 
 
 def _power(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
@@ -162,26 +145,24 @@ def _power(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 NAMED: dict[str, Meaning] = {
-    "tr": _of_array(_trace),
-    "Tr": _of_array(_trace),
-    "trace": _of_array(_trace),
-    "det": _of_array(_determinant),
+    **dict.fromkeys(("tr", "Tr", "trace"), _of_square("trace", partial(np.trace, axis1=-2, axis2=-1))),
+    "det": _of_square("determinant", np.linalg.det),
     "diag": _of_array(_diagonal),
     "softmax": _named_softmax,
     "Softmax": _named_softmax,
     "log_softmax": _log_softmax,
     "logsoftmax": _log_softmax,
-    "sum": _reduced(mean=False),
-    "mean": _reduced(mean=True),
+    "sum": _reduced(np.sum),
+    "mean": _reduced(np.mean),
     "max": _largest,
     "maximum": _largest,
     "dot": _product("@"),
     "matmul": _product("@"),
     "multiply": _product("numpy *"),
-    "transpose": _of_array(lambda _, value: values.transposed(value)),
+    "transpose": _of_array(values.transposed),
     "power": _power,
     "prod": _chained,
-    "tril": _of_array(lambda _, value: values.mapped(value, np.tril)),
-    "square": _of_array(lambda _, value: values.mapped(value, np.square)),
-    "ones_like": _of_array(lambda _, value: values.mapped(value, np.ones_like)),
+    "tril": _of_array(lambda value: values.mapped(value, np.tril)),
+    "square": _of_array(lambda value: values.mapped(value, np.square)),
+    "ones_like": _of_array(lambda value: values.mapped(value, np.ones_like)),
 }

@@ -1,7 +1,7 @@
 """A network at a point: the values of quantities, their ∂J/∂v, and the effects of a perturbation."""
 
 from collections.abc import Hashable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +50,7 @@ class NetworkAtPoint:
         self.given = _drawn(network, self.sizes, rng, is_hard)
         self.evaluation = Evaluation(self.sizes)
         self.cache: Cache = {}
+        self.known_perturbations: dict[tuple[Expression, bytes, Held], PerturbedPoint] = {}
 
     @property
     def unperturbed(self) -> "NetworkAtPoint":
@@ -65,10 +66,8 @@ class NetworkAtPoint:
     def values(self) -> Values:
         """The value of every quantity and of every part of an equation."""
         values: Values = dict(self.at.values)
-        for equation in (*self.network.equations, self.network.cost):  # also if the cost does not need it
-            values.setdefault(equation.symbol, self._value(equation.expression, values))
-        for term in unnamed(self.network):
-            values.setdefault(term, self._value(term, values))
+        for node, (formula, _) in self.formulas.items():  # also if the cost does not need it
+            values.setdefault(node, self._value(formula, values))
         return values
 
     def _value(self, expression: Expression, values: Values) -> Array:
@@ -93,11 +92,6 @@ class NetworkAtPoint:
         named = {equation.symbol: equation.expression for equation in (*network.equations, network.cost)}
         named |= {term: term for term in unnamed(network) if term not in named}
         return {name: (formula, frozenset(postorder(formula))) for name, formula in named.items()}
-
-    @cached_property
-    def known_perturbations(self) -> dict[tuple[Expression, bytes, Held], "PerturbedPoint"]:
-        """The perturbations computed so far."""
-        return {}
 
     @cached_property
     def degenerate_quantities(self) -> frozenset[Expression]:
@@ -187,16 +181,12 @@ class PerturbedPoint:
 
 Point: TypeAlias = NetworkAtPoint | PerturbedPoint
 
-_BACKWARDS: dict[int, tuple[Network, BackwardPass]] = {}
 
-
+@lru_cache(maxsize=1)
 def _backward(network: Network) -> BackwardPass:
-    """Return the backward pass for all matrix arguments, since documents also contain gradients of inputs."""
-    if id(network) not in _BACKWARDS:
-        _BACKWARDS.clear()
-        wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
-        _BACKWARDS[id(network)] = network, BackwardPass(network, wrt)
-    return _BACKWARDS[id(network)][1]
+    """Return the backward pass to all arguments that are matrices: documents contain gradients of inputs, too."""
+    wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
+    return BackwardPass(network, wrt)
 
 
 def _sizes(network: Network, scope: str) -> dict[Size, int]:

@@ -1,5 +1,7 @@
 """Quantities of the network at a point, in the layout of the document."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from symbackprop.expressions.aliases import Expression
@@ -8,6 +10,7 @@ from symbackprop.network.network import PARAMETER
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.network_at_point import Point
 from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
@@ -16,13 +19,19 @@ def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
     point = evaluator.point
     if node in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
-    array = np.asarray(point.sizes[node] if node in point.sizes else point.values[node], float)
-    perturbations = (PERTURBATIONS,) if point.is_perturbed(node) else ()
     if not is_matrix(node):
+        value = value_at(point, node, is_turned=False)
         scale = evaluator.symbols.cost_scale if node == point.network.cost.symbol else 1.0
-        return IndexedArray(scale * array.reshape(*[-1 for _ in perturbations], 1, 1), perturbations)
-    value = IndexedArray(np.swapaxes(array, -1, -2) if is_transposed(evaluator, node) else array, perturbations)
-    return of_example(evaluator, node, value)
+        return replace(value, array=scale * value.array)
+    return of_example(evaluator, node, value_at(point, node, is_transposed(evaluator, node)))
+
+
+def value_at(point: Point, node: Expression, is_turned: bool) -> IndexedArray:
+    """Return the value of a quantity or size of the network at a point, or its transpose."""
+    perturbations = (PERTURBATIONS,) if point.is_perturbed(node) else ()
+    array = np.asarray(point.sizes[node] if node in point.sizes else point.values[node], float)
+    array = array if is_matrix(node) else array.reshape(*[-1 for _ in perturbations], 1, 1)
+    return IndexedArray(np.swapaxes(array, -1, -2) if is_turned else array, perturbations)
 
 
 def of_example(evaluator: Evaluator, node: Expression, value: IndexedArray) -> IndexedArray:

@@ -1,6 +1,8 @@
 """Products as people write them: the brackets and the kinds of products for which the shapes match."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -42,7 +44,7 @@ def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]
 def _hadamard(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     product = values.entrywise(one, other, strict=True)
     is_plain = one.is_number or other.is_number or one.is_derivative or other.is_derivative
-    return product if is_plain else product.noted(JUXTAPOSED)
+    return product if is_plain else replace(product, notes=product.notes | {JUXTAPOSED})
 
 
 def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
@@ -78,10 +80,8 @@ _KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
 def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int, IndexedArray]]:
     found = []
     for cost, kind in _KINDS[sign]:
-        try:
+        with suppress(ShapeMismatchError):
             found.append((cost, kind(one, other)))
-        except ShapeMismatchError:
-            continue
     return found
 
 

@@ -16,7 +16,7 @@ from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.conventions import Quantity
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
-from symbackprop.proofread.interpreter.orientation import example_axis, is_transposed, laid_out, of_example
+from symbackprop.proofread.interpreter.orientation import example_axis, is_transposed, laid_out, of_example, value_at
 from symbackprop.proofread.interpreter.symbol_table import AdjointMultiple
 from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray, ShapeMismatchError, scalar
 
@@ -54,7 +54,7 @@ def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
     if isinstance(evaluator.point, PerturbedPoint):
         quantity = quantity_of_definition(evaluator, key)  # it may be the perturbed one
         if quantity is not None and quantity.node in evaluator.point.given:
-            return [_given(evaluator.point, quantity)]
+            return [value_at(evaluator.point, quantity.node, quantity.is_transposed)]
     inner = replace(evaluator, letters=definition.letters, opening=(*evaluator.opening, key))
     if definition.example is not None:
         return [_of_all_examples(inner, value, definition.example) for value in inner.values(definition.body)]
@@ -63,13 +63,6 @@ def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
         alike = [value for value in found if _is_of_network(evaluator, value)] if len(found) > 1 else []
         return alike or found
     return [_assembled(value, definition.indices) for value in found]
-
-
-def _given(point: PerturbedPoint, quantity: Quantity) -> IndexedArray:
-    perturbations = (PERTURBATIONS,) if point.is_perturbed(quantity.node) else ()
-    array = np.asarray(point.values[quantity.node], float)
-    array = array if is_matrix(quantity.node) else array.reshape(*[-1 for _ in perturbations], 1, 1)
-    return IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, perturbations)
 
 
 def _is_of_network(evaluator: Evaluator, value: IndexedArray) -> bool:
@@ -186,12 +179,17 @@ def is_name_of_cost(evaluator: Evaluator, node: Node) -> bool:
 
 
 def without_arguments(evaluator: Evaluator, of: Node) -> Node:
-    """Return J for J(W, b), and any other formula unchanged."""
-    if isinstance(of, tree.Multiply) and len(of.factors) == 2 and not of.sign:
-        name, group = of.factors
-        is_call = isinstance(group, Group) and all(isinstance(item, Name) for item in group.items)
-        if is_call and is_name_of_cost(evaluator, name):
-            return name
-    if isinstance(of, tree.Call) and is_name_of_cost(evaluator, of.function):
-        return of.function
-    return of
+    """Return J for J(W, b), and any other formula as it is."""
+    name, arguments = call_parts(of)
+    is_call = isinstance(of, tree.Call) or all(isinstance(argument, Name) for argument in arguments)
+    return name if name is not None and is_call and is_name_of_cost(evaluator, name) else of
+
+
+def call_parts(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
+    """Return f and its arguments for f(x, y), a call or two factors side by side; (None, ()) for any other formula."""
+    if isinstance(node, tree.Call):
+        return node.function, node.arguments
+    if isinstance(node, tree.Multiply) and len(node.factors) == 2 and not node.sign:
+        function, group = node.factors
+        return (function, group.items) if isinstance(group, Group) else (None, ())
+    return None, ()

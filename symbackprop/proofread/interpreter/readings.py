@@ -1,12 +1,14 @@
 """Combination of the readings of parts into readings of the whole."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import islice
 from itertools import product as combinations
 
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 _MOST = 6  # readings of one part
+_MOST_COMBINED = 64
 
 
 def distinct(found: Iterable[IndexedArray]) -> list[IndexedArray]:
@@ -22,7 +24,7 @@ def fitting(combine: Callable[..., IndexedArray], parts: list[list[IndexedArray]
     """Return the results of all combinations of readings whose shapes match."""
     found: list[IndexedArray] = []
     problem = ShapeMismatchError("nothing fits")
-    for chosen in _first_combinations(parts):
+    for chosen in islice(combinations(*parts), _MOST_COMBINED):
         try:
             found.append(combine(*chosen))
         except ShapeMismatchError as error:
@@ -30,10 +32,3 @@ def fitting(combine: Callable[..., IndexedArray], parts: list[list[IndexedArray]
     if not found:
         raise problem
     return found
-
-
-def _first_combinations(parts: list[list[IndexedArray]], most: int = 64) -> Iterator[tuple[IndexedArray, ...]]:
-    for count, chosen in enumerate(combinations(*parts)):
-        if count == most:
-            return
-        yield chosen

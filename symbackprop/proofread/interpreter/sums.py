@@ -41,22 +41,19 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
 
 
 def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None:
-    if node.last is None:
+    last = evaluator.attempt(node.last) if node.last is not None else []
+    first = evaluator.attempt(node.first or tree.number(1))
+    if not last or not first or not last[0].is_number or last[0].indices:
         return None
-    try:
-        last, first = evaluator.first(node.last), evaluator.first(node.first or tree.number(1))
-    except (ShapeMismatchError, UnsupportedNotationError):
-        return None
-    return float(last.array.squeeze() - first.array.squeeze()) + 1 if last.is_number and not last.indices else None
+    return float(last[0].array.squeeze() - first[0].array.squeeze()) + 1
 
 
 def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedArray]:
     """Return sums of a body without the index: over the examples, if it is about one example, and over all entries."""
     found = []
     if evaluator.point.scope == ALL and evaluator.example is None:
-        with suppress(ShapeMismatchError, UnsupportedNotationError):
-            inner = replace(evaluator, example=index).values(body)
-            found = [values.summed(value, index) for value in inner if index in value.indices]
+        of_examples = replace(evaluator, example=index).attempt(body)
+        found = [values.summed(value, index) for value in of_examples if index in value.indices]
     try:
         inner = evaluator.values(body)
         # the chain rule has summed over the entries already

@@ -160,10 +160,6 @@ class SymbolTable:
         ]
         return range(max(min(every) - 1, 0), max(every) + 2) if every else range(0)
 
-    def known_name(self, symbol: Expression) -> Key | None:
-        """Return the network's name for a quantity, or None."""
-        return next((key for key, known in self.known.items() if known == symbol), None)
-
     def _aliases(self) -> Iterator[tuple[Key, Expression]]:
         numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
         yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
@@ -192,7 +188,7 @@ class SymbolTable:
             ),
         ):
             if len(symbols) == 1:
-                yield from ((key_of(name), symbols[0]) for name in names if not self._is_layer(name))
+                yield from ((key_of(name), symbols[0]) for name in names if name not in _FIRST_LAYERS)
                 yield from (((base, word, ""), symbols[0]) for base, word in product("yY", words))
         outputs = outputs or compared(network)
         if len(outputs) == 1:
@@ -229,22 +225,16 @@ class SymbolTable:
         return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
 
     def _count(self) -> Size | None:
-        """Return the number of examples if it has a name, else None."""
-        _, sizes = self.network.examples
-        named = [size for size in sizes if size.is_Symbol]
+        """Return the number of examples, if it has a name."""
+        named = [size for size in self.network.examples[1] if size.is_Symbol]
         return named[0] if len(named) == 1 else None
 
     def _outputs(self) -> tuple[Expression, ...]:
         """Return the quantities that the cost compares with the targets."""
         cost, targets = self.network.cost.expression, set(self.network.of_role(TARGET, ONE_HOT))
-        own = [e.symbol for e in self.network.equations if is_matrix(e.symbol) and e.symbol in cost.free_symbols]
-        if own and targets & cost.free_symbols:
-            return tuple(own[-1:])
-        matrices = [e.symbol for e in self.network.equations if is_matrix(e.symbol)]
-        return tuple(matrices[-1:])
-
-    def _is_layer(self, name: str) -> bool:
-        return name in _FIRST_LAYERS
+        matrices = [equation.symbol for equation in self.network.equations if is_matrix(equation.symbol)]
+        own = [symbol for symbol in matrices if symbol in cost.free_symbols] if targets & cost.free_symbols else []
+        return tuple((own or matrices)[-1:])
 
     def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         """Yield the possible readings of the scripts of a name, the most likely ones first."""
@@ -253,54 +243,42 @@ class SymbolTable:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
             power = name.above[0].content if name.above else None
             yield NameReading((name.base, "", str(layer)), tuple(letters_below), None, power)
-        above = [
-            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.above)
-        ]
-        below = [
-            (mark.kind, content, self._script(mark.content, letters, name.base)) for mark, content in _each(name.below)
-        ]
-        if any(text is None for *_, text in (*above, *below)):
+        scripts = [self._script(content, letters, name.base) for content in name.scripts]
+        texts = [text for text in scripts if text is not None]
+        if len(texts) < len(scripts):
             return
-        over = [str(text) for *_, text in above]
-        under = [str(text) for *_, text in below]
-        indices = tuple(_index(text) for text in under)
-        joined = "".join(under)
-        base = name.base
-        power = above[0][1] if len(above) == 1 and above[0][0] == "plain" else None
-        example = over[0] if len(above) == 1 and above[0][0] == "layer" and not over[0].isdigit() else None
-        if len(above) == 2:
+        base, over, under = name.base, texts[: len(name.above)], texts[len(name.above) :]
+        indices, joined = tuple(map(_index, under)), "".join(under)
+        kind = name.above[0].kind if len(over) == 1 else ""
+        power = name.above[0].content if kind == "plain" else None
+        example = over[0] if kind == "layer" and not over[0].isdigit() else None
+        if len(over) == 2:
             yield NameReading((base, "", over[0]), indices, _index(over[1]))
             yield NameReading((base, "", over[1]), indices, _index(over[0]))
             return
         if power is not None and under and under[0].isdigit() and over[0].isdigit():  # h_1^2
             yield NameReading((base, "", under[0]), indices[1:], None, power)
+        if over and under:
+            yield NameReading((base, joined, over[0]))
         if over:
-            if under:
-                yield NameReading((base, joined, over[0]))
             yield NameReading((base, "", over[0]), indices)
-        if under:
-            digits = [text for text in under if text.isdigit()]
-            if not over:
-                if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
-                    yield NameReading((base, under[1], ""), indices[:1])
-                if under[-1].isdigit() and len(under) > 1:
-                    yield NameReading((base, "".join(under[:-1]), under[-1]))
-                if digits[:1] == under[:1]:
-                    yield NameReading((base, "", under[0]), indices[1:])
-                yield NameReading((base, joined, ""))
-                if len(under) > 1:
-                    yield NameReading((base, under[0], ""), indices[1:])
-            elif power is not None or example is not None:
-                example_index = None if example is None else _index(example)
-                if under[0].isdigit():
-                    yield NameReading((base, "", under[0]), indices[1:], example_index, power)
-                yield NameReading((base, joined, ""), (), example_index, power)
+        elif under:
+            if len(under) == 2 and self.symbol((base, under[1], "")) is not None:  # y_{id} of a y_d
+                yield NameReading((base, under[1], ""), indices[:1])
+            if under[-1].isdigit() and len(under) > 1:
+                yield NameReading((base, "".join(under[:-1]), under[-1]))
+            if under[0].isdigit():
+                yield NameReading((base, "", under[0]), indices[1:])
+            yield NameReading((base, joined, ""))
+            if len(under) > 1:
+                yield NameReading((base, under[0], ""), indices[1:])
+        if under and (power is not None or example is not None):
+            if under[0].isdigit():
+                yield NameReading((base, "", under[0]), indices[1:], example, power)
+            yield NameReading((base, joined, ""), (), example, power)
         if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
             yield NameReading((base, "", str(last)), indices)
-        if over:
-            yield NameReading((base, "", ""), indices, None if example is None else _index(example), power)
-        else:
-            yield NameReading((base, "", ""), indices)
+        yield NameReading((base, "", ""), indices, example, power)
 
     def _layer_of_units(self, name: Name, shift: int) -> int | None:
         """Return the layer of o_j, or for w_{ij} the later layer of i and j; None for any other name."""
@@ -343,8 +321,9 @@ class SymbolTable:
         last = (
             None if name.above or name.below or (name.base, "", "") in self.definitions else self._last_layer(name.base)
         )
-        mark = None if last is None else Script(kind="plain", content=Number(value=Fraction(last)))
-        return None if mark is None else Name(base=name.base, above=(mark,))
+        if last is None:
+            return None
+        return Name(base=name.base, above=(Script(kind="plain", content=Number(value=Fraction(last))),))
 
     def adjoint(self, key: Key) -> AdjointMultiple | None:
         """Return the conventional multiple of ∂J/∂v that a name such as δ^{(3)} denotes, or None."""
@@ -366,10 +345,6 @@ def _plain(name: str) -> Key:
 
 def _other_case(base: str) -> str:
     return base[:1].swapcase() + base[1:]
-
-
-def _each(marks: tuple[Script, ...]) -> Iterator[tuple[Script, Node]]:
-    return ((mark, mark.content) for mark in marks)
 
 
 def _index(text: str) -> str | int:

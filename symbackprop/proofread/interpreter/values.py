@@ -40,10 +40,6 @@ class IndexedArray:
         """True for a matrix with one entry."""
         return self.shape == (1, 1)
 
-    def noted(self, *notes: str) -> "IndexedArray":
-        """Return the same value with further notes."""
-        return replace(self, notes=self.notes.union(notes))
-
     def with_indices(self, indices: tuple[str, ...]) -> Array:
         """Return the array with an axis for each of these indices, of length 1 if the value does not have the index."""
         known = [k for k in indices if k in self.indices]
@@ -115,9 +111,7 @@ def entrywise(one: IndexedArray, other: IndexedArray, *, strict: bool = False) -
     if one.is_derivative or other.is_derivative:
         return contracted(one, other) if strict else contracted(*_spread(one, other))
     if one.shape != other.shape and not one.is_number and not other.is_number:
-        pair = {one.shape, other.shape}
-        lines = [s for s in pair if 1 in s]
-        if strict or not lines:
+        if strict or 1 not in (*one.shape, *other.shape):
             raise ShapeMismatchError(f"{shape_text(one)} and {shape_text(other)} have no product entry by entry")
         _broadcast([one, other])
     indices = _union(one, other)
@@ -221,17 +215,11 @@ def entry(value: IndexedArray, indices: tuple[str | int, ...]) -> IndexedArray:
     if value.is_derivative:
         raise ShapeMismatchError("an index stands at ∂A/∂B")
     rows, columns = value.shape
-    places: tuple[str | int | None, ...]
     if len(indices) == 2:
-        places = (indices[0], indices[1])
-    elif len(indices) == 1 and 1 in value.shape:
-        places = (indices[0], None) if columns == 1 else (None, indices[0])
-    else:
-        raise ShapeMismatchError(f"{len(indices)} indices at a matrix of {rows}×{columns}")
-    result = value
-    for axis, place in zip((-2, -1), places, strict=True):
-        result = _at(result, axis, place)
-    return result
+        return _at(_at(value, -2, indices[0]), -1, indices[1])
+    if len(indices) == 1 and 1 in value.shape:
+        return _at(value, -2 if columns == 1 else -1, indices[0])
+    raise ShapeMismatchError(f"{len(indices)} indices at a matrix of {rows}×{columns}")
 
 
 def line(value: IndexedArray, index: str | int, axis: int) -> IndexedArray:
@@ -295,8 +283,8 @@ def _zero_derivative(value: IndexedArray, derivative: IndexedArray) -> IndexedAr
     return IndexedArray(np.zeros((*value.shape, *derivative.shape[2:])), (), True, value.notes)
 
 
-def _at(value: IndexedArray, axis: int, place: str | int | None) -> IndexedArray:
-    if place is None or place == ":":
+def _at(value: IndexedArray, axis: int, place: str | int) -> IndexedArray:
+    if place == ":":
         return value
     if isinstance(place, int):
         if not 1 <= place <= value.shape[axis]:
