@@ -1,6 +1,6 @@
 """Meanings of δ: the ∂J/∂v that a name of the document denotes, and its factor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,13 +60,20 @@ def _best(
     key = reading.definitions[index]
 
     def failures(candidate: AdjointMultiple | None) -> int:
-        _set(reading, key, candidate)
-        failing = sum(judge(reading, user).holds is not True for user in users)
+        failing = sum(_failing(reading, key, candidate, users))
         if candidate is not None:
             return failing + (judge(reading, index).holds is False)
         return failing + (ratio is None and not defines_by_partial(reading, index))
 
     return min(candidates, key=failures)
+
+
+def _failing(
+    reading: DocumentReading, key: Key, candidate: AdjointMultiple | None, users: Sequence[int]
+) -> Iterator[bool]:
+    """Choose the meaning of a δ, and yield for each line that uses it whether it fails."""
+    _set(reading, key, candidate)
+    yield from (judge(reading, user).holds is not True for user in users)
 
 
 def _mentions_partial(reading: DocumentReading, index: int) -> bool:
@@ -92,14 +99,10 @@ def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultip
         return None
     if quantity_of_definition(evaluator, key) is not None:
         return None
-    for node in evaluator.point.unperturbed.at.right:
-        candidate = AdjointMultiple(key, node=node)
-        _set(reading, key, candidate)
-        if all(judge(reading, user).holds for user in users):
-            _set(reading, key, None)
-            return candidate
+    candidates = (AdjointMultiple(key, node=node) for node in evaluator.point.unperturbed.at.right)
+    found = next((one for one in candidates if not any(_failing(reading, key, one, users))), None)
     _set(reading, key, None)
-    return None
+    return found
 
 
 def _set(reading: DocumentReading, key: Key, candidate: AdjointMultiple | None) -> None:

@@ -1,6 +1,7 @@
 """Numerical comparison of two sides at random points."""
 
 from dataclasses import replace
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from symbackprop.proofread.derivation.subjects import has_jacobian
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment, difference, equal_notes
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
+from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, OTHER_SIZES
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
@@ -23,12 +25,10 @@ from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatch
 def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
     """Return the judgment whether two sides are equal at each point, and once with other sizes."""
     first = _compare(reading, setting, 0, left, right)
-    for point in range(1, POINTS):
-        if first.holds is not True:
-            break
-        other = _compare(reading, setting, point, left, right)
-        if other.holds is not True:
-            return other
+    others = (_compare(reading, setting, point, left, right) for point in range(1, POINTS))
+    failing = next((other for other in others if other.holds is not True), None) if first.holds else None
+    if failing is not None:
+        return failing
     is_decided = first.holds or first.ratio is not None
     if is_decided and setting.scope == ALL and _has_no_scales(reading) and not has_jacobian(left, right):
         other = _compare(reading, setting, OTHER_SIZES, left, right)
@@ -63,22 +63,19 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
     letters = dict(setting.letters)
     try:
         one, other, _ = evaluate_both(reading, setting, point, left, right)
-    except ShapeMismatchError as error:
-        return Judgment(None, reason=f"{MISMATCH}: {error}", letters=letters)
-    except UnsupportedNotationError as error:
-        is_unknown_name = isinstance(error, UnknownNameError)
-        return Judgment(None, reason=str(error), letters=letters, is_unknown_name=is_unknown_name)
+    except (ShapeMismatchError, UnsupportedNotationError) as error:
+        reason = f"{MISMATCH}: {error}" if isinstance(error, ShapeMismatchError) else str(error)
+        return Judgment(None, reason=reason, letters=letters, is_unknown_name=isinstance(error, UnknownNameError))
     except RecursionError:
         return Judgment(None, reason="it is nested too deeply")
     if setting.scope in {ONE_EXAMPLE, ONE_COLUMN}:
         one, other = ([values.of_one_example(value) for value in side] for side in (one, other))
-    for a in one:
-        for b in other:
-            notes = equal_notes(a, b)
-            if notes is not None and (setting.scope != ALL or setting.held) and _is_trivially_zero(a, right):
-                return Judgment(None, reason="both sides are 0 in this reading, which says nothing")
-            if notes is not None:
-                return Judgment(True, setting.scope, a.notes | b.notes | notes, letters=letters)
+    for a, b in product(one, other):
+        notes = equal_notes(a, b)
+        if notes is not None and (setting.scope != ALL or setting.held) and _is_trivially_zero(a, right):
+            return Judgment(None, reason="both sides are 0 in this reading, which says nothing")
+        if notes is not None:
+            return Judgment(True, setting.scope, a.notes | b.notes | notes, letters=letters)
     return difference(one[0], other, letters)
 
 
@@ -91,11 +88,11 @@ def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
 
 
 class BothSides(NamedTuple):
-    """The values of two sides, and the random values of function arguments in them."""
+    """The values of two sides, and the evaluator that knows random values of the arguments of functions in them."""
 
     left: list[IndexedArray]
     right: list[IndexedArray]
-    dummies: dict[Key, IndexedArray]
+    evaluator: Evaluator
 
 
 def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: Node, right: Node) -> BothSides:
@@ -112,7 +109,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
     for _ in range(4):
         try:
             inner = replace(evaluator, dummies=dict(dummies)) if dummies else evaluator
-            return BothSides(inner.values(left), inner.values(right), dummies)
+            return BothSides(inner.values(left), inner.values(right), inner)
         except UnknownNameError as error:
             key = next((found.key for found in reading.name_readings(error.name, setting.letters)), None)
             if key is None or key in dummies or not _is_function_argument(reading, error.name, left, right):

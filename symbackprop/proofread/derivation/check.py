@@ -81,19 +81,26 @@ def _refuse_unlike(reading: DocumentReading) -> None:
 
 def _notes(reading: DocumentReading, lines: Sequence[CheckedLine]) -> list[str]:
     """Return the notes about the document as a whole."""
-    found = []
     layout, network = reading.interpretation.layout, reading.network
-    if layout.data and network.examples[0] != 1:
-        found.append("the document is read with examples as columns; the network has them as rows")
-    if layout.weights and not layout.data:
-        found.append("the weights of the document are those of the network transposed")
     unknown = [line for line in lines if line.verdict == LineVerdict.NOT_UNDERSTOOD and "is not known" in line.reason]
-    if unknown:
-        missing = dict.fromkeys(line.reason.removesuffix(" is not known") for line in unknown)
-        known = ", ".join(network.symbols)
-        found.append(
-            f"names that neither the network nor the document defines: {', '.join(missing)}; the network has {known}"
-        )
-    if not lines:
-        found.append("no formula was found: write them as $$…$$, \\[…\\], an align environment, or lines of NumPy code")
-    return found
+    missing = ", ".join(dict.fromkeys(line.reason.removesuffix(" is not known") for line in unknown))
+    known = ", ".join(network.symbols)
+    notes = (
+        (
+            layout.data and network.examples[0] != 1,
+            "the document is read with examples as columns; the network has them as rows",
+        ),
+        (
+            layout.weights and not layout.data,
+            "the weights of the document are those of the network transposed",
+        ),
+        (
+            bool(unknown),
+            f"names that neither the network nor the document defines: {missing}; the network has {known}",
+        ),
+        (
+            not lines,
+            "no formula was found: write them as $$…$$, \\[…\\], an align environment, or lines of NumPy code",
+        ),
+    )
+    return [note for is_true, note in notes if is_true]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
@@ -22,6 +22,7 @@ from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.functions import ROWS, activations_of
 from symbackprop.proofread.interpreter.names import with_scripts
 from symbackprop.proofread.interpreter.orientation import laid_out
+from symbackprop.proofread.interpreter.quantities import call_parts
 from symbackprop.proofread.interpreter.symbol_table import ADJOINTS, COSTS, EACH, SHIFT, Definition, NameReading
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
@@ -206,6 +207,11 @@ def _is_known(reading: DocumentReading, key: Key) -> bool:
     return key in reading.symbols.known or key in reading.symbols.definitions
 
 
+def _is_known_at(reading: DocumentReading, name: Name, letters: dict[str, int]) -> bool:
+    """Return True if a name is known in its likeliest reading, with numbers for letters."""
+    return any(_is_known(reading, found.key) for found in islice(reading.name_readings(name, letters), 1))
+
+
 def _may_be_hidden(reading: DocumentReading, key: Key) -> bool:
     """Return True if a document may redefine a name: it is not an argument or the cost of the network."""
     return not is_argument(reading, key) and reading.symbols.known.get(key) != reading.network.cost.symbol
@@ -219,11 +225,8 @@ def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
     document_first = reading.interpretation.document_first
     if not is_definition or not document_first or evaluator is None or not isinstance(sides[0], Name):
         return False
-    try:
-        written = evaluator.values(sides[1])
-    except (ShapeMismatchError, UnsupportedNotationError):
-        return False
-    for found in reading.name_readings(sides[0]):
+    written = evaluator.attempt(sides[1])
+    for found in reading.name_readings(sides[0]) if written else ():
         keys = (found.key, (found.key[0].swapcase(), *found.key[1:]))
         quantity = next((known[key] for key in keys if key in known), None)
         if quantity is not None and _letters_of(found) <= _free_letters(reading, sides[1]):
@@ -236,12 +239,12 @@ def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
 
 
 def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
-    """Return True if another statement has the network's name of the cost as its left side."""
-    cost = reading.symbols.known_name(reading.network.cost.symbol)
+    """Return True if another statement is about the cost by the network's own name."""
+    known, cost = reading.symbols.known, reading.network.cost.symbol
     others = [equalities(statement) for k, statement in enumerate(reading.statements) if k != index]
     heads = (sides[0] for sides in others if sides)
     plain = (head for head in heads if isinstance(head, Name) and not head.above and not head.below)
-    return any((head.base, "", "") == cost for head in plain)
+    return any(known.get((head.base, "", "")) == cost for head in plain)
 
 
 def _defined_reading(reading: DocumentReading, claim: _Claim, found: Sequence[NameReading]) -> NameReading | None:
@@ -285,11 +288,9 @@ def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = Fals
         return False
     (letter,) = name.script_letters
     used = [part for part in parts if isinstance(part, Name) and letter in part.script_letters]
-    layers: list[int] = []
-    for number in reading.symbols.layers:
-        first = [next(reading.name_readings(part, {letter: number}), None) for part in used]
-        if used and all(one is not None and _is_known(reading, one.key) for one in first):
-            layers.append(number)
+    layers = [
+        k for k in reading.symbols.layers if used and all(_is_known_at(reading, part, {letter: k}) for part in used)
+    ]
     for number in layers:
         key = next(reading.name_readings(name, {letter: number})).key
         if key not in reading.symbols.known:
@@ -335,13 +336,8 @@ def is_left_open(reading: DocumentReading, index: int) -> bool:
 
 
 def function_head(left: Node) -> tuple[Name, Name] | None:
-    """Return f and z for a left side f(z), else None."""
-    if isinstance(left, tree.Multiply) and len(left.factors) == 2 and not left.sign:
-        function, group = left.factors
-        if isinstance(function, Name) and isinstance(group, Group) and len(group.items) == 1:
-            argument = group.items[0]
-            return (function, argument) if isinstance(argument, Name) else None
-    if isinstance(left, tree.Call) and isinstance(left.function, Name) and len(left.arguments) == 1:
-        argument = left.arguments[0]
-        return (left.function, argument) if isinstance(argument, Name) else None
+    """Return f and z of f(z), on the left of a definition."""
+    function, arguments = call_parts(left)
+    if isinstance(function, Name) and len(arguments) == 1 and isinstance(arguments[0], Name):
+        return function, arguments[0]
     return None

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
@@ -13,7 +12,6 @@ from symbackprop.proofread.derivation.subjects import is_cost
 from symbackprop.proofread.interpreter.derivatives import BY_PARAMETERS
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.quantities import quantity_named, quantity_with_value
-from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
 def held_fixed(
@@ -57,10 +55,7 @@ def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Se
 def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[Expression]:
     """Return the network's quantities that a formula denotes; if it has a letter for a layer, one for each layer."""
     if not isinstance(by, Name):
-        try:
-            found = quantity_with_value(evaluator, evaluator.values(by))
-        except (ShapeMismatchError, UnsupportedNotationError):
-            return set()
+        found = quantity_with_value(evaluator, evaluator.attempt(by))
         return set() if found is None else {found.node}
     choices: list[dict[str, int]] = [{}] + [{letter: k} for letter in by.script_letters for k in reading.symbols.layers]
     keys = [found.key for choice in choices for found in reading.name_readings(by, choice)]

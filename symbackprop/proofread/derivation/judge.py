@@ -1,6 +1,7 @@
 """Judgment of a statement: comparison of each side with the first one, in every sample scope that is possible."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
@@ -97,14 +98,9 @@ def values_of_left_side(
     choices = [{letter: k} for letter in letters if letter != SHIFT for k in layers] or [dict(letters)]
     found = []
     for scope, chosen in product(dict.fromkeys(scopes), choices):
-        setting = Setting(scope, chosen)
-        try:
-            sides = evaluate_both(reading, setting, 0, left, left)
-        except (ShapeMismatchError, UnsupportedNotationError):
-            continue
-        evaluator = reading.evaluator(setting)
-        if evaluator is not None:
-            found.append((replace(evaluator, dummies=sides.dummies), sides.left))
+        with suppress(ShapeMismatchError, UnsupportedNotationError):
+            sides = evaluate_both(reading, Setting(scope, chosen), 0, left, left)
+            found.append((replace(sides.evaluator), sides.left))  # a copy, whose cache ends with the search
     return found
 
 
@@ -122,34 +118,20 @@ def _judge_definition(reading: DocumentReading, index: int, left: Node, right: N
     own = reading.symbols.definitions[key]
     if (own.statement != index or is_cost(reading, left)) and is_left_open(reading, index):
         return definition
-    if key not in reading.symbols.chosen and own.body is right:
-        found = _judge_body(reading, right)
-        return None if found.holds is None else found
-    return None
+    return _judge_body(reading, right) if key not in reading.symbols.chosen and own.body is right else None
 
 
-def _judge_body(reading: DocumentReading, body: Node) -> Judgment:
-    """Return the judgment of the body of a definition: right if it has a value, wrong if its shapes do not match."""
-    scope = reading.interpretation.scope
+def _judge_body(reading: DocumentReading, body: Node) -> Judgment | None:
+    """Accept the body of a definition if it has a value; it is wrong if its shapes fit only if all sizes are 1."""
+    evaluator, of_units = reading.own_evaluator, reading.evaluator(Setting(UNITS))
     try:
-        found = _values_in(reading, scope, body)
+        found = [] if evaluator is None else evaluator.values(body)
     except ShapeMismatchError as error:
-        reason = f"{MISMATCH}: {error}"
-        try:
-            _values_in(reading, UNITS, body)
-        except (ShapeMismatchError, UnsupportedNotationError):
-            return Judgment(None, reason=reason)
-        return Judgment(False, reason=reason)
-    except UnsupportedNotationError as error:
-        return Judgment(None, reason=str(error))
-    return Judgment(True, scope, found[0].notes, is_definition=True)
-
-
-def _values_in(reading: DocumentReading, scope: str, side: Node) -> list[IndexedArray]:
-    evaluator = reading.evaluator(Setting(scope))
-    if evaluator is None:
-        raise UnsupportedNotationError("the network has no values in this sample scope")
-    return evaluator.values(side)
+        fits = of_units is not None and of_units.attempt(body)
+        return Judgment(False, reason=f"{MISMATCH}: {error}") if fits else None
+    except UnsupportedNotationError:
+        return None
+    return Judgment(True, reading.interpretation.scope, found[0].notes, is_definition=True) if found else None
 
 
 # sample scopes

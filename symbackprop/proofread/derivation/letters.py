@@ -26,15 +26,13 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
     found = _with_other_units(reading, setting, left, right)
     if found is not None:
         return found
-    if plain.is_unknown_name:
-        found = _for_each_layer(reading, setting, left, right, plain)
-        at_last = replace(setting, letters={LAST: 1})
-        last = found if found.holds else compare_at_points(reading, at_last, left, right)
-        return last if last.holds else found
-    if plain.is_mismatch:
-        found = _for_each_layer(reading, setting, left, right, plain)
+    if not plain.is_unknown_name and not plain.is_mismatch:
+        return plain
+    found = _for_each_layer(reading, setting, left, right, plain)
+    if found.holds or plain.is_mismatch:
         return found if found.holds else plain
-    return plain
+    last = compare_at_points(reading, replace(setting, letters={LAST: 1}), left, right)
+    return last if last.holds else found
 
 
 def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment | None:
@@ -53,12 +51,10 @@ def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, ri
 def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
     """Return the judgment for all layers that a letter can denote, the first with which the sides have a value."""
     letters = _letters_in_scripts(left, right)
-    layers = reading.symbols.layers
     for letter in (x for x in _LAYER_LETTERS if x in letters):
-        settings = [replace(setting, letters={letter: number}) for number in layers]
-        found = [compare_at_points(reading, one, left, right) for one in settings]
-        numbered = zip(layers, found, strict=True)
-        known = [(k, judgment) for k, judgment in numbered if judgment.holds is not None or judgment.is_mismatch]
+        settings = {k: replace(setting, letters={letter: k}) for k in reading.symbols.layers}
+        found = [(k, compare_at_points(reading, one, left, right)) for k, one in settings.items()]
+        known = [(k, judgment) for k, judgment in found if judgment.holds is not None or judgment.is_mismatch]
         if known:
             holding = [(k, judgment) for k, judgment in known if judgment.holds]
             wrong = [(k, judgment) for k, judgment in known if not judgment.holds]

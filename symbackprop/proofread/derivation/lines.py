@@ -41,6 +41,7 @@ from symbackprop.proofread.interpreter.products import JUXTAPOSED
 _AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is not checked"
 _UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
+_ENTRY_BY_ENTRY = "the derivative of an elementwise function is read as the derivatives of its entries"
 _AMBIGUOUS_PRODUCT = (
     "factors side by side are read as a product entry by entry, since only that fits the shapes; "
     "the notation is ambiguous: where two sizes are equal it can be read as a matrix product"
@@ -214,9 +215,8 @@ def _of_update(line: CheckedLine, update: Update, kind: str, judgment: Judgment,
     if judgment.holds is None:
         return _not_understood(line, judgment.reason)
     if judgment.holds:
-        proof = "taken as a definition"
-        if update.changes:
-            proof = "a step downhill: in numbers, a negative multiple of the gradient"
+        downhill = "a step downhill: in numbers, a negative multiple of the gradient"
+        proof = downhill if update.changes else "taken as a definition"
         return replace(line, reading=judgment.reading, notes=notes, proof=proof)
     correction = corrected(update, "numpy" if kind == "numpy" else "latex")
     wrong = replace(line, verdict=LineVerdict.WRONG, correction=correction, notes=notes)
@@ -285,13 +285,13 @@ def _origin(reading: DocumentReading, index: int, side: tree.Node, before: list[
     """Return the number of an earlier wrong line that claims the same value of the same quantity, or None."""
     left = reading.sides(index)[0]
     starts = {statement.start: at for at, statement in enumerate(reading.statements)}
-    for line in before:
-        if line.verdict != LineVerdict.WRONG:
-            continue
-        other = reading.sides(starts[line.start])
-        if other[0] == left and any(has_same_value(reading, index, claimed, side) for claimed in other[1:]):
-            return line.follows or line.number
-    return None
+    wrong = ((line, reading.sides(starts[line.start])) for line in before if line.verdict == LineVerdict.WRONG)
+    same = (
+        line.follows or line.number
+        for line, (head, *claims) in wrong
+        if head == left and any(has_same_value(reading, index, claimed, side) for claimed in claims)
+    )
+    return next(same, None)
 
 
 # notes
@@ -309,21 +309,17 @@ def _notes(reading: DocumentReading, index: int, judgments: Sequence[Judgment]) 
 
 
 def _notes_of_judgment(judgment: Judgment) -> list[str]:
-    found = []
-    if JUXTAPOSED in judgment.notes:
-        found.append(_AMBIGUOUS_PRODUCT)
-    if judgment.reading == UNITS:
-        found.append("read for one example and one unit, where everything commutes")
-    if "entry by entry" in judgment.notes:
-        found.append("the derivative of an elementwise function is read as the derivatives of its entries")
-    if HELD in judgment.notes:
-        found.append("derivatives are read with those quantities held fixed whose own ∂J/∂v occur there")
-    for layout in ("numerator layout", "denominator layout"):
-        if layout in judgment.notes:
-            found.append(f"∂a/∂b is read as a matrix in {layout}")
-    if judgment.holds and judgment.reading not in {ALL, UNITS, ""}:
-        found.append("read for one example")
-    return found
+    is_of_one_example = bool(judgment.holds) and judgment.reading not in {ALL, UNITS, ""}
+    remarks = (
+        (JUXTAPOSED in judgment.notes, _AMBIGUOUS_PRODUCT),
+        (judgment.reading == UNITS, "read for one example and one unit, where everything commutes"),
+        ("entry by entry" in judgment.notes, _ENTRY_BY_ENTRY),
+        (HELD in judgment.notes, "derivatives are read with those quantities held fixed whose own ∂J/∂v occur there"),
+        ("numerator layout" in judgment.notes, "∂a/∂b is read as a matrix in numerator layout"),
+        ("denominator layout" in judgment.notes, "∂a/∂b is read as a matrix in denominator layout"),
+        (is_of_one_example, "read for one example"),
+    )
+    return [words for is_meant, words in remarks if is_meant]
 
 
 def _proof(judgments: Sequence[Judgment]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -181,10 +182,8 @@ def _parameters(document: Sequence[Statement]) -> frozenset[str]:
     found = set()
     for part in (part for written in document for side in written.sides for part in walk(side)):
         if isinstance(part, tree.Partial) and isinstance(part.by, Name) and part.by.base in PARAMETERS:
-            try:
+            with suppress(UnsupportedNotationError):
                 found.add(plain.identifier(part.by))
-            except UnsupportedNotationError:
-                continue
     return frozenset(found)
 
 
@@ -207,15 +206,10 @@ def _base(node: Node) -> str:
 
 
 def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
-    """Return the activation of each function f, from an equation or a word of the text; σ is the sigmoid by default."""
-    found: dict[str, str] = {}
-    for written in document:
-        sides = equalities(written)
-        head = function_head(sides[0]) if sides else None
-        if head is not None:
-            name = _activation(head[1], sides[1])
-            if name is not None:
-                found[head[0].base] = name
+    """Return the activation of each f, from an equation or a word of the text; σ is the sigmoid unless defined."""
+    bodies = [(function_head(sides[0]), sides[1]) for sides in map(equalities, document) if sides]
+    known = ((head[0].base, _activation(head[1], body)) for head, body in bodies if head is not None)
+    found = {name: activation for name, activation in known if activation is not None}
     words = [name for pattern, name in _WORDS.items() if re.search(pattern, text)]
     called = {part.function.base for w in document for side in w.sides for part in walk(side)
             if isinstance(part, Call) and isinstance(part.function, Name)}  # fmt: skip

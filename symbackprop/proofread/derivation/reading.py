@@ -61,10 +61,15 @@ class DocumentReading:
     def __post_init__(self) -> None:
         interpretation = self.interpretation
         names = [name for statement in self.statements for name in statement.names]
-        self.symbols = SymbolTable(self.network, interpretation.document_first, dict(interpretation.units))
+        self.symbols = SymbolTable(
+            self.network,
+            interpretation.document_first,
+            dict(interpretation.units),
+            cost_scale=interpretation.cost_scale,
+            adjoint_scale=interpretation.adjoint_scale,
+        )
         self.symbols.tell_entries(names)
         self.symbols.tell_words(names)
-        self.symbols.cost_scale, self.symbols.adjoint_scale = interpretation.cost_scale, interpretation.adjoint_scale
 
     @property
     def network(self) -> Network:

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from symbackprop.kinds import Mistake
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
 from symbackprop.proofread.derivation.edit import RepairMaterial
@@ -19,7 +18,7 @@ from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import activations_of
 from symbackprop.proofread.interpreter.orientation import example_axis
-from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
+from symbackprop.proofread.interpreter.values import IndexedArray
 
 _Part = TypeVar("_Part", bound=Node)
 
@@ -44,23 +43,20 @@ def find_repair(
     material = _material(reading, statement, left)
     targets = values_of_left_side(reading, index, left, right)
     for repair in islice(edits(right, material), most):
-        if not _may_repair(targets, repair.formula):
-            continue
-        if judge_side(reading, index, left, repair.formula).holds is True:
-            return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(repair.formula)}")
+        formula = repair.formula
+        if _may_repair(targets, formula) and judge_side(reading, index, left, formula).holds is True:
+            return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(formula)}")
     return None
 
 
 def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula: Node) -> bool:
-    """Return True if a formula has the value of the left side at one point, in any of the sample scopes."""
-    for evaluator, wanted in targets:
-        try:
-            found = evaluator.values(formula)
-        except (ShapeMismatchError, UnsupportedNotationError):
-            continue
-        if any(equal_notes(one, other) is not None for one in wanted for other in found):
-            return True
-    return False
+    """Return True if a formula has the value of the left side at one point, in one sample scope."""
+    return any(
+        equal_notes(one, other) is not None
+        for evaluator, wanted in targets
+        for one in wanted
+        for other in evaluator.attempt(formula)
+    )
 
 
 def _material(reading: DocumentReading, statement: Statement, left: Node) -> RepairMaterial:
@@ -93,18 +89,17 @@ def _is_function_call(part: Node) -> bool:
 
 
 def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[Node, ...]:
-    """Return terms of other sums, also with this line's parameter, and products of two quantities."""
-    found: list[Node] = []
-    for part in parts:
-        if isinstance(part, tree.Add) and len(part.terms) > 1:
-            found += [term for term in part.terms if isinstance(term, tree.Multiply | Name | tree.Divide)]
+    """Collect terms of other sums, also with their parameter replaced by this one, and products of two quantities."""
+    sums = [part for part in parts if isinstance(part, tree.Add) and len(part.terms) > 1]
+    found: list[Node] = [
+        term for part in sums for term in part.terms if isinstance(term, tree.Multiply | Name | tree.Divide)
+    ]
     by = with_respect_to(left)
-    if isinstance(by, Name):
-        found += [_about(term, by) for term in found]
+    found += [_about(term, by) for term in found] if isinstance(by, Name) else []
     found += [part for part in parts if isinstance(part, tree.Multiply)]
     for one, other in permutations(names[:_MOST_PAIRED], 2):
-        found.append(tree.Multiply(sign="", factors=(tree.Transposed(base=one), other)))
-        found.append(tree.Multiply(sign="", factors=(one, tree.Transposed(base=other))))
+        pairs = ((tree.Transposed(base=one), other), (one, tree.Transposed(base=other)))
+        found += [tree.Multiply(sign="", factors=pair) for pair in pairs]
     return _unique(found)
 
 

@@ -93,7 +93,9 @@ class DerivationCheck(Judged):
         ]
         lines = [
             f"derivation: {self.verdict}",
-            f"{_count(self.lines)}: {', '.join(counts)}" if counts else "no formulas",
+            f"{len(self.lines)} formula{'s' * (len(self.lines) != 1)}: {', '.join(counts)}"
+            if counts
+            else "no formulas",
         ]
         lines += self.notes
         for line in self.lines:
@@ -115,26 +117,15 @@ class DerivationCheck(Judged):
 
 
 def remarks(line: CheckedLine) -> list[str]:
-    """Return the remarks about a line, in printing order."""
-    found = []
-    if line.follows is not None:
-        found.append(f"follows from the mistake in {line.follows}")
-    if line.mistake:
-        found.append(f"the mistake: {line.mistake}")
-    if line.correction:
-        found.append(f"it should be: {line.correction}")
-    if line.reason:
-        found.append(line.reason)
-    if line.counterexample:
-        found.append(line.counterexample)
-    found += line.notes
-    if line.verdict == LineVerdict.RIGHT and line.proof:
-        found.append(line.proof)
-    return found
-
-
-def _count(lines: Sequence[CheckedLine]) -> str:
-    return f"{len(lines)} formula{'s' if len(lines) != 1 else ''}"
+    """Return the remarks about a line, in the order in which they are printed."""
+    found = [
+        "" if line.follows is None else f"follows from the mistake in {line.follows}",
+        line.mistake and f"the mistake: {line.mistake}",
+        line.correction and f"it should be: {line.correction}",
+        *(line.reason, line.counterexample, *line.notes),
+        line.proof if line.verdict == LineVerdict.RIGHT else "",
+    ]
+    return [remark for remark in found if remark]
 
 
 def _short(source: str) -> str:
@@ -160,12 +151,8 @@ def _escaped(remark: str) -> str:
 
 
 def _end_of_block(text: str, end: int) -> int:
-    """Return the end of the paragraph, or of the fenced block, that contains a position."""
-    blank = text.find("\n\n", end)
-    stop = len(text) if blank < 0 else blank
-    if text[:end].count("\n```") % 2 == 1 or (text.startswith("```") and text[:end].count("\n```") % 2 == 0):
-        fence = text.find("\n```", end)
-        if fence >= 0:
-            line = text.find("\n", fence + 1)
-            stop = len(text) if line < 0 else line
-    return stop
+    """Return the end of the paragraph, or of the fenced block, that a position is in."""
+    fence = text.find("\n```", end)
+    is_fenced = fence >= 0 and (text.startswith("```") or text[:end].count("\n```") % 2 == 1)
+    stop = text.find("\n", fence + 1) if is_fenced else text.find("\n\n", end)
+    return len(text) if stop < 0 else stop

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from symbackprop.network.network import Network
 from symbackprop.parsing import syntax_tree as tree
@@ -209,8 +209,7 @@ def _in_order(pairs: Sequence[set[str]]) -> list[Units]:
 
 def _layouts(one_example: bool) -> Iterator[Interpretation]:
     scopes = [ALL, ONE_EXAMPLE] if one_example else [ALL]
-    for numerator in (False, True):
-        for document_first in (False, True):
-            for scope in scopes:
-                for data, weights in ((False, False), (True, True), (True, False), (False, True)):
-                    yield Interpretation(DocumentLayout(data, weights, numerator), scope, document_first)
+    orientations = ((False, False), (True, True), (True, False), (False, True))  # of data and of weights
+    choices = product((False, True), (False, True), scopes, orientations)
+    for numerator, document_first, scope, (data, weights) in choices:
+        yield Interpretation(DocumentLayout(data, weights, numerator), scope, document_first)

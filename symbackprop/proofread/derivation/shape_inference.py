@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from functools import partial, reduce, singledispatchmethod
 
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.latex_parser import applied
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Call, Group, Name, Node
-from symbackprop.proofread.interpreter.functions import ROWS
+from symbackprop.proofread.interpreter.functions import ROWS, with_calls
 
 
 @dataclass(eq=False)
@@ -213,20 +212,8 @@ class ShapeInference:
 
     @shaped.register
     def _(self, node: tree.Multiply) -> ShapedTree:
-        factors = list(node.factors)
-        made: ShapedTree | None = None
-        while factors:
-            factor = factors.pop(0)
-            if isinstance(factor, Name) and factors and not node.sign and self._is_function(factor):
-                called = applied(factor, factors[0], bare=True)
-                if called is not None:
-                    factors.pop(0)
-                    factor = called
-            shaped = self.shaped(factor)
-            made = shaped if made is None else self._product(node.sign, made, shaped)
-        if made is None:
-            raise UnsupportedNotationError("a product without factors")
-        return made
+        called = with_calls(node.factors, lambda name, _: self._is_function(name), bare=True)
+        return reduce(partial(self._product, node.sign), map(self.shaped, node.factors if node.sign else called))
 
     def _product(self, sign: str, one: ShapedTree, other: ShapedTree) -> ShapedTree:
         factors = (one.tree, other.tree)

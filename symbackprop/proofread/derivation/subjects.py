@@ -4,7 +4,6 @@ import re
 
 from symbackprop.network.network import PARAMETER
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities, is_about_slopes
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
@@ -12,7 +11,6 @@ from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import has_examples
 from symbackprop.proofread.interpreter.quantities import is_name_of_cost, without_arguments
-from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
@@ -49,11 +47,8 @@ def is_given(reading: DocumentReading, left: Node) -> bool:
 
 def has_value(reading: DocumentReading, side: Node) -> bool:
     """Return True if a side can be evaluated."""
-    try:
-        evaluator = reading.own_evaluator
-        return evaluator is not None and bool(evaluator.values(side))
-    except (ShapeMismatchError, UnsupportedNotationError):
-        return False
+    evaluator = reading.own_evaluator
+    return evaluator is not None and bool(evaluator.attempt(side))
 
 
 def is_cost(reading: DocumentReading, side: Node) -> bool:
