@@ -42,7 +42,7 @@ Row = Callable[[Contribution, BackwardPass], Iterator[Change]]
 
 
 def _factors(contribution: Contribution) -> Iterator[tuple[Expression, Expression]]:
-    """Yield each factor of a product, entrywise or of numbers, with the product without it; not signs, nor ∂J/∂v."""
+    """Yield each factor of an entrywise or scalar product but ∂J/∂v, with the product without this factor."""
     for factor, rest in _factors_of(contribution.value):
         if not _has_adjoint(factor, contribution):
             yield factor, rest
@@ -66,7 +66,7 @@ def _ones(matrix: Expression) -> Expression:
 
 
 def _of_number(value: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Yield the size of each factor of a scalar, with the scalar without it."""
+    """Yield each factor of a scalar, without its sign, with the scalar without this factor."""
     for factor in Mul.make_args(value):
         size = abs(factor) if isinstance(factor, Rational) else factor
         if size != 1:
@@ -186,7 +186,7 @@ def function_for_derivative(contribution: Contribution, _: BackwardPass) -> Iter
 
 
 def derivative_formula(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield a (1 − a) with z in place of a, or without a factor; and 1 − a in place of 1 − a²."""
+    """Yield a (1 − a) with z in place of a or without one factor, and 1 − a in place of 1 − a²."""
     for f, z, output in _applied(contribution):
         form = None if f.order else f.row.prime_of_output
         if form is not None:
@@ -223,7 +223,7 @@ def _polynomial(form: Expr, argument: Expression) -> Expression:
 
 
 def transpose(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield products with one transpose too few or too many; the sizes decide which of them exist."""
+    """Yield products with one transpose too few or too many, if their shapes are consistent."""
     coefficient, core = split(contribution.value)
     if isinstance(core, MatMul):
         for i, factor in enumerate(core.args):

@@ -88,7 +88,7 @@ def _is_trivially_zero(value: IndexedArray, right: Node) -> bool:
 
 
 class BothSides(NamedTuple):
-    """The values of two sides, and the evaluator that knows random values of the arguments of functions in them."""
+    """The values of two sides, and the evaluator with the random values of function arguments in them."""
 
     left: list[IndexedArray]
     right: list[IndexedArray]

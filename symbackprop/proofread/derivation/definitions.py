@@ -239,7 +239,7 @@ def hides_network_quantity(reading: DocumentReading, index: int) -> bool:
 
 
 def _is_cost_elsewhere(reading: DocumentReading, index: int) -> bool:
-    """Return True if another statement is about the cost by the network's own name."""
+    """Return True if another statement has the network's name of the cost as its left side."""
     known, cost = reading.symbols.known, reading.network.cost.symbol
     others = [equalities(statement) for k, statement in enumerate(reading.statements) if k != index]
     heads = (sides[0] for sides in others if sides)
@@ -336,7 +336,7 @@ def is_left_open(reading: DocumentReading, index: int) -> bool:
 
 
 def function_head(left: Node) -> tuple[Name, Name] | None:
-    """Return f and z of f(z), on the left of a definition."""
+    """Return f and z for a left side f(z), else None."""
     function, arguments = call_parts(left)
     if isinstance(function, Name) and len(arguments) == 1 and isinstance(arguments[0], Name):
         return function, arguments[0]

@@ -49,7 +49,7 @@ Row = Callable[[Node, RepairMaterial], Iterator[Repair]]
 
 
 def everywhere(change: Row) -> Row:
-    """Return the row that yields a formula with one part changed, for each part and each change of it."""
+    """Return the row that yields a formula with one part changed, for each part and each change of this part."""
 
     @wraps(change)
     def repairs(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
@@ -99,7 +99,7 @@ def unsigned(formula: Node) -> tuple[Node, Callable[[Node], Node]]:
 
 
 def negative(node: Node) -> Node:
-    """Return a formula with the other sign."""
+    """Return a formula with the opposite sign."""
     if is_negative(node):
         return node.terms[0]
     return negated(tree.Group(items=(node,)) if isinstance(node, tree.Add) else node)

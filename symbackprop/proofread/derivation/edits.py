@@ -100,7 +100,7 @@ def _names(node: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def _other_layers(name: tree.Name) -> Iterator[tree.Name]:
-    """Yield the same quantity of the preceding and of the following layer."""
+    """Yield the same quantity in the previous and in the next layer."""
     for place, marks in (("above", name.above), ("below", name.below)):
         for k, mark in enumerate(marks):
             for content in _neighbours(mark.content):
@@ -150,7 +150,7 @@ def _factors(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 def _scaled(formula: Node, factor: Node, words: str, kinds: Kinds, material: RepairMaterial) -> Iterator[Repair]:
-    """Multiply the whole formula, or one term of a sum, by a number."""
+    """Yield the formula with the whole, or one term of a sum, multiplied by a number."""
 
     def times(node: Node) -> Node:
         return tree.Multiply(sign="numpy *" if material.style == "numpy" else "", factors=(factor, node))

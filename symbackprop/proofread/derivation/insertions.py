@@ -12,7 +12,7 @@ _MOST_TERMS = 40  # terms that are added within a formula, too
 
 
 def sums(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
-    """Yield the formula with a sum over examples, units or an index."""
+    """Yield the formula with a sum over examples, units or an index added to the whole formula."""
     inner, signed = unsigned(formula)
     for over, made in _summed(inner, material):
         yield Repair(signed(made), f"the sum over the {over} is missing", (MistakeKind.MISSING_SUM,))

@@ -122,7 +122,7 @@ def _judge_definition(reading: DocumentReading, index: int, left: Node, right: N
 
 
 def _judge_body(reading: DocumentReading, body: Node) -> Judgment | None:
-    """Accept the body of a definition if it has a value; it is wrong if its shapes fit only if all sizes are 1."""
+    """Judge the body of a definition: right if it has a value, wrong if its shapes match only when all sizes are 1."""
     evaluator, of_units = reading.own_evaluator, reading.evaluator(Setting(UNITS))
     try:
         found = [] if evaluator is None else evaluator.values(body)

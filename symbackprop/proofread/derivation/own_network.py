@@ -206,7 +206,7 @@ def _base(node: Node) -> str:
 
 
 def _functions(text: str, document: Sequence[Statement]) -> dict[str, str]:
-    """Return the activation of each f, from an equation or a word of the text; σ is the sigmoid unless defined."""
+    """Return the activation of each function f, from an equation or a word of the text; σ is the sigmoid by default."""
     bodies = [(function_head(sides[0]), sides[1]) for sides in map(equalities, document) if sides]
     known = ((head[0].base, _activation(head[1], body)) for head, body in bodies if head is not None)
     found = {name: activation for name, activation in known if activation is not None}

@@ -50,7 +50,7 @@ def find_repair(
 
 
 def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula: Node) -> bool:
-    """Return True if a formula has the value of the left side at one point, in one sample scope."""
+    """Return True if a formula has the value of the left side at one point, in any of the sample scopes."""
     return any(
         equal_notes(one, other) is not None
         for evaluator, wanted in targets
@@ -89,7 +89,7 @@ def _is_function_call(part: Node) -> bool:
 
 
 def _terms(parts: Sequence[Node], left: Node, names: Sequence[Name]) -> tuple[Node, ...]:
-    """Collect terms of other sums, also with their parameter replaced by this one, and products of two quantities."""
+    """Return terms of other sums, also with this line's parameter, and products of two quantities."""
     sums = [part for part in parts if isinstance(part, tree.Add) and len(part.terms) > 1]
     found: list[Node] = [
         term for part in sums for term in part.terms if isinstance(term, tree.Multiply | Name | tree.Divide)

@@ -117,7 +117,7 @@ class DerivationCheck(Judged):
 
 
 def remarks(line: CheckedLine) -> list[str]:
-    """Return the remarks about a line, in the order in which they are printed."""
+    """Return the remarks about a line, in printing order."""
     found = [
         "" if line.follows is None else f"follows from the mistake in {line.follows}",
         line.mistake and f"the mistake: {line.mistake}",
@@ -151,7 +151,7 @@ def _escaped(remark: str) -> str:
 
 
 def _end_of_block(text: str, end: int) -> int:
-    """Return the end of the paragraph, or of the fenced block, that a position is in."""
+    """Return the end of the paragraph, or of the fenced block, that contains a position."""
     fence = text.find("\n```", end)
     is_fenced = fence >= 0 and (text.startswith("```") or text[:end].count("\n```") % 2 == 1)
     stop = text.find("\n", fence + 1) if is_fenced else text.find("\n\n", end)

@@ -59,7 +59,7 @@ def _derivative_like(derivative: IndexedArray, plain: IndexedArray) -> frozenset
 
 
 def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[str, int]) -> Judgment:
-    """Return a judgment of two sides that differ, with the ratio and the numbers that differ."""
+    """Return the judgment of two sides that differ, with their ratio and the numbers that differ."""
     other, judgment = others[0], Judgment(False, letters=dict(letters))
     one = _comparable(one, other)
     for candidate in others:
@@ -93,7 +93,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 
 
 def _comparable(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Return a diagonal ∂a/∂z as its diagonal, and a value without indices on which it does not depend."""
+    """Return both sides, with a diagonal ∂a/∂z as its diagonal, and without indices that do not change a value."""
     if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
         one = entries
     extra = [k for k in one.indices if k not in other.indices]

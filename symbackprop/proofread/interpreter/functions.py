@@ -145,7 +145,7 @@ Function = Callable[[IndexedArray, int], IndexedArray]
 
 
 def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order: int) -> list[Function]:
-    """Return the functions that a name may denote when it is applied to this argument."""
+    """Return the functions that a name can denote when it is applied to this argument."""
     base = "_".join([name.base, *(getattr(mark.content, "base", "") for mark in name.below)])
     base = base if base in FUNCTIONS else name.base  # gelu_tanh
     if base in evaluator.symbols.functions:
@@ -173,7 +173,7 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
 
 
 def activations_of(network: Network) -> list[str]:
-    """Return the names of the elementwise functions of a network, the everyday ones left out."""
+    """Return the names of the elementwise functions of a network, except everyday functions."""
     nodes = (node for equation in (*network.equations, network.cost) for node in postorder(equation.expression))
     functions = (node.function for node in nodes if isinstance(node, Elementwise | Applied))
     return list(dict.fromkeys(f.name for f in functions if f.order == 0 and f.name not in _EVERYDAY))
@@ -244,7 +244,7 @@ def _softmax(node: Expression, evaluator: Evaluator) -> Function:
 
 
 def fused(evaluator: Evaluator, factors: Sequence[Node]) -> list[Node]:
-    """Return juxtaposed factors, in which the name of a function before brackets is read as a call."""
+    """Return juxtaposed factors, in which a function name before brackets becomes a call."""
     return with_calls(factors, partial(_is_call, evaluator))
 
 

@@ -71,7 +71,7 @@ def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _reduced(function: Callable[..., Array]) -> Meaning:
-    """Return the meaning of sum(…) or mean(…) as in NumPy."""
+    """Return the meaning of sum(…) or mean(…), as in NumPy."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = []

@@ -184,7 +184,7 @@ Point: TypeAlias = NetworkAtPoint | PerturbedPoint
 
 @lru_cache(maxsize=1)
 def _backward(network: Network) -> BackwardPass:
-    """Return the backward pass to all arguments that are matrices: documents contain gradients of inputs, too."""
+    """Return the backward pass for all matrix arguments, since documents also contain gradients of inputs."""
     wrt = tuple(s for s in network.arguments if shape_of(s) and network.roles[str(s.name)] != ONE_HOT)
     return BackwardPass(network, wrt)
 

@@ -179,7 +179,7 @@ def is_name_of_cost(evaluator: Evaluator, node: Node) -> bool:
 
 
 def without_arguments(evaluator: Evaluator, of: Node) -> Node:
-    """Return J for J(W, b), and any other formula as it is."""
+    """Return J for J(W, b), and any other formula unchanged."""
     name, arguments = call_parts(of)
     is_call = isinstance(of, tree.Call) or all(isinstance(argument, Name) for argument in arguments)
     return name if name is not None and is_call and is_name_of_cost(evaluator, name) else of

@@ -69,7 +69,8 @@ class SymbolTable:
 
     Args:
         network: the network whose gradients the document derives.
-        document_first: True if a definition in the document overrides the network's quantity with the same name.
+        document_first: True if a definition in the document has precedence over the network's quantity with the same
+            name.
         units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
     """
 
@@ -225,7 +226,7 @@ class SymbolTable:
         return {(cost, *script): terms[0] for script, terms in found.items() for cost in COSTS if len(terms) == 1}
 
     def _count(self) -> Size | None:
-        """Return the number of examples, if it has a name."""
+        """Return the number of examples if it has a name, else None."""
         named = [size for size in self.network.examples[1] if size.is_Symbol]
         return named[0] if len(named) == 1 else None
 
