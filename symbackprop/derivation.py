@@ -255,11 +255,13 @@ class Derivation:
         _require_names(values, f.arguments)
         params = {name: values[name] for name in f.parameters}
         data = {name: values[name] for name in f.arguments if name not in params}
-
-        def gradients(**arguments: Any) -> dict[str, Any]:
-            return dict(zip(f.parameters, f(**arguments)[1:], strict=True))
-
-        return check_gradients(f.cost, gradients, params, data=data, seed=seed)
+        return check_gradients(
+            f.cost,
+            lambda **arguments: dict(zip(f.parameters, f(**arguments)[1:], strict=True)),
+            params,
+            data=data,
+            seed=seed,
+        )
 
 
 def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> None:

@@ -60,15 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         return AGREES
-    except (SymbackpropError, OSError) as error:
-        return _refused(args, str(error))
-    except MemoryError:
-        return _refused(args, "not enough memory for arrays of these sizes")
-
-
-def _refused(args: argparse.Namespace, reason: str) -> int:
-    print(f"symbackprop {args.command}: {reason}", file=sys.stderr)
-    return BAD_INPUT
+    except (SymbackpropError, OSError, MemoryError) as error:
+        reason = "not enough memory for arrays of these sizes" if isinstance(error, MemoryError) else str(error)
+        print(f"symbackprop {args.command}: {reason}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -146,9 +146,7 @@ def _by_name(gradient: Callable[..., Any], names: Sequence[str]) -> Callable[...
 
     def named(**given: np.ndarray) -> Mapping[str, np.ndarray]:
         found = gradient(**given)
-        if isinstance(found, Mapping):
-            return found
-        found = list(found) if isinstance(found, tuple | list) else [found]
-        return dict(zip(names, found, strict=False))
+        every = found if isinstance(found, tuple | list) else [found]
+        return found if isinstance(found, Mapping) else dict(zip(names, every, strict=False))
 
     return named

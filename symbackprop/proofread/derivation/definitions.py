@@ -9,6 +9,7 @@ from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
+from symbackprop.proofread.derivation.edit import unsigned
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import (
     assigns_number,
@@ -43,9 +44,8 @@ def _note_functions(reading: DocumentReading, statement: Statement) -> None:
     head = function_head(sides[0]) if sides else None
     if head is not None and not is_in_network(reading, head[0]):
         reading.symbols.called.add(head[0].base)
-    for part in (part for side in sides for part in walk(side)):
-        if isinstance(part, tree.Prime) and isinstance(part.base, Name):
-            reading.symbols.called.add(part.base.base)
+    primes = [part for side in sides for part in walk(side) if isinstance(part, tree.Prime)]
+    reading.symbols.called |= {prime.base.base for prime in primes if isinstance(prime.base, Name)}
 
 
 def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
@@ -80,14 +80,13 @@ def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node
 
 def _define_last(reading: DocumentReading, index: int, before: Node, side: Node) -> None:
     """Define e, the last side of A = -(t - a) = -e, if it has no other definition."""
-    is_negative = isinstance(side, tree.Add) and side.signs == (-1,)
-    name = side.terms[0] if isinstance(side, tree.Add) and is_negative else side
+    name, signed = unsigned(side)
     heads = {equalities(statement)[0] for statement in reading.statements if equalities(statement)}
     if not isinstance(name, Name) or name in heads or _is_resolved(reading, name):
         return
     if has_value(reading, name) and name != Name(base="e"):  # e is an adjoint here rather than Euler's number
         return
-    body = tree.negated(before) if is_negative else before
+    body = signed(before)
     chosen = _defined_reading(reading, _Claim(index, name, body), list(reading.name_readings(name)))
     if chosen is not None and chosen.power is None and all(isinstance(k, str) for k in chosen.indices):
         letters = tuple(map(str, chosen.indices))

@@ -35,8 +35,6 @@ def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[
     partials = [part for side in sides for part in walk(side) if isinstance(part, tree.Partial)]
     pairs = [(partial.of, partial.by) for partial in partials]
     bases = {of.base for of, by in pairs if isinstance(of, Name) and isinstance(by, Name) and of.base == by.base}
-    if not bases:
-        return frozenset()
     states = {node for key, node in reading.symbols.known.items() if key[0] in bases and is_matrix(node)}
     return frozenset({*states - set(reading.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 

@@ -65,10 +65,6 @@ def _call(name: str, argument: Node, **keywords: Node) -> Call:
     return Call(function=Name(base=name), arguments=(argument,), keywords=tuple(keywords.items()))
 
 
-def _square(body: Node) -> Node:
-    return tree.Power(base=body, exponent=tree.number(2))
-
-
 @dataclass
 class ShapeInference:
     """The shapes and roles of the names in the equations of a document, inferred from the formulas read so far.
@@ -197,7 +193,8 @@ class ShapeInference:
     @shaped.register
     def _(self, node: tree.Power) -> ShapedTree:
         if isinstance(node.base, tree.Norm) and node.exponent == tree.number(2):
-            return ShapedTree(_call("sum", _square(self.shaped(node.base.body).tree)))
+            inner = self.shaped(node.base.body)
+            return ShapedTree(_call("sum", tree.Power(base=inner.tree, exponent=tree.number(2))))
         if node.base == Name(base="e"):
             return self._applied("exp", node.exponent)
         base, exponent = self.shaped(node.base), self.shaped(node.exponent)

@@ -48,26 +48,7 @@ ROWS = {name: name for name in FUNCTIONS} | {
     "absolute": "abs",
 }
 _USUAL = {"sigma": "sigmoid", "s": "sigmoid", "S": "sigmoid"}  # if the network has that activation
-GENERIC = {
-    "f",
-    "g",
-    "h",
-    "sigma",
-    "phi",
-    "psi",
-    "varphi",
-    "s",
-    "S",
-    "act",
-    "a",
-    "F",
-    "G",
-    "Phi",
-    "rho",
-    "theta",
-    "o",
-    "k",
-}
+GENERIC = {*"fghsSaFGok", "sigma", "phi", "psi", "varphi", "act", "Phi", "rho", "theta"}
 _EVERYDAY = {"exp", "log", "square", "sqrt", "abs", "sign", "identity"}
 
 

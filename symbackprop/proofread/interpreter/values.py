@@ -252,11 +252,10 @@ def listed(value: IndexedArray, rows: str, columns: str) -> IndexedArray:
 
 def blocks(rows: list[list[IndexedArray]]) -> IndexedArray:
     """Return a matrix of blocks; derivatives ∂A/∂B are combined along the axes of A."""
-    every = [value for row in rows for value in row]
-    derivative = next((value for value in every if value.is_derivative), None)
+    derivative = next((value for row in rows for value in row if value.is_derivative), None)
     if derivative is not None:
         rows = [[_zero_derivative(value, derivative) for value in row] for row in rows]
-        every = [value for row in rows for value in row]
+    every = [value for row in rows for value in row]
     if len({value.is_derivative for value in every}) > 1:
         raise ShapeMismatchError("∂A/∂B of matrices and a matrix stand side by side")
     indices = _union(*every)
