@@ -245,7 +245,7 @@ def swapped(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
 
 
 def entrywise_product(contribution: Contribution, _: BackwardPass) -> Iterator[Change]:
-    """Yield ⊙ in place of a matrix product, and a matrix product in place of ⊙."""
+    """Yield the contribution with ⊙ in place of a matrix product, or a matrix product in place of ⊙."""
     coefficient, core = split(contribution.value)
     for kind, other, words in (
         (MatMul, HadamardProduct, "with ⊙ for a matrix product"),

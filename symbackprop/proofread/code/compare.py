@@ -166,7 +166,7 @@ def first_difference(
 
 
 def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint) -> FirstDifference | None:
-    """Return the first gradient that is wrong, in the order of the backward pass."""
+    """Return the first gradient that is wrong, in the order of the backward pass, or None."""
     own = {quantity.symbol: quantity for quantity in trace.quantities}
     claimed = traced_gradients(trace, at)
     for parameter in (node for node in at.right if node in at.backward.wrt and str(node.name) in claimed):

@@ -32,7 +32,7 @@ def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
 
 
 def _of_array(function: Callable[[IndexedArray], IndexedArray]) -> Meaning:
-    """Return the meaning of a function of one argument."""
+    """Return the meaning of a call with one argument, to which a function of arrays is applied."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = evaluator.values(node.arguments[0])
@@ -71,7 +71,7 @@ def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
 
 
 def _reduced(function: Callable[..., Array]) -> Meaning:
-    """Return the meaning of sum(…) or mean(…), as in NumPy."""
+    """Return the meaning of a call of sum(…) or, with `mean`, of mean(…), as in NumPy."""
 
     def of(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
         found = []

@@ -69,8 +69,7 @@ class SymbolTable:
 
     Args:
         network: the network whose gradients the document derives.
-        document_first: True if a definition in the document has precedence over the network's quantity with the same
-            name.
+        document_first: True if a definition in the document overrides the network's quantity with the same name.
         units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
     """
 
