@@ -1,4 +1,4 @@
-"""Split of a program into a phase per batch of examples and phases for all of the data.
+"""Split of a program into a phase that runs once for each batch of examples, and phases for all of the data.
 
 By the sum rule, a sum over all examples is the sum of the sums over batches.
 """

@@ -1,6 +1,6 @@
-"""The phase per batch of examples as loops that numba compiles.
+"""Writing of the phase that runs once for each batch of examples, as loops that numba compiles.
 
-The same phase in NumPy is included, for float types that numba does not have.
+The module also contains this phase in NumPy, for float types that numba does not support.
 """
 
 import inspect

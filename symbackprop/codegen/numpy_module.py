@@ -63,7 +63,7 @@ def _further_checks(tape: Tape) -> str:
 
 
 class _Function:
-    """Writer of one function: the public function, the phases for all of the data, and the phase per batch."""
+    """Writer of one function: the public function, the phases for all of the data, and the phase for each batch."""
 
     def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text, *, part: "type[_Part]"):
         network = tape.network
@@ -149,7 +149,7 @@ class _Function:
 
 
 class _Part:
-    """Writer of the phase per batch of examples."""
+    """Writer of the phase that runs once for each batch of examples."""
 
     adds_early = True  # adds sums over the examples to each other
     kind = "part"
@@ -221,7 +221,7 @@ class _Part:
 
 
 class _CompiledPart(_Part):
-    """Writer of the phase per batch as loops that numba compiles, and as NumPy code for the other float types."""
+    """Writer of the phase for each batch, as loops that numba compiles and, for other float types, as NumPy code."""
 
     adds_early = False
     kind = "compiled"

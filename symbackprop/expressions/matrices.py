@@ -205,7 +205,7 @@ class MatPow(_Unevaluated, sympy.MatPow):
 
 
 class Quotient(_Unevaluated, sympy.MatPow):
-    """A division by a matrix as a whole; people who write it mostly mean an entrywise division."""
+    """A division A / B by a matrix, which is refused: most authors mean an entrywise division, not A B⁻¹."""
 
     def check(self) -> None:
         """Raise an error that shows the two forms which the division may mean."""

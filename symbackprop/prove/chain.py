@@ -127,7 +127,7 @@ def _require_complete(tape: Tape, recount: Recount) -> None:
 
 
 class _Reader:
-    """Reads the sections of a tape in order, with the names that its lines have defined so far."""
+    """A reader of the sections of a tape, in order; it knows the names that the lines above define."""
 
     def __init__(self, tape: Tape, recount: Recount):
         self.tape = tape

@@ -157,7 +157,7 @@ def plot_disagreement(
 
 
 def _relative(ours: np.ndarray, numeric: list[NumericDerivative], least: float) -> np.ndarray:
-    """Return the differences relative to the largest entry; infinite if a value is not finite."""
+    """Return the error of each entry relative to the largest entry; infinite if a value is not finite."""
     sizes = np.abs([*ours.flat, *(derivative.value for derivative in numeric)])
     largest = np.max(sizes[np.isfinite(sizes)], initial=least) or 1.0
     off = np.array([abs(one - other.value) for one, other in zip(ours.flat, numeric, strict=True)])

@@ -92,7 +92,10 @@ def find_misdefined_adjoints(reading: DocumentReading) -> None:
 
 
 def _misdefined(reading: DocumentReading, key: Key, index: int) -> AdjointMultiple | None:
-    """Return a ∂J/∂v with which all gradients that contain a name are right; None if one is right without it."""
+    """Return a meaning ∂J/∂v of a name with which all gradients that contain it are right, or None.
+
+    The result is also None if one of these gradients is right already.
+    """
     users = _users(reading, key, index)
     evaluator = reading.own_evaluator
     if not users or evaluator is None or any(judge(reading, user).holds for user in users):

@@ -15,7 +15,7 @@ from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 
 
 def without_arguments(statements: Sequence[Statement], network: Network, letter: str) -> list[Statement]:
-    """Return the statements without arguments of quantities; a quantity of one example gets the index `letter`."""
+    """Return the statements without the arguments of quantities: z for z(a), and a_i for a(x_i) if `letter` is i."""
     plain = _WithoutArguments(network, letter)
     return [_changed(statement, plain) for statement in statements]
 

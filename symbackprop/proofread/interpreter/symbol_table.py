@@ -288,7 +288,7 @@ class SymbolTable:
         return max(layers) if layers and len(letters) <= 2 and len(name.above) <= 1 and is_power else None
 
     def _script(self, content: Node, letters: Mapping[str, int], base: str) -> str | None:  # noqa: PLR0911
-        """Return a script as text, with numbers in place of letters that denote them, or None."""
+        """Return a script as text, with numbers in place of letters that denote them; None if it is not supported."""
         if isinstance(content, Number):
             return str(content.value)
         if isinstance(content, Name) and not content.above and not content.below:
