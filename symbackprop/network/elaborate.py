@@ -52,10 +52,7 @@ def _reduction(reduce: Callable[..., Expression], name: str) -> Callable[..., Ex
 
 
 def _along(function: Callable[..., Matrix], name: str) -> Callable[..., Matrix]:
-    def along(a: Expression, axis: Argument = COLUMNS) -> Matrix:
-        return function(_matrix(a, name), axis)
-
-    return along
+    return lambda a, axis=COLUMNS: function(_matrix(a, name), axis)
 
 
 def _matrix(a: Expression, name: str) -> Matrix:
@@ -144,7 +141,6 @@ CALLS: dict[str, Callable[..., Expression]] = {
     "multiply":     arithmetic.times,
     "power":        _power,
 }
-_CONSTANTS = {"pi": sympy.pi}
 _WRITTEN_OUT = {
     "cross_entropy":        "-sum(Y * log_softmax(z)) / N",
     "binary_cross_entropy": "sum(softplus(z) - y * z) / N",
@@ -171,7 +167,7 @@ class Elaborator:
     """
 
     def __init__(self, names: Mapping[str, Expression], missing: Callable[[str], str]):
-        self.names = names
+        self.names = {"pi": sympy.pi, **names}
         self.missing = missing
 
     def value(self, node: Node) -> Expression:
@@ -212,8 +208,6 @@ class Elaborator:
         name = node.base
         if name in self.names:
             return self.names[name]
-        if name in _CONSTANTS:
-            return _CONSTANTS[name]
         if name in CALLS or ALIASES.get(name, name) in FUNCTION:
             raise NetworkError(f"{name} is a function; it needs an argument, as in {name}(z)")
         raise NetworkError(self.missing(name))

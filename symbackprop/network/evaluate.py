@@ -127,10 +127,6 @@ def _log_sum_exp(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
     return how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
 
 
-def _log_softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
-    return M - _log_sum_exp(how, node, M)
-
-
 def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
     """Return the array of results of a function that is applied to each row (axis 1) or column (axis 0)."""
     lines: np.ndarray = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
@@ -201,7 +197,7 @@ MEANING: dict[type, Callable[..., Value]] = {
     ops.Elementwise:       lambda how, node, M: how.each(how.function(node.function), M),
     ops.Sums:              lambda how, node, M: M.sum(axis=node.axis, keepdims=True),
     ops.Softmax:           _softmax,
-    ops.LogSoftmax:        _log_softmax,
+    ops.LogSoftmax:        lambda how, node, M: M - _log_sum_exp(how, node, M),
     ops.Largest:           lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
     ops.AtLargest:         lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),

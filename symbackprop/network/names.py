@@ -2,11 +2,14 @@
 
 import keyword
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
-from symbackprop.errors import NameInUseError
+from symbackprop.errors import NameInUseError, NetworkError, nearest
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.printing.latex import latex_name
+
+Row = TypeVar("Row")
 
 # Names that generated code or the text language uses itself.
 _CALLS = [
@@ -86,3 +89,10 @@ def _in_ascii(character: str) -> str:
         letter = {"LAMDA": "lam"}.get(words[3], words[3].lower())
         return letter.capitalize() if words[1] == "CAPITAL" else letter
     return plain
+
+
+def chosen(what: str, name: object, known: Mapping[str, Row]) -> Row:
+    """Return the row of a table with this name; raise NetworkError with the nearest name if there is none."""
+    if not isinstance(name, str) or name not in known:
+        raise NetworkError(f"unknown {what} {name!r}: {nearest(name, known)}")
+    return known[name]

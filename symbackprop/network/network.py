@@ -27,7 +27,7 @@ from symbackprop.expressions.matrices import (
 )
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, shape_of
-from symbackprop.network.names import check_gradient_names, check_name
+from symbackprop.network.names import check_gradient_names, check_name, chosen
 from symbackprop.printing.text import typed
 
 INPUT, TARGET, ONE_HOT, PARAMETER, SCALAR = "input", "target", "one_hot", "parameter", "scalar"
@@ -153,9 +153,7 @@ class Network:
 
     def dimension(self, name: str) -> Size:
         """Return the size with this name, which is a number in formulas such as `total(X) / net.dimension("N")`."""
-        if name not in self._dimensions:
-            raise NetworkError(f"unknown dimension {name!r}: {nearest(name, self._dimensions)}")
-        return self._dimensions[name]
+        return chosen("dimension", name, self._dimensions)
 
     # reading a network
 
@@ -165,9 +163,7 @@ class Network:
         return MappingProxyType(self._symbols)
 
     def __getitem__(self, name: str) -> Expression:
-        if name not in self._symbols:
-            raise NetworkError(f"unknown name {name!r}: {nearest(name, self._symbols)}")
-        return self._symbols[name]
+        return chosen("name", name, self._symbols)
 
     @property
     def roles(self) -> Mapping[str, str]:
@@ -342,9 +338,7 @@ def _as_expression(name: str, expression: object) -> Expression:
     try:
         value = adopt(_sympify(expression))
     except (SymbackpropError, ValueError, TypeError):
-        raise NetworkError(
-            f"{name}: {type(expression).__name__} is not a SymPy expression: {expression!r:.80}"
-        ) from None
+        value = None
     if not isinstance(value, Expr):
         raise NetworkError(f"{name}: {type(expression).__name__} is not a SymPy expression: {expression!r:.80}")
     return value
@@ -356,13 +350,11 @@ _PARTS, _DEPTH = 3000, 40  # of one equation, written out
 def _require_readable(name: str, value: Expression) -> None:
     """Raise an error if an equation is too large when written in full: repeated parts let it grow exponentially."""
     sizes: dict[Basic, tuple[int, int]] = {}
-    unique = 0
     for node in postorder(value):
         parts = [sizes[part] for part in quantities(node) if part in sizes]
         sizes[node] = 1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0)
-        unique += 1
     size, depth = sizes[value]
-    if depth > _DEPTH or (size > _PARTS and size > 4 * unique):
+    if depth > _DEPTH or (size > _PARTS and size > 4 * len(sizes)):
         raise NetworkError(
             f"the equation of {name} has {size} parts, nested {depth} deep; give some of them a name first"
         )

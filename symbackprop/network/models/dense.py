@@ -101,13 +101,8 @@ def linear_regression(
     place, of = layout_named(layout), cost_named(cost, of_activation=False)
     if of.on_logits:
         raise NetworkError(f"{of.name} is a cost of classes; see logistic_regression, or mlp of one layer")
-    require_apart(examples, inputs, outputs)
-    net = Network()
-    X = net.input("X", *place.shape(examples, inputs))
-    y = net.target("y", *place.shape(examples, outputs))
-    layer = _layer(net, place, "", inputs, outputs, bias=bias)
-    yhat = net.define("yhat", place.affine(X, *layer))
-    return _minimize(net, place, [layer], y, yhat, last=None, cost=of, average=average, penalty=penalty)
+    sizes = examples, inputs, outputs
+    return _of_one_layer("yhat", place, sizes, None, of, bias=bias, average=average, penalty=penalty)
 
 
 def logistic_regression(
@@ -138,16 +133,31 @@ def logistic_regression(
       ∂J/∂W = Xᵀ δ                   D×1
       ∂J/∂b = Σ_rows δ               1×1
     """
-    place, several = layout_named(layout), classes != 1
-    kind = _OF_CLASSES[several, on_logits]
-    require_apart(examples, inputs, classes)
+    place, several, sizes = layout_named(layout), classes != 1, (examples, inputs, classes)
+    last, of = "softmax" if several else "sigmoid", cost_named(_OF_CLASSES[several, on_logits])
+    return _of_one_layer("z", place, sizes, last, of, bias=bias, average=average, penalty=penalty)
+
+
+def _of_one_layer(
+    result: str,
+    place: DataLayout,
+    sizes: tuple[GivenSize, GivenSize, GivenSize],
+    last: Activation | None,
+    cost: Cost,
+    *,
+    bias: bool,
+    average: str | None,
+    penalty: Penalty,
+) -> Network:
+    """Build a network of one layer; `sizes` are the numbers of examples, inputs and outputs, `result` names X W + b."""
+    require_apart(*sizes)
+    examples, inputs, outputs = sizes
     net = Network()
     X = net.input("X", *place.shape(examples, inputs))
-    y = _target(net, place, examples, classes, one_hot=several and not on_logits)
-    layer = _layer(net, place, "", inputs, classes, bias=bias)
-    z = net.define("z", place.affine(X, *layer))
-    last, of = "softmax" if several else "sigmoid", cost_named(kind)
-    return _minimize(net, place, [layer], y, z, last=last, cost=of, average=average, penalty=penalty)
+    y = _target(net, place, examples, outputs, one_hot=last == "softmax" and not cost.on_logits)
+    layer = _layer(net, place, "", inputs, outputs, bias=bias)
+    a = net.define(result, place.affine(X, *layer))
+    return _minimize(net, place, [layer], y, a, last=last, cost=cost, average=average, penalty=penalty)
 
 
 _OF_CLASSES = {

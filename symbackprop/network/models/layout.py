@@ -1,17 +1,14 @@
 """The layout of data: the examples are rows, z = a W + b, or columns, z = W a + b."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from symbackprop.errors import NetworkError, nearest
+from symbackprop.errors import NetworkError
 from symbackprop.expressions.aliases import Matrix, Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import part, plus
 
 GivenSize = int | str  # a whole number, or the name of a dimension
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,3 @@ def require_apart(examples: GivenSize, *widths: GivenSize) -> None:
         raise NetworkError(
             f"{examples} is the number of examples; a layer of that width would hide a missing transpose"
         )
-
-
-def chosen(what: str, name: object, known: Mapping[str, Row]) -> Row:
-    """Return the row of a table with this name; raise NetworkError with the nearest name if there is none."""
-    if not isinstance(name, str) or name not in known:
-        raise NetworkError(f"unknown {what} {name!r}: {nearest(name, known)}")
-    return known[name]

@@ -14,7 +14,7 @@ from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import operand
 from symbackprop.expressions.operations import COLUMNS, logsumexp, total
-from symbackprop.network.models.layout import chosen
+from symbackprop.network.names import chosen
 from symbackprop.network.network import Network
 from symbackprop.network.numpy_semantics import minus, plus, times
 
@@ -37,10 +37,6 @@ class Cost:
     output: str = ""
 
 
-def _relu(a: Matrix) -> Matrix:
-    return FUNCTION["relu"](a)
-
-
 def _squared(y: Matrix, yhat: Matrix, axis: int = COLUMNS) -> Scalar:
     return total(power(y - yhat, 2))
 
@@ -50,8 +46,8 @@ def _bernoulli(y: Matrix, yhat: Matrix, axis: int = COLUMNS) -> Scalar:
     return -total(hadamard(y, log(yhat)) + hadamard(minus(Integer(1), y), log(minus(Integer(1), yhat))))
 
 
-def _margins(y: Matrix, s: Matrix) -> Matrix:
-    return minus(Integer(1), times(y, s))
+def _hinges(y: Matrix, s: Matrix) -> Matrix:
+    return FUNCTION["relu"](minus(Integer(1), times(y, s)))
 
 
 # fmt: off
@@ -69,8 +65,8 @@ COSTS: dict[str, Cost] = {cost.name: cost for cost in [
          on_logits=True),
     Cost("cross_entropy_on_probabilities",
          lambda y, yhat, axis=COLUMNS: -total(hadamard(y, FUNCTION["log"](yhat))), output="softmax"),
-    Cost("hinge",                   lambda y, s, axis=COLUMNS: total(_relu(_margins(y, s))), on_logits=True),
-    Cost("squared_hinge",           lambda y, s, axis=COLUMNS: total(power(_relu(_margins(y, s)), 2)), on_logits=True),
+    Cost("hinge",                   lambda y, s, axis=COLUMNS: total(_hinges(y, s)), on_logits=True),
+    Cost("squared_hinge",           lambda y, s, axis=COLUMNS: total(power(_hinges(y, s), 2)), on_logits=True),
 ]}
 # The divisor of a sum over all entries, from the numbers of examples and of outputs.
 AVERAGES: dict[str, Callable[[Size, Size], Size]] = {

@@ -30,9 +30,6 @@ class _Unrolled:
         self.examples = self.inputs[0].shape[1 - self.place.features]
         self.first = self.net.input("h0", *shape(examples, hidden))
 
-    def weights(self, name: str, inputs: Size, outputs: Size) -> Matrix:
-        return self.place.weights(self.net, name, inputs, outputs)
-
     def bias(self, name: str, width: Size, wanted: bool) -> Matrix | None:
         return self.place.bias(self.net, name, width) if wanted else None
 
@@ -40,7 +37,7 @@ class _Unrolled:
         self,
         state: Callable[[int, Matrix], Matrix],
         weights: list[Matrix],
-        biases: list[Matrix],
+        bias: Matrix | None,
         *,
         cost: AnyCost,
         every_step: bool,
@@ -52,8 +49,8 @@ class _Unrolled:
         _, hidden, outputs = self.sizes
         wanted = list(self.steps) if every_step else [self.steps[-1]]
         targets = {t: net.target(f"y{t}", *place.shape(self.examples, outputs)) for t in wanted}
-        W_hy = self.weights("W_hy", hidden, outputs)
-        b_y = self.bias("b_y", outputs, wanted=bool(biases))
+        W_hy = place.weights(net, "W_hy", hidden, outputs)
+        b_y = self.bias("b_y", outputs, wanted=bias is not None)
         h, costs = self.first, []
         for t in self.steps:
             h = state(t, h)
@@ -61,7 +58,7 @@ class _Unrolled:
                 out = net.define(f"z{t}" if of.on_logits else f"yhat{t}", place.affine(h, W_hy, b_y))
                 loss = data_cost(of, targets[t], out, place.features, average)
                 costs.append(net.define(f"L{t}", loss) if every_step else loss)
-        every = [b for b in (*biases, b_y) if b is not None]
+        every = [b for b in (bias, b_y) if b is not None]
         total = sympy.Add(*costs)
         net.minimize("J", penalized(net, total, ([*weights, W_hy], every), self.examples, penalty))
         return net
@@ -106,17 +103,16 @@ def rnn(
     """
     f = function_named(activation)
     unrolled = _Unrolled(steps, inputs, hidden, outputs, layout=layout, examples=examples)
-    W_xh, W_hh = unrolled.weights("W_xh", inputs, hidden), unrolled.weights("W_hh", hidden, hidden)
-    b_h = unrolled.bias("b_h", hidden, bias)
     place, net = unrolled.place, unrolled.net
+    W_xh, W_hh = place.weights(net, "W_xh", inputs, hidden), place.weights(net, "W_hh", hidden, hidden)
+    b_h = unrolled.bias("b_h", hidden, bias)
 
     def state(t: int, h: Matrix) -> Matrix:
         a = net.define(f"a{t}", plus(place.affine(unrolled.inputs[t - 1], W_xh), place.affine(h, W_hh, b_h)))
         return net.define(f"h{t}", f(a))
 
-    biases = [b_h] if bias else []
     return unrolled.minimize(
-        state, [W_xh, W_hh], biases, cost=cost, every_step=every_step, average=average, penalty=penalty
+        state, [W_xh, W_hh], b_h, cost=cost, every_step=every_step, average=average, penalty=penalty
     )
 
 
@@ -156,7 +152,7 @@ def lstm(
     net, place = unrolled.net, unrolled.place
     H = unrolled.first.shape[place.features]
     memory = {0: net.input("c0", *place.shape(examples, hidden))}
-    W_x, W_h = unrolled.weights("W_x", inputs, 4 * H), unrolled.weights("W_h", hidden, 4 * H)
+    W_x, W_h = place.weights(net, "W_x", inputs, 4 * H), place.weights(net, "W_h", hidden, 4 * H)
     b = unrolled.bias("b", 4 * H, bias)
     gates = [("i", "sigmoid"), ("f", "sigmoid"), ("o", "sigmoid"), ("g", "tanh")]
 
@@ -169,6 +165,4 @@ def lstm(
         memory[t] = net.define(f"c{t}", plus(times(f, memory[t - 1]), times(i, g)))
         return net.define(f"h{t}", times(o, FUNCTION["tanh"](memory[t])))
 
-    return unrolled.minimize(
-        state, [W_x, W_h], [b] if bias else [], cost=cost, every_step=every_step, average=average, penalty=penalty
-    )
+    return unrolled.minimize(state, [W_x, W_h], b, cost=cost, every_step=every_step, average=average, penalty=penalty)
