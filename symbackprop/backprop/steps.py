@@ -92,7 +92,7 @@ def _dependences(graph: ComputationGraph) -> dict[Expression, int]:
 
 
 def _equations(graph: ComputationGraph) -> dict[Expression, int]:
-    """Return the index of the equation in which each node occurs."""
+    """Return, for each node, the index of the equation that contains it."""
     ends = (int(graph.definition[node] != node) for node in graph.order)  # 1 for the last node of an equation
     return dict(zip(graph.order, accumulate(ends, initial=0), strict=False))
 

@@ -69,7 +69,7 @@ class BoundFunction:
         optimisers keep several.
 
         Raises:
-            ArgumentError: data are missing or do not fit, or a vector has another length.
+            ArgumentError: data are missing or have a wrong shape or dtype, or a vector has another length.
         """
         theta = np.zeros(self.size, self.dtype)
         weights = self.unpack(theta)

@@ -58,17 +58,17 @@ def examples_of(tape: Tape) -> ExampleAxis:
 
 
 class ClusterFunction(GradientFunction):
-    """A function `J, dJdW1, … = g(X, y, W1, …)` for data beyond one machine: X and y may be dask arrays.
+    """A function `J, dJdW1, … = g(X, y, W1, …)` for data too large for one machine: X and y may be dask arrays.
 
     Each chunk of examples is a task, on the workers of the active `dask.distributed.Client` or, without one, on the
     threads of dask's own scheduler; a tree of tasks adds up their results. The result is a NamedTuple of NumPy arrays.
-    Data that are not dask arrays are cut into chunks; all other arguments travel once per call. `bind` is for arrays
-    in the memory of this machine.
+    Data that are not dask arrays are divided into chunks; all other arguments are sent once per call. `bind` is for
+    arrays in the memory of this machine.
 
     Raises:
-        ArgumentError: before anything is computed: an argument is missing or unknown, a shape or a dtype does not fit,
-            or chunks have unknown sizes. Afterwards: a row of a one-hot target does not add up to 1, or a result and a
-            number in the data are not finite.
+        ArgumentError: before anything is computed: an argument is missing or unknown, a shape is inconsistent, a dtype
+            is unsuitable, or chunks have unknown sizes. After the computation: a row of a one-hot target does not add
+            up to 1, or a result and a number in the data are not finite.
     """
 
     def __init__(

@@ -25,8 +25,8 @@ class GradientFunction:
     use divide the examples among them, if threadpoolctl is installed.
 
     Raises:
-        ArgumentError: an argument is missing or unknown, a shape or a dtype does not fit, or a number is not finite
-            (checked only if a result is not finite, so that good data cost no extra pass).
+        ArgumentError: an argument is missing or unknown, a shape is inconsistent, a dtype is unsuitable, or a number is
+            not finite (checked only if a result is not finite, so that finite data cost no extra pass).
     """
 
     def __init__(self, source: str, arguments: tuple[str, ...], parameters: tuple[str, ...], results: tuple[str, ...]):

@@ -92,9 +92,9 @@ def _named_parts(node: Expression) -> list[Matrix]:
 
 
 def in_order(tape: Tape) -> list[tuple[str, Equation, Expression]]:
-    """Return the phase, the equation and its right-hand side in a stable form, for all equations of a tape.
+    """Return the phase, the equation and its right-hand side in a numerically stable form, for each equation.
 
-    Gradients are as early as possible.
+    The equations are in order of computation, in which gradients are as early as possible.
     """
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}

@@ -18,7 +18,7 @@ Definitions: TypeAlias = Mapping[Expression, Expression]  # of names
 
 
 def stabilized(expression: Expression, definitions: Definitions) -> Expression:
-    """Return the expression in a stable form; names in it are replaced by their definitions where that helps.
+    """Return the expression in a numerically stable form, with names replaced by definitions where that helps.
 
     >>> from symbackprop.expressions.matrices import NamedMatrix
     >>> z = NamedMatrix("z", 5, 3)
@@ -87,7 +87,7 @@ def _is(function: ElementwiseFunction, node: Expression) -> bool:
 
 
 def _log(argument: Matrix, definitions: Definitions) -> Matrix | None:
-    """Return a stable form of the logarithm of an argument, or None if there is none."""
+    """Return a numerically stable form of the logarithm of an argument, or None if there is none."""
     value = definitions.get(argument, argument)
     rewrite = next((_LOGS[kind] for kind in type(value).__mro__ if kind in _LOGS), None)
     return None if rewrite is None else rewrite(value, definitions)

@@ -123,7 +123,7 @@ class Explainer:
         try:
             with np.errstate(all="ignore"):
                 adjoints = self.at.adjoints(mutant.changed, mutant.cut)
-        except (ValueError, TypeError):  # shapes that do not fit
+        except (ValueError, TypeError):  # inconsistent shapes
             return None
         shapes = all(np.shape(adjoint) == np.shape(self.at.values[node]) for node, adjoint in adjoints.items())
         return adjoints if shapes else None

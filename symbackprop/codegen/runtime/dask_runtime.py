@@ -1,4 +1,4 @@
-"""Functions that the workers of a cluster run. They travel with the tasks: symbackprop need not be installed there.
+"""Functions that the workers of a cluster run. They are sent with the tasks: symbackprop need not be installed there.
 
 They may use only the standard library and NumPy.
 """

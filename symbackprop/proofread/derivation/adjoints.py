@@ -71,7 +71,7 @@ def _best(
 def _failing(
     reading: DocumentReading, key: Key, candidate: AdjointMultiple | None, users: Sequence[int]
 ) -> Iterator[bool]:
-    """Choose the meaning of a δ, and yield for each line that uses it whether it fails."""
+    """Set the meaning of a δ, and yield, for each statement that uses it, True unless the statement is then right."""
     _set(reading, key, candidate)
     yield from (judge(reading, user).holds is not True for user in users)
 

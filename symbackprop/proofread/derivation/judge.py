@@ -44,7 +44,7 @@ def judge(reading: DocumentReading, index: int) -> Judgment:
 
 
 def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
-    """Return the judgment of each side of a statement but the first, with which it is compared."""
+    """Return the judgments of the other sides of a statement, each compared with the first side."""
     left, *others = reading.sides(index)
     if len(others) > 1 and sets_gradient_to_zero(reading, index):
         others.pop()

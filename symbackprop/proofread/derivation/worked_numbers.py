@@ -26,7 +26,7 @@ _MANY_DIGITS = 3  # a number inside a formula that has as many is taken as round
 def check_numbers(
     reading: DocumentReading, statement: Statement, line: CheckedLine, has_more: bool
 ) -> CheckedLine | None:
-    """Return the line if its numbers alone decide it: wrong arithmetic, or nothing but numbers; else None."""
+    """Return the line with its verdict if its arithmetic is wrong or it contains only numbers; else None."""
     if not statement.worked:
         return None
     reason = _wrong_arithmetic(reading, statement.worked)
