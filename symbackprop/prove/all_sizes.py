@@ -2,7 +2,7 @@
 
 A step between sums of terms Σ G ⊙ ∂C/∂W is an identity in the ∂A/∂W of the parts A of C: arbitrary matrices replace
 these, and SymPy's scalar calculus on sums over indices differentiates C. Each claim ∂J/∂C = G is proved from the users
-of C, which are found again in the network, so that a missing use is noticed.
+of C, which are found again in the network, so that a missing use is detected.
 """
 
 from collections.abc import Iterator

@@ -128,7 +128,7 @@ class Calculus:
         return side.xreplace({e: Entrywise(self.recount.expression(e.of), e.by) for e in side.atoms(Entrywise)})
 
     def _perturbed(self, expression: Expression, changes: Mapping[Expression, Expression]) -> Definitions:
-        """Return perturbations of all symbols that depend on W, so that a missing part is noticed."""
+        """Return a perturbation for each symbol that depends on W, also if the step contains no derivative of it."""
         leaves = (part for part in postorder(expression) if part.is_symbol and part in self.changing)
         return {leaf: self.perturbation(leaf) for leaf in leaves if leaf not in self.held_fixed} | dict(changes)
 

@@ -1,4 +1,4 @@
-"""The users of each quantity, found again in the network's equations, so that a missing contribution is noticed.
+"""The users of each quantity, found again in the network's equations, so that a missing contribution is detected.
 
 This module uses nothing from the graph with which the gradients were derived.
 """

@@ -146,7 +146,7 @@ def _erfc(x):
 
 
 def _one_hot(value):
-    """Return the rows, with nan in each one that does not add up to 1: the gradients would be wrong."""
+    """Return the rows, with nan in each row that does not add up to 1, for which the gradients would be wrong."""
     xp = array_namespace(value)
     return xp.where(xp.abs(xp.sum(value, axis=1, keepdims=True) - 1) < 1e-4, value, np.nan)
 

@@ -58,7 +58,7 @@ def _converting(function: NumpyFunction) -> NumpyFunction:
 
 
 def _empty(*args: Any, **options: Any) -> np.ndarray:
-    """Return an array of nan, so that entries which are never assigned are noticed."""
+    """Return an array of nan, so that entries which are never assigned are detected."""
     made = np.empty(*args, **options)
     if made.dtype.kind in FLOATS:
         made[...] = math.nan
