@@ -191,8 +191,8 @@ class Derivation:
 
         Args:
             backend: "numpy" runs the text of `to_source`. "numba" compiles the computation for each example, at the
-                first call. None chooses numba if it is installed, can compile the network, and gains most: if every
-                size but the number of examples is a whole number up to 32.
+                first call. None chooses numba if it is installed and can compile the network, and if every size
+                but the number of examples is a whole number up to 32, where it gains most.
 
         Raises:
             ArgumentError: the backend is unknown, or numba cannot compile the network.

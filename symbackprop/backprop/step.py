@@ -140,7 +140,7 @@ class _Words(dict[str, str]):
         return self.listed(dict.fromkeys(value if value.is_symbol else Gradient(cost, of) for of, value in known))
 
     def summed_over(self) -> str:
-        """Return the axes over which products with transposes sum: rows for a right factor, columns for a left one."""
+        """Return the axes of C = A B over which transposed products sum: its rows for ∂J/∂B, its columns for ∂J/∂A."""
         factors, parts = self.expression.args, self.step.parts
         wanted = [any(factor in parts for factor in some) for some in (factors[1:], factors[:-1])]
         axes = zip(wanted, self.expression.shape, (self.step.row, self.step.column), strict=True)

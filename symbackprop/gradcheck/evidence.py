@@ -55,7 +55,7 @@ def _diagnosed(block: ParameterCheck, evidence: Evidence) -> ParameterCheck:
 
 
 def _whole(subject: Subject, found: SearchResult) -> np.ndarray | None:
-    """Return the numeric gradient, completed by the gradient under test at entries that were not compared; or None."""
+    """Return the numeric gradient, completed by the gradient under test where it is known to agree; None if unknown."""
     entries = [comparison for comparison in found.comparisons if comparison.index is not None]
     if not entries or not found.is_complete:
         return None

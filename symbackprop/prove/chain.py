@@ -33,7 +33,7 @@ class Move(Enum):
 
 @dataclass
 class Line:
-    """A line of a chain: `gap` says why it does not continue the lines above, `unreadable` whether it has no value."""
+    """A line of a chain: `gap` says why it does not continue the lines above; `unreadable`, that it has no value."""
 
     step: Step
     move: Move
@@ -229,7 +229,7 @@ class _Reader:
         return ""
 
     def _elsewhere(self, step: Step, move: Move, is_last: bool) -> Iterator[Step]:
-        """Yield the adjoint or gradient of a line as the tape states it elsewhere, if that differs, as a step."""
+        """Yield a step with the adjoint or gradient that the tape gives elsewhere, if a line states another one."""
         cost, adjoint = self.tape.cost.symbol, self.adjoints.get(step.symbol)
         said = None
         if move is Move.NAME and adjoint is not None and self._misnamed(step):

@@ -306,7 +306,7 @@ def _depth(name: _CanonicalIndex) -> int:
 
 
 def _orders(body: Scalar, ranks: dict[Dummy, int]) -> Iterator[list[Dummy]]:
-    """Yield the possible orders of the indices: by rank, and for equal ranks with each of these indices first."""
+    """Yield the orders of the indices by rank; indices of equal rank are in all orders that may differ."""
     ranks = _refined(body, ranks)
     order = sorted(ranks, key=ranks.__getitem__)
     tied = next((ranks[i] for i, j in pairwise(order) if ranks[i] == ranks[j]), None)

@@ -154,7 +154,7 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
 
 
 def activations_of(network: Network) -> list[str]:
-    """Return the names of the elementwise functions of a network, except everyday functions."""
+    """Return the names of the elementwise functions of a network, without common ones such as exp and sqrt."""
     nodes = (node for equation in (*network.equations, network.cost) for node in postorder(equation.expression))
     functions = (node.function for node in nodes if isinstance(node, Elementwise | Applied))
     return list(dict.fromkeys(f.name for f in functions if f.order == 0 and f.name not in _EVERYDAY))

@@ -177,7 +177,7 @@ def agree(
     *,
     points: int = 3,
 ) -> Agreement:
-    """Compare each claimed derivative with the derivative of the cost, at random points near the traced one.
+    """Return the comparison of each claimed derivative with the derivative of the cost, at random points nearby.
 
     Raises Untraceable if the cost has no finite derivative at any point. A claim that is finite at no point is wrong.
 
