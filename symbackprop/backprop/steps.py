@@ -141,7 +141,7 @@ class ChainRuleSteps:
             [self._start(starts)],
             *map(self._steps_about, self._downward(starts)),
             self._gathered(self.parameter),
-            self._simplified_gradient(),
+            self._simplified(self.parameter),
         )
         yield from (step for step in steps if step.before != step.after)
         self.progress.known |= self.new
@@ -200,28 +200,26 @@ class ChainRuleSteps:
             value, shape = adjoint.expression, shape_of(node)
             yield Step(NAMED_ADJOINT, before, value, shape, self.parameter, node=node, symbol=adjoint.symbol)
 
+    def _rewritten(self, rule: str, node: Expression, adjoints: list[Expression], after: Expression) -> Step:
+        """Return the step from a sum of terms of ∂J/∂node to another form of it, or to another form of the gradient."""
+        if node == self.parameter:
+            return self._step(rule, self.gradient, after, node=node)
+        before = Add(*(self._term(node, adjoint) for adjoint in adjoints))
+        return self._step(rule, before, self._term(node, after), node=node)
+
     def _gathered(self, node: Expression) -> Iterator[Step]:
         """Yield the step that adds up the uses of a node, if it has several."""
         users = self.graph.users[node]
-        if len(users) == 1:
-            return
-        contributions = [self.found.contributions[user, node] for user in users]
-        if node == self.parameter:
-            yield self._step(SEVERAL_USES, self.gradient, total_of(contributions), node=node)
-            return
-        before = Add(*(self._term(node, contribution) for contribution in contributions))
-        yield self._step(SEVERAL_USES, before, self._term(node, total_of(contributions)), node=node)
+        if len(users) > 1:
+            contributions = [self.found.contributions[user, node] for user in users]
+            yield self._rewritten(SEVERAL_USES, node, contributions, total_of(contributions))
 
     def _simplified(self, node: Expression) -> Iterator[Step]:
         """Yield a step for each simpler form of an adjoint."""
         value = self.found.total(self.graph, node)
         for stage in self.found.stages.get(node, []):
-            yield self._step(stage.rule, self._term(node, value), self._term(node, stage.value), node=node)
+            yield self._rewritten(stage.rule, node, [value], stage.value)
             value = stage.value
-
-    def _simplified_gradient(self) -> Iterator[Step]:
-        for stage in self.found.stages.get(self.parameter, []):
-            yield self._step(stage.rule, self.gradient, stage.value, node=self.parameter)
 
     def _is_skipped(self, node: Expression) -> bool:
         """Return True if a node is a constant multiple within an expression, which needs no step of its own."""

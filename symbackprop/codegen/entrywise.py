@@ -103,9 +103,9 @@ class _Entrywise:
         if not isinstance(factor, sympy.Pow):
             return self.array(factor), False
         base, exponent = factor.args
-        inner = _inside_one_plus_exp(base)
-        if inner is not None and exponent.is_Integer and exponent.is_negative:
-            sigmoid = self.make("sigmoid", 1 / base, self.array(-inner), Constant(S.One))
+        rest = base - 1
+        if isinstance(base, sympy.Add) and isinstance(rest, sympy.exp) and exponent.is_Integer and exponent.is_negative:
+            sigmoid = self.make("sigmoid", 1 / base, self.array(-rest.args[0]), Constant(S.One))
             return self.power(sigmoid, -exponent, factor), False
         below = bool(exponent.is_negative)
         return self.power(self.array(base), abs(exponent), base ** abs(exponent)), below
@@ -144,12 +144,6 @@ def as_step(expression: Scalar) -> Scalar:
         return expression
     at_zero = 0 if isinstance(condition, sympy.Le) else 1
     return low + (high - low) * sympy.Heaviside(condition.lhs, at_zero)
-
-
-def _inside_one_plus_exp(base: Scalar) -> Scalar | None:
-    """Return the u of 1 + exp(u), or None for any other base."""
-    rest = base - 1
-    return rest.args[0] if isinstance(base, sympy.Add) and isinstance(rest, sympy.exp) else None
 
 
 _LOWERINGS: dict[type[Scalar], Callable[[_Entrywise, Scalar], Factored]] = {

@@ -166,7 +166,8 @@ class _Part:
         self.data = [value for value in inputs if value in phases.axes]
         self.rest = [value for value in inputs if value not in phases.axes]
         self.inputs = [*self.data, *self.rest]
-        self.outer_sizes = self._sizes_of_memory()
+        of_memory = {s for buffer in self.buffers.buffers for length in buffer.shape for s in length.free_symbols}
+        self.outer_sizes = sorted(str(symbol) for symbol in of_memory if symbol != phases.size)
         symbols = [value.symbol for value in self.inputs]
         self.size_lines, self.given = templates.read_sizes(self.statements.printer.sizes, symbols)
 
@@ -177,10 +178,6 @@ class _Part:
     def sizes(self) -> set[str]:
         """The names of sizes that the caller must pass."""
         return {*self.outer_sizes, *self.given}
-
-    def _sizes_of_memory(self) -> list[str]:
-        symbols = {s for buffer in self.buffers.buffers for length in buffer.shape for s in length.free_symbols}
-        return sorted(str(symbol) for symbol in symbols if symbol != self.phases.size)
 
     def call(self, results: str) -> str:
         data, rest = (templates.tuple_of(value.name for value in values) for values in (self.data, self.rest))
@@ -195,7 +192,8 @@ class _Part:
         results = [value.name for value in self.whole.sums]
         made = [*(self.statements.constants or {}).values(), *(buffer.name for buffer in self.buffers.buffers)]
         parameters = [*(v.name for v in self.inputs), *self.given, *results, *made]
-        dtype = [f"dtype = {self.input_dtype()}"] if self.statements.printer.needs_dtype else []
+        first = (value.name for value in self.inputs if value.shape)
+        dtype = [f"dtype = {next(first)}.dtype"] if self.statements.printer.needs_dtype else []
         lines = [
             *self.size_lines,
             *dtype,
@@ -205,9 +203,6 @@ class _Part:
         names = ", ".join(value.name for value in self.data)
         summary = f"Sums over a batch of examples: {names}" if names else "The computation for all examples"
         return templates.define(self.name, parameters, [f'"""{summary}."""', *lines])
-
-    def input_dtype(self) -> str:
-        return next(f"{value.name}.dtype" for value in self.inputs if value.shape)
 
     def memory(self) -> str:
         printer = self.whole.printer()

@@ -8,7 +8,7 @@ from sympy import S, Symbol
 from sympy.printing.numpy import NumPyPrinter
 
 from symbackprop.codegen.entrywise import as_step
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar
+from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
 from symbackprop.expressions.matrices import Determinant, HadamardPower, Inverse, MatPow
 from symbackprop.expressions.operations import Elementwise
@@ -99,10 +99,6 @@ class NumPySource(Code, NumPyPrinter):
     def _print_Identity(self, expr: Expression) -> str:
         self.needs_dtype = True
         return f"np.eye({self._print(expr.shape[0])}, dtype=dtype)"
-
-    def helper_call(self, name: str, argument: Matrix, axis: int) -> str:
-        """Return the call of a helper along an axis."""
-        return f"_{name}({self._print(argument)}, {axis})"
 
     def _print_Symbol(self, expr: Expression) -> str:
         if expr.is_integer:

@@ -134,10 +134,8 @@ class _Along(MatrixOperation):
 
     def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
         """Return the entries from which entry (i, j) is computed, as a function of one index, and their number."""
-        matrix = self.argument
-        if self.axis == ROWS:
-            return (lambda k: matrix._entry(k, j)), matrix.shape[0]
-        return (lambda k: matrix._entry(i, k)), matrix.shape[1]
+        entry, size = self.argument._entry, self.argument.shape[self.axis]
+        return (lambda k: entry(k, j)) if self.axis == ROWS else (lambda k: entry(i, k)), size
 
     def _typed(self, printer: Printer) -> str:
         options = f"axis={self.axis}{', keepdims=True' * self.reduces}"
@@ -155,7 +153,7 @@ class _Along(MatrixOperation):
         return rf"{name}{self._over(_LATEX_ROWS)}\!\left({printer._print(self.argument)}\right)"
 
     def _numpycode(self, printer: Printer) -> str:
-        return printer.helper_call(self.syntax, self.argument, self.axis)
+        return f"_{self.syntax}({printer._print(self.argument)}, {self.axis})"
 
 
 class Sums(_Along):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from symbackprop.backprop.step import Step, why
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.latex import Latex, latex
-from symbackprop.render.outline import ROLE_WORDS, DocumentLine, Outline, ParameterSection, ShownFormula
+from symbackprop.render.outline import DocumentLine, Outline, ParameterSection, ShownFormula
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}
@@ -90,7 +90,7 @@ def latex_blocks(outline: Outline) -> list[LatexBlock]:
 
 def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
     """Return the role, name and shape of every argument of the network."""
-    return list(_LatexDocument(outline).declared())
+    return _LatexDocument(outline).declared()
 
 
 class _LatexDocument:
@@ -111,11 +111,8 @@ class _LatexDocument:
             f"{role} ${name}$" + (f" (${shape}$)" if shape else "") for role, name, shape in self.declared()
         )
 
-    def declared(self) -> Iterator[tuple[str, str, str]]:
-        roles = self.outline.tape.network.roles
-        for symbol in self.outline.tape.network.arguments:
-            role = roles[symbol.name]
-            yield ROLE_WORDS.get(role, role), self.show(symbol), self.shape(shape_of(symbol))
+    def declared(self) -> list[tuple[str, str, str]]:
+        return [(role, self.show(symbol), self.shape(shape_of(symbol))) for symbol, role in self.outline.declared]
 
     def network(self) -> Iterator[LatexRow]:
         yield from self.rows(self.outline.network)

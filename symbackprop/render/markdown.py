@@ -1,8 +1,8 @@
 """A derivation as Markdown with `$$` formulas, which GitHub and Jupyter display."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from symbackprop.render.latex import LatexBlock, LatexRow, formula, grouped, latex_blocks
+from symbackprop.render.latex import LatexBlock, formula, grouped, latex_blocks
 from symbackprop.render.outline import Outline
 
 
@@ -18,9 +18,5 @@ def _parts(block: LatexBlock) -> Iterator[str]:
     for rows in grouped(block.rows):
         if rows[0].above:
             yield rows[0].above.replace("\\emph{", "**").replace("}:", ":**", 1)
-        yield _display(rows)
-
-
-def _display(rows: Iterable[LatexRow]) -> str:
-    aligned = " \\\\\n".join(map(formula, rows))
-    return f"$$\n\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}\n$$"
+        aligned = " \\\\\n".join(map(formula, rows))
+        yield f"$$\n\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}\n$$"

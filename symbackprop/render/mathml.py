@@ -104,10 +104,7 @@ def _sign(element: Element) -> None:
 
 def _brackets(element: Element) -> None:
     """Do not stretch brackets around contents of one line, because stretched brackets have too much space."""
-    if len(element) and element[0].get("stretchy") == "true" and all(map(_is_flat, element.iter())):
+    is_flat = all(part.tag in _FLAT and part.text != "∑" for part in element.iter())
+    if len(element) and element[0].get("stretchy") == "true" and is_flat:
         for bracket in (element[0], element[-1]):
             bracket.set("stretchy", "false")
-
-
-def _is_flat(element: Element) -> bool:
-    return element.tag in _FLAT and element.text != "∑"

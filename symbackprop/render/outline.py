@@ -57,6 +57,12 @@ class Outline:
     result: tuple[DocumentLine, ...]  # the backpropagation equations: a line for each δ and for each gradient
 
     @property
+    def declared(self) -> list[tuple[Expression, str]]:
+        """The arguments of the network, each with the word for its role."""
+        roles = self.tape.network.roles
+        return [(s, ROLE_WORDS.get(roles[s.name], roles[s.name])) for s in self.tape.network.arguments]
+
+    @property
     def examples(self) -> str:
         """The sentence `Rows are examples` or `Columns are examples`."""
         axis, _ = self.tape.network.examples
@@ -102,7 +108,8 @@ def outline(tape: Tape, detail: str = "full", view: str = "matrix") -> Outline:
     result = tuple(arranged.result())
     if detail == "result":
         return Outline(tape, (), (), (), result)
-    network = tuple(arranged.equation(e.symbol, e.expression) for e in tape.equations)
+    equations = ((e.symbol, ShownFormula(e.expression, e.symbol), shape_of(e.symbol)) for e in tape.equations)
+    network = tuple(arranged.line(*equation) for equation in equations)
     sections = tuple(arranged.sections()) if detail == "full" else ()
     return Outline(tape, _functions(tape), network, sections, result)
 
@@ -124,10 +131,6 @@ class _Arranged:
                 ShownFormula(*(part if part is None else self.indices.statement(about, part) for part in parts))
             )
         return DocumentLine(tuple(shown), tuple(shape), step)
-
-    def equation(self, symbol: Expression, expression: Expression) -> DocumentLine:
-        """Return the line `symbol = expression`."""
-        return self.line(symbol, ShownFormula(expression, symbol), shape_of(symbol))
 
     def sections(self) -> Iterator[ParameterSection]:
         """Yield the steps to the gradient of each parameter."""

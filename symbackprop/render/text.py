@@ -7,9 +7,10 @@ from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Shape
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.text import Text, text_name
-from symbackprop.render.outline import ROLE_WORDS, DocumentLine, Outline, ParameterSection, ShownFormula
+from symbackprop.render.outline import DocumentLine, Outline, ParameterSection, ShownFormula
 
-_WIDTH, _FORMULA = 100, 70  # characters of a sentence, and of a formula with its rule beside it
+_FORMULA = 70  # characters of a formula with its rule beside it
+_NOTES = textwrap.TextWrapper(100, initial_indent="      ", subsequent_indent="      ")
 
 
 def to_text(outline: Outline) -> str:
@@ -33,8 +34,7 @@ class _TextDocument:
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:
-        roles = {name: ROLE_WORDS.get(role, role) for name, role in self.tape.network.roles.items()}
-        return _columns([[text_name(s.name), roles[s.name], _shape(shape_of(s))] for s in self.tape.network.arguments])
+        return _columns([[text_name(s.name), role, _shape(shape_of(s))] for s, role in self.outline.declared])
 
     def functions(self) -> list[str]:
         lines = []
@@ -64,7 +64,7 @@ class _TextDocument:
                 beside = [""] * len(beside)
                 notes.append("")
             notes[-1] = why(line.step, self.show) if line.step else ""
-        return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_wrapped(note))]
+        return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_NOTES.wrap(note))]
 
     def formula(self, formula: ShownFormula) -> str:
         left = self.show(formula.left) if formula.left is not None else " "
@@ -77,10 +77,6 @@ class _TextDocument:
 
 def _shape(shape: Shape) -> str:
     return shape_text(shape) if shape else "scalar"
-
-
-def _wrapped(note: str) -> list[str]:
-    return textwrap.wrap(note, _WIDTH, initial_indent="      ", subsequent_indent="      ")
 
 
 def _columns(rows: list[list[str]]) -> list[str]:
