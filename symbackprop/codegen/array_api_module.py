@@ -74,10 +74,12 @@ class ArrayAPISource(NumPySource):
         return self._created("eye", self._print(expr.shape[0]))
 
     def _print_LowerOnes(self, expr: Expression) -> str:
-        return f"xp.tril({self._filled('ones', expr)})"
+        return f"xp.tril({self._created('ones', self.shape_code(expr.shape))})"
 
-    def _filled(self, function: str, expr: Expression) -> str:
-        return self._created(function, self.shape_code(expr.shape))
+    def _print_OneMatrix(self, expr: Expression) -> str:
+        return self._created(expr.syntax, self.shape_code(expr.shape))
+
+    _print_ZeroMatrix = _print_OneMatrix
 
     # entry by entry
 

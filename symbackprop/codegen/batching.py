@@ -12,6 +12,8 @@ from symbackprop.network.network import Network
 
 BEFORE, EACH, SUM, AFTER = "before", "each", "sum", "after"
 _LINEAR = ("add", "subtract", "negative")
+_NO_AXIS = -1  # an operation on arguments with these axes mixes the examples
+_DOT_AXES = {(0, None): 0, (None, 1): 1, (1, 0): None}
 
 
 class _InseparableError(Exception):
@@ -109,29 +111,19 @@ def _example_axis(value: Value, size: Size) -> int | None:
 
 
 def _same_axis(_: ArrayOperation, axes: list[int | None]) -> int | None:
-    """Return the axis of the examples that the arguments share; raise an error if they have several."""
+    """Return the axis of the examples that the arguments share, or _NO_AXIS if they have several."""
     found = {axis for axis in axes if axis is not None}
-    if len(found) != 1:
-        raise _InseparableError
-    return found.pop()
+    return found.pop() if len(found) == 1 else _NO_AXIS
 
 
-def _of_dot(_: ArrayOperation, axes: list[int | None]) -> int | None:
-    known: dict[tuple[int | None, ...], int | None] = {(0, None): 0, (None, 1): 1, (1, 0): None}
-    if tuple(axes) not in known:
-        raise _InseparableError
-    return known[tuple(axes)]
-
-
-def _of_total(_: ArrayOperation, axes: list[int | None]) -> None:
-    if len(set(axes)) != 1:
-        raise _InseparableError
+def _sum_of_all(_: ArrayOperation, axes: list[int | None]) -> int | None:
+    return None if len(set(axes)) == 1 else _NO_AXIS
 
 
 _AXES: dict[str, Callable[[ArrayOperation, list[int | None]], int | None]] = {
-    "dot": _of_dot,
+    "dot": lambda _, axes: _DOT_AXES.get((axes[0], axes[1]), _NO_AXIS),
     "transpose": lambda _, axes: None if axes[0] is None else 1 - axes[0],
-    "vdot": _of_total,
-    "total": _of_total,
+    "vdot": _sum_of_all,
+    "total": _sum_of_all,
     "sum": lambda operation, axes: None if axes[0] == operation.arguments[1] else axes[0],
 }

@@ -119,18 +119,14 @@ class NumPySource(Code, NumPyPrinter):
         return super()._print_Pow(expr, **options)
 
     def _print_OneMatrix(self, expr: Expression) -> str:
-        return self._filled("ones", expr)
+        self.needs_dtype = True
+        return f"np.{expr.syntax}({self.shape_code(expr.shape)}, dtype)"
+
+    _print_ZeroMatrix = _print_OneMatrix
 
     def _print_LowerOnes(self, expr: Expression) -> str:
         self.needs_dtype = True
         return f"np.tri{self.shape_code(expr.shape)[:-1]}, dtype=dtype)"
-
-    def _print_ZeroMatrix(self, expr: Expression) -> str:
-        return self._filled("zeros", expr)
-
-    def _filled(self, function: str, expr: Expression) -> str:
-        self.needs_dtype = True
-        return f"np.{function}({self.shape_code(expr.shape)}, dtype)"
 
     def _print_Float(self, expr: Expression) -> str:
         return repr(float(expr))

@@ -104,7 +104,7 @@ def _sign(element: Element) -> None:
 
 def _brackets(element: Element) -> None:
     """Do not stretch brackets around contents of one line, because stretched brackets have too much space."""
-    is_flat = all(part.tag in _FLAT and part.text != "∑" for part in element.iter())
-    if len(element) and element[0].get("stretchy") == "true" and is_flat:
+    is_stretched = len(element) and element[0].get("stretchy") == "true"
+    if is_stretched and all(part.tag in _FLAT and part.text != "∑" for part in element.iter()):
         for bracket in (element[0], element[-1]):
             bracket.set("stretchy", "false")
