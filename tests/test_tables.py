@@ -204,13 +204,13 @@ def test_every_call_of_the_text_language_is_a_reserved_name() -> None:
     assert set(elaborate.CALLS) - RESERVED == set()
 
 
-# NumPy makes arrays of numbers itself; matrix_power is traced entry by entry; NumPy's identity is another function.
-NOT_TRACED_AS_ARRAYS = {"eye", "tril", "matrix_power", "identity"}
+# NumPy makes a mask of numbers itself; matrix_power is traced entry by entry.
+NOT_TRACED_AS_ARRAYS = {"tril", "matrix_power"}
 
 
 def test_every_numpy_name_of_the_text_language_is_traced() -> None:
     """Who writes a network as a text can write it as a NumPy function too."""
-    known = {*numpy_functions.FUNCTIONS, *numpy_functions.FILLED}
+    known = {*numpy_functions.FUNCTIONS, *numpy_functions._CREATING}
     of_numpy = {n for n in [*elaborate.CALLS, *FUNCTIONS, *ALIASES] if hasattr(np, n) or hasattr(np.linalg, n)}
     assert of_numpy - known == NOT_TRACED_AS_ARRAYS
 
