@@ -143,7 +143,7 @@ def _command(
     purpose: str,
     *groups: Callable[[argparse.ArgumentParser], None],
 ) -> argparse.ArgumentParser:
-    """Add a command, with the first groups of its options."""
+    """Add a command with some groups of options, and return its parser, to which options can be added."""
     parser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
     parser.set_defaults(run=run)
     for add_group in groups:

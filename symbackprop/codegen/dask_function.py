@@ -221,7 +221,7 @@ def _lazy(name: str, value: Any) -> Any:
 
 
 def _in_common_chunks(data: Mapping[str, Any], axis: int) -> dict[str, Any]:
-    """Return the data with the chunks of the largest array, cut only between examples."""
+    """Return the data with the chunks of the largest array, split only between examples."""
     largest = max(data.values(), key=lambda array: array.nbytes)
     chunks = {axis: largest.chunks[axis], 1 - axis: -1}
     return {name: array.rechunk(chunks) for name, array in data.items()}

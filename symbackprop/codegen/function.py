@@ -21,8 +21,8 @@ class GradientFunction:
 
     Arguments come in the order of declaration (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
-    computed in batches, so that intermediate arrays stay in the cache; for narrow networks, as many threads as BLAS may
-    use divide the examples among them, if threadpoolctl is installed.
+    computed in batches, so that intermediate arrays stay in the cache. If threadpoolctl is installed, the examples of
+    narrow networks are divided among as many threads as BLAS may use.
 
     Raises:
         ArgumentError: an argument is missing or unknown, a shape is inconsistent, a dtype is unsuitable, or a number is

@@ -56,7 +56,7 @@ def _parts(row: list[Token]) -> Iterator[tuple[Token, ...]]:
 
 
 def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
-    """Return the pieces, with incomplete ones in the previous statement, and without text after "for", "if", "when"."""
+    """Return the pieces, with incomplete ones joined to the previous one, and without text after for, if and when."""
     found: list[list[Token]] = []
     skipping = False
     for piece in pieces:

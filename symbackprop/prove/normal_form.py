@@ -190,7 +190,7 @@ def _simplified(term: _Term) -> _Term:
 
 
 class _Span(NamedTuple):
-    """Positions from `start` up to, but excluding, start + size: start + index, or any of them if there is no index."""
+    """The position start + index; without an index, all positions from `start` up to, but excluding, start + size."""
 
     running: Dummy | None
     start: Size

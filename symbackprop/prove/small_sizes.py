@@ -128,7 +128,7 @@ class _Witness:
             held |= {partial.of for partials in before for partial in partials if partial.of != partial.by}
 
     def outcome(self, line: Line, held: Held) -> Outcome:
-        """Return the outcome of a line: of the comparison of its sides, also as the tape states them elsewhere."""
+        """Return the outcome of comparing the sides of a line, also with results that the tape states elsewhere."""
         self.vanished.append(False)
         if line.unreadable:
             return unclaimed(line.gap)

@@ -68,7 +68,7 @@ class Proofreading:
     network: Network | None
 
     def result(self) -> CodeCheck:
-        """Judge the code at random points, until one of them shows that it is wrong, or there are enough points."""
+        """Return the check of the code at random points; the first point that shows a mistake is the last one."""
         general, reasons = self.reader.general()
         network = general.network if general is not None else self.network
         results: list[_PointResult] = []

@@ -93,7 +93,7 @@ def difference(one: IndexedArray, others: list[IndexedArray], letters: Mapping[s
 
 
 def _comparable(one: IndexedArray, other: IndexedArray) -> IndexedArray:
-    """Return both sides, with a diagonal ∂a/∂z as its diagonal, and without indices that do not change a value."""
+    """Return `one` in the form of `other`: a diagonal Jacobian as its diagonal, and only indices that change values."""
     if one.is_derivative and not other.is_derivative and (entries := _entry_by_entry(one)) is not None:
         one = entries
     extra = [k for k in one.indices if k not in other.indices]
