@@ -109,7 +109,7 @@ class Calculus:
         return {name: self.recount.definitions[name] for name in named if name in self.recount.definitions}
 
     def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
-        """Return a side of a line as a form in the perturbations, after differentiating C for any other ∂C/∂W."""
+        """Return a side of a line as a form in the perturbations; where C has none, ∂C/∂W is the differential of C."""
         if is_matrix(side):
             return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
