@@ -165,7 +165,7 @@ def sliced(matrix: Matrix, axis: int, start: Size, stop: Size) -> Expression:
 
 
 def padded(matrix: Matrix, axis: int, start: Size, size: Size) -> Expression:
-    """Return a matrix between zeros, from index `start` of an axis of this size, with the scalar factor in front."""
+    """Return a matrix padded with zeros to this size; it begins at index `start` of the axis. Scalars are in front."""
     coefficient, matrix = split(matrix)
     return scaled(coefficient, _filled([AxisBlock(start, start + matrix.shape[axis], matrix)], axis, size))
 

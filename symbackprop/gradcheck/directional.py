@@ -202,7 +202,7 @@ class Numerics:
         return float(np.max(np.abs(off)) / (2 * found.step)) + plateau
 
     def _least_change(self) -> float:
-        """Return the smallest change of the cost between calls after perturbing all parameters; 0 if there is none."""
+        """Return the smallest change of the cost so far, also with all parameters perturbed; 0 if it never changes."""
         if not self._is_grain_sought:
             self._is_grain_sought = True
             everything = {k: _zigzag(array) for k, array in enumerate(self._params.arrays)}

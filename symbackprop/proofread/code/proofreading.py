@@ -68,7 +68,7 @@ class Proofreading:
     network: Network | None
 
     def result(self) -> CodeCheck:
-        """Return the check of the code at random points; the first point that shows a mistake is the last one."""
+        """Return the check of the code at random points; it stops at the first point that shows a mistake."""
         general, reasons = self.reader.general()
         network = general.network if general is not None else self.network
         results: list[_PointResult] = []

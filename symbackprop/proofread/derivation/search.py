@@ -143,7 +143,7 @@ def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -
 
 
 def _letters_of_units(names: Collection[Name]) -> set[str]:
-    """Return the index letters of all weights with two indices w_{ij}, which number units."""
+    """Return the index letters of all weights with two indices, such as i and j of w_{ij}; they index units."""
     below = [{mark.content.base for mark in name.below if isinstance(mark.content, Name)} for name in names]
     pairs = [letters for name, letters in zip(names, below, strict=True) if name.base in {"w", "W"}]
     return {letter for letters in pairs if len(letters) == 2 for letter in letters}

@@ -53,7 +53,7 @@ def _entrywise(function: Callable[[Array], Array], at: Array, step: float) -> Ar
 
 
 def _combined(differences: Array, step: float, axes: tuple[int, ...]) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the derivatives that differences give, and a mask of those with a kink within the steps."""
+    """Return the derivatives computed from differences, and a mask of the derivatives with a kink within the steps."""
     best, other = (
         np.tensordot(list(weights.values()), differences, axes=1) / step for weights in (_WEIGHTS, _FOURTH_ORDER)
     )

@@ -250,7 +250,7 @@ def _number(value: Any) -> TracedScalar:
 
 
 def applied(op: str, *parts: TracedScalar) -> TracedScalar:
-    """Return an operation on traced scalars; if all are numbers, the exact result as a number if it is known."""
+    """Return an operation on traced scalars; for numbers, the exact result as a number if it can be computed."""
     fold = _FOLDS.get(op)
     folded = fold(*parts) if fold else None
     if folded is not None:
