@@ -166,9 +166,8 @@ class _Scanner:
         return len(self.text) if end < 0 else end
 
     def _fenced(self, mark: str, language: str, start: int) -> _Opened:
-        match = None
-        if mark not in self.missing:
-            match = re.compile(rf"^[ \t]*+{mark}[ \t]*$", re.MULTILINE).search(self.text, start)
+        close = re.compile(rf"^[ \t]*+{mark}[ \t]*$", re.MULTILINE)
+        match = None if mark in self.missing else close.search(self.text, start)
         if match is None:
             self.missing.add(mark)
             return (), None
@@ -177,9 +176,8 @@ class _Scanner:
         return (_code(self.text, start, match.start()) if language in _LANGUAGES else ()), match.end()
 
     def _long(self, kind: str, close: str, start: int) -> _Opened:
-        end = -1
-        if close not in self.missing:
-            end = self.text.find(close, start + (kind in {"dollars", "bracket"}))
+        first = start + (kind in {"dollars", "bracket"})
+        end = -1 if close in self.missing else self.text.find(close, first)
         if end < 0:
             self.missing.add(close)
             return (), None
@@ -191,8 +189,7 @@ class _Scanner:
             end = self.text.find(r"\)", start + 1, start + _LONGEST_INLINE + 2)
             return ([Formula("inline", start, end)], end + 2) if end >= 0 else ((), None)
         match = _SHORT.get(kind, _SPAN).match(self.text, start)
-        if match is None and kind == "inline":
-            match = _SPACED.match(self.text, start)
+        match = match or (_SPACED.match(self.text, start) if kind == "inline" else None)
         if match is None:
             return (), None
         return ([Formula("inline", *match.span())] if kind != "span" else ()), match.end() + 1

@@ -1,6 +1,7 @@
 """Separation of the numbers of a worked example from the general formulas of a statement."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 from symbackprop.parsing.scripts import FUNCTIONS
 from symbackprop.parsing.syntax_tree import Matrix, Name, Node, Number, walk
@@ -14,15 +15,11 @@ _ABOUT = {"=", r"\approx", "~", r"\simeq"}
 def parted(sides: Sequence[Node], signs: Sequence[str]) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[Node, ...]]:
     """Return the general sides of a statement, the signs between them, and the sides that are numbers of an example."""
     numbers = [_is_numeric(side) for side in sides]
-    if len(sides) < 2 or not set(signs) <= _ABOUT or not any(map(_is_of_example, _chosen(sides, numbers))):
+    worked = tuple(compress(sides, numbers))
+    if len(sides) < 2 or not set(signs) <= _ABOUT or not any(map(_is_of_example, worked)):
         return tuple(sides), tuple(signs), ()
-    before = ("=", *signs)
-    general = [(side, sign) for side, sign, is_number in zip(sides, before, numbers, strict=True) if not is_number]
-    return tuple(side for side, _ in general), tuple(sign for _, sign in general[1:]), _chosen(sides, numbers)
-
-
-def _chosen(sides: Sequence[Node], where: Sequence[bool]) -> tuple[Node, ...]:
-    return tuple(side for side, is_chosen in zip(sides, where, strict=True) if is_chosen)
+    general = [not is_number for is_number in numbers]
+    return tuple(compress(sides, general)), tuple(compress(("=", *signs), general))[1:], worked
 
 
 def _is_numeric(side: Node) -> bool:

@@ -198,11 +198,8 @@ def _of_row(document: Document, row: Sequence[Token], kind: str) -> Statement:
 
 def equalities(written: Statement) -> tuple[Node, ...]:
     """Return the sides that equals signs join; an empty tuple for another relation or a gradient descent step."""
-    if written.update is not None:
-        return ()
-    if written.signs and all(sign == "=" for sign in written.signs) and len(written.sides) > 1:
-        return written.sides
-    return ()
+    states = written.update is None and set(written.signs) == {"="} and len(written.sides) > 1
+    return written.sides if states else ()
 
 
 def is_about_slopes(node: Node) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from symbackprop.errors import ArgumentError, NameInUseError, listed, nearest
+from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
 from symbackprop.tracing.sizes import Sizes
@@ -35,9 +36,7 @@ class ArgumentSpec:
     @property
     def every_shape(self) -> dict[str, DeclaredShape]:
         """The shape of each array and of each hyperparameter; for class labels, the shape of their one-hot matrix."""
-        found: dict[str, DeclaredShape] = {}
-        for name, shape in self.shapes.items():
-            found[name] = (shape[0], self.labels[name]) if name in self.labels else tuple(shape)
+        found = {n: (s[0], self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
         return found | dict.fromkeys(self.scalars, ())
 
     def declared(self, sizes: Sizes) -> Network:
@@ -63,13 +62,18 @@ class ArgumentSpec:
 @cache
 def network_name(name: str) -> str:
     """Return the name that an argument has in a network, where some names are reserved."""
-    for free in (name, *(f"{name}_{k}" for k in range(1, 9))):
-        try:
-            Network().input(free, 2, 3)
-        except NameInUseError:
-            continue
-        return free
-    raise ArgumentError(f"{name} cannot be the name of an argument here")
+    free = next(filter(_is_free, (name, *(f"{name}_{k}" for k in range(1, 9)))), None)
+    if free is None:
+        raise ArgumentError(f"{name} cannot be the name of an argument here")
+    return free
+
+
+def _is_free(name: str) -> bool:
+    try:
+        check_name(name)
+    except NameInUseError:
+        return False
+    return True
 
 
 def is_target(name: str) -> bool:
@@ -127,15 +131,11 @@ def _renamed(
 ) -> tuple[dict[str, DeclaredShape], dict[str, DeclaredSize]]:
     """Return the shapes and labels with other names for sizes that are named like an argument or a reserved name."""
     names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
-    new: dict[DeclaredSize, DeclaredSize] = {}
-    for n in names:
-        try:
-            Network().input("X" if n != "X" else "Z", n, 2)
-            taken = n in shapes
-        except NameInUseError:
-            taken = True
-        if taken:
-            new[n] = next(free for k in range(1, 99) if (free := f"{n}_{k}") not in shapes and free not in names)
+    new: dict[DeclaredSize, DeclaredSize] = {
+        n: next(free for k in range(1, 99) if (free := f"{n}_{k}") not in shapes and free not in names)
+        for n in names
+        if n in shapes or not _is_free(n)
+    }
     renamed = {name: tuple(new.get(size, size) for size in shape) for name, shape in shapes.items()}
     return renamed, {name: new.get(size, size) for name, size in labels.items()}
 

@@ -78,10 +78,8 @@ class UserCode:
 
     def changed(self, values: Mapping[str, Any]) -> list[str]:
         """Return the names of the arguments whose arrays the functions change in place."""
-        found: dict[str, None] = {}
-        for own, _ in self._calls(values, self.functions):
-            found |= {n: None for n, v in own.items() if hasattr(v, "shape") and not np.array_equal(v, values[n])}
-        return list(found)
+        after = [item for own, _ in self._calls(values, self.functions) for item in own.items()]
+        return list(dict.fromkeys(n for n, v in after if hasattr(v, "shape") and not np.array_equal(v, values[n])))
 
     def _calls(self, values: Arguments, functions: Iterable[UserFunction]) -> list[tuple[dict[str, Any], object]]:
         """Return, for each call, its own copy of the arguments and its result."""

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -72,11 +73,7 @@ def cost_in(result: object) -> object:
 
 
 def _flat(values: Iterable[object]) -> Iterator[object]:
-    for value in values:
-        if isinstance(value, tuple | list):
-            yield from _flat(value)
-        else:
-            yield value
+    return chain.from_iterable(_flat(value) if isinstance(value, tuple | list) else (value,) for value in values)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

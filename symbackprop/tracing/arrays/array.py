@@ -191,9 +191,7 @@ class TracedArray(Placeholder):
         """Return the array itself for float types, or a mask for bool; raise Untraceable for rounding to integers."""
         if np.dtype(dtype).kind in "iu" and not self.is_mask:
             raise Untraceable("astype(int) rounds an array, which has no derivative: leave the array as floats")
-        if np.dtype(dtype) == bool and self.is_mask:
-            return Mask(self.run, self.node)
-        return TracedArray(self.run, self.node)
+        return (Mask if np.dtype(dtype) == bool and self.is_mask else TracedArray)(self.run, self.node)
 
     # reductions
 

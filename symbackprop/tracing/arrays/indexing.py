@@ -87,10 +87,9 @@ def _labelled(array: TracedArray, key: object) -> tuple[TracedArray, int] | None
     if not (isinstance(key, tuple) and len(key) == 2 and array.ndim == 2):
         return None
     rows, labels = key
-    if isinstance(labels, Labels) and is_range(rows, array.shape[0]):
-        return TracedArray(array.run, labels.node), COLUMNS
-    if isinstance(rows, Labels) and is_range(labels, array.shape[1]):
-        return TracedArray(array.run, rows.node), ROWS
+    for axis, found, whole in ((COLUMNS, labels, rows), (ROWS, rows, labels)):
+        if isinstance(found, Labels) and is_range(whole, array.shape[1 - axis]):
+            return TracedArray(array.run, found.node), axis
     return None
 
 

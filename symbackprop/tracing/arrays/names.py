@@ -1,5 +1,6 @@
 """The names that the user's code gives to quantities: variables and attributes, recorded when they are assigned."""
 
+import math
 import re
 import sys
 from collections.abc import Container, Iterable, Iterator
@@ -40,14 +41,12 @@ class VariableNames:
     def _line(self, frame: FrameType, event: str, _: object) -> TraceFunction:
         for name, value in frame.f_locals.items():
             for label, array in _arrays(name, value):
-                self._note(label, array.node)
+                known_depth, _ = self.found.get(array.node, (math.inf, ""))
+                if array.node.operation is not None and known_depth > self.depth:
+                    self.found[array.node] = (self.depth, label)
         if event == "return":
             self.depth -= 1
         return self._line
-
-    def _note(self, label: str, node: TracedNode) -> None:
-        if node.operation is not None and (node not in self.found or self.found[node][0] > self.depth):
-            self.found[node] = (self.depth, label)
 
     def of(self, nodes: Iterable[TracedNode]) -> dict[TracedNode, str]:
         """Return a unique name for each node that has a name."""

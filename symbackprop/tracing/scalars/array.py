@@ -140,8 +140,4 @@ BY_ENTRY: dict[str, Callable[..., Any]] = {  # NumPy has none of them for object
 # fmt: on
 
 
-def _of_scalars(self: TracedScalar, ufunc: np.ufunc, method: str, *inputs: object, **options: Any) -> object:
-    return _called(ufunc, method, inputs, options)
-
-
-TracedScalar.__array_ufunc__ = _of_scalars  # an array of floats times a traced scalar is an array of traced scalars
+TracedScalar.__array_ufunc__ = ScalarArray.__array_ufunc__  # an array of floats times a scalar is an array of scalars

@@ -157,14 +157,13 @@ class _Comparison:
     def at_random(self, rng: np.random.Generator, points: int) -> list[_PointComparison]:
         """Return comparisons at random points, as far from the traced one as the conditions allow."""
         found: list[_PointComparison] = []
-        for radius in _RADII:
-            for _ in range(_DRAWS):
-                point = self.near(radius, rng)
-                if self.decided_alike(point):
-                    comparison = self.at(point)
-                    found += [comparison] if all(map(mpmath.isfinite, comparison.claimed + comparison.derived)) else []
-                if len(found) == points:
-                    return found
+        for radius in (radius for radius in _RADII for _ in range(_DRAWS)):
+            point = self.near(radius, rng)
+            if self.decided_alike(point):
+                comparison = self.at(point)
+                found += [comparison] if all(map(mpmath.isfinite, comparison.claimed + comparison.derived)) else []
+            if len(found) == points:
+                break
         return found
 
 
