@@ -176,7 +176,7 @@ class ChainRuleSteps:
         return paired(adjoint, by_entry(self._label(node), self.parameter))
 
     def _label(self, node: Expression) -> Expression:
-        """Return the symbol of a node in terms: its name, or its definition if it is the cost."""
+        """Return the symbol that denotes a node in a ∂node/∂W: its name, or its definition if it is the cost."""
         return self.graph.definition[node] if node == self.graph.cost else self.graph.names.get(node, node)
 
     def _step(self, rule: str, before: Expression, after: Expression, **details: Any) -> Step:

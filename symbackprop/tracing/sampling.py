@@ -1,4 +1,4 @@
-"""Random arguments for a user's functions, with sizes that all differ, and the functions in the form for checks."""
+"""Random arguments for a user's functions, with sizes that all differ, and those functions for a gradient check."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

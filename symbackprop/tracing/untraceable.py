@@ -22,7 +22,7 @@ class NumberNeeded(Untraceable):
 
 @contextmanager
 def failures_as_untraceable() -> Iterator[None]:
-    """Turn exceptions in the user's code into Untraceable, with the line, since the same code runs on numbers."""
+    """Turn exceptions in the user's code, which runs on numbers, into Untraceable with the line of the code."""
     try:
         yield
     except Untraceable as reason:
