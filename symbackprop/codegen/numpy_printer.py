@@ -18,7 +18,7 @@ from symbackprop.printing.styles import Code
 
 
 def names_in(library: str) -> dict[str, str]:
-    """Return the full names of the functions that a library calls differently from our nodes and SymPy's classes."""
+    """Return the full names of the functions whose names in a library differ from those of nodes and SymPy classes."""
     linear_algebra = {name: f"{library}.linalg.{name}" for name in ("inv", "det", "norm", "matrix_power")}
     entrywise = {"Abs": "abs", "Heaviside": "heaviside", "Max": "maximum", "Min": "minimum"}
     names = {name: f"{library}.{function}" for name, function in entrywise.items()}
