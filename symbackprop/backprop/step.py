@@ -11,10 +11,8 @@ from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
 from symbackprop.expressions.operations import Broadcast
-from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.shapes import Show, is_matrix
 from symbackprop.printing.text import text
-
-Show = Callable[[Basic], str]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from symbackprop.codegen.runtime import array_api_runtime as portable_runtime
 from symbackprop.codegen.schedule import COST, FORWARD, GRADIENT, Schedule, ScheduledAssignment, schedule
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.functions import ElementwiseFunction
-from symbackprop.expressions.matrices import NamedMatrix, OneHot, Transpose
+from symbackprop.expressions.matrices import NamedMatrix, Transpose
 from symbackprop.expressions.operations import Broadcast
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.expressions.slicing import Slice
@@ -175,7 +175,7 @@ class _ModuleWriter:
         """Return the text of a function with this name and docstring, which returns these results."""
         printer = ArrayAPISource(self.plan.outputs, self.tape.network.of_role(SCALAR))
         body = [self.line(assignment, printer) for assignment in self.plan.needed_for(results)]
-        checks = self.further_checks(printer)
+        checks = templates.further_checks(self.arguments, printer.shape_code, "{0} = _one_hot({0})")
         end = f"return {results[0] if len(results) == 1 else templates.tuple_of(results)}"
         start = [templates.docstring(summary, self.arguments), *self.checks(), *self.sizes(printer)]
         return templates.define(name, self.names, [*start, *checks, *body, end])
@@ -184,13 +184,6 @@ class _ModuleWriter:
         """Return the lines that convert the arguments and check their shapes."""
         rows = [f'    ("{s.name}", {s.name}, {templates.literal(shape_of(s))}),' for s in self.arguments]
         return [f"xp, {', '.join(self.names)} = _checked(", *rows, ")"]
-
-    def further_checks(self, printer: NumPySource) -> list[str]:
-        """Return the lines that check compound sizes such as 4*H, and one-hot targets."""
-        compound = [s for s in self.arguments if any(size.args for size in shape_of(s))]
-        one_hot = [s.name for s in self.arguments if isinstance(s, OneHot)]
-        lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
-        return lines + [f"{name} = _one_hot({name})" for name in one_hot]
 
     def sizes(self, printer: NumPySource) -> list[str]:
         """Return the lines that read sizes, dtype and device from the arguments."""
@@ -216,9 +209,8 @@ class _ModuleWriter:
 
 def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     """Return the text of a module with `cost` and `cost_and_gradients` for arrays of any library."""
-    writer, results = _ModuleWriter(tape, function_names), tape.result_names
-    wanted = zip(templates.FUNCTIONS.items(), (results[:1], results), strict=True)
-    functions = [writer.function(name, summary, found) for (name, summary), found in wanted]
+    writer = _ModuleWriter(tape, function_names)
+    functions = [writer.function(*described) for described in templates.functions(tape)]
     carried = [*templates.helpers_in(functions, portable_runtime.HELPERS), *portable_runtime.ALWAYS]
     head = templates.header(tape, function_names, "for arrays of NumPy, PyTorch, JAX or dask")
     return "\n\n\n".join([f"{head}\n\n{portable_runtime.IMPORTS}", *functions, *templates.sources_of(carried)]) + "\n"

@@ -12,7 +12,6 @@ from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.codegen.program import FreshNames, Value
 from symbackprop.codegen.runtime import numpy_runtime as runtime
 from symbackprop.codegen.statement_writer import StatementWriter, name_values
-from symbackprop.expressions.matrices import OneHot
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.network import SCALAR
 from symbackprop.network.sampling import draws
@@ -23,10 +22,9 @@ NUMPY, NUMBA = "numpy", "numba"
 
 def module_source(tape: Tape, function_names: Mapping[str, str], backend: str = NUMPY) -> str:
     """Return the text of a module with `cost` and `cost_and_gradients` of the tape's network."""
-    text, results = Text(function_names), tape.result_names
-    wanted = zip(templates.FUNCTIONS.items(), (results[:1], results), strict=True)
+    text = Text(function_names)
     made_with, imports, part = _BACKENDS[backend]
-    functions = [_Function(name, summary, tape, found, text, part=part) for (name, summary), found in wanted]
+    functions = [_Function(tape, text, *described, part=part) for described in templates.functions(tape)]
     texts = [one for function in functions for one in function.texts()]
     check = _further_checks(tape)
     carried = [*templates.helpers_in([*texts, check], runtime.HELPERS), *runtime.DRIVERS]
@@ -55,9 +53,7 @@ def _main(tape: Tape) -> str:
 def _further_checks(tape: Tape) -> str:
     """Return a function that checks compound sizes such as 4*H, and one-hot targets; "" if there are none."""
     arguments, printer = tape.network.arguments, NumPySource({})
-    compound = [s for s in arguments if any(size.args for size in shape_of(s))]
-    lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {printer.shape_code(s.shape)})' for s in compound]
-    lines += [f'_one_hot("{s.name}", {s.name})' for s in arguments if isinstance(s, OneHot)]
+    lines = templates.further_checks(arguments, printer.shape_code, '_one_hot("{0}", {0})')
     sizes, _ = templates.read_sizes(printer.sizes, arguments)
     return templates.define("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
 
@@ -65,7 +61,7 @@ def _further_checks(tape: Tape) -> str:
 class _Function:
     """Writer of one function: the public function, the phases for all of the data, and the phase for each batch."""
 
-    def __init__(self, name: str, summary: str, tape: Tape, results: Iterable[str], text: Text, *, part: "type[_Part]"):
+    def __init__(self, tape: Tape, text: Text, name: str, summary: str, results: Iterable[str], *, part: "type[_Part]"):
         network = tape.network
         self.name, self.summary, self.text, self.partials = name, summary, text, tape.partials()
         self.arguments = network.arguments

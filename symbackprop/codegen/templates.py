@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from symbackprop.backprop.tape import Tape
@@ -12,13 +12,10 @@ from symbackprop.codegen.runtime.numpy_runtime import Carried
 from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.functions import FUNCTION
+from symbackprop.expressions.matrices import OneHot
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.text import Text
 
-FUNCTIONS = {
-    "cost": "The cost",
-    "cost_and_gradients": "The cost and its gradients, from one forward and one backward pass",
-}
 _LINE = 110  # characters of a call on one line
 _BESIDE = 95  # characters of a statement with a comment beside it
 
@@ -31,6 +28,12 @@ def header(tape: Tape, function_names: Mapping[str, str], meant_for: str) -> str
         lines.append(f"{letter}(z) = {text.doprint(FUNCTION[name].expression)} ({name})")
     formulas = textwrap.indent("\n".join(lines), "    ")
     return f'"""Cost and gradients of this network, {meant_for}:\n\n{formulas}\n"""'
+
+
+def functions(tape: Tape) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the name, the summary and the results of each function of a module."""
+    both = "The cost and its gradients, from one forward and one backward pass"
+    return [("cost", "The cost", tape.result_names[:1]), ("cost_and_gradients", both, tape.result_names)]
 
 
 def docstring(summary: str, arguments: Iterable[Expression]) -> str:
@@ -87,6 +90,13 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
             found.setdefault(str(length), f"{symbol.name}.shape[{axis}]")
     names = sorted(names)
     return [f"{name} = {found[name]}" for name in names if name in found], [n for n in names if n not in found]
+
+
+def further_checks(symbols: Sequence[Expression], shape_code: Callable[[Shape], str], one_hot: str) -> list[str]:
+    """Return lines that check compound sizes such as 4*H, and one-hot targets, by the code `one_hot` of {0}."""
+    compound = [s for s in symbols if any(size.args for size in shape_of(s))]
+    lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {shape_code(s.shape)})' for s in compound]
+    return lines + [one_hot.format(s.name) for s in symbols if isinstance(s, OneHot)]
 
 
 def helpers_in(texts: Iterable[str], table: Mapping[str, Sequence[Carried]]) -> list[Carried]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from symbackprop.backprop.step import Step, why
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.latex import Latex, latex
-from symbackprop.render.outline import DocumentLine, Outline, ParameterSection, ShownFormula
+from symbackprop.render.outline import DocumentLine, Outline, ParameterSection
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath}
@@ -129,12 +129,8 @@ class _LatexDocument:
         for line in lines:
             above, beside = self.reason(line.step), self.shape(line.shape)
             for shown in line.formulas:
-                yield LatexRow(self.left(shown), self.show(shown.right), beside, above)
+                yield LatexRow(shown.left_side(self.show), self.show(shown.right), beside, above)
                 above = beside = ""
-
-    def left(self, shown: ShownFormula) -> str:
-        name = f"{self.show(shown.name)} = " if shown.name is not None else ""
-        return name + (self.show(shown.left) if shown.left is not None else "")
 
     def reason(self, step: Step | None) -> str:
         if step is None:

@@ -1,6 +1,6 @@
 """The content of every document, in any notation: the network, the steps to each gradient, the result."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -27,6 +27,10 @@ class ShownFormula:
     right: Expression
     left: Expression | None = None
     name: Expression | None = None
+
+    def left_side(self, show: Callable[[Expression], str]) -> str:
+        """Return `name = left`, without a part that is None; `show` prints the expressions."""
+        return " = ".join(show(part) for part in (self.name, self.left) if part is not None)
 
 
 @dataclass(frozen=True)

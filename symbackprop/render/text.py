@@ -67,9 +67,7 @@ class _TextDocument:
         return [text for row, note in zip(_columns(rows), notes, strict=True) for text in (row, *_NOTES.wrap(note))]
 
     def formula(self, formula: ShownFormula) -> str:
-        left = self.show(formula.left) if formula.left is not None else " "
-        name = f"{self.show(formula.name)} = " if formula.name is not None else ""
-        return f"{name}{left} = {self.show(formula.right)}"
+        return f"{formula.left_side(self.show) or ' '} = {self.show(formula.right)}"
 
     def show(self, expression: object) -> str:
         return str(self.printer.doprint(expression))
