@@ -49,7 +49,7 @@ def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, ri
 
 
 def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
-    """Return the judgment for all layers that a letter can denote, the first with which the sides have a value."""
+    """Return the judgment for all layers that a letter can denote, of the first letter for which sides have a value."""
     letters = _letters_in_scripts(left, right)
     for letter in (x for x in _LAYER_LETTERS if x in letters):
         settings = {k: replace(setting, letters={letter: k}) for k in reading.symbols.layers}
