@@ -76,16 +76,12 @@ def register(name: str, f: Expr, *, latex: str = "", stable: Expr | None = None)
         if FUNCTIONS[name].f == row.f:
             return FUNCTION[name]
         raise NameInUseError(f"{name} is a function already: {FUNCTIONS[name].f}; choose another name")
-    _check_free(name)
-    FUNCTIONS[name], FUNCTION[name] = row, ElementwiseFunction(name)
-    _warn_where_code_fails(FUNCTION[name])
-    return FUNCTION[name]
-
-
-def _check_free(name: str) -> None:
     check_name(name)
     if name in ALIASES or name in dir(symbackprop):
         raise NameInUseError(f"{name} is a name of symbackprop already; choose another name, for example {name}_1")
+    FUNCTIONS[name], FUNCTION[name] = row, ElementwiseFunction(name)
+    _warn_where_code_fails(FUNCTION[name])
+    return FUNCTION[name]
 
 
 def _row(name: str, f: object, latex: str, stable: object) -> FunctionRow:

@@ -119,9 +119,8 @@ class CodeReader:
             plain = trace(self.code, spec, point=at, ignored=frozenset({CLIP, EPSILON}))
         except Untraceable:
             return exact
-        if plain.gradients is None or not (far or self._agrees(plain, spec, point, _GUARDED)):
-            return exact
-        found = self._compared(plain, spec, point)
+        is_alike = plain.gradients is not None and (far or self._agrees(plain, spec, point, _GUARDED))
+        found = self._compared(plain, spec, point) if is_alike else None
         if found is None or not found.all_right:
             return exact
         return replace(found, where=f"{found.where}, but for small numbers that are added as guards")

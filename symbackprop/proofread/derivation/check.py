@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from symbackprop.errors import ArgumentError
 from symbackprop.network.network import Network
 from symbackprop.parsing.documents import read_document
-from symbackprop.parsing.statements import equalities, is_about_slopes, read_statements
+from symbackprop.parsing.statements import is_about_slopes, read_statements
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.proofread.derivation.arguments import without_arguments
 from symbackprop.proofread.derivation.example_index import unused_letter, with_own_index
@@ -16,7 +16,7 @@ from symbackprop.proofread.derivation.own_network import own_network
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.report import CheckedLine, DerivationCheck, LineVerdict
 from symbackprop.proofread.derivation.search import best_reading, may_be_of_one_example
-from symbackprop.proofread.derivation.subjects import is_range
+from symbackprop.proofread.derivation.subjects import claims
 
 
 def check_derivation(
@@ -68,10 +68,10 @@ def check_derivation(
 
 def _refuse_unlike(reading: DocumentReading) -> None:
     """Raise ArgumentError if a network that was read from the document's equations contradicts one of them."""
-    for index, statement in enumerate(reading.statements):
-        sides = equalities(statement)
-        is_forward = bool(sides) and isinstance(sides[0], Name) and not any(map(is_about_slopes, sides))
-        if is_forward and not is_range(reading, statement) and judge(reading, index).holds is False:
+    for index in claims(reading):
+        sides, statement = reading.sides(index), reading.statements[index]
+        is_forward = isinstance(sides[0], Name) and not any(map(is_about_slopes, sides))
+        if is_forward and judge(reading, index).holds is False:
             raise ArgumentError(
                 f"no network is given, and the one that was read from the equations of the document,\n"
                 f"{reading.network.to_text()}\ncontradicts {statement.source}; give the network, as of "

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from symbackprop.network.network import Network
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.documents import Document
-from symbackprop.parsing.statements import Statement, equalities
+from symbackprop.parsing.statements import Statement
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import key_of
 from symbackprop.proofread.derivation.adjoints import choose_adjoints, find_misdefined_adjoints
@@ -17,9 +17,9 @@ from symbackprop.proofread.derivation.factors import usual_factors
 from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.reading import DocumentReading, Interpretation, Units
 from symbackprop.proofread.derivation.subjects import (
+    claims,
     is_adjoint_line,
     is_cost_line,
-    is_range,
     redefines_network_quantity,
 )
 from symbackprop.proofread.interpreter import values
@@ -69,11 +69,7 @@ def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
     """Return True if an interpretation may change the reading of a line that is not right so far."""
     if not (interpretation.document_first or interpretation.layout.numerator or interpretation.units):
         return True
-    failing = [
-        statement
-        for index, statement in enumerate(best.statements)
-        if equalities(statement) and not is_range(best, statement) and judge(best, index).holds is not True
-    ]
+    failing = [best.statements[index] for index in claims(best) if judge(best, index).holds is not True]
     if interpretation.document_first and not any(redefines_network_quantity(best, one) for one in failing):
         return False
     if interpretation.layout.numerator and not any(map(_has_derivative, failing)):
@@ -118,9 +114,7 @@ def _is_usual(reading: DocumentReading, ratio: float) -> bool:
 def _cost(reading: DocumentReading, limit: float) -> float:
     """Return the penalty of a reading for lines that are not right; if it exceeds `limit`, only a part of it."""
     total = 0.0
-    for index, statement in enumerate(reading.statements):
-        if not equalities(statement) or is_range(reading, statement):
-            continue
+    for index in claims(reading):
         judgment = judge(reading, index)
         if judgment.holds and hides_network_quantity(reading, index):
             total += 2.05  # it may also be a mistake

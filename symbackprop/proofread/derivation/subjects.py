@@ -1,6 +1,7 @@
 """Subjects of statements: the cost, a gradient, a range of letters, one example."""
 
 import re
+from collections.abc import Iterator
 
 from symbackprop.network.network import PARAMETER
 from symbackprop.parsing import syntax_tree as tree
@@ -174,6 +175,11 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
             or "=" not in statement.signs
         )
     )
+
+
+def claims(reading: DocumentReading) -> Iterator[int]:
+    """Return the indices of the statements of equality that do not just state the range of a letter."""
+    return (k for k, one in enumerate(reading.statements) if equalities(one) and not is_range(reading, one))
 
 
 def redefines_network_quantity(reading: DocumentReading, statement: Statement) -> bool:
