@@ -130,17 +130,14 @@ def _paired(tokens: Sequence[Token]) -> Iterator[Token]:
     stack: list[str] = []
     before = ""
     for token in tokens:
-        if token.kind in {"BAR", "NORM"}:
-            closes = bool(stack) and stack[-1] == token.kind and before not in {"", "SIGN", "OPERATOR", "RELATION", ","}
-            if closes:
-                stack.pop()
-            else:
-                stack.append(token.kind)
-            token = replace(token, kind=("R" if closes else "L") + token.kind)  # noqa: PLW2901
-        elif token.kind == ":" and stack:
+        kind = token.kind
+        if kind in {"BAR", "NORM"}:
+            closes = stack[-1:] == [kind] and before not in {"", "SIGN", "OPERATOR", "RELATION", ","}
+            token = replace(token, kind=("R" if closes else "L") + kind)  # noqa: PLW2901
+        elif kind == ":" and stack:
             token = replace(token, kind="NAME")  # noqa: PLW2901 — a whole row or column
-        elif token.kind in _OPEN:
-            stack.append(token.kind)
+        if token.kind in _OPEN:
+            stack.append(kind)
         elif token.kind in _CLOSE and stack:
             stack.pop()
         before = token.kind

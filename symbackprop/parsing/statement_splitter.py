@@ -59,9 +59,7 @@ def _regrouped(pieces: list[list[Token]]) -> list[list[Token]]:
     """Return the pieces, with incomplete ones joined to the previous one, and without text after for, if and when."""
     found: list[list[Token]] = []
     skipping = False
-    for piece in pieces:
-        if not piece:
-            continue
+    for piece in filter(None, pieces):
         if _is_between(piece):
             if piece[0].kind == "WORD" and piece[0].value.lower().split()[:1] in (["for"], ["if"], ["when"]):
                 skipping = True

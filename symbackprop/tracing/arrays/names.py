@@ -18,7 +18,7 @@ from symbackprop.tracing.arrays.graph import TracedNode
 class VariableNames:
     """The names of nodes; the outermost function has precedence: `z` in a helper is `z2` in its caller."""
 
-    spaces: list[Namespace] = field(default_factory=list)
+    spaces: list[Namespace]
     found: dict[TracedNode, tuple[int, str]] = field(default_factory=dict)  # the depth of the call, and the name
     depth: int = 0
 

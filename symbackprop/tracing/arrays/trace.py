@@ -91,22 +91,19 @@ def _traced(
     known = None if point is None else point.symbols(network, spec)
     run = TraceRun(sizes, TraceGraph(), FUNCTIONS, known, ignored=ignored)
     arrays = {name: _argument(run, network, spec, name) for name in spec.every_shape}
-    names = VariableNames()
     python_sum = sum_with(lambda rows, start: rows.sum(axis=0) + start, lambda value: isinstance(value, TracedArray))
     replacement = PlaceholderNumpy(run).replacement
     with (
         placeholders_in_place(code.functions, replacement, {**builtin, "sum": python_sum}) as spaces,
-        names.noted(),
+        (names := VariableNames(spaces)).noted(),
     ):
-        names.spaces = spaces
         cost, gradients, problem = _run(code, arrays, spec, sizes, gradient)
     root = _as_number(run, cost)
     equations = _define_equations(network, root, names.of(in_topological_order([root])))
     network = _without_unused(network, spec.declared(sizes))
     summed = root.rank != 0 or root is not run.node(cost)
     notes = ("the cost is the sum of the entries that are returned",) * summed
-    if run.conditions:
-        notes = (*notes, "branches were followed as the numbers of a point decide them")
+    notes += ("branches were followed as the numbers of a point decide them",) * bool(run.conditions)
     general = point is None
     if gradients is None:
         return TracedNetwork(network, problem=problem, notes=notes, general=general)
