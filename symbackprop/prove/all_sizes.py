@@ -5,7 +5,8 @@ these, and SymPy's scalar calculus on sums over indices differentiates C. Each c
 of C, which are found again in the network, so that a missing use is detected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import count
 
 from sympy import Add, Integer
 
@@ -24,16 +25,22 @@ from symbackprop.prove.outcome import UNPROVED, Outcome, proved, unclaimed
 from symbackprop.prove.use_counts import coefficient, paired, partials_in
 
 
-def prove_for_all_sizes(chain: Chain) -> list[Outcome]:
-    """Return an outcome for each line of a tape; none is wrong, since a missing proof is not a counterexample."""
+def prove_for_all_sizes(chain: Chain, refuted: Collection[int] = ()) -> list[Outcome]:
+    """Return an outcome for each line of a tape; none is wrong, since a missing proof is not a counterexample.
+
+    For lines with these numbers, which have a counterexample, a proof is not sought for long.
+    """
     known: Definitions = {chain.tape.cost.symbol: Integer(1)}
-    return list(_outcomes(chain, known, {}))
+    return list(_outcomes(chain, refuted, known, {}))
 
 
-def _outcomes(chain: Chain, known: Definitions, names: Definitions) -> Iterator[Outcome]:
+def _outcomes(chain: Chain, refuted: Collection[int], known: Definitions, names: Definitions) -> Iterator[Outcome]:
+    number = count()
     for section, lines in chain.sections:
         replay = _Replay(chain, section, known, names)
-        yield from map(replay.outcome, lines)
+        for line in lines:
+            replay.calculus.is_patient = next(number) not in refuted
+            yield replay.outcome(line)
 
 
 class _Unproved(Exception):  # noqa: N818 — not a failure of the program: the message is the outcome

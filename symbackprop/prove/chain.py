@@ -15,11 +15,11 @@ from symbackprop.backprop.tape import Adjoint, Section, Tape
 from symbackprop.errors import DerivationError
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import PARTIALS, Entrywise, Gradient
-from symbackprop.expressions.matrices import Zeros, postorder, quantities
+from symbackprop.expressions.matrices import Zeros, changing, postorder, quantities
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
 from symbackprop.printing.text import text
-from symbackprop.prove.use_counts import Recount, paired, partials_in
+from symbackprop.prove.use_counts import Recount, coefficient, paired, partials_in
 
 
 class Move(Enum):
@@ -58,6 +58,12 @@ class Terms:
         if step.symbol is not None:
             return Move.NAME
         return Move.GATHER if self.started or step is last else Move.START
+
+    @property
+    def are_worked_out(self) -> bool:
+        """True if each pending term has the form Σ G ⊙ ∂W/∂W, which is G."""
+        claims = (coefficient(term) for term in Add.make_args(self.pending) if term != 0)
+        return all(claim is not None and claim[0] == self.parameter for claim in claims)
 
     def about(self, quantity: Expression) -> dict[Scalar, Scalar]:
         """Return the pending terms that contain a derivative of a quantity, each mapped to that derivative."""
@@ -141,7 +147,8 @@ class _Reader:
         for step in section.steps:
             move = terms.move(step, last)
             unreadable = self._unreadable(step, section.parameter, move)
-            gap = unreadable or self._gap(terms, step, move) or self._misdescribed(step, section.parameter)
+            gap = unreadable or self._gap(terms, step, move)
+            gap = gap or next(filter(None, self._misdescribed(step, section.parameter)), "")
             if not unreadable:
                 terms.follow(move, step)
                 if step is last and not gap:
@@ -201,10 +208,12 @@ class _Reader:
             starts = {*Add.make_args(step.before)} <= {*Add.make_args(terms.pending)}
             return "" if starts else "it does not start where the lines above end"
         if move is Move.NAME:
-            return self._misnamed(step)
+            is_factor = all(coefficient(term) == (step.before.of, step.after) for term in terms.about(step.before.of))
+            above = f"it is not the factor of the derivative of {text(step.before.of)} in the lines above"
+            return self._misnamed(step) or ("" if is_factor else above)
         if step.before.of != terms.parameter:
             return f"this part is about {text(terms.parameter)}"
-        if move is Move.GATHER and {partial.of for partial in partials_in(terms.pending)} - {terms.parameter}:
+        if move is Move.GATHER and not terms.are_worked_out:
             return "the lines above have terms that are not worked out"
         if move is Move.GATHER and not (terms.finished or terms.pending or isinstance(step.after, Zeros)):
             return "no line above leads to it"
@@ -241,18 +250,23 @@ class _Reader:
         if said is not None and not self._unreadable(said, step.wrt, move):
             yield said
 
-    def _misdescribed(self, step: Step, parameter: Matrix) -> str:
-        """Return what is false in the text that explains a line, or an empty string."""
+    def _misdescribed(self, step: Step, parameter: Matrix) -> Iterator[str]:
+        """Yield what is false in the text that explains a line."""
         dependent = self.recount.dependents(parameter)
-        for quantity in step.constants:
-            if quantity in dependent:
-                return f"{text(quantity)} is not constant"
-        for quantity in step.held:
+        yield from (f"{text(quantity)} is not constant" for quantity in step.constants if quantity in dependent)
+        for quantity in (*step.held, *step.parts):
             if quantity not in dependent:
-                return f"{text(quantity)} does not depend on {text(parameter)}"
-        if step.expression is not None and self.recount.expression(step.node) not in (step.expression, step.node):
-            return f"{text(step.node)} is not {text(step.expression)}"
-        return ""
+                yield f"{text(quantity)} does not depend on {text(parameter)}"
+        if step.node is not None:
+            definition = self.recount.expression(step.node)
+            yield self._unknown(step.node)
+            if step.expression not in (None, definition, step.node):
+                yield f"{text(step.node)} is not {text(step.expression)}"
+            if not set(step.parts) <= {definition, *changing(definition)}:
+                yield f"{text(step.node)} has no such parts"
+        known = {(self.recount.names.get(quantity, quantity), adjoint) for quantity, adjoint in step.known}
+        if known and known != {coefficient(term) for term in Add.make_args(step.after)}:
+            yield "the known adjoints are not those of the line"
 
 
 def terms_in(node: Expression) -> list[Expression]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TypeAlias
 
 import sympy
-from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, Symbol
+from sympy import Add, Dummy, Expr, Function, Integer, Mul, Pow, Rational, Sum, Symbol, Tuple
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.expressions import matrices as nodes
@@ -36,7 +36,25 @@ class NoIndexForm(Exception):  # noqa: N818 — nothing is wrong: such a node is
         self.node = node
 
 
-class IndexedEntry(MatrixElement):
+class _NothingKnown:
+    """Facts that SymPy would look for at length whenever it makes a product or a function, and would not find."""
+
+    is_zero = is_finite = is_infinite = None
+
+
+class IndexSum(_NothingKnown, Sum):
+    """A sum over indices, which SymPy is not asked to look at."""
+
+    def __new__(cls, summand: Scalar, *limits: tuple[Dummy, Size, Size]) -> "IndexSum":
+        """Return Σ summand; a sum of a sum is one sum over all indices."""
+        if isinstance(summand, IndexSum):
+            summand, limits = summand.function, (*summand.limits, *limits)
+        new = Expr.__new__(cls, summand, *(Tuple(*limit) for limit in limits))
+        new.is_commutative = True
+        return new
+
+
+class IndexedEntry(_NothingKnown, MatrixElement):
     """An entry A[i, j] without SymPy's check of the index range, which would take most of the time of a proof."""
 
     def __new__(cls, matrix: Matrix, i: Size, j: Size) -> "IndexedEntry":
@@ -109,7 +127,7 @@ def _sum(sizes: Sequence[Size], summand: Callable[..., Scalar]) -> Scalar:
     """Return Σ summand(i, …) over new indices; for an axis of size 1, the index is 0, without Σ."""
     indices = [_ZERO if size == 1 else Dummy("i") for size in sizes]
     limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
-    return Sum(summand(*indices), *limits) if limits else summand(*indices)
+    return IndexSum(summand(*indices), *limits) if limits else summand(*indices)
 
 
 def _matmul(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:

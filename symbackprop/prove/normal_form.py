@@ -19,7 +19,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symbackprop.expressions.aliases import Expression, Scalar, Size
 from symbackprop.expressions.matrices import NamedMatrix, OneHot
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.prove.index_form import KroneckerDelta
+from symbackprop.prove.index_form import IndexSum, KroneckerDelta
 
 _MOST_TERMS = 5000  # in an expanded product
 _MOST_NAMINGS = 500  # compared for one sum
@@ -282,7 +282,7 @@ def _sum(body: Scalar, sizes: dict[Dummy, Size]) -> Scalar:
     orders = islice(_orders(body, _ranked({i: default_sort_key(size) for i, size in sizes.items()})), _MOST_NAMINGS)
     named = {_renamed(body, dict(zip(order, names, strict=True))): order for order in orders}
     least = min(named, key=default_sort_key)
-    return Sum(least, *((name, 0, sizes[i] - 1) for name, i in zip(names, named[least], strict=True)))
+    return IndexSum(least, *((name, 0, sizes[i] - 1) for name, i in zip(names, named[least], strict=True)))
 
 
 def _renamed(form: Scalar, names: dict[Dummy, Dummy]) -> Scalar:

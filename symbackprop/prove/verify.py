@@ -45,9 +45,12 @@ def verify(tape: Tape, function_names: Mapping[str, str], seed: int | None = Non
 
 def _outcomes(lines: Chain, rng: np.random.Generator) -> list[dict[str, Outcome]]:
     """Return the outcome of each witness for each line, and why a line does not continue the lines above, if so."""
-    for_all_sizes = prove_for_all_sizes(lines)
     exact = prove_in_numbers(lines, ForwardMode, _EXACT, rng)
     numeric = prove_in_numbers(lines, FiniteDifferences, _NUMERIC, rng)
+    refuted = {
+        k for k, each in enumerate(zip(exact, numeric, strict=True)) if Verdict.WRONG in {o.verdict for o in each}
+    }
+    for_all_sizes = prove_for_all_sizes(lines, refuted)
     open_ = [a.verdict != Verdict.RIGHT == e.verdict for a, e in zip(for_all_sizes, exact, strict=True)]
     if any(open_):  # N is not to be taken for 3 because it was 3 at the first point
         again = prove_in_numbers(lines, ForwardMode, _EXACT, rng, again=True)

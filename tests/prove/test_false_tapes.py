@@ -1,0 +1,70 @@
+"""No false tape is accepted, and none ends in an exception but `DerivationError`: see `false_tapes`."""
+
+from functools import cache
+
+import pytest
+
+import symbackprop as sb
+from tests.prove.false_tapes import KINDS, NETWORKS, Planted, is_false
+
+MOST = 3  # tapes of one kind and network
+
+
+@cache
+def tape_of(network):
+    return sb.derive(NETWORKS[network]()).tape
+
+
+@cache
+def cases():
+    """Return (kind, network) for each kind in each network that it can be planted in."""
+    return [
+        (kind, network) for kind in KINDS for network in NETWORKS if any(True for _ in KINDS[kind](tape_of(network)))
+    ]
+
+
+def marked():
+    """The first network of each kind is fast, a different one for each kind; every third other one is slow."""
+    by_kind = {kind: [network for k, network in cases() if k == kind] for kind in KINDS}
+    for number, (kind, networks) in enumerate(by_kind.items()):
+        for k, network in enumerate(networks):
+            fast = k == number % len(networks)
+            marks = () if fast else pytest.mark.slow if (k + number) % 4 == 0 else pytest.mark.nightly
+            yield pytest.param(kind, network, marks=marks, id=f"{kind}-{network}")
+
+
+def drawn(kind, network, rng):
+    """Return up to three false tapes, drawn at random."""
+    planted = list(KINDS[kind](tape_of(network)))
+    order = rng.permutation(len(planted))
+    confirmed = (planted[k] for k in order if is_false(planted[k], rng))
+    return [each for _, each in zip(range(MOST), confirmed, strict=False)]
+
+
+@pytest.mark.parametrize(("kind", "network"), list(marked()))
+def test_no_false_tape_is_accepted(kind, network, rng):
+    for planted in drawn(kind, network, rng):
+        try:
+            verification = sb.Derivation(planted.tape).verify(seed=int(rng.integers(2**31)))
+        except sb.DerivationError:
+            continue
+        assert verification.verdict != "right", f"{planted.line}\n{verification}"
+        for line in verification.lines:
+            wrong = [o.said for name, o in line.outcomes.items() if o.verdict == "wrong" and name != "all sizes"]
+            assert all("on the left" in said for said in wrong)
+            assert line.verdict != "wrong" or wrong, "a counterexample is shown"
+
+
+def test_there_are_many_kinds_in_many_networks():
+    assert len(KINDS) >= 30
+    assert len(NETWORKS) >= 12
+    assert len(cases()) >= 300
+    assert {kind for kind, _ in cases()} == set(KINDS)
+    assert len([param for param in marked() if not param.marks]) == len(KINDS)
+
+
+def test_the_oracle_accepts_true_lines(rng):
+    """It is not so that whatever is planted passes for an error."""
+    for network in ("home", "tied", "halves"):
+        tape = tape_of(network)
+        assert not any(is_false(Planted(tape, step), rng) for step in tape.steps)
