@@ -10,7 +10,16 @@ from symbackprop.gradcheck.comparisons import subjects_of
 from symbackprop.gradcheck.directional import Numerics
 from symbackprop.gradcheck.evidence import sizes_of
 from symbackprop.gradcheck.parameters import Data, Parameters, Structure, UserFunction, require_callable
-from symbackprop.gradcheck.recheck import Recheck, arbitrated, check_parameters, is_close, is_doubtful, supported
+from symbackprop.gradcheck.recheck import (
+    Recheck,
+    arbitrated,
+    check_parameters,
+    confirmed_mistake,
+    is_close,
+    is_doubtful,
+    may_be_chance,
+    supported,
+)
 from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.verdicts import Verdict
 
@@ -75,12 +84,15 @@ def _checked(
     rng = np.random.default_rng(seed)
     gradient = CountedFunction("the gradients function", gradient_of, parameters)
     sizes = sizes_of(data)
-    blocks = check_parameters(numerics, subjects_of(gradient, parameters, rng), sizes, rng)
+    blocks = check_parameters(numerics, subjects_of(gradient, parameters), sizes, rng)
     recheck = Recheck(alone, gradient_of, sizes, rng)
     blocks = recheck.apply(blocks, is_close, arbitrated, lambda: [parameters.widened()])
-    blocks = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(parameters, rng))
+    nearby = parameters.generic_nearby()
+    in_doubt = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: [nearby.widened(), nearby])
+    blocks = recheck.apply(in_doubt, may_be_chance, confirmed_mistake, lambda: [nearby])
     verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
+    found_nearby = any("report.generic_point" in block.note for block in blocks)
     noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
     return GradientCheck(
         verdict,
@@ -89,16 +101,8 @@ def _checked(
         numerics.cost,
         reason="; ".join([*noisy, *numerics.calls.notes, *gradient.notes]),
         gradient_calls=gradient.count + recheck.gradient_calls,
-        generic_point=parameters.rebuild(parameters.generic_nearby(rng).arrays)
-        if verdict == Verdict.UNDECIDED
-        else None,
+        generic_point=parameters.rebuild(nearby.arrays) if verdict == Verdict.UNDECIDED or found_nearby else None,
     )
-
-
-def _nearby(parameters: Parameters, rng: np.random.Generator) -> list[Parameters]:
-    """Return a generic point nearby, first in extended precision, then in the precision of the parameters."""
-    point = parameters.generic_nearby(rng)
-    return [point.widened(), point]
 
 
 def assert_gradients(

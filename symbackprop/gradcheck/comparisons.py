@@ -18,6 +18,7 @@ _SURE = 1e-2  # to call it wrong, the error bar must be below this part of the n
 _FLOOR = 1e4  # or below this many rounding errors of the cost, if that derivative is 0
 _ROUNDED = 3  # evaluations of the gradient at points perturbed by rounding errors
 POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
+COARSE_POWER = 1e-2  # likewise, if the cost is rounded more than double precision is
 POWER_ALONG = 1e-2  # likewise, of the contribution that one entry has along a direction
 
 
@@ -30,6 +31,11 @@ class Subject:
     array: np.ndarray
     gradient: np.ndarray
     rounding: np.ndarray
+
+    @property
+    def largest(self) -> float:
+        """The size of the largest entry of the gradient."""
+        return float(np.max(np.abs(self.gradient), initial=0.0))
 
     @property
     def is_comparable(self) -> bool:
@@ -83,22 +89,28 @@ class Comparison:
 
     @property
     def is_far_off(self) -> bool:
-        """True if the difference is far beyond the error bar, which is small enough to call the gradient wrong."""
-        error = self.numeric.error
-        sure = error <= max(_SURE * abs(self.numeric.value), self.floor)
-        return sure and self.difference > self.tolerance * (_WRONG / CONFIDENT)
+        """True if the difference is far beyond the error bar."""
+        return self.difference > self.tolerance * (_WRONG / CONFIDENT)
+
+    @property
+    def is_sure(self) -> bool:
+        """True if the error bar is small beside the numeric derivative, or beside the rounding errors of the cost."""
+        return self.numeric.error <= max(_SURE * abs(self.numeric.value), self.floor)
 
 
 def compare_entry(numerics: Numerics, subject: Subject, index: tuple[int, ...]) -> Comparison:
     """Return the comparison of the derivatives with respect to one entry."""
     direction = {subject.position: unit(subject.array.shape, index)}
-    return confirmed(numerics, compare_quickly(numerics, [subject], direction, index))
+    return confirmed(numerics, compare_quickly(numerics, [subject], direction, index), subject.largest)
 
 
-def confirmed(numerics: Numerics, comparison: Comparison) -> Comparison:
-    """Return a quick comparison if it agrees within a small error bar; else one for which the noise is estimated."""
-    is_sharp = comparison.tolerance <= POWER * comparison.size or not comparison.ours
-    if comparison.agrees and is_sharp:
+def confirmed(numerics: Numerics, comparison: Comparison, size: float = 0.0) -> Comparison:
+    """Return a quick comparison if both derivatives agree within a small error bar; else one with estimated noise.
+
+    The error bar is small beside the derivative, or beside `size`, that of the whole gradient.
+    """
+    is_sharp = comparison.tolerance <= POWER * max(comparison.size, size)
+    if numerics.is_coarse or (comparison.agrees and is_sharp):  # if it is coarse, noise is known already
         return comparison
     quick, full = comparison.numeric, numerics.derivative(comparison.direction)
     error = quick.error + numerics.noise(comparison.direction) / quick.step
@@ -145,12 +157,12 @@ def _norm(part: np.ndarray) -> float:
     return float(np.linalg.norm(part / largest)) * largest if 0 < largest < math.inf else largest
 
 
-def subjects_of(calls: CountedFunction, parameters: Parameters, rng: np.random.Generator) -> list[Subject]:
-    """Return the parameters with their gradients, and with the rounding errors of these gradients."""
+def subjects_of(calls: CountedFunction, parameters: Parameters) -> list[Subject]:
+    """Return the parameters with their gradients and the changes of these by rounding errors of the parameters."""
     ours = [np.array(g) for g in parameters.aligned(calls.first())]  # a function may fill the same arrays each time
     largest: Arrays = [np.zeros(g.shape, _width(g)) for g in ours]
-    for _ in range(_ROUNDED):
-        for k, other in enumerate(_or_nothing(calls, parameters, rng)):
+    for seed in range(_ROUNDED):
+        for k, other in enumerate(_or_nothing(calls, parameters, seed)):
             if other.shape == ours[k].shape and np.all(np.isfinite(other)):
                 np.maximum(largest[k], np.abs(other - ours[k]), out=largest[k], casting="same_kind")
     return [
@@ -165,8 +177,8 @@ def _width(gradient: np.ndarray) -> type:
     return np.float32 if ends[0] < 1e30 and ends[1] > 1e-20 else np.float64
 
 
-def _or_nothing(calls: CountedFunction, parameters: Parameters, rng: np.random.Generator) -> Arrays:
-    found = calls.at(parameters.rounded(rng))
+def _or_nothing(calls: CountedFunction, parameters: Parameters, seed: int) -> Arrays:
+    found = calls.at(parameters.rounded(seed))
     try:
         return [] if found is None else parameters.aligned(found)
     except ArgumentError:

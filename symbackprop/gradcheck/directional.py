@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from symbackprop.errors import ArgumentError
 from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.complex_contour import derivative_on_circle, is_settled
-from symbackprop.gradcheck.finite_differences import NumericDerivative, derivative, estimated_noise
+from symbackprop.gradcheck.finite_differences import NumericDerivative, derivative, scan
+from symbackprop.gradcheck.noise import COARSE, noise_along, seems_coarse
 from symbackprop.gradcheck.parameters import (
+    Arrays,
     Data,
     Number,
     Parameters,
@@ -31,12 +34,13 @@ _PATIENCE = 4  # directions without a usable circle, after which circles are giv
 _LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))
 _WITHIN = np.array([0.0113, 0.0071, 0.0037, 0.0019, 0.00083, 0.00037])  # of a step: the cost is a line there
 _EXTENDED = float(np.finfo(np.longdouble).eps)
+_SMALL = 1e-6  # entries below may be on a natural scale of their own
+_SHORTER = tuple(10.0**-k for k in range(13))  # steps over which a smooth cost has one derivative
 _APART = (0.0031, 0.0057, 0.0093)
 _REPEATS = 3
-_NOISE_POINTS = 9
-_MOST_NOISE = 1e-5  # of the cost
+_SHARP = 1e-7  # relative error: from here on, the scale on which the cost changes is sought
+_AGAIN = (4.0, 1.0)  # first steps that are tried then, as multiples of the scanned one
 STEP_AROUND = 0.01  # the step of derivatives at points around here, relative to their distance
-_NOISE_SPACINGS = (1e-10, 1e-7, 1e-6)  # the last two for costs that compute in single precision
 _UNKNOWN = NumericDerivative(math.nan, math.inf)
 
 
@@ -55,6 +59,9 @@ class Numerics:
         self._known: dict[tuple[Callable[..., object], object], Any] = {}
         self.is_extended = isinstance(self.cost, np.longdouble) and bool(np.finfo(float).eps > _EXTENDED)
         self.epsilon = _EXTENDED if self.is_extended else float(np.finfo(float).eps)
+        self._is_coarse: bool | None = None
+        self.least_size = 1.0  # of the entries, for perturbations of about their size
+        self._settle_size()
         self._circles_left = _PATIENCE
         self._radii = list(_RADII)
 
@@ -62,6 +69,11 @@ class Numerics:
     def evaluations(self) -> int:
         """The number of calls of the cost."""
         return self.calls.count
+
+    @property
+    def arrays(self) -> Arrays:
+        """The parameters at the point."""
+        return self._params.arrays
 
     def once(self, of: Callable[["Numerics", T], Result], comparison: T) -> Result:
         """Return `of(self, comparison)`; the result is cached, because both the search and the verdict need it."""
@@ -97,7 +109,7 @@ class Numerics:
         reach, perturbed = math.inf, 0
         for k, d in direction.items():
             size = np.atleast_1d(np.abs(self._params.arrays[k]))
-            np.maximum(size, 1, out=size)
+            np.maximum(size, self.least_size, out=size)
             with np.errstate(divide="ignore"):
                 np.divide(size, np.abs(d), out=size)
             reach = min(reach, float(np.min(size, initial=math.inf)))
@@ -105,17 +117,48 @@ class Numerics:
         return reach / max(perturbed, 1) ** 0.25 if math.isfinite(reach) else 1.0
 
     def noise(self, direction: Direction) -> float:
-        """Return the noise of the cost near this point, along this direction."""
+        """Return the noise of the cost near this point, as these parameters are perturbed.
+
+        If the cost is coarse, or if no noise shows, it is at least the noise as all parameters are perturbed.
+        """
         key = tuple(direction)
         if key not in self._noise:
-            zigzag = {k: _zigzag(self._params.arrays[k]) for k in direction}
-            spacings = _NOISE_SPACINGS[:1] if self.is_extended else _NOISE_SPACINGS
-            double, *single = (self._noise_at(zigzag, spacing) for spacing in spacings)
-            # noise is small, and the same over a tenth of the spacing; a cost that merely changes fast is neither
-            found = min(single, default=0.0)
-            found = found if found <= _MOST_NOISE * max(1e-2, abs(self.cost)) else 0.0
-            self._noise[key] = max(self.spread, double, found, self._single_precision(zigzag))
+            zigzag = {k: self._zigzag(k) for k in key}
+            found = max(noise_along(partial(self.at, zigzag), self.cost), self._single_precision(zigzag))
+            if len(key) < len(self._params.arrays) and (self.is_coarse or not found):
+                found = max(found, self.noise(self._everything))
+            self._noise[key] = max(self.spread, found)
         return self._noise[key]
+
+    @property
+    def _everything(self) -> Direction:
+        return {k: self._zigzag(k) for k in range(len(self._params.arrays))}
+
+    def _zigzag(self, position: int) -> np.ndarray:
+        direction = np.maximum(self.least_size, np.abs(self._params.arrays[position]))
+        direction.reshape(-1)[1::2] *= -1
+        return direction
+
+    def _seems_coarse(self) -> bool:
+        return seems_coarse(partial(self.at, self._everything), self.cost, self.epsilon * abs(self.cost))
+
+    def _settle_size(self) -> None:
+        """Take entries as small as they are, if the cost changes too fast for perturbations of about 1."""
+        sizes = np.concatenate([np.abs(array).ravel() for array in self._params.arrays])
+        typical = float(np.median(sizes[sizes > 0])) if np.any(sizes) else 1.0
+        if typical < _SMALL and self._seems_coarse():
+            self.least_size = typical
+            if self._seems_coarse():
+                self.least_size = 1.0
+
+    @property
+    def is_coarse(self) -> bool:
+        """True if the cost is rounded much more than its type says: it computes in single precision, for instance."""
+        if self._is_coarse is None:
+            self._is_coarse = False  # while the noise is sought
+            least = COARSE * self.epsilon * abs(self.cost)
+            self._is_coarse = self._seems_coarse() and self.noise(self._everything) > least
+        return self._is_coarse
 
     def _single_precision(self, direction: Direction) -> float:
         """Return the rounding error of a cost that returns only single-precision values; 0 for any other cost."""
@@ -124,16 +167,10 @@ class Numerics:
             single = bool(np.all(values == values.astype(np.float32))) and len(set(values)) > 1
         return float(np.finfo(np.float32).eps * np.max(np.abs(values))) if single else 0.0
 
-    def _noise_at(self, direction: Direction, spacing: float) -> float:
-        """Return the noise on the side where it is smaller; on the other side there may be a kink."""
-        sides = []
-        for side in (spacing, -spacing):
-            values = np.array([self.at(direction, side * i) for i in range(_NOISE_POINTS)])
-            sides.append(estimated_noise(values) if np.all(np.isfinite(values)) else 0.0)
-        return min(sides)
-
     def quick_derivative(self, direction: Direction) -> NumericDerivative:
         """Return the derivative from few evaluations; its error bar includes only the noise known so far."""
+        if self.is_coarse:
+            return self.derivative(direction)
         scale = self.scale(direction)
         found = self._on_circle(direction, scale) if self._circles_left else _UNKNOWN
         if found.error < math.inf:
@@ -161,23 +198,45 @@ class Numerics:
         self._circles_left -= 1
         return _UNKNOWN
 
-    def derivative(self, direction: Direction, reach: float = 1.0) -> NumericDerivative:
-        """Return the derivative by finite differences, with `reach` times the usual first step."""
+    def derivative(self, direction: Direction) -> NumericDerivative:
+        """Return the derivative by differences over steps of the scale on which the cost changes."""
+        scale, noise = self.scale(direction), self.noise(direction)
+        f = partial(self.at, direction)
+        found = derivative(f, _FIRST_STEP * scale, self.epsilon, noise)
+        if found.error <= _SHARP * abs(found.value):
+            return found
+        seen = scan(f, scale, self.epsilon, noise)
+        if seen is None:
+            return found
+        fitting = [found] if seen.contains(found) else []
+        for step in _AGAIN:
+            other = derivative(f, step * seen.step, self.epsilon, noise)
+            if seen.contains(other) and all(other.agrees(usual) for usual in fitting[:1]):
+                fitting.append(other)
+        if not fitting and not math.isfinite(seen.high):
+            return found
+        middle = NumericDerivative((seen.low + seen.high) / 2, (seen.high - seen.low) / 2, seen.step)
+        return min(fitting, key=lambda other: other.error, default=middle)
+
+    def nearer_derivative(self, direction: Direction, reach: float) -> NumericDerivative:
+        """Return the derivative by differences, whose first step is `reach` times the usual one."""
         first_step = reach * _FIRST_STEP * self.scale(direction)
         return derivative(lambda t: self.at(direction, t), first_step, self.epsilon, self.noise(direction))
 
     def local_derivative(self, direction: Direction) -> NumericDerivative:
         """Return a derivative over a small step, which no kink farther away disturbs.
 
-        Among several steps, it uses the one for which the one-sided derivatives differ least.
+        Of several steps, the one is taken on which the derivatives on both sides differ least, as long as it agrees
+        with those of all shorter steps: a longer one may reach to where the cost does not change any more.
         """
         scale = self.scale(direction)
-        derivatives = []
-        for t in (step * scale for step in _LOCAL_STEPS):
+        derivatives: list[NumericDerivative] = []
+        for t in (step * scale for step in reversed(_LOCAL_STEPS)):
             left, right = self.one_sided(direction, t)
-            derivatives.append(
-                NumericDerivative((left + right) / 2, float(abs(right - left) + self.rounding(direction, t)), t)
-            )
+            error = float(abs(right - left) + self.rounding(direction, t))
+            found = NumericDerivative((left + right) / 2, error, t)
+            if all(found.agrees(shorter) for shorter in derivatives) or not derivatives:
+                derivatives.append(found)
         return min(derivatives, key=lambda found: found.error if found.error == found.error else math.inf)
 
     def one_sided(self, direction: Direction, t: float) -> tuple[float, float]:
@@ -190,6 +249,14 @@ class Numerics:
             return 0.0
         wide, near = (abs(float(np.subtract(*self.one_sided(direction, t)))) for t in (step, step / 10))
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
+
+    def is_smooth(self, direction: Direction, step: float, slack: float) -> bool:
+        """Return True if the derivatives on both sides differ by no more than a slack, over this step and shorter ones.
+
+        Steps over which rounding alone may differ by more do not count, but there must be others.
+        """
+        steps = [step * shorter for shorter in _SHORTER if self.rounding(direction, step * shorter) <= slack]
+        return bool(steps) and all(abs(float(np.subtract(*self.one_sided(direction, t)))) <= slack for t in steps)
 
     def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
         """Return the largest deviation of the cost from a line with this derivative, divided by the step.
@@ -205,9 +272,8 @@ class Numerics:
         """Return the smallest change of the cost so far, also with all parameters perturbed; 0 if it never changes."""
         if not self._is_grain_sought:
             self._is_grain_sought = True
-            everything = {k: _zigzag(array) for k, array in enumerate(self._params.arrays)}
             for k in range(1, 17):
-                self.at(everything, 10.0**-k)
+                self.at(self._everything, 10.0**-k)
         return self._grain if math.isfinite(self._grain) else 0.0
 
     def derivatives_around(self, direction: Direction, distance: float, count: int) -> list[float]:
@@ -226,12 +292,6 @@ class Numerics:
     def rounding(self, direction: Direction, t: float) -> float:
         """Return the error of a difference quotient with step t that is due to the rounding of the cost."""
         return float((4 * self.epsilon * abs(self.cost) + 4 * self.noise(direction)) / t)
-
-
-def _zigzag(array: np.ndarray) -> np.ndarray:
-    direction = np.maximum(1, np.abs(array))
-    direction.reshape(-1)[1::2] *= -1
-    return direction
 
 
 def unit(shape: tuple[int, ...], index: tuple[int, ...]) -> np.ndarray:

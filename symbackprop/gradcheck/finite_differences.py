@@ -10,7 +10,10 @@ _SHRINK = 1.83  # not a whole number, so that steps are not all multiples of a p
 _ROWS = 30  # the last step is about 1e-8 of the first: nearer kinks are searched for separately
 _COLUMNS = 5  # steps that one extrapolation uses, so that steps beyond a kink are dropped
 _ENOUGH = 1e-10  # relative error
-_FINEST = 5e-5  # of the first step: below, a cost in single precision may no longer change
+_FINEST = 5e-5  # of the first step: from here on, a cost in single precision may not move any more
+_DECADES = range(-15, 13)  # of the size of the perturbed entries: steps of the scan
+_VISIBLE = 0.05  # of a quotient, its error bar: above, steps longer than the size of the entries prove nothing
+_BARS = 2.0  # rounding errors by which quotients may differ in the scan
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,10 @@ class NumericDerivative:
     value: float
     error: float
     step: float = math.nan
+
+    def agrees(self, other: "NumericDerivative") -> bool:
+        """Return True if two derivatives differ by no more than their error bars."""
+        return abs(self.value - other.value) <= self.error + other.error
 
 
 def derivative(
@@ -71,25 +78,50 @@ def _confirmed(rows: list[NumericDerivative]) -> NumericDerivative:
     return replace(best, error=max(best.error, abs(best.value - nearest.value))) if best.error < math.inf else best
 
 
-def estimated_noise(values: np.ndarray) -> float:
-    """Estimate the noise of a function from its values at equally spaced points that are very near; 0 if there is none.
+@dataclass(frozen=True)
+class Scan:
+    """The longest step whose difference quotient agrees with those of all shorter steps, and the range these share."""
 
-    J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the k-th differences
-    of a smooth function vanish as k grows, those of noise do not. The estimate is from the first k at which three
-    successive estimates agree and the differences have both signs.
+    step: float
+    low: float
+    high: float
 
-    >>> estimated_noise(np.arange(9) ** 2.0)
-    0.0
+    def contains(self, found: NumericDerivative) -> bool:
+        """Return True if a derivative, with its error bar, reaches into the range."""
+        return bool(self.low - found.error <= found.value <= self.high + found.error)
+
+
+def scan(
+    f: Callable[[float], float], unit: float, epsilon: float = float(np.finfo(float).eps), noise: float = 0.0
+) -> Scan | None:
+    """Find the scale on which a function changes: difference quotients over steps of all powers of 10 times `unit`.
+
+    After O. V. Lepski, On a problem of adaptive estimation in Gaussian white noise, Theory of Probability and its
+    Applications 35 (1991): a quotient over a short step has a large rounding error and no other; the longest step is
+    taken at which the intervals of all quotients so far still have a point in common. Steps beyond which the function
+    saturates, has a kink or leaves its domain are refused in this way, and those beyond `unit` over which no change
+    shows. None if f is finite at no step.
+
+    >>> import math
+    >>> found = scan(lambda t: math.tanh(1e8 * t), 1.0)
+    >>> found.step < 1e-8, found.low < 1e8 < found.high
+    (True, True)
     """
-    estimates, both_signs = [], []
-    differences = values
-    for k in range(1, len(values) - 1):
-        differences = np.diff(differences)
-        gamma = math.factorial(k) ** 2 / math.factorial(2 * k)
-        estimates.append(math.sqrt(gamma * float(np.mean(differences**2))))
-        both_signs.append(bool(np.min(differences) < 0 < np.max(differences)))
-    for k in range(len(estimates) - 2):
-        window = estimates[k : k + 3]
-        if both_signs[k] and max(window) <= 4 * min(window):
-            return estimates[k]
-    return 0.0
+    best = None
+    low, high = -math.inf, math.inf
+    for decade in _DECADES:
+        step = unit * 10.0**decade
+        right, left = f(step), f(-step)
+        quotient = (right - left) / (2 * step)
+        bar = _BARS * (epsilon * (abs(right) + abs(left)) + 2 * noise) / step + epsilon * abs(quotient) * unit / step
+        if not math.isfinite(quotient) or not math.isfinite(bar):
+            if best is None:
+                continue
+            break
+        if step > unit and bar > _VISIBLE * abs(quotient):  # no change shows: steps of this size prove nothing
+            break
+        if max(low, quotient - bar) > min(high, quotient + bar):
+            break
+        best = Scan(step, low, high)  # without this quotient, whose curvature may just pass for rounding
+        low, high = max(low, quotient - bar), min(high, quotient + bar)
+    return best

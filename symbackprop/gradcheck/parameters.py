@@ -68,8 +68,9 @@ class Parameters:
         """Return copies of the arrays, perturbed by t along a direction."""
         return [_perturbed(a, direction[k], t) if k in direction else a.copy() for k, a in enumerate(self.arrays)]
 
-    def rounded(self, rng: np.random.Generator) -> Arrays:
-        """Return the arrays, each entry perturbed by its rounding error."""
+    def rounded(self, seed: int) -> Arrays:
+        """Return the arrays, each entry perturbed by its rounding error, up or down."""
+        rng = np.random.default_rng(seed)
         return [_perturbed(a, a * signs(rng, a.shape), np.finfo(a.dtype).eps) for a in self.arrays]
 
     @property
@@ -77,8 +78,9 @@ class Parameters:
         """True if any array has extended precision."""
         return any(array.dtype.char == "g" for array in self.arrays)
 
-    def generic_nearby(self, rng: np.random.Generator) -> "Parameters":
-        """Return a generic point nearby: no entry is 0, no two are equal, and none is at a kink."""
+    def generic_nearby(self) -> "Parameters":
+        """Return a generic point not far away, the same one each time: no entry is 0, none equals another."""
+        rng = np.random.default_rng(0)
         steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
         return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
 
@@ -110,10 +112,10 @@ def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _sizes(array: np.ndarray) -> np.ndarray:
-    """Return the magnitude of each entry, or the median of the nonzero magnitudes if that is larger."""
+    """Return the magnitude of each entry; that of an entry of 0 is the median of the others."""
     sizes: np.ndarray = np.abs(array)
     others = sizes[sizes > 0]
-    return np.maximum(sizes, np.median(others) if others.size else 1.0)
+    return np.where(sizes > 0, sizes, np.median(others) if others.size else 1.0)
 
 
 def _perturbed(array: np.ndarray, direction: np.ndarray, t: complex | np.number) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The check of each parameter, and rechecks of doubtful ones in a higher precision or at another point."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,16 +14,28 @@ from symbackprop.gradcheck.evidence import with_diagnoses
 from symbackprop.gradcheck.parameters import Parameters, UserFunction
 from symbackprop.gradcheck.report import ParameterCheck
 from symbackprop.gradcheck.search import compare_all
-from symbackprop.gradcheck.verdict import NOTHING, is_wrong, judge
+from symbackprop.gradcheck.verdict import is_wrong, judge
+from symbackprop.kinds import MistakeKind
 from symbackprop.verdicts import Verdict
 
+_LEAST = 1e-5  # of the cost: the least size of all gradients together
 _WEAK = 1e-6  # of the size of a gradient: an error bar above it, or a difference below it, is too little to decide
 _LITTLE = 1e-2  # of an entry: a difference below it may have another cause than a mistake
 _TINY = 1e-4  # of the whole gradient, likewise
 # Cancellation inside the cost may explain a difference below: (error bars, relative to the entry, to the gradient).
 _LOST = ((1e5, 1e-7, 0.0), (1e3, 0.0, 1e-5))
 _UNSEEN = 1e-8  # of the cost, likewise
-_MANY = 1e6  # error bars: a larger difference is a mistake
+_FEW = 40  # entries: in so many, what holds at one point may not hold at others
+_BY_CHANCE = {
+    MistakeKind.NUMBER,
+    MistakeKind.PENALTY,
+    MistakeKind.OFFSET,
+    MistakeKind.ORDER,
+    MistakeKind.EXTRA_SUM,
+    MistakeKind.LOST_SIGNS,
+    MistakeKind.POWER,
+}
+_MANY = 1e6  # error bars: a difference of more has no other cause
 
 
 def check_parameters(
@@ -31,8 +44,8 @@ def check_parameters(
     """Return the check of every parameter: its verdict, and the likely mistake if it is wrong."""
     found = compare_all(numerics, subjects, rng, is_wrong)
     entries = [comparison.size for each in found for comparison in each.comparisons if comparison.index is not None]
-    entries += [float(np.max(np.abs(s.gradient))) for s in subjects if s.is_comparable]
-    scale = max([NOTHING * abs(numerics.cost), *entries])
+    entries += [subject.largest for subject in subjects if subject.is_comparable]
+    scale = max([_LEAST * abs(numerics.cost), *entries])
     blocks = [judge(numerics, s, each.comparisons, scale) for s, each in zip(subjects, found, strict=True)]
     return list(with_diagnoses(numerics, subjects, found, blocks, sizes=sizes, rng=rng))
 
@@ -75,7 +88,7 @@ class Recheck:
             numerics = Numerics(self._cost, point)
             if not np.isfinite(numerics.cost) or numerics.is_extended != point.is_wide:
                 return {}
-            subjects = subjects_of(gradient, point, self._rng)
+            subjects = subjects_of(gradient, point)
         except SymbackpropError:
             return {}
         blocks = check_parameters(numerics, [subjects[k] for k in positions], self._sizes, self._rng)
@@ -118,14 +131,37 @@ def _bars(block: ParameterCheck) -> float:
 
 
 def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
-    """Combine a check with one at a nearby point: wrong at both is wrong; wrong at only this one is undecided."""
-    shown = block if block.verdict == Verdict.WRONG else nearby
-    if nearby.verdict == Verdict.WRONG and not _may_be_rounding(shown):
-        return replace(shown, note=_joined(shown.note, "wrong at a generic point nearby, too"))
+    """Merge with the check nearby: wrong at both points is wrong; right there may still be wrong here.
+
+    The figures are those at the point itself.
+    """
+    is_wrong = block.verdict == Verdict.WRONG
+    if nearby.verdict == Verdict.WRONG and not _may_be_rounding(block if is_wrong else nearby):
+        if is_wrong:
+            return replace(block, note=_joined(block.note, "wrong at a generic point nearby, too"))
+        figures = f"at {list(nearby.index)}, ours is {nearby.ours:.9g} there, the numeric one {nearby.numeric:.9g}"
+        note = f"wrong at a generic point nearby, report.generic_point: {figures}"
+        return replace(
+            block,
+            verdict=Verdict.WRONG,
+            note=_joined(block.note, note),
+            mistake=nearby.mistake,
+            mistake_kinds=nearby.mistake_kinds,
+        )
     if block.verdict == Verdict.RIGHT:
         return block
     said = "it is right at a generic point nearby" if nearby.verdict == Verdict.RIGHT else ""
     return replace(block, verdict=Verdict.UNDECIDED, note=_joined(block.note, said), mistake="", mistake_kinds=())
+
+
+def confirmed_mistake(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
+    """Return the block, without its mistake if another one, or none, would be named at a point nearby."""
+    return block if nearby.mistake == block.mistake else replace(block, mistake="", mistake_kinds=())
+
+
+def may_be_chance(block: ParameterCheck) -> bool:
+    """Return True if a wrong block's likely mistake is one that a few numbers can show by chance."""
+    return bool(_BY_CHANCE & set(block.mistake_kinds)) and math.prod(block.shape) <= _FEW
 
 
 def _may_be_rounding(block: ParameterCheck) -> bool:

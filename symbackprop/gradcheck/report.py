@@ -10,6 +10,8 @@ from symbackprop.errors import shape_text
 from symbackprop.kinds import Kinds
 from symbackprop.verdicts import Judged, Verdict
 
+_COARSE = 1e-6  # a resolution above is stated beside the verdict
+
 
 @dataclass(frozen=True)
 class ParameterCheck:
@@ -32,6 +34,13 @@ class ParameterCheck:
     note: str = ""
     mistake: str = ""  # the likely mistake, if it is wrong
     mistake_kinds: Kinds = ()  # of that mistake
+
+    @property
+    def described(self) -> str:
+        """The verdict; if it is right within error bars that are large, with the number of digits that they leave."""
+        if self.verdict != Verdict.RIGHT or not self.resolution > _COARSE:
+            return str(self.verdict)
+        return f"{self.verdict} (to {max(1, int(-math.log10(self.resolution)))} digits)"
 
     @property
     def digits(self) -> float:
@@ -81,7 +90,7 @@ class GradientCheck(Judged):
         lines += _table(self.blocks)
         lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
         lines += [f"{block.name}: the likely mistake: {block.mistake}" for block in self.blocks if block.mistake]
-        if self.generic_point is not None:
+        if self.generic_point is not None and self.verdict == Verdict.UNDECIDED:
             lines.append("nothing more can be decided at this point; check again at params = report.generic_point")
         lines.append(f"cost {self.cost:.10g}, {self.evaluations} evaluations of the cost")
         return "\n".join(lines)
@@ -115,6 +124,6 @@ def cells(block: ParameterCheck) -> tuple[str, ...]:
     return (
         block.name,
         shape_text(block.shape),
-        str(block.verdict),
+        block.described,
         *(figures if block.looked_at else ("-",) * len(_FIGURES)),
     )

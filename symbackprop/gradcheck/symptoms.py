@@ -55,13 +55,14 @@ class Evidence:
 
     @property
     def wrong(self) -> np.ndarray:
-        """The mask of the entries that differ."""
-        return np.abs(self.ours - self.numeric) > self.slack
+        """A mask of the entries that differ, each beside its own error bar and magnitude."""
+        magnitude = np.maximum(np.abs(self.numeric), np.abs(self.ours))
+        return np.abs(self.ours - self.numeric) > 20 * self.error + _CLOSE * magnitude
 
     def multiple(self, of: np.ndarray, whole: np.ndarray) -> float | None:
         """Return c if `whole` is c times `of`, else None."""
         square = float(np.sum(of * of))
-        if not square:
+        if not square or self.is_zero(whole):  # 0 times would do
             return None
         factor = float(np.sum(whole * of)) / square
         return factor if self.is_zero(whole - factor * of) else None
@@ -133,7 +134,17 @@ def _zero(e: Evidence) -> Mistake | None:
 
 def _ratio(e: Evidence) -> Mistake | None:
     factor = e.multiple(e.numeric, e.ours)
-    return None if factor is None or isclose(factor, 1, rel_tol=1e-4) else _multiplied(factor, e.sizes)
+    if factor is None or isclose(factor, 1, rel_tol=1e-4):
+        return None
+    if e.numeric.size == 1 and not _is_telling(abs(factor), e.sizes):  # one number is always a multiple of another
+        return None
+    return _multiplied(factor, e.sizes)
+
+
+def _is_telling(factor: float, sizes: Mapping[str, int]) -> bool:
+    """Return True if a factor is 1, 2, one of the sizes or constants, or the inverse of one of these."""
+    known = (1.0, 2.0, *map(float, sizes.values()), *_CONSTANTS.values())
+    return any(isclose(factor, value, rel_tol=1e-4) or isclose(factor, 1 / value, rel_tol=1e-4) for value in known)
 
 
 def _multiplied(factor: float, sizes: Mapping[str, int]) -> Mistake:
@@ -162,6 +173,8 @@ def _size_of_factor(factor: float, sizes: Mapping[str, int]) -> Mistake:
 
 def _penalty(e: Evidence) -> Mistake | None:
     residual = e.ours - e.numeric
+    if np.count_nonzero(e.wrong) < 2:  # one entry is always a multiple of another
+        return None
     for measure, term, penalty in (
         (e.parameter, e.name, "L2"),
         (np.sign(e.parameter), f"sign({e.name})", "L1"),

@@ -1,19 +1,25 @@
 """The verdict on one parameter, from its comparisons."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from symbackprop.errors import shape_text
-from symbackprop.gradcheck.comparisons import CONFIDENT, POWER, POWER_ALONG, Comparison, Subject
+from symbackprop.gradcheck.comparisons import COARSE_POWER, CONFIDENT, POWER, POWER_ALONG, Comparison, Subject
 from symbackprop.gradcheck.directional import Numerics
+from symbackprop.gradcheck.independence import is_independent
 from symbackprop.gradcheck.kinks import kink_at
 from symbackprop.gradcheck.report import ParameterCheck
 from symbackprop.verdicts import Verdict
 
-_NEARER = 1e-3  # of the first step: a kink may be near, or the cost may change fast
+_NEARER = 1e-3  # of the first step: a kink, or what makes a cost change fast, may be near
+_ROUNDING_BARS = 32  # rounding errors of the cost over the step: an error bar below has no other cause
 _ROUNDINGS = 4096  # of the largest of all gradients: a gradient of 0 may be off by less, where terms cancel
-NOTHING = 1e-5  # an error bar above this part of all gradients decides nothing on a gradient of 0
+_ALL_ZERO = "every entry is 0 here, within the error bars, so that a factor or a missing term cannot show"
+_INDEPENDENT = "the cost does not depend on it"
 
 
 def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
@@ -26,25 +32,30 @@ def is_wrong(numerics: Numerics, comparison: Comparison) -> bool:
 
 
 def _is_surely_off(numerics: Numerics, comparison: Comparison) -> bool:
-    """Return True if the derivative under test is far off and no nearer kink can explain that."""
-    return (
-        comparison.is_far_off
-        and not numerics.bend(comparison.direction, comparison.numeric.step) > comparison.difference / 2
-    )
+    """Return True if ours is far off, and no kink nearer to the point can explain that."""
+    if not comparison.is_far_off:
+        return False
+    direction, step, difference = comparison.direction, comparison.numeric.step, comparison.difference
+    if comparison.is_sure:
+        return not numerics.bend(direction, step) > difference / 2
+    is_rounding = comparison.numeric.error * step <= _ROUNDING_BARS * numerics.epsilon * abs(numerics.cost)
+    return is_rounding and numerics.is_smooth(direction, step, difference / 10)
 
 
 def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], scale: float) -> ParameterCheck:
-    """Return the check of a parameter; `scale` is the magnitude of the gradients with respect to all parameters."""
-    name, array = subject.name, subject.array
+    """Judge a parameter; `scale` is the size of the gradients with respect to all parameters."""
     if not comparisons:
         return _without_comparisons(subject)
     comparisons = [numerics.once(_second, comparison) for comparison in comparisons]
+    least = _ROUNDINGS * numerics.epsilon * scale
+    if all(_is_nothing(comparison, least) for comparison in comparisons):
+        return _all_zero(numerics, subject, comparisons)
     size = max((comparison.size for comparison in comparisons if comparison.index is not None), default=0.0)
-    unsure = [comparison for comparison in comparisons if not comparison.agrees or _is_blind(comparison, size, scale)]
+    power = COARSE_POWER if numerics.is_coarse else POWER
+    unsure = [comparison for comparison in comparisons if not comparison.agrees or _is_blind(comparison, size, power)]
     kinks = [(comparison, kink) for comparison in unsure if (kink := numerics.once(kink_at, comparison)) is not None]
     at_kinks = [comparison for comparison, _ in kinks]
     smooth = [comparison for comparison in unsure if comparison not in at_kinks]
-    least = _ROUNDINGS * numerics.epsilon * scale
     wrong = [
         comparison
         for comparison in smooth
@@ -55,9 +66,21 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
     blind = [comparison for comparison in unsure if comparison not in within]
     verdict = Verdict.WRONG if wrong else Verdict.UNDECIDED if blind else Verdict.RIGHT
     shown = max(wrong or blind or comparisons, key=lambda comparison: np.nan_to_num(comparison.difference, nan=np.inf))
+    return replace(
+        _shown(subject, verdict, shown, comparisons),
+        resolution=max((_resolution(each, size) for each in comparisons if each not in within), default=0.0),
+        kinks=len(kinks),
+        note=_note(subject.array, comparisons, at_kinks, wrong, blind),
+    )
+
+
+def _shown(
+    subject: Subject, verdict: Verdict, shown: Comparison, comparisons: Sequence[Comparison], **others: Any
+) -> ParameterCheck:
+    """Return the row of a parameter, with the figures of one of its comparisons."""
     return ParameterCheck(
-        name,
-        array.shape,
+        subject.name,
+        subject.array.shape,
         verdict,
         difference=shown.difference,
         index=shown.index or (),
@@ -66,15 +89,23 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
         uncertainty=float(shown.numeric.error),
         size=max(comparison.size for comparison in comparisons),
         relative=shown.difference / shown.size if shown.size else 0.0,
-        resolution=max(
-            (_resolution(comparison, size, scale) for comparison in comparisons if comparison not in within),
-            default=0.0,
-        ),
         norm_ratio=_norm_ratio(comparisons),
         looked_at=len(comparisons),
-        kinks=len(kinks),
-        note=_note(array, comparisons, at_kinks, wrong, blind),
+        **others,
     )
+
+
+def _is_nothing(comparison: Comparison, least: float) -> bool:
+    """Return True if ours is 0, but for rounding, and the numeric derivative is 0 within its error bar."""
+    return abs(comparison.ours) <= least and comparison.size <= comparison.tolerance < math.inf
+
+
+def _all_zero(numerics: Numerics, subject: Subject, comparisons: Sequence[Comparison]) -> ParameterCheck:
+    """Judge a gradient that is 0 in every entry: it is right if the cost does not depend on the parameter at all."""
+    shown = max(comparisons, key=lambda comparison: comparison.size)
+    if is_independent(numerics, subject.position):
+        return _shown(subject, Verdict.RIGHT, shown, comparisons, resolution=0.0, note=_INDEPENDENT)
+    return _shown(subject, Verdict.UNDECIDED, shown, comparisons, note=_ALL_ZERO)
 
 
 def _without_comparisons(subject: Subject) -> ParameterCheck:
@@ -94,7 +125,7 @@ def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
     if comparison.agrees:
         return comparison
     for numeric in (
-        numerics.derivative(comparison.direction, _NEARER),
+        numerics.nearer_derivative(comparison.direction, _NEARER),
         numerics.local_derivative(comparison.direction),
     ):
         if abs(numeric.value - comparison.numeric.value) > CONFIDENT * (numeric.error + comparison.numeric.error):
@@ -114,27 +145,20 @@ def _norm_ratio(comparisons: list[Comparison]) -> float:
     return difference / total if total else (float("inf") if difference else 0.0)
 
 
-def _is_blind(comparison: Comparison, size: float, scale: float) -> bool:
-    """Return True if the error bar is too large to distinguish right from wrong.
+def _is_blind(comparison: Comparison, size: float, power: float) -> bool:
+    """Return True if the error bar is too large to tell right from wrong.
 
-    The error bar is compared with the magnitude of this parameter's gradient, or along a direction with the
-    contribution of one entry; if that is 0, with the scale of all gradients.
+    It is compared with the size of this parameter's gradient, or with the contribution of one entry along a direction.
     """
     if comparison.index is None:
-        return comparison.tolerance > POWER_ALONG * comparison.typical_entry and (
-            bool(comparison.ours) or comparison.tolerance > NOTHING * scale
-        )
-    if size > comparison.tolerance:
-        return comparison.tolerance > POWER * size
-    is_nothing = abs(comparison.ours) <= _ROUNDINGS * float(np.finfo(float).eps) * scale
-    return not is_nothing or comparison.tolerance > NOTHING * scale
+        return comparison.tolerance > POWER_ALONG * comparison.typical_entry
+    return comparison.tolerance > power * size
 
 
-def _resolution(comparison: Comparison, size: float, scale: float) -> float:
-    """Return the largest difference that would not be noticed, relative to the magnitude that `_is_blind` uses."""
+def _resolution(comparison: Comparison, size: float) -> float:
+    """Return the largest difference that would go unnoticed, relative to the size with which `_is_blind` compares."""
     size = comparison.typical_entry if comparison.index is None else size
-    whole = size if size > comparison.tolerance else scale
-    return comparison.tolerance / whole if whole else 0.0
+    return comparison.tolerance / size if size else math.inf
 
 
 def _note(

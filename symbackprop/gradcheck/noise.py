@@ -1,0 +1,104 @@
+"""The noise of a cost: rounding in the precision it computes in, or whatever else its values are rounded to."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+_POINTS = 9
+_FINE = 1e-10  # spacing
+_SINGLE = (1e-6, 1e-5, 1e-4)  # spacings for costs of which a part is computed in single precision
+_LEAST_SINGLE = 2e-9  # of the cost: the least noise of such a part
+_WIDER = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # for costs whose values repeat at the finest one
+_ALIKE = (
+    10  # ratio of the noises over these spacings, and away: where kinks or fast changes pass for noise, they differ
+)
+_AWAY = (0.0137, -0.0231)
+_MOST_STEPS = 16  # noise of rounded values, in units of the smallest change: more is a change of the function itself
+_STEP = 1e-6  # of the four differences that tell a coarse cost
+COARSE = 1e3  # rounding errors of the cost: a noise above is that of a coarse cost
+
+
+def seems_coarse(f: Callable[[float], float], here: float, rounding: float) -> bool:
+    """Return True if a function may have more noise than its rounding error: from four of its values.
+
+    Then its fourth difference over a short step is not small, or it does not change at all.
+
+    >>> import numpy as np
+    >>> [seems_coarse(f, 1.0, 2e-16) for f in (np.exp, lambda t: float(np.float32(np.exp(t))))]
+    [False, True]
+    """
+    left, near, right, far = (f(step * _STEP) for step in (-1, 1, 2, -2))
+    fourth = right - 4 * near + 6 * here - 4 * left + far
+    return not abs(fourth) <= COARSE * rounding or left == here == near
+
+
+def noise_along(f: Callable[[float], float], here: float) -> float:
+    """Return the noise of f near 0, where t = 1 changes its arguments by about their own size; 0 if none shows."""
+    near = _Sample.of(f, _FINE)
+    if near.repeats:
+        return max(near.noise, _noise_of_steps(f))
+    _, single, most = sorted(_Sample.of(f, spacing).noise for spacing in _SINGLE)
+    if single < _LEAST_SINGLE * abs(here) or most > _ALIKE * single:
+        return near.noise
+    away = min(_Sample.of(lambda t, far=far: f(far + t), _SINGLE[1]).noise for far in _AWAY)
+    return max(near.noise, single if away > single / _ALIKE else 0.0)
+
+
+def _noise_of_steps(f: Callable[[float], float]) -> float:
+    """Return the noise of a function whose values repeat at near points: at the spacing at which most differ.
+
+    It is of the order of the smallest change that was seen.
+    """
+    least = math.inf
+    for spacing in _WIDER:
+        sample = _Sample.of(f, spacing)
+        least = min(least, sample.least_change)
+        if not sample.repeats:
+            return max(min(sample.noise, _MOST_STEPS * least), least / 2)
+    return least / 2 if least < math.inf else 0.0
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Values at equally spaced points on both sides: the smaller noise of the sides, as a kink is on one of them only.
+
+    The values repeat if on both sides at least half of them equal their neighbour.
+    """
+
+    noise: float
+    least_change: float
+    repeats: bool
+
+    @classmethod
+    def of(cls, f: Callable[[float], float], spacing: float) -> "_Sample":
+        sides = [np.array([f(side * i) for i in range(_POINTS)]) for side in (spacing, -spacing)]
+        noise = min(estimated_noise(side) if np.all(np.isfinite(side)) else 0.0 for side in sides)
+        changes = np.abs([np.diff(side) for side in sides])
+        least = float(np.min(changes[changes > 0], initial=math.inf))
+        return cls(noise, least, int(np.max(np.count_nonzero(changes, axis=1))) <= _POINTS // 2)
+
+
+def estimated_noise(values: np.ndarray) -> float:
+    """Estimate the noise of a function from its values at equally spaced, very near points; 0 where none shows.
+
+    J. J. Moré and S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011): the k-th differences
+    of a smooth function vanish as k grows, those of noise do not; k is taken where three estimates in a row agree
+    and the differences have both signs.
+
+    >>> estimated_noise(np.arange(9) ** 2.0)
+    0.0
+    """
+    estimates, both_signs = [], []
+    differences = values
+    for k in range(1, len(values) - 1):
+        differences = np.diff(differences)
+        gamma = math.factorial(k) ** 2 / math.factorial(2 * k)
+        estimates.append(math.sqrt(gamma * float(np.mean(differences**2))))
+        both_signs.append(bool(np.min(differences) < 0 < np.max(differences)))
+    for k in range(len(estimates) - 2):
+        window = estimates[k : k + 3]
+        if both_signs[k] and max(window) <= 4 * min(window):
+            return estimates[k]
+    return 0.0
