@@ -42,7 +42,7 @@ def noise_along(f: Callable[[float], float], here: float) -> float:
     _, single, most = sorted(_Sample.of(f, spacing).noise for spacing in _SINGLE)
     if single < _LEAST_SINGLE * abs(here) or most > _ALIKE * single:
         return near.noise
-    away = min(_Sample.of(lambda t, far=far: f(far + t), _SINGLE[1]).noise for far in _AWAY)
+    away = min(_Sample.of(f, _SINGLE[1], around=place).noise for place in _AWAY)
     return max(near.noise, single if away > single / _ALIKE else 0.0)
 
 
@@ -72,8 +72,8 @@ class _Sample:
     repeats: bool
 
     @classmethod
-    def of(cls, f: Callable[[float], float], spacing: float) -> "_Sample":
-        sides = [np.array([f(side * i) for i in range(_POINTS)]) for side in (spacing, -spacing)]
+    def of(cls, f: Callable[[float], float], spacing: float, around: float = 0.0) -> "_Sample":
+        sides = [np.array([f(around + side * i) for i in range(_POINTS)]) for side in (spacing, -spacing)]
         noise = min(estimated_noise(side) if np.all(np.isfinite(side)) else 0.0 for side in sides)
         changes = np.abs([np.diff(side) for side in sides])
         least = float(np.min(changes[changes > 0], initial=math.inf))

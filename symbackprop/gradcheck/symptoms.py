@@ -62,7 +62,7 @@ class Evidence:
     def multiple(self, of: np.ndarray, whole: np.ndarray) -> float | None:
         """Return c if `whole` is c times `of`, else None."""
         square = float(np.sum(of * of))
-        if not square or self.is_zero(whole):  # 0 times would do
+        if not square:
             return None
         factor = float(np.sum(whole * of)) / square
         return factor if self.is_zero(whole - factor * of) else None
@@ -78,7 +78,11 @@ def diagnosis(evidence: Evidence) -> Mistake | None:
     """
     if not np.all(np.isfinite(evidence.ours)) or not np.all(np.isfinite(evidence.numeric)):
         return None
-    rows = SHAPES if evidence.ours.shape != evidence.numeric.shape else SAMPLED if evidence.sampled else MISTAKES
+    rows = SAMPLED if evidence.sampled else MISTAKES
+    if evidence.ours.shape != evidence.numeric.shape:
+        rows = SHAPES
+    elif evidence.is_like(evidence.numeric):  # beside its largest entries: only entries themselves can tell
+        rows = LITTLE
     return next((found for row in rows if (found := row(evidence)) is not None), None)
 
 
@@ -203,6 +207,8 @@ def _transposed(e: Evidence) -> Mistake | None:
 
 def _reordered(e: Evidence) -> Mistake | None:
     """Return the mistake if rows or columns are shifted, reversed, or in another order; else None."""
+    if not np.all(np.abs(np.sort(e.ours, axis=None) - np.sort(e.numeric, axis=None)) <= e.slack):
+        return None  # these are other entries
     words = next(_other_orders(e), "")
     return Mistake(words, (MistakeKind.ORDER,)) if words else None
 
@@ -318,6 +324,7 @@ def _listed_entries(where: np.ndarray) -> str:
 Row = Callable[[Evidence], Mistake | None]
 # Rows for a sample of the entries: they do not depend on where these stand.
 SAMPLED: tuple[Row, ...] = (_zero, _rounded, _ratio, _penalty, _constant, _unsigned, _clipped, _squared)
+LITTLE: tuple[Row, ...] = (_rounded, _zero_part, _some)
 SHAPES: tuple[Row, ...] = (_transposed_shape, _flattened, _not_summed, _summed_too_far)
 MISTAKES: tuple[Row, ...] = (
     *(_zero, _rounded, _ratio, _penalty, _transposed, _reordered, _another, _spread, _constant, _unsigned, _clipped),

@@ -138,7 +138,7 @@ def _second(numerics: Numerics, comparison: Comparison) -> Comparison:
     )
 
 
-def _norm_ratio(comparisons: list[Comparison]) -> float:
+def _norm_ratio(comparisons: Sequence[Comparison]) -> float:
     """Return ‖g − n‖ / ‖g + n‖ for the gradient g under test and the numeric gradient n."""
     ours, numeric = (np.array(values) for values in zip(*((x.ours, x.numeric.value) for x in comparisons), strict=True))
     difference, total = float(np.linalg.norm(ours - numeric)), float(np.linalg.norm(ours + numeric))
