@@ -1,6 +1,7 @@
 """Check of gradients against finite differences of the cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from symbackprop.gradcheck.directional import Numerics
 from symbackprop.gradcheck.evidence import sizes_of
 from symbackprop.gradcheck.parameters import Data, Parameters, Structure, UserFunction, require_callable
 from symbackprop.gradcheck.recheck import (
+    NEARBY,
     Recheck,
     arbitrated,
     check_parameters,
@@ -22,6 +24,8 @@ from symbackprop.gradcheck.recheck import (
 )
 from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.verdicts import Verdict
+
+_REACHES = (1.0, 4.0, 30.0, 100.0)  # how far away generic points are, until something is decided there
 
 
 def check_gradients(
@@ -87,12 +91,12 @@ def _checked(
     blocks = check_parameters(numerics, subjects_of(gradient, parameters), sizes, rng)
     recheck = Recheck(alone, gradient_of, sizes, rng)
     blocks = recheck.apply(blocks, is_close, arbitrated, lambda: [parameters.widened()])
-    nearby = parameters.generic_nearby()
-    in_doubt = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: [nearby.widened(), nearby])
-    blocks = recheck.apply(in_doubt, may_be_chance, confirmed_mistake, lambda: [nearby])
+    recheck.point = None
+    blocks = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: _generic_points(parameters))
+    point = recheck.point
+    blocks = recheck.apply(blocks, may_be_chance, confirmed_mistake, lambda: [parameters.generic_nearby()])
     verdicts = {block.verdict for block in blocks}
     verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
-    found_nearby = any("report.generic_point" in block.note for block in blocks)
     noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
     return GradientCheck(
         verdict,
@@ -101,8 +105,21 @@ def _checked(
         numerics.cost,
         reason="; ".join([*noisy, *numerics.calls.notes, *gradient.notes]),
         gradient_calls=gradient.count + recheck.gradient_calls,
-        generic_point=parameters.rebuild(nearby.arrays) if verdict == Verdict.UNDECIDED or found_nearby else None,
+        generic_point=_offered(parameters, point)
+        if verdict == Verdict.UNDECIDED or any(NEARBY in block.note for block in blocks)
+        else None,
     )
+
+
+def _generic_points(parameters: Parameters) -> Iterator[Parameters]:
+    """Yield generic points farther and farther away, the nearest one first in extended precision."""
+    yield parameters.generic_nearby().widened()
+    for reach in _REACHES:
+        yield parameters.generic_nearby(reach)
+
+
+def _offered(parameters: Parameters, point: Parameters | None) -> Any:
+    return parameters.rebuild([array.astype(float) for array in (point or parameters.generic_nearby()).arrays])
 
 
 def assert_gradients(

@@ -33,7 +33,8 @@ def is_independent(numerics: Numerics, position: int) -> bool:
             if not np.isfinite(here) or not np.isfinite(there):
                 continue
             most = max(abs(float(there - here)), most)  # NaN until here
-            error = max(error, COARSE * numerics.epsilon * max(abs(float(here)), abs(float(there))))
+            rounding = COARSE * numerics.epsilon * max(abs(float(here)), abs(float(there)))
+            error = max(error, rounding * max(1.0, change))  # large values are rounded more on the way
             variation = max(variation, abs(float(here - numerics.cost)))
     error += _NOISES * numerics.noise(dict(enumerate(numerics.arrays)))
     return most == 0 or (most <= error <= _VISIBLE * variation)

@@ -15,6 +15,8 @@ _ALIKE = (
     10  # ratio of the noises over these spacings, and away: where kinks or fast changes pass for noise, they differ
 )
 _AWAY = (0.0137, -0.0231)
+_STEPS = 3  # changes that must be multiples of one step
+_WHOLE = 1e-3
 _MOST_STEPS = 16  # noise of rounded values, in units of the smallest change: more is a change of the function itself
 _STEP = 1e-6  # of the four differences that tell a coarse cost
 COARSE = 1e3  # rounding errors of the cost: a noise above is that of a coarse cost
@@ -47,37 +49,44 @@ def noise_along(f: Callable[[float], float], here: float) -> float:
 
 
 def _noise_of_steps(f: Callable[[float], float]) -> float:
-    """Return the noise of a function whose values repeat at near points: at the spacing at which most differ.
+    """Return the noise of a function whose values repeat at near points: at the spacing at which they change in steps.
 
-    It is of the order of the smallest change that was seen.
+    It is of the order of the smallest step. A function that does not change near 0, but farther away, has no steps.
     """
-    least = math.inf
+    least = 0.0
     for spacing in _WIDER:
         sample = _Sample.of(f, spacing)
-        least = min(least, sample.least_change)
+        if sample.is_stepped:
+            least = min(least or math.inf, sample.least_change)
         if not sample.repeats:
-            return max(min(sample.noise, _MOST_STEPS * least), least / 2)
-    return least / 2 if least < math.inf else 0.0
+            break
+    return max(min(sample.noise, _MOST_STEPS * least), least / 2)
 
 
 @dataclass(frozen=True)
 class _Sample:
     """Values at equally spaced points on both sides: the smaller noise of the sides, as a kink is on one of them only.
 
-    The values repeat if on both sides at least half of them equal their neighbour.
+    The values repeat if on both sides at least half of them equal their neighbour. They change in steps if their
+    changes are multiples of the smallest one.
     """
 
     noise: float
     least_change: float
     repeats: bool
+    is_stepped: bool
 
     @classmethod
     def of(cls, f: Callable[[float], float], spacing: float, around: float = 0.0) -> "_Sample":
         sides = [np.array([f(around + side * i) for i in range(_POINTS)]) for side in (spacing, -spacing)]
         noise = min(estimated_noise(side) if np.all(np.isfinite(side)) else 0.0 for side in sides)
         changes = np.abs([np.diff(side) for side in sides])
-        least = float(np.min(changes[changes > 0], initial=math.inf))
-        return cls(noise, least, int(np.max(np.count_nonzero(changes, axis=1))) <= _POINTS // 2)
+        repeats = int(np.max(np.count_nonzero(changes, axis=1))) <= _POINTS // 2
+        changes = changes[changes > 0]
+        least = float(np.min(changes, initial=math.inf))
+        multiples = changes / least
+        is_stepped = len(changes) >= _STEPS and bool(np.all(np.abs(multiples - np.round(multiples)) < _WHOLE))
+        return cls(noise, least, repeats, is_stepped)
 
 
 def estimated_noise(values: np.ndarray) -> float:

@@ -78,10 +78,13 @@ class Parameters:
         """True if any array has extended precision."""
         return any(array.dtype.char == "g" for array in self.arrays)
 
-    def generic_nearby(self) -> "Parameters":
-        """Return a generic point not far away, the same one each time: no entry is 0, none equals another."""
-        rng = np.random.default_rng(0)
-        steps = [rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
+    def generic_nearby(self, reach: float = 1.0) -> "Parameters":
+        """Return a generic point, the same one each time: no entry is 0, none equals another.
+
+        Each entry is perturbed by 5 to 30 % of its magnitude, times `reach`.
+        """
+        rng = np.random.default_rng(int(reach))
+        steps = [reach * rng.uniform(0.05, 0.3, a.shape) * signs(rng, a.shape) * _sizes(a) for a in self.arrays]
         return replace(self, arrays=[a + step for a, step in zip(self.arrays, steps, strict=True)])
 
     def aligned(self, gradients: object) -> Arrays:

@@ -1,7 +1,7 @@
 """The check of each parameter, and rechecks of doubtful ones in a higher precision or at another point."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +25,7 @@ _TINY = 1e-4  # of the whole gradient, likewise
 # Cancellation inside the cost may explain a difference below: (error bars, relative to the entry, to the gradient).
 _LOST = ((1e5, 1e-7, 0.0), (1e3, 0.0, 1e-5))
 _UNSEEN = 1e-8  # of the cost, likewise
+NEARBY = "wrong at a generic point nearby, report.generic_point"
 _FEW = 40  # entries: in so many, what holds at one point may not hold at others
 _BY_CHANCE = {
     MistakeKind.NUMBER,
@@ -64,6 +65,7 @@ class Recheck:
         self._gradients = gradients
         self._sizes = sizes
         self._rng = rng
+        self.point: Parameters | None = None  # of the last recheck that decided something
         self.evaluations = 0
         self.gradient_calls = 0
 
@@ -72,13 +74,20 @@ class Recheck:
         blocks: list[ParameterCheck],
         is_open: Callable[[ParameterCheck], bool],
         merged: Callable[[ParameterCheck, ParameterCheck], ParameterCheck],
-        points: Callable[[], Sequence[Parameters]],
+        points: Callable[[], Iterable[Parameters]],
     ) -> list[ParameterCheck]:
-        """Return the blocks; if `is_open` is true for one, it is merged with its recheck at the first usable point."""
+        """Return the blocks; if `is_open` is true for one, it is merged with its recheck at the first usable point.
+
+        A point is of no use if nothing can be decided there: all units of a layer may be off, for instance.
+        """
         positions = [k for k, block in enumerate(blocks) if is_open(block)]
-        if not positions:
-            return blocks
-        found = next(filter(None, (self._found(point, positions) for point in points())), {})
+        found: dict[int, ParameterCheck] = {}
+        for point in points() if positions else ():
+            there = self._found(point, positions)
+            if any(block.verdict != Verdict.UNDECIDED for block in there.values()):
+                found, self.point = there, point
+                break
+            found = found or there
         return [merged(block, found[k]) if k in found else block for k, block in enumerate(blocks)]
 
     def _found(self, point: Parameters, positions: list[int]) -> dict[int, ParameterCheck]:
@@ -140,7 +149,7 @@ def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
         if is_wrong:
             return replace(block, note=_joined(block.note, "wrong at a generic point nearby, too"))
         figures = f"at {list(nearby.index)}, ours is {nearby.ours:.9g} there, the numeric one {nearby.numeric:.9g}"
-        note = f"wrong at a generic point nearby, report.generic_point: {figures}"
+        note = f"{NEARBY}: {figures}"
         return replace(
             block,
             verdict=Verdict.WRONG,
