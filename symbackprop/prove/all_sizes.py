@@ -21,7 +21,7 @@ from symbackprop.printing.text import text
 from symbackprop.prove.calculus import Calculus, Definitions
 from symbackprop.prove.chain import Chain, Line, Move, Terms
 from symbackprop.prove.index_form import NoIndexForm
-from symbackprop.prove.outcome import UNPROVED, Outcome, proved, unclaimed
+from symbackprop.prove.outcome import FAILURES, UNPROVED, Outcome, proved, unclaimed
 from symbackprop.prove.use_counts import coefficient, paired, partials_in
 
 
@@ -74,7 +74,7 @@ class _Replay:
             return unclaimed(f"there is no index form for {text(unknown.node)}")
         except _Unproved as reason:
             return unclaimed(str(reason))
-        except (ValueError, ArithmeticError, RecursionError) as failure:
+        except FAILURES as failure:
             return unclaimed(f"the proof could not be carried out: {failure}")
         finally:
             self.terms.follow(line.move, line.step)

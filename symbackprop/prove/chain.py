@@ -139,6 +139,7 @@ class _Reader:
         self.tape = tape
         self.recount = recount
         self.adjoints: dict[Expression, Adjoint] = {adjoint.symbol: adjoint for adjoint in tape.adjoints}
+        self.quantities = {*tape.network.symbols.values(), *recount.users}
         self.known: set[Expression] = {*tape.network.symbols.values(), *tape.network.dimensions}
 
     def lines(self, section: Section) -> Iterator[Line]:
@@ -190,8 +191,7 @@ class _Reader:
         return ""
 
     def _unknown(self, quantity: Expression) -> str:
-        known = quantity in self.known or quantity in self.recount.users
-        return "" if known else f"{text(quantity)} is not a quantity of the network"
+        return "" if quantity in self.quantities else f"{text(quantity)} is not a quantity of the network"
 
     def _other_derivative(self, partial: Expression, parameter: Matrix) -> str:
         if not isinstance(partial, Entrywise):

@@ -16,6 +16,8 @@ class Outcome:
     said: str = ""
 
 
+# What a witness may raise for a line that it cannot judge: it then claims nothing.
+FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 UNPROVED = "it is not proved that the two sides are equal"
 
 

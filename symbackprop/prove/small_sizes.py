@@ -33,7 +33,7 @@ from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 from symbackprop.prove.chain import Chain, Line, Move, terms_in
 from symbackprop.prove.jacobians import Jacobians, Numbers
-from symbackprop.prove.outcome import Outcome, not_proved, proved, unclaimed
+from symbackprop.prove.outcome import FAILURES, Outcome, not_proved, proved, unclaimed
 from symbackprop.prove.use_counts import Recount, partials_in
 from symbackprop.verdicts import Verdict
 
@@ -78,7 +78,7 @@ def prove_in_numbers(
         witness = _Witness(chain, kind(point), digits, rng)
         try:
             confirmed = witness.is_confirmed()
-        except ArithmeticError:
+        except FAILURES:
             confirmed = False
         if not confirmed:
             return [unclaimed(_OTHER_NUMBERS)] * len(chain.lines)
@@ -137,7 +137,7 @@ class _Witness:
         try:
             said = (self.compared(step, held) for step in (line.step, *line.elsewhere))
             return next((outcome for outcome in said if outcome.verdict != Verdict.RIGHT), proved())
-        except (ArithmeticError, ValueError) as failure:
+        except FAILURES as failure:
             return unclaimed(f"it has no value at this point: {failure}")
 
     def compared(self, step: Step, held: Held) -> Outcome:

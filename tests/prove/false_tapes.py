@@ -17,8 +17,10 @@ from sympy import Add, Integer, Rational
 import symbackprop as sb
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Section, Tape
+from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import PARTIALS, ByEntry, Entrywise, Gradient, ScalarByEntry, by_entry
 from symbackprop.expressions.matrices import MatAdd, NamedMatrix, Transpose, Zeros, scaled
+from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from tests.backprop.test_steps import Moved, direction_of, is_true
 from tests.support.networks import composite, residual, rnn, tied, tied_across_sections
@@ -310,6 +312,15 @@ def the_derivative_of_another_quantity(tape):
                 yield changed(tape, s, k, after=step.after.xreplace({partial: by_entry(other, partial.by)}))
 
 
+def the_derivative_of_an_adjoint(tape):
+    """∂δ/∂W is not 0, although no line has it: the lines differentiate the quantities of the network only."""
+    for s, k, step in places(tape):
+        for adjoint in tape.adjoints if not isinstance(step.before, Gradient) and not is_matrix(step.after) else ():
+            extra = Total(hadamard(adjoint.symbol, by_entry(adjoint.symbol, step.wrt)))
+            if is_matrix(adjoint.symbol):
+                yield Planted(with_line(tape, s, k, replace(step, after=step.after + extra)))
+
+
 def the_function_of_another_argument(tape):
     """∂a/∂z is exchanged for that of another layer."""
     found = {p for _, _, step in places(tape) for p in partials(step.after, Entrywise)}
@@ -439,6 +450,7 @@ KINDS = {
         a_delta_for_its_quantity,
         a_transpose,
         the_derivative_of_another_quantity,
+        the_derivative_of_an_adjoint,
         the_function_of_another_argument,
         an_adjoint_of_another_quantity,
         another_adjoint_in_the_tape,
