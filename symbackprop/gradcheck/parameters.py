@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,22 @@ class Parameters:
             if twice:
                 raise ArgumentError(f"{listed(twice)} cannot be both a parameter and data")
             arrays = [_floats(name, value) for name, value in params.items()]
+            given = [_as_given(value) for value in params.values()]
             return cls(
                 names,
                 arrays,
                 lambda a: dict(zip(names, a, strict=True)),
-                lambda f, a, data: f(**dict(zip(names, a, strict=True)), **data),
+                lambda f, a, data: f(**dict(zip(names, _restored(given, a), strict=True)), **data),
                 fixed,
             )
         if isinstance(params, tuple | list):
             kind = list if isinstance(params, list) else tuple
             names = tuple(f"[{i}]" for i in range(len(params)))
             arrays = [_floats(f"params{name}", value) for name, value in zip(names, params, strict=True)]
-            return cls(names, arrays, kind, lambda f, a, data: f(*a, **data), fixed)
-        return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(a[0], **data), fixed)
+            given = [_as_given(value) for value in params]
+            return cls(names, arrays, kind, lambda f, a, data: f(*_restored(given, a), **data), fixed)
+        only = _as_given(params)
+        return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(only(a[0]), **data), fixed)
 
     def copies(self) -> Arrays:
         """Return copies of the arrays."""
@@ -126,12 +130,38 @@ def _perturbed(array: np.ndarray, direction: np.ndarray, t: complex | np.number)
     return np.add(perturbed, array, out=perturbed if perturbed.shape else None)  # in place: parameters can be large
 
 
+def _restored(given: Sequence[Callable[[np.ndarray], Any]], arrays: Arrays) -> list[Any]:
+    return [as_given(array) for as_given, array in zip(given, arrays, strict=True)]
+
+
 def _only(arrays: Arrays) -> np.ndarray:
     return arrays[0]
 
 
+def _is_tensor(value: object) -> bool:
+    """Return True for a tensor of PyTorch, which is not imported for this."""
+    return type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def detached(value: Any) -> Any:
+    """Return the values of a tensor of PyTorch as an array; anything else as it is."""
+    return value.detach().cpu().numpy() if _is_tensor(value) else value
+
+
+def _as_given(value: Any) -> Callable[[np.ndarray], Any]:
+    """Return the function that turns an array into what the user gave: a tensor of the same type, or an array."""
+    return partial(_tensor_like, value) if _is_tensor(value) else lambda array: array
+
+
+def _tensor_like(value: Any, array: np.ndarray) -> Any:
+    if array.dtype.char != "d":
+        raise TypeError(f"a tensor of PyTorch is not made of {array.dtype}")
+    return value.detach().new_tensor(array.tolist()).requires_grad_(value.requires_grad)
+
+
 def _floats(name: object, value: object) -> np.ndarray:
     """Return an array of floats of at least double precision, since a check tests the formula, not its rounding."""
+    value = detached(value)
     if isinstance(value, np.ma.MaskedArray):
         raise ArgumentError(f"{name} is a masked array; fill or drop what is masked first")
     try:
@@ -145,6 +175,7 @@ def _floats(name: object, value: object) -> np.ndarray:
 
 def scalar_value(value: object) -> Number:
     """Return a cost as one float, in double or extended precision; arrays of shape (1,) and (1, 1) are accepted."""
+    value = detached(value)
     if isinstance(value, tuple | list | dict):
         kind = type(value).__name__
         raise ArgumentError(

@@ -127,12 +127,17 @@ def another_factor(contribution: Contribution, backward: BackwardPass) -> Iterat
     at_the_cost = not is_matrix(contribution.user)
     if not at_the_cost and contribution.part not in backward.wrt:
         return
+    is_one_of_many = sum(part == contribution.part for _, part in backward.contributions) > 1
     what = text(contribution.user) if at_the_cost else f"the gradient with respect to {text(contribution.part)}"
+    if is_one_of_many and not at_the_cost:
+        what = f"the contribution of {text(contribution.user)} to {what}"
     for factor in (*backward.network.dimensions, *_whole_sizes(backward), Integer(2)):
         many, few = f"too large by the factor {text(factor)}", f"divided by {text(factor)} once too often"
         kinds: Kinds = (MistakeKind.MEAN,)
         if factor == 2:
             many, few = "twice as large as it should be", "half as large as it should be"
+            if is_one_of_many and not at_the_cost:
+                many, few = "doubled", "halved"
             kinds = (MistakeKind.NUMBER,)
         yield Change(f"with {what} {many}", _times(factor, contribution.value), kinds)
         yield Change(f"with {what} {few}", _times(1 / factor, contribution.value), kinds)
