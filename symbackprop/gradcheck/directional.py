@@ -125,8 +125,10 @@ class Numerics:
         if key not in self._noise:
             zigzag = {k: self._zigzag(k) for k in key}
             found = max(noise_along(partial(self.at, zigzag), self.cost), self._single_precision(zigzag))
-            if len(key) < len(self._params.arrays) and (self.is_coarse or not found):
-                found = max(found, self.noise(self._everything))
+            if len(key) < len(self._params.arrays):
+                whole = self.noise(self._everything)
+                self._is_coarse = self.is_coarse or whole > self._least_coarse
+                found = max(found, whole) if self._is_coarse or not found else found
             self._noise[key] = max(self.spread, found)
         return self._noise[key]
 
@@ -155,10 +157,12 @@ class Numerics:
     def is_coarse(self) -> bool:
         """True if the cost is rounded much more than its type says: it computes in single precision, for instance."""
         if self._is_coarse is None:
-            self._is_coarse = False  # while the noise is sought
-            least = COARSE * self.epsilon * abs(self.cost)
-            self._is_coarse = self._seems_coarse() and self.noise(self._everything) > least
+            self._is_coarse = self._seems_coarse() and self.noise(self._everything) > self._least_coarse
         return self._is_coarse
+
+    @property
+    def _least_coarse(self) -> float:
+        return COARSE * self.epsilon * float(abs(self.cost))
 
     def _single_precision(self, direction: Direction) -> float:
         """Return the rounding error of a cost that returns only single-precision values; 0 for any other cost."""

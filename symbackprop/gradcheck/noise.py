@@ -18,34 +18,43 @@ _AWAY = (0.0137, -0.0231)
 _STEPS = 3  # changes that must be multiples of one step
 _WHOLE = 1e-3
 _MOST_STEPS = 16  # noise of rounded values, in units of the smallest change: more is a change of the function itself
-_STEP = 1e-6  # of the four differences that tell a coarse cost
+_QUICK = (1e-6, 7.3e-6)  # steps of the differences that tell a coarse cost
 COARSE = 1e3  # rounding errors of the cost: a noise above is that of a coarse cost
 
 
 def seems_coarse(f: Callable[[float], float], here: float, rounding: float) -> bool:
-    """Return True if a function may have more noise than its rounding error: from four of its values.
+    """Return True if a function may have more noise than its rounding error, judged by eight of its values.
 
-    Then its fourth difference over a short step is not small, or it does not change at all.
+    Then a fourth difference over short steps is not small, or the function does not change at all.
 
     >>> import numpy as np
     >>> [seems_coarse(f, 1.0, 2e-16) for f in (np.exp, lambda t: float(np.float32(np.exp(t))))]
     [False, True]
     """
-    left, near, right, far = (f(step * _STEP) for step in (-1, 1, 2, -2))
-    fourth = right - 4 * near + 6 * here - 4 * left + far
-    return not abs(fourth) <= COARSE * rounding or left == here == near
+    for step in _QUICK:
+        left, near, right, far = (f(step * k) for k in (-1, 1, 2, -2))
+        fourth = right - 4 * near + 6 * here - 4 * left + far
+        if not abs(fourth) <= COARSE * rounding or left == here == near:
+            return True
+    return False
 
 
 def noise_along(f: Callable[[float], float], here: float) -> float:
-    """Return the noise of f near 0, where t = 1 changes its arguments by about their own size; 0 if none shows."""
+    """Return the noise of f near 0, where t = 1 changes its arguments by about their own magnitude; 0 if none shows."""
     near = _Sample.of(f, _FINE)
-    if near.repeats:
-        return max(near.noise, _noise_of_steps(f))
+    return max(near.noise, _noise_of_steps(f) if near.repeats else 0.0, _noise_of_a_part(f, here))
+
+
+def _noise_of_a_part(f: Callable[[float], float], here: float) -> float:
+    """Return the noise of a part that is computed in single precision: it is the same over several spacings, and away.
+
+    Where kinks or fast changes pass for noise, they grow with the spacing, and differ from place to place.
+    """
     _, single, most = sorted(_Sample.of(f, spacing).noise for spacing in _SINGLE)
     if single < _LEAST_SINGLE * abs(here) or most > _ALIKE * single:
-        return near.noise
-    away = min(_Sample.of(f, _SINGLE[1], around=place).noise for place in _AWAY)
-    return max(near.noise, single if away > single / _ALIKE else 0.0)
+        return 0.0
+    away = max(_Sample.of(f, _SINGLE[1], around=place).noise for place in _AWAY)
+    return single if away > single / _ALIKE else 0.0
 
 
 def _noise_of_steps(f: Callable[[float], float]) -> float:

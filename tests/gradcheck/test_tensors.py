@@ -30,7 +30,9 @@ def test_a_cost_of_tensors_is_checked_with_tensors(problem):
     report = sb.check_gradients(cost, lambda W, v: gradients(W, v) | {"v": 2 * gradients(W, v)["v"]}, params)
     assert (report.verdict, report.worst.name) == ("wrong", "v")
     assert "twice" in report.worst.mistake
-    assert sb.check_gradients(cost, lambda W, v: tuple(gradients(W, v).values()), (*params.values(),)).verdict == "right"
+    assert (
+        sb.check_gradients(cost, lambda W, v: tuple(gradients(W, v).values()), (*params.values(),)).verdict == "right"
+    )
 
 
 def test_tensors_of_single_precision(problem):
