@@ -1,7 +1,8 @@
 """Gradient checkers side by side, by what they tell apart: `python -m tests.benchmarks.checkers`.
 
 Each is used as its documentation says, with its own tolerances, on the mistakes of tests/support/mistakes.py, where a right
-gradient must be accepted too, and on the right gradients of random harsh networks. The libraries are wrapped around the
+gradient must be accepted too, on costs of low precision (tests/support/coarse.py), and on the right gradients of random
+harsh networks. The libraries are wrapped around the
 same NumPy functions. A checker that cannot decide has neither accepted nor rejected.
 """
 
@@ -12,10 +13,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 
 import symbackprop as sb
+from tests.support.coarse import COARSE, PLANTS, gradients_of
 from tests.support.harsh import harsh_network
 from tests.support.mistakes import KINDS, LARGE, REGIMES, SMALL, case_of, differs, mistaken
 
@@ -82,6 +86,29 @@ def with_norm_ratio():
     return check
 
 
+def with_complex_step():
+    """Im f(x + ih) / h: exact, where the cost takes complex numbers."""
+
+    def check(p, seed):
+        x, entries = p.x, np.arange(len(p.x))
+        try:
+            numeric = np.array([np.imag(p.f(x + 1e-30j * (entries == k))) / 1e-30 for k in entries])
+        except (TypeError, np.exceptions.ComplexWarning):
+            return "undecided"
+        return _said(np.linalg.norm(p.g(x) - numeric) <= 1e-8 * np.linalg.norm(numeric))
+
+    return check
+
+
+def with_numdifftools(nd):
+    def check(p, seed):
+        numeric, info = nd.Gradient(p.f, full_output=True)(p.x)
+        off = np.abs(p.g(p.x) - numeric)
+        return _said(bool(np.all(off <= np.maximum(8 * info.error_estimate, 1e-8 * np.max(np.abs(numeric))))))
+
+    return check
+
+
 def with_scipy(optimize):
     return lambda p, seed: _said(optimize.check_grad(p.f, p.g, p.x) < 1e-6)
 
@@ -134,6 +161,8 @@ def with_torch(torch):
 CHECKERS = {  # the modules that must be installed, and the check made of them
     "symbackprop": ((), with_symbackprop),
     "norm ratio < 1e-8": ((), with_norm_ratio),
+    "complex step < 1e-8": ((), with_complex_step),
+    "numdifftools": (("numdifftools",), with_numdifftools),
     "scipy check_grad": (("scipy.optimize",), with_scipy),
     "autograd check_grads": (("autograd.extend", "autograd.test_util"), with_autograd),
     "jax check_grads": (("jax", "jax.test_util"), with_jax),
@@ -148,6 +177,8 @@ class Score:
     right: Counter = field(default_factory=Counter)  # its verdicts on right gradients of the regimes
     wrong: Counter = field(default_factory=Counter)
     harsh: Counter = field(default_factory=Counter)
+    coarse: Counter = field(default_factory=Counter)  # its verdicts on right gradients of costs of low precision
+    coarse_wrong: Counter = field(default_factory=Counter)
     discriminated: int = 0
     evaluations: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -160,6 +191,8 @@ class Score:
             f"{alarms:.3g} of {len(REGIMES)}",
             f"{missed} of {self.wrong.total()}",
             f"{100 * self.discriminated / self.wrong.total():.1f} %",
+            f"{self.coarse['right']} of {self.coarse.total()}",
+            f"{self.coarse_wrong['right']} of {self.coarse_wrong.total()}",
             f"{100 * harsh / self.harsh.total():.1f} %" if self.harsh else "-",
             f"{100 * self.harsh['wrong'] / self.harsh.total():.1f} %" if self.harsh else "-",
             f"{statistics.median(self.evaluations):.0f}",
@@ -167,7 +200,8 @@ class Score:
         )
 
 
-HEADINGS = ("checker", "false alarms", "missed", "discriminated", "harsh: not accepted", "harsh: called wrong")
+HEADINGS = ("checker", "false alarms", "missed", "discriminated", "coarse: right", "coarse: wrong passed")
+HEADINGS += ("harsh: not accepted", "harsh: called wrong")
 HEADINGS += ("evaluations", "time")
 
 
@@ -191,6 +225,14 @@ def score(check, seeds, harsh, size):
                 verdict = said(case, mistaken(case, kind), seed)
                 found.wrong[verdict] += 1
                 found.discriminated += (right, verdict) == ("right", "wrong")
+    for seed in range(seeds):
+        for k, (make, penalty) in enumerate(COARSE.values()):
+            case = case_of("ordinary", np.random.default_rng([seed, k, 1]), size)
+            of, right = SimpleNamespace(cost=make(case), params=case.params), gradients_of(case, penalty)
+            found.coarse[said(of, right, seed)] += 1
+            for name, plant in product(case.params, PLANTS.values()):
+                planted = lambda name=name, plant=plant, right=right, **p: right(**p) | {name: plant(right(**p)[name])}
+                found.coarse_wrong[said(of, planted, seed)] += 1
     for seed in range(harsh):
         net = harsh_network(np.random.default_rng(seed))
         found.harsh[said(net, net.gradients, seed)] += 1
