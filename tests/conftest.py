@@ -8,7 +8,7 @@ import pytest
 
 from symbackprop.codegen import backends
 from symbackprop.expressions.functions import FUNCTION, FUNCTIONS
-from tests.selection import mark_longer
+from tests.selection import mark_longer, only_at_night
 
 
 def pytest_addoption(parser):
@@ -44,8 +44,9 @@ COMPATIBLE = [
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks select
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     mark_longer(items)
+    config.only_at_night = only_at_night(items)
     tests = Path(__file__).parent
     for item in items:
         if any(item.path.is_relative_to(tests / place) for place in COMPATIBLE):

@@ -5,9 +5,28 @@ every how many-th of the others is slow: 0 for none, 1 for all. A case that its 
 the corpora plant every kind of mistake in CI.
 """
 
+import re
 from collections import Counter
 
 import pytest
+
+# Tests that plant errors, or what must be refused, by a word in their names. Each has all of its cases in CI, but for those
+# of REPEATED, which repeat in more cases what runs in CI: the same kinds in other networks, documents or regimes.
+PLANTED = re.compile(
+    "accept|caught|drop|false|forgot|misprint|mistake|notice|planted|refus|reject|said|tamper|wrong", re.IGNORECASE
+)
+REPEATED = {
+    "codegen/test_bound_function.py::test_a_mistake_in_a_part_is_said_from_every_thread": "the first case runs",
+    "codegen/test_dask.py::test_every_network_is_right_or_refused": "networks of the zoo, of which every fourth runs",
+    "gradcheck/test_harsh.py::test_right_gradients_of_many_harsh_networks_are_hardly_ever_wrong": "150 networks run",
+    "gradcheck/test_mistakes.py::test_mistakes_are_rejected_in_ten_thousand_entries_of_each_regime": "one regime runs",
+    "proofread/test_code_corpus.py::test_the_mistake_is_named": "the first case of each kind runs",
+    "proofread/test_derivation_corpus.py::test_no_right_line_is_called_wrong": "the first case of each kind runs",
+    "proofread/test_derivation_corpus.py::test_the_mistake_is_found_at_its_line_and_nowhere_else": "likewise",
+    "proofread/test_derivation_corpus.py::test_the_mistake_is_named": "likewise",
+    "prove/test_false_tapes.py::test_no_false_tape_is_accepted": "each kind runs on some networks",
+    "prove/test_prove.py::test_tampered_steps_of_other_networks_are_caught": "one network runs",
+}
 
 # fmt: off
 LONGER = {  # (fast, slow)
@@ -85,11 +104,21 @@ LONGER = {  # (fast, slow)
 # fmt: on
 
 
+def only_at_night(items: list[pytest.Item]) -> set[str]:
+    """Return the tests of planted errors of which some cases run at night only."""
+    nightly = {item.nodeid for item in items if item.get_closest_marker("nightly")}
+    return {name for name in map(_function, nightly) if PLANTED.search(name.partition("::")[2])}
+
+
+def _function(nodeid: str) -> str:
+    return nodeid.partition("[")[0].removeprefix("tests/")
+
+
 def mark_longer(items: list[pytest.Item]) -> None:
     """Mark the cases of the tests above by their number."""
     seen: Counter[str] = Counter()
     for item in items:
-        name = item.nodeid.partition("[")[0].removeprefix("tests/")
+        name = _function(item.nodeid)
         row = LONGER.get(name) or LONGER.get(name.partition("::")[0])
         if row:
             fast, slow = row
