@@ -136,36 +136,43 @@ def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: 
 def _determinant(how: Arithmetic, node: Matrix, M: np.ndarray) -> Number:
     if how.dtype is float:
         return np.linalg.det(M)
-    return _eliminated(M)[0]
+    return eliminated(M)[0]
 
 
 def _inverse(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
     """Return the inverse; a singular matrix raises ZeroDivisionError."""
     if how.dtype is float:
         return np.linalg.inv(M)
-    determinant, inverse = _eliminated(M)
+    determinant, inverse = eliminated(M)
     if determinant == 0:
         raise ZeroDivisionError("the matrix is singular")
     return inverse
 
 
-def _eliminated(M: np.ndarray) -> tuple[Number, np.ndarray]:
-    """Return the determinant and the inverse, by Gaussian elimination with the largest pivot of each column."""
-    size = len(M)
-    both = np.concatenate([M, np.eye(size, dtype=int)], axis=1).astype(object)
+def eliminated(M: np.ndarray) -> tuple[Number, np.ndarray]:
+    """Return the determinant and the inverse, by elimination in place with the largest pivot of each column.
+
+    If the determinant is 0, there is no inverse, and the second value means nothing.
+    """
+    rows, origin = [list(row) for row in M], list(range(len(M)))
     determinant: Number = mpmath.mpf(1)
-    for k in range(size):
-        pivot = max(range(k, size), key=lambda i: abs(both[i, k]))
-        if both[pivot, k] == 0:
-            return mpmath.mpf(0), both[:, size:]
-        if pivot != k:
-            both[[k, pivot]] = both[[pivot, k]]
+    for k in range(len(M)):
+        best = max(range(k, len(M)), key=lambda i: abs(rows[i][k]))
+        if rows[best][k] == 0:
+            return mpmath.mpf(0), M
+        if best != k:
             determinant = -determinant
-        determinant = both[k, k] * determinant
-        both[k] = both[k] / both[k, k]
-        for i in (i for i in range(size) if i != k):
-            both[i] = both[i] - both[k] * both[i, k]
-    return determinant, both[:, size:]
+            rows[k], rows[best] = rows[best], rows[k]
+            origin[k], origin[best] = origin[best], origin[k]
+        pivot, rows[k][k] = rows[k][k], mpmath.mpf(1)
+        determinant = pivot * determinant
+        rows[k] = [entry / pivot for entry in rows[k]]
+        for i in (i for i in range(len(M)) if i != k):
+            factor, rows[i][k] = rows[i][k], mpmath.mpf(0)
+            rows[i] = [entry - factor * other for entry, other in zip(rows[i], rows[k], strict=True)]
+    inverse = np.empty((len(M), len(M)), dtype=object)
+    inverse[:, origin] = rows  # the columns, in the order of the rows of M
+    return determinant, inverse
 
 
 FILLED: dict[type, Callable[[tuple[int, ...]], np.ndarray]] = {

@@ -5,7 +5,6 @@ from itertools import count
 from typing import TypeAlias
 
 from sympy import Add, Integer, Symbol
-from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import Entrywise
@@ -13,7 +12,7 @@ from symbackprop.expressions.functions import Applied
 from symbackprop.expressions.matrices import NamedMatrix, postorder
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form
+from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form, with_entries
 from symbackprop.prove.normal_form import equal
 from symbackprop.prove.use_counts import Recount, paired, partials_in
 
@@ -150,18 +149,16 @@ class Calculus:
 
         if not is_matrix(expression):
             return form.xreplace({placeholder: differentiated(scalar_form(expression, perturbed))})
-        return form.replace(
-            lambda part: isinstance(part, MatrixElement) and part.parent == placeholder,
-            lambda part: differentiated(entry_form(expression, part.i, part.j, perturbed)),
+        return with_entries(
+            form, {placeholder}, lambda part: differentiated(entry_form(expression, part.i, part.j, perturbed))
         )
 
 
 def _opened(form: Scalar, definitions: Definitions) -> Scalar:
     """Return the form with named quantities, and their entries, replaced by their definitions."""
     scalars = {s: scalar_form(e) for s, e in definitions.items() if not is_matrix(s)}
-    return form.xreplace(scalars).replace(
-        lambda part: isinstance(part, MatrixElement) and part.parent in definitions,
-        lambda part: entry_form(definitions[part.parent], part.i, part.j),
+    return with_entries(
+        form.xreplace(scalars), definitions, lambda part: entry_form(definitions[part.parent], part.i, part.j)
     )
 
 
@@ -169,6 +166,4 @@ def _without(form: Scalar, perturbations: Iterable[Expression]) -> Scalar:
     """Return the form with some perturbations, and their entries, set to 0."""
     fixed = set(perturbations)
     scalars = {change: Integer(0) for change in fixed if not is_matrix(change)}
-    return form.xreplace(scalars).replace(
-        lambda part: isinstance(part, MatrixElement) and part.parent in fixed, lambda part: Integer(0)
-    )
+    return with_entries(form.xreplace(scalars), fixed, lambda _: Integer(0))

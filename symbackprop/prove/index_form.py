@@ -4,7 +4,7 @@ This is a second definition of each operation, independent of the rules. An elem
 one, so a proof with these forms is valid for every differentiable function and for all sizes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -81,8 +81,26 @@ def entry_form(expression: Matrix, i: Size, j: Size, tangents: Tangents | None =
     return _Form(tangents or {}).entry(expression, i, j)
 
 
+def with_entries(form: Scalar, matrices: Container[Matrix], value: Callable[[MatrixElement], Scalar]) -> Scalar:
+    """Return the form with a value in place of each entry of some matrices."""
+    return form.xreplace({entry: value(entry) for entry in form.atoms(MatrixElement) if entry.parent in matrices})
+
+
 def differential(form: Scalar) -> Scalar:
-    """Return the directional derivative of a form along the tangents, at t = 0."""
+    """Return the directional derivative of a form along the tangents, at t = 0.
+
+    Sums and products are differentiated here, term by term and factor by factor; SymPy differentiates what they are of.
+    """
+    if not form.has(t):
+        return _ZERO
+    if isinstance(form, Add):
+        return Add(*map(differential, form.args))
+    if isinstance(form, IndexSum):
+        return IndexSum(differential(form.function), *form.limits)
+    if isinstance(form, Mul):
+        at_0 = [factor.xreplace({t: _ZERO}) for factor in form.args]
+        changes = ((k, differential(factor)) for k, factor in enumerate(form.args))
+        return Add(*(Mul(*at_0[:k], change, *at_0[k + 1 :]) for k, change in changes if change != 0))
     return form.diff(t).xreplace({t: _ZERO})
 
 

@@ -19,7 +19,7 @@ from sympy import Basic, Symbol
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import Determinant, Inverse, MatMul, MatPow, is_name, postorder, quantities
-from symbackprop.network.evaluate import IN_DIGITS, IN_SYMBOLS, Point
+from symbackprop.network.evaluate import IN_DIGITS, IN_SYMBOLS, Point, eliminated
 
 Numbers: TypeAlias = NDArray[np.object_] | mpmath.mpf  # the entries of a matrix, or a scalar
 Partial: TypeAlias = tuple[int, Expression, int, mpmath.mpf]  # entry of the whole, part, its entry, the derivative
@@ -183,17 +183,15 @@ class ForwardMode(Jacobians):
         det M and the numerators of M⁻¹ = adj M / det M are linear in each entry of M, so that a step of 1 in the entry
         gives their exact derivatives: for the inverse, (M₁⁻¹ − M⁻¹) det M₁ / det M, where M₁ is M after the step.
         """
-        before, determinant = _flat(self.values[node]), Determinant(matrix)
+        determinant, inverse = eliminated(self.values[matrix])
+        before = _flat(inverse)
         for i in range(np.size(self.values[matrix])):
-            moved = _shifted(self.values[matrix], i, mpmath.mpf(1))
-            ratio = mpmath.mpf(1)
-            if node != determinant:
-                ratio = (
-                    self.combined(determinant, matrix, moved)[0]
-                    / self.combined(determinant, matrix, self.values[matrix])[0]
-                )
-            for k, after in enumerate(self.combined(node, matrix, moved)):
-                yield k, matrix, i, (after - before[k]) * ratio
+            moved_determinant, moved = eliminated(_shifted(self.values[matrix], i, mpmath.mpf(1)))
+            if isinstance(node, Determinant):
+                yield 0, matrix, i, moved_determinant - determinant
+            else:
+                ratio = moved_determinant / determinant
+                yield from ((k, matrix, i, (after - before[k]) * ratio) for k, after in enumerate(_flat(moved)))
 
 
 class FiniteDifferences(Jacobians):

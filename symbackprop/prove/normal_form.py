@@ -19,7 +19,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symbackprop.expressions.aliases import Expression, Scalar, Size
 from symbackprop.expressions.matrices import NamedMatrix, OneHot
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.prove.index_form import IndexSum, KroneckerDelta
+from symbackprop.prove.index_form import IndexSum, KroneckerDelta, with_entries
 
 _MOST_TERMS = 5000  # in an expanded product
 _MOST_NAMINGS = 500  # compared for one sum
@@ -102,7 +102,7 @@ def _substituted(form: Scalar, variable: Expression, value: Callable[[Scalar], S
     """Return the form with a value in place of a scalar, or of each entry of a matrix."""
     if not is_matrix(variable):
         return form.xreplace({variable: value(variable)})
-    return form.replace(lambda part: isinstance(part, MatrixElement) and part.parent == variable, value)
+    return with_entries(form, {variable}, value)
 
 
 # Expanding

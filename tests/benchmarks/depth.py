@@ -1,6 +1,7 @@
 """Seconds to derive, print and prove networks of 2 to 64 layers, or steps of time: `python tests/benchmarks/depth.py`.
 
-Medians of several runs, the depths interleaved. The steps and the characters beside them grow linearly.
+Medians of several runs, the depths interleaved. The steps and the characters beside them grow linearly. `--products` prints
+the seconds to prove products of many factors, determinants and inverses instead.
 """
 
 import argparse
@@ -10,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import symbackprop as sb
-from symbackprop.prove.all_sizes import prove_for_all_sizes
-from symbackprop.prove.chain import chain
 
 DEPTHS = (2, 4, 8, 16, 32, 50, 64)
 
@@ -29,12 +28,33 @@ NETWORKS = {
 }
 
 
+# A slice keeps a size as it is in the proof.
+PRODUCTS = {
+    **{f"a product of {k} factors": f"J = sum(x {'@ A ' * (k - 1)})" for k in (3, 6, 9, 12)},
+    **{f"a power of {k}": f"J = sum(x @ matrix_power(A, {k}))" for k in (3, 6, 9, 12)},
+    **{f"{name}, size {n}": f"J = {formula} + sum(A[:, 0:1])"
+       for name, formula in (("det", "det(A)"), ("inv", "sum(inv(A))"), ("logdet", "log(det(A))"))
+       for n in (2, 4, 6, 8)},
+}  # fmt: skip
+
+
+def print_products(runs: int) -> None:
+    for name, formula in PRODUCTS.items():
+        n = name.rpartition("size ")[2] if "size" in name else "n"
+        d = sb.derive(sb.parse_network(f"A: parameter({n}, {n})\nx: input(1, {n})\n{formula}"))
+        print(f"{name:<24}{statistics.median(seconds(lambda d=d: d.verify(seed=0)) for _ in range(runs)):>8.3f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--network", choices=NETWORKS, default="dense")
-    parser.add_argument("--prove", action="store_true", help="witness one too, which takes a second a few layers")
+    parser.add_argument("--prove", action="store_true", help="prove all steps too, by all witnesses")
+    parser.add_argument("--products", action="store_true", help="prove products, determinants and inverses instead")
     args = parser.parse_args()
+    if args.products:
+        print_products(args.runs)
+        return
     network = NETWORKS[args.network]
     times: dict[tuple[str, int], list[float]] = defaultdict(list)
     for _ in range(args.runs):
@@ -45,7 +65,7 @@ def main() -> None:
             times["LaTeX", depth].append(seconds(d.to_latex))
             times["NumPy", depth].append(seconds(d.to_source))
             if args.prove:
-                times["prove", depth].append(seconds(lambda d=d: prove_for_all_sizes(chain(d.tape))))
+                times["prove", depth].append(seconds(lambda d=d: d.verify(seed=0)))
     kinds = list(dict.fromkeys(kind for kind, _ in times))
     print("depth    steps   characters   lines of code" + "".join(f"{kind:>12}" for kind in kinds))
     for depth in DEPTHS:
