@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy
-from sympy import Add, Dummy, Integer, Mul, Pow, preorder_traversal
+from sympy import Add, Dummy, Integer, Mul, Pow, ordered, preorder_traversal
 
 from symbackprop.backprop.wording import CANCELLATION, ONE_HOT_ROWS, SUBSTITUTION
 from symbackprop.expressions import matrices as nodes
@@ -18,6 +18,7 @@ from symbackprop.expressions.functions import a as output
 from symbackprop.expressions.matrices import postorder, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, Broadcast, Elementwise, Sums, sums
 from symbackprop.expressions.shapes import is_matrix
+from symbackprop.printing.notation import SPECIAL
 
 _MOST_ATOMS = 8  # in an expression whose common factors are cancelled
 
@@ -120,16 +121,21 @@ def rebuilt(value: Expression, replaced: Mapping[Expression, Expression]) -> Exp
 
 
 def tidied(value: Expression) -> Expression:
-    """Return the matrix with common factors cancelled and products expanded; None if the expression is too large."""
+    """Return the matrix with common factors cancelled and products expanded; None if the expression is too large.
+
+    SymPy only sees symbols: one for each matrix, and one for each scalar that contains matrices, such as Σ A.
+    """
     atoms: dict[Expression, Dummy] = {}
     number = _as_number(value, atoms)
     if len(atoms) > _MOST_ATOMS:
         return None
-    above, below = sympy.fraction(sympy.cancel(number))
+    opaque = {scalar: Dummy(f"s{k}") for k, scalar in enumerate(ordered(number.atoms(*SPECIAL)))}
+    above, below = sympy.fraction(sympy.cancel(number.xreplace(opaque)))
     if below.free_symbols & set(atoms.values()):
         return None
     matrices = {symbol: matrix for matrix, symbol in atoms.items()}
-    return _as_matrix(sympy.expand(above / below), matrices, value.shape)
+    found = _as_matrix(sympy.expand(above / below), matrices, value.shape)
+    return found.xreplace({symbol: scalar for scalar, symbol in opaque.items()})
 
 
 def _as_number(value: Expression, atoms: dict[Expression, Dummy]) -> Expression:

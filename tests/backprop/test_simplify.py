@@ -73,6 +73,35 @@ def test_it_is_computed_without_overflow(said, rng):
     assert result.J > 100
 
 
+@pytest.mark.parametrize("scalar", ["sum(a)", "norm(a)", "det(S)", "tanh(sum(a))"])
+@pytest.mark.parametrize(
+    "cost",
+    [
+        "-sum(log(1 + {0} * (1 - a)))",
+        "-sum(log(({0} + 2) * (3 + a**2)) * a)",
+        "sum((1 + {0} * a) / (2 + {0} * a))",
+        "-sum(a * log({0} * softmax(a)))",
+    ],
+)
+def test_a_factor_may_be_a_scalar_that_contains_matrices(scalar, cost):
+    net = sb.parse_network("a: parameter(1, 3)\nS: parameter(2, 2)\nJ = " + cost.format(scalar))
+    f = sb.derive(net).to_numpy(backend="numpy")
+    values = {"a": np.array([[0.1, 0.3, 0.2]]), "S": np.array([[0.7, 0.2], [0.1, 0.5]])}
+    for name, gradient in zip(f.parameters, f(**values)[1:], strict=True):
+        assert np.allclose(gradient, central_differences(f.cost, values, name), rtol=1e-7, atol=1e-7)
+
+
+def central_differences(cost, values, name, h=1e-6):
+    found = np.empty_like(values[name])
+    for at in np.ndindex(found.shape):
+        step = np.zeros_like(found)
+        step[at] = h
+        found[at] = (cost(**values | {name: values[name] + step}) - cost(**values | {name: values[name] - step})) / (
+            2 * h
+        )
+    return found
+
+
 def test_an_adjoint_that_nothing_needs_is_not_computed():
     source = sb.derive(sb.parse_network(NAMED)).to_source()
     assert "delta_p" not in source
