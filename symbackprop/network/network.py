@@ -16,6 +16,7 @@ from symbackprop.expressions.matrices import (
     LEAVES,
     HadamardPower,
     MatAdd,
+    MatMul,
     NamedMatrix,
     OneHot,
     Ones,
@@ -189,7 +190,8 @@ class Network:
         """The axis of the examples, and the sizes of the data along it.
 
         Examples are rows (axis 0) unless only the columns can be: all inputs and targets have the same number of them,
-        and no parameter has this size. The rows of a one-hot target are examples too, unless only its columns can be.
+        no parameter has this size, and the network shows it. The rows of a one-hot
+        target are examples too, unless only its columns can be.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
@@ -198,9 +200,25 @@ class Network:
             one_hot = frozenset(symbol.shape[axis_of_labels] for symbol in labels)
             in_rows = len(rows | one_hot) == 1 and not (rows | one_hot) & of_parameters and axis_of_labels == 0
             in_columns = len(columns | one_hot) == 1 and not (columns | one_hot) & of_parameters
-            if in_rows or in_columns:
-                return (0, rows | one_hot) if in_rows else (1, columns | one_hot)
+            if in_rows:
+                return 0, rows | one_hot
+            if in_columns and self._columns_are_examples(rows, columns):
+                return 1, columns | one_hot
         return 0, rows | frozenset(symbol.shape[0] for symbol in labels)
+
+    def _columns_are_examples(self, rows: frozenset[Size], columns: frozenset[Size]) -> bool:
+        """Return True if data of these rows and columns, which may be examples in columns, are used like that.
+
+        Either their number is called N; or a weight of m×d, as in W X, takes the d rows as features; or the numbers of
+        rows differ, and no product adds up over the columns, as X Zᵀ does over features.
+        """
+        weights = (parameter.shape for parameter in self.parameters)
+        if "N" in map(str, columns) or any(m != d and d in rows for m, d in weights):
+            return True
+        equations = [*self._equations, *filter(None, [self._cost])]
+        parts = (part for equation in equations for part in postorder(equation.expression))
+        inner = {factor.shape[1] for part in parts if isinstance(part, MatMul) for factor in part.args[:-1]}
+        return len(rows) > 1 and not inner & columns
 
     @property
     def dimensions(self) -> tuple[Symbol, ...]:

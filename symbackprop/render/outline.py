@@ -68,9 +68,9 @@ class Outline:
 
     @property
     def examples(self) -> str:
-        """The sentence `Rows are examples` or `Columns are examples`."""
-        axis, _ = self.tape.network.examples
-        return f"{('Rows', 'Columns')[axis]} are examples"
+        """The sentence `Rows are examples`, `Columns are examples` or `One example`."""
+        axis, sizes = self.tape.network.examples
+        return "One example" if sizes == {1} else f"{('Rows', 'Columns')[axis]} are examples"
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:

@@ -326,7 +326,20 @@ def test_mlp_takes_a_cost_of_the_users_own():
         ("X: input(D, N)\nY: one_hot(K, N)\nW: parameter(K, D)\nJ = -sum(Y * log(softmax(W @ X, axis=0)))", 1),
         ("x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\nb: parameter(K, 1)\nJ = sum((W @ x + b - y)**2)", 1),
         ("x: input(1, D)\ny: target(1, K)\nW: parameter(D, K)\nb: parameter(1, K)\nJ = sum((x @ W + b - y)**2)", 0),
+        ("X: input(n, m)\ny: target(1, m)\nw: parameter(n, 1)\nb: parameter(1, 1)\nJ = sum((w.T @ X + b - y)**2)", 1),
+        ("X: input(D, N)\nW: parameter(D, D)\nJ = sum(tanh(W @ X))", 1),
+        # what only looks like examples in columns
+        ("X: input(T, D)\ny: target(T, D)\nC: parameter(T, T)\nJ = sum(((C * tril(ones((T, T)))) @ X - y)**2)", 0),
+        ("X: input(N, D)\na: parameter(N, 1)\nJ = sum((a.T @ X)**2) - sum(a)", 0),
+        ("u: parameter(N, 1)\nG: input(N, 1)\nJ = sum(G * (u - mean(u)))", 0),
+        ("X: input(N, D)\nZ: input(M, D)\na: parameter(N, 1)\nb: parameter(M, 1)\nJ = sum(a.T @ exp(X @ Z.T) @ b)", 0),
+        ("S: input(N, 3)\nu: parameter(N, 1)\nJ = sum(softmax(S * u))", 0),
     ],
 )
 def test_examples_are_rows_or_columns(text, axis):
     assert sb.parse_network(text).examples[0] == axis
+
+
+def test_a_single_example_is_neither_row_nor_column():
+    column = "x: input(D, 1)\nW: parameter(K, D)\nJ = sum(W @ x)"
+    assert sb.derive(sb.parse_network(column)).to_text().startswith("Network (one example)\n")
