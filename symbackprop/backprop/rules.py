@@ -7,6 +7,7 @@ returns None for an argument with respect to which nothing is differentiated (an
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import TypeAlias
 
 import sympy
@@ -19,7 +20,8 @@ from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.constructors import add, hadamard, matmul, power, spread, transposed
 from symbackprop.expressions.derivative_symbols import Entrywise
 from symbackprop.expressions.functions import Applied, ElementwiseFunction
-from symbackprop.expressions.matrices import Ones, Zeros, scaled, split
+from symbackprop.expressions.linear_algebra import matrix_power
+from symbackprop.expressions.matrices import Ones, Zeros, scaled, split, terms_of
 from symbackprop.expressions.slicing import Concatenate, Slice, padded, sliced
 
 PerArgument: TypeAlias = list[Expression | None]  # one per argument; None for an argument that does not vary
@@ -86,9 +88,22 @@ def _log_softmax(G: Expression, _: object, Z: Matrix, axis: Integer) -> PerArgum
 
 
 def _matrix_power(G: Expression, _: object, M: Matrix, n: Integer) -> PerArgument:
-    """Return the sum of the contributions of all n factors M of Mⁿ: the terms (Mᵀ)ᵏ G (Mᵀ)ⁿ⁻¹⁻ᵏ."""
-    turned, last = transposed(M), int(n) - 1
-    return [add(*(matmul(*[turned] * k, G, *[turned] * (last - k)) for k in range(last + 1))), None]
+    """Return the sum of the contributions of all n factors M of Mⁿ: the terms (Mᵏ)ᵀ G (Mⁿ⁻¹⁻ᵏ)ᵀ."""
+    turned, last = nodes.Transpose(M), int(n) - 1
+    coefficient, terms = split(add(*(matmul(*[turned] * k, G, *[turned] * (last - k)) for k in range(last + 1))))
+    return [scaled(coefficient, add(*(_in_powers(term, M) for term in terms_of(terms)))), None]
+
+
+def _in_powers(product: Matrix, M: Matrix) -> Expression:
+    """Return a product in which k factors Mᵀ that follow each other are one factor (Mᵏ)ᵀ."""
+    coefficient, matrix = split(product)
+    factors = matrix.args if isinstance(matrix, nodes.MatMul) else (matrix,)
+    runs = ((factor, len(list(equal))) for factor, equal in groupby(factors))
+    powers = (
+        [transposed(matrix_power(M, count))] if factor == nodes.Transpose(M) else [factor] * count
+        for factor, count in runs
+    )
+    return scaled(coefficient, matmul(*chain.from_iterable(powers)))
 
 
 def _concatenated(G: Expression, node: Expression, *_: object) -> PerArgument:

@@ -13,12 +13,13 @@ from sympy import Mul, S
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.entrywise import Factored, entrywise
 from symbackprop.codegen.program import Builder, Constant, Program, Value
-from symbackprop.codegen.schedule import BACKWARD, GRADIENT, in_order
+from symbackprop.codegen.schedule import BACKWARD, COST, FORWARD, GRADIENT, in_order
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, power
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction, z
+from symbackprop.expressions.linear_algebra import matrix_power
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, Ones, postorder, quantities, scaled, split
 from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, Sums, Total, broadcast
 from symbackprop.expressions.shapes import is_matrix
@@ -39,19 +40,19 @@ class ScaledArray(NamedTuple):
 
 def program(tape: Tape, results: Collection[str]) -> Program:
     """Return the program that computes these results of a tape, such as J and dJdW1."""
-    equations = in_order(tape)
-    lowering = _Lowering(
-        tape, Counter(node for *_, whole in equations for node in postorder(whole) if _in_output(node))
-    )
+    only_cost = set(results) == {tape.cost.name}
+    equations = [each for each in in_order(tape) if not only_cost or each[0] in (FORWARD, COST)]
+    lowering = _Lowering(tape, [node for *_, whole in equations for node in postorder(whole)])
     for part, equation, expression in equations:
         lowering.equation(part, equation, expression)
     return lowering.program(results)
 
 
 class _Lowering:
-    def __init__(self, tape: Tape, uses: Counter[Matrix]):
+    def __init__(self, tape: Tape, parts: list[Expression]):
         self.build = Builder(tape.network.arguments)
-        self.uses = uses  # of each f′ that is computed from f
+        self.uses = Counter(part for part in parts if _in_output(part))  # of each f′ that is computed from f
+        self.powers = {part for part in parts if isinstance(part, nodes.MatPow)}
         self.terms: dict[Expression, ScaledArray] = {
             value.symbol: ScaledArray(S.One, value) for value in self.build.arguments
         }
@@ -148,6 +149,15 @@ class _Lowering:
             shape, note = (value.shape[0], other.shape[1]), nodes.MatMul(*node.args[:count])
             value = self.build.make("dot", value, other, shape=shape, note=note)
         return ScaledArray(Mul(*(term.coefficient for term in terms)), value)
+
+    def matrix_power(self, node: Matrix) -> ScaledArray:
+        """Return a power of a matrix: a lower power that is needed too, times another, or by repeated squaring."""
+        base, exponent = node.args
+        lower = max((p.args[1] for p in self.powers if p.args[0] == base and p.args[1] < exponent), default=1)
+        rest = matrix_power(base, exponent - lower)
+        if rest not in (base, *self.powers) or exponent == 2:
+            return self.as_code(node)
+        return self.product(nodes.MatMul(matrix_power(base, lower), rest))
 
     def linear(self, function: str, node: Matrix, *arguments: Size | int) -> ScaledArray:
         """Return a linear operation on a matrix, with the scalar factor of the matrix outside."""
@@ -295,6 +305,7 @@ def _in_output(node: Expression) -> bool:
 _TERMS: dict[type, Callable[[_Lowering, Matrix], ScaledArray]] = {
     nodes.Scaled: _Lowering.scaled,
     nodes.MatMul: _Lowering.product,
+    nodes.MatPow: _Lowering.matrix_power,
     nodes.Transpose: lambda lowering, node: lowering.linear("transpose", node),
     nodes.MatAdd: _Lowering.sum,
     HadamardProduct: _Lowering.entrywise_product,

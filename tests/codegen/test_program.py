@@ -7,6 +7,7 @@ import symbackprop as sb
 from symbackprop.codegen.batching import split_by_examples
 from symbackprop.codegen.buffers import Buffer, CallerArray, allocated
 from symbackprop.codegen.lowering import program
+from symbackprop.printing.text import text
 from tests.support.zoo import ZOO
 
 
@@ -34,6 +35,27 @@ def test_the_home_network_takes_five_products_and_two_exponentials():
     assert found.count("negative") == 0, "signs are absorbed"
     assert found.count("subtract") == 3, "y - yhat is made once, and 1 - a for each layer"
     assert found.count("code") == 1, "½ Σ is the one number on the way"
+
+
+@pytest.mark.parametrize(
+    "cost", ["sum(matrix_power(A, {}))", "sum(matrix_power(A @ B, {})**2)", "sum(matrix_power(inv(A + B), {}))"]
+)
+def test_a_power_of_a_matrix_takes_a_number_of_products_that_grows_with_its_exponent(cost):
+    head = "A: parameter(N, N)\nB: parameter(N, N)\nJ = "
+    products = [of(sb.parse_network(head + cost.format(k)))[0].count("dot") for k in (10, 20, 30)]
+    assert products[2] - products[1] == products[1] - products[0] <= 50, "at most 5 for each factor"
+    f = sb.derive(sb.parse_network(head + cost.format(5))).to_numpy(backend="numpy")
+    values = {"A": np.array([[0.7, 0.2], [-0.1, 0.5]]), "B": np.array([[0.3, -0.4], [0.6, 0.8]])}
+    h = np.array([[0, 1e-6], [0, 0]])
+    quotient = (f.cost(A=values["A"] + h, B=values["B"]) - f.cost(A=values["A"] - h, B=values["B"])) / 2e-6
+    assert np.isclose(f(**values).dJdA[0, 1], quotient, rtol=1e-6)
+
+
+def test_a_trace_of_a_power_has_one_power():
+    assert (
+        text(sb.derive(sb.parse_network("A: parameter(N, N)\nJ = trace(matrix_power(A, 9))")).gradients["A"])
+        == "9 (A⁸)ᵀ"
+    )
 
 
 def test_the_home_network_works_in_four_arrays():
