@@ -84,6 +84,8 @@ LONGER = {  # (fast, slow)
     "prove/test_prove.py::test_every_tampered_step_of_the_home_network_is_caught":      (0, 1),
     "prove/test_prove.py::test_no_name_of_a_network_is_taken_for_a_perturbation":       (0, 1),
     "prove/test_prove.py::test_right_derivations_are_proved":                           (10, 5),
+    "printing/test_printing.py::test_latex_has_no_double_scripts_and_plain_characters":(12, 4),
+    "printing/test_printing.py::test_the_latex_of_the_zoo_compiles":                   (0, 2),
     "render/test_html.py::test_well_formed_without_rests_of_latex":                     (12, 4),
     "render/test_render.py::test_every_view_compiles_on_pages_that_are_wide_enough":    (5, 3),
     "test_pytest_plugin.py::test_checks_of_other_processes_are_listed_too":             (2, 1),

@@ -7,10 +7,27 @@ from sympy import Basic, Integer
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.matrices import Operators
 
-Letter = str | None  # None is the index of a dimension of size 1, which is not written
+
+class Offset(Basic):
+    """An index into a matrix that begins at `start` in one of its parts: `2*H+h`, or `2*H` for a single row."""
+
+    def __new__(cls, start: Size, *letter: Str) -> "Offset":
+        """Create the node of a first index and the letter of the index in the part."""
+        return Basic.__new__(cls, start, *letter)
+
+
+Letter = str | Offset | None  # None is the index of a dimension of size 1, which is not written
+
+
+def shifted(start: Size, letter: Letter) -> Letter:
+    """Return the index in a matrix for an index in a part that begins at `start`."""
+    if isinstance(letter, Offset):
+        inner, *rest = letter.args
+        return Offset(start + inner, *rest)
+    return letter if letter and start == 0 else Offset(start, *([Str(letter)] if letter else []))
 
 
 class _OfEntries(Operators, MatrixExpr):
@@ -22,12 +39,13 @@ class _OfEntries(Operators, MatrixExpr):
 class _WithLetters(_OfEntries):
     def __new__(cls, inner: Expression, *letters: Letter) -> Expression:
         """Create the node of an expression and these index letters; a letter None is dropped."""
-        return Basic.__new__(cls, inner, *(Str(letter) for letter in letters if letter))
+        kept = (letter for letter in letters if letter)
+        return Basic.__new__(cls, inner, *(Str(letter) if isinstance(letter, str) else letter for letter in kept))
 
     @property
-    def letters(self) -> list[str]:
-        """Return the index letters."""
-        return [str(letter) for letter in self.args[1:]]
+    def letters(self) -> tuple[Basic, ...]:
+        """Return the indices: letters, or offsets."""
+        return tuple(self.args[1:])
 
 
 class NamedEntry(_WithLetters):

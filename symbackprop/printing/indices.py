@@ -19,7 +19,16 @@ from symbackprop.expressions.matrices import HadamardPower, MatAdd, scaled, spli
 from symbackprop.expressions.operations import ROWS, Broadcast, Elementwise, LogSoftmax, LogSumExp, Softmax, Sums, Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Slice
-from symbackprop.printing.entries import EntryDerivative, Letter, NamedEntry, Plain, Ratio, SumOver, UnnamedEntry
+from symbackprop.printing.entries import (
+    EntryDerivative,
+    Letter,
+    NamedEntry,
+    Plain,
+    Ratio,
+    SumOver,
+    UnnamedEntry,
+    shifted,
+)
 from symbackprop.printing.notation import SPECIAL, ordered_terms
 
 
@@ -63,8 +72,8 @@ class Indices:
         inner = summand(letters, used | set(running))
         return SumOver(inner, *running) if running else inner
 
-    def _free(self, sizes: Iterable[Size], used: frozenset[str]) -> list[Letter]:
-        free: list[Letter] = []
+    def _free(self, sizes: Iterable[Size], used: frozenset[str]) -> list[str | None]:
+        free: list[str | None] = []
         for size in sizes:
             names = (self.letters[size] + "′" * primes for primes in count())
             free.append(None if size == 1 else next(name for name in names if name not in used and name not in free))
@@ -113,9 +122,8 @@ def _logsumexp(indices: Indices, node: Expression, i: Letter, j: Letter, used: f
 
 
 def _sliced(indices: Indices, node: Expression, i: Letter, j: Letter, used: frozenset[str]) -> Expression:
-    start, letter = node.bounds[0], (i, j)[node.axis]
-    shifted = letter if start == 0 else "+".join(filter(None, (str(start), letter)))
-    return indices.entry(node.argument, *_along(node, shifted, i, j), used)
+    at = None if node.argument.shape[node.axis] == 1 else shifted(node.bounds[0], (i, j)[node.axis])
+    return indices.entry(node.argument, *_along(node, at, i, j), used)
 
 
 def _times(*factors: Expression) -> Expression:

@@ -11,8 +11,10 @@ from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.matrices import Determinant, Eye, LowerOnes, Ones, Trace, Zeros
 from symbackprop.expressions.operations import Total
+from symbackprop.expressions.slicing import Slice
+from symbackprop.printing.entries import Offset
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import SPECIAL, divisors, power_of_ten, simple_power
+from symbackprop.printing.notation import ATOM, POWER, PRODUCT, SPECIAL, divisors, power_of_ten, simple_power
 from symbackprop.printing.styles import Textbook
 
 
@@ -117,21 +119,30 @@ class Latex(Textbook, LatexPrinter):
         inner = self._print(expression)
         return inner if expression.is_symbol and not read_name(expression.name).index else self.wrap(inner)
 
-    def _letters(self, expr: Expression) -> str:
-        return " ".join(letter.replace("′", "'") for letter in expr.letters)
+    def level(self, expression: Expression) -> int:
+        """Return the precedence of an expression; a name or a constant with a subscript can take no second one."""
+        is_subscripted = isinstance(expression, Slice | Ones | Zeros)
+        is_subscripted = is_subscripted or bool(read_name(str(getattr(expression, "name", ""))).subscript)
+        return POWER if is_subscripted else super().level(expression)
+
+    def at(self, expr: Expression) -> str:
+        """Return the indices of an entry or of a sum, with commas unless each is a single letter."""
+        separator = "," if any(isinstance(letter, Offset) for letter in expr.letters) else " "
+        return separator.join(map(self._print, expr.letters))
+
+    def _print_Str(self, expr: Expression) -> str:
+        return str(expr.name).replace("′", "'")
 
     def _print_NamedEntry(self, expr: Expression) -> str:
-        name = latex_name(expr.name)
-        if not expr.letters:
-            return name
-        return f"{name if not read_name(expr.name).subscript else self.wrap(name)}_{{{self._letters(expr)}}}"
+        matrix = expr.args[0]
+        return f"{self.bracket(matrix, ATOM)}_{{{self.at(expr)}}}" if expr.letters else self._print(matrix)
 
     def _print_UnnamedEntry(self, expr: Expression) -> str:
         inner = self._print(expr.args[0])
-        return rf"\left[{inner}\right]_{{{self._letters(expr)}}}" if expr.letters else inner
+        return rf"\left[{inner}\right]_{{{self.at(expr)}}}" if expr.letters else inner
 
     def _print_SumOver(self, expr: Expression) -> str:
-        return rf"\sum_{{{self._letters(expr)}}} {self.summand(expr.args[0])}"
+        return rf"\sum_{{{self.at(expr)}}} {self.summand(expr.args[0])}"
 
     def _print_Rational(self, expr: Expression) -> str:
         power = power_of_ten(1 / expr)
@@ -139,7 +150,7 @@ class Latex(Textbook, LatexPrinter):
 
     def shape(self, shape: Shape) -> str:
         """Return a shape, such as N × D."""
-        return r" \times ".join(self._print(size) for size in shape)
+        return r" \times ".join(self.bracket(size, PRODUCT) for size in shape)
 
     def _print_ByEntry(self, expr: Expression) -> str:
         of, by = expr.args

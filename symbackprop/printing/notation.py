@@ -305,6 +305,9 @@ class Notation:
         """Return a matrix in a form that indices in square brackets can follow."""
         return self.bracket(matrix, ATOM)
 
+    def _print_Offset(self, expr: Expression) -> str:
+        return "+".join(map(self._print, expr.args))
+
     def _print_Ratio(self, expr: Expression) -> str:
         return self.quotient(*expr.args)
 

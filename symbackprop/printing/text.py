@@ -100,15 +100,19 @@ class Text(Textbook, StrPrinter):
         plain = super()._print_Mul(expr)
         return plain if "**" in plain else plain.replace("*", " ")
 
+    def at(self, expr: Expression) -> str:
+        """Return the indices of an entry or of a sum."""
+        return ",".join(map(self._print, expr.letters))
+
     def _print_NamedEntry(self, expr: Expression) -> str:
-        return f"{text_name(expr.name)}[{','.join(expr.letters)}]" if expr.letters else text_name(expr.name)
+        return f"{text_name(expr.name)}[{self.at(expr)}]" if expr.letters else text_name(expr.name)
 
     def _print_UnnamedEntry(self, expr: Expression) -> str:
         inner = self.bracket(expr.args[0], ATOM)
-        return f"{inner}[{','.join(expr.letters)}]" if expr.letters else inner
+        return f"{inner}[{self.at(expr)}]" if expr.letters else inner
 
     def _print_SumOver(self, expr: Expression) -> str:
-        return f"Σ_{','.join(expr.letters)} {self.summand(expr.args[0])}"
+        return f"Σ_{self.at(expr)} {self.summand(expr.args[0])}"
 
     def _print_Pow(self, expr: Expression, **options: bool) -> str:
         if expr.exp == -S.Half or (expr.exp.is_Integer and expr.exp < -1):

@@ -18,7 +18,7 @@ _DOCUMENT = r"""\documentclass{article}
 %s\end{document}
 """
 _A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
-_SIGNS = str.maketrans({"Σ": r"$\sum$"})  # characters of sentences that LaTeX's text mode lacks
+_SIGNS = {"Σ": r"\sum", "−": "-", "⁻¹": "^{-1}"}  # signs in sentences that LaTeX's text mode lacks
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ class _LatexDocument:
         if step is None:
             return ""
         sentence = why(step, lambda quantity: f"${self.show(quantity)}$")
-        return rf"\emph{{{step.rule}}}: {sentence}".replace("$×$", r" \times ").translate(_SIGNS)
+        sentence = sentence.replace("$×$", r" \times ")
+        return rf"\emph{{{step.rule}}}: " + re.sub("|".join(_SIGNS), lambda sign: f"${_SIGNS[sign[0]]}$", sentence)
 
     def show(self, expression: object) -> str:
         return str(self.printer.doprint(expression))

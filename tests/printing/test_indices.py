@@ -135,11 +135,17 @@ class Reader:
         wide = [axis for axis, size in enumerate(self.shapes[name]) if size != "1"]
         assert len(letters) == len(wide), f"{name}{letters} has a shape of {self.shapes[name]}"
         for letter, axis in zip(letters, wide, strict=True):
-            assert letter in self.bound, f"{letter} stands for nothing"
-            assert self.letters.setdefault(letter, self.shapes[name][axis]) == self.shapes[name][axis]
+            if "+" not in letter and not letter.isdigit():  # an index that does not begin at an offset
+                assert letter in self.bound, f"{letter} stands for nothing"
+                assert self.letters.setdefault(letter, self.shapes[name][axis]) == self.shapes[name][axis]
         places = dict(zip(wide, letters, strict=True))
         value = self.known[name]
-        return lambda at: value[tuple(at[places[axis]] if axis in places else 0 for axis in (0, 1))]
+        return lambda at: value[tuple(self.place(places[axis], at) if axis in places else 0 for axis in (0, 1))]
+
+    def place(self, index, at):
+        """The value of an index: a letter, or sums of products such as 2 H+h."""
+        known = self.sizes | at
+        return sum(math.prod(known[f] if f in known else int(f) for f in term.split()) for term in index.split("+"))
 
 
 class Document:
@@ -262,6 +268,34 @@ NETWORKS = {
 def test_other_networks(name, rng):
     net = NETWORKS[name]()
     compare(net, rng, **{str(d): n for d, n in zip(net.dimensions, (3, 2, 4, 5), strict=False)})
+
+
+PARTS = """
+X: input(N, 6)
+r: input(1, 4)
+w: parameter(1, 2)
+v: parameter(N, 1)
+u: parameter(N, H)
+U: input(N, 3*H)
+z = X[:, 1:3] * w + X[:, 0:1] * v + X[:, 4:5] + X[:, 1:5][:, 0:2] + X[:, 1:5][:, 2:3]
+J = sum(z**2) + sum(X[0:1, 0:1] * w) + sum(r[:, 0:1] * v) + sum(r[0:1, 3:4] * v) + sum(u * U[:, H:2*H])
+"""
+
+
+def test_parts_of_matrices(rng):
+    """The index of a part counts from where the part begins, and an index 0 is written."""
+    net = sb.parse_network(PARTS)
+    shown = sb.derive(net).to_text(view="index", detail="delta")
+    for entry in ("X[n,1+j]", "X[n,0]", "X[n,4]", "X[n,3]", "X[0,0]", "r[0]", "r[3]", "U[n,H+l]"):
+        assert entry in shown
+    compare(net, rng, N=3, H=2)
+
+
+def test_parts_of_a_parameter():
+    net = "g: parameter(N, 3)\nA: input(N, K)\nB: input(N, K)\nJ = sum((g[:, 0:1] * A + g[:, 1:2] * B)**2)"
+    d = sb.derive(sb.parse_network(net))
+    assert "g[n,0] A[n,k] + g[n,1] B[n,k]" in d.to_text(view="index", detail="result")
+    assert r"g_{n,0} A_{n k} + g_{n,1} B_{n k}" in d.to_latex(view="index", detail="result")
 
 
 @pytest.mark.parametrize("rank", range(10))

@@ -1,5 +1,6 @@
 """Printed derivations: text, LaTeX (compiled by a real LaTeX where there is one), Markdown."""
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -11,7 +12,9 @@ import symbackprop as sb
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.printing.latex import latex, latex_name
 from symbackprop.printing.text import text, text_name, typed
+from symbackprop.render.outline import DETAILS, VIEWS
 from tests.support.networks import PAIRS
+from tests.support.zoo import ZOO
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="LATEX IS MISSING: pdflatex is not installed, no document was compiled"
@@ -196,8 +199,58 @@ def test_a_function_that_is_its_own_name_is_not_defined_by_itself():
     assert r"\tanh\!\left(z\right) &=" not in d.to_latex()
 
 
+SCRIPTS = """
+A: parameter(N, 4)
+W_xh: parameter(N, 4)
+V_out2: parameter(N, 4)
+yhat: input(N, 4)
+h_prime: input(N, 4)
+G: input(2*N, 4)
+alpha1: scalar
+u_all = concatenate((A, W_xh), axis=0)
+v = u_all[N:2*N, :] * V_out2 + h_prime * yhat[:, 0:1] + W_xh[:, 1:4][:, 0:1] * V_out2**2
+J = sum(u_all * G) + alpha1**2 * sum(u_all**2) + norm(v)**3 + sum(v.T @ V_out2) + sum(V_out2[:, 0:1].T @ A[:, 0:1])
+"""
+
+
+def test_no_letter_has_two_subscripts():
+    """The parts of what has a subscript, and the parts of parts, are in brackets."""
+    d = sb.derive(sb.parse_network(SCRIPTS))
+    for detail, view in itertools.product(DETAILS, VIEWS):
+        source = d.to_latex(detail=detail, view=view)
+        assert double_scripts(source) == []
+        assert source.isascii()
+    assert double_scripts(r"\delta_{u}_{0:N,\,:}") == ["_"]
+    assert double_scripts(r"A^{\top}^{2} + \left(\delta_{u}\right)_{0:N}^{2}") == ["^"]
+    assert r"\left(\delta_{u_{\mathrm{all}}}\right)_{0:N,\,:}" in d.to_latex()
+
+
+def double_scripts(source):
+    """The signs _ and ^ after a script of the same kind, in a group of its own as TeX reads it."""
+    found, groups = [], [set()]  # of each open group, the scripts of the last atom
+    script = False  # the next atom or group is a script
+    for sign in re.findall(r"\\[A-Za-z]+|\\.|\S", source):
+        if sign in "_^":
+            found += [sign] if sign in groups[-1] else []
+            groups[-1].add(sign)
+            script = True
+        elif sign == "{":
+            if not script:
+                groups[-1].clear()
+            script = False
+            groups.append(set())
+        elif sign == "}":
+            groups.pop()
+        elif sign != "'":
+            if not script:
+                groups[-1].clear()
+            script = False
+    return found
+
+
 def networks_to_compile():
     yield sb.home_network()
+    yield sb.parse_network(SCRIPTS)
     yield sb.mlp(["D", "H", "K"], bias=True, l2="lam", cost="mean_half_squared_error")
     yield sb.mlp([f"H{k}" for k in range(13)], "relu", "softmax_cross_entropy", bias=True, l2=0.01)
     for activation, cost in PAIRS:
@@ -215,6 +268,23 @@ def test_latex_compiles(tmp_path):
     """All documents in one run of pdflatex; then each page must be wide enough."""
     bodies = [sb.derive(net).to_latex() for net in networks_to_compile()]
     head, tail = sb.derive(sb.home_network()).to_latex(standalone=True).split(bodies[0])
+    compiled(tmp_path, head + "\n\\newpage\n".join(bodies) + tail)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_latex_has_no_double_scripts_and_plain_characters(name):
+    d = sb.derive(sb.parse_network(ZOO[name]))
+    for detail, view in itertools.product(DETAILS, VIEWS):
+        source = d.to_latex(detail=detail, view=view)
+        assert double_scripts(source) == []
+        assert source.isascii()
+
+
+@needs_latex
+@pytest.mark.parametrize(("detail", "view"), [("full", "both"), ("full", "matrix"), ("delta", "index")])
+def test_the_latex_of_the_zoo_compiles(detail, view, tmp_path):
+    bodies = [sb.derive(sb.parse_network(text)).to_latex(detail=detail, view=view) for text in ZOO.values()]
+    head, tail = sb.derive(sb.home_network()).to_latex(standalone=True).split(sb.derive(sb.home_network()).to_latex())
     compiled(tmp_path, head + "\n\\newpage\n".join(bodies) + tail)
 
 
