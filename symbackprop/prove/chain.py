@@ -12,7 +12,7 @@ from sympy import Add, Expr, Integer
 
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Adjoint, Section, Tape
-from symbackprop.errors import DerivationError
+from symbackprop.errors import DerivationError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import PARTIALS, Entrywise, Gradient
 from symbackprop.expressions.matrices import Zeros, changing, postorder, quantities
@@ -39,6 +39,7 @@ class Line:
     move: Move
     gap: str = ""
     unreadable: bool = False
+    misfit: str = ""  # the shapes because of which it is unreadable, and false
     elsewhere: tuple[Step, ...] = ()  # its result as the tape states it elsewhere, if that differs
 
 
@@ -157,7 +158,8 @@ class _Reader:
             if move is Move.NAME and not unreadable:
                 self.known.add(step.symbol)
             elsewhere = () if unreadable else tuple(self._elsewhere(step, move, step is last))
-            yield Line(step, move, gap, bool(unreadable), elsewhere)
+            misfit = next(_misfits(step), "") if unreadable else ""
+            yield Line(step, move, gap, bool(unreadable), misfit, elsewhere)
 
     # a line by itself
 
@@ -272,6 +274,14 @@ class _Reader:
 def terms_in(node: Expression) -> list[Expression]:
     """Return the operands of a node; a partial derivative has none."""
     return [] if isinstance(node, PARTIALS) else quantities(node)
+
+
+def _misfits(step: Step) -> Iterator[str]:
+    """Yield why the shapes in a line do not fit together."""
+    sides = [side for side in (step.before, step.after) if not isinstance(side, Gradient)]
+    yield from filter(None, (_misfit(node) for side in sides for node in postorder(side, terms_in)))
+    if is_matrix(step.after) and step.after.shape != step.shape:
+        yield f"the right side is {shape_text(step.after.shape)}, not {shape_text(step.shape)}"
 
 
 def _misfit(node: Expression) -> str:

@@ -60,6 +60,8 @@ def _outcomes(lines: Chain, rng: np.random.Generator) -> list[dict[str, Outcome]
 
 def _together(line: Line, for_all_sizes: Outcome, exact: Outcome, numeric: Outcome) -> dict[str, Outcome]:
     broken = {CHAIN: unclaimed(line.gap)} if line.gap else {}
+    if line.misfit:
+        return dict.fromkeys(("all sizes", "exact", "numeric"), not_proved(f"it has no value: {line.misfit}"))
     if line.unreadable:
         return broken
     if Verdict.WRONG in (exact.verdict, numeric.verdict) and for_all_sizes.verdict == Verdict.UNDECIDED:
