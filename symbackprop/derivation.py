@@ -114,10 +114,14 @@ class Derivation:
             ArgumentError: the level of detail or the view is unknown.
             SymbackpropError: the package latex2mathml is not installed; `symbackprop[html]` installs it.
         """
-        groups = {} if verification is None else {"steps": verification.lines, "derivatives": verification.functions}
-        proofs = {name: [(str(p.verdict), p.summary) for p in group] for name, group in groups.items()}
-        document = outline(self.tape, detail, view)
-        return to_html(document, self.to_source(), **proofs, check=check)
+        steps, derivatives = ((), ()) if verification is None else (verification.lines, verification.functions)
+        return to_html(
+            outline(self.tape, detail, view),
+            self.to_source(),
+            steps=None if verification is None else [(str(proof.verdict), proof.summary) for proof in steps],
+            derivatives={p.formula.partition(" = ")[0]: (str(p.verdict), p.summary) for p in derivatives},
+            check=check,
+        )
 
     def __str__(self) -> str:
         return self.to_text()

@@ -87,6 +87,7 @@ LONGER = {  # (fast, slow)
     "printing/test_printing.py::test_latex_has_no_double_scripts_and_plain_characters":(12, 4),
     "printing/test_printing.py::test_the_latex_of_the_zoo_compiles":                   (0, 2),
     "render/test_html.py::test_well_formed_without_rests_of_latex":                     (12, 4),
+    "render/test_render.py::test_every_derivative_in_the_zoo_is_defined":                (12, 4),
     "render/test_render.py::test_every_view_compiles_on_pages_that_are_wide_enough":    (5, 3),
     "test_pytest_plugin.py::test_checks_of_other_processes_are_listed_too":             (2, 1),
     "network/test_models.py::test_what_cannot_be_built_is_refused": (1, 1),

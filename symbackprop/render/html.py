@@ -2,15 +2,17 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from itertools import count, islice
+from itertools import count
 from typing import TypeAlias
 
 from symbackprop.errors import listed
+from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
 from symbackprop.printing.latex import latex_name
+from symbackprop.printing.text import Text
 from symbackprop.render.latex import LatexBlock, LatexRow, grouped, latex_blocks, latex_declarations, symbols
 from symbackprop.render.mathml import MathML
 from symbackprop.render.outline import Outline
@@ -64,7 +66,7 @@ def to_html(
     source: str,
     *,
     steps: Sequence[Proved] | None = None,
-    derivatives: Sequence[Proved] = (),
+    derivatives: Mapping[str, Proved] | None = None,
     check: GradientCheck | None = None,
 ) -> str:
     """Return the HTML page as text.
@@ -73,10 +75,10 @@ def to_html(
         outline: the content of the derivation.
         source: the text of the generated module.
         steps: the verdict (right, wrong or undecided) on each step and the summary of its proofs, in order.
-        derivatives: the same for f′ of each function of the network.
+        derivatives: the same for the derivatives of functions, by their text such as `f′(z)`.
         check: a gradient check of the module.
     """
-    page = _Page(outline, steps, derivatives)
+    page = _Page(outline, steps, derivatives or {})
     parts = [*page.sections(), page.code(source), *([] if check is None else [_checked(check)])]
     style = files("symbackprop.render").joinpath("page.css").read_text(encoding="utf-8")
     return _PAGE.format(title=_TITLE, font=_font(), style=style, intro=page.intro(check), body="\n".join(parts))
@@ -88,10 +90,10 @@ def _font() -> str:
 
 
 class _Page:
-    def __init__(self, outline: Outline, proofs: Sequence[Proved] | None, derivatives: Sequence[Proved]):
+    def __init__(self, outline: Outline, proofs: Sequence[Proved] | None, derivatives: Mapping[str, Proved]):
         self.outline = outline
-        self.derivatives = iter(derivatives)
-        self.has_wrong_derivative = any(verdict == Verdict.WRONG for verdict, _ in derivatives)
+        self.derivatives = derivatives
+        self.has_wrong_derivative = any(verdict == Verdict.WRONG for verdict, _ in derivatives.values())
         self.proofs = proofs
         self.math = MathML()
         self.numbers = count(1)
@@ -130,13 +132,14 @@ class _Page:
         functions = zip(self.outline.definitions, block.rows[equations:], strict=True)
         lines = [
             self.lines(block.rows[:equations]),
-            *(self.line([row], self.derivative(f.order)) for f, row in functions),
+            *(self.line([row], self.derivative(f)) for f, row in functions),
         ]
         return "\n".join([f"<p>{self.outline.examples}.</p>", table, *lines])
 
-    def derivative(self, order: int) -> str:
-        """Return the proof of f′ for the line of f′ (order 1), or "" for the line of f (order 0)."""
-        return "".join(_witness(Verdict(verdict), summary) for verdict, summary in islice(self.derivatives, order))
+    def derivative(self, function: ElementwiseFunction) -> str:
+        """Return the proof of f′ for the line that defines it, or "" for any other line."""
+        proof = self.derivatives.get(Text(self.outline.function_names).of_z(function))
+        return "" if proof is None else _witness(Verdict(proof[0]), proof[1])
 
     def steps(self, block: LatexBlock) -> str:
         """Return the steps as a numbered list; each step begins with a sentence."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import accumulate, chain, count
 
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Tape
 from symbackprop.errors import ArgumentError, nearest
 from symbackprop.expressions.aliases import Expression, Matrix, Shape, Size
 from symbackprop.expressions.derivative_symbols import Gradient
-from symbackprop.expressions.functions import ElementwiseFunction
+from symbackprop.expressions.functions import Applied, ElementwiseFunction
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import shape_of
@@ -74,13 +74,18 @@ class Outline:
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:
-        """The f and f′ of each function that documents define; definitions such as tanh(z) = tanh(z) are omitted."""
-        return [
-            f
-            for function in self.functions
-            for f in (function, function.prime)
-            if f.order or f.name in self.function_names or type(f.expression).__name__ != f.name
-        ]
+        """The f, f′, … that documents define, up to the highest derivative in the formulas.
+
+        Definitions such as tanh(z) = tanh(z), and f′′(z) = 0 of a step function, are omitted.
+        """
+        highest = {f.undifferentiated: f for f in sorted(_applied(self.tape), key=lambda f: f.order)}
+        orders = (accumulate(range(highest[f].order + 1), lambda g, _: g.prime, initial=f) for f in self.functions)
+        return [f for f in chain.from_iterable(orders) if self._is_defined(f)]
+
+    def _is_defined(self, f: ElementwiseFunction) -> bool:
+        if f.order == 0:
+            return f.name in self.function_names or type(f.expression).__name__ != f.name
+        return f.order == 1 or f.expression != 0
 
     @property
     def function_names(self) -> dict[str, str]:
@@ -187,6 +192,10 @@ def _parts(tape: Tape) -> Iterator[Expression]:
 
 def _functions(tape: Tape) -> tuple[ElementwiseFunction, ...]:
     """Return the elementwise functions that documents define: all except elementary ones such as exp and log."""
-    nodes = (part for part in _parts(tape) if isinstance(part, Elementwise))
-    functions = dict.fromkeys(node.function.undifferentiated for node in nodes)
+    functions = dict.fromkeys(function.undifferentiated for function in _applied(tape))
     return tuple(function for function in functions if not function.row.elementary)
+
+
+def _applied(tape: Tape) -> list[ElementwiseFunction]:
+    """Return the functions in the equations, each as often as it is applied to a matrix or a scalar."""
+    return [part.function for part in _parts(tape) if isinstance(part, Elementwise | Applied)]

@@ -313,3 +313,18 @@ def test_a_wrong_derivative_of_a_function_is_said_at_the_top(monkeypatch):
     page = d.to_html(verification=d.verify(seed=0))
     assert "NOT PROVED: the derivative of a function" in page
     assert "NOT PROVED: exact: at z = " in page
+
+
+def test_the_proof_of_a_derivative_stands_beside_its_definition():
+    """Functions that documents do not define, such as exp, have proofs too; f′′ has none."""
+    cost = "sum(exp(X) * tanh.prime(z) * sigmoid(z))"
+    d = sb.derive(sb.parse_network("z: parameter(N, D)\nX: input(N, D)\nJ = " + cost))
+    verification = d.verify(seed=0)
+    tampered = [
+        SimpleNamespace(formula=p.formula, verdict=p.verdict, summary=f"proof of {p.formula[:4]}")
+        for p in verification.functions
+    ]
+    page = d.to_html(detail="delta", verification=SimpleNamespace(lines=verification.lines, functions=tampered))
+    lines = [line for line in page.split('<div class="line')[1:] if "proof of" in line]
+    assert [re.search("proof of (....)", line)[1] for line in lines] == ["tanh", "sigm"]
+    assert all(f"{name}" in line for name, line in zip(("tanh", "σ"), lines, strict=True))

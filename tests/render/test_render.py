@@ -14,6 +14,7 @@ from symbackprop.printing.latex import Latex
 from symbackprop.printing.text import Text
 from symbackprop.render.outline import DETAILS, VIEWS, function_names
 from tests.support.networks import ON_PROBABILITIES, composite, residual, rnn, tied, tied_across_sections
+from tests.support.zoo import ZOO
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="LATEX IS MISSING: pdflatex is not installed, no document was compiled"
@@ -197,3 +198,35 @@ def test_every_view_compiles_on_pages_that_are_wide_enough(name, net, tmp_path):
         )
         assert run.returncode == 0, run.stdout[-3000:]
         assert "Overfull" not in run.stdout
+
+
+# definitions of functions
+
+
+@pytest.mark.parametrize(
+    ("cost", "defined"),
+    [
+        ("sum(tanh.prime(z) * X)", ["tanh′", "tanh′′"]),
+        ("sum(sigmoid.prime(z)**2 * tanh(z))", ["sigmoid", "sigmoid′", "sigmoid′′", "tanh′"]),
+        ("sum(tanh.prime.prime(z) * X)", ["tanh′", "tanh′′", "tanh′′′"]),
+        ("sum(relu.prime(z) * z)", ["relu", "relu′"]),
+        ("tanh(sum(z * X))", ["tanh′"]),
+        ("softplus(sum(z * X)) * sum(tanh(z))", ["softplus", "softplus′", "tanh′"]),
+        ("sum(log(1 + sigmoid(z)**2) * exp(tanh(X)))", ["sigmoid", "sigmoid′", "tanh′"]),
+    ],
+)
+def test_every_derivative_in_a_formula_is_defined(cost, defined):
+    net = sb.parse_network("z: parameter(N, D)\nX: input(N, D)\nJ = " + cost)
+    d = sb.derive(net)
+    assert left_sides(d.to_text(detail="delta")) == defined
+    assert set(re.findall(r"(\w+′+)\(", d.to_text())) <= set(defined)
+
+
+def left_sides(document):
+    return re.findall(r"^  (\w+′*)\(z\) = ", document, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_derivative_in_the_zoo_is_defined(name):
+    shown = sb.derive(sb.parse_network(ZOO[name])).to_text()
+    assert set(re.findall(r"(\w+′+)\(", shown)) <= set(left_sides(shown))
