@@ -126,7 +126,8 @@ def _simplify(graph: ComputationGraph, found: Adjoints, node: Expression) -> Non
         found.values[node] = stages[-1].value
 
 
-_READABLE = 40  # nodes: a longer adjoint gets a name
+_READABLE = 40  # nodes: a longer adjoint of a quantity that has a name gets a name too
+_LONGEST = 100  # nodes: a longer adjoint of any other part gets one, or formulas would grow with each nested function
 
 
 def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expression) -> bool:
@@ -134,7 +135,7 @@ def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expressio
     if _is_simple(adjoint) or not graph.parts[node]:
         return False
     if not is_name(node):
-        return len(graph.parts[node]) > 1
+        return len(graph.parts[node]) > 1 or node_count(adjoint) > _LONGEST
     if graph.is_another_name(node):
         return True
     inner = [part for part in postorder(graph.definition[node]) if graph.varies(part) and not is_name(part)]

@@ -230,3 +230,15 @@ def left_sides(document):
 def test_every_derivative_in_the_zoo_is_defined(name):
     shown = sb.derive(sb.parse_network(ZOO[name])).to_text()
     assert set(re.findall(r"(\w+′+)\(", shown)) <= set(left_sides(shown))
+
+
+def test_documents_of_nested_functions_stay_short():
+    """An adjoint that grows with each function gets a name."""
+
+    def nested(count):
+        return sb.derive(sb.parse_network("W: parameter(N, D)\nJ = sum(" + "tanh(" * count + "W" + ")" * count + ")"))
+
+    ten, twenty, forty = (len(nested(count).to_text()) for count in (10, 20, 40))
+    assert ten < 10_000
+    assert forty < 5 * twenty, "it is quadratic, not cubic"
+    assert nested(12).verify(seed=0).verdict == "right"
