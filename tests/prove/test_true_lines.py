@@ -5,13 +5,15 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
-from sympy import Rational
+from sympy import Integer, Rational
 
 import symbackprop as sb
+from symbackprop.expressions.matrices import NamedMatrix
 from symbackprop.network import evaluate
 from symbackprop.network.evaluate import DIGITS
-from symbackprop.prove import all_sizes, small_sizes
+from symbackprop.prove import all_sizes, index_form, small_sizes
 from symbackprop.prove.jacobians import FiniteDifferences, ForwardMode
+from symbackprop.prove.normal_form import equal
 
 
 def pairs_of_scores(X, y, w):
@@ -131,3 +133,25 @@ def test_inverses_and_determinants_of_any_size_are_proved(text, size, rng):
     v = sb.derive(sb.parse_network(f"A: parameter({size}, {size})\n{text}")).verify(seed=int(rng.integers(2**31)))
     assert v.verdict == "right", str(v)
     assert {str(outcome.verdict) for line in v.lines for outcome in line.outcomes.values()} == {"right"}
+
+
+DIFFERENTIATED = {
+    "a product": "sum(A * B * A)",
+    "sums in a product": "sum(A @ B.T) * sum(tanh(A))**2 * log(1 + sum(B * A))",
+    "a chain": "sum(exp(A @ B.T @ A) / (1 + A**2))",
+    "lines": "sum(softmax(A @ B.T) * logsumexp(A, axis=1, keepdims=True))",
+    "parts": "sum(concatenate((2*A, B), axis=1)**3)",
+    "an inverse": "sum(inv(A.T @ A)) * log(det(A.T @ A))",
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENTIATED)
+def test_the_differential_of_a_form_is_that_of_sympy(name):
+    """Sums and products are differentiated without SymPy: the result must be what SymPy finds for the whole form."""
+    net = sb.parse_network(f"A: parameter(N, D)\nB: input(N, D)\nJ = {DIFFERENTIATED[name]}")
+    tangents = {net["A"]: NamedMatrix("dA", *net["A"].shape)}
+    form = index_form.scalar_form(net.cost.expression, tangents)
+    found, wanted = index_form.differential(form), form.diff(index_form.t).xreplace({index_form.t: Integer(0)})
+    assert equal(found, wanted)
+    assert not equal(found, 2 * wanted)
+    assert not found.has(index_form.t)
