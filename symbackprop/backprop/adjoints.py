@@ -20,7 +20,7 @@ from symbackprop.errors import DerivationError
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import add
-from symbackprop.expressions.matrices import NamedMatrix, Ones, Scaled, is_name, postorder
+from symbackprop.expressions.matrices import NamedMatrix, Ones, Scaled, changing, is_name, postorder
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import typed
@@ -138,7 +138,8 @@ def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expressio
         return len(graph.parts[node]) > 1 or node_count(adjoint) > _LONGEST
     if graph.is_another_name(node):
         return True
-    inner = [part for part in postorder(graph.definition[node]) if graph.varies(part) and not is_name(part)]
+    parts = postorder(graph.definition[node], changing)
+    inner = [part for part in parts if graph.varies(part) and not is_name(part)]
     names = sum(is_name(part) for each in {*inner[:-1], node} for part in graph.parts[each])
     is_shared = any(len(graph.users[part]) > 1 for part in inner[:-1])
     entrywise = all(rule is not None and rule.entrywise for rule in map(rule_for, inner))

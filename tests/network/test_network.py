@@ -340,6 +340,17 @@ def test_examples_are_rows_or_columns(text, axis):
     assert sb.parse_network(text).examples[0] == axis
 
 
+@pytest.mark.parametrize("step", ["relu.prime(-h)", "sign(h - 1)", "sign(sin(h * h))", "relu.prime(h @ ones((H, H)))"])
+def test_parts_of_a_step_function_are_constant(step):
+    head = "X: input(N, D)\ny: target(N, K)\nW: parameter(D, H)\nV: parameter(H, K)\nh = X @ W\n"
+    d = sb.derive(sb.parse_network(f"{head}h2 = (1 - {step}) * h\nJ = sum((h2 @ V - y)**2)"))
+    f, values = d.to_numpy(backend="numpy"), sb.random_values(d.network, seed=5)
+    h = np.zeros_like(values["W"])
+    h[0, 0] = 1e-6
+    ends = [f.cost(**values | {"W": values["W"] + change}) for change in (h, -h)]
+    assert np.isclose(f(**values).dJdW[0, 0], (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-6)
+
+
 def test_a_single_example_is_neither_row_nor_column():
     column = "x: input(D, 1)\nW: parameter(K, D)\nJ = sum(W @ x)"
     assert sb.derive(sb.parse_network(column)).to_text().startswith("Network (one example)\n")
