@@ -17,6 +17,7 @@ from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import GradientCheck
+from symbackprop.network.named_functions import with_named_functions
 from symbackprop.network.network import Equation, Network
 from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
@@ -163,8 +164,14 @@ class Derivation:
         }
 
     @cached_property
+    def _coded(self) -> Tape:
+        """The derivation that code computes: 1/(1 + exp(−z)) is the sigmoid there, because exp(−z) overflows."""
+        network = with_named_functions(self.network)
+        return self.tape if network is self.network else backpropagate(network, list(self.tape.gradients))
+
+    @cached_property
     def _source(self) -> str:
-        return module_source(self.tape, function_names(self.tape))
+        return module_source(self._coded, function_names(self._coded))
 
     def to_source(self, target: str = "numpy") -> str:
         """Return the text of a Python module with `cost` and `cost_and_gradients`.
@@ -178,7 +185,7 @@ class Derivation:
         """
         if target not in TARGETS:
             raise ArgumentError(f"unknown target {target!r:.60}: {nearest(str(target), TARGETS)}")
-        return self._source if target == "numpy" else TARGETS[target](self.tape, function_names(self.tape))
+        return self._source if target == "numpy" else TARGETS[target](self._coded, function_names(self._coded))
 
     @property
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -202,8 +209,8 @@ class Derivation:
             ArgumentError: the backend is unknown, or numba cannot compile the network.
             SymbackpropError: backend="numba", but numba is not installed; `symbackprop[numba]` installs it.
         """
-        chosen = backend_for(self.tape, backend)
-        source = self._source if chosen == NUMPY else module_source(self.tape, function_names(self.tape), chosen)
+        chosen = backend_for(self._coded, backend)
+        source = self._source if chosen == NUMPY else module_source(self._coded, function_names(self._coded), chosen)
         return GradientFunction(source, *self._names)
 
     def to_dask(self) -> ClusterFunction:

@@ -9,9 +9,9 @@ from sympy import Symbol
 from symbackprop.errors import SymbackpropError
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import NamedMatrix, is_name, postorder
+from symbackprop.expressions.recognition import recognized
 from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
 from symbackprop.printing.text import typed
-from symbackprop.tracing.arrays.recognition import recognized
 from symbackprop.tracing.untraceable import Untraceable
 
 _MOST = 1500  # operations
