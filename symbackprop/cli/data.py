@@ -5,7 +5,6 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import symbackprop as sb
 from symbackprop.errors import SymbackpropError
 
 if TYPE_CHECKING:
@@ -23,8 +22,10 @@ def values_for(args: argparse.Namespace, network: "Network") -> tuple[dict[str, 
         for size, number in zip(getattr(network[name], "shape", ()), array.shape, strict=False)
         if size.is_Symbol
     }
+    from symbackprop.network.sampling import random_point
+
     drawn = [str(s.name) for s in network.arguments if s.name not in given]
-    values = sb.random_values(network, sizes, seed=args.seed) | given
+    values = random_point(network, sizes, given, args.seed)
     parts = [f"{', '.join(given)} from {args.data}"] if given else []
     parts += [f"{', '.join(drawn)} drawn at random with seed {args.seed}"] if drawn else []
     return values, "; ".join(parts)

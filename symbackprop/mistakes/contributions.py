@@ -41,6 +41,11 @@ class BackwardPass:
             for contribution in contributions(self.graph, node, self.placeholders[node])
         }
 
+    @property
+    def unmoved(self) -> set[str]:
+        """The names of the parameters with which the cost changes in jumps at most, as that of sign, or not at all."""
+        return {str(p.name) for p in self.wrt if p not in self.graph.definition}
+
 
 class PassAtPoint:
     """A backward pass at given values of the arguments, in floats or in arbitrary precision.

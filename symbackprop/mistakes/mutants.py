@@ -71,6 +71,8 @@ def mutants(backward: BackwardPass) -> list[Mutant]:
 
 def _penalties(backward: BackwardPass) -> set[Expression]:
     """Return the quantities of a penalty, which depend on the parameters alone."""
+    if backward.graph.cost not in backward.graph.definition:  # it does not vary: a step function, such as sign
+        return set()
     free: dict[Expression, bool] = dict.fromkeys(backward.graph.order, True)
     data = set(backward.network.of_role(INPUT, TARGET, ONE_HOT))
     for node in backward.graph.order:

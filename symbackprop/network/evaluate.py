@@ -6,10 +6,9 @@ values; arrays of symbols give the scalar equations that SymPy differentiates.
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import chain
 from typing import TypeAlias
 
 import mpmath
@@ -25,13 +24,8 @@ from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Concatenate, Slice
-from symbackprop.network.network import Network, by_names
-from symbackprop.network.sampling import Draw, assigned, draws, rank_conditions
 
 DIGITS = 50
-_SMALL = 5  # a size that may stay as it is
-_DRAWS = 200
-_NEAR = mpmath.mpf(10) ** -9  # far more than the step of a finite difference
 
 Number: TypeAlias = mpmath.mpf  # or a float, or an expression of SymPy; see `Arithmetic`
 Value: TypeAlias = Number | np.ndarray
@@ -71,7 +65,7 @@ def _largest_of(count: int) -> sympy.Lambda:
     return sympy.Lambda(symbols, sympy.Max(*symbols).rewrite(Piecewise))
 
 
-def _each(function: OneNumber, array: Value) -> Value:
+def each(function: OneNumber, array: Value) -> Value:
     """Return the array, or scalar, with a function applied to each entry."""
     if np.ndim(array) == 0:
         return function(array)
@@ -85,7 +79,7 @@ def _exactly(number: Scalar) -> Number:
 
 
 def _filled(array: np.ndarray) -> np.ndarray:
-    return _each(mpmath.mpf, array.astype(object))
+    return each(mpmath.mpf, array.astype(object))
 
 
 @cache
@@ -94,7 +88,7 @@ def _in_floats(function: ElementwiseFunction) -> OneNumber:
     return lambda array: np.broadcast_to(of_arrays(array), np.shape(array))
 
 
-IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _at_largest, _exactly, _each, _filled)
+IN_DIGITS = Arithmetic(mpmath.exp, mpmath.log, _numeric, lambda *line: max(line), _at_largest, _exactly, each, _filled)
 IN_FLOATS = Arithmetic(
     np.exp,
     np.log,
@@ -113,18 +107,21 @@ IN_SYMBOLS = Arithmetic(
     lambda *line: _largest_of(len(line))(*line),
     lambda *line: [Integer(0)] * len(line),  # its derivative is 0
     _exactly,
-    _each,
+    each,
     _filled,
 )
 
 
 def _softmax(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
+    if how.dtype is float:
+        M = M - M.max(axis=node.axis, keepdims=True)  # else exp may overflow
     powers = how.each(how.exp, M)
     return powers / powers.sum(axis=node.axis, keepdims=True)
 
 
 def _log_sum_exp(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
-    return how.each(how.log, how.each(how.exp, M).sum(axis=node.axis, keepdims=True))
+    largest = M.max(axis=node.axis, keepdims=True) if how.dtype is float else 0  # else exp may overflow
+    return largest + how.each(how.log, how.each(how.exp, M - largest).sum(axis=node.axis, keepdims=True))
 
 
 def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
@@ -225,30 +222,6 @@ RESIZED: dict[type, Callable[..., np.ndarray]] = {
 }
 
 
-class AtAKink(Exception):  # noqa: N818 — not an error: nothing is claimed there
-    """A network for which no random point was found where it has a value and is away from its kinks."""
-
-
-SIZES = (3, 2, *range(4, 12))  # for named and for large sizes, in the order of preference
-OTHER_SIZES = (2, 4, 3, *range(5, 12))
-
-
-def generic_point(network: Network, rng: np.random.Generator, sizes: Sequence[int] = SIZES) -> "Point":
-    """Return a random point, with sizes chosen from `sizes`, where no function of parameters is near a kink.
-
-    Raises:
-        AtAKink: every random point is near a kink, as for relu(relu(Z)) of negative numbers, or outside the domain.
-    """
-    for _ in range(_DRAWS):
-        try:
-            point = Point(network, rng, sizes)
-            if not point.is_near_a_kink():
-                return point
-        except (ArithmeticError, TypeError):  # a division by 0; complex numbers, which have no order
-            continue
-    raise AtAKink
-
-
 class Evaluation:
     """Values of expressions, for given sizes."""
 
@@ -284,83 +257,3 @@ class Evaluation:
             return how.number(node)
         kind = next(kind for kind in type(node).__mro__ if kind in MEANING)
         return MEANING[kind](how, node, *parts)
-
-
-class Point(Evaluation):
-    """A random point of a network: small sizes, and random values of the arguments."""
-
-    def __init__(self, network: Network, rng: np.random.Generator, sizes: Sequence[int] = SIZES):
-        super().__init__(small_sizes(network, sizes))
-        self.network = network
-        self.definitions = {e.symbol: e.expression for e in by_names(network)}
-        named = {str(d): self.sizes[d] for d in network.dimensions}
-        self.parts = {s: [(node, quantities(node)) for node in postorder(e)] for s, e in self.definitions.items()}
-        self.given = {
-            symbol: _drawn(draw, self.shape(symbol), rng)
-            for symbol, draw in zip(network.arguments, draws(network, named).values(), strict=True)
-        }
-        self.values = self.evaluated()
-
-    def evaluated(self, known: Mapping[Expression, Value] | None = None) -> dict[Expression, Value]:
-        """Return the value of every quantity; the values in `known` replace computed ones."""
-        values: dict[Expression, Value] = dict(self.given) | dict(known or {})
-        for symbol, expression in self.definitions.items():
-            value = self.value(expression, values)
-            values.setdefault(symbol, value)
-        return values
-
-    def is_near_a_kink(self) -> bool:
-        """Return True if a function that depends on a parameter is evaluated near one of its kinks."""
-        varying = self._varying()
-        maps = [node for node in varying if isinstance(node, ops.Elementwise | Applied)]
-        at_kinks = (
-            abs(entry - mpmath.mpf(int(kink)))
-            for node in maps
-            for kink in node.function.row.kinks
-            for entry in np.ravel(self.values[quantities(node)[0]])
-        )
-        leads = (self._lead(node) for node in varying if isinstance(node, ops.Largest))
-        return any(distance < _NEAR for distance in chain(at_kinks, leads))
-
-    def _varying(self) -> set[Expression]:
-        """Return the parameters and all that depends on them."""
-        varying = set(self.network.parameters)
-        for symbol, expression in self.definitions.items():
-            for node, parts in (*self.parts[symbol], (symbol, [expression])):
-                if not varying.isdisjoint(parts):
-                    varying.add(node)
-        return varying
-
-    def _lead(self, node: Matrix) -> Number:
-        """Return the smallest lead of the largest entry over the second largest, over all rows or columns."""
-        lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
-        return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
-
-
-def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Value:
-    """Return a random value; the entries of each one-hot row are any numbers that add up to 1."""
-    if not draw.one_hot:
-        return _number(draw.method, draw.arguments, shape, rng)
-    rows = _number("uniform", (0.05, 0.95), shape, rng)
-    return rows / rows.sum(axis=1, keepdims=True)
-
-
-def _number(method: str, given: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> Value:
-    """Return random numbers, rounded to three decimals."""
-    drawn = getattr(rng, method)(*given, shape or None)
-    return _each(lambda x: mpmath.mpf(round(float(x) * 1000) or 1) / 1000, drawn if shape else float(drawn))
-
-
-def small_sizes(network: Network, choices: Sequence[int] = SIZES) -> dict[Size, int]:
-    """Return a small number for each size: sizes that occur in one part of an equation differ, and 1 stays 1."""
-    nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
-    meet = dict.fromkeys(
-        tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
-    )
-    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # their bounds are numbers
-    unused = (size for argument in network.arguments for size in shape_of(argument))
-    every = dict.fromkeys(size for sizes in (*meet, unused) for size in sizes)
-    fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
-    named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
-    free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
-    return assigned(free, fixed, meet, rank_conditions(network), choices)

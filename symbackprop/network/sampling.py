@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sympy import Pow, S, log
@@ -14,30 +16,9 @@ from symbackprop.expressions.intervals import POSITIVE, Range, ranges
 from symbackprop.expressions.matrices import Determinant, HadamardPower, Inverse, MatMul, postorder, split
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import shape_of
+from symbackprop.network.domain import LIMITED, Outside, first_outside
+from symbackprop.network.draw import Draw, another_draw, nearby_draw
 from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Network
-
-
-@dataclass(frozen=True)
-class Draw:
-    """The distribution of an argument: a method of NumPy's generator, its arguments, and the shape of the result."""
-
-    method: str
-    arguments: tuple[float, float]
-    size: tuple[int, ...]
-    one_hot: bool = False  # a row of the identity for each number that is drawn
-
-    def value(self, rng: np.random.Generator) -> np.ndarray | float:
-        """Return random numbers from this distribution."""
-        if self.one_hot:
-            return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
-        return getattr(rng, self.method)(*self.arguments, self.size or None)
-
-    def code(self) -> str:
-        """Return source code that draws from this distribution with a generator called rng."""
-        if self.one_hot:
-            return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
-        given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
-        return f"rng.{self.method}({', '.join(given)})"
 
 
 def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
@@ -110,12 +91,19 @@ def rank_conditions(network: Network) -> list[tuple[Size, Size]]:
     return [(f.shape[1], p.shape[0]) for p in products if isinstance(p, MatMul) for f in p.args[:-1]]
 
 
-def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str, Draw]:
+def draws(
+    network: Network, sizes: Mapping[str, int] | None = None, given: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Draw]:
     """Return the distribution of each argument, by name.
 
     Inputs are standard normal, targets lie in (0, 1) or are one-hot rows, parameters are normal with a variance of
     1 / rows (so that activations are not saturated), hyperparameters lie in (0, 1). If a function may be undefined,
-    such as log of an input, all values lie in (1, 2).
+    such as log of an input, all values lie in (1, 2). Where the cost is still undefined, other distributions are tried.
+
+    Args:
+        network: a network with a cost.
+        sizes: the values of named sizes; all others are chosen.
+        given: values of some arguments, which are not drawn.
     """
     if not isinstance(network, Network):
         raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
@@ -123,6 +111,19 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
     unknown = [name for name in known if name not in map(str, network.dimensions)]
     if unknown:
         raise ArgumentError(f"{listed(unknown)} is not a dimension; there are {listed(network.dimensions)}")
+    if given:
+        return _adapted(network, known, given)
+    adapted = _ADAPTED.setdefault(network, {})
+    key = tuple(known.items())
+    if key not in adapted:
+        adapted[key] = _adapted(network, known, given)
+    return adapted[key]
+
+
+_ADAPTED: WeakKeyDictionary[Network, dict[tuple[tuple[str, int], ...], dict[str, Draw]]] = WeakKeyDictionary()
+
+
+def _by_role(network: Network, known: Mapping[str, int]) -> dict[str, Draw]:
     limited = _has_limited_domain(network)
     chosen = {}
     for symbol in network.arguments:
@@ -130,6 +131,83 @@ def draws(network: Network, sizes: Mapping[str, int] | None = None) -> dict[str,
         role = network.roles[symbol.name]
         chosen[str(symbol.name)] = _draw("limited" if limited and role != ONE_HOT else role, size)
     return chosen
+
+
+def _adapted(network: Network, known: Mapping[str, int], given: Mapping[str, Any]) -> dict[str, Draw]:
+    """Return distributions of which several points lie in the domain of the cost, or the best that were found.
+
+    Where a part of the network has no value, one of the arguments that it depends on gets another distribution. That is
+    kept unless the computation then ends earlier.
+    """
+    best = _by_role(network, known)
+    found = _progress(network, known, best, given)
+    rng = np.random.default_rng(0)
+    for k in range(_TRIES):
+        if found.outside is None:
+            break
+        causes = [name for name in _causes(network, found.outside) if name not in given and not best[name].one_hot]
+        if not causes:
+            break
+        name = causes[rng.integers(len(causes))]
+        is_near = k > _FAR and rng.integers(2)
+        draw = nearby_draw(best[name], rng) if is_near else another_draw(best[name].size, min(2, k / _FAR), rng)
+        changed = best | {name: draw}
+        other = _progress(network, known, changed, given)
+        if other.reached >= found.reached:
+            best, found = changed, other
+    return best
+
+
+_TRIES, _REDRAWS = 400, 100
+_FAR = 30  # tries of distributions whose scale is near 1, before those near the best one
+_POINTS = range(5)  # seeds; generated tests have the same
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far the computation came at the points of some distributions."""
+
+    reached: tuple[int, float]  # points with a value, and the progress at the first without
+    outside: Outside | None
+
+
+def _progress(
+    network: Network, known: Mapping[str, int], chosen: Mapping[str, Draw], given: Mapping[str, Any]
+) -> _Progress:
+    for seed in _POINTS:
+        outside = _outside(network, known, _drawn(chosen, given, np.random.default_rng(seed)))
+        if outside is not None:
+            return _Progress((seed, outside.progress), outside)
+        if not _is_limited(network):
+            break
+    return _Progress((len(_POINTS), 0), None)
+
+
+def _is_limited(network: Network) -> bool:
+    """Return True if the network has a function that is undefined at some numbers."""
+    nodes = (node for e in (*network.equations, network.cost) for node in postorder(e.expression))
+    return any(
+        isinstance(node, LIMITED) or (isinstance(node, Elementwise | Applied) and node.function.row.domain != S.Reals)
+        for node in nodes
+    )
+
+
+def _drawn(chosen: Mapping[str, Draw], given: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return {name: draw.value(rng) for name, draw in chosen.items()} | dict(given)
+
+
+def _outside(network: Network, known: Mapping[str, int], values: Mapping[str, Any]) -> Outside | None:
+    sizes = {size: known[str(size)] for size in network.dimensions}
+    return first_outside(network, sizes, {symbol: values[str(symbol.name)] for symbol in network.arguments})
+
+
+def _causes(network: Network, outside: Outside) -> list[str]:
+    """Return the names of the arguments on which a part of an equation depends."""
+    used = set(outside.node.free_symbols)
+    for equation in reversed(network.equations):
+        if equation.symbol in used:
+            used |= equation.expression.free_symbols
+    return [str(symbol.name) for symbol in network.arguments if symbol in used]
 
 
 def _draw(role: str, size: tuple[int, ...]) -> Draw:
@@ -165,7 +243,7 @@ def _may_be_undefined(node: Expression, found: Mapping[Expression, Range]) -> bo
 def random_values(
     network: Network, sizes: Mapping[str, int] | None = None, *, seed: int | None = None
 ) -> dict[str, Any]:
-    """Return random values for every argument: a point at which to check gradients.
+    """Return random values for every argument: a point at which to check gradients, where these are finite.
 
     Args:
         network: a network with a cost.
@@ -173,12 +251,34 @@ def random_values(
         seed: repeats the random numbers.
 
     Raises:
-        ArgumentError: `sizes` contains a name that is not a size.
+        ArgumentError: `sizes` contains a name that is not a size, or no point was found in the domain of the cost.
 
     >>> import symbackprop as sb
     >>> values = sb.random_values(sb.mlp([2, 3, 1]), seed=0)
     >>> {name: value.shape for name, value in values.items()}
     {'X': (5, 2), 'y': (5, 1), 'W1': (2, 3), 'W2': (3, 1)}
     """
+    return random_point(network, sizes, {}, seed)
+
+
+def random_point(
+    network: Network, sizes: Mapping[str, int] | None, given: Mapping[str, Any], seed: int | None
+) -> dict[str, Any]:
+    """Return the given values, and random ones for all other arguments, at which the cost and its gradients are finite.
+
+    Given values that do not fit are left for others to refuse.
+    """
+    chosen = draws(network, sizes)
     rng = np.random.default_rng(seed)
-    return {name: draw.value(rng) for name, draw in draws(network, sizes).items()}
+    if not all(np.shape(value) == chosen[name].size for name, value in given.items()):
+        return _drawn(chosen, given, rng)
+    chosen = draws(network, sizes, given)
+    known = distinct_sizes(network) | dict(sizes or {})
+    for _ in range(_REDRAWS):
+        values = _drawn(chosen, given, rng)
+        outside = _outside(network, known, values)
+        if outside is None:
+            return values
+        causes = listed(_causes(network, outside)) or "every argument"
+        problem = f"{outside}; give values of your own for {causes}"
+    raise ArgumentError(f"no random point was found in the domain of the cost: {problem}")

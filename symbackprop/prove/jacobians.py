@@ -19,7 +19,8 @@ from sympy import Basic, Symbol
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import Determinant, Inverse, MatMul, MatPow, is_name, postorder, quantities
-from symbackprop.network.evaluate import IN_DIGITS, IN_SYMBOLS, Point, eliminated
+from symbackprop.network.evaluate import IN_DIGITS, IN_SYMBOLS, eliminated
+from symbackprop.network.points import Point
 
 Numbers: TypeAlias = NDArray[np.object_] | mpmath.mpf  # the entries of a matrix, or a scalar
 Partial: TypeAlias = tuple[int, Expression, int, mpmath.mpf]  # entry of the whole, part, its entry, the derivative

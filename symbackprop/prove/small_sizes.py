@@ -20,16 +20,9 @@ from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.derivative_symbols import PARTIALS, Entrywise, Gradient
 from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.network.evaluate import (
-    DIGITS,
-    IN_DIGITS,
-    OTHER_SIZES,
-    SIZES,
-    AtAKink,
-    generic_point,
-    small_sizes,
-)
+from symbackprop.network.evaluate import DIGITS, IN_DIGITS
 from symbackprop.network.network import Network
+from symbackprop.network.points import OTHER_SIZES, SIZES, AtAKink, generic_point, small_sizes
 from symbackprop.printing.text import text
 from symbackprop.prove.chain import Chain, Line, Move, terms_in
 from symbackprop.prove.jacobians import Jacobians, Numbers

@@ -92,7 +92,7 @@ def draw_point(
             values[name] = _draw_array(name, spec, size, rng, kind)
         else:
             draw = known[network_name(name)]
-            values[name] = getattr(rng, draw.method)(*draw.arguments, size)
+            values[name] = draw.value(rng, size)
     highest = 0.9 if kind < WIDE else 5.0
     values |= {name: float(rng.uniform(0.1, highest)) for name in spec.scalars}
     return SamplePoint(values, dict(sizes))

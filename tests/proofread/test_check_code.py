@@ -292,3 +292,22 @@ def test_network_from_function_derives_proves_and_generates() -> None:
     assert d.verify(seed=1).verdict == sb.Verdict.RIGHT
     values = sb.random_values(network, seed=seed_of_today())
     assert d.to_numpy(backend="numpy")(**values).J == pytest.approx(cost(**values), rel=1e-13)
+
+
+@pytest.mark.parametrize("steps", [np.sign, lambda z: (z > 0) * 1.0, lambda z: np.sign(np.tanh(z)) + 3])
+def test_a_cost_that_moves_in_jumps_is_said_to_have_the_gradient_0(steps: Any) -> None:
+    shapes = {"z": ("N", "C"), "t": ("N", "C")}
+    wrong = sb.check_code(lambda z, t: np.sum(steps(z) * t), lambda z, t: np.ones_like(z), shapes, wrt=["z"])
+    assert (wrong.verdict, wrong.mistake_kinds) == (sb.Verdict.WRONG, ())
+    assert "constant in z, except for jumps" in wrong.mistake
+    right = sb.check_code(lambda z, t: np.sum(steps(z) * t), lambda z, t: np.zeros_like(z), shapes, wrt=["z"])
+    assert right.verdict == sb.Verdict.RIGHT
+
+
+@pytest.mark.parametrize(
+    "cost", ["sum(sign(z) * V)", "sum(sign(z))", "sum(relu.prime(z) * y)", "sum(sign(z) * V) + sum(V**2)"]
+)
+def test_the_catalogue_of_mistakes_of_a_cost_of_steps(cost: str) -> None:
+    network = sb.parse_network(f"z: parameter(2, 3)\nV: parameter(2, 3)\ny: input(2, 3)\nJ = {cost}")
+    values = sb.random_values(network, seed=seed_of_today())
+    assert sb.likely_mistake(network, values, {"z": np.ones((2, 3))}) == ""

@@ -8,7 +8,8 @@ import pytest
 
 import symbackprop as sb
 from symbackprop.network import evaluate
-from symbackprop.network.evaluate import DIGITS, Evaluation, Point
+from symbackprop.network.evaluate import DIGITS, Evaluation
+from symbackprop.network.points import Point
 from symbackprop.prove import calculus, jacobians, normal_form
 from symbackprop.prove.all_sizes import prove_for_all_sizes
 from symbackprop.prove.chain import chain

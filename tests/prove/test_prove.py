@@ -21,6 +21,7 @@ from symbackprop.expressions.operations import Broadcast, Elementwise, Softmax, 
 from symbackprop.expressions.shapes import dimension
 from symbackprop.network import evaluate as numbers
 from symbackprop.network.models.losses import COSTS
+from symbackprop.network.points import small_sizes
 from symbackprop.prove import index_form
 from symbackprop.prove.all_sizes import prove_for_all_sizes
 from symbackprop.prove.calculus import Calculus
@@ -421,10 +422,10 @@ def test_a_counterexample_has_sizes_entry_and_both_values(rng, monkeypatch):
 
 
 def test_sizes_that_meet_differ():
-    sizes = numbers.small_sizes(sb.mlp(["A", "B", "C", "D", "E", "F"], bias=True, examples="N"))
+    sizes = small_sizes(sb.mlp(["A", "B", "C", "D", "E", "F"], bias=True, examples="N"))
     for layer in zip("ABCDE", "BCDEF", strict=True):
         assert len({sizes[dimension(name)] for name in ("N", *layer)}) == 3
-    big = numbers.small_sizes(sb.mlp([784, 100, 10]))
+    big = small_sizes(sb.mlp([784, 100, 10]))
     assert max(big.values()) <= 5
 
 

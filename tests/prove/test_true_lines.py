@@ -9,7 +9,7 @@ from sympy import Integer, Rational
 
 import symbackprop as sb
 from symbackprop.expressions.matrices import NamedMatrix
-from symbackprop.network import evaluate
+from symbackprop.network import points
 from symbackprop.network.evaluate import DIGITS
 from symbackprop.prove import all_sizes, index_form, small_sizes
 from symbackprop.prove.jacobians import FiniteDifferences, ForwardMode
@@ -115,7 +115,7 @@ def test_derivatives_of_an_inverse_and_a_determinant(kind, name, size, rng):
     formula = {"inv": "sum(inv(A) * B)", "det": "det(A) * sum(B)", "logdet": "log(det(A @ A.T)) + sum(B)"}[name]
     net = sb.parse_network(f"A: parameter({size}, {size})\nB: input({size}, {size})\nJ = {formula}")
     with mpmath.workdps(DIGITS):
-        point = evaluate.Point(net, rng)
+        point = points.Point(net, rng)
         found = kind(point).adjoints[net["A"]]
         A, B = (np.array(point.values[net[s]].tolist(), dtype=float) for s in "AB")
         inverse = np.linalg.inv(A)

@@ -129,13 +129,16 @@ class Proofreading:
     def _mistake(self, result: _PointResult) -> tuple[Mistake, FirstDifference | None]:
         """Return the mistake, and the first quantity of the code that differs."""
         explained: tuple[Explanation, ...] = ()
-        at = None
+        at, unmoved = None, set[str]()
         if result.network is not None:
             at = self.reader.at_point(result.network, result.spec, result.point)
             claimed = self.reader.claimed(result.point)
             explained = Explainer(at, claimed).explanation() if claimed is not None else ()
+            unmoved = {name for name in at.backward.unmoved if np.any((claimed or {}).get(name, 0))}
         cost = result.network.cost.name if result.network is not None else ""
         found = [Mistake(e.sentence(cost), e.kinds) for e in explained]
+        words = "the cost is constant in {0}, except for jumps: its gradient with respect to {0} is 0"
+        found += [Mistake(words.format(name), ()) for name in sorted(unmoved)]
         told = {name for e in explained for name in e.parameters}
         simple = any(MistakeKind.MISSING_PATH in e.kinds for e in explained)  # it may be no more than a factor
         for block in result.check.blocks:

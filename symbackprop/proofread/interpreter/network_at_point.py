@@ -11,8 +11,9 @@ from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise, LogSoftmax, LogSumExp, Softmax
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
-from symbackprop.network.evaluate import IN_FLOATS, Evaluation, small_sizes
+from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.network import ONE_HOT, TARGET, Network
+from symbackprop.network.points import small_sizes
 from symbackprop.network.sampling import draws
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.cost_terms import unnamed
@@ -214,7 +215,7 @@ def _drawn(network: Network, sizes: Mapping[Size, int], rng: np.random.Generator
             largest = shares == shares.max(axis=axis, keepdims=True)
             found[symbol] = largest * 1.0 if is_hard else shares / shares.sum(axis=axis, keepdims=True)
         else:
-            found[symbol] = getattr(rng, draw.method)(*draw.arguments, shape or None)
+            found[symbol] = draw.value(rng, shape)
     return found
 
 
