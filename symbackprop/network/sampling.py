@@ -266,7 +266,7 @@ def random_point(
 ) -> dict[str, Any]:
     """Return the given values, and random ones for all other arguments, at which the cost and its gradients are finite.
 
-    Given values that do not fit are left for others to refuse.
+    Given values that have a wrong shape, or that alone make the cost undefined, are left for others to refuse.
     """
     chosen = draws(network, sizes)
     rng = np.random.default_rng(seed)
@@ -277,8 +277,8 @@ def random_point(
     for _ in range(_REDRAWS):
         values = _drawn(chosen, given, rng)
         outside = _outside(network, known, values)
-        if outside is None:
+        causes = [] if outside is None else [name for name in _causes(network, outside) if name not in given]
+        if outside is None or (given and not causes):
             return values
-        causes = listed(_causes(network, outside)) or "every argument"
-        problem = f"{outside}; give values of your own for {causes}"
+        problem = f"{outside}; give values of your own for {listed(causes) or 'every argument'}"
     raise ArgumentError(f"no random point was found in the domain of the cost: {problem}")
