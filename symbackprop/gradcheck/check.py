@@ -20,12 +20,14 @@ from symbackprop.gradcheck.recheck import (
     is_close,
     is_doubtful,
     may_be_chance,
+    seen_farther,
+    shows_nothing,
     supported,
 )
 from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.verdicts import Verdict
 
-_REACHES = (1.0, 4.0, 30.0, 100.0)  # how far away generic points are, until something is decided there
+_REACHES = (4.0, 30.0, 100.0)  # how far away generic points are where nothing shows nearby
 
 
 def check_gradients(
@@ -44,7 +46,8 @@ def check_gradients(
         params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
             f(**arrays) accordingly. It is not changed.
         data: fixed keyword arguments of every call.
-        seed: for the random directions and samples that are used if the parameters have more than 2000 entries.
+        seed: for the random directions and samples that are used if the parameters have more than 2000 entries;
+            0 if it is None.
 
     No fixed tolerance decides: a gradient is right where it lies within the error bar of the extrapolated
     differences. Where the cost has a kink, any value between the derivatives on the two sides is right.
@@ -85,14 +88,15 @@ def _checked(
         return GradientCheck(Verdict.UNDECIDED, undecided, numerics.evaluations, numerics.cost, reason)
     if seed is not None and not (isinstance(seed, int | np.integer) and seed >= 0):
         raise ArgumentError(f"seed must be a whole number of at least 0, not {seed!r}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed or 0)
     gradient = CountedFunction("the gradients function", gradient_of, parameters)
     sizes = sizes_of(data)
     blocks = check_parameters(numerics, subjects_of(gradient, parameters), sizes, rng)
     recheck = Recheck(alone, gradient_of, sizes, rng)
     blocks = recheck.apply(blocks, is_close, arbitrated, lambda: [parameters.widened()])
     recheck.point = None
-    blocks = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: _generic_points(parameters))
+    blocks = recheck.apply(blocks, is_doubtful(numerics.cost), supported, lambda: _nearby(parameters))
+    blocks = recheck.apply(blocks, shows_nothing, seen_farther, lambda: map(parameters.generic_nearby, _REACHES))
     point = recheck.point
     blocks = recheck.apply(blocks, may_be_chance, confirmed_mistake, lambda: [parameters.generic_nearby()])
     verdicts = {block.verdict for block in blocks}
@@ -111,11 +115,10 @@ def _checked(
     )
 
 
-def _generic_points(parameters: Parameters) -> Iterator[Parameters]:
-    """Yield generic points farther and farther away, the nearest one first in extended precision."""
+def _nearby(parameters: Parameters) -> Iterator[Parameters]:
+    """Yield a generic point nearby, first in extended precision."""
     yield parameters.generic_nearby().widened()
-    for reach in _REACHES:
-        yield parameters.generic_nearby(reach)
+    yield parameters.generic_nearby()
 
 
 def _offered(parameters: Parameters, point: Parameters | None) -> Any:

@@ -10,11 +10,14 @@ from symbackprop.errors import ArgumentError
 from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.directional import Direction, Numerics, unit
 from symbackprop.gradcheck.finite_differences import NumericDerivative
-from symbackprop.gradcheck.parameters import Arrays, Parameters
+from symbackprop.gradcheck.parameters import Arrays, Parameters, signs
 
 CONFIDENT = 8.0  # error bars by which a right gradient may differ
 _WRONG = 50.0  # error bars beyond which it is called wrong
 _SURE = 1e-2  # to call it wrong, the error bar must be below this part of the numeric derivative
+_SHORT = (1e-5, 1e-6, 1e-8)  # steps, relative to the size of the perturbed entries
+_SMOOTH = 1e-8  # of the gradient: what the curvature of a smooth cost adds over these steps
+_FAR_OFF = 64.0
 _FLOOR = 1e4  # or below this many rounding errors of the cost, if that derivative is 0
 _ROUNDED = 3  # evaluations of the gradient at points perturbed by rounding errors
 POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
@@ -98,6 +101,29 @@ class Comparison:
         return self.numeric.error <= max(_SURE * abs(self.numeric.value), self.floor)
 
 
+def is_rough(numerics: Numerics, subjects: Sequence[Subject]) -> bool:
+    """Return True if the cost has a steep part of small width, over which the usual steps pass.
+
+    Along a direction through all entries, difference quotients over short steps then differ from our derivative, if it
+    is right about the usual steps alone, and from the numeric one.
+    """
+    direction = {s.position: signs(np.random.default_rng(s.position), s.array.shape) for s in subjects}
+    scale = numerics.scale(direction)
+    size = math.sqrt(sum(_norm(s.gradient) ** 2 for s in subjects))
+
+    def differs(step: float, derivative: float, error: float) -> bool:
+        left, right = numerics.one_sided(direction, step)
+        slack = _FAR_OFF * (numerics.epsilon * abs(numerics.cost) / step + _SMOOTH * size + error)
+        return not abs((left + right) / 2 - derivative) <= slack
+
+    ours = sum(float(np.sum(s.gradient * direction[s.position])) for s in subjects)
+    steps = [step for step in (short * scale for short in _SHORT) if differs(step, ours, 0.0)]
+    if not steps:
+        return False
+    usual = numerics.quick_derivative(direction)
+    return any(differs(step, usual.value, usual.error) for step in steps)
+
+
 def compare_entry(numerics: Numerics, subject: Subject, index: tuple[int, ...]) -> Comparison:
     """Return the comparison of the derivatives with respect to one entry."""
     direction = {subject.position: unit(subject.array.shape, index)}
@@ -110,7 +136,9 @@ def confirmed(numerics: Numerics, comparison: Comparison, size: float = 0.0) -> 
     The error bar is small beside the derivative, or beside `size`, that of the whole gradient.
     """
     is_sharp = comparison.tolerance <= POWER * max(comparison.size, size)
-    if numerics.is_coarse or (comparison.agrees and is_sharp):  # if it is coarse, noise is known already
+    if (
+        numerics.is_coarse or numerics.is_rough or (comparison.agrees and is_sharp)
+    ):  # if it is coarse, noise is known already
         return comparison
     quick, full = comparison.numeric, numerics.derivative(comparison.direction)
     error = quick.error + numerics.noise(comparison.direction) / quick.step

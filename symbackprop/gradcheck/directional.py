@@ -60,6 +60,7 @@ class Numerics:
         self.is_extended = isinstance(self.cost, np.longdouble) and bool(np.finfo(float).eps > _EXTENDED)
         self.epsilon = _EXTENDED if self.is_extended else float(np.finfo(float).eps)
         self._is_coarse: bool | None = None
+        self.is_rough = False  # True if the cost changes on a scale that the usual steps may pass over
         self.least_size = 1.0  # of the entries, for perturbations of about their size
         self._settle_size()
         self._circles_left = _PATIENCE
@@ -173,7 +174,7 @@ class Numerics:
 
     def quick_derivative(self, direction: Direction) -> NumericDerivative:
         """Return the derivative from few evaluations; its error bar includes only the noise known so far."""
-        if self.is_coarse:
+        if self.is_coarse or self.is_rough:
             return self.derivative(direction)
         scale = self.scale(direction)
         found = self._on_circle(direction, scale) if self._circles_left else _UNKNOWN
@@ -207,7 +208,7 @@ class Numerics:
         scale, noise = self.scale(direction), self.noise(direction)
         f = partial(self.at, direction)
         found = derivative(f, _FIRST_STEP * scale, self.epsilon, noise)
-        if found.error <= _SHARP * abs(found.value):
+        if found.error <= _SHARP * abs(found.value) and not (self.is_rough or self.is_coarse):
             return found
         seen = scan(f, scale, self.epsilon, noise)
         if seen is None:
@@ -326,6 +327,7 @@ def numerical_gradient(
     require_callable("cost", cost)
     parameters = Parameters.of(params, data)
     numerics = Numerics(cost, parameters)
+    numerics.is_rough = True  # nothing tells whether it is not
     results = []
     for block, array in enumerate(parameters.arrays):
         gradient = np.empty(array.shape)

@@ -17,7 +17,7 @@ _VISIBLE = 1e-4  # an error of the cost above this part of its changes with othe
 def is_independent(numerics: Numerics, position: int) -> bool:
     """Return True if the cost does not change with a parameter, at this point or at others, by small or large amounts.
 
-    False if its changes could hide in its rounding errors.
+    False if its changes could hide in its noise.
     """
     rng = np.random.default_rng(0)
     shapes = [
@@ -37,4 +37,4 @@ def is_independent(numerics: Numerics, position: int) -> bool:
             error = max(error, rounding * max(1.0, change))  # large values are rounded more on the way
             variation = max(variation, abs(float(here - numerics.cost)))
     error += _NOISES * numerics.noise(dict(enumerate(numerics.arrays)))
-    return most == 0 or (most <= error <= _VISIBLE * variation)
+    return not numerics.is_coarse and (most == 0 or most <= error <= _VISIBLE * variation)

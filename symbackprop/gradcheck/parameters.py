@@ -168,9 +168,16 @@ def _floats(name: object, value: object) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ArgumentError(f"{name} is not an array of numbers: {error}") from None
+    array = _standard(array)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} has dtype {array.dtype}; real numbers are expected")
     return array if array.dtype.char in "dg" else array.astype(float)
+
+
+def _standard(array: np.ndarray) -> np.ndarray:
+    """Return floats of a type that NumPy does not have itself, such as bfloat16, in double precision."""
+    is_foreign = array.dtype.kind == "V" and array.dtype.names is None and array.dtype.name.startswith(("bf", "fl"))
+    return array.astype(float) if is_foreign else array
 
 
 def scalar_value(value: object) -> Number:
@@ -181,7 +188,7 @@ def scalar_value(value: object) -> Number:
         raise ArgumentError(
             f"the cost must be one real number, not a {kind} of {len(value)}; is it f where f.cost was meant?"
         )
-    array = np.asarray(value)
+    array = _standard(np.asarray(value))
     if array.size != 1 or array.dtype.kind not in "biuf":
         raise ArgumentError(f"the cost must be one real number; it is of shape {array.shape} and dtype {array.dtype}")
     number = array.reshape(())[()]

@@ -8,13 +8,13 @@ import numpy as np
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.gradcheck.calls import CountedFunction
-from symbackprop.gradcheck.comparisons import Subject, subjects_of
+from symbackprop.gradcheck.comparisons import Subject, is_rough, subjects_of
 from symbackprop.gradcheck.directional import Numerics
 from symbackprop.gradcheck.evidence import with_diagnoses
 from symbackprop.gradcheck.parameters import Parameters, UserFunction
 from symbackprop.gradcheck.report import ParameterCheck
 from symbackprop.gradcheck.search import compare_all
-from symbackprop.gradcheck.verdict import is_wrong, judge
+from symbackprop.gradcheck.verdict import ALL_ZERO, is_wrong, judge
 from symbackprop.kinds import MistakeKind
 from symbackprop.verdicts import Verdict
 
@@ -25,6 +25,7 @@ _TINY = 1e-4  # of the whole gradient, likewise
 # Cancellation inside the cost may explain a difference below: (error bars, relative to the entry, to the gradient).
 _LOST = ((1e5, 1e-7, 0.0), (1e3, 0.0, 1e-5))
 _UNSEEN = 1e-8  # of the cost, likewise
+_RIGHT_NEARBY = "it is right at a generic point nearby"
 NEARBY = "wrong at a generic point nearby, report.generic_point"
 _FEW = 40  # entries: in so many, what holds at one point may not hold at others
 _BY_CHANCE = {
@@ -43,6 +44,7 @@ def check_parameters(
     numerics: Numerics, subjects: list[Subject], sizes: dict[str, int], rng: np.random.Generator
 ) -> list[ParameterCheck]:
     """Return the check of every parameter: its verdict, and the likely mistake if it is wrong."""
+    numerics.is_rough = not numerics.is_coarse and is_rough(numerics, [s for s in subjects if s.is_comparable])
     found = compare_all(numerics, subjects, rng, is_wrong)
     entries = [comparison.size for each in found for comparison in each.comparisons if comparison.index is not None]
     entries += [subject.largest for subject in subjects if subject.is_comparable]
@@ -159,8 +161,20 @@ def supported(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:
         )
     if block.verdict == Verdict.RIGHT:
         return block
-    said = "it is right at a generic point nearby" if nearby.verdict == Verdict.RIGHT else ""
+    said = _RIGHT_NEARBY if nearby.verdict == Verdict.RIGHT else ""
     return replace(block, verdict=Verdict.UNDECIDED, note=_joined(block.note, said), mistake="", mistake_kinds=())
+
+
+def shows_nothing(block: ParameterCheck) -> bool:
+    """Return True if a gradient is 0 throughout at the point, and at a point nearby, which decides nothing."""
+    return block.verdict == Verdict.UNDECIDED and ALL_ZERO in block.note and _RIGHT_NEARBY not in block.note
+
+
+def seen_farther(block: ParameterCheck, farther: ParameterCheck) -> ParameterCheck:
+    """Return the block with a note on a point farther away, where a cost may be cut off or overflow."""
+    if farther.verdict == Verdict.UNDECIDED:
+        return block
+    return replace(block, note=_joined(block.note, f"it is {farther.verdict} at report.generic_point, farther away"))
 
 
 def confirmed_mistake(block: ParameterCheck, nearby: ParameterCheck) -> ParameterCheck:

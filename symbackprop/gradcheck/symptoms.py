@@ -7,16 +7,18 @@ first row that recognizes its mistake names it: simpler mistakes come first.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
-from math import isclose, log, pi
+from math import isclose, log, log10, pi
 
 import numpy as np
 
 from symbackprop.errors import listed, shape_text
 from symbackprop.kinds import Mistake, MistakeKind
 
+_SAME_FACTOR = 1e-4  # relative
 _CLOSE = 1e-5  # relative to the largest entry: entries that are nearer count as equal here
 _MOST_LINES = 6  # rows or columns of which every order is tried
 _MOST_NAMED = 4  # entries that are named one by one
+_FEW_SIGNS = 3  # fewer entries may have these signs by chance
 _AXES = ("rows", "columns")
 _REDUCTIONS: dict[str, Callable[..., np.ndarray]] = {"the sum": np.sum, "the mean": np.mean}
 _CONSTANTS = {"ln 10": log(10), "ln 2": log(2), "π": pi}
@@ -52,6 +54,11 @@ class Evidence:
         """The largest difference of entries that are considered equal."""
         largest = max(np.max(np.abs(self.numeric), initial=0.0), np.max(np.abs(self.ours), initial=0.0))
         return float(20 * np.max(self.error, initial=0.0) + _CLOSE * largest)
+
+    @property
+    def tolerance(self) -> float:
+        """The relative tolerance of factors, from the error bars."""
+        return max(_SAME_FACTOR, self.slack / float(np.max(np.abs(self.numeric), initial=0.0) or 1.0))
 
     @property
     def wrong(self) -> np.ndarray:
@@ -138,41 +145,49 @@ def _zero(e: Evidence) -> Mistake | None:
 
 def _ratio(e: Evidence) -> Mistake | None:
     factor = e.multiple(e.numeric, e.ours)
-    if factor is None or isclose(factor, 1, rel_tol=1e-4):
+    if factor is None or isclose(factor, 1, rel_tol=e.tolerance):
         return None
-    if e.numeric.size == 1 and not _is_telling(abs(factor), e.sizes):  # one number is always a multiple of another
+    if e.numeric.size == 1 and not _is_telling(abs(factor), e):  # one number is always a multiple of another
         return None
-    return _multiplied(factor, e.sizes)
+    return _multiplied(factor, e)
 
 
-def _is_telling(factor: float, sizes: Mapping[str, int]) -> bool:
+def _is_telling(factor: float, e: Evidence) -> bool:
     """Return True if a factor is 1, 2, one of the sizes or constants, or the inverse of one of these."""
-    known = (1.0, 2.0, *map(float, sizes.values()), *_CONSTANTS.values())
-    return any(isclose(factor, value, rel_tol=1e-4) or isclose(factor, 1 / value, rel_tol=1e-4) for value in known)
+    known = (1.0, 2.0, *map(float, e.sizes.values()), *_CONSTANTS.values())
+    return any(
+        isclose(factor, value, rel_tol=e.tolerance) or isclose(factor, 1 / value, rel_tol=e.tolerance)
+        for value in known
+    )
 
 
-def _multiplied(factor: float, sizes: Mapping[str, int]) -> Mistake:
+def _multiplied(factor: float, e: Evidence) -> Mistake:
     """Return the mistake of a gradient that is the right one times `factor`."""
-    if isclose(factor, -1, rel_tol=1e-4):
+    if isclose(factor, -1, rel_tol=e.tolerance):
         return Mistake("its sign is wrong", (MistakeKind.SIGN,))
-    size = _size_of_factor(abs(factor), sizes)
+    size = _size_of_factor(abs(factor), e)
     return Mistake(f"its sign is wrong, and {size.words}", (MistakeKind.SIGN, *size.kinds)) if factor < 0 else size
 
 
-def _size_of_factor(factor: float, sizes: Mapping[str, int]) -> Mistake:
-    named = [(f"{n}, {what}", float(n), MistakeKind.MEAN) for what, n in sizes.items() if n > 1]
+def _size_of_factor(factor: float, e: Evidence) -> Mistake:
+    named = [(f"{n}, {what}", float(n), MistakeKind.MEAN) for what, n in e.sizes.items() if n > 1]
     named += [(text, value, MistakeKind.NUMBER) for text, value in _CONSTANTS.items()]
     for text, value, kind in named:
-        if isclose(factor, value, rel_tol=1e-4):
+        if isclose(factor, value, rel_tol=e.tolerance):
             return Mistake(f"it is too large by the factor {text}", (kind,))
-        if isclose(factor, 1 / value, rel_tol=1e-4):
+        if isclose(factor, 1 / value, rel_tol=e.tolerance):
             return Mistake(f"it is too small: it was divided by {text}", (kind,))
-    words = f"it is {factor:.6g} times what it should be"
-    if isclose(factor, 2, rel_tol=1e-4):
+    words = f"it is {_shown(factor, e.tolerance)} times what it should be"
+    if isclose(factor, 2, rel_tol=e.tolerance):
         words = "it is twice as large as it should be"
-    elif isclose(factor, 0.5, rel_tol=1e-4):
+    elif isclose(factor, 0.5, rel_tol=e.tolerance):
         words = "it is half as large as it should be: a factor 2 is missing"
     return Mistake(words, (MistakeKind.NUMBER,))
+
+
+def _shown(factor: float, tolerance: float) -> str:
+    """Return a number with as many digits as its tolerance leaves."""
+    return f"{factor:.{min(6, max(1, round(-log10(tolerance)) + 2))}g}"
 
 
 def _penalty(e: Evidence) -> Mistake | None:
@@ -254,6 +269,8 @@ def _constant(e: Evidence) -> Mistake | None:
 
 
 def _unsigned(e: Evidence) -> Mistake | None:
+    if e.numeric.size < _FEW_SIGNS:
+        return None
     if e.is_like(np.abs(e.numeric)):
         return Mistake("it has lost its signs: each entry is positive", (MistakeKind.LOST_SIGNS,))
     if e.is_like(np.maximum(e.numeric, 0)):
@@ -298,7 +315,7 @@ def _some(e: Evidence) -> Mistake | None:
     factor = e.multiple(e.numeric[wrong], e.ours[wrong]) if np.sum(wrong) > 1 else None
     if factor is None:
         return Mistake(words, kinds)
-    there = _multiplied(factor, e.sizes)
+    there = _multiplied(factor, e)
     return Mistake(f"{words}: there {there.words}", (*kinds, *there.kinds))
 
 

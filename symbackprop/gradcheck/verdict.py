@@ -18,7 +18,7 @@ from symbackprop.verdicts import Verdict
 _NEARER = 1e-3  # of the first step: a kink, or what makes a cost change fast, may be near
 _ROUNDING_BARS = 32  # rounding errors of the cost over the step: an error bar below has no other cause
 _ROUNDINGS = 4096  # of the largest of all gradients: a gradient of 0 may be off by less, where terms cancel
-_ALL_ZERO = "every entry is 0 here, within the error bars, so that a factor or a missing term cannot show"
+ALL_ZERO = "every entry is 0 here, within the error bars, so that a factor or a missing term cannot show"
 _INDEPENDENT = "the cost does not depend on it"
 
 
@@ -105,7 +105,7 @@ def _all_zero(numerics: Numerics, subject: Subject, comparisons: Sequence[Compar
     shown = max(comparisons, key=lambda comparison: comparison.size)
     if is_independent(numerics, subject.position):
         return _shown(subject, Verdict.RIGHT, shown, comparisons, resolution=0.0, note=_INDEPENDENT)
-    return _shown(subject, Verdict.UNDECIDED, shown, comparisons, note=_ALL_ZERO)
+    return _shown(subject, Verdict.UNDECIDED, shown, comparisons, note=ALL_ZERO)
 
 
 def _without_comparisons(subject: Subject) -> ParameterCheck:
