@@ -290,6 +290,16 @@ def test_overflow_of_the_cost_is_inf_and_a_lost_domain_is_said():
         sb.derive(net).to_numpy()([[1.0, -1.0]])
 
 
+@pytest.mark.parametrize("cost", ["-log(sum(relu(w)))", "-sum(log(relu(w)))"])
+def test_a_gradient_of_nan_is_said_where_the_cost_is_inf_too(cost):
+    f = sb.derive(sb.parse_network(f"w: parameter(1, 2)\nJ = {cost}")).to_numpy()
+    w = np.array([[-1.0, -2.0]])
+    for call in (f, f.bind({"w": w})):
+        with pytest.raises(sb.ArgumentError, match="the gradient is nan where the cost is inf"):
+            call(w)
+    assert f.cost(w) == np.inf
+
+
 def test_generated_tests_draw_points_where_every_function_is_defined(tmp_path):
     for activation in FUNCTIONS:
         d = sb.derive(sb.mlp(["D", "H", 2], activation, l2="lam"))

@@ -34,7 +34,7 @@ class _Arguments:
         return arrays
 
     def sound(self, results, *values):
-        """Return the results; if one is not finite, raise an error with the reason. A cost that overflows is inf."""
+        """Return the results, or raise an error with the reason if one is nan. What overflows is inf."""
         J, *gradients = results
         for gradient in gradients:
             flat = gradient.ravel()
@@ -49,9 +49,10 @@ class _Arguments:
                 place = tuple(int(i) for i in bad[0])
                 where = f"{name}{list(place)}" if place else name
                 raise ValueError(f"{where} is {np.asarray(value)[place]}; finite numbers are expected")
-        if not np.isinf(J) and any(np.isnan(result).any() for result in results):
+        if any(np.isnan(result).any() for result in results):
+            which = "the gradient is nan where the cost is inf," if np.isinf(J) else "the result is nan"
             raise ValueError(
-                "the result is nan although every argument is finite: a function, such as log, is used outside its "
+                f"{which} although every argument is finite: a function, such as log, is used outside its "
                 "domain, or an intermediate quantity is too large for a float"
             )
         return results
