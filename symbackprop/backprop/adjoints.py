@@ -135,7 +135,8 @@ def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expressio
     if _is_simple(adjoint) or not graph.parts[node]:
         return False
     if not is_name(node):
-        return len(graph.parts[node]) > 1 or node_count(adjoint) > _LONGEST
+        is_nested = len(graph.users[node]) == 1  # else it is a sum, one term for each use
+        return len(graph.parts[node]) > 1 or (is_nested and node_count(adjoint) > _LONGEST)
     if graph.is_another_name(node):
         return True
     parts = postorder(graph.definition[node], changing)

@@ -11,10 +11,8 @@ _FINE = 1e-10  # spacing
 _SINGLE = (1e-6, 1e-5, 1e-4)  # spacings for costs of which a part is computed in single precision
 _LEAST_SINGLE = 2e-9  # of the cost: the least noise of such a part
 _WIDER = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # for costs whose values repeat at the finest one
-_ALIKE = (
-    10  # ratio of the noises over these spacings, and away: where kinks or fast changes pass for noise, they differ
-)
-_AWAY = (0.0137, -0.0231)
+_ALIKE = 10  # ratio of such noises
+_AWAY = (0.0137, -0.0231)  # other places that must have this noise
 _STEPS = 3  # changes that must be multiples of one step
 _WHOLE = 1e-3
 _MOST_STEPS = 16  # noise of rounded values, in units of the smallest change: more is a change of the function itself

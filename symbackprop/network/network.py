@@ -20,6 +20,7 @@ from symbackprop.expressions.matrices import (
     NamedMatrix,
     OneHot,
     Ones,
+    Transpose,
     adopt,
     is_name,
     postorder,
@@ -209,14 +210,17 @@ class Network:
     def _columns_are_examples(self, rows: frozenset[Size], columns: frozenset[Size]) -> bool:
         """Return True if data of these rows and columns, which may be examples in columns, are used like that.
 
-        Either their number is called N; or a weight of m×d, as in W X, takes the d rows as features; or the numbers of
-        rows differ, and no product adds up over the columns, as X Zᵀ does over features.
+        Either their number is called N; or a weight of m×d, as in W X, or of d×m, as in Wᵀ X, takes the d rows as
+        features (but Wᵀ X adds up over examples if d is N); or the numbers of rows differ, and no product adds up over
+        the columns, as X Zᵀ does over features.
         """
-        weights = (parameter.shape for parameter in self.parameters)
-        if "N" in map(str, columns) or any(m != d and d in rows for m, d in weights):
-            return True
         equations = [*self._equations, *filter(None, [self._cost])]
-        parts = (part for equation in equations for part in postorder(equation.expression))
+        parts = [part for equation in equations for part in postorder(equation.expression)]
+        weights = set(self.parameters)
+        if "N" not in map(str, rows):
+            weights |= {part for part in parts if isinstance(part, Transpose) and part.arg in weights}
+        if "N" in map(str, columns) or any(m != d and d in rows for m, d in (weight.shape for weight in weights)):
+            return True
         inner = {factor.shape[1] for part in parts if isinstance(part, MatMul) for factor in part.args[:-1]}
         return len(rows) > 1 and not inner & columns
 

@@ -266,7 +266,8 @@ def random_point(
 ) -> dict[str, Any]:
     """Return the given values, and random ones for all other arguments, at which the cost and its gradients are finite.
 
-    Given values that have a wrong shape, or that alone make the cost undefined, are left for others to refuse.
+    Given values that have a wrong shape, and what alone makes the cost undefined (values, or sizes of 0), are left for
+    others to refuse.
     """
     chosen = draws(network, sizes)
     rng = np.random.default_rng(seed)
@@ -278,7 +279,7 @@ def random_point(
         values = _drawn(chosen, given, rng)
         outside = _outside(network, known, values)
         causes = [] if outside is None else [name for name in _causes(network, outside) if name not in given]
-        if outside is None or (given and not causes):
+        if outside is None or ((given or 0 in known.values()) and not causes):
             return values
         problem = f"{outside}; give values of your own for {listed(causes) or 'every argument'}"
     raise ArgumentError(f"no random point was found in the domain of the cost: {problem}")
