@@ -29,7 +29,7 @@ WHOLE = {  # a step needs all examples, or there are none
     *("attention with a mask", "causal attention", "cross attention", "recurrent with a cost at each step"),
     *("word vectors with negative samples", "word vectors with a softmax", "matrix factorization", "max pooling"),
     *("cosine similarity", "contrastive", "Gaussian with a precision matrix", "Newton step", "powers and quotients"),
-    "everything scalar",
+    *("everything scalar", "a filter that looks back"),
 }
 EXAMPLES = 2 * 256 + 13  # more than two blocks, and a remainder
 BLOCK = 8  # examples of a block where Python runs the loops

@@ -390,6 +390,7 @@ def test_few_false_alarms_on_random_networks(rng):
         cost = rng.choice([c for c in sb.COSTS if activation == "sigmoid" or c not in ON_PROBABILITIES])
         d = sb.derive(sb.mlp(sizes, str(activation), str(cost), bias=bool(rng.integers(2)), l2="lam"))
         report = d.check(sb.random_values(d.network, {"N": 8}, seed=int(rng.integers(2**31))))
-        if report.verdict != "right":
-            wrong.append(f"{sizes} {activation} {cost}\n{report}")
+        undecided = [block for block in report.blocks if block.verdict == "undecided"]
+        if report.verdict == "wrong" or not all("every entry is 0 here" in block.note for block in undecided):
+            wrong.append(f"{sizes} {activation} {cost}\n{report}")  # units that are off have gradients of 0
     assert not wrong, "\n".join(wrong)

@@ -9,7 +9,10 @@ from tests.corpora.code.cases import CASES
 
 # Known: code that is read neither as formulas nor entry by entry.
 ONLY_NUMBERS = {"bag of words: bias over the wrong axis", "dropout with a seed", "dropout with a seed: mask left out"}
-SOMETIMES_NAMED = {"layers as functions: relu of the gradient"}  # known: a mistake that is named at some seeds alone
+SOMETIMES_NAMED = {  # known: mistakes that are named at some seeds alone
+    "layers as functions: relu of the gradient",
+    "recurrence of a number: wx for wr",
+}
 NOT_NAMED = {
     "quadratic form: as if symmetric",
     "memory: the same delta",
