@@ -26,7 +26,7 @@ _HOME = {
     if alias.asname
 }
 _FUNCTIONS = "symbackprop.expressions.functions"  # each row of the table is public, and each registered function
-__all__ = sorted(name for name, module in _HOME.items() if module != _FUNCTIONS)  # noqa: PLE0605
+__all__ = sorted(name for name, module in _HOME.items() if module != _FUNCTIONS)  # noqa: PLE0605 — a list of names, which ruff does not evaluate
 
 
 def __getattr__(name: str) -> Any:

@@ -121,7 +121,7 @@ class ArrayAPISource(NumPySource):
         harmless, inside = repr(_a_number_where(own, others)), argument.name
         for condition in others:
             inside = f"xp.where({self._print(condition)}, {harmless}, {inside})"
-        if own != True:  # noqa: E712
+        if own != True:  # noqa: E712 — SymPy's condition
             inside = f"xp.where({self._print(own)}, {inside}, {harmless})"
         return self._print(value.xreplace({argument: Symbol(inside)}))
 

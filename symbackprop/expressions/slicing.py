@@ -74,7 +74,7 @@ class Concatenate(MatrixOperation):
                 continue
             at = (i - start, j) if self.axis == ROWS else (i, j - start)
             pieces.append((matrix._entry(*at, **kwargs), position < stop))
-            if pieces[-1][1] == True:  # noqa: E712
+            if pieces[-1][1] == True:  # noqa: E712 — SymPy's relation, or SymPy's true
                 break
         return Piecewise(*pieces)
 

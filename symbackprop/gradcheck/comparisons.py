@@ -17,7 +17,7 @@ _WRONG = 50.0  # error bars beyond which it is called wrong
 _SURE = 1e-2  # to call it wrong, the error bar must be below this part of the numeric derivative
 _SHORT = (1e-5, 1e-6, 1e-8)  # steps, relative to the size of the perturbed entries
 _SMOOTH = 1e-8  # of the gradient: what the curvature of a smooth cost adds over these steps
-_FAR_OFF = 64.0
+_FAR_OFF = 64.0  # rounding errors by which such a quotient must differ
 _FLOOR = 1e4  # or below this many rounding errors of the cost, if that derivative is 0
 _ROUNDED = 3  # evaluations of the gradient at points perturbed by rounding errors
 POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
@@ -37,7 +37,7 @@ class Subject:
 
     @property
     def largest(self) -> float:
-        """The size of the largest entry of the gradient."""
+        """The magnitude of the largest entry of the gradient."""
         return float(np.max(np.abs(self.gradient), initial=0.0))
 
     @property
@@ -102,10 +102,10 @@ class Comparison:
 
 
 def is_rough(numerics: Numerics, subjects: Sequence[Subject]) -> bool:
-    """Return True if the cost has a steep part of small width, over which the usual steps pass.
+    """Return True if the cost has a steep part that is so narrow that the usual steps miss it.
 
-    Along a direction through all entries, difference quotients over short steps then differ from our derivative, if it
-    is right about the usual steps alone, and from the numeric one.
+    This is tested along a direction through all entries: difference quotients over short steps differ both from the
+    derivative under test and from the numeric derivative over the usual steps.
     """
     direction = {s.position: signs(np.random.default_rng(s.position), s.array.shape) for s in subjects}
     scale = numerics.scale(direction)
@@ -136,9 +136,8 @@ def confirmed(numerics: Numerics, comparison: Comparison, size: float = 0.0) -> 
     The error bar is small beside the derivative, or beside `size`, that of the whole gradient.
     """
     is_sharp = comparison.tolerance <= POWER * max(comparison.size, size)
-    if (
-        numerics.is_coarse or numerics.is_rough or (comparison.agrees and is_sharp)
-    ):  # if it is coarse, noise is known already
+    has_noise = numerics.is_coarse or numerics.is_rough  # then even a quick comparison is made with estimated noise
+    if has_noise or (comparison.agrees and is_sharp):
         return comparison
     quick, full = comparison.numeric, numerics.derivative(comparison.direction)
     error = quick.error + numerics.noise(comparison.direction) / quick.step

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -204,7 +205,7 @@ class Numerics:
         return _UNKNOWN
 
     def derivative(self, direction: Direction) -> NumericDerivative:
-        """Return the derivative by differences over steps of the scale on which the cost changes."""
+        """Return the derivative by finite differences, with steps of the scale on which the cost changes."""
         scale, noise = self.scale(direction), self.noise(direction)
         f = partial(self.at, direction)
         found = derivative(f, _FIRST_STEP * scale, self.epsilon, noise)
@@ -256,12 +257,15 @@ class Numerics:
         return near if near > max(wide / 3, self.rounding(direction, step / 10)) else 0.0
 
     def is_smooth(self, direction: Direction, step: float, slack: float) -> bool:
-        """Return True if the derivatives on both sides differ by no more than a slack, over this step and shorter ones.
+        """Return True if the derivatives on both sides meet as the step gets shorter, up to a slack.
 
-        Steps over which rounding alone may differ by more do not count, but there must be others.
+        Their difference is due to curvature if it shrinks with the step; a kink leaves it as it is. Steps over which
+        rounding alone may differ by more than the slack do not count, but there must be others.
         """
         steps = [step * shorter for shorter in _SHORTER if self.rounding(direction, step * shorter) <= slack]
-        return bool(steps) and all(abs(float(np.subtract(*self.one_sided(direction, t)))) <= slack for t in steps)
+        jumps = [abs(float(np.subtract(*self.one_sided(direction, t)))) for t in steps]
+        shrinks = all(near <= max(slack, far / 3) for far, near in pairwise(jumps))
+        return bool(jumps) and shrinks and jumps[-1] <= slack
 
     def unevenness(self, direction: Direction, found: NumericDerivative) -> float:
         """Return the largest deviation of the cost from a line with this derivative, divided by the step.
@@ -327,7 +331,7 @@ def numerical_gradient(
     require_callable("cost", cost)
     parameters = Parameters.of(params, data)
     numerics = Numerics(cost, parameters)
-    numerics.is_rough = True  # nothing tells whether it is not
+    numerics.is_rough = True  # without a gradient to compare with, narrow parts are always searched for
     results = []
     for block, array in enumerate(parameters.arrays):
         gradient = np.empty(array.shape)

@@ -15,10 +15,12 @@ _VISIBLE = 1e-4  # an error of the cost above this part of its changes with othe
 
 
 def is_independent(numerics: Numerics, position: int) -> bool:
-    """Return True if the cost does not change with a parameter, at this point or at others, by small or large amounts.
+    """Return True if no change of a parameter, small or large, changes the cost, at this point and at others.
 
-    False if its changes could hide in its noise.
+    False if a change of the cost could hide in its noise.
     """
+    if numerics.is_coarse:
+        return False
     rng = np.random.default_rng(0)
     shapes = [
         (k, array.shape, np.maximum(numerics.least_size, np.abs(array))) for k, array in enumerate(numerics.arrays)
@@ -37,4 +39,4 @@ def is_independent(numerics: Numerics, position: int) -> bool:
             error = max(error, rounding * max(1.0, change))  # large values are rounded more on the way
             variation = max(variation, abs(float(here - numerics.cost)))
     error += _NOISES * numerics.noise(dict(enumerate(numerics.arrays)))
-    return not numerics.is_coarse and (most == 0 or most <= error <= _VISIBLE * variation)
+    return most == 0 or most <= error <= _VISIBLE * variation

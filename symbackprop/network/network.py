@@ -190,9 +190,9 @@ class Network:
     def examples(self) -> tuple[int, frozenset[Size]]:
         """The axis of the examples, and the sizes of the data along it.
 
-        Examples are rows (axis 0) unless only the columns can be: all inputs and targets have the same number of them,
-        no parameter has this size, and the network shows it. The rows of a one-hot
-        target are examples too, unless only its columns can be.
+        Examples are rows (axis 0) unless only the columns can be: all inputs and targets have as many columns, no
+        parameter has this size, and the data are used like that. The rows of a one-hot target are examples too, unless
+        only its columns can be.
         """
         of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
         data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)

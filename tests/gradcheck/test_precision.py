@@ -123,6 +123,28 @@ def test_gradients_near_an_optimum_are_decided(distance, rng):
         assert report.verdict == "wrong", str(report)
 
 
+def test_an_optimum_on_a_small_scale_is_decided_although_the_error_bar_is_large(rng):
+    """The numeric derivative is 0 there, so that its error bar is small beside the wrong derivative alone."""
+    at_the_point = 0
+    for _ in range(6):
+        A, b = rng.normal(size=(20, 3)), rng.normal(size=20)
+        per, w = 1e8, np.linalg.lstsq(A, b, rcond=None)[0] / 1e8
+        cost = lambda w, A=A, b=b, per=per: float(1 + np.sum((A @ (per * w) - b) ** 2))
+        right = lambda w, A=A, b=b, per=per: 2 * per * A.T @ (A @ (per * w) - b)
+        assert sb.check_gradients(cost, right, w).verdict != "wrong"
+        report = sb.check_gradients(cost, lambda w, right=right, per=per: right(w) + 1e-4 * per, w)
+        assert report.verdict == "wrong"
+        at_the_point += "nearby" not in str(report)
+    assert at_the_point >= 2
+
+
+def test_the_derivative_over_small_steps_is_not_taken_where_the_cost_is_flat():
+    w = np.array([3e-9, 1.0])
+    numerics = Numerics(lambda w: np.tanh(1e8 * w[0]) + w[1], Parameters.of(w))
+    found = numerics.local_derivative({0: np.array([1.0, 0.0])})
+    assert abs(found.value - 1e8 * (1 - np.tanh(0.3) ** 2)) <= found.error <= 1e7
+
+
 def dead_units(rng):
     """A layer of which no unit is active: all gradients are 0 here, right ones and forgotten ones."""
     X, y = np.abs(rng.normal(size=(5, 3))), rng.normal(size=(5, 1))
@@ -151,7 +173,8 @@ def test_a_gradient_that_is_0_throughout_is_not_right_where_nothing_can_be_seen(
 def test_what_is_wrong_farther_away_is_told(rng):
     cost, _, params = dead_units(rng)
     report = sb.check_gradients(cost, lambda W, v: {"W": 0 * W, "v": 0 * v}, params)
-    assert report.verdict != "right"
+    assert report.verdict == "undecided"
+    assert "it is wrong at report.generic_point, farther away" in str(report)
     there = sb.check_gradients(cost, lambda W, v: {"W": 0 * W, "v": 0 * v}, report.generic_point)
     assert there.verdict == "wrong"
 
@@ -296,3 +319,12 @@ def test_a_dependence_below_the_noise_is_not_denied(rng):
         cost = lambda w, p, size=size: np.float32(1e3 * np.sum(w**2) + size * np.tanh(p[0]))
         report = sb.check_gradients(cost, lambda w, p: (2e3 * w, 0 * p), (w, p))
         assert report.blocks[1].verdict != "right", str(report)
+
+
+def test_costs_and_gradients_of_a_type_that_numpy_does_not_have(rng):
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed").bfloat16
+    x = rng.uniform(0.5, 1.5, 3)
+    right, zero = lambda x: (2 * x).astype(bfloat16), lambda x: (0 * x).astype(bfloat16)
+    assert sb.check_gradients(lambda x: np.sum(x.astype(bfloat16) ** 2), right, x).verdict != "wrong"
+    assert sb.check_gradients(lambda x: np.sum(x**2), lambda x: right(-x), x).verdict == "wrong"
+    assert sb.check_gradients(lambda x: np.sum(x.astype(bfloat16) ** 2), zero, x).verdict != "right"

@@ -159,3 +159,39 @@ def test_samples_are_looked_at_without_their_places():
     assert set(SAMPLED) <= set(MISTAKES)
     numeric = np.linspace(1, 2, 40)
     assert diagnosis(Evidence("W", np.ones(40), numeric[::-1], numeric, np.zeros(40), sampled=True)) is None
+
+
+# Numbers that agree by chance, and error bars
+
+
+def evidence(ours, numeric, parameter=None, error=1e-12):
+    numeric = np.array(numeric, dtype=float)
+    parameter = np.ones_like(numeric) if parameter is None else np.array(parameter, dtype=float)
+    return Evidence("w", parameter, np.array(ours, dtype=float), numeric, np.full(numeric.shape, error))
+
+
+def test_one_number_is_always_a_multiple_of_another():
+    assert diagnosis(evidence([0.681], [2.0])) is None
+    assert diagnosis(evidence([4.0], [2.0])).kinds == (Kind.NUMBER,)
+    assert diagnosis(evidence([-2.0], [2.0])).kinds == (Kind.SIGN,)
+
+
+def test_one_wrong_entry_is_no_penalty():
+    """With one weight above 0 in the sample, its term is a multiple of that weight."""
+    found = diagnosis(evidence([1.5, 0.3, -2.0], [1.0, 0.3, -2.0], parameter=[0.7, 0.0, 0.0]))
+    assert found.kinds == (Kind.SOME_ENTRIES,)
+    found = diagnosis(evidence([1.14, 0.1, -2.06], [1.0, 0.3, -2.0], parameter=[0.7, -1.0, -0.3]))
+    assert found.kinds == (Kind.PENALTY,)
+
+
+def test_two_entries_have_lost_no_signs():
+    assert diagnosis(evidence([1.0, 2.0], [1.0, -2.0])).kinds == (Kind.SOME_ENTRIES,)
+    assert diagnosis(evidence([1.0, 2.0, 0.5], [1.0, -2.0, -0.5])).kinds == (Kind.LOST_SIGNS,)
+
+
+def test_a_factor_has_the_digits_of_its_error_bars():
+    numeric = np.array([1.0, -2.0, 0.5])
+    assert diagnosis(evidence(-1.002 * numeric, numeric, error=1e-3)).words == "its sign is wrong"
+    assert diagnosis(evidence(2.003 * numeric, numeric, error=1e-3)).words == "it is twice as large as it should be"
+    assert "1.5 times" in diagnosis(evidence(1.5004 * numeric, numeric, error=1e-3)).words
+    assert "1.5004 times" in diagnosis(evidence(1.5004 * numeric, numeric)).words

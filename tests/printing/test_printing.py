@@ -214,7 +214,7 @@ J = sum(u_all * G) + alpha1**2 * sum(u_all**2) + norm(v)**3 + sum(v.T @ V_out2) 
 
 
 def test_no_letter_has_two_subscripts():
-    """The parts of what has a subscript, and the parts of parts, are in brackets."""
+    """A name with a subscript, or a part, is in brackets where another subscript follows."""
     d = sb.derive(sb.parse_network(SCRIPTS))
     for detail, view in itertools.product(DETAILS, VIEWS):
         source = d.to_latex(detail=detail, view=view)
