@@ -322,27 +322,29 @@ class Network:
         return f"; {nearest(name, [*self._symbols, *self._dimensions])}"
 
     def _check_piece(self, name: str, whole: Expression, piece: Expression) -> None:
-        equation = f"{name} = {typed(whole)}"
+        def equation() -> str:
+            return f"{name} = {typed(whole)}"
+
         try:
             if hasattr(piece, "check"):
                 piece.check()
         except Mismatch as mismatch:
             quoted = "" if piece == whole else f"in {typed(piece)}, "
-            raise ShapeError(f"{equation}: {quoted}{mismatch.message(typed)}") from None
+            raise ShapeError(f"{equation()}: {quoted}{mismatch.message(typed)}") from None
         scalar_of_matrix = not is_matrix(piece) and not hasattr(piece, "check") and any(map(is_matrix, piece.args))
         kind = type(piece).__name__
         if scalar_of_matrix and kind in FUNCTIONS:
             inner = typed(next(arg for arg in piece.args if is_matrix(arg)))
             raise NetworkError(
-                f"{equation}: {kind} of SymPy is for scalars, but {inner} is a matrix; sb.{kind} works on each entry"
+                f"{equation()}: {kind} of SymPy is for scalars, but {inner} is a matrix; sb.{kind} works on each entry"
             )
         if isinstance(piece, Pow | HadamardPower):
             varying = piece.args[1].free_symbols - set(self._dimensions.values()) - set(self.of_role(SCALAR))
             if varying:
                 exponent = typed(piece.args[1])
-                raise NetworkError(f"{equation}: the exponent {exponent} is computed; it must be a constant here")
+                raise NetworkError(f"{equation()}: the exponent {exponent} is computed; it must be a constant here")
         if scalar_of_matrix or not is_differentiable(piece):
-            raise NetworkError(f"{equation}: there is no derivative rule for {kind} ({typed(piece)})")
+            raise NetworkError(f"{equation()}: there is no derivative rule for {kind} ({typed(piece)})")
 
 
 def _of_one_entry(matrix: Matrix) -> Scalar:

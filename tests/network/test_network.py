@@ -354,3 +354,11 @@ def test_parts_of_a_step_function_are_constant(step):
 def test_a_single_example_is_neither_row_nor_column():
     column = "x: input(D, 1)\nW: parameter(K, D)\nJ = sum(W @ x)"
     assert sb.derive(sb.parse_network(column)).to_text().startswith("Network (one example)\n")
+
+
+def test_an_equation_that_is_right_is_never_printed(monkeypatch):
+    """Its text is part of messages alone: to print it for each of its parts takes the square of its length."""
+    printed = []
+    monkeypatch.setattr("symbackprop.network.network.typed", lambda value: printed.append(value) or "")
+    sb.parse_network("x: input(N, D)\nw: parameter(D, 1)\nz = x @ w\nJ = sum(z**2) + sum(tanh(z)) + sum(exp(z))")
+    assert not printed

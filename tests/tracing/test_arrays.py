@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sympy import symbols
 
+from symbackprop.expressions.matrices import HadamardPower, NamedMatrix
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays.array import TracedArray
-from symbackprop.tracing.arrays.graph import TraceGraph, expressions_of
+from symbackprop.tracing.arrays.graph import ExpressionWriter, TraceGraph
 from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import TraceRun
@@ -171,7 +173,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
         theirs, ours = ours, space["result"]
     node = run.node(ours)
     assert np.shape(theirs) == sizes_of(node, network), "the shape is NumPy's"
-    expression = expressions_of([node], {})[node]
+    expression = ExpressionWriter({}).expression(node)
     dimensions = {d: SIZES[str(d)] for d in network.dimensions}
     value = Evaluation(dimensions).value(expression, dict(known), IN_FLOATS)
     return theirs, np.reshape(value, np.shape(theirs))
@@ -259,3 +261,24 @@ def test_a_sigmoid_of_another_sign_is_not_recognized() -> None:
     for line in ("1 / (1 - np.exp(-X))", "1 / (2 + np.exp(-X))", "np.exp(X) / (1 + np.exp(-X))**2"):
         theirs, ours = both(line)
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_each_node_of_a_graph_is_written_once() -> None:
+    """However many of them have names: the equations of a long function take time linear in its length."""
+    written: list[int] = []
+
+    def squared(part: Any, number: int) -> HadamardPower:
+        written.append(number)
+        return HadamardPower(part, 2)
+
+    graph = TraceGraph()
+    node = graph.leaf(NamedMatrix("X", *symbols("N D", integer=True, positive=True)), 2)
+    for number in range(20):
+        node = graph.node(squared, [node], number, rank=2)
+    written.clear()
+    writer = ExpressionWriter({})
+    for number, part in enumerate(graph.nodes):
+        if part.operation is not None:
+            writer.expression(part)
+            writer.name(part, NamedMatrix(f"h{number}", *part.symbol.shape))
+    assert written == list(range(20))

@@ -1,6 +1,6 @@
 """The user's computation as a graph of operations; an operation that is computed repeatedly is one node."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -82,8 +82,7 @@ class TraceGraph:
             value = _checked(operation, [part.symbol for part in parts], options)
         except Untraceable:
             if len(in_topological_order(parts)) <= _READABLE:  # the same message, about formulas of the arguments
-                written = expressions_of(parts, {})
-                _checked(operation, [written[part] for part in parts], options)
+                _checked(operation, list(map(ExpressionWriter({}).expression, parts)), options)
             raise
         same = next((part for part in parts if part.symbol == value and part.rank == rank), None)
         if same is not None:
@@ -116,28 +115,45 @@ def _is_constant(value: Expression) -> bool:
     return all(part.is_Symbol and part.is_integer for part in postorder(value) if is_name(part))
 
 
-def in_topological_order(roots: Iterable[TracedNode]) -> list[TracedNode]:
-    """Return the roots and all nodes from which they are computed, in topological order."""
+def in_topological_order(roots: Iterable[TracedNode], known: Container[TracedNode] = ()) -> list[TracedNode]:
+    """Return the roots and all nodes from which they are computed, in topological order, but none of the known ones."""
     seen: set[TracedNode] = set()
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if node not in seen:
+        if node not in seen and node not in known:
             seen.add(node)
             stack += node.parts
     return sorted(seen, key=lambda node: node.serial)
 
 
-def expressions_of(roots: Iterable[TracedNode], names: Mapping[TracedNode, Expression]) -> dict[TracedNode, Expression]:
-    """Return each node as an expression in the named nodes; the expression of a named node is its definition."""
-    written: dict[TracedNode, Expression] = {}
-    definitions: dict[Expression, Expression] = {}
-    for node in in_topological_order(roots):
+class ExpressionWriter:
+    """Expressions of nodes in terms of the nodes that have names; each node is written once."""
+
+    def __init__(self, names: Mapping[TracedNode, Expression]):
+        self.names = dict(names)
+        self._written: dict[TracedNode, Expression] = {}
+        self._definitions: dict[Expression, Expression] = {}
+
+    def expression(self, node: TracedNode) -> Expression:
+        """Return a node as an expression; the expression of a named node is its definition."""
+        for part in in_topological_order([node], self._written):
+            self._written[part] = self._of(part)
+            if part in self.names:
+                self._define(part)
+        return self._written[node]
+
+    def name(self, node: TracedNode, symbol: Expression) -> None:
+        """Use a symbol for a node, which has been written, in the expressions of the nodes that use it."""
+        self.names[node] = symbol
+        self._define(node)
+
+    def _of(self, node: TracedNode) -> Expression:
         if node.operation is None:
-            written[node] = node.symbol
-        else:
-            parts = [names.get(part, written[part]) for part in node.parts]
-            written[node] = recognized(node.expression(parts), definitions)
-        if node in names and names[node] != written[node]:  # a quantity in another shape has the same name
-            definitions[names[node]] = written[node]
-    return written
+            return node.symbol
+        parts = [self.names.get(part, self._written[part]) for part in node.parts]
+        return recognized(node.expression(parts), self._definitions)
+
+    def _define(self, node: TracedNode) -> None:
+        if self.names[node] != self._written[node]:  # a quantity in another shape has the same name
+            self._definitions[self.names[node]] = self._written[node]

@@ -18,7 +18,7 @@ from symbackprop.network.network import Network
 from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import TracedArray, reshaped
-from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, expressions_of, in_topological_order
+from symbackprop.tracing.arrays.graph import ExpressionWriter, TracedNode, TraceGraph, in_topological_order
 from symbackprop.tracing.arrays.names import VariableNames, free_name
 from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
@@ -172,13 +172,12 @@ def _define_equations(
     """Define the equations of the network, and return the symbol of each node that has an equation."""
     nodes = in_topological_order([root])
     cost_name = next((n for n in (labels.get(root), "J") if n and len(n) < 6), "J")
-    symbols: dict[TracedNode, Expression] = {}
+    writer = ExpressionWriter({})
     for node, name in _chosen_names(nodes, {n: label for n, label in labels.items() if n is not root}).items():
-        expression = expressions_of([node], symbols)[node]
-        symbols[node] = _defined(network, name, expression)
-    cost = expressions_of([root], symbols)[root]
+        writer.name(node, _defined(network, name, writer.expression(node)))
+    cost = writer.expression(root)
     _under_free_name((cost_name, "J", "cost", "C"), lambda name: network.minimize(name, cost))
-    return symbols
+    return writer.names
 
 
 def _without_unused(network: Network, fresh: Network) -> Network:
@@ -241,20 +240,20 @@ def _gradient_formulas(
     """Return the quantities in the gradient code, and the gradients as formulas in terms of them."""
     nodes = in_topological_order(gradients.values())
     labels = names.of(nodes)
-    symbols = dict(equations)
+    writer = ExpressionWriter(equations)
     taken = {*network.symbols}
     found = []
     for node, name in _chosen_names(nodes, labels).items():
-        if node in symbols:
+        if node in equations:
             continue
         label = free_name(name, taken, 1)
         taken.add(label)
-        expression = _computable(expressions_of([node], symbols)[node])
+        expression = _computable(writer.expression(node))
         symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)
-        symbols[node] = symbol
+        writer.name(node, symbol)
         found.append(NamedQuantity(label, symbol, expression))
-    written = expressions_of(gradients.values(), symbols)
-    return tuple(found), {name: symbols.get(node, _computable(written[node])) for name, node in gradients.items()}
+    written = {name: writer.names.get(node) or _computable(writer.expression(node)) for name, node in gradients.items()}
+    return tuple(found), written
 
 
 def _computable(expression: Expression) -> Expression:
