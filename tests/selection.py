@@ -62,7 +62,6 @@ LONGER = {  # (fast, slow)
     "gradcheck/test_harsh.py::test_right_gradients_of_harsh_networks_are_never_wrong":  (3, 1),
     "gradcheck/test_harsh.py::test_right_gradients_of_mild_smooth_networks_are_right":  (0, 1),
     "gradcheck/test_mistakes.py::test_mistakes_are_rejected_where_the_right_gradient_is_accepted": (7, 1),
-    "gradcheck/test_symptoms.py::test_large_parameters_are_diagnosed_by_their_samples": (0, 1),
     "codegen/test_numba.py":            (0, 1),
     "codegen/test_numba.py::test_loops_compute_what_numpy_computes":                    (4, 1),
     "proofread/test_check_derivation.py::test_every_network_reads_back":                (12, 4),

@@ -146,7 +146,7 @@ def test_the_gradient_of_another_parameter(rng):
 
 
 def test_large_parameters_are_diagnosed_by_their_samples(rng):
-    W = rng.normal(size=(40, 50))
+    W = rng.normal(size=(41, 50))  # more entries than are compared one by one
     report = sb.check_gradients(lambda W: np.sum(np.sin(W)), lambda W: -np.cos(W) / 2, W, seed=1)
     assert (
         report.blocks[0].mistake == "its sign is wrong, and it is half as large as it should be: a factor 2 is missing"
