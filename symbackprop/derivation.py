@@ -19,6 +19,7 @@ from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.network.named_functions import with_named_functions
 from symbackprop.network.network import Equation, Network
+from symbackprop.network.upstream import with_upstream
 from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
 from symbackprop.prove.report import Verification
@@ -174,7 +175,7 @@ class Derivation:
         return module_source(self._coded, function_names(self._coded))
 
     def to_source(self, target: str = "numpy") -> str:
-        """Return the text of a Python module with `cost` and `cost_and_gradients`.
+        """Return the text of a Python module with `cost` and `cost_and_gradients`; for an output also `backward`.
 
         Args:
             target: "numpy" imports only NumPy; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
@@ -191,14 +192,15 @@ class Derivation:
     def _names(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Return the names of a function's arguments, parameters and results."""
         arguments = tuple(str(symbol.name) for symbol in self.network.arguments)
-        return arguments, tuple(self.tape.gradients), self.tape.result_names
+        results = self.tape.gradient_names if self.network.upstream else self.tape.result_names
+        return arguments, tuple(self.tape.gradients), results
 
     def to_tests(self, module: str = "grads") -> str:
         """Return a pytest file that gradient-checks the module of that name, at random points with different sizes."""
         return tests_source(self.tape, module)
 
     def to_numpy(self, *, backend: str | None = None) -> GradientFunction:
-        """Return the module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)`.
+        """Return the module's functions, ready to call: `J, dJdW1, … = f(X, y, W1, …)` or `dX, … = f(X, …, G_yhat)`.
 
         Args:
             backend: "numpy" runs the text of `to_source`. "numba" compiles the computation for each example, at the
@@ -268,7 +270,7 @@ class Derivation:
         data = {name: values[name] for name in f.arguments if name not in params}
         return check_gradients(
             f.cost,
-            lambda **arguments: dict(zip(f.parameters, f(**arguments)[1:], strict=True)),
+            lambda **arguments: dict(zip(f.parameters, f(**arguments)[-len(f.parameters) :], strict=True)),
             params,
             data=data,
             seed=seed,
@@ -289,19 +291,27 @@ def _require_names(values: Mapping[str, Any], arguments: tuple[str, ...]) -> Non
 
 
 def derive(
-    network: Network, wrt: Iterable[str] | str | None = None, *, activation_derivative: str = ARGUMENT
+    network: Network,
+    wrt: Iterable[str] | str | None = None,
+    *,
+    output: Iterable[str] | str | None = None,
+    activation_derivative: str = ARGUMENT,
 ) -> Derivation:
     """Derive, step by step, the gradients of the cost with respect to every parameter or only to the ones in `wrt`.
 
+    With `output`, the network is a layer: the gradients are vector-Jacobian products for an upstream gradient G_yhat,
+    the gradient of any cost with respect to the output yhat.
+
     Args:
-        network: a network with a cost.
-        wrt: names of parameters.
+        network: a network with a cost or with an output.
+        wrt: names of parameters, and for an output also of inputs; by default all of them.
+        output: the name of an output, or several; by default the ones that `net.output` declared, if there is no cost.
         activation_derivative: "argument" writes the derivative of a = f(z) as f′(z); "output" writes it in terms of a
             if it can, such as a ⊙ (1 − a) for the sigmoid.
 
     Raises:
         DerivationError: a name in `wrt` is not a parameter.
-        NetworkError: the network has no cost.
+        NetworkError: the network has no cost, and no output is named.
 
     >>> import symbackprop as sb
     >>> list(sb.derive(sb.mlp([2, 3, 1]), wrt=["W2"]).gradients)
@@ -310,7 +320,18 @@ def derive(
     Result
       δ3 = ∂J/∂z3 = −(y − yhat) ⊙ yhat ⊙ (1 − yhat)   N×1
       ∂J/∂W2 = a2ᵀ δ3                                 3×1
+    >>> layer = sb.parse_network("X: input(N, D)\\nW: parameter(D, K)\\nb: parameter(1, K)\\nyhat = X @ W + b")
+    >>> print(sb.derive(layer, output="yhat").to_text(detail="result"))
+    Result
+      ∂J/∂X = G_yhat Wᵀ       N×D
+      ∂J/∂W = Xᵀ G_yhat       D×K
+      ∂J/∂b = Σ_rows G_yhat   1×K
     """
     if not isinstance(network, Network):
         raise NetworkError(f"derive takes a Network, not {type(network).__name__}")
+    has_cost = len(network.all_equations) > len(network.equations)
+    ends = output if output is not None or has_cost else network.outputs or None
+    if ends is not None:
+        network = with_upstream(network, ends, wrt)
+        wrt = list(network.varying) if wrt is None else wrt
     return Derivation(backpropagate(network, wrt, activation_derivative=activation_derivative))

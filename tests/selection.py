@@ -45,6 +45,7 @@ LONGER = {  # (fast, slow)
     "network/test_domain.py":           (6, 1),
     "network/test_models.py":           (6, 4),
     "network/test_zoo.py":              (6, 4),
+    "network/test_upstream.py::test_vector_jacobian_products_are_those_of_jax_and_proved": (8, 1),
     "printing/test_indices.py":         (6, 4),
     "printing/test_readback.py":        (6, 4),
     "prove/test_index_form.py":         (6, 1),

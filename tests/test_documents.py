@@ -20,6 +20,7 @@ from symbackprop.backprop.wording import (
     CANCELLATION,
     DEFINITION,
     FUNCTION,
+    GIVEN_ADJOINT,
     KNOWN_ADJOINT,
     NAMED_ADJOINT,
     NO_DEPENDENCE,
@@ -94,7 +95,7 @@ def rule_names():
     for rule in RULES.values():
         yield from filter(None, (rule.name, rule.with_one_variable, rule.local and rule.local.name))
     yield from (DEFINITION, KNOWN_ADJOINT, NAMED_ADJOINT, SEVERAL_USES, SAME_QUANTITY, NO_DEPENDENCE)
-    yield from (SUBSTITUTION, CANCELLATION, ONE_HOT_ROWS, FUNCTION)
+    yield from (SUBSTITUTION, CANCELLATION, ONE_HOT_ROWS, FUNCTION, GIVEN_ADJOINT)
 
 
 def test_every_rule_is_explained():

@@ -69,6 +69,6 @@ def backpropagate(
     graph = ComputationGraph(network, chosen := chosen_parameters(network, wrt))
     found = adjoints(graph, of_outputs=activation_derivative == OUTPUT)
     gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
-    return Tape(
-        network, chosen, tuple(graph.equations), tuple(found.named.values()), gradients, sections(graph, found, chosen)
-    )
+    steps = sections(graph, found, chosen)
+    named = tuple(found.named.values())
+    return Tape(network, chosen, tuple(graph.equations), named, gradients, steps, graph.given)

@@ -20,12 +20,15 @@ class ComputationGraph:
         definition: the expression that defines each node: its own operation, or that of its equation.
         parts: the nodes that each node is computed from.
         users: the nodes that are computed from each node.
+        given: the outputs with their upstream gradients, if no output is computed from another one; else ∂J/∂output is
+            not the upstream gradient alone.
     """
 
     def __init__(self, network: Network, wrt: tuple[Expression, ...]):
         self.network = network
         self.cost = network.cost.symbol
         self.equations = _needed(by_names(network))
+        self.given = _given(network, self.equations)
         self.names = {e.expression: e.symbol for e in self.equations if not is_name(e.expression)}
         self.active = _dependent(self.equations, wrt) & _changing_the_cost(self.equations)
         self.definition = self._definitions()
@@ -70,6 +73,12 @@ class ComputationGraph:
 
     def _varying(self, expression: Expression) -> list[Expression]:
         return [a for a in dict.fromkeys(changing(expression)) if self.varies(a)]
+
+
+def _given(network: Network, equations: list[Equation]) -> dict[Expression, Expression]:
+    """Return the outputs with their upstream gradients, or nothing if an output is used in another equation."""
+    used = {symbol for equation in equations[:-1] for symbol in equation.expression.free_symbols}
+    return {} if used & network.upstream.keys() else dict(network.upstream)
 
 
 def _needed(equations: list[Equation]) -> list[Equation]:

@@ -175,4 +175,5 @@ _WORDS: dict[str, Callable[[_Words], str]] = {
     "symbol": lambda words: words.show(words.step.symbol),
     "adjoint": lambda words: words.show(words.step.before),
     "adjoints": _Words.adjoints,
+    "outputs": lambda words: words.listed(of for of, _ in words.step.known),
 }

@@ -21,6 +21,7 @@ from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Section
 from symbackprop.backprop.wording import (
     DEFINITION,
+    GIVEN_ADJOINT,
     KNOWN_ADJOINT,
     NAMED_ADJOINT,
     NO_DEPENDENCE,
@@ -61,7 +62,7 @@ class _Progress:
         self.equation = _equations(graph)
         self.depends = _dependences(graph)
         self.examples = graph.network.examples
-        self.known = {graph.cost}  # the nodes whose adjoints are known
+        self.known = {graph.cost, *graph.given}  # the nodes whose adjoints are known
         self.named: set[Expression] = set()  # the nodes whose adjoints have been given their names
 
     def arrival(self, parameter: Expression) -> int:
@@ -188,7 +189,8 @@ class ChainRuleSteps:
         after = Add(*(self._term(node, self.found.of(node)) for node in starts))
         if starts == [self.graph.cost]:
             return self._step(DEFINITION, self.gradient, after, node=self.graph.cost)
-        rule = KNOWN_ADJOINT if len(starts) == 1 else SEVERAL_USES
+        first = GIVEN_ADJOINT if starts[0] in self.graph.given else KNOWN_ADJOINT
+        rule = first if len(starts) == 1 else SEVERAL_USES
         known = tuple((node, self.found.of(node)) for node in starts)
         return self._step(rule, self.gradient, after, node=self.parameter, known=known, held=self.held)
 

@@ -1,6 +1,7 @@
 """The tape: plain data about one derivation, from which it is printed, proved, turned into code and checked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from symbackprop.backprop.step import Step
 from symbackprop.expressions.aliases import Expression
@@ -33,6 +34,7 @@ class Tape:
     adjoints: tuple[Adjoint, ...]  # the named ones: δ3 = …, in order of computation
     gradients: dict[str, Expression]  # by parameter name, in the order of declaration
     sections: tuple[Section, ...]  # one per parameter, from the cost back
+    given: Mapping[Expression, Expression] = field(default_factory=dict)  # ∂J/∂output = G, where there is no cost
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -58,11 +60,16 @@ class Tape:
     @property
     def result_names(self) -> tuple[str, ...]:
         """Return the names that an evaluation returns: `J`, `dJdW1`, …"""
-        return (self.cost.name, *(self.gradient_name(name) for name in self.gradients))
+        return (self.cost.name, *self.gradient_names)
+
+    @property
+    def gradient_names(self) -> tuple[str, ...]:
+        """Return the names of the gradients: `dJdW1`, …; `dW1`, … for an upstream gradient."""
+        return tuple(map(self.gradient_name, self.gradients))
 
     def gradient_name(self, parameter: str) -> str:
-        """Return `dJdW1` for W1."""
-        return f"d{self.cost.name}d{parameter}"
+        """Return `dJdW1` for W1, or `dW1` for an upstream gradient."""
+        return f"d{parameter}" if self.network.upstream else f"d{self.cost.name}d{parameter}"
 
     def partials(self) -> dict[str, Gradient]:
         """Return ∂J/∂v by its name, for each named adjoint and each gradient."""

@@ -10,6 +10,7 @@ from symbackprop.expressions.slicing import Concatenate, Slice
 # The rules that do not belong to one class of nodes.
 DEFINITION = "definition"
 KNOWN_ADJOINT = "chain rule"
+GIVEN_ADJOINT = "upstream gradient"
 NAMED_ADJOINT = "backpropagated error"
 SEVERAL_USES = "sum over all uses"
 SAME_QUANTITY = "same quantity"
@@ -29,6 +30,7 @@ HELD = " {held} {are_held}."
 SENTENCES: dict[str | tuple[str, type], str] = {
     DEFINITION:     "Replace {cost} by its definition.",
     KNOWN_ADJOINT:  "{adjoints} is known already: the chain rule for {wrt} starts from there.",
+    GIVEN_ADJOINT:  "{adjoints} is the given gradient of the cost with respect to {outputs}: the chain rule for {wrt} starts from there.",
     NAMED_ADJOINT:  "{symbol} is the adjoint {adjoint}. It is used again below, so it gets a name.",
     SEVERAL_USES:   "{node} is used several times: the terms of all uses are added.",
     SAME_QUANTITY:  "{node} is another name for {parts}.",

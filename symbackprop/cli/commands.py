@@ -16,8 +16,8 @@ from symbackprop.cli.options import (
     add_output_option,
     add_seed_option,
     derivation_from,
+    derived,
     names,
-    network_from,
     read_network,
 )
 from symbackprop.cli.output import as_json, write
@@ -40,6 +40,7 @@ examples:
   symbackprop derive --format latex -o derivation.tex --standalone
   symbackprop derive --detail delta --view both
   symbackprop derive mynet.txt --wrt W1
+  symbackprop derive layer.txt --output yhat
   symbackprop derive --sizes D-H-K --verify
   symbackprop derive --sizes 784-128-10 --activation tanh --cost softmax_cross_entropy --bias
   symbackprop generate -o grads.py --tests
@@ -176,12 +177,12 @@ def _derive(args: argparse.Namespace) -> int:
 
 
 def _generate(args: argparse.Namespace) -> int:
-    if args.tests and args.output is None:
+    if args.tests and args.file is None:
         raise SymbackpropError("--tests writes beside the module: say where with -o grads.py")
-    module = Path(args.output or "grads.py")
+    module = Path(args.file or "grads.py")
     if module.stem in _SHADOWING or (args.tests and not _is_importable(module)):
         raise SymbackpropError(f"{module.name} cannot be imported, or hides another module; name it like grads.py")
-    derivation = sb.derive(network_from(args))
+    derivation = derived(args)
     write(args, derivation.to_source(args.target))
     if args.tests:
         tests = module.with_name(f"test_{module.name}")
@@ -206,7 +207,7 @@ def _check(args: argparse.Namespace) -> int:
     elif args.wrt:
         raise SymbackpropError("--wrt is for functions of your own: check mine.py:cost mine.py:gradient --wrt W1")
     else:
-        derivation = sb.derive(network_from(args))
+        derivation = derived(args)
         values, origin = values_for(args, derivation.network)
         report = derivation.check(values, seed=args.seed)
     write(args, as_json(report.to_dict() | {"point": origin}) if args.json else f"{report}\npoint: {origin}")

@@ -54,6 +54,12 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--l2", metavar="LAMBDA", help="add the penalty λ/2 Σ W²; LAMBDA is a number, or a name such as lam"
     )
+    group.add_argument(
+        "--output",
+        action="append",
+        metavar="NAME",
+        help="differentiate this output (or h,c) with an upstream gradient, not a cost",
+    )
     group.set_defaults(**_LAYERS)
 
 
@@ -83,7 +89,7 @@ def add_document_options(parser: argparse.ArgumentParser) -> None:
 
 def add_output_option(parser: argparse.ArgumentParser) -> None:
     """Add `-o FILE`."""
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to this file instead of the terminal")
+    parser.add_argument("-o", dest="file", metavar="FILE", help="write to this file instead of the terminal")
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +155,18 @@ def read_network(path: str) -> "Network":
 
 def derivation_from(args: argparse.Namespace) -> "Derivation":
     """Return the derivation that the options choose."""
-    return sb.derive(network_from(args), names(args.wrt), activation_derivative=args.activation_derivative)
+    return derived(args, names(args.wrt), activation_derivative=args.activation_derivative)
+
+
+def derived(args: argparse.Namespace, wrt: list[str] | None = None, **options: str) -> "Derivation":
+    """Return the derivation of the network that the options choose, of its cost or of the outputs that they name."""
+    ends = names(args.output)
+    files = [name for name in ends or () if not name.isidentifier()]
+    if files:
+        raise SymbackpropError(
+            f"--output {files[0]}: the name of an output of the network is expected; -o names a file"
+        )
+    return sb.derive(network_from(args), wrt, output=ends, **options)
 
 
 def names(given: list[str] | None) -> list[str] | None:

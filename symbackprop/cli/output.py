@@ -9,11 +9,11 @@ from pathlib import Path
 
 def write(args: argparse.Namespace, text: str) -> None:
     """Write text to the file that `-o` names, or else to the terminal."""
-    if args.output is None:
+    if args.file is None:
         print(text.rstrip("\n"), flush=True)
     else:
-        Path(args.output).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-        print(f"wrote {args.output}", file=sys.stderr)
+        Path(args.file).write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        print(f"wrote {args.file}", file=sys.stderr)
 
 
 def as_json(data: dict[str, object]) -> str:

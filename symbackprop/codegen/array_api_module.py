@@ -210,7 +210,7 @@ class _ModuleWriter:
 def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     """Return the text of a module with `cost` and `cost_and_gradients` for arrays of any library."""
     writer = _ModuleWriter(tape, function_names)
-    functions = [writer.function(*described) for described in templates.functions(tape)]
+    functions = [*(writer.function(*each) for each in templates.functions(tape)), *templates.backward(tape)]
     carried = [*templates.helpers_in(functions, portable_runtime.HELPERS), *portable_runtime.ALWAYS]
     head = templates.header(tape, function_names, "for arrays of NumPy, PyTorch, JAX or dask")
     return "\n\n\n".join([f"{head}\n\n{portable_runtime.IMPORTS}", *functions, *templates.sources_of(carried)]) + "\n"

@@ -58,7 +58,7 @@ class BoundFunction:
             if self._accepted.check is not None:
                 self._accepted.check(*values)
             results = self._evaluate(*values, self._in_parts, *self._into)
-            return self._result._make(self._accepted.sound(results, *values))
+            return self._result._make(self._accepted.sound(results, *values)[-len(self._result._fields) :])
         except (ValueError, ZeroDivisionError) as error:
             raise as_argument_error(error) from None
 
@@ -71,6 +71,8 @@ class BoundFunction:
         Raises:
             ArgumentError: data are missing or have a wrong shape or dtype, or a vector has another length.
         """
+        if len(self._result._fields) == len(self.parameters):
+            raise ArgumentError("flat is for a cost, and these are the gradients of a layer, which ends in an output")
         theta = np.zeros(self.size, self.dtype)
         weights = self.unpack(theta)
         missing = [name for name in self.arguments if name not in data and name not in weights]

@@ -46,6 +46,8 @@ def examples_of(tape: Tape) -> ExampleAxis:
     Raises:
         ArgumentError: the examples depend on each other, or their number has no name.
     """
+    if tape.network.upstream:
+        raise ArgumentError("chunks of examples are for a cost; this network ends in an output")
     phases = split_by_examples(program(tape, list(tape.result_names)), tape.network)
     if not phases.is_split:
         raise ArgumentError(

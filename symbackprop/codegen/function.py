@@ -19,6 +19,8 @@ _numbers = count(1)
 class GradientFunction:
     """A function `J, dJdW1, … = f(X, y, W1, …)`: the cost and its gradients from one forward pass.
 
+    The function of a layer, which ends in an output, is `dX, dW, … = f(X, W, …, G_yhat)`.
+
     Arguments come in the order of declaration (`f.arguments`) or by keyword, as arrays or lists; integers become
     floats, float32 stays float32. The result is a NamedTuple. `f.source` is the text that runs. Many examples are
     computed in batches, so that intermediate arrays stay in the cache. If threadpoolctl is installed, the examples of
@@ -44,8 +46,9 @@ class GradientFunction:
         return module
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Return the cost and its gradients as a NamedTuple."""
-        return self._result._make(self._computed("cost_and_gradients", args, kwargs))
+        """Return the cost and its gradients as a NamedTuple; for an output, the gradients alone."""
+        found = self._computed("cost_and_gradients", args, kwargs)
+        return self._result._make(found[-len(self._results) :])
 
     def cost(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the cost, without computing gradients."""

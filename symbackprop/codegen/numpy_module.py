@@ -25,7 +25,7 @@ def module_source(tape: Tape, function_names: Mapping[str, str], backend: str = 
     text = Text(function_names)
     made_with, imports, part = _BACKENDS[backend]
     functions = [_Function(tape, text, *described, part=part) for described in templates.functions(tape)]
-    texts = [one for function in functions for one in function.texts()]
+    texts = [*(one for function in functions for one in function.texts()), *templates.backward(tape)]
     check = _further_checks(tape)
     carried = [*templates.helpers_in([*texts, check], runtime.HELPERS), *runtime.DRIVERS]
     parts = [

@@ -9,7 +9,7 @@ from functools import cache
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.runtime.numpy_runtime import Carried
-from symbackprop.errors import shape_text
+from symbackprop.errors import listed, shape_text
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import OneHot
@@ -32,8 +32,29 @@ def header(tape: Tape, function_names: Mapping[str, str], meant_for: str) -> str
 
 def functions(tape: Tape) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return the name, the summary and the results of each function of a module."""
-    both = "The cost and its gradients, from one forward and one backward pass"
-    return [("cost", "The cost", tape.result_names[:1]), ("cost_and_gradients", both, tape.result_names)]
+    both, cost = "The cost and its gradients, from one forward and one backward pass", "The cost"
+    if tape.network.upstream:
+        cost = f"{tape.cost.name}, the sum of {listed(_products(tape))}, the gradients of which `backward` returns"
+        both = f"{tape.cost.name} and its gradients, from one forward and one backward pass"
+    return [("cost", cost, tape.result_names[:1]), ("cost_and_gradients", both, tape.result_names)]
+
+
+def _products(tape: Tape) -> list[str]:
+    return [f"{G.name} * {output.name}" for output, G in tape.network.upstream.items()]
+
+
+def backward(tape: Tape) -> list[str]:
+    """Return the text of the function `backward` of a layer, which returns the gradients alone; [] if it has a cost."""
+    if not tape.network.upstream:
+        return []
+    names = [str(symbol.name) for symbol in tape.network.arguments]
+    given = ", ".join(str(G.name) for G in tape.network.upstream.values())
+    lines = [
+        f'"""{tuple_of(tape.gradient_names)}, the gradients of a cost, from its gradients {given} with respect to '
+        f'{", ".join(str(output.name) for output in tape.network.upstream)}."""',
+        f"return cost_and_gradients({', '.join(names)})[1:]",
+    ]
+    return [define("backward", names, lines)]
 
 
 def docstring(summary: str, arguments: Iterable[Expression]) -> str:

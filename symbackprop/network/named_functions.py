@@ -2,7 +2,6 @@
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.recognition import recognized_throughout
-from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.network import Equation, Network
 
 
@@ -26,10 +25,7 @@ def with_named_functions(network: Network) -> Network:
 
 def _with_equations(network: Network, equations: list[Equation]) -> Network:
     """Return a network with the same arguments, and with those of the equations that the last one, the cost, needs."""
-    fresh, used = Network(), {equations[-1].symbol}
-    for symbol in network.arguments:
-        name = str(symbol.name)
-        getattr(fresh, network.roles[name])(name, *shape_of(symbol))  # each role is a method that declares it
+    fresh, used = network.without_equations(), {equations[-1].symbol}
     for equation in reversed(equations):
         if equation.symbol in used:
             used |= equation.expression.free_symbols

@@ -18,7 +18,7 @@ _CALLS = [
     *("transpose", "dot", "matmul", "multiply", "power", "pi"),
 ]
 _DECLARATIONS = ["input", "target", "one_hot", "parameter", "scalar", "broadcast"]
-_GENERATED_CODE = ["np", "numpy", "xp", "cost", "cost_and_gradients", "dtype", "device", "range"]
+_GENERATED_CODE = ["np", "numpy", "xp", "cost", "cost_and_gradients", "backward", "dtype", "device", "range"]
 RESERVED = frozenset([*_CALLS, *_DECLARATIONS, *_GENERATED_CODE])
 
 

@@ -1,6 +1,6 @@
 """The class Network: named inputs, targets, parameters, equations and a cost."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,11 +16,9 @@ from symbackprop.expressions.matrices import (
     LEAVES,
     HadamardPower,
     MatAdd,
-    MatMul,
     NamedMatrix,
     OneHot,
     Ones,
-    Transpose,
     adopt,
     is_name,
     postorder,
@@ -29,6 +27,7 @@ from symbackprop.expressions.matrices import (
 )
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, shape_of
+from symbackprop.network.example_axis import example_axis
 from symbackprop.network.names import check_gradient_names, check_name, chosen
 from symbackprop.printing.text import typed
 
@@ -81,6 +80,9 @@ class Network:
         self._dimensions: dict[str, Symbol] = {}
         self._equations: list[Equation] = []
         self._cost: Equation | None = None
+        self._outputs: list[Expression] = []
+        self.upstream: dict[Expression, Expression] = {}  # the upstream gradient of each output; see `upstream.py`
+        self.varying: set[str] = set()  # names of inputs that are differentiated with respect to, like parameters
 
     # building a network
 
@@ -141,6 +143,18 @@ class Network:
         self._cost = Equation(self._symbols[name], _of_one_entry(value) if shape else value)
         return self._symbols[name]
 
+    def output(self, name: str, expression: object | None = None) -> Expression:
+        """Declare that the network ends in a quantity, an output, instead of a cost; return its symbol.
+
+        Args:
+            name: the name of the quantity. There may be several outputs, one after the other.
+            expression: its definition, if it is not defined yet.
+        """
+        symbol = chosen("name", name, self._symbols) if expression is None else self.define(name, expression)
+        if symbol not in self._outputs:
+            self._outputs.append(symbol)
+        return symbol
+
     def _require_dependence(self, name: str, cost: Scalar) -> None:
         """Raise an error if the cost depends on no parameter."""
         depends = set(self.parameters)
@@ -178,8 +192,8 @@ class Network:
 
     @property
     def parameters(self) -> tuple[Matrix, ...]:
-        """The parameters, in the order of declaration."""
-        return self.of_role(PARAMETER)
+        """The parameters, and the inputs that are differentiated with respect to, in the order of declaration."""
+        return tuple(self._symbols[n] for n, role in self._roles.items() if role == PARAMETER or n in self.varying)
 
     @property
     def arguments(self) -> tuple[Expression, ...]:
@@ -188,41 +202,10 @@ class Network:
 
     @property
     def examples(self) -> tuple[int, frozenset[Size]]:
-        """The axis of the examples, and the sizes of the data along it.
-
-        Examples are rows (axis 0) unless only the columns can be: all inputs and targets have as many columns, no
-        parameter has this size, and the data are used like that. The rows of a one-hot target are examples too, unless
-        only its columns can be.
-        """
-        of_parameters = {size for symbol in self.parameters for size in symbol.shape} - {1}
-        data, labels = self.of_role(INPUT, TARGET), self.of_role(ONE_HOT)
-        rows, columns = (frozenset(symbol.shape[axis] for symbol in data) for axis in (0, 1))
-        for axis_of_labels in (0, 1):
-            one_hot = frozenset(symbol.shape[axis_of_labels] for symbol in labels)
-            in_rows = len(rows | one_hot) == 1 and not (rows | one_hot) & of_parameters and axis_of_labels == 0
-            in_columns = len(columns | one_hot) == 1 and not (columns | one_hot) & of_parameters
-            if in_rows:
-                return 0, rows | one_hot
-            if in_columns and self._columns_are_examples(rows, columns):
-                return 1, columns | one_hot
-        return 0, rows | frozenset(symbol.shape[0] for symbol in labels)
-
-    def _columns_are_examples(self, rows: frozenset[Size], columns: frozenset[Size]) -> bool:
-        """Return True if data of these rows and columns, which may be examples in columns, are used like that.
-
-        Either their number is called N; or a weight of m×d, as in W X, or of d×m, as in Wᵀ X, takes the d rows as
-        features (but Wᵀ X adds up over examples if d is N); or the numbers of rows differ, and no product adds up over
-        the columns, as X Zᵀ does over features.
-        """
-        equations = [*self._equations, *filter(None, [self._cost])]
-        parts = [part for equation in equations for part in postorder(equation.expression)]
-        weights = set(self.parameters)
-        if "N" not in map(str, rows):
-            weights |= {part for part in parts if isinstance(part, Transpose) and part.arg in weights}
-        if "N" in map(str, columns) or any(m != d and d in rows for m, d in (weight.shape for weight in weights)):
-            return True
-        inner = {factor.shape[1] for part in parts if isinstance(part, MatMul) for factor in part.args[:-1]}
-        return len(rows) > 1 and not inner & columns
+        """The axis of the examples, and the sizes of the data along it; see `example_axis`."""
+        data = [symbol for symbol in self.of_role(INPUT, TARGET) if symbol not in self.upstream.values()]
+        formulas = (equation.expression for equation in self.all_equations)
+        return example_axis(data, self.of_role(ONE_HOT), self.of_role(PARAMETER), formulas)
 
     @property
     def dimensions(self) -> tuple[Symbol, ...]:
@@ -235,11 +218,40 @@ class Network:
         return tuple(self._equations)
 
     @property
+    def all_equations(self) -> tuple[Equation, ...]:
+        """The definitions in order, then the cost, if there is one."""
+        return (*self._equations, *filter(None, [self._cost]))
+
+    @property
     def cost(self) -> Equation:
         """The equation of the cost; raises NetworkError if there is none yet."""
         if self._cost is None:
-            raise NetworkError("this network has no cost yet; define it with net.minimize('J', …)")
+            last = next((e for e in reversed(self._equations) if shape_of(e.symbol)), None)
+            instead = (
+                ""
+                if last is None
+                else (
+                    f", or differentiate the output {last.name} ({shape_text(shape_of(last.symbol))}) with an upstream "
+                    f"gradient: derive(net, output={last.name!r})"
+                )
+            )
+            raise NetworkError(f"this network has no cost yet; define it with net.minimize('J', …){instead}")
         return self._cost
+
+    @property
+    def outputs(self) -> tuple[Expression, ...]:
+        """The quantities that `output` declared."""
+        return tuple(self._outputs)
+
+    def without_equations(self, unused: Collection[str] = ()) -> "Network":
+        """Return a new network with the same arguments, except unused ones, in which nothing is defined yet."""
+        fresh = Network()
+        for name, role in self._roles.items():
+            if name in unused:
+                continue
+            getattr(fresh, role)(name, *shape_of(self._symbols[name]))  # each role is a method that declares it
+        fresh.upstream, fresh.varying = dict(self.upstream), set(self.varying)
+        return fresh
 
     def to_text(self) -> str:
         """Return the network in NumPy syntax: declarations, then equations, the cost last."""

@@ -1,4 +1,4 @@
-"""Networks as text: declarations and assignments in NumPy syntax, the last of which is the cost."""
+"""Networks as text: declarations and assignments in NumPy syntax, the last of which is the cost or an output."""
 
 import ast
 from collections.abc import Mapping
@@ -16,6 +16,8 @@ from symbackprop.printing.text import typed
 _MOST_CHARACTERS = 200_000
 _MATRICES = [role for role in ROLES if role != SCALAR]
 
+COST, OUTPUT = "cost", "output"  # what a network may end in
+_COSTS = ("J", "loss")  # names of a last line that must be a scalar
 _STATEMENTS: dict[type, str] = {
     ast.AugAssign: "a quantity keeps its value; give the new one a name of its own",
     ast.For: "a loop cannot be part of a network; write each step as an equation",
@@ -35,7 +37,8 @@ def parse_network(text: str) -> Network:
 
     Declarations are `X: input(N, D)`, `y: target(N, K)`, `Y: one_hot(N, K)`, `W1: parameter(D, H)` and `lam: scalar`,
     with sizes that are names or whole numbers. Equations are assignments in NumPy's syntax; the last one is the cost,
-    a scalar. In a formula, the name of a size is a number. The text is parsed, but never run.
+    a scalar, or an output, a matrix (see `derive`). In a formula, the name of a size is a number. The text is parsed,
+    but never run.
 
     Raises:
         FormulaError: the text is not a network; the message contains the line, the column, and a suggestion.
@@ -86,10 +89,11 @@ class _Reader:
                 role, sizes = self._role(name, declared)
                 getattr(self.net, role)(name, *sizes)  # each role is a method that declares it
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                is_cost = node is self.statements[-1]
-                if name == "J" and not is_cost:
+                is_last = node is self.statements[-1]
+                if name == "J" and not is_last:
                     raise NetworkError("J is kept for the cost, which is the last line")
-                add_equation(self.net, name, self.text.tree(value), is_cost=is_cost, lines=self.lines)
+                end = OUTPUT if is_last and name not in _COSTS else COST if is_last else ""
+                add_equation(self.net, name, self.text.tree(value), end=end, lines=self.lines)
             case ast.Expr(value=ast.Lambda()):
                 raise NetworkError(f"{self.text.quote(node)}: lambda is a word of Python itself; write lam")
             case _:
@@ -118,15 +122,15 @@ class _Reader:
 
 
 def add_equation(
-    net: Network, name: str, formula: Node, *, is_cost: bool, lines: Mapping[str, int] = MappingProxyType({})
+    net: Network, name: str, formula: Node, *, end: str = "", lines: Mapping[str, int] = MappingProxyType({})
 ) -> None:
-    """Add a quantity or the cost, given as the syntax tree of a formula, to a network.
+    """Add a quantity or the cost, a scalar at the end, given as the syntax tree of a formula, to a network.
 
     Args:
         net: the network, which contains the quantities that the formula uses.
         name: the name of the quantity.
         formula: its definition.
-        is_cost: True for the cost.
+        end: COST if it is the cost, OUTPUT if it is the cost or, as a matrix, an output.
         lines: the line number of each name that is defined anywhere in the text.
 
     Raises:
@@ -140,10 +144,11 @@ def add_equation(
         return f"{unknown} is not defined; {nearest(unknown, known)}"
 
     expression = Elaborator(known, missing).value(formula)
-    if not is_cost:
+    is_output = is_matrix(expression) and expression.shape != (1, 1)
+    if not end or (is_output and end == OUTPUT):
         net.define(name, expression)
         return
-    if is_matrix(expression) and expression.shape != (1, 1):
+    if is_output:
         shape = shape_text(expression.shape)
         hint = f"sum or average its entries, as in {name} = mean({typed(expression):.60})"
         raise NetworkError(f"the last line is the cost, which must be a scalar, but {name} is {shape}; {hint}")

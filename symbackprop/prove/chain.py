@@ -121,6 +121,9 @@ def _require_complete(tape: Tape, recount: Recount) -> None:
     needed = recount.needed()
     if {e.symbol: e.expression for e in tape.equations} != needed or symbols != list(needed):
         raise DerivationError("the equations of this tape are not those of its network")
+    inner = {part for equation in tape.equations[:-1] for part in equation.expression.free_symbols}
+    if tape.given and (tape.given != tape.network.upstream or inner & tape.given.keys()):
+        raise DerivationError("the upstream gradients of this tape are not the adjoints of its outputs")
     parameters = [section.parameter for section in tape.sections]
     if not (
         all(section.steps for section in tape.sections)

@@ -176,7 +176,7 @@ class _Page:
         return _SECTION.format(title="The generated code", body=f"<pre><code>{body}</code></pre>")
 
 
-_GRADIENTS = re.compile(r"^def _?cost_and_gradients(_part)?\(", re.MULTILINE)
+_GRADIENTS = re.compile(r"^def (_?cost_and_gradients(_part)?|backward)\(", re.MULTILINE)
 
 
 def _width(row: LatexRow) -> int:

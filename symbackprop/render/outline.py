@@ -63,8 +63,9 @@ class Outline:
     @property
     def declared(self) -> list[tuple[Expression, str]]:
         """The arguments of the network, each with the word for its role."""
-        roles = self.tape.network.roles
-        return [(s, ROLE_WORDS.get(roles[s.name], roles[s.name])) for s in self.tape.network.arguments]
+        network = self.tape.network
+        words = {s: ROLE_WORDS.get(network.roles[s.name], network.roles[s.name]) for s in network.arguments}
+        return [*(words | dict.fromkeys(network.upstream.values(), "upstream gradient")).items()]
 
     @property
     def examples(self) -> str:
@@ -117,8 +118,7 @@ def outline(tape: Tape, detail: str = "full", view: str = "matrix") -> Outline:
     result = tuple(arranged.result())
     if detail == "result":
         return Outline(tape, (), (), (), result)
-    equations = ((e.symbol, ShownFormula(e.expression, e.symbol), shape_of(e.symbol)) for e in tape.equations)
-    network = tuple(arranged.line(*equation) for equation in equations)
+    network = tuple(arranged.network())
     sections = tuple(arranged.sections()) if detail == "full" else ()
     return Outline(tape, _functions(tape), network, sections, result)
 
@@ -140,6 +140,15 @@ class _Arranged:
                 ShownFormula(*(part if part is None else self.indices.statement(about, part) for part in parts))
             )
         return DocumentLine(tuple(shown), tuple(shape), step)
+
+    def network(self) -> Iterator[DocumentLine]:
+        """Yield the equations; ∂J/∂output is given in place of a cost, if the network ends in outputs."""
+        given, cost = self.tape.given, self.tape.cost.symbol
+        for equation in self.tape.equations[: -1 if given else None]:
+            formula = ShownFormula(equation.expression, equation.symbol)
+            yield self.line(equation.symbol, formula, shape_of(equation.symbol))
+        for output, upstream in given.items():
+            yield self.line(output, ShownFormula(upstream, Gradient(cost, output)), shape_of(output))
 
     def sections(self) -> Iterator[ParameterSection]:
         """Yield the steps to the gradient of each parameter."""

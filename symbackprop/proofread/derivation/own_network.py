@@ -12,7 +12,7 @@ from symbackprop.expressions.functions import FUNCTION, z
 from symbackprop.network.elaborate import Elaborator
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.network import Network
-from symbackprop.network.parser import add_equation
+from symbackprop.network.parser import COST, add_equation
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
@@ -76,8 +76,8 @@ def _built(declarations: list[tuple[str, str, list[Node]]], equations: list[tupl
         for name, role, sizes in declarations:
             getattr(net, role)(name, *(int(text) if text.isdigit() else text for text in map(_numpy, sizes)))
         for name, formula in equations[:-1]:
-            add_equation(net, name, formula, is_cost=False)
-        add_equation(net, *equations[-1], is_cost=True)
+            add_equation(net, name, formula)
+        add_equation(net, *equations[-1], end=COST)
     except SymbackpropError as error:
         declared = [f"{name}: {role}({', '.join(map(_numpy, sizes))})" for name, role, sizes in declarations]
         written = [line.removesuffix("()") for line in declared] + [f"{name} = {_numpy(f)}" for name, f in equations]
