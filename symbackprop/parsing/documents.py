@@ -20,11 +20,15 @@ _MOST_FORMULAS = 10_000
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula at the offsets `start` to `end` of a document; `kind` is display, inline or numpy (a line of code)."""
+    """A formula at the offsets `start` to `end` of a document; `kind` is display, inline or numpy (a line of code).
+
+    `is_plain` is True for a formula in plain text, such as `∂J/∂W1 = Xᵀ δ2`, in which z2 is a name with an index.
+    """
 
     kind: str
     start: int
     end: int
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,18 +215,41 @@ def _code(text: str, start: int, end: int) -> Iterator[Formula]:
         stop = match.end() - match[0].endswith("\n")
         if depth > 0 and match.end() < end:
             continue
-        if _ASSIGNMENT.match(text, begin, stop):
+        if (plain := _plain_formula(text, begin, stop)) is not None:
+            yield plain
+        elif _ASSIGNMENT.match(text, begin, stop):
             yield Formula("numpy", begin, stop)
         begin, depth = match.end(), 0
 
 
+_MATHEMATICAL = re.compile(r"[∂∇∑Σσδ⊙∘×·−½²³⁻₀-₉ᵀ′≤≥θληϵεαβ√‖ŷ]|[\u0300-\u036f]")
+_CODE = re.compile(r"[@*]|\w\.\w|\\")
+_NEXT_COLUMN = re.compile(r" {2,}(?=\S)|\t")  # of a table such as the printed text of a derivation
+_REMARK = re.compile(r"(?<=\))\s\([A-Za-z ]{3,}\)$")
+
+
+def _plain_formula(text: str, start: int, end: int, *, may_be_ascii: bool = False) -> Formula | None:
+    """Return the formula in a line of plain text that has an equals sign and a mathematical character; else None."""
+    line = text[start:end].partition("#")[0]
+    begin = start + len(line) - len(line.lstrip())
+    first = _REMARK.sub("", _NEXT_COLUMN.split(line.strip())[0])
+    is_ascii = not _MATHEMATICAL.search(first)
+    if "=" not in first or "\\" in first or (is_ascii and (not may_be_ascii or _CODE.search(first))):
+        return None
+    return Formula("display", begin, begin + len(first), is_plain=True)
+
+
 def _bare_lines(text: str) -> Iterator[Formula]:
-    """Yield the formulas of a text without markup: the lines with an equals sign, in LaTeX or NumPy syntax."""
+    """Yield the formulas of a text without markup: the lines with an equals sign, in LaTeX, Unicode or NumPy syntax."""
     at = 0
+    is_mathematical = bool(_MATHEMATICAL.search(text))
     for line in text.splitlines(keepends=True):
         stripped = line.strip()
-        if "=" in stripped:
+        is_latex = "\\" in stripped or "^" in stripped or "{" in stripped
+        plain = _plain_formula(text, at, at + len(line), may_be_ascii=is_mathematical and not is_latex)
+        if plain is not None:
+            yield plain
+        elif "=" in stripped:
             start = at + len(line) - len(line.lstrip())
-            is_latex = "\\" in stripped or "^" in stripped or "{" in stripped
             yield Formula("display" if is_latex else "numpy", start, start + len(stripped))
         at += len(line)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from symbackprop.parsing.scripts import CALLED, FUNCTIONS
 from symbackprop.parsing.syntax_tree import (
+    Add,
     Call,
     Differential,
     Entry,
@@ -13,10 +14,12 @@ from symbackprop.parsing.syntax_tree import (
     Name,
     Node,
     Norm,
+    Number,
     PendingOperator,
     Power,
     Prime,
     Relation,
+    Script,
     Transposed,
 )
 
@@ -28,6 +31,9 @@ def called_in(factors: list[Node]) -> list[Node]:
     while rest:
         factor = rest.pop(0)
         function = factor.base if isinstance(factor, Power) else factor
+        if isinstance(factor, Name) and rest and (entry := _entry(factor, rest[0])) is not None:
+            rest[0] = entry  # s[i, k]
+            continue
         condition = _condition(rest[0]) if rest and isinstance(factor, Name) and factor.base == "ones" else None
         if condition is not None:
             rest.pop(0)
@@ -49,6 +55,32 @@ def called_in(factors: list[Node]) -> list[Node]:
         else:
             found.append(factor)
     return found
+
+
+_EXPECTATIONS = {"E", "P", "Pr", "Var", "Cov", "mathbbE", "ones", "d"}
+_INDEX_LETTERS = set("bcijklmnrst")
+
+
+def _entry(name: Name, factor: Node) -> Node | None:
+    """Return the entry of a name with indices in square brackets, such as s[i, k], s[i] or s[i]^2; else None."""
+    if isinstance(factor, Power | Transposed):
+        inner = _entry(name, factor.base)
+        return None if inner is None else replace(factor, base=inner, source=name.source + factor.source)
+    if not isinstance(factor, Group) or factor.brackets != "[]" or name.base in {*_EXPECTATIONS, *FUNCTIONS}:
+        return None
+    if not all(map(_is_index, factor.items)):
+        return None
+    below = tuple(Script(kind="plain", content=item) for item in factor.items)
+    return replace(name, below=(*name.below, *below), source=name.source + factor.source)
+
+
+def _is_index(node: Node) -> bool:
+    """Return True for a number or a letter that can be an index, for y_i as the class of example i, and for i + 1."""
+    if isinstance(node, Add):
+        return len(node.terms) == 2 and node.signs[0] == 1 and all(map(_is_index, node.terms))
+    if isinstance(node, Name) and not node.above:
+        return node.base in {*_INDEX_LETTERS, ":"} or any(_is_index(mark.content) for mark in node.below)
+    return isinstance(node, Number) and node.value.denominator == 1
 
 
 def _condition(node: Node) -> Relation | None:
@@ -79,6 +111,8 @@ def applied(function: Node, factor: Node, bare: bool = False) -> Node | None:
     if isinstance(factor, Group) and factor.brackets != "{}":
         return Call(function=function, arguments=factor.items, source=function.source + factor.source)
     if bare and not isinstance(function, Prime):
+        if not factor.source:  # a sum, which is built from several factors
+            return Call(function=function, arguments=(factor,))
         space = " " if function.source[-1:].isalpha() and factor.source[:1].isalnum() else ""
         return Call(function=function, arguments=(factor,), source=function.source + space + factor.source)
     return None

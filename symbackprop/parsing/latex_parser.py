@@ -11,7 +11,7 @@ from symbackprop.errors import ArgumentError
 from symbackprop.parsing import ellipsis as dots
 from symbackprop.parsing.juxtaposition import applied
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.products import Piece, bounded, fraction, product, signed, widened
+from symbackprop.parsing.products import SUMS, Piece, bounded, fraction, product, signed, widened
 from symbackprop.parsing.scripts import scripted, subscripted
 from symbackprop.parsing.syntax_tree import (
     Add,
@@ -31,6 +31,7 @@ from symbackprop.parsing.syntax_tree import (
     PendingOperator,
     Prime,
     Relation,
+    replaced,
     walk,
 )
 from symbackprop.parsing.tokens import CLOSING, OPENING, Token, with_depths
@@ -114,6 +115,7 @@ _TERMINALS = {"{": "_LBRACE_", "}": "_RBRACE_", "^": "_UP", "_": "_DOWN", ",": "
         "BEGIN_MATRIX",
         "END_MATRIX",
         "NEWLINE",
+        "EVALUATED",
     ]
 }
 
@@ -234,6 +236,8 @@ class _TreeBuilder:
         """Return the leading sign of a script, such as the + of a^+, and the items of the script."""
         *primes, inner = tree.children
         found: list[Node] = [PendingOperator(what="'") for _ in primes]
+        if _is_token(inner, "OPERATOR") or _is_token(inner, "SIGN"):
+            return str(inner), found
         if getattr(inner, "data", "") != "script_body":
             return "", [*found, self.node(inner)]
         sign, items = "", list(inner.children)
@@ -259,7 +263,7 @@ class _TreeBuilder:
         if script.data == "primes":
             return _primed(inner, len(script.children))
         sign, items = self._script(script)
-        if isinstance(inner, PendingOperator) and inner.what == r"\sum":
+        if isinstance(inner, PendingOperator) and inner.what in SUMS:
             return replace(inner, last=items[0] if items else None)
         return scripted(inner, sign, items)
 
@@ -272,6 +276,19 @@ class _TreeBuilder:
         if isinstance(inner, PendingOperator):
             return bounded(inner, items)
         return subscripted(inner, items)
+
+    def evaluated(self, tree: ParseTree) -> Node:
+        r"""Return a formula at `|_{x = a}`, with a in place of x."""
+        base, script = tree.children
+        inner = self.node(base)
+        for place in self._script(script)[1]:
+            if not (isinstance(place, Relation) and place.sign == "=" and isinstance(place.left, Name)):
+                raise UnsupportedNotationError(f"a formula evaluated at {place.source} is not read")
+            entries = [part for part in walk(inner) if isinstance(part, Name) and part.base == place.left.base]
+            if place.left != place.right and any(part != place.left for part in entries):
+                raise UnsupportedNotationError(f"a formula with entries of {place.left.source} at a point is not read")
+            inner = replaced(inner, place.left, place.right)
+        return inner
 
     def braced(self, tree: ParseTree) -> Node:
         inner = self.node(tree.children[0])
@@ -308,7 +325,7 @@ class _TreeBuilder:
 _BUILD: dict[str, Callable[[_TreeBuilder, ParseTree], Node]] = {  # of each rule of the grammar
     **{
         rule: getattr(_TreeBuilder, rule)
-        for rule in ("expression", "above", "below", "braced", "group", "accented", "cases", "matrix")
+        for rule in ("expression", "above", "below", "evaluated", "braced", "group", "accented", "cases", "matrix")
     },
     "term": lambda at, tree: product(at._pieces(tree)),
     "primes": lambda at, tree: Group(items=tuple(PendingOperator(what="'") for _ in tree.children)),

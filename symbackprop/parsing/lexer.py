@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.parsing import vocabulary
-from symbackprop.parsing.macros import Macro, UnsupportedNotationError, after, arguments_at, macros_of
+from symbackprop.parsing.macros import PACKAGE_MACROS, Macro, UnsupportedNotationError, after, arguments_at, macros_of
 from symbackprop.parsing.token_fixes import tidied
 from symbackprop.parsing.tokens import Token
+from symbackprop.parsing.unicode_text import as_latex
 from symbackprop.parsing.vocabulary import CASES, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
 
 __all__ = ["Lexer", "Macro", "Token", "UnsupportedNotationError", "macros_of"]
@@ -25,7 +26,10 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _LETTERS_TOGETHER = re.compile(r"[A-Za-z]{2,}")
+_INDEX = re.compile(r"\d+|_[A-Za-z0-9]+")  # of a name in plain text, as in z2 and W_out
 _HEIGHT = re.compile(r"\[[^\]]{0,10}\]")  # \\[2pt]
+_DOT = re.compile(r"\s*\.")
+_OPTION = re.compile(r"\s*\[[^\]]*\]")
 _DELIMITER = re.compile(r"\s*\.?")
 _COLUMNS = re.compile(r"\s*(?:\[[a-z]\]|\{[^{}]*\})?")
 _SCRIPT = re.compile(r"\s*[_^]\s*")
@@ -64,15 +68,20 @@ class Lexer:
 
     def __init__(self, text: str, macros: Mapping[str, Macro], words: Collection[str] = ()):
         self.text = text
-        self.macros = macros
+        self.macros = {**PACKAGE_MACROS, **macros}
         self.words = frozenset(words)
         self._longest_word = max(map(len, self.words | {"sum"}))
         self._pieces = 0  # of the formula that is read
         self._expanded = 0
+        self._is_plain = False
 
-    def tokens(self, start: int, end: int) -> list[Token]:
-        """Return the tokens of a formula; raise UnsupportedNotationError if it contains unknown notation."""
+    def tokens(self, start: int, end: int, is_plain: bool = False) -> list[Token]:
+        """Return the tokens of a formula; raise UnsupportedNotationError if it contains unknown notation.
+
+        With `is_plain`, it is plain text, in which z2 is the name z with the index 2.
+        """
         self._pieces = self._expanded = 0
+        self._is_plain = is_plain
         return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
 
     def _of(self, source: _Source) -> Iterator[Token]:
@@ -102,12 +111,42 @@ class Lexer:
             if len(digits) > _MOST_DIGITS:
                 raise UnsupportedNotationError(f"a number has more than {_MOST_DIGITS} digits")
             return self._one("NUMBER", digits, source, start, start + len(digits))
+        return self._letter(source, match, before)
+
+    def _letter(self, source: _Source, match: re.Match[str], before: str) -> _Read:
+        """Read a word without a command, or a single character."""
+        start, at = match.span()
         word = _LETTERS_TOGETHER.match(source.text, start, start + self._longest_word + 1)
         if word and word[0] == "sum":
             return self._one("SUM", r"\sum", source, start, word.end())
         if word and word[0] in self.words:
-            return self._one("NAME", word[0], source, start, word.end())
+            return self._indexed(word[0], source, start, word.end())
+        character = match["one"] or ""
+        may_be_short = not source.text[start : start + 2].isascii()
+        latex = as_latex(source.text, start) if character and may_be_short else None
+        if latex is not None:
+            return self._expanded_character(source, *latex, start, before)
+        if self._is_plain and character.isalpha():
+            return self._indexed(LETTERS.get(character, character), source, start, at)
         return self._one(*_character(match["assign"] or match["one"]), source, start, at)
+
+    def _expanded_character(self, source: _Source, latex: str, at: int, start: int, before: str) -> _Read:
+        """Return the tokens of a Unicode character that is short for some LaTeX."""
+        script = latex.removeprefix(before if before in {"^", "_"} else "")
+        tokens = self._of(_Source(script, 0, source.where(start, at), source.depth + 1))
+        return self._with_index(_Read("NAME", at, tokens), source) if latex[0] == "\\" else _Read("NAME", at, tokens)
+
+    def _indexed(self, name: str, source: _Source, start: int, at: int) -> _Read:
+        """Return a name; in plain text with its index, as in z2 and W_out."""
+        return self._with_index(self._one("NAME", name, source, start, at), source)
+
+    def _with_index(self, read: _Read, source: _Source) -> _Read:
+        index = _INDEX.match(source.text, read.at) if self._is_plain and source.place is None else None
+        if index is None:
+            return read
+        latex = f"_{{{index[0].removeprefix('_')}}}"
+        inner = _Source(latex, 0, source.where(*index.span()), source.depth + 1)
+        return _Read("NAME", index.end(), [*read.tokens, *self._of(inner)])
 
     def _one(self, kind: str, value: str, source: _Source, start: int, at: int) -> _Read:
         return _Read(kind, at, [Token(kind, value, *source.where(start, at))])
@@ -137,6 +176,8 @@ class Lexer:
         return _Read("MACRO", at, self._of(_Source(body, 0, source.where(start, at), source.depth + 1)))
 
     def _spacing(self, source: _Source, name: str, start: int, at: int) -> _Read:
+        if name == "left" and after(_DOT, source.text, at) > at:
+            return self._one("LEFTDOT", ".", source, start, after(_DOT, source.text, at))
         if name in {"left", "right", "middle"}:
             return _Read("SPACE", after(_DELIMITER, source.text, at))
         is_wide = "quad" in name or (name == " " and source.text.startswith("\\ ", at))
@@ -155,7 +196,7 @@ class Lexer:
         return _Read("SPACE", after(_COLUMNS, source.text, at) if has_columns else at)
 
     def _transparent(self, source: _Source, name: str, start: int, at: int) -> _Read:
-        begin = at
+        begin = at = after(_OPTION, source.text, at) if name == "bbox" else at
         at, arguments = arguments_at(source.text, at, 2 if name in vocabulary.SECOND_OF_TWO else 1)
         inner = arguments[-1]
         inner_at = source.offset + source.text.rfind(inner, begin, at)
@@ -166,7 +207,11 @@ class Lexer:
         if script:
             at, _ = arguments_at(source.text, script.end(), 1)
         tokens = list(self._of(_Source(inner, inner_at, source.place, source.depth + 1)))
-        if name in vocabulary.AROUND_EQUATIONS and any(token.kind == "RELATION" for token in tokens):
+        if name == "substack":
+            tokens = [replace(token, kind=",", value=",") if token.kind == "NEWLINE" else token for token in tokens]
+        if (name in vocabulary.AROUND_EQUATIONS or name == "substack") and any(
+            token.kind == "RELATION" for token in tokens
+        ):
             return _Read("NAME", at, tokens)
         if len(tokens) != 1:
             tokens = [Token("{", "{", whole[0], whole[0]), *tokens, Token("}", "}", whole[1], whole[1])]
@@ -179,7 +224,7 @@ class Lexer:
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
-        name = "mathbb" if name == "Bbb" else name
+        name = "mathbb" if name in {"Bbb", "mathds"} else name
         if name in {"mathrm", "operatorname", "mathbb", "mathsf"} and "\\" in plain:
             return _Read("NAME", at, self._of(_Source(plain, 0, where, source.depth + 1)))
         return _Read("NAME", at, [Token(*_word(name, plain), *where)])

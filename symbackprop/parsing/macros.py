@@ -32,6 +32,17 @@ class Macro:
         return body
 
 
+# Macros of LaTeX packages, MathJax and KaTeX; a document may define its own in their place.
+PACKAGE_MACROS = {
+    **{name: Macro(0, r"\mathbb{R}") for name in ("R", "reals", "Reals", "RR", "real")},
+    **{name: Macro(0, rf"\mathbb{{{name}}}") for name in ("N", "Z", "C")},
+    **{name: Macro(2, r"\frac{\partial #1}{\partial #2}") for name in ("pdv", "pderiv", "pd", "pdiff")},
+    **{name: Macro(2, r"\frac{d #1}{d #2}") for name in ("dv", "odv", "deriv")},
+    **{name: Macro(1, r"\lVert #1 \rVert") for name in ("norm", "Norm")},
+    **{name: Macro(1, r"\lvert #1 \rvert") for name in ("abs", "Abs")},
+    "grad": Macro(0, r"\nabla"),
+}
+
 _NEW = re.compile(
     r"\\(?:re)?(?:new|provide)command\*?\s*+(?:\{\s*+\\([A-Za-z]++)\s*+\}|\\([A-Za-z]++))\s*+(?:\[(\d)\]\s*+)?(?=\{)"
     r"|\\def\s*+\\([A-Za-z]++)((?:#\d)*+)\s*+(?=\{)"

@@ -52,7 +52,7 @@ def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
     r"""Return a pending `\sum` or `\nabla` with its subscript, as in `\sum_{i=1}`, `\sum_{i,j}` or `\nabla_W`."""
     if sign.what == r"\nabla":
         return replace(sign, by=items[0])
-    if sign.what != r"\sum":
+    if sign.what not in SUMS:
         raise UnsupportedNotationError(f"{sign.what} has a subscript")
     names: list[str] = []
     for item in items:
@@ -66,7 +66,7 @@ def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
             names += _letters_below(left)  # of Σ_{m_i < 1}
         elif isinstance(item, Relation) and item.sign not in {r"\in"}:
             raise UnsupportedNotationError(f"a sum over {item.sign} is not read")
-    return replace(sign, indices=tuple(names))
+    return replace(sign, indices=tuple(dict.fromkeys(names)))
 
 
 _CONDITIONS = {"!=", "<", ">", "<=", ">="}
@@ -118,12 +118,14 @@ def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> t
         return _differential(rest, later)
     if sign.what in _NEEDS and not rest:
         raise UnsupportedNotationError(f"{_NEEDS[sign.what]} of nothing")
-    if sign.what == r"\sum":
+    if sign.what in SUMS:
         return _summed(sign, product([rest, *later])), [[]]
     if sign.by is not None:
         end = 1 if _is_bracketed(rest[0]) else len(rest)  # ∂/∂w (…) r is ∂(…)/∂w times r
         own = rest[: end if sign.what == "operator" else 1 + _has_arguments(rest)]
         return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
+    if sign.what == r"\nabla" and len(rest) == 1 and not later and isinstance(rest[0], Name):  # \nabla z
+        return Differential(body=rest[0], source=f"{sign.source} {rest[0].source}"), [[]]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
         return Partial(of=rest[0], by=rest[1].items[0]), [rest[2:], *later]
     raise UnsupportedNotationError(
@@ -131,20 +133,23 @@ def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> t
     )
 
 
-_NEEDS = {r"\sum": "a sum", "operator": "a derivative", r"\nabla": "a gradient"}
+SUMS = {r"\sum", r"\prod"}
+_NEEDS = {r"\sum": "a sum", r"\prod": "a product", "operator": "a derivative", r"\nabla": "a gradient"}
 
 
 def _summed(sign: PendingOperator, body: Node) -> Node:
     if sign.indices in {("rows",), ("columns",)}:
         return Call(function=Name(base="sum"), arguments=(body,), axis=0 if sign.indices == ("rows",) else 1)
+    if isinstance(sign.condition, Relation) and sign.what != r"\sum":
+        raise UnsupportedNotationError("a product under a condition is not read")
     if isinstance(sign.condition, Relation):
         body = Multiply(sign="", factors=(Indicator(condition=sign.condition), Group(items=(body,))))
-    return Summation(indices=sign.indices, body=body, first=sign.first, last=sign.last)
+    return Summation(indices=sign.indices, body=body, first=sign.first, last=sign.last, sign=sign.what)
 
 
 def _differential(rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
     """Return a differential applied to the factors up to the next operator (a sum takes all), and the rest."""
-    end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what != r"\sum"), len(rest))
+    end = next((k for k, f in enumerate(rest) if isinstance(f, PendingOperator) and f.what not in SUMS), len(rest))
     inner = rest[:end]
     if any(isinstance(factor, PendingOperator) for factor in inner):
         return Differential(body=product([inner, *later])), [[]]
@@ -227,7 +232,7 @@ def _wider(before: Node, sign: int, term: Node) -> Node | None:
     if isinstance(before, Multiply):
         wider = _wider(before.factors[-1], sign, term)
         return wider and replace(before, factors=(*before.factors[:-1], wider), source="")
-    if not isinstance(before, Summation) or not _has_free(term, before.indices):
+    if not isinstance(before, Summation) or before.sign != r"\sum" or not _has_free(term, before.indices):
         return None
     body = before.body if isinstance(before.body, Add) else Add(signs=(1,), terms=(before.body,))
     return replace(before, body=Add(signs=(*body.signs, sign), terms=(*body.terms, term)), source="")

@@ -39,6 +39,8 @@ def scripted(base: Node, sign: str, items: list[Node]) -> Node:
         return Power(base=base, exponent=items[0], entrywise=True)
     if sign == "+" and not items and isinstance(base, Name):
         return _marked(base, Script(kind="plain", content=Name(base="plus")))
+    if sign == "*" and not items and isinstance(base, Name):
+        return replace(base, base=base.base + "star", source="")
     if sign:
         raise UnsupportedNotationError(f"the superscript {sign} is not read")
     parts = [part for item in items for part in (_parts(item) if _has_marks(base, item) else (item,))]

@@ -9,6 +9,7 @@ from symbackprop.parsing.documents import Document, Formula
 from symbackprop.parsing.example_numbers import parted
 from symbackprop.parsing.latex_parser import parse
 from symbackprop.parsing.lexer import Lexer, Token, UnsupportedNotationError, macros_of
+from symbackprop.parsing.notations import introduced
 from symbackprop.parsing.numpy_lines import parse_numpy
 from symbackprop.parsing.reassignment import tell_apart
 from symbackprop.parsing.statement_splitter import statements
@@ -68,8 +69,9 @@ def read_statements(
     lexer = Lexer(document.text, macros_of(document.text)[0], {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
     found: list[Statement] = []
     anchor: Statement | None = None  # the last statement with sides
+    mentions = _Mentions(document, lexer)
     for formula in document.formulas:
-        for written in _of_formula(document, lexer, formula):
+        for written in (*_of_formula(document, lexer, formula), *mentions.introduced_by(formula)):
             if written.continues and found:
                 if anchor is not None and anchor.kind == "display":
                     written.sides = (anchor.sides[0], *written.sides)
@@ -157,7 +159,7 @@ def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[
         yield written
         return
     try:
-        rows = list(statements(lexer.tokens(formula.start, formula.end)))
+        rows = list(statements(lexer.tokens(formula.start, formula.end, formula.is_plain)))
     except UnsupportedNotationError as error:
         if formula.kind == "display" or "=" in source:
             yield Statement(source.strip(), formula.start, formula.end, formula.kind, line, problem=str(error))
@@ -172,6 +174,42 @@ def _of_formula(document: Document, lexer: Lexer, formula: Formula) -> Iterator[
         yield written
 
 
+class _Mentions:
+    """The formulas without a relation that a text mentions: what its words state about two that follow one another."""
+
+    def __init__(self, document: Document, lexer: Lexer):
+        self.document = document
+        self.lexer = lexer
+        self.last: tuple[Formula, tuple[Node, ...]] | None = None
+
+    def introduced_by(self, formula: Formula) -> Iterator[Statement]:
+        """Yield the equality that the text states of this formula and the one mentioned before it, if there is one."""
+        last, self.last = self.last, None
+        sides = self._mentioned(formula) if formula.kind == "inline" else ()
+        if not sides:
+            return
+        self.last = formula, sides
+        if last is None:
+            return
+        text, (first, others) = self.document.text, last
+        before = text[max(0, first.start - _NEAR) : first.start].rstrip("$(\\")
+        between = text[first.end : formula.start].strip("$()\\")
+        for stated in introduced(before, others, between, sides):
+            source = text[first.start : formula.end]
+            line = self.document.line_at(first.start)
+            yield Statement(source, first.start, formula.end, "inline", line, stated, ("=",))
+
+    def _mentioned(self, formula: Formula) -> tuple[Node, ...]:
+        try:
+            rows = list(statements(self.lexer.tokens(formula.start, formula.end)))
+        except UnsupportedNotationError:
+            return ()
+        if len(rows) != 1 or any(token.kind == "RELATION" for token in rows[0]):
+            return ()
+        return _of_row(self.document, rows[0], formula.kind).sides
+
+
+_NEAR = 120  # characters before a formula that tell what it is
 _CONDITION = re.compile(r"(?:\$|\\\))\s+(?:if|when|whenever|unless|only)\b")
 
 

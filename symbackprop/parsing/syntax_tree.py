@@ -157,7 +157,7 @@ class Summation(Node):
     body: Node
     first: Node | None = None
     last: Node | None = None
-    sign: str = field(default=r"\sum", compare=False)
+    sign: str = r"\sum"  # or \prod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +312,11 @@ def relettered(node: Node, old: str, new: str) -> Node:
     if isinstance(node, Summation) and old in node.indices:
         node = replace(node, indices=tuple(new if index == old else index for index in node.indices), source="")
     return mapped(node, lambda part: relettered(part, old, new))
+
+
+def replaced(node: Node, old: Node, new: Node) -> Node:
+    """Return the node with each occurrence of a part replaced by another one."""
+    return new if node == old else mapped(node, lambda part: replaced(part, old, new))
 
 
 def number(value: int | Fraction) -> Number:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from symbackprop.parsing.bars import evaluated, with_conditional_names
 from symbackprop.parsing.tokens import Token, with_depths
 
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
@@ -17,7 +18,8 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
-    return _closed(_without_last_commas(_with_commas(merged)))
+    whole = _without_last_commas(_with_commas(merged))
+    return _closed(evaluated(with_conditional_names(whole)))
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:

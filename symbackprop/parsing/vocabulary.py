@@ -11,7 +11,9 @@ GREEK = words(
     "omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega",
 )
 LETTERS = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "θ": "theta"} | {
-    "λ": "lambda", "μ": "mu", "σ": "sigma", "φ": "phi", "Δ": "Delta", "Θ": "Theta", "Σ": "Sigma", "Φ": "Phi", "ℓ": "ell"
+    "λ": "lambda", "μ": "mu", "σ": "sigma", "φ": "phi", "Δ": "Delta", "Θ": "Theta", "Σ": "Sigma", "Φ": "Phi",
+    "ζ": "zeta", "κ": "kappa", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "τ": "tau", "χ": "chi", "ψ": "psi",
+    "ω": "omega", "Γ": "Gamma", "Λ": "Lambda", "Ψ": "Psi", "Ω": "Omega", "ℓ": "ell",
 }  # fmt: skip
 _VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma"}
 _FUNCTIONS = words("exp log ln tanh sinh cosh sin cos max min det arg dim Pr")
@@ -34,10 +36,10 @@ _KINDS = {
     "ARROW":    [(r"\Rightarrow", ""), (r"\implies", ""), (r"\Longrightarrow", ""), (r"\Leftrightarrow", ""),
                  (r"\iff", ""), (r"\therefore", ""), ("⇒", ""), (r"\because", ""), (r"\land", ""), (r"\wedge", "")],
     "PRIME":    [("'", "'"), (r"\prime", "'"), ("′", "'"), ("’", "'")],
-    "TOP":      [(r"\top", "T"), ("⊤", "T"), (r"\intercal", "T"), (r"\transp", "T"), ("ᵀ", "T")],
+    "TOP":      [(r"\top", "T"), ("⊤", "T"), (r"\intercal", "T"), (r"\transp", "T")],
     "PARTIAL":  [(r"\partial", r"\partial"), ("∂", r"\partial")],
     "NABLA":    [(r"\nabla", r"\nabla"), ("∇", r"\nabla")],
-    "SUM":      [(r"\sum", r"\sum"), ("∑", r"\sum"), (r"\prod", r"\prod"), (r"\Sigma_", r"\sum")],
+    "SUM":      [(r"\sum", r"\sum"), ("∑", r"\sum"), (r"\prod", r"\prod"), ("∏", r"\prod"), (r"\Sigma_", r"\sum")],
     "ACCENT":   [(rf"\{name}", name) for name in ("hat", "widehat", "bar", "overline", "tilde", "widetilde", "dot",
                                                   "check", "breve")],
     "FRACTION": [(rf"\{name}", r"\frac") for name in ("frac", "cfrac", "dfrac", "tfrac", "nicefrac", "sfrac")],
@@ -73,23 +75,24 @@ TOKENS: dict[str, tuple[str, str]] = {
 SPACING = {
     *words(", ; : ! > quad qquad enspace enskip thinspace medspace thickspace negthinspace displaystyle textstyle"),
     *words("scriptstyle limits nolimits left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl"),
-    *words("Biggr bigm Bigm nonumber notag hline noindent mathstrut strut allowbreak nobreak centering small"),
+    *words("space Biggr bigm Bigm nonumber notag hline noindent mathstrut strut allowbreak nobreak centering small"),
     *words("large Large normalsize footnotesize boldmath rm bf it displaylimits mathopen mathclose mathord mathbin"),
     *words("blacksquare square Box qed checkmark mathrel mathop mathpunct relax protect smash null cal"),
     " ",
 }
 WITH_ARGUMENT = {  # commands that are left out with their argument
     *words("label tag tag* vspace hspace vspace* hspace* phantom hphantom vphantom color ref eqref cite intertext"),
-    *words("shortintertext footnote mbox* tagref htmlClass"),
+    *words("shortintertext require footnote mbox* tagref htmlClass"),
 }
 TRANSPARENT = {  # commands that leave their argument
     *words("mathbf boldsymbol bm pmb mathbfit vec mathit mathcal mathscr mathfrak mathnormal underline boxed"),
     *words("underbrace overbrace mathbfsf mathtt symbf symbfit symbfup ensuremath bold overrightarrow mathsfit"),
+    *words("bbox cancel bcancel xcancel substack"),
 }
 SECOND_OF_TWO = {"textcolor", "colorbox", "underset", "overset", "stackrel", "htmlId"}
 IN_WORDS = {  # commands whose argument is a word, or a comment
     *words("text mathrm operatorname operatorname* textrm textit textbf mbox mathsf textsf hbox mathbb textnormal"),
-    *words("texttt Bbb"),
+    *words("texttt Bbb mathds"),
 }
 PROSE = {
     *words("if where and or with for else otherwise so thus hence let then since is as by from using because"),

@@ -1,5 +1,7 @@
 """Meanings of δ: the ∂J/∂v that a name of the document denotes, and its factor."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.derivation.at_points import common_ratio
@@ -14,6 +17,7 @@ from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import defines_by_partial, is_cost, is_gradient_line
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.adjoint_marks import marks_of, plain_key
 from symbackprop.proofread.interpreter.quantities import (
     adjoint_of,
     quantity_named,
@@ -31,18 +35,22 @@ def choose_adjoints(reading: DocumentReading) -> None:
     intended: dict[int, float] = {}
     reading.odd_scales.clear()
     for index, key in list(reading.definitions.items()):
-        standard = _standard(reading, key)
+        standard, is_supported = _standard(reading, key), True
+        if standard is None:
+            standard, is_supported = _marked(reading, key), False
         if standard is None:
             continue
         ratio = _ratio_to(reading, key, standard)
         is_multiple = ratio is not None and not np.isclose(ratio, 1.0)
-        if ratio is not None and is_multiple:
+        if ratio is not None and is_multiple and is_supported:
             scales.setdefault(ratio)
         scaled = [replace(standard, scale=scale) for scale in scales if ratio is None or scale == ratio]
         users = _users(reading, key, index)
-        chosen = _best(reading, index, [standard, None, *scaled], users, ratio)
+        is_first = is_supported or (ratio is not None and not is_multiple)
+        candidates = [standard, None] if is_first else [None, standard]
+        chosen = _best(reading, index, [*candidates, *(scaled if is_supported else ())], users, ratio)
         _set(reading, key, chosen)
-        if chosen is None and ratio is not None and is_multiple:
+        if chosen is None and ratio is not None and is_multiple and is_supported:
             (intended if users or _mentions_partial(reading, index) else reading.odd_scales)[index] = ratio
     for index, ratio in list(reading.odd_scales.items()):
         if any(np.isclose(ratio, other) for other in intended.values()):
@@ -126,9 +134,41 @@ def _standard(reading: DocumentReading, key: Key) -> AdjointMultiple | None:
     return found if found is not None and _has_adjoint(reading, found.of) else None
 
 
+def _marked(reading: DocumentReading, key: Key) -> AdjointMultiple | None:
+    r"""Return the ∂J/∂v that a name such as \bar v may denote in a document that does not say so; else None."""
+    return next((AdjointMultiple(of) for _, of in reading.symbols.marked(key) if _has_adjoint(reading, of)), None)
+
+
+_WORDS = {"bar": re.compile(r"\badjoints?\b|\bcotangents?\b|\bsensitivit(?:y|ies)\b", re.IGNORECASE)}
+_ENOUGH = 2  # lines that agree
+
+
+def marks_said(text: str, statements: Sequence[Statement]) -> frozenset[str]:
+    r"""Return the marks of adjoints that a text names: by \bar x = ∂C/∂x of any x, or by a word such as adjoint."""
+    found = {mark for mark, word in _WORDS.items() if word.search(text)}
+    for statement in statements:
+        sides = equalities(statement)
+        name = sides[0] if sides else None
+        partials = [side for side in sides[1:] if isinstance(side, tree.Partial | tree.Differential)]
+        by = next((p.by if isinstance(p, tree.Partial) else p.body for p in partials), None)
+        if isinstance(name, Name) and isinstance(by, Name):
+            found |= {mark for mark, quantity in marks_of(plain_key(name)) if quantity == plain_key(by)}
+    return frozenset(found)
+
+
+def marks_agreed(reading: DocumentReading) -> frozenset[str]:
+    """Return the marks of at least two names that the document defines as the ∂J/∂v which the marks suggest."""
+    counts: Counter[str] = Counter()
+    for key in reading.definitions.values():
+        for mark, of in reading.symbols.marked(key):
+            ratio = _ratio_to(reading, key, AdjointMultiple(of)) if _has_adjoint(reading, of) else None
+            counts[mark] += ratio is not None and bool(np.isclose(ratio, 1.0))
+    return frozenset(mark for mark, count in counts.items() if count >= _ENOUGH)
+
+
 def _is_differential(key: Key) -> bool:
     """Return True for a differential such as dW."""
-    return key[0].startswith("d") and key[0] != "delta"
+    return key[0].startswith("d") and not key[0].startswith("delta")
 
 
 def _has_adjoint(reading: DocumentReading, of: Key) -> bool:

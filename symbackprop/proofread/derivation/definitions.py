@@ -20,11 +20,12 @@ from symbackprop.proofread.derivation.subjects import (
     is_in_network,
 )
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS, COSTS
 from symbackprop.proofread.interpreter.functions import ROWS, activations_of
 from symbackprop.proofread.interpreter.names import with_scripts
 from symbackprop.proofread.interpreter.orientation import laid_out
 from symbackprop.proofread.interpreter.quantities import call_parts
-from symbackprop.proofread.interpreter.symbol_table import ADJOINTS, COSTS, EACH, SHIFT, Definition, NameReading
+from symbackprop.proofread.interpreter.symbol_table import EACH, SHIFT, Definition, NameReading
 from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 
@@ -283,7 +284,12 @@ def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = Fals
     """Define S_j = A_j ⊙ (1 - A_j) for each layer j if the network has A1, A2, …; return True if it has."""
     name, parts = claim.name, list(walk(claim.body))
     is_sum = any(isinstance(part, tree.Summation) for part in parts)
-    if name.base in ADJOINTS or len(name.scripts) != 1 or len(name.script_letters) != 1 or (is_sum and not may_sum):
+    if (
+        _is_adjoint(reading, name)
+        or len(name.scripts) != 1
+        or len(name.script_letters) != 1
+        or (is_sum and not may_sum)
+    ):
         return False
     (letter,) = name.script_letters
     used = [part for part in parts if isinstance(part, Name) and letter in part.script_letters]
@@ -297,6 +303,13 @@ def _define_layers(reading: DocumentReading, claim: _Claim, may_sum: bool = Fals
             own = Definition(key, (), claim.body, claim.index, {letter: number})
             reading.symbols.definitions.setdefault(key, own)
     return bool(layers)
+
+
+def _is_adjoint(reading: DocumentReading, name: Name) -> bool:
+    """Return True for a δ, and for a name with a mark of adjoints, such as \\bar{z}_i."""
+    symbols, (letter,) = reading.symbols, (*name.script_letters, "")[:1]
+    found = [one.key for k in symbols.layers for one in reading.name_readings(name, {letter: k})]
+    return name.base in ADJOINTS or any(symbols.adjoint(key) is not None for key in found)
 
 
 def _define_function(reading: DocumentReading, index: int, function: Name, parameter: Name, body: Node) -> None:

@@ -11,7 +11,7 @@ from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.symbol_table import LAST
 
-_LAYER_LETTERS = ("l", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
+_LAYER_LETTERS = ("l", "ell", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
 
 
 def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:

@@ -50,6 +50,7 @@ class DocumentReading:
     points: NetworkAtPoints
     statements: Sequence[Statement]
     interpretation: Interpretation = field(default_factory=Interpretation)
+    marks: frozenset[str] = frozenset()  # of the names of adjoints, such as bar
     symbols: SymbolTable = field(init=False)
     definitions: dict[int, Key] = field(default_factory=dict)  # the name that a statement defines
     function_definitions: set[int] = field(default_factory=set)  # statements such as f(z) = …
@@ -65,6 +66,7 @@ class DocumentReading:
             self.network,
             interpretation.document_first,
             dict(interpretation.units),
+            self.marks,
             cost_scale=interpretation.cost_scale,
             adjoint_scale=interpretation.adjoint_scale,
         )

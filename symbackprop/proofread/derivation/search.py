@@ -11,7 +11,12 @@ from symbackprop.parsing.documents import Document
 from symbackprop.parsing.statements import Statement
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.printing.naming import key_of
-from symbackprop.proofread.derivation.adjoints import choose_adjoints, find_misdefined_adjoints
+from symbackprop.proofread.derivation.adjoints import (
+    choose_adjoints,
+    find_misdefined_adjoints,
+    marks_agreed,
+    marks_said,
+)
 from symbackprop.proofread.derivation.definitions import hides_network_quantity, read_definitions
 from symbackprop.proofread.derivation.factors import usual_factors
 from symbackprop.proofread.derivation.judge import judge
@@ -40,12 +45,13 @@ _MOST_STARTS = 2
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
     """Return the reading with the fewest lines that are wrong or not understood."""
     points = NetworkAtPoints(network, seed, bool(_CLASS.search(document.text)))
-    best, least = _read(points, statements, Interpretation()), float("inf")
+    marks = marks_said(document.text, statements)
+    best, least = _read(points, statements, Interpretation(), marks), float("inf")
     one_example = may_be_of_one_example(document, statements)
     for index, interpretation in enumerate(_interpretations(network, statements, one_example)):
         if not _can_help(interpretation, best):
             continue
-        for reading in _with_scales(points, statements, interpretation):
+        for reading in _with_scales(points, statements, interpretation, best.marks):
             scales = (reading.interpretation.cost_scale, reading.interpretation.adjoint_scale)
             cost = _cost(reading, least) + index * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
             if cost < least:
@@ -57,12 +63,15 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
     return best
 
 
-def _read(points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation) -> DocumentReading:
+def _read(
+    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation, marks: frozenset[str]
+) -> DocumentReading:
     """Return a document as read under one interpretation, with its definitions and the meaning of each δ."""
-    reading = DocumentReading(points, statements, interpretation)
+    reading = DocumentReading(points, statements, interpretation, marks)
     read_definitions(reading)
     choose_adjoints(reading)
-    return reading
+    found = marks_agreed(reading) - marks
+    return _read(points, statements, interpretation, marks | found) if found else reading
 
 
 def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
@@ -90,10 +99,10 @@ def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
 
 
 def _with_scales(
-    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation
+    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation, marks: frozenset[str]
 ) -> list[DocumentReading]:
     """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines suggest."""
-    plain = _read(points, statements, interpretation)
+    plain = _read(points, statements, interpretation, marks)
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
         (is_cost_line, lambda ratio: replace(interpretation, cost_scale=ratio)),
@@ -103,7 +112,7 @@ def _with_scales(
         ratios = (judge(plain, index).ratio for index in range(len(statements)) if is_meant(plain, index))
         ratio = next((ratio for ratio in ratios if ratio is not None), None)
         if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
-            found.append(_read(points, statements, with_scale(ratio)))
+            found.append(_read(points, statements, with_scale(ratio), marks))
     return found
 
 

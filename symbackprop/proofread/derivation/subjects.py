@@ -64,7 +64,10 @@ def with_respect_to(side: Node) -> Node | None:
 
 
 def is_gradient(reading: DocumentReading, side: Node) -> bool:
-    """Return True for ∂J/∂W where W is a parameter."""
+    """Return True for ∂J/∂W, or a name that denotes it, where W is a parameter."""
+    if isinstance(side, Name):
+        adjoints = map(reading.symbols.adjoint, reading.keys(side))
+        return any(adjoint is not None and is_parameter(reading, adjoint.of) for adjoint in adjoints)
     by = with_respect_to(side)
     keys = reading.keys(by) if isinstance(by, Name) else []
     parameters = reading.network.parameters

@@ -49,8 +49,11 @@ def evaluate(evaluator: Evaluator, node: Node) -> list[IndexedArray]:
 
 
 def _add(evaluator: Evaluator, node: tree.Add) -> list[IndexedArray]:
-    terms = [evaluator.values(term) for term in node.terms]
-    return fitting(lambda *chosen: values.plus(list(chosen), node.signs), terms)
+    kept = [(sign, term) for sign, term in zip(node.signs, node.terms, strict=True) if term != tree.number(0)]
+    if not kept:
+        return [scalar(0)]
+    terms = [evaluator.values(term) for _, term in kept]  # a 0 has the shape of the other terms
+    return fitting(lambda *chosen: values.plus(list(chosen), tuple(sign for sign, _ in kept)), terms)
 
 
 def _group(evaluator: Evaluator, node: tree.Group) -> list[IndexedArray]:

@@ -169,11 +169,13 @@ def raised(base: IndexedArray, exponent: IndexedArray, entrywise: bool) -> Index
     """Return a power: by matrix products for a square matrix, else entry by entry."""
     if base.is_derivative or exponent.is_derivative or not exponent.is_number:
         raise ShapeMismatchError("a power of this kind is not read")
+    if exponent.indices:  # p_k^{y_k}
+        return values.combined(base, exponent, np.power)
     power = float(exponent.array.ravel()[0])
     rows, columns = base.shape
-    if rows == columns != 1 and not entrywise and power == int(power):
+    if rows == columns != 1 and not entrywise and power.is_integer():
         try:
             return replace(base, array=np.linalg.matrix_power(base.array, int(power)))
         except np.linalg.LinAlgError:
             raise ShapeMismatchError("a matrix is inverted that has no inverse here") from None
-    return values.mapped(base, lambda array: array**power if power != int(power) else array ** int(power))
+    return values.mapped(base, lambda array: array ** (int(power) if power.is_integer() else power))

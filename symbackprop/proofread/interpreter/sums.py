@@ -16,8 +16,8 @@ from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatch
 
 def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     """Return the values of Σ over indices, over examples, or over layers."""
-    if node.sign != r"\sum":
-        raise UnsupportedNotationError(f"{node.sign} is not read")
+    if node.sign == r"\prod":
+        return _product(evaluator, node)
     if not node.indices:
         return _implicit_sum(evaluator, node.body, "sum over examples")
     try:
@@ -38,6 +38,18 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     if all(value.is_number and not value.is_derivative for value in found) and count is not None:
         return [values.product(scalar(count), value) for value in found]
     return _implicit_sum(evaluator, node.body, f"sum over {node.indices[0]}")
+
+
+def _product(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
+    r"""Return the values of \prod over indices of entries."""
+    found = evaluator.values(node.body)
+    for index in node.indices:
+        if not all(index in value.indices for value in found):
+            raise UnsupportedNotationError(f"a product over {index}, which indexes no entries, is not read")
+        found = fitting(lambda value, index=index: values.multiplied(value, index), [found])
+    if not node.indices:
+        raise UnsupportedNotationError("a product over nothing is not read")
+    return found
 
 
 def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None:

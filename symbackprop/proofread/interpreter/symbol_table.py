@@ -13,9 +13,9 @@ from symbackprop.network.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGE
 from symbackprop.parsing.syntax_tree import Add, Name, Node, Number, Script
 from symbackprop.parsing.vocabulary import LETTERS
 from symbackprop.printing.naming import Key, key_of
+from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS, CLEAR, COSTS, marks_of, without_accent
 from symbackprop.proofread.interpreter.cost_terms import compared, cost_terms, unnamed
 
-COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "Cost", "MSE", "CE", "NLL"}
 _INPUTS = {"x", "X", "a0", "A0"}
 _FIRST_LAYERS = {"a1", "A1", "o1", "h1", "y0", "Y0"}
 _TARGETS = {"y", "Y", "t", "T", "d", "ystar", "D", "target", "label"}
@@ -23,12 +23,12 @@ _UNNAMED_OUTPUTS = {"yhat", "Yhat", "output", "pred", "prediction"}  # also wher
 _OUTPUTS = {*_UNNAMED_OUTPUTS, "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
 _COUNTS = {"N", "m", "n", "M", "B"}
 _WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
-ADJOINTS = {"delta": "z", "Delta": "z", "error": "z", "epsilon": "z"}
 _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
 LAST = "the last layer"  # a key among the letters that denote numbers: z_k without a layer number is in it
 SHIFT = "layers further"  # likewise: the number of layers by which all units of a line are shifted
+_EXAMPLE_LETTERS = set("ijkmnpqrs")  # above, as in q_i^k
 _PREACTIVATIONS = ("z", "net", "s", "h", "u", "v", "a", "o", "in", "Z", "y")
 
 
@@ -71,11 +71,13 @@ class SymbolTable:
         network: the network whose gradients the document derives.
         document_first: True if a definition in the document overrides the network's quantity with the same name.
         units: the layer whose units each letter numbers, such as 0, 1, 2 for i, j, k in w_{ij}, w_{jk}.
+        marks: the marks that make the name of a quantity a name of its adjoint in this document, such as bar.
     """
 
     network: Network
     document_first: bool = False
     units: Mapping[str, int] = field(default_factory=dict)
+    marks: frozenset[str] = frozenset()
     definitions: dict[Key, Definition] = field(default_factory=dict)
     functions: dict[str, tuple[Name, Node]] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)  # names that are used as functions somewhere
@@ -162,8 +164,12 @@ class SymbolTable:
 
     def _aliases(self) -> Iterator[tuple[Key, Expression]]:
         numbered = {key[0] for key in self.known if key[2]} | {_other_case(key[0]) for key in self.known if key[2]}
+        targets = self.network.of_role(TARGET, ONE_HOT)
         yield from ((key, symbol) for key, symbol in self._usual_names() if key[2] or key[0] not in numbered)
         for key, symbol in reversed(list(self.known.items())):
+            if symbol in targets:
+                yield (f"{key[0]}star", *key[1:]), symbol
+                yield (f"{_other_case(key[0])}star", *key[1:]), symbol
             if symbol not in self.network.dimensions:
                 yield (_other_case(key[0]), *key[1:]), symbol
             if len(key[0]) > 1 and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
@@ -252,6 +258,9 @@ class SymbolTable:
         kind = name.above[0].kind if len(over) == 1 else ""
         power = name.above[0].content if kind == "plain" else None
         example = over[0] if kind == "layer" and not over[0].isdigit() else None
+        if power is not None and self._is_free_letter(power, letters):  # q_i^k of an example k
+            yield NameReading((base, "".join(under), ""), (), over[0])
+            yield NameReading((base, "", ""), indices, over[0])
         if len(over) == 2:
             yield NameReading((base, "", over[0]), indices, _index(over[1]))
             yield NameReading((base, "", over[1]), indices, _index(over[0]))
@@ -279,6 +288,12 @@ class SymbolTable:
         if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
             yield NameReading((base, "", str(last)), indices)
         yield NameReading((base, "", ""), indices, example, power)
+
+    def _is_free_letter(self, node: Node, letters: Mapping[str, int]) -> bool:
+        """Return True for an index letter that denotes neither a number here nor a quantity."""
+        letter = node.base if isinstance(node, Name) and not node.scripts else ""
+        is_known = any(_plain(letter) in known for known in (self.known, self.definitions, self.aliases))
+        return letter in _EXAMPLE_LETTERS and letter not in letters and not is_known
 
     def _layer_of_units(self, name: Name, shift: int) -> int | None:
         """Return the layer of o_j, or for w_{ij} the later layer of i and j; None for any other name."""
@@ -325,10 +340,26 @@ class SymbolTable:
             return None
         return Name(base=name.base, above=(Script(kind="plain", content=Number(value=Fraction(last))),))
 
+    def marked(self, key: Key) -> Iterator[tuple[str, Key]]:
+        """Yield the adjoint marks in a name that is unknown otherwise, with the quantities that it then is about."""
+        if key in self.known or key in self.aliases:
+            return
+        targets = self.network.of_role(TARGET, ONE_HOT)
+        others = {*targets, *self.network.dimensions, self.network.cost.symbol}
+        for mark, of in marks_of(key):
+            is_cost = mark in COSTS  # E_x is also an expectation, and L_t a term of a cost
+            symbol = self.known.get(of) if is_cost else self.symbol(of)
+            if symbol is not None and symbol not in others and not (is_cost and symbol in self.network.of_role(INPUT)):
+                yield mark, of
+
     def adjoint(self, key: Key) -> AdjointMultiple | None:
         """Return the conventional multiple of ∂J/∂v that a name such as δ^{(3)} denotes, or None."""
         if key in self.chosen:
             return self.chosen[key]
+        marked = next((of for mark, of in self.marked(key) if mark in self.marks | CLEAR), None)
+        if marked is not None:
+            return AdjointMultiple(marked)
+        key = (without_accent(key[0]), *key[1:])  # \hat\delta
         if key[0] not in ADJOINTS:
             return None
         said = self.derived_by.get(key[0])

@@ -203,6 +203,24 @@ def summed(value: IndexedArray, index: str) -> IndexedArray:
     return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
 
 
+def multiplied(value: IndexedArray, index: str) -> IndexedArray:
+    """Return the product over a free index of numbers; the order of matrices in such a product is not known."""
+    if not value.is_number or value.is_derivative:
+        raise ShapeMismatchError("a product over an index is read for numbers only")
+    axis = value.indices.index(index)
+    return replace(value, array=value.array.prod(axis=axis), indices=tuple(k for k in value.indices if k != index))
+
+
+def combined(one: IndexedArray, other: IndexedArray, function: Callable[[Array, Array], Array]) -> IndexedArray:
+    """Return a function of two values, of which the second is a number for each of its indices."""
+    indices = _union(one, other)
+    if one.is_derivative or other.is_derivative or not other.is_number:
+        raise ShapeMismatchError("a power of this kind is not read")
+    with np.errstate(all="ignore"):
+        array = np.asarray(function(one.with_indices(indices), other.with_indices(indices)), float)
+    return IndexedArray(array, indices, False, _notes(one, other))
+
+
 def total(value: IndexedArray) -> IndexedArray:
     """Return the sum of all entries; for ∂A/∂B, the sum over the entries of A."""
     if value.is_derivative:
