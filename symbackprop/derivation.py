@@ -67,13 +67,17 @@ class Derivation:
         """Every application of a rule, from the cost back to the parameters."""
         return self.tape.steps
 
-    def to_text(self, *, detail: str = "full", view: str = "matrix") -> str:
+    def to_text(
+        self, *, detail: str = "full", view: str = "matrix", width: int | None = None, ascii: bool = False
+    ) -> str:
         """Return the derivation as text for a terminal.
 
         Args:
             detail: "full" shows every step; "delta" the network and the backpropagation equations (a line for each δ
                 and each gradient); "result" only those equations.
             view: "matrix", "index" (entry by entry, with Σ over indices), or "both".
+            width: fold lines that are longer; None folds only sentences, at 100 characters.
+            ascii: write `dJ/dW2 = a2.T @ delta3`, for a terminal without δ, ⊙ or ∂.
 
         Raises:
             ArgumentError: the level of detail or the view is unknown.
@@ -86,7 +90,7 @@ class Derivation:
           ∂J/∂W2 = a2ᵀ δ3                      H×K
           ∂J/∂W2[h,k] = Σ_n a2[n,h] δ3[n,k]
         """
-        return to_text(outline(self.tape, detail, view))
+        return to_text(outline(self.tape, detail, view), width=width, ascii=ascii)
 
     def to_latex(self, *, standalone: bool = False, detail: str = "full", view: str = "matrix") -> str:
         """Return an `align*` with a reason above each line (it needs amsmath), or a whole document; see `to_text`."""

@@ -40,7 +40,8 @@ def chosen_parameters(network: Network, wrt: Iterable[str] | str | None) -> tupl
             article = "an" if role == INPUT else "a"
             raise DerivationError(
                 f"{name} is {article} {role}, which is constant here; the parameters are {listed(names)} "
-                f"(declare {name} with net.parameter to differentiate with respect to it)"
+                f"(to differentiate with respect to it, declare {name} as a parameter: {name}: parameter(…) in a text, "
+                "net.parameter in Python)"
             )
         if name == network.cost.name or name in network.symbols:
             what = "the cost itself" if name == network.cost.name else "an intermediate quantity"

@@ -20,16 +20,26 @@ from symbackprop.cli.options import (
     names,
     read_network,
 )
-from symbackprop.cli.output import as_json, write
-from symbackprop.cli.proofread import add_options, code_check, document_check, is_document
-from symbackprop.errors import SymbackpropError
+from symbackprop.cli.output import (
+    as_json,
+    page_width,
+    prepare_streams,
+    require_writable,
+    shows_signs,
+    write,
+    write_exactly,
+    write_file,
+)
+from symbackprop.cli.parser import Parser, complete, one_of
+from symbackprop.cli.proofread import add_options, code_check, document_checks, is_document, together
+from symbackprop.errors import SymbackpropError, nearest
 
 if TYPE_CHECKING:
     from symbackprop.gradcheck.report import GradientCheck
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[Parser]
 
-AGREES, DISAGREES, BAD_INPUT = 0, 1, 2
+AGREES, DISAGREES, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 exit status: 0 if the gradients agree and the proofs hold (or none was requested), 1 if they do not,
@@ -53,22 +63,49 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without δ gets a ?
-    args = _parser().parse_args(argv)
+    prepare_streams()
+    parser, commands = _parser()
+    complete(parser)
+    args = _parsed(parser, commands, list(sys.argv[1:] if argv is None else argv))
     try:
+        require_writable(args)
         return int(args.run(args))
     except BrokenPipeError:  # the reader, such as head, stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         return AGREES
+    except KeyboardInterrupt:
+        print(f"symbackprop {args.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except (SymbackpropError, OSError, MemoryError) as error:
-        reason = "not enough memory for arrays of these sizes" if isinstance(error, MemoryError) else str(error)
-        print(f"symbackprop {args.command}: {reason}", file=sys.stderr)
+        print(f"symbackprop {args.command}: {_reason(error)}", file=sys.stderr)
         return BAD_INPUT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory for arrays of these sizes"
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+
+
+def _parsed(parser: Parser, commands: dict[str, Parser], words: list[str]) -> argparse.Namespace:
+    """Return the options that the words choose; print help or an error and exit if they choose no command."""
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    if words == ["version"]:
+        words = ["--version"]
+    if not words:
+        parser.exit(BAD_INPUT, parser.format_help())
+    if not words[0].startswith("-") and words[0] not in commands:
+        parser.error(f"there is no command {words[0]}: {nearest(words[0], commands)}")
+    args, rest = parser.parse_known_args(words)
+    if rest:
+        commands[args.command].refuse(rest)
+    return args
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser, and the parser of each command."""
+    parser = Parser(
         prog="symbackprop",
         description="Derive the gradients of a network, print and prove the steps, generate NumPy code, check and "
         "proofread gradients.",
@@ -84,7 +121,11 @@ def _parser() -> argparse.ArgumentParser:
     derive = _command(commands, "derive", _derive, purpose, add_network_options)
     form = derive.add_mutually_exclusive_group()
     form.add_argument(
-        "--format", choices=["text", "latex", "markdown"], default="text", help="format of the document (default: text)"
+        "--format",
+        type=one_of(_FORMATS, {"md": "markdown", "tex": "latex", "txt": "text"}, _OTHER_FORMATS),
+        choices=_FORMATS,
+        default="text",
+        help="format of the document (default: text)",
     )
     form.add_argument("--json", action="store_true", help="print the derivation as JSON")
     add_document_options(derive)
@@ -97,7 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     generate = _command(commands, "generate", _generate, purpose, add_network_options)
     generate.add_argument(
         "--target",
-        choices=["numpy", "array_api"],
+        type=one_of(
+            _TARGETS, {"array-api": "array_api"}, dict.fromkeys(_LIBRARIES, "array_api runs on PyTorch and JAX")
+        ),
+        choices=_TARGETS,
         default="numpy",
         help="array_api: for arrays of NumPy, PyTorch, JAX or dask; such a module needs array-api-compat",
     )
@@ -128,9 +172,16 @@ def _parser() -> argparse.ArgumentParser:
     purpose = "write a page for a browser with steps, proofs, code and the gradient check"
     groups = (add_network_options, add_document_options, add_seed_option, add_output_option)
     _command(commands, "report", _report, purpose, *groups)
-    return parser
+    return parser, commands.choices
 
 
+_FORMATS, _TARGETS = ("text", "latex", "markdown"), ("numpy", "array_api")
+_LIBRARIES = ("torch", "pytorch", "jax", "tensorflow", "dask", "cupy")
+_OTHER_FORMATS = {
+    "json": "write --json",
+    "html": "write symbackprop report -o report.html",
+    "pdf": "write --format latex --standalone -o derivation.tex, and run pdflatex derivation.tex",
+}
 _GRADIENT_HELP = (
     "a gradient function of your own, with its cost as MODEL: mine.py:cost mine.py:gradient --data data.npz; each "
     "function gets the arrays that match its arguments by name"
@@ -143,7 +194,7 @@ def _command(
     run: Callable[[argparse.Namespace], int],
     purpose: str,
     *groups: Callable[[argparse.ArgumentParser], None],
-) -> argparse.ArgumentParser:
+) -> Parser:
     """Add a command with some groups of options, and return its parser, to which options can be added."""
     parser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
     parser.set_defaults(run=run)
@@ -160,7 +211,9 @@ def _derive(args: argparse.Namespace) -> int:
         raise SymbackpropError("--detail and --view are for documents; --json has everything")
     wanted = {"detail": args.detail, "view": args.view}
     documents: dict[str, Callable[[], str]] = {
-        "text": lambda: derivation.to_text(**wanted),
+        "text": lambda: derivation.to_text(
+            **wanted, width=page_width(args), ascii=args.file is None and not shows_signs()
+        ),
         "latex": lambda: derivation.to_latex(standalone=args.standalone, **wanted),
         "markdown": lambda: derivation.to_markdown(**wanted),
     }
@@ -172,7 +225,8 @@ def _derive(args: argparse.Namespace) -> int:
             document = f"{document}\n\n{verification}"
         else:  # keeps the LaTeX or Markdown document valid
             print(verification, file=sys.stderr)
-    write(args, document)
+    is_text = args.format == "text" and not args.json
+    (write if is_text else write_exactly)(args, document)
     return AGREES if verification is None or verification.verdict == sb.Verdict.RIGHT else DISAGREES
 
 
@@ -183,11 +237,10 @@ def _generate(args: argparse.Namespace) -> int:
     if module.stem in _SHADOWING or (args.tests and not _is_importable(module)):
         raise SymbackpropError(f"{module.name} cannot be imported, or hides another module; name it like grads.py")
     derivation = derived(args)
-    write(args, derivation.to_source(args.target))
+    write_exactly(args, derivation.to_source(args.target))
     if args.tests:
         tests = module.with_name(f"test_{module.name}")
-        tests.write_text(derivation.to_tests(module.stem), encoding="utf-8")
-        print(f"wrote {tests}; run it with: pytest {tests}", file=sys.stderr)
+        write_file(str(tests), derivation.to_tests(module.stem), f"; run it with: pytest {tests}")
     return AGREES
 
 
@@ -210,31 +263,46 @@ def _check(args: argparse.Namespace) -> int:
         derivation = derived(args)
         values, origin = values_for(args, derivation.network)
         report = derivation.check(values, seed=args.seed)
-    write(args, as_json(report.to_dict() | {"point": origin}) if args.json else f"{report}\npoint: {origin}")
+    if args.json:
+        write_exactly(args, as_json(report.to_dict() | {"point": origin}))
+    else:
+        write(args, f"{report.to_text(page_width(args))}\npoint: {origin}")
     return AGREES if report.verdict == sb.Verdict.RIGHT else DISAGREES
 
 
 def _proofread(args: argparse.Namespace) -> int:
     if is_document(args):
-        return _proofread_document(args)
+        return _proofread_documents(args)
     found = code_check(args)
-    write(args, as_json(found.to_dict()) if args.json else str(found))
+    _write_report(args, found.to_dict(), str(found))
     return AGREES if found.verdict in (sb.Verdict.RIGHT, sb.Verdict.CONVENTION) else DISAGREES
 
 
-def _proofread_document(args: argparse.Namespace) -> int:
-    found = document_check(args, None if args.network is None else read_network(args.network))
-    text = found.to_markdown() if args.annotate else str(found)
-    write(args, as_json(found.to_dict()) if args.json else text)
-    return AGREES if found.verdict in (sb.LineVerdict.RIGHT, sb.LineVerdict.CONVENTION) else DISAGREES
+def _proofread_documents(args: argparse.Namespace) -> int:
+    found = document_checks(args, None if args.network is None else read_network(args.network))
+    if len(found) == 1:
+        ((_, check),) = found.items()
+        _write_report(args, check.to_dict(), check.to_markdown() if args.annotate else str(check))
+    else:
+        _write_report(args, {name: check.to_dict() for name, check in found.items()}, together(found))
+    good = (sb.LineVerdict.RIGHT, sb.LineVerdict.CONVENTION)
+    return AGREES if all(check.verdict in good for check in found.values()) else DISAGREES
+
+
+def _write_report(args: argparse.Namespace, data: dict[str, object], text: str) -> None:
+    if args.json:
+        write_exactly(args, as_json(data))
+    else:
+        write(args, text)
 
 
 def _check_user_functions(args: argparse.Namespace) -> "tuple[GradientCheck, str]":
     from symbackprop.cli.user_functions import check_functions, function_at
 
     if args.model is None or args.gradient is None or args.data is None:
+        missing = "the gradient is missing" if args.gradient is None else "--data is missing"
         raise SymbackpropError(
-            "a cost, a gradient and data are needed: check mine.py:cost mine.py:gradient --data data.npz"
+            f"{missing}: a cost, a gradient and data are needed: check mine.py:cost mine.py:gradient --data data.npz"
         )
     cost, gradient = function_at(args.model), function_at(args.gradient)
     report = check_functions(cost, gradient, arrays_of(args.data), names(args.wrt), seed=args.seed)
@@ -245,7 +313,7 @@ def _report(args: argparse.Namespace) -> int:
     derivation = derivation_from(args)
     verification = derivation.verify(seed=args.seed)
     check = derivation.check(sb.random_values(derivation.network, seed=args.seed), seed=args.seed)
-    write(args, derivation.to_html(detail=args.detail, view=args.view, verification=verification, check=check))
+    write_exactly(args, derivation.to_html(detail=args.detail, view=args.view, verification=verification, check=check))
     return AGREES if verification.verdict == check.verdict == sb.Verdict.RIGHT else DISAGREES
 
 

@@ -35,6 +35,11 @@ def arrays_of(path: str) -> "dict[str, np.ndarray]":
     """Return the arrays of an .npz file by name."""
     import numpy as np
 
+    if Path(path).suffix == ".npy":
+        raise SymbackpropError(
+            f"{path} is not an .npz file of plain arrays: it has one array without a name; "
+            "numpy.savez('data.npz', X=X, y=y) writes arrays by name"
+        )
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

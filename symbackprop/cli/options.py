@@ -4,10 +4,11 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import symbackprop as sb
-from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.cli.parser import one_of
+from symbackprop.errors import SymbackpropError, listed, nearest
 
 if TYPE_CHECKING:
     from symbackprop.derivation import Derivation
@@ -17,7 +18,8 @@ BUILDERS = (
     *("linear_regression", "logistic_regression", "residual", "rnn", "lstm", "batchnorm", "layernorm", "attention"),
     "word2vec",
 )
-_LAYERS: dict[str, object] = {  # the options that describe layers, with their defaults
+DETAILS, VIEWS, DERIVATIVES = ("full", "delta", "result"), ("matrix", "index", "both"), ("argument", "output")
+_LAYERS: dict[str, Any] = {  # the options that describe layers, with their defaults
     "sizes": "2-3-1",
     "activation": "sigmoid",
     "output_activation": None,
@@ -43,7 +45,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--activation", metavar="NAME", help="activation of every layer (default: sigmoid)")
     group.add_argument("--output-activation", metavar="NAME", help="activation of the last layer, if it differs")
     group.add_argument("--cost", metavar="NAME", help="cost function (default: half_squared_error)")
-    group.add_argument("--bias", action="store_true", help="add a bias b to every layer")
+    group.add_argument("--bias", action="store_true", default=None, help="add a bias b to every layer")
     group.add_argument(
         "--average",
         metavar="NAME",
@@ -60,28 +62,30 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="differentiate this output (or h,c) with an upstream gradient, not a cost",
     )
-    group.set_defaults(**_LAYERS)
 
 
 def add_document_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose which parts of a derivation are printed, and in which notation."""
     parser.add_argument(
         "--activation-derivative",
-        choices=["argument", "output"],
+        type=one_of(DERIVATIVES),
+        choices=DERIVATIVES,
         default="argument",
         help="write f′ as f′(z) (default), or as a function of a = f(z), such as a ⊙ (1 − a)",
     )
     parser.add_argument("--wrt", action="append", metavar="NAME", help="only with respect to this parameter (or W1,W2)")
     parser.add_argument(
         "--detail",
-        choices=["full", "delta", "result"],
+        type=one_of(DETAILS),
+        choices=DETAILS,
         default="full",
         help="full: every step (default); delta: the network and one line for each δ and gradient; result: only "
         "these lines",
     )
     parser.add_argument(
         "--view",
-        choices=["matrix", "index", "both"],
+        type=one_of(VIEWS),
+        choices=VIEWS,
         default="matrix",
         help="write matrices (default), single entries with Σ over indices, or both",
     )
@@ -105,33 +109,48 @@ def _seed(text: str) -> int:
 
 def network_from(args: argparse.Namespace) -> "Network":
     """Return the network that the options choose: from a file, from a builder, or from layer sizes."""
+    given = {name: getattr(args, name) for name in _LAYERS if getattr(args, name) is not None}
     if args.model is None:
-        return _layers(args)
-    given = [f"--{name.replace('_', '-')}" for name, default in _LAYERS.items() if getattr(args, name) != default]
+        return _layers(**_LAYERS | given)
     if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         source = "standard input" if args.model == "-" else args.model
-        raise SymbackpropError(f"{', '.join(given)}: the network is defined by {source}; leave one of them out")
-    if args.model == "-" or Path(args.model).exists():
+        raise SymbackpropError(f"{options}: the network is defined by {source}; leave one of them out")
+    if args.model == "-" or Path(args.model).is_file():
         return read_network(args.model)
     if args.model not in BUILDERS:
-        raise SymbackpropError(f"{args.model} is neither a file nor a known network: {nearest(args.model, BUILDERS)}")
+        raise SymbackpropError(_unknown_model(args))
     built: Network = getattr(sb, args.model)()
     return built
 
 
-def _layers(args: argparse.Namespace) -> "Network":
-    sizes = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", args.sizes)]
-    return sb.mlp(
-        sizes,
-        args.activation,
-        args.cost,
-        output_activation=args.output_activation,
-        bias=args.bias,
-        average=args.average,
-        layout=args.layout,
-        l1=_number_or_name(args.l1),
-        l2=_number_or_name(args.l2),
-    )
+def _unknown_model(args: argparse.Namespace) -> str:
+    """Return a sentence about a MODEL that is neither a file nor the name of a builder."""
+    folder = Path(args.model).parent
+    texts = sorted(str(path) for path in folder.glob("*.txt")) if folder.is_dir() else []
+    said = f"{args.model} is neither a file nor a known network: {nearest(args.model, [*BUILDERS, *texts])}"
+    if not said.endswith("?") and texts:
+        said += f"; the text files here are {listed(texts)}"
+    if getattr(args, "wrt", None) and args.model.isidentifier():
+        said += f"; several parameters are one word, as in --wrt {','.join([*args.wrt, args.model])}"
+    return said
+
+
+def _layers(sizes: str, **options: Any) -> "Network":
+    widths = [int(size) if size.isascii() and size.isdecimal() else size for size in re.split("[-,]", sizes)]
+    if len(widths) < 2:
+        crossed = re.sub(r"(?<=[0-9])[x×](?=[0-9])", "-", sizes)
+        hint = f"; write {crossed}" if crossed != sizes else ""
+        raise SymbackpropError(f"--sizes {sizes}: the widths of at least two layers are expected, as in 2-3-1{hint}")
+    if options["activation"] == "softmax":
+        raise SymbackpropError(
+            "--activation softmax: softmax mixes the entries of a row, so it can only be the last activation: "
+            "--output-activation softmax, or --cost softmax_cross_entropy, which contains it"
+        )
+    penalties = {name: _number_or_name(options[name]) for name in ("l1", "l2")}
+    if widths[-1] == 1 and (options["output_activation"] == "softmax" or options["cost"] == "softmax_cross_entropy"):
+        print("note: a softmax over one output is always 1; two classes need --sizes …-2", file=sys.stderr)
+    return sb.mlp(widths, options.pop("activation"), options.pop("cost"), **options | penalties)
 
 
 def _number_or_name(text: str) -> float | str:
@@ -143,14 +162,16 @@ def _number_or_name(text: str) -> float | str:
 
 def read_network(path: str) -> "Network":
     """Return the network that a file defines in NumPy syntax; `-` is standard input."""
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise SymbackpropError(f"{path} is not text in UTF-8") from None
+    from symbackprop.parsing.files import decoded
+
+    source = "standard input" if path == "-" else path
+    text = decoded(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+    if text is None:
+        raise SymbackpropError(f"{source} is not text in UTF-8")
     try:
         return sb.parse_network(text)
     except SymbackpropError as error:
-        raise SymbackpropError(f"{path}: {error}") from None
+        raise SymbackpropError(f"{source}: {error}") from None
 
 
 def derivation_from(args: argparse.Namespace) -> "Derivation":

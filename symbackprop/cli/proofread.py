@@ -1,12 +1,15 @@
 """The command `symbackprop proofread`: its options, and the proofreading that they choose."""
 
 import argparse
+import ast
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.cli.options import add_seed_option
-from symbackprop.errors import ArgumentError
+from symbackprop.errors import ArgumentError, listed
 
 if TYPE_CHECKING:
     from symbackprop.network.network import Network
@@ -21,6 +24,7 @@ A document is read and never executed. The report says which lines are right, an
   symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt)
   symbackprop proofread notes.md                        (the network of its equations, or else the example network)
   symbackprop proofread notes.md --network net.txt --annotate -o checked.md
+  symbackprop proofread ann.md ben.ipynb folder         (several documents, and all in a folder: a table first)
 
 Code is executed:
 
@@ -38,15 +42,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
-        "cost",
+        "what",
+        nargs="+",
         metavar="DOCUMENT|PATH.py:NAME",
-        help="a written derivation, or a cost in code: a function or Class.method",
+        help="written derivations, or a cost in code (a function or Class.method) and its gradient, unless the cost "
+        "returns both",
     )
     parser.add_argument("--network", metavar="FILE", help="the network of the document, in NumPy syntax")
     parser.add_argument("--annotate", action="store_true", help="print the document with remarks in it")
-    parser.add_argument(
-        "gradient", nargs="?", metavar="PATH.py:NAME", help="the gradient; omit it if the cost returns both"
-    )
     parser.add_argument("--shapes", nargs="+", default=[], metavar="NAME=N,D", help="the shape of each argument")
     parser.add_argument("--wrt", action="append", metavar="NAME", help="a parameter (or W1,W2)")
     parser.add_argument(
@@ -65,29 +68,91 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def is_document(args: argparse.Namespace) -> bool:
-    """Return True if the options name a document to proofread, not code to run."""
-    return Path(args.cost).suffix.lower() in _DOCUMENTS or Path(args.cost).is_file()
+    """Return True if the options name documents to proofread, not code to run.
+
+    Raises:
+        ArgumentError: there is no such file, it is neither text nor code, or documents and code are mixed.
+    """
+    for name in args.what:
+        _require_readable(name, [f"--{option}" for option in _OF_CODE if getattr(args, option)])
+    documents = [name for name in args.what if ":" not in name or Path(name).exists()]
+    if documents and len(documents) < len(args.what):
+        code = next(name for name in args.what if name not in documents)
+        raise ArgumentError(f"{documents[0]} is a document, and {code} is code; proofread them one after the other")
+    return bool(documents)
 
 
-def document_check(args: argparse.Namespace, network: "Network | None") -> "DerivationCheck":
-    """Check a document against the network or, if that is None, against the network that the document defines."""
+def _require_readable(name: str, options: list[str]) -> None:
+    path = Path(name)
+    if path.suffix.lower() in _NOT_TEXT:
+        raise ArgumentError(f"{name} cannot be read: a document is text, {', '.join(sorted(_DOCUMENTS))}")
+    if ":" not in name and not path.exists():
+        raise ArgumentError(f"there is no file {name}")
+    if options and path.suffix == ".py" and path.is_file():
+        try:
+            functions = [node.name for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+        except (SyntaxError, ValueError):
+            functions = []
+        has = f"; it has {listed(functions)}" if functions else ""
+        example = functions[0] if functions else "cost"
+        raise ArgumentError(f"{options[0]} is for code: say which function is the cost, as in {name}:{example}{has}")
+
+
+def document_checks(args: argparse.Namespace, network: "Network | None") -> "dict[str, DerivationCheck]":
+    """Check documents against the network or, if that is None, each against the network that it defines."""
+    given = [f"--{name}" for name in _OF_CODE if getattr(args, name)]
+    if given:
+        raise ArgumentError(f"{given[0]} is for code, and {args.what[0]} is a document; leave it out")
+    paths = [path for name in args.what for path in _documents(Path(name))]
+    if args.annotate and len(paths) > 1:
+        raise ArgumentError(f"--annotate takes one document, not {len(paths)}")
+    return {str(path): _document_check(path, network, args.seed) for path in paths}
+
+
+def _documents(path: Path) -> list[Path]:
+    """Return the document, or the documents of a folder."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(inner for inner in path.iterdir() if inner.suffix.lower() in _DOCUMENTS)
+    if not found:
+        raise ArgumentError(f"the folder {path} has no documents: {', '.join(sorted(_DOCUMENTS))}")
+    return found
+
+
+def _document_check(path: Path, network: "Network | None", seed: int) -> "DerivationCheck":
     from symbackprop.network.models.home import home_network
     from symbackprop.proofread.derivation.check import check_derivation
 
-    given = [f"--{name}" for name in _OF_CODE if getattr(args, name)] + ["a gradient"] * (args.gradient is not None)
-    if given:
-        raise ArgumentError(f"{given[0]} is for code, and {args.cost} is a document; leave it out")
     try:
-        return check_derivation(Path(args.cost), network, seed=args.seed)
+        return check_derivation(path, network, seed=seed)
     except ArgumentError as error:
         if network is not None:
             raise
-        found = check_derivation(Path(args.cost), home_network(), seed=args.seed)
+        found = check_derivation(path, home_network(), seed=seed)
         note = f"{str(error).partition('; give the network')[0]}: this is a check against the example network"
-        return replace(found, notes=(note, *found.notes))
+        own = (_OWN_TEXT,) if re.match(r"Network \((rows|columns) are examples\)", found.text) else ()
+        return replace(found, notes=(*own, note, *found.notes))
+
+
+def together(found: "Mapping[str, DerivationCheck]") -> str:
+    """Return the reports on several documents, with a table first."""
+    widest = max(map(len, found))
+    rows = []
+    for name, check in found.items():
+        first = check.first_wrong
+        where = "" if first is None else f"   first mistake: line {first.place}"
+        count = f"{len(check.lines)} formula{'s' * (len(check.lines) != 1)}"
+        rows.append(f"{name:<{widest}}   {check.verdict:<14}   {count}{where}")
+    reports = (f"{name}\n{check}" for name, check in found.items())
+    return "\n\n".join(["\n".join(rows), *reports])
 
 
 _DOCUMENTS = {".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst"}
+_OWN_TEXT = (
+    "this is the text that symbackprop derive prints for people; what it writes with --format markdown or --format "
+    "latex can be proofread"
+)
+_NOT_TEXT = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".png", ".jpg", ".jpeg", ".zip"}
 _OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars")
 
 
@@ -97,31 +162,39 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     from symbackprop.proofread.code.check import check_code
 
     if args.network is not None or args.annotate:
-        raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.cost}")
+        raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.what[0]}")
+    if len(args.what) > 2:
+        raise ArgumentError(f"a cost and a gradient are expected, not {listed(args.what)}")
     if not args.wrt:
         raise ArgumentError("--wrt is missing: name the arguments that are parameters, as in --wrt W1,W2")
-    cost = function_at(args.cost)
-    gradient = None if args.gradient is None else function_at(args.gradient)
+    cost = function_at(args.what[0])
+    gradient = function_at(args.what[1]) if len(args.what) > 1 else None
     scalars = _pairs(args.scalars, "--scalars", bare=True)
     fixed = {name: _number(name, value) for name, value in scalars.items() if value is not None}
     shapes: dict[str, Shape] = {name: _shape(value) for name, value in _pairs(args.shapes, "--shapes").items()}
     shapes |= {name: () for name, value in scalars.items() if value is None}
-    return check_code(
-        cost,
-        gradient,
-        shapes,
-        [name.strip() for given in args.wrt for name in given.split(",")],
-        attributes={name: _shape(value) for name, value in _pairs(args.attributes, "--attributes").items()} or None,
-        labels={name: _size(value) for name, value in _pairs(args.labels, "--labels").items()} or None,
-        scalars=fixed or None,
-        seed=args.seed,
-    )
+    labels = {name: _size(value) for name, value in _pairs(args.labels, "--labels").items()}
+    try:
+        return check_code(
+            cost,
+            gradient,
+            shapes,
+            [name.strip() for given in args.wrt for name in given.split(",")],
+            attributes={name: _shape(value) for name, value in _pairs(args.attributes, "--attributes").items()} or None,
+            labels=labels or None,
+            scalars=fixed or None,
+            seed=args.seed,
+        )
+    except ArgumentError as error:
+        if labels or "arrays used as indices" not in str(error):
+            raise
+        raise ArgumentError(f"{error}: if an argument is the labels of C classes, say so, as in --labels y=C") from None
 
 
 def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, Any]:
     """Return a dictionary of the options NAME=VALUE; with `bare`, a NAME alone is allowed, and its value is None."""
     found: dict[str, Any] = {}
-    for text in given:
+    for text in (text for words in given for text in _ASSIGNMENTS.split(words)):
         name, sign, value = text.partition("=")
         if not name.isidentifier() or not (sign or bare):
             raise ArgumentError(f"{option} {text}: NAME=… is expected, as in {option} {_EXAMPLES[option]}")
@@ -129,6 +202,7 @@ def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, An
     return found
 
 
+_ASSIGNMENTS = re.compile(r"[,;\s]+(?=\w+=)")  # between X=N,D and y=N,K in one word
 _EXAMPLES = {"--shapes": "X=N,D", "--attributes": "W1=D,H", "--labels": "y=C", "--scalars": "lam=0.1"}
 
 

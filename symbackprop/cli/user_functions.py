@@ -146,7 +146,11 @@ def _by_name(gradient: Callable[..., Any], names: Sequence[str]) -> Callable[...
 
     def named(**given: np.ndarray) -> Mapping[str, np.ndarray]:
         found = gradient(**given)
+        if isinstance(found, Mapping):
+            return found
         every = found if isinstance(found, tuple | list) else [found]
-        return found if isinstance(found, Mapping) else dict(zip(names, every, strict=False))
+        if len(every) != len(names):
+            raise ArgumentError(f"{len(every)} gradients are returned for {len(names)} parameters, {listed(names)}")
+        return dict(zip(names, every, strict=True))
 
     return named

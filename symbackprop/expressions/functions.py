@@ -228,7 +228,11 @@ def function_named(name: object) -> ElementwiseFunction:
                 "softmax mixes the entries of a row: it can be output_activation='softmax' of sb.mlp alone; "
                 "cost='softmax_cross_entropy' has it in it"
             )
-        hint = f"here it is {_ALSO_CALLED[str(name)]}" if str(name) in _ALSO_CALLED else nearest(name, FUNCTION)
+        hint = (
+            f"here it is {_ALSO_CALLED[str(name)]}"
+            if str(name) in _ALSO_CALLED
+            else nearest(name, [*FUNCTION, "softmax"])
+        )
         raise SymbackpropError(f"unknown activation {name!r:.60}: {hint}")
     return FUNCTION[str(name)]
 

@@ -86,8 +86,12 @@ class GradientCheck(Judged):
         }
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, width: int | None = None) -> str:
+        """Return the report; for a narrow page, without the columns that can be computed from the others."""
         lines = [f"gradient check: {self.verdict}" + (f" ({self.reason})" if self.reason else "")]
-        lines += _table(self.blocks)
+        lines += _table(self.blocks, width)
         lines += [f"{block.name}: {block.note}" for block in self.blocks if block.note]
         lines += [f"{block.name}: the likely mistake: {block.mistake}" for block in self.blocks if block.mistake]
         if self.generic_point is not None and self.verdict == Verdict.UNDECIDED:
@@ -100,12 +104,17 @@ _FIGURES = ("largest difference", "at", "ours", "numeric", "relative", "digits",
 HEADINGS = ("parameter", "shape", "verdict", *_FIGURES)
 
 
-def _table(blocks: tuple[ParameterCheck, ...]) -> list[str]:
+_LEAST = ("norm ratio", "relative", "shape", "largest difference")  # the first columns to be left out
+
+
+def _table(blocks: tuple[ParameterCheck, ...], page: int | None) -> list[str]:
     rows = [HEADINGS, *(cells(block) for block in blocks)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
-    return [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    widths = {heading: max(len(row[k]) for row in rows) for k, heading in enumerate(HEADINGS)}
+    for heading in _LEAST:
+        if page is not None and sum(widths.values()) + 2 * len(widths) > page:
+            del widths[heading]
+    shown = [[cell.ljust(widths[h]) for cell, h in zip(row, HEADINGS, strict=True) if h in widths] for row in rows]
+    return ["  " + "  ".join(row).rstrip() for row in shown]
 
 
 def cells(block: ParameterCheck) -> tuple[str, ...]:

@@ -88,6 +88,9 @@ class _Reader:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=declared, value=None):
                 role, sizes = self._role(name, declared)
                 getattr(self.net, role)(name, *sizes)  # each role is a method that declares it
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=role))) if role in _MATRICES:
+                said = self.text.quote(node).partition("=")[2].strip()
+                raise NetworkError(f"a declaration has a colon: {name}: {said}")
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 is_last = node is self.statements[-1]
                 if name == "J" and not is_last:
@@ -141,6 +144,8 @@ def add_equation(
     def missing(unknown: str) -> str:
         if unknown in lines:
             return f"{unknown} is used before line {lines[unknown]}, where it is defined"
+        if not known:
+            return f"{unknown} is not defined; first declare what the network has, as in {unknown}: input(N, D)"
         return f"{unknown} is not defined; {nearest(unknown, known)}"
 
     expression = Elaborator(known, missing).value(formula)

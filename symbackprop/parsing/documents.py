@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from symbackprop.errors import ArgumentError
+from symbackprop.parsing.files import decoded
 from symbackprop.parsing.macros import macros_of
 from symbackprop.parsing.vocabulary import ROWS, words
 
@@ -72,11 +73,11 @@ def _of_file(path: Path) -> tuple[str, str]:
     """Return the text of a file, and its suffix, which determines the format."""
     suffix = path.suffix.lower()
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ArgumentError(f"{path} cannot be read: it is not text in UTF-8") from None
+        text = decoded(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ArgumentError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if text is None:
+        raise ArgumentError(f"{path} cannot be read: it is not text in UTF-8")
     return (_of_notebook(text, path) if suffix == ".ipynb" else text), suffix
 
 

@@ -1,6 +1,7 @@
 """The command line, as a process and in process: output, exit status, messages."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 import symbackprop as sb
 from symbackprop.backprop import rules
 from symbackprop.cli import commands as cli
-from symbackprop.cli import options
+from symbackprop.cli import options, output
 from symbackprop.expressions.operations import Elementwise
 
 
@@ -262,6 +263,11 @@ def mine(tmp_path, rng, monkeypatch):
         (["mine.py:cost", "mine.py:gradient", "--data", "data.npz"], 0, "gradient check: right"),
         (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz", "--wrt", "W"], 0, "gradient check: right"),
         (["mine.py:cost", "mine.py:without_penalty", "--data", "data.npz"], 1, "0.3 · W is missing"),
+        (
+            ["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz", "--wrt", "W,y"],
+            2,
+            "1 gradients are returned for 2",
+        ),
         (["mine.py:cost", "mine.py:in_a_tuple", "--data", "data.npz"], 2, "say which they are with --wrt W1,W2"),
         (["mine.py:cost", "mine.py:gradent", "--data", "data.npz"], 2, "mine.py has no function gradent: did you mean"),
         (["mine.py:cost", "mine.py:gradient"], 2, "a cost, a gradient and data are needed: check mine.py:cost"),
@@ -324,7 +330,17 @@ def test_seed_decides_what_is_drawn(capsys):
         (["derive", "--standalone"], "goes with --format latex"),
         (["derive", "--json", "--detail", "delta"], "--json has everything"),
         (["derive", "--json", "--view", "index"], "--json has everything"),
-        (["derive", "-o", "/nowhere/at/all.txt"], "No such file"),
+        (["derive", "-o", "/nowhere/at/all.txt", "--verify"], "-o /nowhere/at/all.txt: there is no folder /nowhere/at"),
+        (["derive", "-o", "."], "this is a folder"),
+        (["derive", "--sizes", "2x3x1"], "as in 2-3-1; write 2-3-1"),
+        (["derive", "lstm", "--sizes", "2-3-1"], "--sizes: the network is defined by lstm; leave one of them out"),
+        (["derive", "lstm", "--bias"], "--bias: the network is defined by lstm; leave one of them out"),
+        (["derive", "--wrt", "W1", "W2"], "several parameters are one word, as in --wrt W1,W2"),
+        (["derive", "--activation", "softmax"], "--output-activation softmax"),
+        (["derive", "--output-activation", "softmx"], "did you mean softmax?"),
+        (["derive", "--cost", "crossentropy"], "'crossentropy': here it is softmax_cross_entropy, of logits"),
+        (["derive", "--wrt", "X"], "X: parameter(…) in a text"),
+        (["check", "mine.py:cost", "mine.py:gradient"], "--data is missing"),
         (["generate", "--tests"], "say where with -o"),
         (["generate", "--tests", "-o", "my-grads.py"], "cannot be imported"),
         (["check", "--data", "/nowhere.npz"], "No such file"),
@@ -345,22 +361,138 @@ def test_bad_input_exits_with_2_and_one_line(args, said, capsys):
 
 
 @pytest.mark.parametrize(
-    "args",
+    ("args", "said"),
     [
-        [],
-        ["fly"],
-        ["derive", "--format", "pdf"],
-        ["derive", "--json", "--format", "latex"],
-        ["derive", "--detail", "some"],
-        ["derive", "--view", "entries"],
-        ["check", "--seed", "-1"],
+        (["fly"], "there is no command fly: there are demo, derive"),
+        (["drive"], "there is no command drive: did you mean derive?"),
+        (["derive", "--fomat", "latex"], "there is no option --fomat: did you mean --format?"),
+        (["derive", "lstm", "rnn"], "rnn: there is one word too many"),
+        (["derive", "--format", "pdf"], "--format latex --standalone"),
+        (["derive", "--format", "json"], "write --json"),
+        (["derive", "--format", "html"], "symbackprop report"),
+        (["derive", "--format", "ltex"], "did you mean latex?"),
+        (["derive", "--json", "--format", "latex"], "not allowed with"),
+        (["derive", "--detail", "some"], "there are full, delta and result"),
+        (["derive", "--view", "entries"], "there are matrix, index and both"),
+        (["generate", "--target", "torch"], "array_api runs on PyTorch and JAX"),
+        (["check", "--seed", "-1"], "a whole number of at least 0 is expected"),
     ],
 )
-def test_bad_usage_exits_with_2(args, capsys):
+def test_bad_usage_exits_with_2_and_one_line(args, said, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(args)
     assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([])
+    assert end.value.code == 2
     assert "usage: symbackprop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["help"], "examples:"), (["help", "derive"], "--format"), (["version"], sb.__version__)]
+)
+def test_help_and_version_are_also_commands(words, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 0
+    assert said in capsys.readouterr().out
+
+
+def test_other_spellings_of_formats(capsys):
+    for short, full in (("md", "markdown"), ("tex", "latex")):
+        assert cli.main(["derive", "--format", short]) == cli.main(["derive", "--format", full]) == 0
+        out = capsys.readouterr().out
+        assert out[: len(out) // 2] == out[len(out) // 2 :]
+
+
+def test_a_softmax_over_one_output_is_noted(capsys):
+    assert cli.main(["derive", "--cost", "softmax_cross_entropy", "--detail", "result"]) == 0
+    assert "a softmax over one output is always 1" in capsys.readouterr().err
+    assert cli.main(["derive", "--sizes", "2-3", "--cost", "softmax_cross_entropy", "--detail", "result"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_file_is_compared_with_the_files_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mynet.txt").write_text(MODEL, encoding="utf-8")
+    assert cli.main(["derive", "mynett.txt"]) == 2
+    assert "did you mean mynet.txt?" in capsys.readouterr().err
+    assert cli.main(["derive", "quite-other"]) == 2
+    assert "the text files here are mynet.txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_may_be_in_another_encoding_of_unicode(encoding, tmp_path, capsys):
+    path = tmp_path / "net.txt"
+    path.write_bytes(MODEL.replace("\n", "\r\n").encode(encoding))
+    assert cli.main(["derive", str(path), "--detail", "result"]) == 0
+    assert "∂J/∂W1" in capsys.readouterr().out
+
+
+def test_output_says_if_it_replaces_a_file(tmp_path, capsys):
+    target = str(tmp_path / "out.txt")
+    for said in (f"wrote {target}\n", f"wrote {target} (in place of the file that was there)\n"):
+        assert cli.main(["derive", "-o", target]) == 0
+        assert capsys.readouterr().err == said
+
+
+def test_an_interrupt_is_one_line(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "derivation_from", interrupted)
+    assert cli.main(["derive"]) == 130
+    assert capsys.readouterr().err == "symbackprop derive: interrupted\n"
+
+
+def test_a_terminal_without_the_signs_gets_ascii():
+    done = run("derive", "--detail", "delta", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "dJ/dW2 = a2.T @ delta3" in done.stdout
+    assert "?" not in done.stdout
+    done = run("generate", "--l2", "lam", env={**os.environ, "PYTHONIOENCODING": "cp1252"}, encoding="utf-8")
+    assert "def cost_and_gradients" in done.stdout
+    assert "\ufffd" not in done.stdout
+
+
+def test_lines_follow_the_width_of_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "72")
+    for args in (["derive", "lstm"], ["derive", "--verify"], ["check"]):
+        assert cli.main(args) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 72
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({}, False)]
+)
+def test_marks_have_colours_unless_no_color_is_set(environment, coloured, monkeypatch):
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    shown = output.for_terminal("derivation: wrong\n✗   1  line 3: a = b", None)
+    assert ("\x1b[31m✗\x1b[0m" in shown) == ("\x1b[31mwrong\x1b[0m" in shown) == coloured
+
+
+def test_completion_answers_a_shell(tmp_path):
+    pytest.importorskip("argcomplete")
+    answer = tmp_path / "answer"
+    line = "symbackprop derive --form"
+    environment = {
+        "_ARGCOMPLETE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+    }
+    run(env={**os.environ, **environment})
+    assert "--format" in answer.read_text()
 
 
 def test_data_that_is_no_npz_or_does_not_fit(tmp_path, capsys):

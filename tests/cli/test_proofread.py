@@ -57,6 +57,7 @@ WEIGHTS = ["W1=D,H", "W2=H,K"]
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "notes.md").write_text("$z = X W$", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return "mine.py"
 
@@ -103,6 +104,11 @@ def test_one_function_with_labels_as_data(mine, capsys, scalars):
         (["mine.py:Not.cost", "mine.py:gradient"], "mine.py has no class Not"),
         (["mine.py:Sized.cost", "mine.py:gradient"], "Sized() fails"),
         (["other.py:cost", "mine.py:gradient"], "there is no file other.py"),
+        (["mine.py"], "--wrt is for code: say which function is the cost, as in mine.py:sigmoid; it has sigmoid, cost"),
+        (["notes.md", "mine.py:cost"], "notes.md is a document, and mine.py:cost is code"),
+        (["mine.py:cost", "mine.py:gradient", "mine.py:both"], "a cost and a gradient are expected"),
+        (["mine.py:cost", "mine.py:gradient", "--shapes", "X=N,D", "y=N,K", "W1=H,D", "W2=H,K"], " columns with "),
+        (["mine.py:both", "--shapes", "X=N,D y=N", "W1=D,C", "W2=C", "--scalars", "reg"], "takes"),
         (["mine.py:cost", "mine.py:gradient", "--shapes", "X"], "--shapes X: NAME=… is expected"),
         (["mine.py:cost", "mine.py:gradient", "--scalars", "reg=much"], "--scalars reg=much: a number is expected"),
         (["mine.py:cost", "mine.py:gradient", "--shapes", *DATA], "W1 has no shape"),
@@ -112,3 +118,58 @@ def test_one_function_with_labels_as_data(mine, capsys, scalars):
 def test_bad_input_is_said(mine, capsys, arguments, message):
     assert proofread(*arguments, "--wrt", "W1,W2") == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.py"], "there is no file nothing.py"),
+        (["nothing.md"], "there is no file nothing.md"),
+        (["homework.pdf"], "homework.pdf cannot be read: a document is text"),
+        (["mine.py:cost", "mine.py:gradient"], "--wrt is missing"),
+        (["empty"], "the folder empty has no documents"),
+    ],
+)
+def test_what_cannot_be_read_is_said_first(mine, tmp_path, capsys, arguments, message):
+    (tmp_path / "homework.pdf").write_bytes(b"%PDF-1.5")
+    (tmp_path / "empty").mkdir()
+    assert proofread(*arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_shapes_in_one_word_and_labels_that_are_missing(mine, capsys):
+    assert proofread(f"{mine}:cost", f"{mine}:gradient", "--shapes", "X=N,D,y=N,K W1=D,H;W2=H,K", "--wrt", "W1,W2") == 0
+    assert "gradient code: right" in capsys.readouterr().out
+    assert proofread(f"{mine}:both", "--shapes", "X=N,D", "y=N", "W=D,C", "--scalars", "reg", "--wrt", "W") == 2
+    assert "as in --labels y=C" in capsys.readouterr().err
+
+
+NETWORK = "X: input(N, D)\ny: target(N, K)\nW: parameter(D, K)\nJ = sum((X @ W - y)**2)\n"
+
+
+def test_several_documents_and_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.txt").write_text(NETWORK, encoding="utf-8")
+    (tmp_path / "class").mkdir()
+    (tmp_path / "ann.md").write_bytes("$$\\frac{\\partial J}{\\partial W} = 2 X^T (X W - y)$$".encode("utf-16"))
+    (tmp_path / "class" / "ben.md").write_text(
+        "Hello\n\n$$\\frac{\\partial J}{\\partial W} = 2 X^T (X W + y)$$", encoding="utf-8"
+    )
+    assert proofread("ann.md", "class", "--network", "net.txt") == 1
+    table, ann, ben = capsys.readouterr().out.split("\n\n", 2)
+    assert [" ".join(line.split()) for line in table.splitlines()] == [
+        "ann.md right 1 formula",
+        "class/ben.md wrong 1 formula first mistake: line 3",
+    ]
+    assert ann.startswith("ann.md\nderivation: right")
+    assert ben.startswith("class/ben.md\nderivation: wrong")
+    assert proofread("ann.md", "class", "--network", "net.txt", "--json") == 1
+    assert list(json.loads(capsys.readouterr().out)) == ["ann.md", "class/ben.md"]
+    assert proofread("ann.md", "class", "--network", "net.txt", "--annotate") == 2
+
+
+def test_own_text_is_recognized(tmp_path, capsys):
+    target = tmp_path / "out.txt"
+    assert cli.main(["derive", "-o", str(target), "--detail", "delta"]) == 0
+    proofread(str(target))
+    assert "--format markdown" in capsys.readouterr().out

@@ -68,6 +68,7 @@ def _as_array(name, value, shape, sizes):
 def _require_shape(name, given, shape, sizes):
     if len(given) != len(shape):
         hint = f"; {name}.reshape(-1, 1) makes it a column" if len(given) == 1 and shape[1:] == (1,) else ""
+        hint = f"; {name}.reshape(1, -1) makes it a row" if len(given) == 1 and shape[:1] == (1,) else hint
         raise ValueError(f"{name} has shape {given} but {_expected(shape, sizes)} is expected{hint}")
     for size, length in zip(shape, given):
         if length != (sizes.setdefault(size, length) if isinstance(size, str) else size):

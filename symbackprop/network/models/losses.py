@@ -94,12 +94,17 @@ _ALSO_CALLED = {
 }
 
 
+def _run_together(name: object) -> str:
+    return str(name).lower().replace("_", "").replace("-", "")
+
+
 def cost_named(cost: AnyCost, *, of_activation: bool = True) -> Cost:
     """Return a named or a user's cost; unless `of_activation`, raise an error for one that needs an activation."""
     if callable(cost):
         return Cost(getattr(cost, "__name__", "cost"), lambda y, yhat, axis: cost(y, yhat))
-    if cost in _ALSO_CALLED:
-        raise NetworkError(f"unknown cost {cost!r}: here it is {_ALSO_CALLED[cost]}")
+    meant = {name.replace("_", ""): found for name, found in _ALSO_CALLED.items()}.get(_run_together(cost))
+    if meant:
+        raise NetworkError(f"unknown cost {cost!r}: here it is {meant}")
     found = chosen("cost", cost, COSTS)
     if found.output and not of_activation:
         logits = found.name.removesuffix("_on_probabilities").replace(

@@ -1,5 +1,6 @@
 """Conversion of the user's code to formulas with the same values, and their comparison with the derivation."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -190,5 +191,11 @@ def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:
     return theirs.shape != ours.shape or bool(np.all(np.abs(theirs - ours) <= _SINGLE * scale))
 
 
+_UNFIT = re.compile(r"matmul: .*core dimension 0.*\(size (\d+) is different from (\d+)\)")
+
+
 def _in_words(error: Exception) -> str:
+    unfit = _UNFIT.search(str(error))
+    if unfit:
+        return f"a product of {unfit[2]} columns with {unfit[1]} rows{place_in_code(error)}"
     return f"{type(error).__name__}: {error}{place_in_code(error)}"
