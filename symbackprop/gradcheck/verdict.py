@@ -1,5 +1,6 @@
 """The verdict on one parameter, from its comparisons."""
 
+import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from symbackprop.verdicts import Verdict
 _NEARER = 1e-3  # of the first step: a kink, or what makes a cost change fast, may be near
 _ROUNDING_BARS = 32  # rounding errors of the cost over the step: an error bar below has no other cause
 _ROUNDINGS = 4096  # of the largest of all gradients: a gradient of 0 may be off by less, where terms cancel
+_CLEAREST = 64  # differing entries: if these prove wrong, the others are not looked at more closely
 ALL_ZERO = "every entry is 0 here, within the error bars, so that a factor or a missing term cannot show"
 _INDEPENDENT = "the cost does not depend on it"
 
@@ -46,6 +48,8 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
     """Judge a parameter; `scale` is the size of the gradients with respect to all parameters."""
     if not comparisons:
         return _without_comparisons(subject)
+    if (differing := _many_wrong(numerics, comparisons)) is not None:
+        return _wrong_throughout(numerics, subject, comparisons, differing)
     comparisons = [numerics.once(_second, comparison) for comparison in comparisons]
     least = _ROUNDINGS * numerics.epsilon * scale
     if all(_is_nothing(comparison, least) for comparison in comparisons):
@@ -71,6 +75,28 @@ def judge(numerics: Numerics, subject: Subject, comparisons: list[Comparison], s
         resolution=max((_resolution(each, size) for each in comparisons if each not in within), default=0.0),
         kinks=len(kinks),
         note=_note(subject.array, comparisons, at_kinks, wrong, blind),
+    )
+
+
+def _many_wrong(numerics: Numerics, comparisons: list[Comparison]) -> list[Comparison] | None:
+    """Return the comparisons that differ if they are many, and the clearest of them prove to be wrong; else None."""
+    differing = [comparison for comparison in comparisons if comparison.difference > comparison.tolerance]
+    if len(differing) <= _CLEAREST:
+        return None
+    clearest = heapq.nlargest(_CLEAREST, differing, key=lambda comparison: comparison.difference / comparison.tolerance)
+    return differing if all(is_wrong(numerics, comparison) for comparison in clearest) else None
+
+
+def _wrong_throughout(
+    numerics: Numerics, subject: Subject, comparisons: list[Comparison], differing: list[Comparison]
+) -> ParameterCheck:
+    """Return the check of a gradient that is wrong in many entries, each of which differs from the numeric one."""
+    shown = numerics.once(_second, max(differing, key=lambda comparison: comparison.difference))
+    size = max(comparison.size for comparison in comparisons)
+    return replace(
+        _shown(subject, Verdict.WRONG, shown, comparisons),
+        resolution=max(_resolution(comparison, size) for comparison in comparisons),
+        note=_note(subject.array, comparisons, [], differing, []),
     )
 
 

@@ -394,3 +394,29 @@ def test_few_false_alarms_on_random_networks(rng):
         if report.verdict == "wrong" or not all("every entry is 0 here" in block.note for block in undecided):
             wrong.append(f"{sizes} {activation} {cost}\n{report}")  # units that are off have gradients of 0
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_gradient_that_is_wrong_throughout_takes_few_evaluations(rng):
+    """Some of its entries are looked at more closely, not each: a wrong gradient takes about as long as a right one."""
+    w = rng.normal(size=500)
+    report = sb.check_gradients(lambda w: np.sum(np.sin(w)), lambda w: 2 * np.cos(w), w)
+    assert report.verdict == "wrong"
+    assert "500 of 500 derivatives differ" in str(report)
+    assert report.blocks[0].mistake == "it is twice as large as it should be"
+    assert report.evaluations < 25 * w.size
+
+
+def test_where_many_entries_differ_at_kinks_each_is_looked_at(rng):
+    """Entries that differ at a kink prove nothing, however many they are; the wrong one among them does."""
+    w = np.zeros(200)
+
+    def gradient(w, also=0.5):
+        between = np.full(200, 0.5)
+        between[17] = also
+        return np.where(w == 0, between, np.sign(w))
+
+    right = sb.check_gradients(lambda w: np.sum(np.abs(w)), gradient, w)
+    assert right.verdict == "right"
+    wrong = sb.check_gradients(lambda w: np.sum(np.abs(w)), lambda w: gradient(w, 1.5), w)
+    assert wrong.verdict == "wrong"
+    assert wrong.blocks[0].index == (17,)
