@@ -15,7 +15,10 @@ _NAME_FOR_FORMULA = re.compile(_MEANS, re.IGNORECASE)
 _FORMULA_AS_NAME = re.compile(_NAMED, re.IGNORECASE)
 _NAME_FOR_KIND = re.compile(rf"{_MEANS}.*{_KIND}.*{_OF}", re.IGNORECASE | re.DOTALL)
 _KIND_BEFORE = re.compile(rf"{_KIND}[^.$]*{_OF}", re.IGNORECASE)
-_NOT = re.compile(r"\b(?:not|if|when|unless|instead|than|same)\b|\.\s", re.IGNORECASE)
+_NOT = re.compile(
+    r"\b(?:not|if|when|unless|instead|than|same|that|which|and|or|factors?|times|multipl\w+|products?|sum)\b|[.:;]\s",
+    re.IGNORECASE,
+)
 
 
 def introduced(before: str, left: Sequence[Node], between: str, right: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
@@ -30,9 +33,9 @@ def introduced(before: str, left: Sequence[Node], between: str, right: Sequence[
     if len(left) != 1 or len(right) != 1 or len(between) > _LONGEST or _NOT.search(between):
         return
     one, other = left[0], right[0]
-    if _is_new(one) and isinstance(other, Partial) and _NAME_FOR_FORMULA.search(between):
+    if _is_new(one) and _is_gradient(other) and _NAME_FOR_FORMULA.search(between):
         yield one, other
-    elif isinstance(one, Partial) and _is_new(other) and _FORMULA_AS_NAME.search(between):
+    elif _is_gradient(one) and _is_new(other) and _FORMULA_AS_NAME.search(between):
         yield other, one
     elif _is_new(one) and _is_plain(other) and _NAME_FOR_KIND.search(between):
         yield one, Differential(body=other, source=other.source)
@@ -43,6 +46,10 @@ def introduced(before: str, left: Sequence[Node], between: str, right: Sequence[
 def _is_new(node: Node) -> bool:
     """Return True for what a text may introduce: a name, z' or dz."""
     return isinstance(node, Name | Differential) or (isinstance(node, Prime) and isinstance(node.base, Name))
+
+
+def _is_gradient(node: Node) -> bool:
+    return isinstance(node, Partial) and isinstance(node.of, Name)
 
 
 def _is_plain(node: Node) -> bool:

@@ -94,6 +94,8 @@ class _WithoutArguments:
             below = tuple(mark for mark in below if not self._is_parameter(mark.content))
         marks = [mark for argument in arguments for mark in getattr(argument, "above", ()) if _is_example(mark)]
         above = name.above or tuple(marks[:1])
+        if not (above or below):
+            below = self._index_of_example(arguments)  # f(x_n)
         if symbol == self.symbols.network.cost.symbol and not above and self._are_one_example(arguments):
             above = (self.each,)
         return name if (above, below) == (name.above, name.below) else Name(base=name.base, above=above, below=below)
@@ -111,6 +113,15 @@ class _WithoutArguments:
         data = [name for name in names if self._symbol(name) in self.data]
         are_lowercase = all(name.base.islower() and (name.base, "", "") not in self.symbols.known for name in data)
         return self.has_penalty and len(data) > 1 and are_lowercase
+
+    def _index_of_example(self, arguments: Sequence[Node]) -> tuple[Script, ...]:
+        """Return the subscript n of x_n, if it is the only one of the arguments that are data; else ()."""
+        names = [
+            argument for argument in arguments if isinstance(argument, Name) and self._symbol(argument) in self.data
+        ]
+        marks = {mark for name in names for mark in name.below if isinstance(mark.content, Name)}
+        is_plain = all(len(name.below) == 1 and not name.above for name in names)
+        return tuple(marks) if len(marks) == 1 and is_plain else ()
 
     def _is_parameter(self, node: Node) -> bool:
         return isinstance(node, Name) and self._symbols(node) <= set(self.symbols.network.parameters)

@@ -30,7 +30,7 @@ def compare_at_points(reading: DocumentReading, setting: Setting, left: Node, ri
     if failing is not None:
         return failing
     is_decided = first.holds or first.ratio is not None
-    if is_decided and setting.scope == ALL and _has_no_scales(reading) and not has_jacobian(left, right):
+    if is_decided and setting.scope == ALL and _has_no_scales(reading) and not has_jacobian(reading, left, right):
         other = _compare(reading, setting, OTHER_SIZES, left, right)
         if first.holds and other.holds is False and not other.reason:
             return other

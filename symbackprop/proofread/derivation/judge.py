@@ -141,7 +141,7 @@ def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node
     """Return the narrow scopes that a statement may have: one example, or one unit."""
     may_be_narrow = (
         index in reading.function_definitions
-        or has_jacobian(left, right)
+        or has_jacobian(reading, left, right)
         or is_cost(reading, left)
         or has_one_example(reading, left, right)
         or _ends_chain_rule(reading, index, right)
@@ -154,7 +154,7 @@ def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node
 def _ends_chain_rule(reading: DocumentReading, index: int, right: Node) -> bool:
     """Return True for a result that is written with × after a chain of ∂A/∂B: its factors are numbers, not matrices."""
     has_cross = any(isinstance(part, tree.Multiply) and part.sign == r"\times" for part in walk(right))
-    return has_cross and any(has_jacobian(side, side) for side in reading.sides(index))
+    return has_cross and any(has_jacobian(reading, side, side) for side in reading.sides(index))
 
 
 def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right: Node) -> bool:
@@ -169,7 +169,7 @@ def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: No
     """Return the judgment of two sides with total derivatives, or else with sets of quantities held fixed."""
     found = compare_with_letters(reading, Setting(scope), left, right)
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
-    if found.holds or not has_jacobian(left, right):
+    if found.holds or not has_jacobian(reading, left, right):
         return found
     for held in held_fixed(reading, scope, index, left, right):
         other = compare_with_letters(reading, Setting(scope, held=held), left, right)

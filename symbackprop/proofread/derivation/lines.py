@@ -237,7 +237,7 @@ def _explained(
         return replace(line, follows=origin)
     searched = sum(bool(other.verdict == LineVerdict.WRONG and other.follows is None) for other in before)
     repair = find_repair(reading, index, left, side, MOST_EDITS // (1 + searched**2))
-    is_doubtful = bool(line.reason) and has_jacobian(left, side)
+    is_doubtful = bool(line.reason) and has_jacobian(reading, left, side)
     not_understood = replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, counterexample="")
     if repair is not None:
         is_doubtful &= "too much" in repair.mistake.words or "missing" in repair.mistake.words

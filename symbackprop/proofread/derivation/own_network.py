@@ -1,7 +1,7 @@
 """The network that the equations of a document define."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from symbackprop.network.parser import COST, add_equation
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import Statement, equalities
-from symbackprop.parsing.syntax_tree import Call, Group, Name, Node, walk
+from symbackprop.parsing.syntax_tree import Call, Name, Node, walk
 from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.shape_inference import (
@@ -27,6 +27,7 @@ from symbackprop.proofread.derivation.shape_inference import (
     SizeVariable,
     unify,
 )
+from symbackprop.proofread.interpreter.quantities import call_parts
 
 _COSTS = ("J", "L", "E", "C", "ell", "Loss", "loss", "cost")
 _DIMENSIONS = ("D", "H", "K", "M", "P", "Q", "R", "S", "A", "B", "F", "G")
@@ -41,18 +42,23 @@ def own_network(text: str, document: Sequence[Statement], one_example: bool) -> 
     Raises:
         ArgumentError: they do not define one; the message names the missing parts.
     """
-    definitions = _shared(dict(_definitions(document)))
-    cost = next((name for name in reversed(list(definitions)) if name.base in _COSTS), None)
+    functions = _functions(text, document)
+    definitions = _shared(dict(_definitions(document, functions)))
+    parameters = _parameters(document)
+    named = (name for name in reversed(list(definitions)) if name.base in _COSTS)
+    cost = next(named, None) or next((name for name in _differentiated(document) if name in definitions), None)
     if cost is None:
         raise ArgumentError(
             "no network is given, and no equation of the document says what the cost is (J = …); give the network, "
             "as of parse_network"
         )
     inference = ShapeInference(
-        _functions(text, document),
+        functions,
         _in_columns(document),
         SizeVariable("1" if one_example and not _counts(document) else "N"),
-        _parameters(document),
+        parameters,
+        has_only_numbers=is_of_numbers(document),
+        has_other_matrices=cost.base not in _COSTS and bool(parameters),
     )
     problems: dict[str, str] = {}  # of names
     equations = list(_computed(inference, definitions, cost, problems))
@@ -91,14 +97,17 @@ def _numpy(formula: Node) -> str:
     return to_source(formula, "numpy")
 
 
-def _definitions(document: Sequence[Statement]) -> Iterator[tuple[Name, Node]]:
-    """Yield the forward equations of a document: for each name, the first one."""
+def _definitions(document: Sequence[Statement], functions: Collection[str] = _GENERIC) -> Iterator[tuple[Name, Node]]:
+    """Yield the forward equations of a document: for each name, the first one.
+
+    An equation h(x) = … with the name of one of the functions defines this function, not a quantity.
+    """
     found: set[Name] = set()
     for written in document:
         sides = equalities(written)
         if not sides or written.continues:
             continue
-        name = _name_of(sides[0])
+        name = _name_of(sides[0], functions)
         parts = [part for side in sides[1:2] for part in walk(side)]
         is_derivative = any(
             isinstance(p, tree.Partial | tree.Differential | tree.Prime | tree.Indicator) for p in parts
@@ -126,14 +135,41 @@ def _shared(bodies: dict[Name, Node]) -> dict[Name, Node]:
     return {name: shared(body, name) for name, body in bodies.items()}
 
 
-def _name_of(left: Node) -> Name | None:
-    """Return the name that an equation defines, such as J for J(W, b), or None."""
-    if isinstance(left, Call) and isinstance(left.function, Name):
-        return left.function if left.function.base in _COSTS else None
-    if isinstance(left, tree.Multiply) and len(left.factors) == 2 and isinstance(left.factors[1], Group):
-        head = left.factors[0]
-        return head if isinstance(head, Name) and head.base in _COSTS else None
-    return left if isinstance(left, Name) else None
+def _name_of(left: Node, functions: Collection[str]) -> Name | None:
+    """Return the name that an equation defines, such as J for J(W, b) and h_\\theta for h_\\theta(x), or None."""
+    if isinstance(left, Name):
+        return left
+    head, arguments = call_parts(left)
+    if not isinstance(head, Name) or not all(isinstance(argument, Name) for argument in arguments):
+        return None
+    of_data = any(getattr(argument, "base", "") in {*INPUTS, *PARAMETERS} for argument in arguments)
+    is_quantity = head.base not in functions and (of_data or any(head.below))
+    return head if head.base in _COSTS or is_quantity else None
+
+
+def _differentiated(document: Sequence[Statement]) -> Iterator[Name]:
+    """Yield the names that the document differentiates with respect to something."""
+    for part in (part for written in document for side in written.sides for part in walk(side)):
+        if isinstance(part, tree.Partial):
+            head = call_parts(part.of)[0] or part.of
+            if isinstance(head, Name):
+                yield head
+
+
+def is_of_numbers(document: Sequence[Statement]) -> bool:
+    """Return True if nothing in a document shows that its lowercase names are vectors: all of them may be numbers."""
+    parts = [part for written in document for side in written.sides for part in walk(side)]
+    of_matrices = (tree.Transposed, tree.Norm, tree.Summation, tree.Entry, tree.Matrix, tree.IndexedList, tree.Part)
+    signs = {part.sign for part in parts if isinstance(part, tree.Multiply)}
+    names = [part for part in parts if isinstance(part, Name) and part.base not in _COSTS]
+    numbered = [name for name in names if name.base in {"w", "theta", "v", "u"} and name.scripts]
+    return (
+        bool(numbered)
+        and not any(isinstance(part, of_matrices) for part in parts)
+        and not signs & {r"\odot", r"\circ", "@", r"\otimes"}
+        and all(name.base[:1].islower() and name.base not in {"ones", "diag"} for name in names)
+        and all(isinstance(content, tree.Number) for name in names for content in name.scripts)
+    )
 
 
 def _computed(
@@ -179,9 +215,10 @@ def _declarations(inference: ShapeInference) -> Iterator[tuple[str, str, list[No
 def _parameters(document: Sequence[Statement]) -> frozenset[str]:
     """Return the names with respect to which the document differentiates."""
     plain = ShapeInference({}, False, SizeVariable("N"))
+    defined = {name for name, _ in _definitions(document)}
     found = set()
     for part in (part for written in document for side in written.sides for part in walk(side)):
-        if isinstance(part, tree.Partial) and isinstance(part.by, Name) and part.by.base in PARAMETERS:
+        if isinstance(part, tree.Partial) and isinstance(part.by, Name) and part.by not in defined:
             with suppress(UnsupportedNotationError):
                 found.add(plain.identifier(part.by))
     return frozenset(found)

@@ -74,12 +74,16 @@ class ShapeInference:
         in_columns: True if the examples are columns.
         examples: the number of examples.
         parameters: the names with respect to which the cost is differentiated.
+        has_only_numbers: True if all names are numbers.
+        has_other_matrices: True if A, b and the like are given matrices and vectors, as in ‖A x - b‖.
     """
 
     functions: Mapping[str, str]
     in_columns: bool
     examples: SizeVariable
     parameters: frozenset[str] = frozenset()
+    has_only_numbers: bool = False
+    has_other_matrices: bool = False
     leaves: dict[str, tuple[str, ShapeVariables | None]] = field(default_factory=dict)  # roles and shapes
     known: dict[str, ShapeVariables | None] = field(default_factory=dict)  # shapes of quantities that are defined
     bound: tuple[str, ...] = ()  # indices of sums
@@ -117,7 +121,9 @@ class ShapeInference:
         if other in self.leaves and self.leaves[other][0] != "parameter":
             identifier = other  # x is an example of X
         if identifier not in self.leaves:
-            self.leaves[identifier] = self._role(name, identifier)
+            is_other = self.has_other_matrices and not self.has_only_numbers
+            role = self._role_of_number if self.has_only_numbers else self._role_of_other if is_other else self._role
+            self.leaves[identifier] = role(name, identifier)
         return ShapedTree(Name(base=identifier), self.leaves[identifier][1])
 
     def _role(self, name: Name, identifier: str) -> tuple[str, ShapeVariables | None]:
@@ -135,6 +141,20 @@ class ShapeInference:
         if name.base in SCALARS:
             return "scalar", None
         raise UnsupportedNotationError(f"nothing says what {name.source or name.base} is")
+
+    def _role_of_other(self, name: Name, identifier: str) -> tuple[str, ShapeVariables | None]:
+        columns = SizeVariable() if name.base[:1].isupper() else SizeVariable("1")
+        return "parameter" if identifier in self.parameters else "input", (SizeVariable(), columns)
+
+    def _role_of_number(self, name: Name, identifier: str) -> tuple[str, ShapeVariables | None]:
+        one = SizeVariable("1")
+        if identifier in self.parameters:
+            return "parameter", (one, one)
+        roles = {"input": INPUTS, "target": TARGETS, "scalar": SCALARS, "parameter": PARAMETERS}
+        role = next((role for role, names in roles.items() if name.base in names), None)
+        if role is None:
+            raise UnsupportedNotationError(f"nothing says what {name.source or name.base} is")
+        return role, None if role == "scalar" else (one, one)
 
     # formulas
 
@@ -209,7 +229,8 @@ class ShapeInference:
 
     @shaped.register
     def _(self, node: tree.Multiply) -> ShapedTree:
-        called = with_calls(node.factors, lambda name, _: self._is_function(name), bare=True)
+        factors = with_calls(node.factors, self._is_quantity_of)
+        called = with_calls(factors, lambda name, _: self._is_function(name), bare=True)
         return reduce(partial(self._product, node.sign), map(self.shaped, node.factors if node.sign else called))
 
     def _product(self, sign: str, one: ShapedTree, other: ShapedTree) -> ShapedTree:
@@ -263,6 +284,14 @@ class ShapeInference:
     def _applied(self, name: str, argument: Node) -> ShapedTree:
         inner = self.shaped(argument)
         return ShapedTree(_call(name, inner.tree), inner.shape)
+
+    def _is_quantity_of(self, name: Name, factor: Node) -> bool:
+        """Return True for a quantity that is written with its arguments, as in h_θ(x)."""
+        items = factor.items if isinstance(factor, Group) and factor.brackets == "()" else ()
+        are_given = bool(items) and all(
+            isinstance(item, Name) and item.base in {*INPUTS, *PARAMETERS} for item in items
+        )
+        return are_given and not self._is_function(name) and self.identifier(name) in self.known
 
     def _is_function(self, name: Name) -> bool:
         everyday = {*ROWS, *FUNCTIONS, "softmax", "Softmax", "max"}

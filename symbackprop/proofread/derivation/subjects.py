@@ -7,11 +7,11 @@ from symbackprop.network.network import PARAMETER
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, equalities, is_about_slopes
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
-from symbackprop.printing.naming import Key
+from symbackprop.printing.naming import Key, key_of
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import has_examples
-from symbackprop.proofread.interpreter.quantities import is_name_of_cost, without_arguments
+from symbackprop.proofread.interpreter.quantities import call_parts, is_name_of_cost, without_arguments
 
 _RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
 
@@ -145,16 +145,19 @@ def sums_entries(*sides: Node) -> bool:
     )
 
 
-def has_jacobian(left: Node, right: Node) -> bool:
+def has_jacobian(reading: DocumentReading, left: Node, right: Node) -> bool:
     """Return True if the sides contain a ∂A/∂B whose A does not have a name of a cost, as in the chain rule."""
     partials = [part for side in (left, right) for part in walk(side) if isinstance(part, tree.Partial)]
-    return not all(isinstance(partial.of, Name) and _is_named_like_cost(partial.of) for partial in partials)
+    own = key_of(str(reading.network.cost.symbol))[0]
+    return not all(_is_named_like_cost(call_parts(partial.of)[0] or partial.of, own) for partial in partials)
 
 
-def _is_named_like_cost(name: Name) -> bool:
-    """Return True for J, and for the J^{(i)} of an example."""
+def _is_named_like_cost(name: Node, own: str) -> bool:
+    """Return True for J, and for the J^{(i)} of an example; `own` is the network's own name of its cost."""
+    if not isinstance(name, Name):
+        return False
     is_whole = all(mark.kind == "layer" and isinstance(mark.content, Name) for mark in name.above)
-    return is_whole and name.base in {"J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
+    return is_whole and name.base in {own, "J", "L", "E", "C", "ell", "Loss", "loss", "cost"}
 
 
 # statements

@@ -1,7 +1,8 @@
 """The symbol table of a document: the network's quantities that names denote, and the document's definitions."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
@@ -10,7 +11,7 @@ from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import INPUT, ONE_HOT, PARAMETER, SCALAR, TARGET, Network
-from symbackprop.parsing.syntax_tree import Add, Name, Node, Number, Script
+from symbackprop.parsing.syntax_tree import Add, Name, Node, Number, Script, walk
 from symbackprop.parsing.vocabulary import LETTERS
 from symbackprop.printing.naming import Key, key_of
 from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS, CLEAR, COSTS, marks_of, without_accent
@@ -23,6 +24,7 @@ _UNNAMED_OUTPUTS = {"yhat", "Yhat", "output", "pred", "prediction"}  # also wher
 _OUTPUTS = {*_UNNAMED_OUTPUTS, "p", "phat", "P", "o", "O", "ytilde", "yout", "a", "A"}
 _COUNTS = {"N", "m", "n", "M", "B"}
 _WEIGHTS = {"W", "w", "theta", "Theta", "V", "v", "beta"}
+_CAMEL = re.compile(r"(?<=[a-zA-Z])(?:Hat|Bar|Tilde|Star)$")
 _MOST_LAYERS = 40
 _LAST_LAYER = Name(base="n", below=(Script(kind="plain", content=Name(base="l")),))  # n_l
 EACH = "each"  # of a cost of one example
@@ -87,10 +89,14 @@ class SymbolTable:
     adjoint_scale: float = 1.0  # likewise of ∂J/∂v where v is not a parameter
     known: dict[Key, Expression] = field(init=False)
     aliases: dict[Key, Expression] = field(init=False)
+    words: set[str] = field(init=False)  # subscripts of the network's names, such as out in W_out
 
     def __post_init__(self) -> None:
         named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
         self.known = {key_of(name): symbol for name, symbol in named.items()}
+        for key, symbol in list(self.known.items()):
+            self.known.setdefault((_CAMEL.sub(lambda mark: mark[0].lower(), key[0]), *key[1:]), symbol)  # yHat
+        self.words = {key[1] for key in self.known if key[1]}
         self.aliases = {**self._terms_of_cost(), **dict(self._aliases()), **dict(self._names_of_units())}
 
     def tell_entries(self, names: Iterable[Name]) -> None:
@@ -244,6 +250,7 @@ class SymbolTable:
 
     def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         """Yield the possible readings of the scripts of a name, the most likely ones first."""
+        name = self._with_words_below(name)
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
@@ -288,6 +295,20 @@ class SymbolTable:
         if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
             yield NameReading((base, "", str(last)), indices)
         yield NameReading((base, "", ""), indices, example, power)
+
+    def _with_words_below(self, name: Name) -> Name:
+        """Return W_{out} for W^{(out)} if the network has a W_out, and likewise a δ; any other name unchanged."""
+        words = {mark: self._word(name.base, mark.content) for mark in name.above}
+        if not any(words.values()):
+            return name
+        below = tuple(Script(kind="plain", content=Name(base=word)) for word in words.values() if word)
+        return replace(name, above=tuple(mark for mark in name.above if not words[mark]), below=(*below, *name.below))
+
+    def _word(self, base: str, content: Node) -> str:
+        """Return the word that a superscript consists of, if the network has it as a subscript of this name, or ""."""
+        word = "".join(part.base for part in walk(content) if isinstance(part, Name))
+        keys = {(base, word, ""), (_other_case(base), word, "")}
+        return word if word in self.words and (base in ADJOINTS or not keys.isdisjoint(self.known)) else ""
 
     def _is_free_letter(self, node: Node, letters: Mapping[str, int]) -> bool:
         """Return True for an index letter that denotes neither a number here nor a quantity."""
