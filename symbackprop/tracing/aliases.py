@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.expressions.aliases import Size
+
 UserFunction: TypeAlias = Callable[..., object]  # the result may be anything, and is inspected
-DeclaredSize: TypeAlias = str | int  # a dimension in a shape: its name, or a number
+DeclaredSize: TypeAlias = str | int | Size  # a dimension in a shape: its name, a number, or an expression as in 4*H
 DeclaredShape: TypeAlias = tuple[DeclaredSize, ...]
 NumpyFunction: TypeAlias = Callable[..., Any]  # of NumPy's arguments, placeholders among them
 ArgumentValue: TypeAlias = np.ndarray | float  # the numbers of an argument: an array, or a hyperparameter

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from symbackprop.errors import ArgumentError, NameInUseError, listed, nearest
+from symbackprop.errors import ArgumentError, NameInUseError, ShapeError, listed, nearest
+from symbackprop.expressions.shapes import dimension
 from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
-from symbackprop.tracing.sizes import Sizes
+from symbackprop.tracing.sizes import Sizes, declared_size, size_names
+from symbackprop.tracing.untraceable import Untraceable
 
 _TARGETS = ("y", "t", "target", "targets", "labels", "ytrue", "yt")
 
@@ -42,7 +44,7 @@ class ArgumentSpec:
     def declared(self, sizes: Sizes) -> Network:
         """Return a network with these arguments and no equations."""
         network = Network()
-        for name, shape in self.every_shape.items():
+        for name, shape in _in_order_of_sizes(self.every_shape):
             own = network_name(name)
             if not shape and name not in self.wrt:
                 network.scalar(own)
@@ -57,6 +59,20 @@ class ArgumentSpec:
         shapes = {name: shape for name, shape in self.shapes.items() if name not in self.labels}
         chosen = {name: values[name] for name in self.labels}
         return replace(self, shapes=shapes, labels={}, constants={**self.constants, **chosen})
+
+
+def _in_order_of_sizes(shapes: Mapping[str, DeclaredShape]) -> list[tuple[str, DeclaredShape]]:
+    """Return the shapes in an order in which each name stands alone in a shape before it is in a sum or a product.
+
+    Raises Untraceable for a name that never stands alone.
+    """
+    alone = {size for shape in shapes.values() for size in shape if isinstance(size, str)}
+    hidden = [name for name in size_names(size for shape in shapes.values() for size in shape) if name not in alone]
+    if hidden:
+        raise Untraceable(
+            f"the size {hidden[0]} is in sums or products alone: give it as the size of an argument too, or as a number"
+        )
+    return sorted(shapes.items(), key=lambda item: any(not isinstance(size, str | int) for size in item[1]))
 
 
 @cache
@@ -130,14 +146,19 @@ def _renamed(
     shapes: Mapping[str, DeclaredShape], labels: Mapping[str, DeclaredSize]
 ) -> tuple[dict[str, DeclaredShape], dict[str, DeclaredSize]]:
     """Return the shapes and labels with other names for sizes that are named like an argument or a reserved name."""
-    names = dict.fromkeys(n for shape in (*shapes.values(), labels.values()) for n in shape if isinstance(n, str))
-    new: dict[DeclaredSize, DeclaredSize] = {
+    names = size_names(n for shape in (*shapes.values(), labels.values()) for n in shape)
+    new = {
         n: next(free for k in range(1, 99) if (free := f"{n}_{k}") not in shapes and free not in names)
         for n in names
         if n in shapes or not _is_free(n)
     }
-    renamed = {name: tuple(new.get(size, size) for size in shape) for name, shape in shapes.items()}
-    return renamed, {name: new.get(size, size) for name, size in labels.items()}
+    symbols = {dimension(name): dimension(other) for name, other in new.items()}
+
+    def with_new_names(size: DeclaredSize) -> DeclaredSize:
+        return declared_size(dimension(size).xreplace(symbols))
+
+    renamed = {name: tuple(map(with_new_names, shape)) for name, shape in shapes.items()}
+    return renamed, {name: with_new_names(size) for name, size in labels.items()}
 
 
 def _attributes(
@@ -156,14 +177,13 @@ def _attributes(
 
 def _shape(name: str, shape: object) -> DeclaredShape:
     sizes = (shape,) if isinstance(shape, str | int) else shape
-    if not isinstance(sizes, tuple | list) or not all(map(_is_size, sizes)):
-        raise ArgumentError(
-            f"the shape of {name} is a tuple of names and whole numbers, such as ('N', 3), not {sizes!r:.60}"
-        )
-    return tuple(sizes)
-
-
-def _is_size(size: object) -> bool:
-    if isinstance(size, int) and not isinstance(size, bool):
-        return size > 0
-    return isinstance(size, str) and size.isidentifier()
+    try:
+        if isinstance(sizes, tuple | list):
+            return tuple(map(declared_size, sizes))
+    except ShapeError as error:
+        reason = f": {error}"
+    else:
+        reason = ""
+    raise ArgumentError(
+        f"the shape of {name} is a tuple of names and whole numbers, such as ('N', 3), not {sizes!r:.60}{reason}"
+    )

@@ -1,6 +1,6 @@
 """Random arguments for a user's functions, with sizes that all differ, and those functions for a gradient check."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from symbackprop.tracing.aliases import ArgumentValue, DeclaredSize
 from symbackprop.tracing.arguments import ArgumentSpec, is_target, network_name
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.returned import cost_in, gradients_in
+from symbackprop.tracing.sizes import size_names, size_number
 
 _SMALLEST = 3  # size of a dimension
 # how values are spread: as a network needs them, positive, from 0 to 1, or (WIDE and larger numbers) ever more widely
@@ -42,13 +43,9 @@ class SamplePoint:
             name = names[str(symbol.name)]
             value = self.values[name]
             if name in spec.labels:
-                value = np.eye(_in_numbers(spec.labels[name], self.sizes))[np.asarray(value)]
+                value = np.eye(size_number(spec.labels[name], self.sizes))[np.asarray(value)]
             found[symbol] = as_matrix(value) if is_matrix(symbol) else float(value)
         return found
-
-
-def _in_numbers(size: DeclaredSize, sizes: Mapping[str, int]) -> int:
-    return sizes[size] if isinstance(size, str) else int(size)
 
 
 def as_matrix(value: object) -> np.ndarray:
@@ -58,19 +55,34 @@ def as_matrix(value: object) -> np.ndarray:
 
 
 def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, int]:
-    """Return a size for each named dimension; all sizes differ."""
-    every = [size for shape in spec.every_shape.values() for size in shape]
-    taken = {size for size in every if not isinstance(size, str)}
-    free = (n for n in range(smallest, 99) if n not in taken)
-    return {name: next(free) for name in dict.fromkeys(size for size in every if isinstance(size, str))}
+    """Return a size for each named dimension; all sizes differ, those of sums and products too."""
+    return _different(spec, range(smallest, 99))
 
 
 def other_sizes(spec: ArgumentSpec) -> dict[str, int]:
     """Return sizes that all differ from those of `distinct_sizes`, in another order: the first is the largest."""
-    names = list(distinct_sizes(spec))
-    taken = {n for shape in spec.every_shape.values() for n in shape if not isinstance(n, str)}
-    free = [n for n in range(9, 90) if n not in taken]
-    return dict(zip(names, reversed(free[: len(names)]), strict=True))
+    count = len(size_names(_declared(spec)))
+    return _different(spec, [*range(8 + count, 8, -1), *range(9 + count, 90)])
+
+
+def _different(spec: ArgumentSpec, choices: Iterable[int]) -> dict[str, int]:
+    """Return a number for each named size, the first of the choices with which all declared sizes differ."""
+    declared = _declared(spec)
+    fixed = {size for size in declared if isinstance(size, int)}
+    known: dict[str, int] = {}
+    for name in size_names(declared):
+        fitting = (n for n in choices if n not in fixed and _all_differ(declared, known | {name: n}))
+        known[name] = next(fitting, next(n for n in choices if n not in known.values()))
+    return known
+
+
+def _declared(spec: ArgumentSpec) -> list[DeclaredSize]:
+    return list(dict.fromkeys(size for shape in spec.every_shape.values() for size in shape))
+
+
+def _all_differ(declared: Iterable[DeclaredSize], known: Mapping[str, int]) -> bool:
+    numbers = [size_number(size, known) for size in declared if all(name in known for name in size_names([size]))]
+    return len(set(numbers)) == len(numbers)
 
 
 def draw_point(
@@ -85,9 +97,9 @@ def draw_point(
     known = {} if network is None else draws(network, named)
     values: dict[str, ArgumentValue] = {}
     for name, shape in spec.shapes.items():
-        size = tuple(_in_numbers(n, sizes) for n in shape)
+        size = tuple(size_number(n, sizes) for n in shape)
         if name in spec.labels:
-            values[name] = rng.integers(_in_numbers(spec.labels[name], sizes), size=size)
+            values[name] = rng.integers(size_number(spec.labels[name], sizes), size=size)
         elif kind or network_name(name) not in known:
             values[name] = _draw_array(name, spec, size, rng, kind)
         else:

@@ -5,6 +5,8 @@ mean N, 1/N and 1/(2 N). Other numbers rarely contain such primes, and the netwo
 is compared with the code itself at other sizes.
 """
 
+import ast
+import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import combinations
@@ -12,8 +14,11 @@ from math import isclose, isfinite
 
 from sympy import Integer, Rational, sqrt
 
+from symbackprop.errors import ShapeError, SymbackpropError
 from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.shapes import dimension
+from symbackprop.network.elaborate import Elaborator
+from symbackprop.parsing.numpy_parser import NumpyText
 from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize
 from symbackprop.tracing.untraceable import Untraceable
 
@@ -23,6 +28,48 @@ _PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
 # fmt: on
 _LARGEST_OWN = 100  # a size up to here is itself, not the code of a symbolic size
 _SHORT = 13  # digits of a decimal that a person may have typed
+
+
+def declared_size(size: object) -> DeclaredSize:
+    """Return a size as it is declared: a name, a whole number, or the expression of a text such as "D + H" or "4*H".
+
+    Raises ShapeError for anything else.
+    """
+    if not isinstance(size, str) or size.isidentifier():
+        found = dimension(size)
+        return str(found) if found.is_Symbol else int(found) if found.is_Integer else found
+    try:
+        text = NumpyText(size.strip())
+        statements = text.statements()
+        names = {
+            node.id: dimension(node.id) for one in statements for node in ast.walk(one) if isinstance(node, ast.Name)
+        }
+        formula = text.tree(statements[0].value) if isinstance(statements[0], ast.Expr) else None
+        return declared_size(
+            Elaborator(names, str).value(formula) if formula is not None and len(statements) == 1 else None
+        )
+    except (SymbackpropError, IndexError):
+        typed = re.sub(r"(?<![A-Za-z_0-9])(\d+) ?(?=[A-Za-z_])", r"\1*", size)
+        hint = f"write {typed!r}" if typed != size else "sums and products of names and whole numbers are, as in '4*H'"
+        raise ShapeError(f"{size!r} is no size: {hint}") from None
+
+
+def size_names(sizes: Iterable[DeclaredSize]) -> list[str]:
+    """Return the names in some declared sizes, in the order of their first use."""
+    return list(dict.fromkeys(name for size in sizes for name in _names(size)))
+
+
+def _names(size: DeclaredSize) -> list[str]:
+    return [size] if isinstance(size, str) else sorted(map(str, getattr(size, "free_symbols", ())))
+
+
+def size_number(size: DeclaredSize, known: Mapping[str, int]) -> int:
+    """Return the number of a declared size, given those of the names in it.
+
+    >>> size_number(declared_size("2*D + 1"), {"D": 3})
+    7
+    """
+    return int(dimension(size).xreplace({dimension(name): Integer(known[name]) for name in _names(size)}))
 
 
 class Sizes:
@@ -39,19 +86,23 @@ class Sizes:
 
     def __init__(self, shapes: Mapping[str, DeclaredShape], fixed: Mapping[str, int] | None = None):
         self.fixed = fixed
-        names = dict.fromkeys(size for shape in shapes.values() for size in shape if isinstance(size, str))
+        declared = [size for shape in shapes.values() for size in shape]
+        names = size_names(declared)
         if fixed is None and len(names) > len(_PRIMES):
             raise Untraceable(f"there are {len(names)} named dimensions, and at most {len(_PRIMES)} are told apart")
         self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(_PRIMES, names, strict=False)}
         self.sizes = {symbol: p for p, symbol in self.primes.items()}
         pairs: dict[int, Size] = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
-        # the sums that occur as sizes: D + H, N - 1, N + 1
-        self._sums = pairs | {p + k: symbol + k for p, symbol in self.primes.items() for k in (-1, 1)}
+        sums = [self.dimension(size) for size in declared if not isinstance(size, str | int)] if fixed is None else []
+        written = {int(size.xreplace(self.sizes)): size for size in sums}
+        # the sums that occur as sizes: D + H, N - 1, N + 1, and those that are declared
+        near = {p + k: size + k for p, size in (self.primes | written).items() for k in (-1, 1)}
+        self._sums = pairs | near | written
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
         """Return a declared size as a symbolic size, or as its number if sizes are fixed."""
-        if self.fixed is not None and isinstance(size, str):
-            return dimension(self.fixed[size])
+        if self.fixed is not None and not isinstance(size, int):
+            return Integer(size_number(size, self.fixed))
         return dimension(size)
 
     def of(self, shape: Iterable[DeclaredSize | Size]) -> tuple[int, ...]:
