@@ -1,7 +1,7 @@
 """The declared arguments of a user's functions: shapes, class labels, hyperparameters, constants."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from symbackprop.errors import ArgumentError, NameInUseError, ShapeError, listed, nearest
@@ -10,6 +10,7 @@ from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
 from symbackprop.tracing.sizes import Sizes, declared_size, size_names
+from symbackprop.tracing.structure import Structure, path_of, structure_of
 from symbackprop.tracing.untraceable import Untraceable
 
 _TARGETS = ("y", "t", "target", "targets", "labels", "ytrue", "yt")
@@ -29,6 +30,9 @@ class ArgumentSpec:
     scalars: tuple[str, ...]
     constants: Mapping[str, object]
     attributes: tuple[str, ...]
+    structure: Structure = field(default_factory=Structure)
+    step: str | float | None = None  # the step length of an update, by which the gradient is found from it
+    upstream: tuple[str, ...] = ()  # the upstream gradient of each result of a layer
 
     @property
     def names(self) -> list[str]:
@@ -38,7 +42,7 @@ class ArgumentSpec:
     @property
     def every_shape(self) -> dict[str, DeclaredShape]:
         """The shape of each array and of each hyperparameter; for class labels, the shape of their one-hot matrix."""
-        found = {n: (s[0], self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
+        found = {n: ((*s, 1)[0], self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
         return found | dict.fromkeys(self.scalars, ())
 
     def declared(self, sizes: Sizes) -> Network:
@@ -99,34 +103,56 @@ def is_target(name: str) -> bool:
 
 def argument_spec(
     shapes: Mapping[str, object],
-    wrt: Iterable[str] | str,
+    wrt: Iterable[str] | str | None,
     *,
     attributes: Mapping[str, object] | Collection[str] | None = None,
     labels: Mapping[str, DeclaredSize] | None = None,
     scalars: Mapping[str, object] | Iterable[str] | None = None,
+    step: str | float | None = None,
+    upstream: Iterable[str] | str | None = None,
 ) -> ArgumentSpec:
     """Check a user's declarations of the arguments, and return them as one object.
+
+    Without `wrt`, the parameters are the arguments whose names begin with W, b, w, theta or U, or else all.
 
     Raises:
         ArgumentError: a shape is invalid, or a name in wrt or labels has no shape.
     """
     if not isinstance(shapes, Mapping):
         raise ArgumentError(f"shapes is a mapping of names to shapes, as in {{'X': ('N', 'D')}}, not {shapes!r:.60}")
-    own = {name: _shape(name, shape) for name, shape in _attributes(attributes, shapes).items()}
-    every = {name: _shape(name, shape) for name, shape in shapes.items()} | own
-    parameters = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    _check_names(parameters, labels or {}, every)
+    own = _attributes(attributes, shapes)
+    structure, given = structure_of({**shapes, **own})
+    every = {name: _shape(name, shape) for name, shape in given.items()}
+    parameters = _parameters(structure, list(every), wrt)
+    classes = dict(labels or {})
+    _check_names(parameters, classes, every)
     constants = dict(scalars) if isinstance(scalars, Mapping) else {}
     drawn = () if isinstance(scalars, Mapping) else (scalars,) if isinstance(scalars, str) else tuple(scalars or ())
-    drawn += tuple(name for name, shape in every.items() if shape == () and name not in parameters)
+    drawn += tuple(n for n, shape in every.items() if shape == () and n not in parameters and n not in classes)
     clash = [name for name in (*drawn, *constants) if every.get(name, ()) != ()]
     if clash:
         raise ArgumentError(
             f"{listed(clash)} has a shape and is a scalar too; give it in shapes or in scalars, not both"
         )
-    every, classes = _renamed(every, labels or {})
+    every, classes = _renamed(every, {name: _size(name, size) for name, size in classes.items()})
     kept = {name: shape for name, shape in every.items() if name not in drawn}
-    return ArgumentSpec(kept, parameters, classes, tuple(dict.fromkeys(drawn)), constants, tuple(own))
+    outer = tuple(dict.fromkeys(str(path_of(name)[0]) for name in own))
+    ahead = (upstream,) if isinstance(upstream, str) else tuple(upstream or ())
+    spec = ArgumentSpec(
+        kept, parameters, classes, tuple(dict.fromkeys(drawn)), constants, outer, structure, step, ahead
+    )
+    for role, names in (("step", [step] if isinstance(step, str) else []), ("upstream", ahead)):
+        unknown = [name for name in names if name not in spec.names]
+        if unknown:
+            raise ArgumentError(f"{role} names {unknown[0]}, which has no shape: {nearest(unknown[0], spec.names)}")
+    return spec
+
+
+def _parameters(structure: Structure, names: list[str], wrt: Iterable[str] | str | None) -> tuple[str, ...]:
+    if wrt is not None:
+        return structure.chosen((wrt,) if isinstance(wrt, str) else wrt)
+    usual = [name for name in names if name[0] in "WbwU" or name.startswith("theta")]
+    return tuple(usual or names)
 
 
 def _check_names(parameters: tuple[str, ...], labels: Iterable[str], shapes: Mapping[str, DeclaredShape]) -> None:
@@ -173,6 +199,13 @@ def _attributes(
     if missing:
         raise ArgumentError(f"the attributes {listed(missing)} have no shape; give {{'{missing[0]}': (…)}}")
     return {name: shapes[name] for name in attributes}
+
+
+def _size(name: str, size: object) -> DeclaredSize:
+    try:
+        return declared_size(size)
+    except ShapeError as error:
+        raise ArgumentError(f"the number of classes of {name}: {error}") from None
 
 
 def _shape(name: str, shape: object) -> DeclaredShape:

@@ -3,9 +3,10 @@
 import copy
 import inspect
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MethodType
 from typing import Any
 
@@ -13,17 +14,38 @@ import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.tracing.aliases import Arguments, UserFunction
+from symbackprop.tracing.results import Item, is_same, items_in, parts_of
+from symbackprop.tracing.return_statement import returned_names
+from symbackprop.tracing.structure import Structure, place
 
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
 @dataclass(frozen=True)
+class Run:
+    """A run of the functions on one object: their results, and what was set in the object or changed in place."""
+
+    cost: object
+    gradient: object
+    left: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
 class UserCode:
-    """A cost and a gradient as functions, or as methods of one object; without a gradient, the cost returns both."""
+    """A cost and a gradient as functions, or as methods of one object; without a gradient, the cost returns both.
+
+    Args:
+        cost: the cost.
+        gradient: the gradient, or None.
+        attributes: the names of the object's attributes that are arguments.
+        structure: the arrays that an argument or an attribute holds, if it is not an array itself.
+    """
 
     cost: UserFunction
     gradient: UserFunction | None
     attributes: tuple[str, ...] = ()
+    structure: Structure = field(default_factory=Structure)
+    remarks: dict[str, None] = field(default_factory=dict, repr=False)  # sentences, in order
     _written: io.StringIO = field(default_factory=io.StringIO, repr=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +62,11 @@ class UserCode:
         """The functions in the order in which they are called."""
         return (self.cost,) if self.gradient is None else (self.cost, self.gradient)
 
+    @cached_property
+    def labels(self) -> tuple[tuple[str, ...], ...]:
+        """The names in the return statement of each function."""
+        return tuple(map(returned_names, self.functions))
+
     @property
     def _object(self) -> object:
         """The object to which the methods belong, or None if the functions are not methods."""
@@ -47,60 +74,124 @@ class UserCode:
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
     def check_names(self, names: Iterable[str]) -> None:
-        """Raise ArgumentError for names that no function takes, and for arguments that are not among the names."""
-        known = {*names}
+        """Raise ArgumentError for names that no function takes, and for arguments of the cost that have no shape."""
+        known = dict.fromkeys(self.structure.argument(name) for name in names)
         taken = {*self.attributes}
         for role, function in zip(("cost", "gradient"), self.functions, strict=False):
             parameters = _parameters(function)
             if any(p.kind in _STARRED for p in parameters):
-                taken |= known
-            missing = [
-                p.name for p in parameters if p.default is p.empty and p.kind not in _STARRED and p.name not in known
-            ]
-            if missing:
-                raise ArgumentError(
-                    f"the {role} takes {listed(missing)}, of which no shape is given; shapes are of {listed(known)} "
-                    "(numbers such as a learning rate are named in scalars, class labels in labels)"
-                )
+                taken |= known.keys()
+            missing = _missing(function, known)
+            if missing and role == "cost":
+                raise _without_shape(role, missing, known)
             taken |= {p.name for p in parameters}
         unused = [name for name in known if name not in taken]
         if unused:
             hint = "; name the arrays that an object holds in attributes" if self._object is not None else ""
             raise ArgumentError(f"neither function takes {listed(unused)}{hint}")
 
-    def run(self, values: Arguments, *, gradient: bool = True) -> tuple[object, object]:
-        """Return the results of the cost and of the gradient, called one after the other on one object."""
-        results = [result for _, result in self._calls(values, self.functions[: 1 + gradient])]
+    def of_gradient_alone(self, names: Iterable[str]) -> list[str]:
+        """Return the names that the gradient takes and the cost does not, such as that of an upstream gradient."""
         if self.gradient is None:
-            both = results[0]
-            return (both[0], both[1]) if isinstance(both, tuple) and len(both) > 1 else (both, None)
-        return results[0], results[1] if gradient else None
+            return []
+        ours, theirs = ({p.name for p in _parameters(function)} for function in (self.cost, self.gradient))
+        return [name for name in names if name in theirs - ours]
+
+    def run(self, values: Arguments, *, gradient: bool = True) -> Run:
+        """Return the results of the cost and of the gradient, called one after the other on one object."""
+        if not gradient:
+            return Run(self._calls(values, self.functions[:1], self._twin(values))[0][1], None)
+        twin = self._twin(values)
+        before = {item.path: private_copy(item.value) for item in _attributes(twin)}
+        calls = self._calls(values, self.functions, twin)
+        left = [i for i in _attributes(twin) if i.path not in before or not is_same(i.value, before[i.path])]
+        changed = [Item((name,), v) for own, _ in calls for name, v in own.items() if not is_same(v, values[name])]
+        return Run(calls[0][1], calls[-1][1], (*left, *changed))
 
     def changed(self, values: Mapping[str, Any]) -> list[str]:
         """Return the names of the arguments whose arrays the functions change in place."""
-        after = [item for own, _ in self._calls(values, self.functions) for item in own.items()]
-        return list(dict.fromkeys(n for n, v in after if hasattr(v, "shape") and not np.array_equal(v, values[n])))
+        after = [item for own, _ in self._calls(values, self.functions, self._twin(values)) for item in own.items()]
+        return list(dict.fromkeys(n for n, v in after if n in values and not is_same(v, values[n])))
 
-    def _calls(self, values: Arguments, functions: Iterable[UserFunction]) -> list[tuple[dict[str, Any], object]]:
-        """Return, for each call, its own copy of the arguments and its result."""
-        owner = self._object
-        twin = _twin(owner)
+    def _twin(self, values: Arguments) -> object:
+        """Return a copy of the object, with these values of its attributes."""
+        twin = _twin(self._object)
+        held = self.structure.assembled({name: private_copy(value) for name, value in values.items()})
         for name in self.attributes:
-            setattr(twin, name, private_copy(values[name]))
-        calls = []
+            place(twin, name, held[name])
+        return twin
+
+    def _calls(
+        self, values: Arguments, functions: Iterable[UserFunction], twin: object
+    ) -> list[tuple[dict[str, Any], object]]:
+        """Return, for each call, its own copy of the arrays by name, and its result."""
+        owner = self._object
+        calls: list[tuple[dict[str, Any], object]] = []
         try:
             with redirect_stdout(self._written), np.errstate(all="ignore"):  # functions overflow at some random points
                 for function in functions:
                     own = {name: private_copy(value) for name, value in values.items()}
-                    calls.append((own, _call(_rebound(function, owner, twin), own)))
+                    given = self._given(function, self.structure.assembled(own), [result for _, result in calls])
+                    result = _call(_rebound(function, owner, twin), given)
+                    calls.append((own, None if result is twin else result))
         except SystemExit as end:
             raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
         return calls
+
+    def _given(self, function: UserFunction, arguments: dict[str, Any], earlier: list[object]) -> dict[str, Any]:
+        """Return the arguments of a function, and results of an earlier function, such as a cache."""
+        missing = _missing(function, arguments)
+        if not missing:
+            return arguments
+        extra = _handed_on(earlier[-1], self.labels[0], missing) if earlier else {}
+        if len(extra) < len(missing):
+            raise _without_shape("gradient" if earlier else "cost", [n for n in missing if n not in extra], arguments)
+        return arguments | extra
+
+    def remark(self, sentence: str) -> None:
+        """Add a remark about how the code was understood."""
+        self.remarks.setdefault(sentence)
 
     @property
     def printed(self) -> bool:
         """True if the code has printed anything, which is suppressed."""
         return bool(self._written.getvalue())
+
+
+def _without_shape(role: str, missing: Iterable[str], known: Iterable[str]) -> ArgumentError:
+    return ArgumentError(
+        f"the {role} takes {listed(missing)}, of which no shape is given; shapes are of {listed(known)} "
+        "(numbers such as a learning rate are named in scalars, class labels in labels)"
+    )
+
+
+def _missing(function: UserFunction, known: Iterable[str]) -> list[str]:
+    """Return the names of the arguments that a function needs and that are not among the known ones."""
+    given = {*known}
+    required = [p for p in _parameters(function) if p.default is p.empty and p.kind not in _STARRED]
+    return [p.name for p in required if p.name not in given]
+
+
+def _handed_on(result: Any, labels: Sequence[str], names: Sequence[str]) -> dict[str, object]:
+    """Return what a function returns beside its first result, as the arguments of these names in another function."""
+    if isinstance(result, Mapping):
+        return {name: result[name] for name in names if name in result}
+    if not isinstance(result, tuple | list) or len(result) < 2:
+        return {}
+    by_name = dict(zip(labels, result, strict=True)) if len(labels) == len(result) else {}
+    found = {name: by_name[name] for name in names if name in by_name}
+    rest = [each for k, each in enumerate(result) if k and all(each is not taken for taken in found.values())]
+    remaining = [name for name in names if name not in found]
+    return found | (dict(zip(remaining, rest, strict=True)) if len(rest) == len(remaining) else {})
+
+
+def _attributes(owner: object) -> list[Item]:
+    """Return the arrays that an object holds, at any depth."""
+    return [item for key, value in parts_of(owner) for item in _below(str(key), value)] if owner is not None else []
+
+
+def _below(key: str, value: object) -> list[Item]:
+    return [Item((key, *item.path), item.value) for item in items_in(value)]
 
 
 def private_copy(value: Any) -> Any:

@@ -12,7 +12,7 @@ from symbackprop.network.sampling import draws
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredSize
 from symbackprop.tracing.arguments import ArgumentSpec, is_target, network_name
 from symbackprop.tracing.calls import UserCode
-from symbackprop.tracing.returned import cost_in, gradients_in
+from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.sizes import size_names, size_number
 
 _SMALLEST = 3  # size of a dimension
@@ -144,7 +144,7 @@ def sample_points(
 
 def _is_finite(code: UserCode, spec: ArgumentSpec, point: SamplePoint) -> bool:
     with np.errstate(all="ignore"):
-        cost = cost_in(code.run({**copy_arrays(point.values), **spec.constants}, gradient=False)[0])
+        cost = computed_cost(code, spec, copy_arrays(point.values))
         return bool(np.all(np.isfinite(np.asarray(cost, float))))
 
 
@@ -159,12 +159,10 @@ def cost_and_gradients(
     """Return the cost and the gradients as functions of arrays by name, as a gradient check calls them."""
 
     def cost(**values: ArgumentValue) -> np.floating:
-        found: np.floating = np.sum(np.asarray(cost_in(code.run({**values, **spec.constants}, gradient=False)[0])))
+        found: np.floating = np.sum(np.asarray(computed_cost(code, spec, values)))
         return found
 
     def gradients(**values: ArgumentValue) -> dict[str, np.ndarray]:
-        found = code.run({**values, **spec.constants})[1]
-        shapes = {name: np.shape(values[name]) for name in spec.wrt}
-        return {name: np.asarray(value) for name, value in gradients_in(found, spec.wrt, shapes).items()}
+        return {name: np.asarray(value) for name, value in computed(code, spec, values)[1].items()}
 
     return cost, gradients

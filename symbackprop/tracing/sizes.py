@@ -51,7 +51,7 @@ def declared_size(size: object) -> DeclaredSize:
     except (SymbackpropError, IndexError):
         typed = re.sub(r"(?<![A-Za-z_0-9])(\d+) ?(?=[A-Za-z_])", r"\1*", size)
         hint = f"write {typed!r}" if typed != size else "sums and products of names and whole numbers are, as in '4*H'"
-        raise ShapeError(f"{size!r} is no size: {hint}") from None
+        raise ShapeError(f"{size!r} is not a size: {hint}") from None
 
 
 def size_names(sizes: Iterable[DeclaredSize]) -> list[str]:
@@ -95,7 +95,7 @@ class Sizes:
         pairs: dict[int, Size] = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
         sums = [self.dimension(size) for size in declared if not isinstance(size, str | int)] if fixed is None else []
         written = {int(size.xreplace(self.sizes)): size for size in sums}
-        # the sums that occur as sizes: D + H, N - 1, N + 1, and those that are declared
+        # the sums that occur as sizes: D + H, N - 1, N + 1, and the declared ones
         near = {p + k: size + k for p, size in (self.primes | written).items() for k in (-1, 1)}
         self._sums = pairs | near | written
 

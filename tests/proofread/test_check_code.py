@@ -261,13 +261,16 @@ def test_an_inactive_branch_is_looked_into() -> None:
         ({"shapes": SHAPES | {"X": ("N", 0)}}, "the shape of X is a tuple"),
         ({"shapes": [("N", "D")]}, "shapes is a mapping"),
         ({"wrt": []}, "wrt names no parameter"),
-        ({"wrt": ["W1"]}, "the gradient returns 2 arrays, but wrt names 1"),
+        ({"wrt": ["W1"], "gradient": lambda X, y, W1, W2: (W1, 2 * W1)}, "of which several may be the gradient"),
         ({"wrt": ["W1", "W3"]}, "W3 has no shape: there are X, y, W1 and W2"),
         ({"gradient": "mine.py"}, "the gradient is a function, not str"),
         ({"attributes": {"W1": ("D", "H")}}, "attributes are those of an object"),
         ({"gradient": lambda X, y, W1, W2, rate: (W1, W2)}, "the gradient takes rate, of which no shape is given"),
         ({"cost": lambda X, y, W1, W2: X @ W2}, "the code fails at N=3"),
-        ({"gradient": lambda X, y, W1, W2: {"a": W1, "b": W2, "c": W2}}, "none of which is that of W1"),
+        (
+            {"gradient": lambda X, y, W1, W2: {"a": W1, "b": W2, "c": W2}},
+            "none of which is named as the gradient with respect to W1",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(change: dict[str, Any], message: str) -> None:

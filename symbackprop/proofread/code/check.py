@@ -30,7 +30,8 @@ def network_from_function(
 
     Args:
         cost: a function, or a method of an object, that returns the cost, or a tuple with the cost first.
-        shapes: the shapes of its arguments by name; sizes are names or whole numbers, ("H",) is a vector, () a number.
+        shapes: the shapes of its arguments by name; sizes are names, whole numbers, or sums and products of them such
+            as "D + 1"; ("H",) is a vector, () a number.
         wrt: the names of the parameters; by default, all names that begin with W, b, w, theta or U.
         attributes: the shapes of arrays that are attributes of a method's object.
         labels: the arguments that are class labels (whole numbers), with the number of classes.
@@ -48,10 +49,8 @@ def network_from_function(
     W: parameter(D, K)
     J = (1/2) * sum((tanh(X @ W) - y)**2)
     """
-    names = [*shapes, *(attributes or {})]
-    chosen = [n for n in names if n[0] in "WbwU" or n.startswith("theta")] if wrt is None else wrt
-    spec = argument_spec(shapes, chosen or names, attributes=attributes, labels=labels, scalars=scalars)
-    code = UserCode(cost, None, spec.attributes)
+    spec = argument_spec(shapes, wrt, attributes=attributes, labels=labels, scalars=scalars)
+    code = UserCode(cost, None, spec.attributes, spec.structure)
     code.check_names(spec.names)
     reader = CodeReader(code, spec, np.random.default_rng())
     reason = "the network that was read from it has other values than the function"
@@ -75,6 +74,8 @@ def check_code(
     attributes: Mapping[str, object] | Collection[str] | None = None,
     labels: Mapping[str, DeclaredSize] | None = None,
     scalars: Mapping[str, object] | Iterable[str] | None = None,
+    step: str | float | None = None,
+    upstream: Iterable[str] | str | None = None,
     network: Network | None = None,
     seed: int | None = None,
 ) -> CodeCheck:
@@ -83,12 +84,18 @@ def check_code(
     Args:
         cost: a function, or a method of an object, that returns the cost (or a tuple with the cost first).
         gradient: a function that returns the gradients: in the order of `wrt`, by name, in one vector, or after the
-            cost; None if `cost` returns both.
-        shapes: the shapes of the arguments by name; sizes are names or whole numbers, ("H",) is a vector, () a number.
-        wrt: the names of the parameters.
-        attributes: the shapes of arrays that are attributes of the methods' object.
+            cost; or a method that leaves them on its object; None if `cost` returns both.
+        shapes: the shapes of the arguments by name; sizes are names, whole numbers, or sums and products of them such
+            as "D + 1"; ("H",) is a vector, () a number. A dictionary or a list holds several shapes.
+        wrt: the names of the parameters, or of a dictionary or a list of them.
+        attributes: the shapes of arrays that are attributes of the methods' object, also deeper ones, as in
+            {"params": {"W": ("D", "K")}}.
         labels: the arguments that are class labels (whole numbers), with the number of classes.
         scalars: the names of hyperparameters, or their values by name.
+        step: the step length, a number or the name of an argument, of a `gradient` that updates the parameters, in
+            place or as results; their gradients are then found from the update.
+        upstream: the upstream gradient of a layer, an argument of `gradient`: the cost is the sum of its product with
+            what `cost` returns first. For several results, one name for each.
         network: the network that the cost computes, which allows naming a mistake if the code cannot be traced.
         seed: repeats the random points.
 
@@ -108,7 +115,9 @@ def check_code(
     >>> check.mistake
     'dJdW equals the right one with the derivative tanh′(X W) left out, the slope of the activation'
     """
-    spec = argument_spec(shapes, wrt, attributes=attributes, labels=labels, scalars=scalars)
-    code = UserCode(cost, gradient, spec.attributes)
+    spec = argument_spec(
+        shapes, wrt, attributes=attributes, labels=labels, scalars=scalars, step=step, upstream=upstream
+    )
+    code = UserCode(cost, gradient, spec.attributes, spec.structure)
     code.check_names(spec.names)
     return Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()

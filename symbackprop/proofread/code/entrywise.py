@@ -7,8 +7,8 @@ import numpy as np
 from symbackprop.proofread.code.compare import ExactComparison
 from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.outcome import computed
 from symbackprop.tracing.patching import placeholders_in_place
-from symbackprop.tracing.returned import cost_in, gradients_in
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.scalars.array import named_array
 from symbackprop.tracing.scalars.differentiate import agree
@@ -51,7 +51,5 @@ def compare_entrywise(
 
 def _run(code: UserCode, arrays: Mapping[str, object], spec: ArgumentSpec) -> tuple[TracedScalar, dict[str, object]]:
     with failures_as_untraceable():
-        found, gradients = code.run({**arrays, **spec.constants})
-        cost = np.sum(np.asarray(cost_in(found), dtype=object))
-        shapes = {name: np.asarray(arrays[name]).shape for name in spec.wrt}
-        return TracedScalar.of(cost), gradients_in(gradients, spec.wrt, shapes)
+        cost, gradients = computed(code, spec, arrays)
+        return TracedScalar.of(np.sum(np.asarray(cost, dtype=object))), gradients

@@ -85,9 +85,11 @@ class Proofreading:
 
     def _report(self, result: _PointResult, reasons: list[str]) -> CodeCheck:
         code, verdict, formulas = self.reader.code, result.verdict, result.formulas
-        notes = [*(result.read.notes if result.read is not None else ()), *reasons]
+        notes = [*code.remarks, *(result.read.notes if result.read is not None else ()), *reasons]
         notes += ["the code prints, which is not shown"] * code.printed
+        updated = () if self.reader.spec.step is None else self.reader.spec.wrt
         changed = code.changed({**result.point.values, **self.reader.spec.constants})
+        changed = [name for name in changed if name not in updated]
         notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
         if verdict == Verdict.CONVENTION:
             notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")

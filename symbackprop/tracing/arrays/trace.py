@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from typing import Any
 
 from sympy import Symbol
 
 from symbackprop.backprop.rules import rule_for
-from symbackprop.errors import NameInUseError, SymbackpropError
+from symbackprop.errors import ArgumentError, NameInUseError, SymbackpropError
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import LEAVES, NamedMatrix, is_name, postorder
 from symbackprop.expressions.operations import AtLargest
@@ -24,8 +25,8 @@ from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNum
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.patching import float_keeping, placeholders_in_place, sum_with
-from symbackprop.tracing.returned import cost_in, gradients_in
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.sizes import Sizes
 from symbackprop.tracing.untraceable import NumberNeeded, Untraceable, failures_as_untraceable
@@ -97,7 +98,7 @@ def _traced(
         placeholders_in_place(code.functions, replacement, {**builtin, "sum": python_sum}) as spaces,
         (names := VariableNames(spaces)).noted(),
     ):
-        cost, gradients, problem = _run(code, arrays, spec, sizes, gradient)
+        cost, gradients, problem = _run(code, arrays, spec, gradient)
     root = _as_number(run, cost)
     equations = _define_equations(network, root, names.of(in_topological_order([root])))
     network = _without_unused(network, spec.declared(sizes))
@@ -121,25 +122,30 @@ def _argument(run: TraceRun, network: Network, spec: ArgumentSpec, name: str) ->
 
 
 def _run(
-    code: UserCode, arrays: Mapping[str, TracedArray], spec: ArgumentSpec, sizes: Sizes, gradient: bool
+    code: UserCode, arrays: Mapping[str, TracedArray], spec: ArgumentSpec, gradient: bool
 ) -> tuple[object, dict[str, TracedNode] | None, str]:
     """Return the cost, and the gradients or the reason why there are none."""
-    values = {**arrays, **spec.constants}
     try:
         with failures_as_untraceable():
-            cost = code.run(values, gradient=False)[0]
+            cost = _asked(lambda: computed_cost(code, spec, arrays))
     except Untraceable as reason:
         raise type(reason)(f"in the cost, {reason}") from None
     if not gradient:
-        return cost_in(cost), None, ""
+        return cost, None, ""
     try:
         with failures_as_untraceable():
-            found = code.run(values)[1]
-        shapes = {name: sizes.of(spec.shapes[name]) for name in spec.wrt}
-        gradients = gradients_in(found, spec.wrt, shapes)
-        return cost_in(cost), {network_name(n): _fitting(arrays[n], gradients[n]) for n in spec.wrt}, ""
+            found = _asked(lambda: computed(code, spec, arrays)[1])
+        return cost, {network_name(n): _fitting(arrays[n], found[n]) for n in spec.wrt}, ""
     except Untraceable as reason:
-        return cost_in(cost), None, f"in the gradient, {reason}"
+        return cost, None, f"in the gradient, {reason}"
+
+
+def _asked(read: Callable[[], Any]) -> Any:
+    """Return what is read; a question about it is asked when the code runs on numbers."""
+    try:
+        return read()
+    except ArgumentError as question:
+        raise Untraceable(str(question)) from None
 
 
 def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:
