@@ -13,6 +13,7 @@ from symbackprop.codegen.dask_function import ClusterFunction, examples_of
 from symbackprop.codegen.function import GradientFunction
 from symbackprop.codegen.numpy_module import NUMPY, module_source
 from symbackprop.codegen.pytest_module import tests_source
+from symbackprop.codegen.textbook_module import textbook_source
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.gradcheck.check import check_gradients
@@ -31,6 +32,7 @@ from symbackprop.render.outline import function_names, outline
 from symbackprop.render.text import to_text
 
 TARGETS = {"numpy": module_source, "array_api": portable_source}
+STYLES = ("fast", "textbook")
 
 
 class Derivation:
@@ -123,7 +125,7 @@ class Derivation:
         steps, derivatives = ((), ()) if verification is None else (verification.lines, verification.functions)
         return to_html(
             outline(self.tape, detail, view),
-            self.to_source(),
+            self.to_source(style="textbook"),
             steps=None if verification is None else [(str(proof.verdict), proof.summary) for proof in steps],
             derivatives={p.formula.partition(" = ")[0]: (str(p.verdict), p.summary) for p in derivatives},
             check=check,
@@ -178,16 +180,24 @@ class Derivation:
     def _source(self) -> str:
         return module_source(self._coded, function_names(self._coded))
 
-    def to_source(self, target: str = "numpy") -> str:
+    def to_source(self, target: str = "numpy", *, style: str = "fast") -> str:
         """Return the text of a Python module with `cost` and `cost_and_gradients`; for an output also `backward`.
 
         Args:
             target: "numpy" imports only NumPy; "array_api" takes arrays of NumPy, PyTorch, JAX (also under `jax.jit`)
                 or dask, through array-api-compat, which `symbackprop[arrays]` installs.
+            style: "fast" reuses memory, works on batches of examples and checks the arguments; "textbook" has one line
+                for each formula of the derivation, such as `dJdW2 = a2.T @ delta3`, for NumPy.
 
         Raises:
-            ArgumentError: the target is unknown.
+            ArgumentError: the target or the style is unknown, or the style is not one of this target.
         """
+        if style not in STYLES:
+            raise ArgumentError(f"unknown style {style!r:.60}: {nearest(str(style), STYLES)}")
+        if style == "textbook" and target == "numpy":
+            return textbook_source(self.tape, function_names(self.tape))
+        if style == "textbook":
+            raise ArgumentError(f"style='textbook' is for NumPy, not for {target!r:.60}")
         if target not in TARGETS:
             raise ArgumentError(f"unknown target {target!r:.60}: {nearest(str(target), TARGETS)}")
         return self._source if target == "numpy" else TARGETS[target](self._coded, function_names(self._coded))

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `gradcheck`, which imports NumPy when a test uses it, and `--gradcheck-report`."""
+"""The pytest plugin: the fixture `gradcheck`, which imports NumPy when a test uses it, and its options."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -13,10 +13,13 @@ _PROPERTY = "gradcheck"  # the user property of a test: a line for each of its c
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option `--gradcheck-report`."""
+    """Add the options `--gradcheck-report` and `--gradcheck-entries`."""
     group = parser.getgroup("symbackprop")
     group.addoption(
         "--gradcheck-report", action="store_true", help="at the end, list the result of each gradient check"
+    )
+    group.addoption(
+        "--gradcheck-entries", action="store_true", help="in a failed gradient check, list every entry that differs"
     )
 
 
@@ -33,10 +36,19 @@ def gradcheck(request: pytest.FixtureRequest) -> "Callable[..., GradientCheck]":
         report: GradientCheck = gradients_.check_gradients(cost, gradients, params, **options)
         request.node.user_properties.append((_PROPERTY, _line(report)))
         if report.verdict != "right":
-            raise AssertionError(str(report))
+            entries = request.config.getoption("--gradcheck-entries")
+            more = f"\n{_entries(cost, gradients, params, options.get('data'))}" if entries else ""
+            raise AssertionError(f"{report.finding}\n{report}{more}")
         return report
 
     return check
+
+
+def _entries(cost: object, gradients: object, params: object, data: object) -> str:
+    try:
+        return str(import_module("symbackprop.render.entries").differing_entries(cost, gradients, params, data))
+    except ValueError as error:  # too many entries
+        return str(error)
 
 
 def _line(report: "GradientCheck") -> str:

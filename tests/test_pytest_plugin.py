@@ -61,6 +61,36 @@ def test_a_wrong_gradient_fails_with_its_report_alone(tmp_path):
     assert "gradients.py" not in said
 
 
+MEAN = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+X, y, W, b = rng.normal(size=(7, 3)), rng.normal(size=(7, 2)), rng.normal(size=(3, 2)), rng.normal(size=2)
+
+def cost(W, b, X, y):
+    return np.sum((X @ W + b - y) ** 2)
+
+def gradients(W, b, X, y):
+    d = 2 * (X @ W + b - y)
+    return {"dW": X.T @ d, "db": d.mean(axis=0)}
+
+def test_mean(gradcheck):
+    gradcheck(cost, gradients, [W, b], data={'X': X, 'y': y})
+"""
+
+
+def test_the_first_line_of_a_failure_is_the_finding_and_every_entry_is_listed_on_request(tmp_path):
+    code, said = run(tmp_path, MEAN, "--gradcheck-entries")
+    assert code == 1
+    first = next(line for line in said.splitlines() if line.startswith("E "))
+    assert "AssertionError: params[1]" in first
+    assert "divided by 7" in first, first
+    assert "2 of 8 entries differ:" in said
+    assert "params[1][0]: the gradient is " in said
+    assert "params[0]" not in said.partition("entries differ:")[2]
+    assert "entries differ" not in run(tmp_path, MEAN)[1]
+
+
 def test_assert_gradients_shows_the_line_of_the_test(tmp_path):
     code, said = run(tmp_path, ASSERTED)
     assert code == 1

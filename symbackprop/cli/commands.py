@@ -146,6 +146,13 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         help="array_api: for arrays of NumPy, PyTorch, JAX or dask; such a module needs array-api-compat",
     )
     generate.add_argument(
+        "--style",
+        type=one_of(_STYLES),
+        choices=_STYLES,
+        default="fast",
+        help="textbook: one line for each formula of the derivation, as people write it (default: fast)",
+    )
+    generate.add_argument(
         "--tests", action="store_true", help="also write test_FILE in the same folder, which gradient-checks the module"
     )
     add_output_option(generate)
@@ -176,6 +183,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
 
 _FORMATS, _TARGETS = ("text", "latex", "markdown"), ("numpy", "array_api")
+_STYLES = ("fast", "textbook")
 _LIBRARIES = ("torch", "pytorch", "jax", "tensorflow", "dask", "cupy")
 _OTHER_FORMATS = {
     "json": "write --json",
@@ -237,7 +245,7 @@ def _generate(args: argparse.Namespace) -> int:
     if module.stem in _SHADOWING or (args.tests and not _is_importable(module)):
         raise SymbackpropError(f"{module.name} cannot be imported, or hides another module; name it like grads.py")
     derivation = derived(args)
-    write_exactly(args, derivation.to_source(args.target))
+    write_exactly(args, derivation.to_source(args.target, style=args.style))
     if args.tests:
         tests = module.with_name(f"test_{module.name}")
         write_file(str(tests), derivation.to_tests(module.stem), f"; run it with: pytest {tests}")

@@ -19,9 +19,9 @@ def run() -> bool:
     )
     _show("Every step proved (symbackprop derive --verify)", proofs)
     _show("The derivation in LaTeX (symbackprop derive --format latex)", derivation.to_latex())
-    parts = derivation.to_source().split("\n\n\n")
-    function = next(part for part in parts if "def cost_and_gradients(" in part)
-    _show("The generated function (symbackprop generate -o grads.py)", function)
+    parts = derivation.to_source(style="textbook").split("\n\n\n")
+    functions = [part for part in parts if part.startswith("def ") and "[0]" not in part]
+    _show("The gradients in NumPy (symbackprop generate --style textbook)", "\n\n\n".join(functions))
     _show("The gradient check against finite differences (symbackprop check)", report)
     rate = 1.0
     before, down = gradient_descent(f, weights, data, rate, 1).costs
@@ -31,7 +31,7 @@ def run() -> bool:
         f"after a step down, rate {rate:g}:   {down:.6f}   {'lower' if down < before else 'NOT lower'}",
         f"after a step up, rate {rate:g}:     {up:.6f}   {'higher' if up > before else 'NOT higher'}",
     )
-    _show("Gradient descent with the generated function", "\n".join(steps))
+    _show("Gradient descent with the fast form of this function (symbackprop generate -o grads.py)", "\n".join(steps))
     return report.verdict == proofs.verdict == Verdict.RIGHT and down < before < up
 
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
+import symbackprop
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.runtime.numpy_runtime import Carried
 from symbackprop.errors import listed, shape_text
@@ -27,7 +28,8 @@ def header(tape: Tape, function_names: Mapping[str, str], meant_for: str) -> str
     for name, letter in function_names.items():
         lines.append(f"{letter}(z) = {text.doprint(FUNCTION[name].expression)} ({name})")
     formulas = textwrap.indent("\n".join(lines), "    ")
-    return f'"""Cost and gradients of this network, {meant_for}:\n\n{formulas}\n"""'
+    made_by = f"Made by symbackprop {symbackprop.__version__} (symbackprop generate, or Derivation.to_source)."
+    return f'"""Cost and gradients of this network, {meant_for}:\n\n{formulas}\n\n{made_by}\n"""'
 
 
 def functions(tape: Tape) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -42,7 +42,8 @@ def check_gradients(
 
     Args:
         cost: a function that returns the cost; or, if `gradients` is None, one that returns (J, gradients).
-        gradients: a function that returns the gradients in the structure of `params`.
+        gradients: a function that returns the gradients in the structure of `params`, or as a mapping whose keys are
+            the names of the parameters (for a sequence, those of the arguments of the cost), such as W or dW.
         params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
             f(**arrays) accordingly. It is not changed.
         data: fixed keyword arguments of every call.
@@ -63,7 +64,7 @@ def check_gradients(
     <Verdict.WRONG: 'wrong'>
     """
     with np.errstate(all="ignore"):  # far from the point, a cost may overflow, and the check notices
-        return _checked(cost, gradients, Parameters.of(params, data), data, seed)
+        return _checked(cost, gradients, Parameters.of(params, data).named_as(cost), data, seed)
 
 
 def _checked(
@@ -137,7 +138,7 @@ def assert_gradients(
     __tracebackhide__ = True
     report = check_gradients(cost, gradients, params, data=data, seed=seed)
     if report.verdict != Verdict.RIGHT:
-        raise AssertionError(str(report))
+        raise AssertionError(f"{report.finding}\n{report}")
 
 
 def _pair(result: object) -> Sequence[object]:

@@ -1,5 +1,6 @@
 """Parameters as users pass them: an array, a tuple or list of arrays, or a mapping of names to arrays."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ class Parameters:
     rebuild: Callable[[Arrays], Any]  # the structure that was given
     call: Callable[[UserFunction, Arrays, Data], object]  # f, at arrays, with data
     data: Data
+    names: tuple[str, ...] = ()  # of the arguments that get the arrays of a sequence
 
     @classmethod
     def of(cls, params: object, data: Data | None = None) -> "Parameters":
@@ -59,6 +61,16 @@ class Parameters:
             return cls(names, arrays, kind, lambda f, a, data: f(*_restored(given, a), **data), fixed)
         only = _as_given(params)
         return cls(("x",), [_floats("params", params)], _only, lambda f, a, data: f(only(a[0]), **data), fixed)
+
+    def named_as(self, cost: UserFunction) -> "Parameters":
+        """Return the same parameters; those of a sequence also have the names of the first arguments of the cost."""
+        try:
+            arguments = inspect.signature(cost).parameters.values()
+        except (TypeError, ValueError):
+            return self
+        names = tuple(p.name for p in arguments if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+        is_sequence = all(label.startswith("[") for label in self.labels) and len(names) >= len(self.labels)
+        return replace(self, names=names[: len(self.labels)]) if is_sequence else self
 
     def copies(self) -> Arrays:
         """Return copies of the arrays."""
@@ -95,10 +107,7 @@ class Parameters:
         """Return gradients, given in the structure of the parameters, as a list of arrays."""
         values: list[object]
         if isinstance(gradients, Mapping):
-            missing = [label for label in self.labels if label not in gradients]
-            if missing:
-                raise ArgumentError(f"the gradients lack {listed(missing)}; they have {listed(gradients)}")
-            values = [gradients[label] for label in self.labels]
+            values = self._looked_up(gradients)
         elif isinstance(gradients, Sequence) and not isinstance(gradients, str) and self.rebuild is not _only:
             values = list(gradients)
         else:
@@ -111,6 +120,21 @@ class Parameters:
             _floats(f"the gradient with respect to {label}", value)
             for label, value in zip(self.labels, values, strict=True)
         ]
+
+    def _looked_up(self, gradients: Mapping[Any, object]) -> list[object]:
+        """Return the gradients of a mapping, whose keys are W, dW, dJdW, grad_W or W_grad, all in the same style."""
+        numbers = tuple(range(len(self.labels)))
+        for names in (self.labels, self.names, numbers if self.rebuild in (list, tuple) else ()):
+            for style in _STYLES:
+                keys = [name if style == "{}" else style.format(name) for name in names]
+                if keys and all(key in gradients for key in keys):
+                    return [gradients[key] for key in keys]
+        known = self.names or self.labels
+        missing = [name for name in known if name not in gradients]
+        raise ArgumentError(f"the gradients lack {listed(missing)}; they have {listed(gradients)}")
+
+
+_STYLES = ("{}", "d{}", "dJd{}", "dLd{}", "grad_{}", "{}_grad")  # of keys of gradients
 
 
 def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

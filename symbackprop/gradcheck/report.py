@@ -66,6 +66,20 @@ class GradientCheck(Judged):
         order = {Verdict.WRONG: 2, Verdict.UNDECIDED: 1, Verdict.RIGHT: 0}
         return max(self.blocks, key=lambda b: (order[b.verdict], np.nan_to_num(b.relative, nan=np.inf)), default=None)
 
+    @property
+    def finding(self) -> str:
+        """What is wrong, and where, in one line; or why nothing is decided; "" if the gradients are right."""
+        worst = self.worst
+        if worst is None or self.verdict == Verdict.RIGHT:
+            return ""
+        name = f"params{worst.name}" if worst.name.startswith("[") else worst.name
+        where = name + (str([int(i) for i in worst.index]) if worst.index else "")
+        if worst.mistake:
+            return f"{where}: {worst.mistake}"
+        if worst.verdict == Verdict.WRONG and worst.looked_at:
+            return f"{where}: the gradient is {worst.ours:.6g}, the derivative of the cost {worst.numeric:.6g}"
+        return f"{name}: {worst.note or self.reason or self.verdict}"
+
     def to_dict(self) -> dict[str, object]:
         """Return the report as plain data."""
         return {

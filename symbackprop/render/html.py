@@ -171,12 +171,11 @@ class _Page:
         return _FORMULA.format(symbols=_width(row), left=left, right=self.math.display(f"= {row.right}"))
 
     def code(self, source: str) -> str:
-        functions = [part for part in source.split("\n\n\n") if _GRADIENTS.search(part)]
+        functions = [
+            part for part in source.split("\n\n\n") if part.startswith("def ") and not part.startswith("def cost(")
+        ]
         body = "\n\n\n".join(map(escape, functions))
-        return _SECTION.format(title="The generated code", body=f"<pre><code>{body}</code></pre>")
-
-
-_GRADIENTS = re.compile(r"^def (_?cost_and_gradients(_part)?|backward)\(", re.MULTILINE)
+        return _SECTION.format(title="The code", body=f"<pre><code>{body}</code></pre>")
 
 
 def _width(row: LatexRow) -> int:

@@ -26,7 +26,7 @@ class CostDerivatives:
 
     def __init__(self, cost: Callable[..., Any], params: object, data: Mapping[str, Any] | None):
         require_callable("cost", cost)
-        self._parameters = Parameters.of(params, data)
+        self._parameters = Parameters.of(params, data).named_as(cost)
         self._numerics = Numerics(cost, self._parameters)
         self.arrays = self._parameters.arrays
         self.cost = abs(float(self._numerics.cost))

@@ -213,6 +213,11 @@ def test_generate_writes_a_module_and_its_tests(tmp_path, capsys):
     assert "5 passed" in done.stdout
 
 
+def test_generate_in_the_style_of_a_textbook(capsys):
+    assert cli.main(["generate", "--style", "textbook"]) == 0
+    assert capsys.readouterr().out == sb.derive(sb.home_network()).to_source(style="textbook")
+
+
 def test_check_agrees_with_data_of_the_users_own(tmp_path, capsys):
     np.savez(tmp_path / "home.npz", **sb.home_data())
     assert cli.main(["check", "--data", str(tmp_path / "home.npz"), "--json"]) == 0

@@ -187,3 +187,39 @@ def test_costs_of_extreme_scale(scale, rng):
         cost, gradient = (lambda x: scale * np.sum(x**3)), (lambda x: 3 * scale * x**2)
         assert sb.check_gradients(cost, gradient, x).verdict == "right"
         assert sb.check_gradients(cost, lambda x: -gradient(x), x).verdict == "wrong"
+
+
+def test_gradients_may_have_names_of_their_own(rng):
+    """Keys such as dW, and a mapping for a sequence of parameters, by the names of the arguments of the cost."""
+    W, b = rng.normal(size=(3, 2)), rng.normal(size=2)
+
+    def cost(W, b):
+        return np.sum(W**2) + np.sum(b**3)
+
+    named = {"b": 3 * b**2, "W": 2 * W}
+    for style in ("{}", "d{}", "dJd{}", "grad_{}", "{}_grad"):
+        keyed = {style.format(name): gradient for name, gradient in named.items()}
+        for params in ({"W": W, "b": b}, [W, b], (W, b)):
+            assert sb.check_gradients(cost, lambda W, b, keyed=keyed: keyed, params).verdict == "right"
+            wrong = keyed | {style.format("b"): b}
+            assert sb.check_gradients(cost, lambda W, b, wrong=wrong: wrong, params).verdict == "wrong"
+    assert sb.check_gradients(cost, lambda W, b: {0: named["W"], 1: named["b"]}, [W, b]).verdict == "right"
+
+
+def test_a_name_of_a_gradient_is_not_taken_for_a_parameter(rng):
+    x, dx = rng.normal(size=3), rng.normal(size=3)
+    found = sb.check_gradients(
+        lambda x, dx: np.sum(x**2) + np.sum(dx**3), lambda x, dx: {"dx": 2 * x, "ddx": 3 * dx**2}, {"x": x, "dx": dx}
+    )
+    assert found.verdict == "right"
+    with pytest.raises(sb.ArgumentError, match="the gradients lack b; they have W and db"):
+        sb.check_gradients(lambda W, b: np.sum(W) + np.sum(b), lambda W, b: {"W": W, "db": b}, {"W": x, "b": dx})
+
+
+def test_the_finding_is_one_line(rng):
+    x = rng.normal(size=(2, 3))
+    report = sb.check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x)
+    assert report.finding == f"x{list(report.worst.index)}: its sign is wrong"
+    assert sb.check_gradients(lambda x: np.sum(x**3), lambda x: 3 * x**2, x).finding == ""
+    with pytest.raises(AssertionError, match=r"^params\[1\]\[\d, \d\]: its sign is wrong\n"):
+        sb.assert_gradients(lambda a, b: np.sum(a * b), lambda a, b: (b, -a), [x, x + 1])

@@ -176,15 +176,14 @@ def test_a_failed_check_says_so(home):
     assert page.count("✗") == 3  # above, over the table, in its row
 
 
-def test_code_is_whole_and_escaped(full, home):
-    """The public function, the one that it calls, and the one that is called for each batch of examples."""
-    source = home.to_source()
-    function = source[source.index("@np.errstate", source.index("def _cost_part_memory")) :]
-    function = function[: function.index("\n\n\ndef _cost_and_gradients_part_memory")]
-    assert "dJdW1 = X.T.dot(delta2, dJdW1)" in function
+def test_code_is_that_of_a_textbook_and_escaped(full, home):
+    """The activation, its derivative, and the function that computes the gradients."""
+    source = home.to_source(style="textbook")
+    functions = source[source.index("def f(z)") : source.index("\n\n\ndef cost(")]
+    assert "dJdW1 = X.T @ delta2" in functions
     shown = re.search(r"<pre><code>(.*?)</code></pre>", full, re.DOTALL)[1]
-    assert unescape(shown) == function
-    assert shown == escape(function)
+    assert unescape(shown) == functions
+    assert shown == escape(functions)
     assert "<" not in shown
     assert "&quot;&quot;&quot;" in shown
 
@@ -239,7 +238,7 @@ def test_report_command(tmp_path, capsys):
     assert cli.main(["report", "--wrt", "W2", "--detail", "delta", "--seed", "3"]) == 0
     page = capsys.readouterr().out
     assert page.startswith("<!doctype html>")
-    assert "∂J/∂W2" in page
+    assert "dJdW2 = a2.T @ delta3" in page
     assert "dJdW1" not in page
 
 
