@@ -53,9 +53,11 @@ def shows_signs() -> bool:
 def page_width(args: argparse.Namespace) -> int | None:
     """Return the number of columns of the terminal; None if the output goes to a file or another program.
 
-    If the variable COLUMNS is set, it is the width for other programs, too.
+    If the user has set the variable COLUMNS, it is the width for other programs, too. Where LINES is set with it, both
+    come from readline, which sets them for the programs that a Python session starts.
     """
-    if args.file is not None or not (sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()):
+    is_set = os.environ.get("COLUMNS", "").isdecimal() and "LINES" not in os.environ
+    if args.file is not None or not (sys.stdout.isatty() or is_set):
         return None
     return max(40, shutil.get_terminal_size().columns)
 

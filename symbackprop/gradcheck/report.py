@@ -68,7 +68,7 @@ class GradientCheck(Judged):
 
     @property
     def finding(self) -> str:
-        """What is wrong, and where, in one line; or why nothing is decided; "" if the gradients are right."""
+        """The mistake and its place in one line, or the reason why nothing is decided; "" for right gradients."""
         worst = self.worst
         if worst is None or self.verdict == Verdict.RIGHT:
             return ""

@@ -468,6 +468,7 @@ def test_a_terminal_without_the_signs_gets_ascii():
 
 def test_lines_follow_the_width_of_the_terminal(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "72")
+    monkeypatch.delenv("LINES", raising=False)
     for args in (["derive", "lstm"], ["derive", "--verify"], ["check"]):
         assert cli.main(args) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 72
