@@ -71,6 +71,31 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"there are {listed(names)}" if names else "there are none yet"
 
 
+def misspelled(name: str, known: Iterable[str]) -> str:
+    """Return the known name that differs by one letter, or in capitals and underscores alone; "" if there is none.
+
+    A looser match would name another function: log1p is not log, and softmin is not softmax.
+
+    >>> misspelled("sigmod", ["sigmoid", "tanh"]), misspelled("LogSoftmax", ["log_softmax"])
+    ('sigmoid', 'log_softmax')
+    >>> misspelled("softmin", ["softmax"])
+    ''
+    """
+    plain = name.replace("_", "").lower()
+    for candidate in known:
+        other = candidate.replace("_", "").lower()
+        if plain == other or (min(len(plain), len(other)) > 3 and _one_letter_apart(plain, other)):
+            return candidate
+    return ""
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    """Return True if one letter was left out, added, changed or swapped with the next."""
+    start = next((k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    left, right = one[start:], other[start:]
+    return left[1:] == right or left == right[1:] or left[1:] == right[1:] or left[1::-1] + left[2:] == right
+
+
 def shape_text(shape: Sequence[object]) -> str:
     """Return a shape as people write it: `N×4H`; for a scalar, the words that describe it."""
     return "×".join(map(size_text, shape)) if shape else "a scalar"

@@ -22,6 +22,7 @@ from symbackprop.expressions.differentiable import MATRICES, SCALARS
 from symbackprop.expressions.functions import ALIASES, FUNCTION, FUNCTIONS, Applied, ElementwiseFunction, FunctionRow, z
 from symbackprop.network import elaborate, evaluate
 from symbackprop.network.names import RESERVED
+from symbackprop.network.word_calls import SEVERAL, WORDS
 from symbackprop.parsing.vocabulary import LIBRARY
 from symbackprop.printing import indices
 from symbackprop.printing.latex import Latex
@@ -204,14 +205,28 @@ def test_every_call_of_the_text_language_is_a_reserved_name() -> None:
     assert set(elaborate.CALLS) - RESERVED == set()
 
 
-# NumPy makes a mask of numbers itself; matrix_power is traced entry by entry.
-NOT_TRACED_AS_ARRAYS = {"tril", "matrix_power"}
+NOT_TRACED_AS_ARRAYS = {
+    *(
+        "matrix_power",
+        "multi_dot",
+        "block",
+        "pad",
+        "tile",
+        "column_stack",
+        "hsplit",
+        "vsplit",
+        "average",
+    ),  # entry by entry
+    *("tri",),  # of numbers, which NumPy makes itself
+}
 
 
 def test_every_numpy_name_of_the_text_language_is_traced() -> None:
     """Who writes a network as a text can write it as a NumPy function too."""
     known = {*numpy_functions.FUNCTIONS, *numpy_functions._CREATING}
-    of_numpy = {n for n in [*elaborate.CALLS, *FUNCTIONS, *ALIASES] if hasattr(np, n) or hasattr(np.linalg, n)}
+    of_numpy = {
+        n for n in [*elaborate.CALLS, *WORDS, *SEVERAL, *FUNCTIONS, *ALIASES] if hasattr(np, n) or hasattr(np.linalg, n)
+    }
     assert of_numpy - known == NOT_TRACED_AS_ARRAYS
 
 

@@ -17,6 +17,8 @@ Factored: TypeAlias = tuple[Scalar, Any]  # a number times a Value, or a number 
 _UFUNCS: dict[type[Scalar], str] = {
     sympy.exp: "exp", sympy.log: "log", log1p: "log1p", expm1: "expm1", sympy.tanh: "tanh", sympy.cosh: "cosh",
     sympy.sinh: "sinh", sympy.sin: "sin", sympy.cos: "cos", sympy.sign: "sign", sympy.Abs: "absolute",
+    sympy.tan: "tan", sympy.asin: "arcsin", sympy.acos: "arccos", sympy.atan: "arctan", sympy.asinh: "arcsinh",
+    sympy.acosh: "arccosh", sympy.atanh: "arctanh",
 }  # fmt: skip
 MOST_PRODUCTS = 8  # xⁿ is a product up to here, and a power beyond
 

@@ -61,7 +61,7 @@ def _ufunc(name: str, arguments: int = 1) -> NumPyFunction:
 NUMPY_FUNCTIONS: dict[str, NumPyFunction] = {
     **{name: _ufunc(name) for name in (
         "negative", "positive", "exp", "log", "log1p", "expm1", "tanh", "sqrt", "square", "reciprocal", "absolute",
-        "sign", "sin", "cos", "cosh", "sinh")},
+        "sign", "sin", "cos", "tan", "cosh", "sinh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")},
     **{name: _ufunc(name, 2) for name in (
         "add", "subtract", "multiply", "divide", "power", "heaviside")},
     **{name: NumPyFunction(f"np.{name}({{0}}, {{1}}, out={{out}})", entrywise=True) for name in ("maximum", "minimum")},

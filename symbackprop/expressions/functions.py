@@ -13,14 +13,15 @@ The tests prove each form of f and of f′ equal to f and to SymPy's derivative.
 
 from dataclasses import dataclass, field
 from functools import cache
-from math import inf
+from math import inf, pi
+from typing import Any
 
 import sympy
 from sympy import Basic, Expr, Integer, Interval, Piecewise, S, Symbol
 from sympy.core.symbol import Str
 from sympy.printing.precedence import PRECEDENCE
 
-from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.errors import SymbackpropError, listed, misspelled
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.constructors import power
 from symbackprop.expressions.matrices import operand, scaled
@@ -46,6 +47,19 @@ class FunctionRow:
     range: tuple[float, float] = (-inf, inf)
     kinks: dict[Expr, Expr] = field(default_factory=dict)
 
+    def inside(self, number: Any) -> Any:
+        """Return a number of the domain for any real number; on the real line it is the number itself.
+
+        >>> FUNCTIONS["arcsin"].inside(-3.0), FUNCTIONS["log"].inside(-3.0)
+        (-0.75, 4.0)
+        """
+        if self.domain == S.Reals:
+            return number
+        low, high = self.domain.inf, self.domain.sup
+        if high == S.Infinity:
+            return abs(number) + 1 + int(low)
+        return int(low) + (int(high) - int(low)) * (1 + number / (1 + abs(number))) / 2
+
     @property
     def elementary(self) -> bool:
         """Return True if the name of the function needs no definition."""
@@ -57,9 +71,14 @@ class FunctionRow:
         return self.name not in _IN_FORMULAS
 
 
-_ELEMENTARY = {"exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos"}
+_ELEMENTARY = {
+    *("exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1"),
+    *("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
+}
 _IN_FORMULAS = _ELEMENTARY | {"softplus", "huber", "erf"}
 POSITIVE = Interval.open(0, sympy.oo)
+_WITHIN_1 = Interval.open(-1, 1)
+_RIGHT_ANGLE = pi / 2
 _gelu_inner = sympy.sqrt(2 / sympy.pi) * (z + sympy.Rational(44715, 1000000) * z**3)
 
 # fmt: off
@@ -94,6 +113,23 @@ FUNCTIONS: dict[str, FunctionRow] = {row.name: row for row in [
     FunctionRow("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),
     FunctionRow("cos",        sympy.cos(z),                                 r"\cos",     prime="-sin", range=(-1, 1)),
     FunctionRow("erf",        sympy.erf(z),                                 r"\operatorname{erf}", range=(-1, 1)),
+    FunctionRow("log1p",      sympy.log(1 + z),                             r"\operatorname{log1p}",
+        domain=Interval.open(-1, sympy.oo)),
+    FunctionRow("expm1",      sympy.exp(z) - 1,                             r"\operatorname{expm1}",
+        prime="exp", range=(-1, inf)),
+    FunctionRow("sinh",       sympy.sinh(z),                                r"\sinh",    prime="cosh"),
+    FunctionRow("cosh",       sympy.cosh(z),                                r"\cosh",    prime="sinh", range=(1, inf)),
+    FunctionRow("tan",        sympy.tan(z),                                 r"\tan",     prime_of_output=1 + a**2),
+    FunctionRow("arcsin",     sympy.asin(z),                                r"\arcsin",
+        domain=_WITHIN_1, range=(-_RIGHT_ANGLE, _RIGHT_ANGLE)),
+    FunctionRow("arccos",     sympy.acos(z),                                r"\arccos",
+        domain=_WITHIN_1, range=(0, pi)),
+    FunctionRow("arctan",     sympy.atan(z),                                r"\arctan",
+        range=(-_RIGHT_ANGLE, _RIGHT_ANGLE)),
+    FunctionRow("arcsinh",    sympy.asinh(z),                               r"\operatorname{arsinh}"),
+    FunctionRow("arccosh",    sympy.acosh(z),                               r"\operatorname{arcosh}",
+        domain=Interval.open(1, sympy.oo), range=(0, inf)),
+    FunctionRow("arctanh",    sympy.atanh(z),                               r"\operatorname{artanh}", domain=_WITHIN_1),
 ]}
 # fmt: on
 ALIASES = {"absolute": "abs"}
@@ -228,11 +264,9 @@ def function_named(name: object) -> ElementwiseFunction:
                 "softmax mixes the entries of a row: it can be output_activation='softmax' of sb.mlp alone; "
                 "cost='softmax_cross_entropy' has it in it"
             )
-        hint = (
-            f"here it is {_ALSO_CALLED[str(name)]}"
-            if str(name) in _ALSO_CALLED
-            else nearest(name, [*FUNCTION, "softmax"])
-        )
+        near = misspelled(str(name), [*FUNCTION, "softmax"])
+        hint = f"did you mean {near}?" if near else f"there are {listed(FUNCTION)}"
+        hint = f"here it is {_ALSO_CALLED[str(name)]}" if str(name) in _ALSO_CALLED else hint
         raise SymbackpropError(f"unknown activation {name!r:.60}: {hint}")
     return FUNCTION[str(name)]
 

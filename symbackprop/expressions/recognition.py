@@ -39,11 +39,16 @@ from symbackprop.expressions.shapes import is_matrix
 
 
 def recognized_throughout(expression: Expression, definitions: Mapping[Expression, Expression]) -> Expression:
-    """Return the expression with each part that equals a named function as that function; see `recognized`."""
+    """Return the expression with each part that equals a named function as that function; see `recognized`.
+
+    It is for code: also log cosh z becomes a sum that does not overflow.
+    """
     found: dict[Expression, Expression] = {}
     for node in postorder(expression):
         parts = [found.get(part, part) for part in node.args]
-        found[node] = recognized(node if parts == list(node.args) else node.func(*parts), definitions)
+        value = recognized(node if parts == list(node.args) else node.func(*parts), definitions)
+        stable = _log_of_cosh(value)
+        found[node] = value if stable is None else stable
     return found[expression]
 
 
@@ -202,8 +207,19 @@ def _of_scalar_sigmoid(value: Expression) -> Expression | None:
 
 def _softplus(value: Expression) -> Expression | None:
     """Return the softplus of z for log(1 + exp(z)), else None."""
-    z = _one_plus_exp(_logarithm(value))
+    more = _argument("log1p", value)
+    z = _one_plus_exp(_logarithm(value)) if more is None else _exponent(more)
     return None if z is None else FUNCTION["softplus"](z)
+
+
+def _log_of_cosh(value: Expression) -> Expression | None:
+    """Return z + softplus(−2z) − log 2 for log(cosh(z)), else None."""
+    inner = _logarithm(value)
+    z = None if inner is None else _argument("cosh", inner)
+    if z is None:
+        return None
+    one = Ones(*z.shape) if is_matrix(z) else S.One
+    return _sum([(S.One, z), (S.One, FUNCTION["softplus"](_sum([(S(-2), z)]))), (-sympy.log(2), one)])
 
 
 def _log_of_exponentials(value: Expression) -> Expression | None:

@@ -1,68 +1,68 @@
 """Conversion of a formula's syntax tree to an expression: the meaning of each operation and of each call."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from math import log2
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy import Integer, Rational
 
-from symbackprop.errors import FormulaError, NetworkError, ShapeError, SymbackpropError, nearest
+from symbackprop.errors import FormulaError, NetworkError, ShapeError, SymbackpropError, misspelled
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import ones
-from symbackprop.expressions.functions import ALIASES, FUNCTION, ElementwiseFunction
-from symbackprop.expressions.linear_algebra import eye, matrix_power, norm
-from symbackprop.expressions.matrices import MOST_FACTORS, LowerOnes, Ones, Zeros
+from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction
+from symbackprop.expressions.linear_algebra import eye, matrix_power
+from symbackprop.expressions.matrices import MOST_FACTORS, Zeros
 from symbackprop.expressions.operations import COLUMNS, ROWS, axis_of, broadcast, log_softmax, logsumexp, softmax
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.network import numpy_words as words
+from symbackprop.network.word_calls import (
+    INSTEAD,
+    METHODS,
+    NO_RULE,
+    REDUCTIONS,
+    SEVERAL,
+    WORDS,
+    Argument,
+    norm,
+    reduction,
+    require_matrix,
+    require_same,
+    require_shape,
+    triangle,
+)
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.numpy_parser import COMPARISON, quote
+from symbackprop.parsing.numpy_parser import quote
 from symbackprop.parsing.syntax_tree import Node
 from symbackprop.parsing.unparse import to_source
 from symbackprop.printing.text import typed
 
-_MODULES = ("np.linalg", "numpy.linalg", "np", "numpy", "sb")  # whose functions may be written with their module
+_SPECIAL = ("scipy.special", "sp.special", "special")
+_MODULES = {  # whose functions may be written with their module
+    *("np", "numpy", "jnp", "sb", "math", "np.linalg", "numpy.linalg", "jnp.linalg", "linalg", "LA", "scipy.linalg"),
+    *_SPECIAL,
+}
+_CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "inf": sympy.oo}  # attributes of these modules
 _MOST_BITS = 1000  # of a number
-_SETTINGS = {"shape", "arrays", "axis", "keepdims"}  # parameters of calls that are not quantities
-
-Argument = Expression | tuple[Expression, ...] | bool | None  # of a call
+_SETTINGS = {  # parameters of calls that are not quantities
+    *("shape", "arrays", "axis", "keepdims", "ord", "reps", "pad_width", "mode", "indices_or_sections", "M"),
+    *("a_min", "a_max", "min", "max"),
+}
 
 
 # The meaning of a call
 
 
-def _reduction(reduce: Callable[..., Expression], name: str) -> Callable[..., Expression]:
-    """Return a function that reduces along an axis; the result is a row, a column or a scalar."""
-
-    def reduced(a: Expression, axis: Argument = None, keepdims: Argument = False) -> Expression:
-        if not is_matrix(a) and axis is not None:
-            hint = f"; the larger of two is maximum({typed(a)}, {axis})" if name == "max" else ""
-            raise ShapeError(f"{name}({typed(a)}, {axis}): {typed(a)} is a scalar, which has no axes{hint}")
-        if not isinstance(keepdims, bool):
-            raise ShapeError(f"{name}: keepdims is True or False")
-        if axis is not None and not keepdims:
-            call = f"{name}({typed(a)}, axis={axis}"
-            raise ShapeError(f"{call}) leaves a flat vector, which is neither row nor column; {call}, keepdims=True)")
-        return reduce(a, axis)
-
-    return reduced
-
-
 def _along(function: Callable[..., Matrix], name: str) -> Callable[..., Matrix]:
-    return lambda a, axis=COLUMNS: function(_matrix(a, name), axis)
-
-
-def _matrix(a: Expression, name: str) -> Matrix:
-    if not is_matrix(a):
-        raise ShapeError(f"{name}({typed(a)}): {typed(a)} is a scalar; a matrix is needed")
-    return a
+    return lambda a, axis=COLUMNS: function(require_matrix(a, name), axis)
 
 
 def _logsumexp(a: Expression, axis: Argument = COLUMNS, keepdims: Argument = False) -> Matrix:
-    return _reduction(logsumexp, "logsumexp")(_matrix(a, "logsumexp"), axis, keepdims)
+    return reduction(logsumexp, "logsumexp")(require_matrix(a, "logsumexp"), axis, keepdims)
 
 
 def _matrix_power(a: Expression, n: Scalar) -> Matrix:
@@ -73,52 +73,33 @@ def _matrix_power(a: Expression, n: Scalar) -> Matrix:
     return matrix_power(arithmetic.square(a, "matrix_power"), n)
 
 
-def _shape(shape: Argument, name: str) -> tuple[Size, Size]:
-    if not isinstance(shape, tuple) or len(shape) != 2:
-        raise ShapeError(f"{name} takes a shape of two sizes, as in {name}((N, D))")
-    return shape
-
-
-def _tril(a: Expression) -> Matrix:
-    """Return the matrix with the entries above its diagonal set to 0."""
-    below = LowerOnes(*_matrix(a, "tril").shape)
-    return below if isinstance(a, Ones) else arithmetic.times(a, below)
-
-
 def _broadcast_to(a: Expression, shape: Argument) -> Matrix:
-    rows, columns = _shape(shape, "broadcast_to")
-    return broadcast(_matrix(a, "broadcast_to"), rows, columns)
+    rows, columns = require_shape(shape, "broadcast_to")
+    return broadcast(require_matrix(a, "broadcast_to"), rows, columns)
 
 
 def _concatenate(arrays: Argument, axis: Argument = ROWS) -> Matrix:
     if not isinstance(arrays, tuple) or not arrays:
         raise ShapeError("concatenate takes its matrices together, as in concatenate((a, b), axis=1)")
-    parts = [_matrix(a, "concatenate") for a in arrays]
+    parts = [require_matrix(a, "concatenate") for a in arrays]
     across = 1 - axis_of(axis)
-    for other in parts[1:]:
-        if other.shape[across] != parts[0].shape[across]:
-            shapes = arithmetic.sizes_in_words(parts[0], other)
-            raise ShapeError(f"concatenate(…, axis={axis}): {shapes}; they differ in the other axis too")
+    require_same(parts, across, f"concatenate(…, axis={axis})")
     return parts[0] if len(parts) == 1 else Concatenate(axis_of(axis), *parts)
 
 
 def _power(a: Expression, n: Expression) -> Expression:
     """Return a power; raise an error if it is too large to compute: 2**2**99 has more digits than there are atoms."""
-    digits = log2(max(abs(a.p), a.q, 2)) if a.is_Rational else 1
-    if not is_matrix(n) and n.is_Rational and abs(n) * digits > _MOST_BITS:
+    digits = math.log2(max(abs(a.p), a.q, 2)) if a.is_Rational else 1
+    if is_matrix(n):
+        return words.exp_of_power(a, n)
+    if n.is_Rational and abs(n) * digits > _MOST_BITS:
         raise NetworkError("this is a power beyond all bounds")
     return arithmetic.to_the(a, n)
 
 
-_REDUCTIONS = {
-    "sum": arithmetic.total,
-    "mean": arithmetic.mean,
-    "var": arithmetic.var,
-    "max": arithmetic.largest,
-}
 # fmt: off
 CALLS: dict[str, Callable[..., Expression]] = {
-    **{name: _reduction(reduce, name) for name, reduce in _REDUCTIONS.items()},
+    **REDUCTIONS,
     "maximum":      arithmetic.maximum,
     "minimum":      arithmetic.minimum,
     "softmax":      _along(softmax, "softmax"),
@@ -128,30 +109,20 @@ CALLS: dict[str, Callable[..., Expression]] = {
     "inv":          arithmetic.inv,
     "det":          arithmetic.det,
     "matrix_power": _matrix_power,
-    "norm":         lambda a: norm(_matrix(a, "norm")),
-    "ones":         lambda shape: ones(*_shape(shape, "ones")),
-    "zeros":        lambda shape: Zeros(*ones(*_shape(shape, "zeros")).shape),
+    "norm":         norm,
+    "ones":         lambda shape: ones(*require_shape(shape, "ones")),
+    "zeros":        lambda shape: Zeros(*ones(*require_shape(shape, "zeros")).shape),
     "eye":          eye,
-    "tril":         _tril,
+    "tril":         triangle(words.tril, "tril"),
     "broadcast_to": _broadcast_to,
     "concatenate":  _concatenate,
-    "transpose":    lambda a: _matrix(a, "transpose").T,
+    "transpose":    lambda a: require_matrix(a, "transpose").T,
     "dot":          arithmetic.product,
     "matmul":       arithmetic.product,
     "multiply":     arithmetic.times,
     "power":        _power,
 }
-_WRITTEN_OUT = {
-    "cross_entropy":        "-sum(Y * log_softmax(z)) / N",
-    "binary_cross_entropy": "sum(softplus(z) - y * z) / N",
-    "mse":                  "mean((y - yhat)**2)",
-    "std":                  "sqrt(var(z, axis=0, keepdims=True))",
-    "dropout":              "z * M, with a mask M that is an input",
-    "outer":                "a @ b.T of two columns",
-    "where":                "z * M, with a mask M that is an input",
-}
 _INSTEAD: dict[type, str] = {
-    tree.Indicator: COMPARISON,
     tree.Literal:   "this is not a number that a formula can have",
     tree.Group:     "a tuple is not a quantity; a shape stands in ones((N, D)), matrices in concatenate((a, b))",
 }
@@ -208,68 +179,127 @@ class Elaborator:
         name = node.base
         if name in self.names:
             return self.names[name]
-        if name in CALLS or ALIASES.get(name, name) in FUNCTION:
+        if known_function(name) is not None or name in SEVERAL:
             raise NetworkError(f"{name} is a function; it needs an argument, as in {name}(z)")
         raise NetworkError(self.missing(name))
 
     # calls
 
     def _called(self, node: tree.Call) -> Expression:
+        found = self._results(node)
+        if isinstance(found, tuple):
+            raise NetworkError(f"{_quoted(node)} has {len(found)} results; take one of them, as in {_quoted(node)}[0]")
+        return found
+
+    def several(self, node: Node) -> tuple[Expression, ...] | None:
+        """Return the results of a call that has several, such as split; None for any other formula."""
+        if not isinstance(node, tree.Call) or self._module_and_name(node.function)[1] not in SEVERAL:
+            return None
+        found = self._results(node)
+        return found if isinstance(found, tuple) else None
+
+    def _results(self, node: tree.Call) -> Any:
         name, call, first = self._function(node.function)
         given = [*first, *map(self._argument, node.arguments)]
-        named = {keyword: self._argument(value) for keyword, value in node.keywords}
+        named = {keyword: self._argument(value) for keyword, value in node.keywords if keyword != "dtype"}
         try:
             bound = inspect.signature(call).bind(*given, **named)
         except TypeError as error:
             takes = ", ".join(inspect.signature(call).parameters)
             raise NetworkError(f"{_quoted(node)}: {error}; it is {name}({takes})") from None
         for parameter, value in bound.arguments.items():
-            if isinstance(value, tuple | bool | None) and parameter not in _SETTINGS:
+            if isinstance(value, tuple | bool | str | None) and parameter not in _SETTINGS:
                 raise NetworkError(f"{_quoted(node)}: {parameter} is a quantity, not {value}")
+        if "axis" not in bound.arguments and name in _OVER_ALL and self._module_and_name(node.function)[0] in _SPECIAL:
+            raise NetworkError(
+                f"{_quoted(node)} of SciPy is over all entries; with axis=1 it is over those of each row"
+            )
         return call(*bound.args, **bound.kwargs)
 
-    def _function(self, node: Node) -> tuple[str, Callable[..., Expression], list[Expression]]:
+    def _module_and_name(self, node: Node) -> tuple[str, str]:
+        """Return the text before the last point, and the name of a function."""
+        if isinstance(node, tree.Attribute):
+            return to_source(node.base, "numpy").replace(" ", ""), node.name
+        return "", _quoted(node)
+
+    def _function(self, node: Node) -> tuple[str, Callable[..., Any], list[Expression]]:
         """Return the name of a function, the function, and for a method a list with the matrix to which it belongs."""
-        dotted = _quoted(node).replace(" ", "")
-        prefix, _, name = dotted.rpartition(".")
-        if prefix in _MODULES or not prefix:
-            known = CALLS.get(name) or FUNCTION.get(ALIASES.get(name, name))
+        prefix, name = self._module_and_name(node)
+        if not prefix and name in self.names:
+            raise NetworkError(f"{name} is a quantity here; the function of that name is np.{name}")
+        if not prefix or (prefix in _MODULES and prefix not in self.names):
+            known = known_function(name)
         elif name == "prime":
             known = _derivative(prefix)
-        elif isinstance(node, tree.Attribute) and name in _REDUCTIONS:
-            return name, CALLS[name], [self.value(node.base)]
+        elif isinstance(node, tree.Attribute) and name in METHODS:
+            return name, METHODS[name], [self.value(node.base)]
         else:
             known = None
         if known is not None:
             return name, known, []
-        hint = nearest(name, [*CALLS, *FUNCTION]) if len(dotted) < 40 else "it is not a function of formulas"
-        hint = f"write {_WRITTEN_OUT[name]}" if name in _WRITTEN_OUT else hint
-        raise NetworkError(f"unknown function {dotted:.40}: {hint}")
+        dotted = f"{prefix}.{name}" if prefix else name
+        raise NetworkError(f"unknown function {dotted:.40}: {instead_of(name)}")
 
     def _argument(self, node: Node) -> Argument:
-        """Return the value of an argument: a quantity, a tuple of them, a number, True, False or None."""
+        """Return the value of an argument: a quantity, a tuple of them, a number, a text, True, False or None."""
         match node:
             case tree.Group(items=items):
-                return tuple(map(self.value, items))
-            case tree.Literal(value=True | False | None as value):
+                return tuple(map(self._argument, items))
+            case tree.Literal(value=str() | True | False | None as value):
                 return value
+            case tree.Attribute(base=tree.Name(base=module), name="inf") if module in _MODULES:
+                return sympy.oo
+            case tree.Attribute(base=inner, name="shape"):
+                return tuple(require_matrix(self.value(inner), "shape").shape)
         return self.value(node)
+
+    def _attribute(self, node: tree.Attribute) -> Expression:
+        if (
+            isinstance(node.base, tree.Name)
+            and node.base.base in _MODULES - self.names.keys()
+            and node.name in _CONSTANTS
+        ):
+            return _CONSTANTS[node.name]
+        if node.name in ("size", "mT"):
+            matrix = require_matrix(self.value(node.base), node.name)
+            return matrix.T if node.name == "mT" else matrix.shape[0] * matrix.shape[1]
+        raise NetworkError(f"{_quoted(node)}: {_instead(node)}")
+
+    def _compared(self, node: tree.Indicator) -> Expression:
+        condition = node.condition
+        return words.compared(self.value(condition.left), condition.sign, self.value(condition.right))
 
     # parts
 
     def _subscript(self, node: tree.Subscript) -> Expression:
         match node.base, node.indices:
             case tree.Attribute(base=inner, name="shape"), (tree.Number(value=0 | 1 as n),):
-                return _matrix(self.value(inner), "shape").shape[int(n)]
+                return require_matrix(self.value(inner), "shape").shape[int(n)]
+            case tree.Call() as call, (tree.Number(value=n),) if (results := self.several(call)) is not None:
+                if n not in range(len(results)):
+                    raise NetworkError(f"{_quoted(call)} has {len(results)} results, from [0] to [{len(results) - 1}]")
+                return results[int(n)]
         matrix = self.value(node.base)
         if not is_matrix(matrix):
             raise NetworkError(f"{typed(matrix)} is a scalar, which has no parts")
         if len(node.indices) > 2:
             quoted = ", ".join(map(_quoted, node.indices))
             raise NetworkError(f"[{quoted}]: a matrix has rows and columns, no more")
+        entry = [self._index(size, index) for size, index in zip(matrix.shape, node.indices, strict=False)]
+        if len(entry) == 2 and None not in entry:
+            return words.entry(matrix, *entry)
         for axis, index in enumerate(node.indices):
             matrix = arithmetic.part(matrix, axis, *self._bounds(matrix.shape[axis], index))
         return matrix
+
+    def _index(self, size: Size, node: Node) -> Size | None:
+        """Return a whole number that is an index, counted from the start; None for a slice."""
+        if isinstance(node, tree.SlicedAxis | tree.Literal | tree.Group):
+            return None
+        index = self.value(node)
+        if is_matrix(index) or not index.is_integer:
+            return None
+        return size + index if index.is_negative else index
 
     def _bounds(self, size: Size, node: Node) -> tuple[Size, Size]:
         quoted = _quoted(node)
@@ -297,7 +327,30 @@ _ELABORATE: dict[type, Callable[[Elaborator, Any], Expression]] = {
     tree.Transposed: Elaborator._transposed,
     tree.Subscript: Elaborator._subscript,
     tree.Call: Elaborator._called,
+    tree.Attribute: Elaborator._attribute,
+    tree.Indicator: Elaborator._compared,
 }
+
+
+_OVER_ALL = {"softmax", "log_softmax", "logsumexp"}  # over all entries, for SciPy, if there is no axis
+
+
+def known_function(name: str) -> Callable[..., Any] | None:
+    """Return the function of a name: a call, a row of the table of functions, or a word."""
+    other = words.OTHER_NAMES.get(name, name)
+    return next((table[n] for n in (name, other) for table in (CALLS, FUNCTION, WORDS, SEVERAL) if n in table), None)
+
+
+def instead_of(name: str) -> str:
+    """Return what to write instead of an unknown function, and never another function of mathematics."""
+    if name in INSTEAD:
+        return f"write {' '.join(filter(None, INSTEAD[name]))}"
+    if name in NO_RULE:
+        return NO_RULE[name]
+    near = misspelled(name, [*CALLS, *FUNCTION, *WORDS, *SEVERAL])
+    if near and not any(hasattr(library, name) for library in (np, np.linalg, math)):
+        return f"did you mean {near}?"
+    return "there is no rule for it here; sb.register adds a function of each entry"
 
 
 def _quoted(node: Node) -> str:

@@ -235,7 +235,8 @@ def _has_limited_domain(network: Network) -> bool:
 
 def _may_be_undefined(node: Expression, found: Mapping[Expression, Range]) -> bool:
     if isinstance(node, Elementwise | Applied):
-        return bool(node.function.row.domain != S.Reals) and found[node.args[1]][0] < 0
+        domain = node.function.row.domain  # one that is bounded on both sides has no place for numbers from 1 to 2
+        return bool(domain.inf.is_finite and domain.sup == S.Infinity) and found[node.args[1]][0] < domain.inf
     is_root = isinstance(node, HadamardPower | Pow) and node.args[1].is_integer is False
     return (is_root or isinstance(node, log)) and not node.is_number and found[node.args[0]][0] < 0
 

@@ -28,16 +28,19 @@ _BINARY: dict[type, Callable[[Node, Node], Node]] = {
     ast.MatMult: lambda a, b: tree.Multiply(sign="@", factors=(a, b)),
     ast.Div:     lambda a, b: tree.Divide(above=a, below=b, slash=True),
     ast.Pow:     lambda a, b: tree.Power(base=a, exponent=b, entrywise=True),
+    ast.BitAnd:  lambda a, b: _of_numpy("logical_and", a, b),
+    ast.BitOr:   lambda a, b: _of_numpy("logical_or", a, b),
 }
 _RELATIONS: dict[type, str] = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<="}
-COMPARISON = "a comparison cannot be part of a formula; a mask is an input, and a positive part is relu(z)"
-_LOGIC = "and, or cannot be part of a formula"
+_EQUALITIES: dict[type, str] = {ast.Eq: "equal", ast.NotEq: "not_equal"}
+_COMPARISON = "a comparison has two sides; several are combined by &, as in (0 < z) & (z < 1)"
+_LOGIC = "and, or and not cannot be part of a formula; masks are combined by &, | and ~"
 _LOOP = "a loop cannot be part of a formula; write out its terms"
 _INSTEAD: dict[type, str] = {
     ast.BitXor:       "^ is not a power in Python; write **",
     ast.FloorDiv:     "// rounds down, which has no derivative; write /",
     ast.Mod:          "% has no derivative rule",
-    ast.Compare:      COMPARISON,
+    ast.Compare:      _COMPARISON,
     ast.IfExp:        "a choice cannot be part of a formula; relu, abs and maximum make the usual ones",
     ast.BoolOp:       _LOGIC,
     ast.UnaryOp:      _LOGIC,
@@ -166,18 +169,28 @@ def _operation(text: NumpyText, node: ast.BinOp, depth: int) -> Node:
 
 
 def _signed(text: NumpyText, node: ast.UnaryOp, depth: int) -> Node:
-    if not isinstance(node.op, ast.USub | ast.UAdd):
+    if not isinstance(node.op, ast.USub | ast.UAdd | ast.Invert):
         raise text.refused(node, ast.UnaryOp)
     inner = text.tree(node.operand, depth)
+    if isinstance(node.op, ast.Invert):
+        return _of_numpy("logical_not", inner)
     return tree.negated(inner) if isinstance(node.op, ast.USub) else inner
 
 
 def _compared(text: NumpyText, node: ast.Compare, depth: int) -> Node:
     """Return a comparison such as h > 0 as an indicator: 1 where it holds, else 0."""
-    if len(node.ops) != 1 or type(node.ops[0]) not in _RELATIONS:
+    kind = type(node.ops[0])
+    if len(node.ops) != 1 or kind not in _RELATIONS | _EQUALITIES:
         raise text.refused(node, ast.Compare)
     left, right = text.tree(node.left, depth), text.tree(node.comparators[0], depth)
+    if kind in _EQUALITIES:
+        return _of_numpy(_EQUALITIES[kind], left, right)
     return tree.Indicator(condition=tree.Relation(left=left, sign=_RELATIONS[type(node.ops[0])], right=right))
+
+
+def _of_numpy(function: str, *arguments: Node) -> Node:
+    """Return an operator as the call of the NumPy function that computes it."""
+    return tree.Call(function=tree.Attribute(base=tree.Name(base="np"), name=function), arguments=arguments)
 
 
 def _constant(text: NumpyText, node: ast.Constant, _: int) -> Node:

@@ -158,6 +158,9 @@ class Typed(Code, StrPrinter):
     def _print_Identity(self, expr: Expression) -> str:
         return self.call(expr.syntax, expr.shape[0])
 
+    def _print_Exp1(self, expr: Expression) -> str:
+        return "exp(1)"
+
     def _print_Quotient(self, expr: Expression) -> str:
         return f"{self.bracket(expr.args[0], ATOM)}**(-1)"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import mpmath
 import numpy as np
-from sympy import Reals, lambdify
+from sympy import lambdify
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.expressions.aliases import Scalar
@@ -98,8 +98,7 @@ def _derivative_outcome(
         forms.append(row.prime_of_output.xreplace({a: row.f}))
     with mpmath.workdps(DIGITS):
         for drawn in rng.normal(size=6) * 2:
-            point = mpmath.mpf(round(float(drawn) * 1000) or 1) / 1000
-            point = point if row.domain == Reals else abs(point) + 1
+            point = row.inside(mpmath.mpf(round(float(drawn) * 1000) or 1) / 1000)
             wanted = derivative(point)
             for found in (_numeric(form)(point) for form in forms):
                 if abs(found - wanted) > mpmath.mpf(10) ** -digits * (1 + abs(wanted)):

@@ -286,7 +286,7 @@ def test_a_deep_recurrent_network_stays_linear():
         (lambda: sb.rnn(0), "steps is a whole number of at least 1, not 0"),
         (lambda: sb.rnn(2.5), "steps is a whole number of at least 1, not 2.5"),
         (lambda: sb.rnn(hidden="N"), "N is the number of examples"),
-        (lambda: sb.rnn(activation="tan"), "unknown activation 'tan': did you mean tanh"),
+        (lambda: sb.rnn(activation="tahn"), "unknown activation 'tahn': did you mean tanh"),
         (lambda: sb.lstm(hidden=-3), "h0: a dimension is a name or a whole number"),
         (lambda: sb.batchnorm(eps=-1e-5), "eps is a number of at least 0"),
         (lambda: sb.batchnorm("N"), "N is the number of examples"),

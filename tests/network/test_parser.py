@@ -1,13 +1,16 @@
 """Networks as text: what is read, what is printed back, and what is said about text that is no network."""
 
+import math
+
 import numpy as np
 import pytest
 import sympy
 
 import symbackprop as sb
 from symbackprop.errors import FormulaError
-from symbackprop.network.elaborate import CALLS
+from symbackprop.network.elaborate import CALLS, instead_of, known_function
 from symbackprop.network.names import RESERVED
+from symbackprop.network.word_calls import INSTEAD
 from tests.support.evaluator import random_point
 from tests.support.networks import PAIRS, composite, random_network, residual, rnn, tied, tied_across_sections
 
@@ -145,6 +148,26 @@ NUMPY = {
         "0.1 * sum(A) + 1e-3 * sum(W) - 7",
         "sum(X @ (W @ V)) + sum(A @ V @ V.T) + sum(-A @ V)",
         "sum(exp(A)**2 * A**3 * 3 / A**2)",
+        "sum(np.where(A > 0.2, A, b)) + sum(np.where(X, X, 1)) + np.mean(A <= b) + sum((A > b) * A) + sum((0.5 >= A) * 2)",
+        "sum(((A > 0) & (A < 1) | ~(A >= b)) * A) + sum((A == A) * A) + sum((A != 0) * 3) + sum((A > 9) * b)",
+        "sum((np.tril(V * 0 + 1) > 0) * V) + sum((np.ones((H, H)) > 0.5) * V) + sum((np.tri(3, 4) == 0) * B)",
+        "sum(np.clip(A, -0.5, 0.5)) + sum(A.clip(0, 1)) + sum(np.clip(A, None, 0)) + np.min(A)",
+        "sum(np.min(A, axis=1, keepdims=True)) + np.std(A) + np.var(A, ddof=1) + sum(A.std(axis=0, ddof=1, keepdims=True))",
+        "sum(np.log1p(A**2) + np.expm1(A) + np.sinh(A) * np.cosh(A) + np.tan(A / 9) + np.arctan(A))",
+        "sum(np.arcsin(np.tanh(A)) * np.arccos(np.tanh(A)) + np.arcsinh(A) + np.arccosh(2 + A**2) + np.arctanh(tanh(A)))",
+        "sum(np.arctan2(A, b) + np.hypot(A, b) + np.logaddexp(A, b) + np.logaddexp(0, A) + np.heaviside(A, 0.5))",
+        "sum(np.log2(1 + A**2) + np.log10(2 + A**2) + np.exp2(A) + np.reciprocal(2 + A**2) - np.negative(A))",
+        "sum(2**A) + sum((1 + A**2)**b) + sum((1 + A**2)**s)",
+        "sum(np.tril(V, -1) @ np.triu(V, 1)) + sum(np.tril(V, 1)) + sum(np.triu(V)) + sum(np.tri(3, 4, 1) * B)",
+        "sum(np.cumsum(A, axis=0)**2) + sum(np.cumsum(B, axis=1)**2) + sum(np.diff(B)**2) + sum(np.roll(B, 1, axis=0) * B)",
+        "np.linalg.norm(A, 'fro') + sum(np.linalg.norm(A, axis=1, keepdims=True)) + sum(np.linalg.norm(A, 1, axis=0, keepdims=True))",
+        "sum(np.linalg.norm(A, ord=np.inf, axis=1, keepdims=True) * c) + np.linalg.norm(A, keepdims=True).sum()",
+        "sum(np.linalg.solve(V, W.T)) + np.linalg.slogdet(V)[1] + np.linalg.slogdet(V)[0] + np.outer(b, c).sum()",
+        "sum(np.vstack((A, W))) + sum(np.hstack((A, X))**2) + sum(np.block([[V, W.T], [W, np.eye(D)]])) + sum(np.kron(B, A)**2)",
+        "sum(np.tile(A, (2, 3))) + sum(np.pad(B, ((1, 0), (2, 1)))**2) + B[0, 1] * B[-1, -1] + np.split(B, 2, axis=1)[1].sum()",
+        "(A**2).sum() + A.mean() * A.max() - A.min() + X.dot(W).sum() + V.trace() + A.size + np.vdot(A, A) + np.inner(A, A).sum()",
+        "sum(np.full((2, 3), 4)) + sum(np.ones_like(A) * A + np.zeros_like(A)) + np.pi + np.e + sum(np.ones(A.shape) * A)",
+        "np.max(A) + np.amin(A) + np.amax(A, axis=0, keepdims=True).sum() + np.linalg.multi_dot([X, W, V]).sum()",
     ],
 )
 def test_a_formula_means_what_numpy_computes(text, rng):
@@ -152,6 +175,33 @@ def test_a_formula_means_what_numpy_computes(text, rng):
     assert value == pytest.approx(float(np.squeeze(eval(text, NUMPY | known))), rel=1e-9)  # noqa: S307 — NumPy is the oracle
     net = sb.parse_network(HEAD + f"J = {text} + sum(W)")
     assert_printed_back(net)
+
+
+def test_a_quantity_may_have_the_name_of_a_word():
+    net = sb.parse_network(
+        "X: input(N, 4)\nw: parameter(4, 1)\ndiff = X @ w\nJ = sum(np.diff(X) @ w[1:]) + sum(diff**2)"
+    )
+    assert_printed_back(net)
+    with pytest.raises(FormulaError, match=r"diff is a quantity here; the function of that name is np\.diff"):
+        sb.parse_network("w: parameter(4, 4)\ndiff = w\nJ = sum(diff(w))")
+
+
+LIBRARY_NAMES = [
+    name for name in {*dir(np), *dir(np.linalg), *dir(math)} if name.islower() and not name.startswith("_")
+]
+
+
+def test_a_suggestion_is_never_another_function_of_a_library():
+    """Whoever follows it would get the proved gradient of another cost."""
+    suggestions = {name: instead_of(name) for name in LIBRARY_NAMES if known_function(name) is None}
+    assert [name for name, said in suggestions.items() if "did you mean" in said] == []
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+def test_what_is_to_be_written_instead_can_be_written(name):
+    formula, _ = INSTEAD[name]
+    names = "".join(f"{x} = z * 1\n" for x in ("A", "X", "M", "Y", "Z", "yhat"))
+    sb.parse_network(f"z: input(N, N)\ny: parameter(N, N)\n{names}out = {formula}\nJ = sum(y) + sum(out * 1)")
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -181,7 +231,20 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = X[:, 0]", 5, "[0:0 + 1] keeps a matrix"),
         ("z = X[::2]", 5, "no step"),
         ("z = X ^ 2", 5, "write **"),
-        ("z = X > 0", 5, "a comparison"),
+        ("z = 0 < X < 1", 5, "(0 < z) & (z < 1)"),
+        ("z = (X > 0) and (X < 1)", 5, "combined by &"),
+        ("z = X > W", 5, "which do not broadcast together"),
+        ("z = softmin(X)", 5, "write softmax(-z)"),
+        ("z = np.cbrt(X)", 5, "write sign(z) * abs(z)**(1/3)"),
+        ("z = np.gradient(X)", 5, "there is no rule for it here"),
+        ("z = gammaln(X)", 5, "sb.register"),
+        ("z = np.sort(X)", 5, "the order of the entries"),
+        ("z = np.round(X)", 5, "derivative is 0"),
+        ("z = scipy.special.softmax(X)", 5, "over all entries; with axis=1"),
+        ("z = np.split(X, 3)", 5, "N is not a multiple of 3"),
+        ("z = np.linalg.slogdet(X.T @ X)", 5, "has 2 results"),
+        ("z = norm(X, 1)", 5, "adds up the absolute values"),
+        ("z = diag(X)", 5, "a square matrix is needed"),
         ("z = X if 1 else W", 5, "a choice"),
         ("z = lambda x: x", 5, "a lambda"),
         ("z = [x for x in X]", 5, "a loop"),
@@ -200,7 +263,7 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = exp(exp(exp(exp(9)))) * X", 13, "beyond all bounds"),
         ("z = X / 0", 5, "a division by zero"),
         ("z = sqrt(-2) * X", 5, "not a finite real number"),
-        ("z = X ** W", 5, "the exponent W is a matrix"),
+        ("z = X ** W", 5, "which do not broadcast together"),
         ("z = trace(X)", 5, "X is N×D; a square matrix is needed"),
         ("z = inv(X)", 5, "a square matrix is needed"),
         ("z = matrix_power(X.T @ X, 2.5)", 5, "the exponent is a whole number"),

@@ -29,6 +29,8 @@ CALLS = {
     "lrelu": "leaky_relu",
     r"\sin": "sin",
     r"\cos": "cos",
+    **{rf"\{name}": name for name in ("tan", "sinh", "cosh", "arcsin", "arccos", "arctan")},
+    **{rf"ar{name}": f"arc{name}" for name in ("sinh", "cosh", "tanh")},
 }
 
 
@@ -170,7 +172,7 @@ class Reader:
 
 CALL = (
     r"(?:\\(?:operatorname|mathrm){(?P<operator>\w+)}(?P<over>_{\\text{rows}})?(?P<form>_{\\tanh})?"
-    r"|(?P<command>\\(?:tanh|sigma|log|exp|sin|cos))|(?P<letter>f))"
+    r"|(?P<command>\\(?:tanh?|sigma|log|exp|(?:arc)?(?:sin|cos|tan)|[sc](?:in|os)h))|(?P<letter>f))"
     r"(?P<prime>'*)(?:\\!|(?P<braces>{))\\left\("
 )
 

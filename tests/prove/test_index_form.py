@@ -52,6 +52,11 @@ x, y, n = (Symbol(name, real=True) for name in "xyn")
 sigmoid, tanh = FUNCTION["sigmoid"], FUNCTION["tanh"]
 
 
+def of_a_matrix(function):
+    """Return the function of a matrix whose entries, drawn between 0 and 1, lie in its domain."""
+    return Elementwise(function, A if 0.5 in function.row.domain else MatAdd(A, Ones(*A.shape)))
+
+
 # Numbers: expressions, and forms, by their definitions
 
 
@@ -205,7 +210,7 @@ CASES = {
     Transpose:       [Transpose(A), Transpose(Q), Transpose(MatMul(A, B))],
     HadamardProduct: [HadamardProduct(A, C), HadamardProduct(A, C, A), HadamardProduct(Q, Transpose(Q))],
     HadamardPower:   [HadamardPower(A, 3), HadamardPower(A, Rational(-1, 2)), HadamardPower(A, n), HadamardPower(MatAdd(A, C), 2)],
-    Elementwise:     [*(Elementwise(f, A) for f in FUNCTION.values()), Elementwise(sigmoid.prime, A), Elementwise(tanh, MatMul(A, B))],
+    Elementwise:     [*map(of_a_matrix, FUNCTION.values()), Elementwise(sigmoid.prime, A), Elementwise(tanh, MatMul(A, B))],
     Sums:            [Sums(A, 0), Sums(A, 1), Sums(MatMul(Q, P), 0), Sums(row, 0)],
     Broadcast:       [Broadcast(row, N, H), Broadcast(column, N, H), Broadcast(one, 1, H), Broadcast(one, N, 1)],
     Softmax:         [Softmax(A, 1), Softmax(A, 0), Softmax(Q, 1), Softmax(MatMul(A, B), 1)],
@@ -367,7 +372,7 @@ def test_well_known_mistakes_are_not_proved(node, wrong, rng):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_f_in_the_place_of_its_derivative_is_proved_only_of_exp(name, rng):
-    identity = Identity(Elementwise(FUNCTION[name], A), lambda G, node, f, Z: [None, hadamard(G, f(Z))])
+    identity = Identity(of_a_matrix(FUNCTION[name]), lambda G, node, f, Z: [None, hadamard(G, f(Z))])
     assert identity.is_proved() == identity.is_true(rng) == (name == "exp")
 
 

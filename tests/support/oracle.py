@@ -1,5 +1,7 @@
 """Oracles that share nothing with symbackprop: hand-written forward passes for autograd and for complex steps."""
 
+from functools import partial
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -25,6 +27,10 @@ def _huber(np_, e):
     return inside * e**2 / 2 + (1 - inside) * (sign * e - 0.5)
 
 
+def _by_numpy(name, np_, z):
+    return getattr(np_, name)(z)
+
+
 ACTIVATIONS = {
     "identity": lambda np_, z: z,
     "sigmoid": lambda np_, z: 1 / (1 + np_.exp(-z)),
@@ -44,6 +50,8 @@ ACTIVATIONS = {
     "sign": lambda np_, z: np_.sign(np_.real(z)) + 0 * z,
     "sin": lambda np_, z: np_.sin(z),
     "cos": lambda np_, z: np_.cos(z),
+    **{name: partial(_by_numpy, name) for name in ("tan", "sinh", "cosh", "log1p", "expm1")},
+    **{name: partial(_by_numpy, name) for name in ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh")},
     "erf": _erf,
     "huber": _huber,
 }

@@ -68,6 +68,21 @@ np.minimum(X, 0.2)
 np.maximum(X, Z)
 np.where(X > 0, X, 0.01 * X)
 np.where(X <= Z, Z, X)
+np.where(X, Z, 2 * X)
+np.where(X == Z, Z, -X) + (X != Z) * X
+np.where((X > 0) & (Z < 0.2) | ~(Z >= X), X, 1)
+np.heaviside(X, 0.5) * Z
+np.maximum(np.minimum(X, Z), -Z) + np.fmax(X, 0.1)
+np.arctan2(Z, X) + np.hypot(X, Z)
+np.logaddexp(X, Z) + np.log2(1 + X**2) - np.log10(3 + Z**2) + np.exp2(X)
+np.sinh(X) + np.cosh(X) * np.tan(Z / 9) + np.expm1(Z) - np.log1p(X**2)
+np.arcsin(np.tanh(X)) - np.arccos(np.tanh(X)) + np.arctan(X) + np.arcsinh(X)
+np.arccosh(2 + X**2) + np.arctanh(np.tanh(X))
+np.cumsum(X, axis=0) + np.cumsum(X, axis=1)
+np.cumsum(v) * 2
+np.tril(S) - np.triu(S, 1) + np.tril(S, -1) @ np.triu(S, -1)
+np.linalg.solve(S + 9 * np.eye(X.shape[1]), W)
+np.linalg.slogdet(S + 9 * np.eye(X.shape[1]))[1] * X
 (X > 0) * Z
 (X >= 0.1).astype(float) * Z
 (X < Z) * 1.0
@@ -227,7 +242,6 @@ def test_at_a_point_loops_run_and_numbers_decide(line: str) -> None:
         "X[3]",
         "1 if np.sum(X) > 0 else 0",
         "np.sort(X)",
-        "X == Z",
         "np.random.normal(size=3) * X",
         "X.astype(int)",
         "np.asarray([X, Z])",

@@ -12,6 +12,7 @@ import numpy as np
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.network import numpy_words as words
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.graph import NodeOperation, Options, TracedNode
 from symbackprop.tracing.arrays.run import EPSILON, Placeholder, TraceRun, is_tiny
@@ -51,8 +52,8 @@ def _operators(operation: NodeOperation) -> tuple[_Binary, _Binary, _Binary]:
     )
 
 
-def _comparison(operation: NodeOperation, *, reflected: bool = False) -> Callable[["TracedArray", Operand], "Mask"]:
-    return lambda self, other: Mask(self.run, self.combined(operation, other, reflected=reflected).node)
+def _comparison(sign: str) -> Callable[["TracedArray", Operand], "Mask"]:
+    return lambda self, other: Mask(self.run, self.combined(words.RELATIONS[sign], other).node)
 
 
 class TracedArray(Placeholder):
@@ -139,10 +140,11 @@ class TracedArray(Placeholder):
 
     # comparisons
 
-    __gt__, __lt__ = _comparison(op.above), _comparison(op.above, reflected=True)
-    __le__, __ge__ = _comparison(op.not_above), _comparison(op.not_above, reflected=True)
+    __gt__, __lt__, __ge__, __le__ = map(_comparison, (">", "<", ">=", "<="))
 
     def __eq__(self, other: object) -> Any:
+        if self.run.values is None and self.ndim and other is not None:
+            return Mask(self.run, self.combined(words.RELATIONS["=="], other).node)
         theirs = self.run.number(other, _EQUALITY) if isinstance(other, TracedArray) else other
         return self.run.number(self, _EQUALITY) == theirs
 
@@ -290,7 +292,7 @@ class Mask(TracedArray):
     is_mask = True
 
     def __invert__(self) -> "Mask":
-        return Mask(self.run, self.combined(arithmetic.minus, 1, reflected=True).node)
+        return Mask(self.run, self.made(words.complement).node)
 
     def __and__(self, other: Operand) -> "Mask":
         return Mask(self.run, self.combined(arithmetic.times, other).node)

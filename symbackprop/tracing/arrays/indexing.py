@@ -10,6 +10,7 @@ from sympy import Integer
 from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.network import numpy_words as words
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Mask, Operand, TracedArray, reshaped
 from symbackprop.tracing.arrays.products import Labels, stacked
@@ -61,7 +62,7 @@ def item(array: TracedArray, key: object) -> TracedArray:
 def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
     """Return the array x after x[key] = value."""
     if isinstance(key, Mask):
-        return key.made(op.where, value, array, rank=array.ndim)
+        return key.made(words.chosen, value, array, rank=array.ndim)
     labelled = _labelled(array, key)
     if labelled is not None:
         return array.made(op.with_picked_replaced, labelled[0], value, rank=2, options=(labelled[1],))

@@ -6,18 +6,24 @@ are NumPy's own, but functions that create arrays create placeholders, which can
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from sympy import Integer
 
+from symbackprop.expressions.functions import FUNCTIONS as ROWS_OF_FUNCTIONS
 from symbackprop.expressions.linear_algebra import norm
+from symbackprop.expressions.operations import COLUMNS
 from symbackprop.network import numpy_semantics as arithmetic
+from symbackprop.network import numpy_words as words
 from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
 from symbackprop.tracing.arrays.einsum import einsum
+from symbackprop.tracing.arrays.graph import NodeOperation
 from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, outer, product, stacked
 from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
 from symbackprop.tracing.untraceable import Untraceable
@@ -35,12 +41,77 @@ def _operator(name: str) -> NumpyFunction:
     return lambda run, a, b, *_, **__: getattr(as_array(run, a), name)(b)
 
 
-def _where(run: TraceRun, mask: Operand, *chosen: Operand) -> TracedArray:
-    if not isinstance(mask, Mask) or len(chosen) != 2:
-        raise Untraceable(
-            "np.where is traced as np.where(condition, a, b), with a comparison of arrays as the condition"
-        )
-    return mask.made(op.where, *chosen)
+def _combined(operation: NodeOperation) -> NumpyFunction:
+    """Return an operation on quantities that are broadcast together."""
+
+    def combined(run: TraceRun, *operands: Operand, **_: object) -> TracedArray:
+        first, *others = (as_array(run, operand) for operand in operands)
+        return first.made(operation, *others)
+
+    return combined
+
+
+def _mask(run: TraceRun, condition: Operand) -> Mask:
+    """Return a mask unchanged, and for another array the mask of the entries that are not 0."""
+    array = as_array(run, condition)
+    return array if isinstance(array, Mask) else Mask(run, array.made(words.unequal, 0).node)
+
+
+def _where(run: TraceRun, condition: Operand, *cases: Operand) -> TracedArray:
+    if len(cases) != 2:
+        raise Untraceable("np.where is traced as np.where(condition, a, b)")
+    return TracedArray(run, _mask(run, condition).node).made(words.chosen, *cases)
+
+
+def _line(operation: NodeOperation, name: str) -> NumpyFunction:
+    """Return an operation along an axis, by default that of NumPy: all entries of a vector, or the last axis."""
+
+    def line(run: TraceRun, x: Operand, *args: Any, axis: int | None = None, **kwargs: Any) -> TracedArray:
+        array = as_array(run, x)
+        if axis is None and array.ndim > 1:
+            raise Untraceable(f"np.{name} of a matrix without an axis runs through all its entries: name the axis")
+        along = COLUMNS if array.ndim == 1 else int(axis or 0) % 2
+        return array.made(operation, options=(along, *args, *kwargs.values()))
+
+    return line
+
+
+def _diff(run: TraceRun, x: Operand, n: int = 1, axis: int = -1) -> TracedArray:
+    array = as_array(run, x)
+    return array.made(words.diff, options=(COLUMNS if array.ndim == 1 else axis % 2, int(n)))
+
+
+def _roll(run: TraceRun, x: Operand, shift: int, axis: int | None = None) -> TracedArray:
+    array = as_array(run, x)
+    if axis is None and array.ndim > 1:
+        raise Untraceable("np.roll of a matrix without an axis moves entries from row to row: name the axis")
+    return array.made(words.roll, options=(Integer(shift), COLUMNS if array.ndim == 1 else int(axis or 0) % 2))
+
+
+def _triangle(operation: NodeOperation) -> NumpyFunction:
+    return lambda run, m, k=0: as_array(run, m).made(operation, rank=2, options=(int(k),))
+
+
+def _split(run: TraceRun, x: Operand, at: Any, axis: int = 0) -> list[TracedArray]:
+    """Return equal parts of an array, or the parts between positions."""
+    array = as_array(run, x)
+    size = array.shape[axis]
+    cuts = [int(cut) for cut in at] if np.ndim(at) else [size * k // int(at) for k in range(1, int(at))]
+    if not np.ndim(at) and size % int(at):
+        raise Untraceable(f"np.split: an axis of {run.sizes.shown((size,))} entries is cut into {at} equal parts")
+    before = (slice(None),) * (axis % array.ndim)
+    return [array[(*before, slice(*bounds))] for bounds in pairwise([0, *cuts, size])]
+
+
+def _solve(run: TraceRun, A: Operand, b: Operand) -> TracedArray:
+    inverse = as_array(run, A).made(arithmetic.inv)
+    return product(run, inverse, b)
+
+
+def _slogdet(run: TraceRun, A: Operand) -> tuple[TracedArray, TracedArray]:
+    matrix = as_array(run, A)
+    sign = matrix.made(arithmetic.det, rank=0).made(op.elementwise, options=("sign",))
+    return sign, matrix.made(words.log_abs_det, rank=0)
 
 
 def _clip(run: TraceRun, x: Operand, low: Any = None, high: Any = None, *_: object, **__: object) -> TracedArray:
@@ -94,12 +165,6 @@ def _norm(run: TraceRun, x: Operand, ord: object = None, axis: Axis = None, keep
     return _sqrt(run, (array**2).sum(axis=axis, keepdims=keepdims))
 
 
-def _logaddexp(run: TraceRun, a: Operand, b: Any, **_: object) -> TracedArray:
-    if not isinstance(a, TracedArray) and a == 0:
-        return _softplus(run, b)
-    return _softplus(run, b - as_array(run, a)) + a
-
-
 def _like(number: float) -> NumpyFunction:
     return lambda run, x, *_, **__: filled(run, x.shape, number)
 
@@ -134,18 +199,15 @@ def _add_at(run: TraceRun, array: Operand, indices: Any, values: Any) -> None:
         array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
 
 
-def _log_to(base: int) -> NumpyFunction:
-    return lambda run, x, **_: _log(run, x) / _log(run, filled(run, (), base))
-
-
-_exp, _log, _sqrt, _softplus = map(_elementwise, ("exp", "log", "sqrt", "softplus"))
+_sqrt = _elementwise("sqrt")
 _AXES = ("sum", "mean", "var", "std", "max", "min", "reshape", "ravel", "transpose", "squeeze", "copy")
-_ELEMENTWISE = ("exp", "log", "tanh", "sqrt", "abs", "square", "sin", "cos", "sign")
+_ELEMENTWISE = {name: name for name in ROWS_OF_FUNCTIONS if hasattr(np, name)} | words.OTHER_NAMES
 # fmt: off
 FUNCTIONS: dict[str, NumpyFunction] = {
-    **{name: _elementwise(name) for name in _ELEMENTWISE},
+    **{name: _combined(operation) for name, operation in words.ENTRYWISE.items()},
+    **{name: _elementwise(row) for name, row in _ELEMENTWISE.items() if row in ROWS_OF_FUNCTIONS},
     **{name: _method(name) for name in _AXES},
-    "absolute": _elementwise("abs"), "fabs": _elementwise("abs"), "amax": _method("max"), "amin": _method("min"),
+    "amax": _method("max"), "amin": _method("min"),
     "add": _operator("__add__"), "subtract": _operator("__sub__"),
     "multiply": _operator("__mul__"), "divide": _operator("__truediv__"),
     "true_divide": _operator("__truediv__"), "power": _operator("__pow__"),
@@ -154,10 +216,11 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "negative": lambda run, x, **_: -x, "reciprocal": lambda run, x, **_: 1 / x,
     "greater": _operator("__gt__"), "less": _operator("__lt__"), "equal": _operator("__eq__"),
     "greater_equal": _operator("__ge__"), "less_equal": _operator("__le__"),
-    "logical_and": lambda run, a, b, **_: a & b, "bitwise_and": lambda run, a, b, **_: a & b,
-    **dict.fromkeys(("logical_not", "invert"), lambda run, x, **_: ~x),
-    "log1p": lambda run, x, **_: _log(run, as_array(run, x) + 1), "expm1": lambda run, x, **_: _exp(run, x) - 1,
-    "logaddexp": _logaddexp, "log2": _log_to(2), "log10": _log_to(10),
+    "not_equal": _operator("__ne__"),
+    **dict.fromkeys(("logical_and", "bitwise_and"), lambda run, a, b, **_: _mask(run, a) & _mask(run, b)),
+    **dict.fromkeys(("logical_or", "bitwise_or"), lambda run, a, b, **_: _mask(run, a) | _mask(run, b)),
+    **dict.fromkeys(("logical_not", "invert"), lambda run, x, **_: ~_mask(run, x)),
+    "fmax": _maximum,
     "dot": product, "matmul": product, "outer": outer, "multiply.outer": outer, "add.at": _add_at,
     "inner": lambda run, a, b: product(run, a, b.T),
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
@@ -175,8 +238,10 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
     "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
     "trace": lambda run, x: as_array(run, x).made(arithmetic.trace, rank=0),
+    "cumsum": _line(words.cumsum, "cumsum"), "diff": _diff, "roll": _roll, "split": _split, "array_split": _split,
+    "tril": _triangle(words.tril), "triu": _triangle(words.triu), "solve": _solve, "slogdet": _slogdet,
+    "kron": lambda run, a, b: as_array(run, a).made(words.kron, b, rank=2),
     "inv": lambda run, x: as_array(run, x).made(arithmetic.inv), "det": lambda run, x: x.made(arithmetic.det, rank=0),
-    "expit": _elementwise("sigmoid"),
     "getitem": lambda run, x, key: indexing.item(x, key),
     "setitem": lambda run, x, key, value: indexing.with_item(x, key, value),
 }

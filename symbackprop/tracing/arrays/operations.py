@@ -75,26 +75,6 @@ _REDUCTIONS: dict[str, Callable[[Expression, int | None], Expression]] = {
 }
 
 
-def above(a: Expression, b: Expression) -> Expression:
-    """Return 1 where a > b, else 0."""
-    return FUNCTION["relu"].prime(arithmetic.minus(a, b))
-
-
-def not_above(a: Expression, b: Expression) -> Expression:
-    """Return 1 where a ≤ b, else 0."""
-    return arithmetic.minus(Integer(1), above(a, b))
-
-
-def where(mask: Expression, a: Expression, b: Expression) -> Expression:
-    """Return a where the mask is 1, and b where it is 0."""
-    if b == 0 or b.func is Zeros:
-        return arithmetic.times(mask, a)
-    other = arithmetic.minus(Integer(1), mask)
-    if a == 0 or a.func is Zeros:
-        return arithmetic.times(other, b)
-    return arithmetic.plus(arithmetic.times(mask, a), arithmetic.times(other, b))
-
-
 def picked(value: Matrix, one_hot: Matrix, axis: int) -> Matrix:
     """Return, as a row, the entry of each row (axis 1) or of each column (axis 0) at its class label."""
     found = sums(hadamard(value, one_hot if axis == COLUMNS else transposed(one_hot)), axis)
