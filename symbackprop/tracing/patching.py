@@ -57,7 +57,9 @@ def _namespaces(functions: Iterable[object]) -> list[Namespace]:
 def _functions_in(value: object) -> list[FunctionType]:
     """Return the functions that a function, a method, a class or a module contains or refers to."""
     if isinstance(value, ModuleType):
-        return [] if is_library(vars(value)) else [v for v in vars(value).values() if isinstance(v, FunctionType)]
+        own = [] if is_library(vars(value)) else list(vars(value).values())
+        kinds = [v for v in own if isinstance(v, type) and v.__module__ == value.__name__]
+        return [v for v in own if isinstance(v, FunctionType)] + [f for kind in kinds for f in _functions_in(kind)]
     if isinstance(value, type):
         return [v for kind in value.__mro__ for v in vars(kind).values() if isinstance(v, FunctionType)]
     bound: Any = getattr(value, "__func__", value)

@@ -20,6 +20,10 @@ class NumberNeeded(Untraceable):
     """A conversion of a placeholder to a number, as by float(), whose number is not known."""
 
 
+class RandomNumbers(Untraceable):
+    """Random numbers that are drawn while the code is read."""
+
+
 @contextmanager
 def failures_as_untraceable() -> Iterator[None]:
     """Turn exceptions in the user's code, which runs on numbers, into Untraceable with the line of the code."""

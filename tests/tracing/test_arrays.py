@@ -137,6 +137,12 @@ np.inner(X, Z)
 np.negative(X) + np.reciprocal(1 + X**2)
 ~(X > 0) * Z
 ((X > 0) & (Z > 0)) * X
+np.c_[X, v, Z]
+np.c_[v]
+np.column_stack([np.ones(len(X)), X])
+np.tril(S)
+np.choose(y, X.T)
+np.where(np.isfinite(X).all(), 1, 0) * X
 """
 
 STATEMENTS = {
@@ -149,6 +155,8 @@ STATEMENTS = {
     "in place of zeros": "A = np.zeros((X.shape[0], X.shape[1])); A += X; A -= Z; A",
     "all": "A = np.empty(X.shape); A[:] = b; A",
     "scatter": "A = np.zeros(W.shape); np.add.at(A, y, X @ W); A",
+    "diagonal": "A = S.copy(); np.fill_diagonal(A, 0.0); A",
+    "diagonal of ones": "A = S * 2; np.fill_diagonal(A, 1); A",
     "out": "A = np.empty_like(X); np.multiply(X, Z, out=A); A",
 }
 

@@ -60,7 +60,11 @@ def network_from_function(
         except Untraceable as problem:
             reason = str(problem)
             break
-        if reader.computes(found):
+        is_same = reader.computes(found)
+        if reader.varies:
+            reason = "two runs at one point differ: draw random numbers before, and give them as an argument"
+            break
+        if is_same:
             return found.network
     raise ArgumentError(f"this function cannot be read as a network: {reason}")
 

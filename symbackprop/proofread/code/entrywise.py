@@ -9,6 +9,7 @@ from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.outcome import computed
 from symbackprop.tracing.patching import placeholders_in_place
+from symbackprop.tracing.randomness import tolerant
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.scalars.array import named_array
 from symbackprop.tracing.scalars.differentiate import agree
@@ -26,7 +27,7 @@ def compare_entrywise(
     """
     arrays = {n: v if n in spec.labels else named_array(n, v) for n, v in point.values.items()}
     with placeholders_in_place(code.functions, replacement, BUILTINS), BranchLog() as decided:
-        cost, gradients = _run(code, arrays, spec)
+        cost, gradients = tolerant(code, spec, point, lambda: _run(code, arrays, spec))
     claimed: dict[str, list[object]] = {}
     for name in spec.wrt:
         claim = np.asarray(gradients[name], dtype=object)

@@ -21,6 +21,7 @@ from symbackprop.tracing.untraceable import Untraceable
 from symbackprop.verdicts import Verdict
 
 _MOST_POINTS = 6  # where there are branches
+_VARIES = "two runs at one point differ, as random numbers do: draw them before, and give them as an argument"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class Proofreading:
         general, reasons = self.reader.general()
         network = general.network if general is not None else self.network
         results: list[_PointResult] = []
-        for point in self.reader.points(network, reasons):
+        points = self.reader.points(network, reasons)
+        if self.reader.varies:
+            return CodeCheck(Verdict.UNDECIDED, Level.NUMBERS, network=self.network, notes=(_VARIES, *reasons))
+        for point in points:
             result = self._at(point, general, reasons if not results else [], far=bool(results))
             if results and result.level != results[0].level:
                 continue  # far out, where functions are saturated, values in floats do not confirm the formulas

@@ -18,6 +18,7 @@ from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays.run import CLIP, EPSILON
 from symbackprop.tracing.arrays.trace import TracedNetwork, trace
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.randomness import varies
 from symbackprop.tracing.sampling import (
     SamplePoint,
     as_matrix,
@@ -42,6 +43,7 @@ class CodeReader:
     code: UserCode
     spec: ArgumentSpec
     rng: np.random.Generator
+    varies: bool = False  # two runs at one point have different results
 
     def general(self) -> tuple[TracedNetwork | None, list[str]]:
         """Return the code as formulas for all sizes, or None, and the reasons why parts cannot be read."""
@@ -68,6 +70,7 @@ class CodeReader:
             reasons += [f"the code fails at {where}, but not at {at}: {_in_words(e)}" for where, e in failures.items()][
                 :1
             ]
+            self.varies = varies(self.code, self.spec, found[0])
             return found
         where, first = next(iter(failures.items()))
         raise ArgumentError(f"the code fails at {where}: {_in_words(first)}") from first
@@ -144,8 +147,10 @@ class CodeReader:
 
     def computes(self, found: TracedNetwork) -> bool:
         """Return True if the network has the same values as the cost, at points with two different sizes."""
-        some = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
-        return all(self._agrees(found, self.spec, point) for point in islice(some, 2))
+        every = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
+        some = list(islice(every, 2))
+        self.varies = any(varies(self.code, self.spec, point, gradient=False) for point in some)
+        return all(self._agrees(found, self.spec, point) for point in some)
 
     def _agrees(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, tolerance: float = _AGREES) -> bool:
         """Return True if the formulas of the cost and of the gradients have the same values as the code."""

@@ -258,6 +258,10 @@ class TracedArray(Placeholder):
         self.run.conditions.append(f"{self.node.serial}: {truth}")
         return truth
 
+    def __format__(self, how: str) -> str:
+        """Return a name, whatever the format, since there is no number; what is printed is not shown."""
+        return "an array"
+
     def __array__(self, *_: object, **__: object) -> NoReturn:
         raise Untraceable(
             "a function that is not NumPy's converts an array to one of numbers; NumPy's functions can be traced"

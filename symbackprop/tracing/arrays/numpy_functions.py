@@ -26,6 +26,7 @@ from symbackprop.tracing.arrays.einsum import einsum
 from symbackprop.tracing.arrays.graph import NodeOperation
 from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, outer, product, stacked
 from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
+from symbackprop.tracing.randomness import random_module
 from symbackprop.tracing.untraceable import Untraceable
 
 
@@ -151,6 +152,33 @@ def _stack(run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: 
     return whole if axis in (0, None) else whole.T
 
 
+def _as_columns(run: TraceRun, arrays: Sequence[Operand]) -> TracedArray:
+    """Trace np.column_stack and np.c_: vectors become columns, side by side with the columns of matrices."""
+    parts = [as_array(run, value) for value in arrays]
+    columns = [part if part.ndim == 2 else reshaped(part, (part.size, 1)) for part in parts]
+    return columns[0].made(op.joined_columns, *columns[1:], rank=2)
+
+
+def _tril(run: TraceRun, x: Operand, k: int = 0) -> TracedArray:
+    array = as_array(run, x)
+    if k or array.ndim != 2:
+        raise Untraceable("np.tril of a matrix can be traced, without k")
+    return array.made(op.lower_triangle)
+
+
+def _fill_diagonal(run: TraceRun, array: Operand, value: Operand, **_: object) -> None:
+    if not isinstance(array, TracedArray) or array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise Untraceable("np.fill_diagonal fills the diagonal of a square matrix that the function has made itself")
+    one = as_array(run, np.eye(array.shape[0]))
+    array.node = (array * (1 - one) + one * value).node
+
+
+def _choose(run: TraceRun, labels: Operand, choices: TracedArray, **_: object) -> TracedArray:
+    if not isinstance(labels, Labels):
+        raise Untraceable("np.choose is traced with class labels; np.where(condition, a, b) chooses by a condition")
+    return indexing.item(choices, (labels, range(choices.shape[1])))
+
+
 def _diag(run: TraceRun, x: Operand) -> TracedArray:
     array = as_array(run, x)
     return array.made(op.diagonal, rank=2) if array.ndim == 1 else array.made(op.diagonal_of, rank=1)
@@ -226,6 +254,9 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
     "where": _where, "clip": _clip, "diag": _diag, "diagflat": _diag, "norm": _norm,
     "concatenate": _concatenate, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
+    "column_stack": _as_columns, "tril": _tril, "fill_diagonal": _fill_diagonal, "choose": _choose,
+    **dict.fromkeys(("isnan", "isinf"), lambda run, x, **_: np.broadcast_to(False, x.shape)),  # numbers are finite
+    "isfinite": lambda run, x, **_: np.broadcast_to(True, x.shape),
     "argmax": _argument("argmax"), "argmin": _argument("argmin"),
     "hstack": lambda run, arrays, **_: _concatenate(run, arrays, as_array(run, arrays[0]).ndim - 1),
     "append": lambda run, a, b, axis=None: _concatenate(run, (a, b), axis or 0),
@@ -282,7 +313,9 @@ class PlaceholderNumpy:
         if name == "linalg":
             return self
         if name == "random":
-            raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
+            return random_module()
+        if name == "c_":
+            return _Columns(self.run)
         if name in _CREATING:
             return partial(_CREATING[name], self.run)
         real = getattr(np, name) if hasattr(np, name) else getattr(np.linalg, name)
@@ -300,6 +333,18 @@ class PlaceholderNumpy:
         if module.split(".")[0] not in ("numpy", "scipy"):
             return value
         return _TracedFunction(self.run, getattr(value, "__name__", ""), value)
+
+
+class _Columns:
+    """The placeholder for np.c_, by which columns are joined."""
+
+    def __init__(self, run: TraceRun):
+        self.run = run
+
+    def __getitem__(self, arrays: Any) -> object:
+        if not holds_placeholder(arrays):
+            return np.c_[arrays]
+        return _as_columns(self.run, arrays if isinstance(arrays, tuple) else (arrays,))
 
 
 class _TracedFunction:

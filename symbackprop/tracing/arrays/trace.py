@@ -27,9 +27,10 @@ from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.patching import float_keeping, placeholders_in_place, sum_with
+from symbackprop.tracing.randomness import tolerant
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.sizes import Sizes
-from symbackprop.tracing.untraceable import NumberNeeded, Untraceable, failures_as_untraceable
+from symbackprop.tracing.untraceable import NumberNeeded, RandomNumbers, Untraceable, failures_as_untraceable
 
 _LARGE = 8  # operations of a quantity that gets a name where it is used more than once
 
@@ -71,9 +72,9 @@ def trace(
     """
     traced = partial(_traced, code, spec, point, gradient=gradient, ignored=ignored)
     try:
-        return traced(builtin={})
+        return tolerant(code, spec, point, partial(traced, builtin={}))
     except NumberNeeded:
-        return traced(builtin={"float": float_keeping(TracedArray, float)})
+        return tolerant(code, spec, point, partial(traced, builtin={"float": float_keeping(TracedArray, float)}))
 
 
 def _traced(
@@ -136,6 +137,8 @@ def _run(
         with failures_as_untraceable():
             found = _asked(lambda: computed(code, spec, arrays)[1])
         return cost, {network_name(n): _fitting(arrays[n], found[n]) for n in spec.wrt}, ""
+    except RandomNumbers:
+        raise
     except Untraceable as reason:
         return cost, None, f"in the gradient, {reason}"
 

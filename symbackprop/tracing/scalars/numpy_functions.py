@@ -14,6 +14,7 @@ import numpy as np
 
 from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.patching import float_keeping
+from symbackprop.tracing.randomness import random_module
 from symbackprop.tracing.scalars.array import (
     BY_ENTRY,
     FLOATS,
@@ -264,12 +265,12 @@ class PlaceholderModule(types.ModuleType):
 
 
 class _RandomModule:
-    """The placeholder for np.random, which cannot be traced."""
+    """The placeholder for np.random, whose numbers are let through where they do not matter."""
 
     def __getattr__(self, name: str) -> object:
         if not hasattr(np.random, name):
             raise AttributeError(name)
-        raise Untraceable("random numbers are drawn by np.random: draw them before, and give them as an argument")
+        return getattr(random_module(), name)
 
 
 @cache
