@@ -212,7 +212,6 @@ NOT_TRACED_AS_ARRAYS = {
         "block",
         "pad",
         "tile",
-        "column_stack",
         "hsplit",
         "vsplit",
         "average",

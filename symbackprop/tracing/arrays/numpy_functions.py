@@ -159,13 +159,6 @@ def _as_columns(run: TraceRun, arrays: Sequence[Operand]) -> TracedArray:
     return columns[0].made(op.joined_columns, *columns[1:], rank=2)
 
 
-def _tril(run: TraceRun, x: Operand, k: int = 0) -> TracedArray:
-    array = as_array(run, x)
-    if k or array.ndim != 2:
-        raise Untraceable("np.tril of a matrix can be traced, without k")
-    return array.made(op.lower_triangle)
-
-
 def _fill_diagonal(run: TraceRun, array: Operand, value: Operand, **_: object) -> None:
     if not isinstance(array, TracedArray) or array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise Untraceable("np.fill_diagonal fills the diagonal of a square matrix that the function has made itself")
@@ -254,7 +247,7 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
     "where": _where, "clip": _clip, "diag": _diag, "diagflat": _diag, "norm": _norm,
     "concatenate": _concatenate, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
-    "column_stack": _as_columns, "tril": _tril, "fill_diagonal": _fill_diagonal, "choose": _choose,
+    "column_stack": _as_columns, "fill_diagonal": _fill_diagonal, "choose": _choose,
     **dict.fromkeys(("isnan", "isinf"), lambda run, x, **_: np.broadcast_to(False, x.shape)),  # numbers are finite
     "isfinite": lambda run, x, **_: np.broadcast_to(True, x.shape),
     "argmax": _argument("argmax"), "argmin": _argument("argmin"),

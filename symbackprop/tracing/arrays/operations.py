@@ -8,7 +8,7 @@ from sympy import Integer
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, matmul, transposed
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction
-from symbackprop.expressions.matrices import Eye, LowerOnes, Ones, Zeros, scaled, split
+from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, Sums, broadcast, sums
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate
@@ -105,12 +105,6 @@ def _joined(axis: int, *parts: Matrix) -> Matrix:
 
 
 joined_rows, joined_columns = partial(_joined, ROWS), partial(_joined, COLUMNS)
-
-
-def lower_triangle(value: Matrix) -> Matrix:
-    """Return a matrix with the entries above its diagonal set to 0."""
-    below = LowerOnes(*value.shape)
-    return below if isinstance(value, Ones) else hadamard(value, below)
 
 
 def diagonal(row: Matrix) -> Matrix:
