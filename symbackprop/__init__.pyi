@@ -91,6 +91,7 @@ from symbackprop.network.sampling import random_values as random_values
 from symbackprop.proofread.code.check import check_code as check_code
 from symbackprop.proofread.code.check import network_from_function as network_from_function
 from symbackprop.proofread.code.report import CodeCheck as CodeCheck
+from symbackprop.proofread.code.vjp import check_vjp as check_vjp
 from symbackprop.proofread.derivation.check import check_derivation as check_derivation
 from symbackprop.proofread.derivation.report import DerivationCheck as DerivationCheck
 from symbackprop.proofread.derivation.report import LineVerdict as LineVerdict

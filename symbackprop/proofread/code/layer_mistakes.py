@@ -1,0 +1,178 @@
+"""The mistakes that are made in layers: with the upstream gradient, the cache, and the order of the gradients."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import listed
+from symbackprop.gradcheck.directional import numerical_gradient
+from symbackprop.kinds import Mistake, MistakeKind
+from symbackprop.proofread.code.report import CodeCheck
+from symbackprop.tracing.arguments import ArgumentSpec
+from symbackprop.tracing.layers import Layer, composed
+from symbackprop.tracing.sampling import SamplePoint, copy_arrays
+from symbackprop.verdicts import Verdict
+
+_CLOSE = 1e-5  # relative to the largest entry: numerical gradients are that good
+_MOST_ORDERS = 5  # gradients of which all orders are tried
+
+Gradients = Mapping[str, np.ndarray]
+
+
+class LayerMistakes:
+    """The search for a mistake that explains wrong gradients of a layer, in numbers at one point."""
+
+    def __init__(self, layer: Layer, spec: ArgumentSpec, point: SamplePoint):
+        self.layer, self.spec = layer, spec
+        self.values: dict[str, Any] = {**point.values, **spec.constants}
+        self.upstream = listed(layer.upstream)
+
+    def found(self, check: CodeCheck) -> Mistake | None:
+        """Return the mistake, or None if none of these explains the gradients."""
+        if check.verdict == Verdict.CONVENTION:
+            words = "the sign of every gradient is wrong; in a layer it is no convention, since other layers use them"
+            return Mistake(words, (MistakeKind.SIGN,))
+        searches: tuple[Callable[[], Iterator[Mistake]], ...] = (
+            self._ignored,
+            self._ordered,
+            self._overwritten,
+            self._entrywise,
+            self._not_summed,
+        )
+        try:
+            with np.errstate(all="ignore"):
+                self.right = self._numeric({})
+                self.claimed = self._claimed({})
+                self.wrong = [n for n in self.right if not _is_like(self.claimed.get(n), self.right[n])]
+                return next((mistake for search in searches for mistake in search()), None)
+        except Exception:  # the code fails at this point, where it is not known to run
+            return None
+
+    # gradients
+
+    def _claimed(self, changed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        found = self.layer.run(copy_arrays({**self.values, **changed})).gradients
+        return {name: np.asarray(value, float) for name, value in found.items()}
+
+    def _numeric(self, changed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return the right gradients, by differences of the outputs."""
+        values = {**self.values, **changed}
+        cost, _ = composed(self.layer, self.spec.names)
+        params = {name: np.asarray(values[name], float) for name in self.layer.wrt}
+        data = {name: value for name, value in values.items() if name not in params}
+        found = numerical_gradient(lambda **given: cost(**copy_arrays(given)), params, data=data)
+        return {name: np.asarray(found[name], float) for name in params}
+
+    def _filled(self, number: float) -> dict[str, Any]:
+        """Return upstream gradients whose entries are all this number."""
+        return {
+            n: np.full(np.shape(self.values[n]), number) if np.ndim(self.values[n]) else number
+            for n in self.layer.upstream
+        }
+
+    def _listed(self, names: list[str]) -> str:
+        are = "is that" if len(names) == 1 else "are those"
+        return f"{listed(f'd{name}' for name in names)} {are}"
+
+    # mistakes
+
+    def _ignored(self) -> Iterator[Mistake]:
+        """Yield the mistake that an upstream gradient is not used in wrong gradients."""
+        ones = self._numeric(self._filled(1.0))
+        for upstream in self.layer.upstream:
+            other = {upstream: self.values[upstream] * -0.5 + 1.3}
+            again, right = self._claimed(other), self._numeric(other)
+            ignored = [
+                name
+                for name in self.wrong
+                if np.any(self.claimed[name])
+                and _is_like(again[name], self.claimed[name])
+                and not _is_like(right[name], self.right[name])
+            ]
+            if not ignored:
+                continue
+            words = f"the upstream gradient {upstream} is ignored"
+            if all(_is_like(self.claimed[name], ones[name]) for name in ignored):
+                words += f": {self._listed(ignored)} of the sum of the output"
+            else:
+                words += f" in {listed(f'd{name}' for name in ignored)}"
+            yield Mistake(words, (MistakeKind.MISSING_FACTOR,))
+
+    def _entrywise(self) -> Iterator[Mistake]:
+        """Yield the mistake that J^T 1 times G entry by entry, or times its sum, stands for J^T G."""
+        ones = self._numeric(self._filled(1.0))
+        for how in ("", "the sum of ", "the mean of "):
+            explained = [n for n in self.wrong if _is_like(self.claimed[n], self._times(ones[n], how))]
+            if explained and explained == self.wrong:
+                words = (
+                    f"{self._listed(explained)} of the sum of the output, times {how}{self.upstream}: the upstream "
+                    "gradient must enter before the derivatives are added up"
+                )
+                yield Mistake(words, (MistakeKind.PRODUCT,))
+
+    def _times(self, gradient: np.ndarray, how: str) -> np.ndarray | None:
+        G = np.asarray(self.values[self.layer.upstream[0]], float)
+        reduced = {"": G, "the sum of ": np.sum(G), "the mean of ": np.mean(G)}[how]
+        try:
+            return np.asarray(gradient * reduced)
+        except ValueError:
+            return None
+
+    def _not_summed(self) -> Iterator[Mistake]:
+        """Yield the mistake that a gradient is not summed over the axes along which its parameter is broadcast."""
+        for name in self.wrong:
+            claimed, right = self.claimed[name], self.right[name]
+            extra = claimed.ndim - right.ndim
+            if extra < 0:
+                continue
+            shape = (1,) * extra + right.shape
+            axes = tuple(k for k, (n, m) in enumerate(zip(claimed.shape, shape, strict=True)) if n != m and m == 1)
+            if axes and _is_like(
+                claimed.sum(axis=axes).reshape(right.shape) if _fits(claimed, axes, right) else None, right
+            ):
+                sizes = " and ".join(f"axis {k} (of {claimed.shape[k]} entries)" for k in axes)
+                yield Mistake(f"d{name} is not summed over {sizes}", (MistakeKind.MISSING_SUM,))
+
+    def _ordered(self) -> Iterator[Mistake]:
+        """Yield the mistake that the right gradients are returned in another order."""
+        names = list(self.right)
+        if not 1 < len(names) <= _MOST_ORDERS or len(self.wrong) < 2:
+            return
+        for order in permutations(names):
+            if all(_is_like(self.claimed[other], self.right[name]) for name, other in zip(order, names, strict=True)):
+                returned = ", ".join(f"d{name}" for name in order)
+                expected = ", ".join(f"d{name}" for name in names)
+                yield Mistake(
+                    f"the gradients are right, but returned in another order: {returned} for {expected}",
+                    (MistakeKind.ORDER,),
+                )
+
+    def _overwritten(self) -> Iterator[Mistake]:
+        """Yield the mistake that `forward` overwrites an argument that `backward` needs as it was."""
+        given = copy_arrays(self.values)
+        before = copy_arrays(given)
+        self.layer.run(given, backward=False)
+        changed = [
+            n for n, value in given.items() if isinstance(value, np.ndarray) and not np.array_equal(value, before[n])
+        ]
+        if changed and self._all_right(self.layer.restoring(copy_arrays(self.values), changed)):
+            yield Mistake(
+                f"{listed(changed)} is overwritten by forward, before backward uses the values that it had",
+                (MistakeKind.QUANTITY,),
+            )
+
+    def _all_right(self, gradients: Mapping[str, Any]) -> bool:
+        return all(_is_like(np.asarray(gradients[n], float), self.right[n]) for n in self.right)
+
+
+def _fits(claimed: np.ndarray, axes: tuple[int, ...], right: np.ndarray) -> bool:
+    return int(np.prod([n for k, n in enumerate(claimed.shape) if k not in axes])) == right.size
+
+
+def _is_like(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None or one.size != other.size or one.squeeze().shape != other.squeeze().shape:
+        return False
+    scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
+    return bool(np.all(np.abs(one.ravel() - other.ravel()) <= _CLOSE * scale))

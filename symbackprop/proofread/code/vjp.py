@@ -1,0 +1,259 @@
+"""The check of a layer: a forward and a backward function, for a random upstream gradient of its own shape."""
+
+import inspect
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.proofread.code.layer_mistakes import LayerMistakes
+from symbackprop.proofread.code.proofreading import Proofreading
+from symbackprop.proofread.code.reading import CodeReader
+from symbackprop.proofread.code.report import CodeCheck
+from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize, UserFunction
+from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
+from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of, returned_labels
+from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
+from symbackprop.tracing.untraceable import place_in_code
+from symbackprop.verdicts import Verdict
+
+_SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
+_WITHOUT_NAME = "dout"  # the upstream gradient of a function that `forward` returns
+
+
+def check_vjp(
+    forward: UserFunction,
+    backward: UserFunction | None,
+    shapes: Mapping[str, object],
+    wrt: Iterable[str] | str | None = None,
+    *,
+    upstream: Iterable[str] | str | None = None,
+    attributes: Mapping[str, object] | Collection[str] | None = None,
+    labels: Mapping[str, DeclaredSize] | None = None,
+    scalars: Mapping[str, object] | Iterable[str] | None = None,
+    seed: int | None = None,
+) -> CodeCheck:
+    """Check the backward function of a layer, a vector-Jacobian product, and name the mistake. The code is run.
+
+    The upstream gradient is random, so that a backward function that ignores it is found. Unlike for a cost, the sign
+    is no convention: a layer with the wrong sign is wrong.
+
+    Args:
+        forward: returns the output, or (output, cache), or several outputs, one for each upstream gradient.
+        backward: takes the upstream gradient, and the cache or arguments of `forward`; returns the gradients. None if
+            `forward` returns (output, function of the upstream gradient).
+        shapes: the shapes of the arguments of `forward` by name; the shape of the upstream gradient is that of the
+            output, and may be left out.
+        wrt: the names of the arguments with respect to which `backward` returns gradients; by default, those that the
+            names or the number of its results show.
+        upstream: the names of the upstream gradients in `backward`; by default, names such as dout or grad_output.
+        attributes: the shapes of arrays that are attributes of the methods' object.
+        labels: the arguments that are class labels (whole numbers), with the number of classes.
+        scalars: the names of hyperparameters, or their values by name.
+        seed: repeats the random points.
+
+    Raises:
+        ArgumentError: an argument has no shape, a function fails, or arguments or gradients cannot be distinguished.
+
+    >>> import numpy as np
+    >>> def forward(x, w):
+    ...     return np.tanh(x @ w), (x, w)
+    >>> def backward(dout, cache):
+    ...     x, w = cache
+    ...     d = 1 - np.tanh(x @ w) ** 2
+    ...     return d @ w.T, x.T @ d
+    >>> check = check_vjp(forward, backward, {"x": ("N", "D"), "w": ("D", "M")})
+    >>> print(check.verdict, "-", check.mistake)
+    wrong - the upstream gradient dout is ignored: dx and dw are those of the sum of the output
+    """
+    reading = _Reading(forward, backward, dict(shapes), attributes, labels, scalars, np.random.default_rng(seed))
+    layer, spec = reading.layer(wrt, upstream)
+    cost, gradient = composed(layer, spec.names)
+    code = UserCode(cost, gradient)
+    check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), None).result()
+    mistakes = LayerMistakes(layer, spec, reading.point(spec))
+    found = mistakes.found(check) if check.verdict in (Verdict.WRONG, Verdict.CONVENTION) else None
+    if found is not None:
+        check = replace(check, mistake=found.words, mistake_kinds=found.kinds)
+    if check.verdict == Verdict.CONVENTION:
+        check = replace(check, verdict=Verdict.WRONG, proof="", notes=check.notes[1:])
+    return replace(check, notes=(*check.notes, *reading.notes))
+
+
+@dataclass
+class _Reading:
+    """The names and shapes of a layer's arguments, found from its functions and from a run of them."""
+
+    forward: UserFunction
+    backward: UserFunction | None
+    shapes: dict[str, object]
+    attributes: Mapping[str, object] | Collection[str] | None
+    labels: Mapping[str, DeclaredSize] | None
+    scalars: Mapping[str, object] | Iterable[str] | None
+    rng: np.random.Generator
+    sizes: dict[str, int] | None = None  # at which the code runs
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+
+    def layer(
+        self, wrt: Iterable[str] | str | None, upstream: Iterable[str] | str | None
+    ) -> tuple[Layer, ArgumentSpec]:
+        """Return the layer, and its arguments with their shapes."""
+        ahead = self._upstream(upstream)
+        own = {name: shape for name, shape in self.shapes.items() if name not in ahead}
+        chosen = None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        spec = self._spec(own, chosen)
+        self._require_shapes(spec, ahead)
+        attributes = tuple(self.attributes or ())
+        layer = Layer(self.forward, self.backward, tuple(spec.names), ahead, wrt=chosen or (), attributes=attributes)
+        point, layer = self._first_run(layer, spec)
+        given = {name: self.shapes[name] for name in layer.upstream if name in self.shapes}
+        shapes = self._shapes_of_outputs(layer, spec, point) | given
+        if chosen is None:
+            chosen = self._parameters(layer, self._spec({**self.shapes, **shapes}, None))
+        return replace(layer, wrt=chosen), self._spec({**self.shapes, **shapes}, chosen)
+
+    def point(self, spec: ArgumentSpec) -> SamplePoint:
+        """Return random values of all arguments, at sizes for which the code runs."""
+        sizes = {name: (self.sizes or {}).get(name, n) for name, n in distinct_sizes(spec).items()}
+        return draw_point(spec, sizes, self.rng, None)
+
+    def _spec(self, shapes: Mapping[str, object], wrt: Sequence[str] | None) -> ArgumentSpec:
+        every = [name for name in (*shapes, *(self.attributes or ())) if name not in (self.labels or {})]
+        arrays = [name for name in every if self._shape(name) != ()]
+        return argument_spec(
+            shapes,
+            tuple(wrt) if wrt is not None else arrays or every,
+            attributes=self.attributes,
+            labels=self.labels,
+            scalars=self.scalars,
+        )
+
+    def _shape(self, name: str) -> object:
+        of_object = self.attributes if isinstance(self.attributes, Mapping) else {}
+        return self.shapes.get(name, of_object.get(name))
+
+    # names
+
+    def _upstream(self, given: Iterable[str] | str | None) -> tuple[str, ...]:
+        """Return the names of the upstream gradients: those that are given, or those that only `backward` takes."""
+        if given is not None:
+            return (given,) if isinstance(given, str) else tuple(given)
+        if self.backward is None:
+            return (_WITHOUT_NAME,)
+        ours, theirs = parameters_of(self.forward, "forward"), parameters_of(self.backward, "backward")
+        saved = {*returned_labels(self.forward), *ours, *(self.attributes or ()), *(self.scalars or ())}
+        alone = [name for name in theirs if name not in ours and not is_cache(name)]
+        fresh = [name for name in alone if name not in saved and theirs[name].default is theirs[name].empty]
+        for found in (
+            [name for name in alone if name in self.shapes],
+            [name for name in fresh if is_upstream(name)],
+            fresh[:1],
+        ):
+            if found:
+                self.notes.append(f"{listed(found)} is taken as the upstream gradient")
+                return tuple(found)
+        raise ArgumentError(
+            f"backward takes {listed(theirs)}, none of which is known to be the upstream gradient: name it, as in "
+            "upstream='dout'"
+        )
+
+    def _require_shapes(self, spec: ArgumentSpec, upstream: Sequence[str]) -> None:
+        parameters = parameters_of(self.forward, "forward")
+        missing = [n for n, p in parameters.items() if p.default is p.empty and n not in spec.names]
+        if missing:
+            raise ArgumentError(
+                f"forward takes {listed(missing)}, of which no shape is given; shapes are of {listed(spec.names)} "
+                "(numbers such as eps are named in scalars, class labels in labels)"
+            )
+        taken = {*parameters, *(parameters_of(self.backward, "backward") if self.backward else ()), *upstream}
+        unused = [n for n in spec.names if n not in taken and n not in (self.attributes or ())]
+        if unused and not _is_starred(self.forward):
+            raise ArgumentError(f"neither forward nor backward takes {listed(unused)}")
+
+    # runs
+
+    def _first_run(self, layer: Layer, spec: ArgumentSpec) -> tuple[SamplePoint, Layer]:
+        """Return a point at which `forward` runs, and the layer with as many upstream gradients as outputs."""
+        failures: list[Exception] = []
+        for smallest in _SMALLEST:
+            point = draw_point(spec, distinct_sizes(spec, smallest), self.rng, None)
+            try:
+                outputs = layer.run({**point.values, **spec.constants}, backward=False).outputs
+            except SymbackpropError:
+                raise
+            except Exception as error:
+                failures.append(error)
+                continue
+            self.sizes = dict(point.sizes)
+            nested = len(outputs) == 1 and isinstance(outputs[0], tuple | list)
+            if nested:
+                names = tuple(f"{layer.upstream[0]}{k}" for k in range(1, len(outputs[0]) + 1))
+                return point, replace(layer, nested=True, upstream=names)
+            return point, layer
+        first = failures[0]
+        raise ArgumentError(f"forward fails: {type(first).__name__}: {first}{place_in_code(first)}") from first
+
+    def _shapes_of_outputs(self, layer: Layer, spec: ArgumentSpec, point: SamplePoint) -> dict[str, DeclaredShape]:
+        """Return the shape of each upstream gradient, that of its output; with numbers where no name fits."""
+        other = draw_point(
+            spec, {name: n + 7 * k + 11 for k, (name, n) in enumerate(point.sizes.items())}, self.rng, None
+        )
+        runs = [_output_shapes(layer, spec, each) for each in (point, other)]
+        found: dict[str, DeclaredShape] = {}
+        for name, *shapes in zip(layer.upstream, *runs, strict=False):
+            sizes = [_named(lengths, (point.sizes, other.sizes)) for lengths in zip(*shapes, strict=True)]
+            if None in sizes:
+                return self._at_fixed_sizes(layer, point, runs[0])
+            found[name] = tuple(size for size in sizes if size is not None)
+        return found
+
+    def _at_fixed_sizes(
+        self, layer: Layer, point: SamplePoint, shapes: Sequence[tuple[int, ...]]
+    ) -> dict[str, DeclaredShape]:
+        """Return the shapes of the outputs in numbers, after replacing the names of all sizes by numbers."""
+
+        def fixed(shape: Any) -> Any:
+            sizes = (shape,) if isinstance(shape, str | int) else shape
+            return tuple(point.sizes.get(size, size) for size in sizes) if isinstance(sizes, tuple | list) else shape
+
+        self.shapes = {name: fixed(shape) for name, shape in self.shapes.items()}
+        if isinstance(self.attributes, Mapping):
+            self.attributes = {name: fixed(getattr(shape, "shape", shape)) for name, shape in self.attributes.items()}
+        self.labels = {name: point.sizes.get(str(n), n) for name, n in (self.labels or {}).items()} or None
+        at = ", ".join(f"{name}={n}" for name, n in point.sizes.items())
+        self.notes.append(f"the shape of the output has no name in the sizes, so that it is checked for {at}")
+        return dict(zip(layer.upstream, shapes, strict=True))
+
+    def _parameters(self, layer: Layer, spec: ArgumentSpec) -> tuple[str, ...]:
+        """Return the names of the arguments of which `backward` returns gradients."""
+        values = {**self.point(spec).values, **spec.constants}
+        arrays = tuple(name for name in spec.wrt if name not in layer.upstream)
+        try:
+            found = replace(layer, among=arrays).run(values).gradients
+        except SymbackpropError:
+            raise
+        except Exception as error:
+            raise ArgumentError(f"backward fails: {type(error).__name__}: {error}{place_in_code(error)}") from error
+        self.notes.append(f"gradients with respect to {listed(found)} are checked")
+        return tuple(found)
+
+
+def _output_shapes(layer: Layer, spec: ArgumentSpec, point: SamplePoint) -> list[tuple[int, ...]]:
+    with np.errstate(all="ignore"):
+        outputs = layer.run({**point.values, **spec.constants}, backward=False).outputs
+    return [tuple(np.shape(output)) for output in outputs]
+
+
+def _named(lengths: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> DeclaredSize | None:
+    """Return the name of the size that has these lengths at the two points, or their number, or None."""
+    names = (name for name in sizes[0] if all(each[name] == n for each, n in zip(sizes, lengths, strict=True)))
+    return next(names, lengths[0] if len({*lengths}) == 1 else None)
+
+
+def _is_starred(function: UserFunction) -> bool:
+    return any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in inspect.signature(function).parameters.values())

@@ -1,0 +1,191 @@
+"""Backward functions of layers: right ones are right, planted mistakes are refused and named."""
+
+import numpy as np
+import pytest
+
+import symbackprop as sb
+from symbackprop.tracing.layers import is_upstream
+from tests.support.layers import LAYERS
+
+WORDS = {  # of a kind of mistake, where it is always named so
+    "ignored": "ignored",
+    "not summed": "is not summed over axis 0",
+    "order": "another order: dw, dx, db for dx, dw, db",
+    "swapped": "another order: dx, dbeta, dgamma for dx, dgamma, dbeta",
+    "sign": "the sign of every gradient is wrong",
+    "overwritten": "w is overwritten by forward",
+}
+
+
+def checked(name, mistake=""):
+    case = LAYERS[name]
+    forward, backward = case.functions(mistake)
+    return sb.check_vjp(forward, backward, case.shapes, seed=0, **case.options)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_right_layers_are_right(name):
+    check = checked(name)
+    assert check.verdict == "right"
+    assert check.level == "formula"
+
+
+@pytest.mark.parametrize(("name", "mistake"), [(name, m) for name, case in LAYERS.items() for m in case.mistakes])
+def test_planted_mistakes_of_layers_are_refused_and_named(name, mistake):
+    check = checked(name, mistake)
+    assert check.verdict == "wrong"
+    assert WORDS.get(mistake, "") in check.mistake
+
+
+def layer(x, w):
+    return np.tanh(x @ w)
+
+
+SHAPES = {"x": ("N", "D"), "w": ("D", "M")}
+
+
+def test_a_product_of_the_upstream_gradient_with_the_gradient_of_the_sum_is_named():
+    def forward(x):
+        return np.cumsum(x, axis=1)
+
+    def backward(x, gy):
+        return np.cumsum(np.ones_like(x)[:, ::-1], axis=1)[:, ::-1] * gy
+
+    check = sb.check_vjp(forward, backward, {"x": ("N", "D")}, seed=0)
+    assert check.verdict == "wrong"
+    assert "of the sum of the output, times gy" in check.mistake
+
+    def right(x, gy):
+        return np.cumsum(gy[:, ::-1], axis=1)[:, ::-1]
+
+    assert sb.check_vjp(forward, right, {"x": ("N", "D")}, seed=0).verdict == "right"
+
+
+class Affine:
+    def __init__(self):
+        self.W = np.zeros((1, 1))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+    def backward_wrongly(self, dout):
+        self.dW = self.x.T @ np.ones_like(dout)
+        return dout @ self.W.T
+
+
+def test_layers_may_be_objects_that_keep_what_they_need():
+    affine = Affine()
+    shapes, attributes = {"x": ("N", "D")}, {"W": ("D", "M")}
+    check = sb.check_vjp(affine.forward, affine.backward, shapes, attributes=attributes, seed=0)
+    assert check.verdict == "right"
+    assert "gradients with respect to x and W are checked" in check.notes
+    wrong = sb.check_vjp(affine.forward, affine.backward_wrongly, shapes, attributes=attributes, seed=0)
+    assert wrong.verdict == "wrong"
+    assert "dout is ignored: dW is that of the sum of the output" in wrong.mistake
+    assert affine.W.shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        lambda dx, dw: {"dw": dw, "dx": dx},
+        lambda dx, dw: [dx, dw],
+        lambda dx, dw: (dx, dw, None),
+        lambda dx, dw: {"grads": {"w": dw, "x": dx}},
+    ],
+)
+def test_gradients_are_found_by_name_and_by_order(returned):
+    def forward(x, w, training):
+        return np.tanh(x @ w)
+
+    def backward(grad_output, x, w):
+        d = grad_output * (1 - np.tanh(x @ w) ** 2)
+        return returned(d @ w.T, x.T @ d)
+
+    check = sb.check_vjp(forward, backward, SHAPES, scalars={"training": 1.0}, seed=0)
+    assert check.verdict == "right"
+    assert {block.name for block in check.check.blocks} == {"x", "w"}
+
+
+def test_names_in_the_return_statement_count_more_than_their_order():
+    def backward(dout, x, w):
+        d = dout * (1 - np.tanh(x @ w) ** 2)
+        dw, dx = x.T @ d, d @ w.T
+        return dw, dx
+
+    assert sb.check_vjp(layer, backward, SHAPES, seed=0).verdict == "right"
+
+
+def test_outputs_may_be_one_tuple_as_their_gradients_are():
+    def forward(x):
+        return (np.sin(x), np.cos(x)), x
+
+    def right(douts, x):
+        ds, dc = douts
+        return ds * np.cos(x) - dc * np.sin(x)
+
+    def wrong(douts, x):
+        ds, _ = douts
+        return ds * np.cos(x)
+
+    assert sb.check_vjp(forward, right, {"x": ("N",)}, seed=0).verdict == "right"
+    check = sb.check_vjp(forward, wrong, {"x": ("N",)}, seed=0)
+    assert check.verdict == "wrong"
+    assert "the upstream gradient douts2 is ignored in dx" in check.mistake
+
+
+def test_a_size_of_the_output_without_a_name_is_a_number():
+    def forward(x):
+        return x[:, 1:] * x[:, :-1]
+
+    def backward(x, gy):
+        dx = np.zeros_like(x)
+        dx[:, 1:] += gy * x[:, :-1]
+        dx[:, :-1] += gy * x[:, 1:]
+        return dx
+
+    def wrong(x, gy):
+        dx = np.zeros_like(x)
+        dx[:, 1:] = gy * x[:, :-1]
+        return dx
+
+    assert sb.check_vjp(forward, backward, {"x": ("N", "D")}, seed=0).verdict == "right"
+    assert sb.check_vjp(forward, wrong, {"x": ("N", "D")}, seed=0).verdict == "wrong"
+
+
+def test_any_name_may_be_said_to_be_the_upstream_gradient():
+    def backward(x, w, signal):
+        d = signal * (1 - np.tanh(x @ w) ** 2)
+        return d @ w.T, x.T @ d
+
+    assert sb.check_vjp(layer, backward, SHAPES, upstream="signal", seed=0).verdict == "right"
+    assert sb.check_vjp(layer, backward, {**SHAPES, "signal": ("N", "M")}, seed=0).verdict == "right"
+
+
+@pytest.mark.parametrize(
+    ("backward", "shapes", "words"),
+    [
+        (lambda x, w: x, SHAPES, "none of which is known to be the upstream gradient"),
+        (lambda dout, x: x, {"x": ("N", "D")}, "forward takes w, of which no shape is given"),
+        (lambda dout, x, w: None, SHAPES, "backward returns 0 gradients"),
+        (lambda dout, x, w: (x, w, w, w), SHAPES, "backward returns 4 gradients"),
+        (lambda dout, x, w: x @ dout, SHAPES, "backward fails: ValueError"),
+        (lambda dout, x, w: (x, w), {**SHAPES, "q": (3,)}, "neither forward nor backward takes q"),
+        (lambda dout, one, two: (one, two), SHAPES, "backward takes one and two, and forward returns 0"),
+        (3, SHAPES, "backward is a function, not int"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_a_reason(backward, shapes, words):
+    with pytest.raises(sb.ArgumentError, match=words):
+        sb.check_vjp(layer, backward, shapes, seed=0)
+
+
+def test_names_of_upstream_gradients():
+    names = ("dout", "dY", "grad_output", "gy", "g", "upstream", "delta", "dL_dy", "y_bar", "ct", "dh", "grad")
+    assert all(map(is_upstream, names))
+    assert not any(map(is_upstream, ("x", "w", "cache", "ctx", "lam", "mask", "y", "eps", "training")))
