@@ -192,4 +192,4 @@ def derived(args: argparse.Namespace, wrt: list[str] | None = None, **options: s
 
 def names(given: list[str] | None) -> list[str] | None:
     """Return the names that a repeated option lists, separated by commas as in `W1,W2`; None if there are none."""
-    return None if given is None else [name for listed in given for name in listed.split(",")]
+    return None if given is None else [name.strip() for listed in given for name in listed.split(",")]

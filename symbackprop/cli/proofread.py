@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.cli.options import add_seed_option
+from symbackprop.cli.options import add_seed_option, names
 from symbackprop.errors import ArgumentError, listed
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ Code is executed:
   symbackprop proofread net.py:Net.cost net.py:Net.gradient --shapes X=N,D y=N,K \\
       --attributes W1=D,H W2=H,K --wrt W1,W2
   symbackprop proofread mine.py:loss --shapes X=N,D y=N W=D,C --labels y=C --scalars reg --wrt W
+  symbackprop proofread layers.py:forward layers.py:backward --upstream dout --shapes x=N,D w=D,M
 
-In the last example, the function returns (loss, gradients).
+In the third example, the function returns (loss, gradients). The last one is a layer, for any upstream gradient dout.
 """
 
 
@@ -61,6 +62,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=C",
         help="arguments that are labels, with their number of classes",
+    )
+    parser.add_argument(
+        "--upstream", action="append", metavar="NAME", help="the code is a layer: its upstream gradient (or dh,dc)"
     )
     parser.add_argument("--scalars", nargs="+", default=[], metavar="NAME", help="hyperparameters, or NAME=VALUE")
     add_seed_option(parser)
@@ -153,19 +157,20 @@ _OWN_TEXT = (
     "latex can be proofread"
 )
 _NOT_TEXT = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".png", ".jpg", ".jpeg", ".zip"}
-_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars")
+_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars", "upstream")
 
 
 def code_check(args: argparse.Namespace) -> "CodeCheck":
     """Check the cost and the gradient that the options name."""
     from symbackprop.cli.user_functions import function_at
     from symbackprop.proofread.code.check import check_code
+    from symbackprop.proofread.code.vjp import check_vjp
 
     if args.network is not None or args.annotate:
         raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.what[0]}")
     if len(args.what) > 2:
         raise ArgumentError(f"a cost and a gradient are expected, not {listed(args.what)}")
-    if not args.wrt:
+    if not args.wrt and not args.upstream:
         raise ArgumentError("--wrt is missing: name the arguments that are parameters, as in --wrt W1,W2")
     cost = function_at(args.what[0])
     gradient = function_at(args.what[1]) if len(args.what) > 1 else None
@@ -174,17 +179,17 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     shapes: dict[str, Shape] = {name: _shape(value) for name, value in _pairs(args.shapes, "--shapes").items()}
     shapes |= {name: () for name, value in scalars.items() if value is None}
     labels = {name: _size(value) for name, value in _pairs(args.labels, "--labels").items()}
+    options: dict[str, Any] = {
+        "attributes": {name: _shape(value) for name, value in _pairs(args.attributes, "--attributes").items()} or None,
+        "labels": labels or None,
+        "scalars": fixed or None,
+        "seed": args.seed,
+    }
+    wrt, upstream = names(args.wrt), names(args.upstream)
     try:
-        return check_code(
-            cost,
-            gradient,
-            shapes,
-            [name.strip() for given in args.wrt for name in given.split(",")],
-            attributes={name: _shape(value) for name, value in _pairs(args.attributes, "--attributes").items()} or None,
-            labels=labels or None,
-            scalars=fixed or None,
-            seed=args.seed,
-        )
+        if upstream:
+            return check_vjp(cost, gradient, shapes, wrt, upstream=upstream, **options)
+        return check_code(cost, gradient, shapes, wrt or [], **options)
     except ArgumentError as error:
         if labels or "arrays used as indices" not in str(error):
             raise

@@ -20,7 +20,7 @@ from symbackprop.tracing.calls import private_copy
 
 _UPSTREAM = re.compile(
     r"d|d_\w+|d[a-zA-Z]\d?|d[LJ]_?d\w+|d(out|y|z|h|c|a|l|e|o|s|val|next|top|loss|act)\w*|g|g[a-z]\d?|g_\w+|G\w*|(\w*_)?grad\w*|\w+grad"
-    r"|upstream\w*|delta\w*|(\w*_)?err(or)?\w*|ct\w*|cot\w*|bar\w*|\w+_?bar|top_diff|seed|adjoint\w*"
+    r"|upstream\w*|delta\w*|(\w*_)?err(or)?\w*|ct|ct_\w+|cot\w*|bar\w*|\w+_?bar|top_diff|seed|adjoint\w*"
 )
 _CACHE = re.compile(
     r"_*(cache\w*|ctx|context|saved\w*|res|residuals?|tape|memo\w*|mem|store\w*|stash|intermediates?|state|kept)"
@@ -35,7 +35,7 @@ def is_upstream(name: str) -> bool:
     >>> [name for name in ("dout", "grad_output", "g", "cache", "x") if is_upstream(name)]
     ['dout', 'grad_output', 'g']
     """
-    return _UPSTREAM.fullmatch(name) is not None
+    return _UPSTREAM.fullmatch(name) is not None and not is_cache(name)
 
 
 def is_cache(name: str) -> bool:

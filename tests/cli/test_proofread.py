@@ -173,3 +173,15 @@ def test_own_text_is_recognized(tmp_path, capsys):
     assert cli.main(["derive", "-o", str(target), "--detail", "delta"]) == 0
     proofread(str(target))
     assert "--format markdown" in capsys.readouterr().out
+
+
+def test_a_layer_is_checked_for_any_upstream_gradient(tmp_path, capsys):
+    path = tmp_path / "the_layers.py"
+    path.write_text(
+        "import numpy as np\n"
+        "def forward(x, w):\n    return np.sin(x @ w), (x, w)\n"
+        "def backward(dout, cache):\n    x, w = cache\n    d = np.cos(x @ w)\n    return d @ w.T, x.T @ d\n"
+    )
+    arguments = [f"{path}:forward", f"{path}:backward", "--upstream", "dout", "--shapes", "x=N,D", "w=D,M"]
+    assert cli.main(["proofread", *arguments]) == 1
+    assert "the upstream gradient dout is ignored" in capsys.readouterr().out

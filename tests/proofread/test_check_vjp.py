@@ -189,3 +189,38 @@ def test_names_of_upstream_gradients():
     names = ("dout", "dY", "grad_output", "gy", "g", "upstream", "delta", "dL_dy", "y_bar", "ct", "dh", "grad")
     assert all(map(is_upstream, names))
     assert not any(map(is_upstream, ("x", "w", "cache", "ctx", "lam", "mask", "y", "eps", "training")))
+
+
+def backward_of_layer(dout, x, w):
+    d = dout * (1 - np.tanh(x @ w) ** 2)
+    return d @ w.T, x.T @ d
+
+
+def test_check_code_takes_layers_too():
+    shapes = {**SHAPES, "dout": ("N", "M")}
+    assert sb.check_code(layer, backward_of_layer, shapes, wrt=["x", "w"], seed=0).verdict == "right"
+    assert sb.check_code(layer, backward_of_layer, SHAPES, ["x", "w"], upstream="dout", seed=0).verdict == "right"
+
+
+def cost_of_layer(x, w, grad_output):
+    return np.sum(np.tanh(x @ w) * grad_output)
+
+
+def test_the_sign_of_a_layer_is_no_convention_but_that_of_a_cost_is():
+    def minus(x, w, grad_output):
+        dx, dw = backward_of_layer(grad_output, x, w)
+        return -dx, -dw
+
+    shapes = {**SHAPES, "grad_output": ("N", "M")}
+    check = sb.check_code(cost_of_layer, minus, shapes, wrt=["x", "w"], seed=0)
+    assert check.verdict == "wrong"
+    assert "sign" in check.mistake
+
+    def cost(x, w, delta):
+        return np.sum((np.tanh(x @ w) - delta) ** 2)
+
+    def of_cost(x, w, delta):
+        d = 2 * (delta - np.tanh(x @ w)) * (1 - np.tanh(x @ w) ** 2)
+        return d @ w.T, x.T @ d
+
+    assert sb.check_code(cost, of_cost, {**SHAPES, "delta": ("N", "M")}, wrt=["x", "w"], seed=0).verdict == "convention"

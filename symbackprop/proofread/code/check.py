@@ -9,6 +9,7 @@ from symbackprop.network.network import Network
 from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.proofread.code.report import CodeCheck
+from symbackprop.proofread.code.vjp import check_vjp, is_layer, without_sign_convention
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays.run import CLIP
@@ -99,7 +100,7 @@ def check_code(
         step: the step length, a number or the name of an argument, of a `gradient` that updates the parameters, in
             place or as results; their gradients are then found from the update.
         upstream: the upstream gradient of a layer, an argument of `gradient`: the cost is the sum of its product with
-            what `cost` returns first. For several results, one name for each.
+            what `cost` returns first (see `check_vjp`). For several results, one name for each.
         network: the network that the cost computes, which allows naming a mistake if the code cannot be traced.
         seed: repeats the random points.
 
@@ -119,9 +120,22 @@ def check_code(
     >>> check.mistake
     'dJdW equals the right one with the derivative tanh′(X W) left out, the slope of the activation'
     """
+    if step is None and (upstream is not None or is_layer(cost, gradient, shapes)) and not holds_nests(shapes):
+        return check_vjp(
+            cost,
+            gradient,
+            shapes,
+            wrt,
+            upstream=upstream,
+            attributes=attributes,
+            labels=labels,
+            scalars=scalars,
+            seed=seed,
+        )
     spec = argument_spec(
         shapes, wrt, attributes=attributes, labels=labels, scalars=scalars, step=step, upstream=upstream
     )
     code = UserCode(cost, gradient, spec.attributes, spec.structure)
     code.check_names(spec.names)
-    return Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()
+    check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()
+    return without_sign_convention(check, code, spec)

@@ -9,11 +9,9 @@ import numpy as np
 from symbackprop.errors import listed
 from symbackprop.gradcheck.directional import numerical_gradient
 from symbackprop.kinds import Mistake, MistakeKind
-from symbackprop.proofread.code.report import CodeCheck
 from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.layers import Layer, composed
 from symbackprop.tracing.sampling import SamplePoint, copy_arrays
-from symbackprop.verdicts import Verdict
 
 _CLOSE = 1e-5  # relative to the largest entry: numerical gradients are that good
 _MOST_ORDERS = 5  # gradients of which all orders are tried
@@ -29,11 +27,8 @@ class LayerMistakes:
         self.values: dict[str, Any] = {**point.values, **spec.constants}
         self.upstream = listed(layer.upstream)
 
-    def found(self, check: CodeCheck) -> Mistake | None:
+    def found(self) -> Mistake | None:
         """Return the mistake, or None if none of these explains the gradients."""
-        if check.verdict == Verdict.CONVENTION:
-            words = "the sign of every gradient is wrong; in a layer it is no convention, since other layers use them"
-            return Mistake(words, (MistakeKind.SIGN,))
         searches: tuple[Callable[[], Iterator[Mistake]], ...] = (
             self._ignored,
             self._ordered,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.kinds import MistakeKind
 from symbackprop.proofread.code.layer_mistakes import LayerMistakes
 from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import CodeReader
@@ -16,7 +17,8 @@ from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize, UserFunctio
 from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of, returned_labels
-from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
+from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients, distinct_sizes, draw_point
+from symbackprop.tracing.structure import is_nest
 from symbackprop.tracing.untraceable import place_in_code
 from symbackprop.verdicts import Verdict
 
@@ -75,12 +77,55 @@ def check_vjp(
     code = UserCode(cost, gradient)
     check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), None).result()
     mistakes = LayerMistakes(layer, spec, reading.point(spec))
-    found = mistakes.found(check) if check.verdict in (Verdict.WRONG, Verdict.CONVENTION) else None
+    found = mistakes.found() if check.verdict == Verdict.WRONG else None
     if found is not None:
         check = replace(check, mistake=found.words, mistake_kinds=found.kinds)
-    if check.verdict == Verdict.CONVENTION:
-        check = replace(check, verdict=Verdict.WRONG, proof="", notes=check.notes[1:])
+    check = _with_wrong_sign(check)
     return replace(check, notes=(*check.notes, *reading.notes))
+
+
+def holds_nests(shapes: object) -> bool:
+    """Return True if an argument holds several arrays, as a dictionary of parameters does."""
+    return isinstance(shapes, Mapping) and any(map(is_nest, shapes.values()))
+
+
+def is_layer(forward: UserFunction, backward: UserFunction | None, shapes: object) -> bool:
+    """Return True if only `backward` takes an array with a usual name of an upstream gradient, whose shape is given."""
+    if not isinstance(shapes, Mapping) or backward is None or not callable(forward) or not callable(backward):
+        return False
+    ours, theirs = parameters_of(forward, "the cost"), parameters_of(backward, "the gradient")
+    alone = [name for name in theirs if name in shapes and name not in ours and is_upstream(name)]
+    return bool(alone) and not _is_starred(forward) and all(shapes[name] != () for name in alone)
+
+
+def without_sign_convention(check: CodeCheck, code: UserCode, spec: ArgumentSpec) -> CodeCheck:
+    """Return the check of code that may be a layer, whose sign is no convention: its cost is Σ G ⊙ output.
+
+    G is an argument with a usual name of an upstream gradient, in which the cost is linear.
+    """
+    usual = [name for name in spec.shapes if name not in spec.wrt and is_upstream(name)]
+    ahead = list(spec.upstream) or usual
+    if check.verdict != Verdict.CONVENTION or not ahead:
+        return check
+    point = draw_point(spec, distinct_sizes(spec), np.random.default_rng(0), None)
+    cost = cost_and_gradients(code, spec)[0]
+
+    def times(factor: float) -> float:
+        return float(cost(**copy_arrays(point.values | {name: factor * point.values[name] for name in ahead})))
+
+    with np.errstate(all="ignore"):
+        is_linear = np.isclose(times(-2.0), -2 * times(1.0), rtol=1e-9)
+    return _with_wrong_sign(check) if is_linear else check
+
+
+def _with_wrong_sign(check: CodeCheck) -> CodeCheck:
+    """Return a check that calls gradients with the other sign wrong, not a convention."""
+    if check.verdict != Verdict.CONVENTION:
+        return check
+    words = "the sign of every gradient is wrong; in a layer it is no convention, since other layers use them"
+    return replace(
+        check, verdict=Verdict.WRONG, mistake=words, mistake_kinds=(MistakeKind.SIGN,), proof="", notes=check.notes[1:]
+    )
 
 
 @dataclass
