@@ -41,7 +41,7 @@ def check_vjp(
     """Check the backward function of a layer, a vector-Jacobian product, and name the mistake. The code is run.
 
     The upstream gradient is random, so that a backward function that ignores it is found. Unlike for a cost, the sign
-    is no convention: a layer with the wrong sign is wrong.
+    is not a convention: a layer with the wrong sign is wrong.
 
     Args:
         forward: returns the output, or (output, cache), or several outputs, one for each upstream gradient.
@@ -49,8 +49,8 @@ def check_vjp(
             `forward` returns (output, function of the upstream gradient).
         shapes: the shapes of the arguments of `forward` by name; the shape of the upstream gradient is that of the
             output, and may be left out.
-        wrt: the names of the arguments with respect to which `backward` returns gradients; by default, those that the
-            names or the number of its results show.
+        wrt: the names of the arguments with respect to which `backward` returns gradients; by default, the ones
+            that the names or the number of its results show.
         upstream: the names of the upstream gradients in `backward`; by default, names such as dout or grad_output.
         attributes: the shapes of arrays that are attributes of the methods' object.
         labels: the arguments that are class labels (whole numbers), with the number of classes.
@@ -99,7 +99,7 @@ def is_layer(forward: UserFunction, backward: UserFunction | None, shapes: objec
 
 
 def without_sign_convention(check: CodeCheck, code: UserCode, spec: ArgumentSpec) -> CodeCheck:
-    """Return the check of code that may be a layer, whose sign is no convention: its cost is Σ G ⊙ output.
+    """Return the check of code that may be a layer, whose sign is not a convention: its cost is Σ G ⊙ output.
 
     G is an argument with a usual name of an upstream gradient, in which the cost is linear.
     """
@@ -122,7 +122,7 @@ def _with_wrong_sign(check: CodeCheck) -> CodeCheck:
     """Return a check that calls gradients with the other sign wrong, not a convention."""
     if check.verdict != Verdict.CONVENTION:
         return check
-    words = "the sign of every gradient is wrong; in a layer it is no convention, since other layers use them"
+    words = "the sign of every gradient is wrong; in a layer it is not a convention, since other layers use them"
     return replace(
         check, verdict=Verdict.WRONG, mistake=words, mistake_kinds=(MistakeKind.SIGN,), proof="", notes=check.notes[1:]
     )
@@ -185,7 +185,7 @@ class _Reading:
     # names
 
     def _upstream(self, given: Iterable[str] | str | None) -> tuple[str, ...]:
-        """Return the names of the upstream gradients: those that are given, or those that only `backward` takes."""
+        """Return the names of the upstream gradients, which are given, or which only `backward` takes."""
         if given is not None:
             return (given,) if isinstance(given, str) else tuple(given)
         if self.backward is None:
