@@ -17,6 +17,7 @@ import numpy as np
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.tracing.aliases import Arguments, UserFunction
 from symbackprop.tracing.calls import private_copy
+from symbackprop.tracing.return_statement import returned_names
 
 _UPSTREAM = re.compile(
     r"d|d_\w+|d[a-zA-Z]\d?|d[LJ]_?d\w+|d(out|y|z|h|c|a|l|e|o|s|val|next|top|loss|act)\w*|g|g[a-z]\d?|g_\w+|G\w*|(\w*_)?grad\w*|\w+grad"
@@ -163,7 +164,7 @@ class Layer:
             stem = self.upstream[0].rstrip("0123456789")
             chosen[stem] = tuple(values[name] for name in self.upstream)
         chosen |= {n: values[n] for n in parameters if n in self.upstream or (n in self.inputs and n not in chosen)}
-        labels = returned_labels(self.forward)
+        labels = returned_names(self.forward, one=True)
         named = dict(zip(labels[-len(rest) :], rest, strict=False)) if rest and len(labels) > len(rest) else {}
         if labels and not rest:
             named = dict(zip(labels, outputs, strict=False))
@@ -197,7 +198,7 @@ class Layer:
         if isinstance(result, Mapping):
             return self._chosen(found | _by_name(result, self.candidates), len(result))
         items = _flat(result) if isinstance(result, tuple | list) else [] if result is None else [result]
-        labels = returned_labels(self.backward) if self.backward is not None else ()
+        labels = returned_names(self.backward, one=True) if self.backward is not None else ()
         if len(labels) == len(items):
             named = _by_name(dict(zip(labels, items, strict=True)), self.candidates)
             if len(named) == len([item for item in items if item is not None]):
@@ -312,14 +313,3 @@ def _by_name(found: Mapping[Any, Any], names: Sequence[str]) -> dict[str, Any]:
 
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def returned_labels(function: UserFunction) -> tuple[str, ...]:
-    """Return the names in the last `return a, b, c` of a function; () if they are not known."""
-    code: Any = _plain(function)
-    try:
-        lines = inspect.getsource(code).splitlines()
-    except (OSError, TypeError):
-        return ()
-    found = [m[1] for line in lines if (m := re.search(r"\breturn\s+\(?\s*([\w.,\s]+?)\s*\)?\s*(?:#.*)?$", line))]
-    return tuple(part.strip().rpartition(".")[2] for part in found[-1].split(",") if part.strip()) if found else ()

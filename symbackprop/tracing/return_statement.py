@@ -10,8 +10,11 @@ from types import CodeType
 from symbackprop.tracing.aliases import UserFunction
 
 
-def returned_names(function: UserFunction) -> tuple[str, ...]:
-    """Return the names in the last `return a, b, c` of a function, "" for a result without a name; () if unknown."""
+def returned_names(function: UserFunction, *, one: bool = False) -> tuple[str, ...]:
+    """Return the names in the last `return a, b, c` of a function, "" for a result without a name; () if unknown.
+
+    With `one`, also that of a single result, as in `return dx`.
+    """
     try:
         source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
         definition = ast.parse(source).body[0]
@@ -19,6 +22,8 @@ def returned_names(function: UserFunction) -> tuple[str, ...]:
         return ()
     if not isinstance(definition, ast.FunctionDef):
         return ()
+    if one and (found := [n.value for n in _returns(definition) if isinstance(n.value, ast.Name)]):
+        return (found[-1].id,)
     several = [node.value.elts for node in _returns(definition) if isinstance(node.value, ast.Tuple | ast.List)]
     return tuple(map(_label, several[-1])) if several and len(set(map(len, several))) == 1 else ()
 

@@ -9,7 +9,7 @@ from symbackprop.network.network import Network
 from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.proofread.code.report import CodeCheck
-from symbackprop.proofread.code.vjp import check_vjp, is_layer, without_sign_convention
+from symbackprop.proofread.code.vjp import check_vjp, holds_nests, is_layer, without_sign_convention
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays.run import CLIP

@@ -16,7 +16,8 @@ from symbackprop.proofread.code.report import CodeCheck
 from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.calls import UserCode
-from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of, returned_labels
+from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
+from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients, distinct_sizes, draw_point
 from symbackprop.tracing.structure import is_nest
 from symbackprop.tracing.untraceable import place_in_code
@@ -191,7 +192,7 @@ class _Reading:
         if self.backward is None:
             return (_WITHOUT_NAME,)
         ours, theirs = parameters_of(self.forward, "forward"), parameters_of(self.backward, "backward")
-        saved = {*returned_labels(self.forward), *ours, *(self.attributes or ()), *(self.scalars or ())}
+        saved = {*returned_names(self.forward), *ours, *(self.attributes or ()), *(self.scalars or ())}
         alone = [name for name in theirs if name not in ours and not is_cache(name)]
         fresh = [name for name in alone if name not in saved and theirs[name].default is theirs[name].empty]
         for found in (
@@ -295,9 +296,18 @@ def _output_shapes(layer: Layer, spec: ArgumentSpec, point: SamplePoint) -> list
 
 
 def _named(lengths: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> DeclaredSize | None:
-    """Return the name of the size that has these lengths at the two points, or their number, or None."""
-    names = (name for name in sizes[0] if all(each[name] == n for each, n in zip(sizes, lengths, strict=True)))
-    return next(names, lengths[0] if len({*lengths}) == 1 else None)
+    """Return the size that has these lengths at the two points, such as N, D + 1 or 2*H, or their number, or None."""
+    known: dict[DeclaredSize, tuple[int, ...]] = {name: tuple(each[name] for each in sizes) for name in sizes[0]}
+    more: dict[DeclaredSize, tuple[int, ...]] = {}
+    for a, of_a in known.items():
+        more |= {f"{a} + {k}": tuple(n + k for n in of_a) for k in (1, 2)}
+        more |= {f"{k}*{a}": tuple(k * n for n in of_a) for k in (2, 3, 4)}
+        for b, of_b in known.items():
+            if str(a) < str(b):
+                more[f"{a} + {b}"] = tuple(n + m for n, m in zip(of_a, of_b, strict=True))
+                more[f"{a}*{b}"] = tuple(n * m for n, m in zip(of_a, of_b, strict=True))
+    every = {**known, lengths[0]: (lengths[0],) * len(lengths), **more}
+    return next((size for size, found in every.items() if found == tuple(lengths)), None)
 
 
 def _is_starred(function: UserFunction) -> bool:
