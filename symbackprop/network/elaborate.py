@@ -192,7 +192,9 @@ class Elaborator:
         return found
 
     def several(self, node: Node) -> tuple[Expression, ...] | None:
-        """Return the results of a call that has several, such as split; None for any other formula."""
+        """Return the results of a call that has several, such as split, or the sizes of `X.shape`; else None."""
+        if isinstance(node, tree.Attribute) and node.name == "shape":
+            return tuple(require_matrix(self.value(node.base), "shape").shape)
         if not isinstance(node, tree.Call) or self._module_and_name(node.function)[1] not in SEVERAL:
             return None
         found = self._results(node)

@@ -35,10 +35,10 @@ def check_name(
     _require_identifier(name)
     if name in taken:
         raise NameInUseError(f"{name} is already {describe(name)}; choose another name")
-    if name in RESERVED or name in FUNCTIONS:
+    if (name in RESERVED or name in FUNCTIONS) and not (cost and name == "cost"):
         raise NameInUseError(f"{name} is a name that formulas and generated code use themselves; try {name}_1")
-    if name.startswith("_") or name.endswith("_"):
-        raise NameInUseError(f"{name}: a name neither begins nor ends with an underscore")
+    if name.startswith("_") or name.endswith("__"):
+        raise NameInUseError(f"{name}: a name begins with a letter, and ends with one underscore at most")
     if name == "J" and not cost:
         raise NameInUseError("J is kept for the cost; use it in net.minimize('J', …)")
     if name.startswith("dJd"):

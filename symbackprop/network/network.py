@@ -297,6 +297,11 @@ class Network:
         self._symbols[name] = (OneHot if role == ONE_HOT else NamedMatrix)(name, *shape)
         return self._symbols[name]
 
+    def declare_dimension(self, name: str) -> Size:
+        """Declare a size before an array has it, so that sizes made of it can come first; return it."""
+        check_name(name, self._symbols, self._describe)
+        return self._dimensions.setdefault(name, dimension(name))
+
     def _size(self, name: str, given: object) -> Expr:
         try:
             size = dimension(given)

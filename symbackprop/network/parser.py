@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symbackprop.errors import FormulaError, NetworkError, SymbackpropError, nearest, shape_text
-from symbackprop.expressions.aliases import Size
+from symbackprop.expressions.aliases import Expression, Size
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.elaborate import Elaborator
+from symbackprop.network.names import check_name
 from symbackprop.network.network import ROLES, SCALAR, Network
+from symbackprop.network.straightened import COST_NAMES, Refused, straightened
 from symbackprop.parsing.numpy_parser import NumpyText
 from symbackprop.parsing.syntax_tree import Node
 from symbackprop.printing.text import typed
@@ -17,10 +19,9 @@ _MOST_CHARACTERS = 200_000
 _MATRICES = [role for role in ROLES if role != SCALAR]
 
 COST, OUTPUT = "cost", "output"  # what a network may end in
-_COSTS = ("J", "loss")  # names of a last line that must be a scalar
+_COSTS = (*COST_NAMES, "loss")  # names of a last line that must be a scalar
 _STATEMENTS: dict[type, str] = {
-    ast.AugAssign: "a quantity keeps its value; give the new one a name of its own",
-    ast.For: "a loop cannot be part of a network; write each step as an equation",
+    ast.AugAssign: "a part of a quantity keeps its value; give the whole a new one",
     ast.While: "a loop cannot be part of a network; write each step as an equation",
     ast.If: "a choice cannot be part of a network; relu, abs and maximum make the usual ones",
     ast.FunctionDef: "a function cannot be part of a network; write what it computes",
@@ -64,9 +65,17 @@ class _Reader:
 
     def __init__(self, text: NumpyText):
         self.text = text
-        self.statements = text.statements()
+        try:
+            self.statements = straightened(text.statements())
+        except Refused as refused:
+            raise text.error(f"{text.quote(refused.node)}: {refused.message}", refused.node) from None
         self.net = Network()
+        self.sizes: dict[str, Size] = {}  # names that the text gives to sizes, as in n = X.shape[0]
+        for size in _sizes_alone(self.statements):
+            self.net.declare_dimension(size)
         self.lines = {name: node.lineno for node in self.statements for name in _named(node)}
+        names = (part for node in self.statements for part in ast.walk(node) if isinstance(part, ast.Name))
+        self.used = {part.id for part in names if isinstance(part.ctx, ast.Load)}
 
     def network(self) -> Network:
         """Return the network that the statements define."""
@@ -93,15 +102,44 @@ class _Reader:
                 raise NetworkError(f"a declaration has a colon: {name}: {said}")
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 is_last = node is self.statements[-1]
-                if name == "J" and not is_last:
-                    raise NetworkError("J is kept for the cost, which is the last line")
+                if name in COST_NAMES and not is_last:
+                    raise NetworkError(f"{name} is kept for the cost, which is the last line")
                 end = OUTPUT if is_last and name not in _COSTS else COST if is_last else ""
-                add_equation(self.net, name, self.text.tree(value), end=end, lines=self.lines)
+                if _is_size(value) and not end:
+                    self._name_size(name, self._elaborator().value(self.text.tree(value)))
+                else:
+                    add_equation(self.net, name, self.text.tree(value), end=end, lines=self.lines, sizes=self.sizes)
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+                self._several([name.id for name in names if isinstance(name, ast.Name)], value)
             case ast.Expr(value=ast.Lambda()):
                 raise NetworkError(f"{self.text.quote(node)}: lambda is a word of Python itself; write lam")
             case _:
                 hint = _STATEMENTS.get(type(node), "a network has declarations and equations only")
                 raise NetworkError(f"{self.text.quote(node)}: {hint}")
+
+    def _several(self, names: list[str], value: ast.expr) -> None:
+        """Add an equation for each result of a call such as split, or name the sizes in `N, D = X.shape`."""
+        formula, elaborator = self.text.tree(value), self._elaborator()
+        found = elaborator.several(formula)
+        quoted = self.text.quote(value)
+        if found is None:
+            raise NetworkError(f"{quoted} has one value; an equation has one name on its left side")
+        if len(found) != len(names):
+            raise NetworkError(f"{quoted} has {len(found)} results, which need as many names")
+        for name, part in zip(names, found, strict=True):
+            if isinstance(value, ast.Attribute):
+                self._name_size(name, part)
+            elif name in self.used:
+                self.net.define(name, part)
+
+    def _name_size(self, name: str, size: Size) -> None:
+        """Let a name stand for a size; that of the size itself is known already."""
+        if str(size) != name:
+            check_name(name, [*self.net.symbols, *map(str, self.net.dimensions)])
+            self.sizes[name] = size
+
+    def _elaborator(self) -> Elaborator:
+        return Elaborator(known_names(self.net, self.sizes), lambda name: f"{name} is not defined")
 
     def _role(self, name: str, declared: ast.expr) -> tuple[str, list[Size]]:
         match declared:
@@ -125,7 +163,13 @@ class _Reader:
 
 
 def add_equation(
-    net: Network, name: str, formula: Node, *, end: str = "", lines: Mapping[str, int] = MappingProxyType({})
+    net: Network,
+    name: str,
+    formula: Node,
+    *,
+    end: str = "",
+    lines: Mapping[str, int] = MappingProxyType({}),
+    sizes: Mapping[str, Size] = MappingProxyType({}),
 ) -> None:
     """Add a quantity or the cost, a scalar at the end, given as the syntax tree of a formula, to a network.
 
@@ -135,11 +179,12 @@ def add_equation(
         formula: its definition.
         end: COST if it is the cost, OUTPUT if it is the cost or, as a matrix, an output.
         lines: the line number of each name that is defined anywhere in the text.
+        sizes: further names of sizes.
 
     Raises:
         NetworkError: the formula contains unsupported syntax, inconsistent shapes, or an unknown name.
     """
-    known = {**net.symbols, **{str(size): size for size in net.dimensions}}
+    known = known_names(net, sizes)
 
     def missing(unknown: str) -> str:
         if unknown in lines:
@@ -158,6 +203,36 @@ def add_equation(
         hint = f"sum or average its entries, as in {name} = mean({typed(expression):.60})"
         raise NetworkError(f"the last line is the cost, which must be a scalar, but {name} is {shape}; {hint}")
     net.minimize(name, expression)
+
+
+def known_names(net: Network, sizes: Mapping[str, Size]) -> dict[str, Expression]:
+    """Return the quantities and sizes that a formula may use, by name."""
+    return {**net.symbols, **{str(size): size for size in net.dimensions}, **sizes}
+
+
+def _sizes_alone(statements: list[ast.stmt]) -> list[str]:
+    """Return the names that are sizes on their own in some declaration, where others before are made of them."""
+    found: list[str] = []
+    made_of: set[str] = set()
+    for node in statements:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Call):
+            for size in node.annotation.args:
+                if isinstance(size, ast.Name):
+                    found += [size.id] if size.id in made_of else []
+                else:
+                    made_of |= {part.id for part in ast.walk(size) if isinstance(part, ast.Name)}
+    return list(dict.fromkeys(found))
+
+
+def _is_size(value: ast.expr) -> bool:
+    """Return True for `X.shape[0]` and `len(X)`, also in sums and products with numbers and each other."""
+    match value:
+        case ast.Subscript(value=ast.Attribute(attr="shape")) | ast.Call(func=ast.Name(id="len")):
+            return True
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
+            one, other = (_is_size(side) or isinstance(side, ast.Constant) for side in (left, right))
+            return one and other and not (isinstance(left, ast.Constant) and isinstance(right, ast.Constant))
+    return False
 
 
 def _unknown_size(name: str) -> str:

@@ -30,7 +30,7 @@ def latex_name(name: str) -> str:
     if parts.greek:
         base = tex_greek_dictionary.get(parts.greek, "\\" + parts.greek)
     elif len(base) > 1:
-        base = rf"\mathit{{{base}}}"
+        base = rf"\mathit{{{base}}}".replace("_", r"\_")
     if parts.modifier:
         base = modifier_dict[parts.modifier](base)
     if parts.subscript:

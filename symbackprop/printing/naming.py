@@ -34,6 +34,8 @@ def read_name(name: str) -> NameParts:
     >>> read_name("W1").index, read_name("W_xh").subscript
     ('1', 'xh')
     """
+    if name.endswith("_"):  # that keeps it apart from another name, as in pi_
+        return NameParts(name)
     stem, _, subscript = name.partition("_")
     stem, index = _index_off(stem)
     if subscript and not index and "_" not in subscript:

@@ -277,10 +277,16 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = X × W", 7, "× is written * here"),
         ("z = sum(X", 8, "never closed"),
         ("z, u = X", 1, "one name on its left side"),
-        ("z += X", 1, "a name of its own"),
+        ("z += X", 1, "z is used before line 4, where it is defined"),
+        ("X[0] += 1", 1, "a part of a quantity keeps its value"),
+        ("for i in range(N): z = X", 1, "a loop runs over range(…) of numbers or over a list"),
+        ("a, b = X @ W", 1, "one name on its left side"),
+        ("a, b = np.split(W, 3)", 1, "D is not a multiple of 3"),
+        ("a, b = np.linalg.slogdet(X)", 1, "a square matrix is needed"),
+        ("a, b, c = X.shape", 1, "2 results, which need as many names"),
         ("X", 1, "name = formula"),
-        ("X = X @ W", 1, "X is already an input"),
-        ("exp = X @ W", 1, "exp is a name that formulas"),
+        ("W = X @ W.T", 5, "the inner dimensions D and H differ"),
+        ("exp: input(N, D)", 1, "exp is a name that formulas"),
         ("J = sum(W)", 1, "J is kept for the cost"),
         ("import os", 1, "nothing is imported"),
         ("for i in X: pass", 1, "a loop"),
@@ -336,6 +342,79 @@ def test_columns_are_those_of_an_indented_text():
 def test_texts_that_are_no_network(text, words):
     with pytest.raises(sb.NetworkError, match=words):
         sb.parse_network(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "written_out"),
+    [
+        ("h = X @ W; h = tanh(h); J = sum(h)", "h_1 = X @ W; h = tanh(h_1); J = sum(h)"),
+        ("X = X / 2; X = X @ W; J = sum(X)", "X_1 = (1/2) * X; X_2 = X_1 @ W; J = sum(X_2)"),
+        ("J = sum(W); J *= 2; J += 1", "J_1 = sum(W); J_2 = 2 * J_1; J = J_2 + 1"),
+        ("a, b = X, W; a, b = b, a; J = sum(b @ a)", "a_1 = X; b_1 = W; a = b_1; b = a_1; J = sum(b @ a)"),
+        (
+            "mean = np.mean(W, axis=0, keepdims=True); J = sum(W - mean)",
+            "mean_1 = mean(W, axis=0, keepdims=True); J = sum(W - mean_1)",
+        ),
+        ("h_1 = X @ W; h = X; h = h @ W; J = sum(h + h_1)", "h_1 = X @ W; h_2 = X; h = h_2 @ W; J = sum(h + h_1)"),
+        ("N, D = X.shape; n = len(X); J = sum(W) / n * D", "J = (D/N) * sum(W)"),
+        ("sign, logdet = np.linalg.slogdet(W.T @ W); J = logdet", "logdet = log(det(W.T @ W)**2) / 2; J = logdet"),
+        ("a, b = np.split(B, 2, axis=1); J = sum(a * b)", "a = B[:, 0:1]; b = B[:, 1:2]; J = sum(a * b)"),
+        ("loss = sum(W)", "loss = sum(W)"),
+        ("cost = sum(W)", "cost = sum(W)"),
+    ],
+)
+def test_names_may_be_used_twice(lines, written_out):
+    assert_same_equations(lines, written_out)
+
+
+@pytest.mark.parametrize(
+    ("lines", "written_out"),
+    [
+        (
+            "h = X\nfor t in range(3):\n    h = h * t + X\nJ = sum(h @ W)",
+            "h = ((X * 0 + X) * 1 + X) * 2 + X\nJ = sum(h @ W)",
+        ),
+        (
+            "J = sum(W)\nfor A, k in ((W, 2), (B, 3)):\n    J += k * sum(A**2)",
+            "J = sum(W) + 2 * sum(W**2) + 3 * sum(B**2)",
+        ),
+        (
+            "J = sum(W)\nfor i in range(1, 3):\n  for j in range(2, 0, -1):\n    J -= B[i, j - 1]",
+            "J = sum(W) - B[1, 1] - B[1, 0] - B[2, 1] - B[2, 0]",
+        ),
+    ],
+)
+def test_loops_are_unrolled(lines, written_out, rng):
+    head = "X: input(N, D)\nW: parameter(D, H)\nB: parameter(3, 2)\n"
+    one, other = (sb.derive(sb.parse_network(head + text)).to_numpy() for text in (lines, written_out))
+    values = sb.random_values(sb.parse_network(head + lines), seed=int(rng.integers(2**31)))
+    for found, wanted in zip(one(**values), other(**values), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert_printed_back(sb.parse_network(head + lines))
+
+
+def assert_same_equations(lines, written_out):
+    head = "X: input(N, D)\nW: parameter(D, H)\nB: parameter(3, 2)\n"
+    net, wanted = (sb.parse_network(head + text.replace("; ", "\n")) for text in (lines, written_out))
+    assert str(net) == str(wanted)
+    assert_printed_back(net)
+
+
+def test_a_cost_that_is_lost_is_refused():
+    with pytest.raises(FormulaError, match="J is kept for the cost"):
+        sb.parse_network("W: parameter(D, H)\nJ = sum(W)\nJ = sum(W**2)")
+
+
+def test_a_size_may_be_made_of_one_that_comes_later():
+    net = sb.parse_network("X: input(N, 2*H)\nA: parameter(H, H)\nJ = sum(X[:, H:2*H] @ A)")
+    assert_printed_back(net)
+    assert sb.derive(net).check(sb.random_values(net, seed=1)).verdict == "right"
+
+
+def test_a_name_with_an_underscore_at_its_end_is_not_that_without():
+    net = sb.parse_network("pi_: parameter(D, 1)\nJ = sum(pi_ * pi)")
+    assert_printed_back(net)
+    assert r"\mathit{pi\_}" in sb.derive(net).to_latex()
 
 
 def test_sizes_made_of_others(rng):
