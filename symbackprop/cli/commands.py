@@ -282,7 +282,7 @@ def _proofread(args: argparse.Namespace) -> int:
     if is_document(args):
         return _proofread_documents(args)
     found = code_check(args)
-    _write_report(args, found.to_dict(), str(found))
+    _write_report(args, found.to_dict(), found.to_text(details=args.details))
     return AGREES if found.verdict in (sb.Verdict.RIGHT, sb.Verdict.CONVENTION) else DISAGREES
 
 

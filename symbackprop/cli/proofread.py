@@ -67,6 +67,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--upstream", action="append", metavar="NAME", help="the code is a layer: its upstream gradient (or dh,dc)"
     )
     parser.add_argument("--scalars", nargs="+", default=[], metavar="NAME", help="hyperparameters, or NAME=VALUE")
+    parser.add_argument("--step", metavar="NAME", help="the step length of a gradient function that updates parameters")
+    parser.add_argument(
+        "--details", action="store_true", help="for code: print its formulas and the gradient check as well"
+    )
     add_seed_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -157,7 +161,7 @@ _OWN_TEXT = (
     "latex can be proofread"
 )
 _NOT_TEXT = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".png", ".jpg", ".jpeg", ".zip"}
-_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars", "upstream")
+_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars", "upstream", "step", "details")
 
 
 def code_check(args: argparse.Namespace) -> "CodeCheck":
@@ -175,7 +179,7 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     cost = function_at(args.what[0])
     gradient = function_at(args.what[1]) if len(args.what) > 1 else None
     scalars = _pairs(args.scalars, "--scalars", bare=True)
-    fixed = {name: _number(name, value) for name, value in scalars.items() if value is not None}
+    fixed = {name: _number(f"--scalars {name}", value) for name, value in scalars.items() if value is not None}
     shapes: dict[str, Shape] = {name: _shape(value) for name, value in _pairs(args.shapes, "--shapes").items()}
     shapes |= {name: () for name, value in scalars.items() if value is None}
     labels = {name: _size(value) for name, value in _pairs(args.labels, "--labels").items()}
@@ -189,11 +193,18 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     try:
         if upstream:
             return check_vjp(cost, gradient, shapes, wrt, upstream=upstream, **options)
-        return check_code(cost, gradient, shapes, wrt or [], **options)
+        return check_code(cost, gradient, shapes, wrt or [], step=_step(args.step), **options)
     except ArgumentError as error:
         if labels or "arrays used as indices" not in str(error):
             raise
         raise ArgumentError(f"{error}: if an argument is the labels of C classes, say so, as in --labels y=C") from None
+
+
+def _step(text: str | None) -> str | float | None:
+    """Return a step length: a number, or the name of an argument."""
+    if text is None or text.isidentifier():
+        return text
+    return _number("--step", text)
 
 
 def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, Any]:
@@ -201,13 +212,14 @@ def _pairs(given: list[str], option: str, *, bare: bool = False) -> dict[str, An
     found: dict[str, Any] = {}
     for text in (text for words in given for text in _ASSIGNMENTS.split(words)):
         name, sign, value = text.partition("=")
-        if not name.isidentifier() or not (sign or bare):
+        if not _NAME.fullmatch(name) or not (sign or bare):
             raise ArgumentError(f"{option} {text}: NAME=… is expected, as in {option} {_EXAMPLES[option]}")
         found[name] = value if sign else None
     return found
 
 
-_ASSIGNMENTS = re.compile(r"[,;\s]+(?=\w+=)")  # between X=N,D and y=N,K in one word
+_NAME = re.compile(r"[^\W\d]\w*(\.\w+|\[\w+\])*")  # of an argument, or of an array in it, as in layers[0].W
+_ASSIGNMENTS = re.compile(r"[,;\s]+(?=[\w.\[\]]+=)")  # between X=N,D and y=N,K in one word
 _EXAMPLES = {"--shapes": "X=N,D", "--attributes": "W1=D,H", "--labels": "y=C", "--scalars": "lam=0.1"}
 
 
@@ -224,4 +236,4 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ArgumentError(f"--scalars {name}={text}: a number is expected") from None
+        raise ArgumentError(f"{name}={text}: a number is expected") from None

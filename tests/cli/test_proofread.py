@@ -46,6 +46,29 @@ class Net:
         return gradient(X, y, self.W1, self.W2)
 
 
+def total(X, w):
+    return np.sum(np.log(np.cosh(X @ w)))
+
+
+def by_entries(X, w):
+    g = np.zeros(len(w))
+    for i in range(len(X)):
+        for j in range(len(w)):
+            g[j] += X[i, j] * np.tanh(X[i] @ w)
+    g[0] *= 2
+    return g
+
+
+def line(X, params):
+    return np.sum((X @ params["w"] + params["b"]) ** 2)
+
+
+def updated(X, params, rate):
+    d = 2 * (X @ params["w"] + params["b"])
+    params["w"] -= rate * X.T @ d
+    params["b"] -= rate * d.sum()
+
+
 class Sized:
     def __init__(self, size):
         self.size = size
@@ -68,16 +91,44 @@ def proofread(*arguments):
 
 def test_right_code(mine, capsys):
     assert proofread(f"{mine}:cost", f"{mine}:gradient", "--shapes", *DATA, *WEIGHTS, "--wrt", "W1,W2") == 0
-    out = capsys.readouterr().out
-    assert out.startswith("gradient code: right\nproved equal to the derived gradient for all sizes")
-    assert "  yhat = sigmoid(z_2)" in out or "  yhat = sigmoid(" in out
+    assert capsys.readouterr().out == (
+        "gradient code: right\nproved equal to the derived gradient for all sizes, by index calculus\n"
+        "the code was read as formulas, which hold for all sizes\n"
+    )
 
 
 def test_wrong_code(mine, capsys):
     assert proofread(f"{mine}:cost", f"{mine}:mistaken", "--shapes", *DATA, *WEIGHTS, "--wrt", "W1", "--wrt", "W2") == 1
     out = capsys.readouterr().out
     assert out.startswith("gradient code: wrong\nthe likely mistake: dJdW1 equals the right one with the activation a2")
+    assert (
+        "the first line that differs: mine.py:17, in gradient: "
+        "return X.T @ ((delta3 @ W2.T) * slope(a2)), a2.T @ delta3\n"
+    ) in out
+    assert len(out.splitlines()) <= 9
+
+
+def test_details(mine, capsys):
+    shapes = ["--shapes", *DATA, *WEIGHTS, "--wrt", "W1,W2", "--details"]
+    assert proofread(f"{mine}:cost", f"{mine}:mistaken", *shapes) == 1
+    out = capsys.readouterr().out
+    assert "  yhat = sigmoid(" in out
     assert "gradient check: wrong" in out
+
+
+def test_a_loop_does_not_print_a_page(mine, capsys):
+    shapes = ["--shapes", "X=N,D", "w=D", "--wrt", "w"]
+    assert proofread(f"{mine}:total", f"{mine}:by_entries", *shapes) == 1
+    out = capsys.readouterr().out
+    assert "the first line that differs: mine.py:50, in by_entries: g[0] *= 2" in out
+    assert len(out.splitlines()) <= 9
+    assert max(map(len, out.splitlines())) <= 300
+
+
+@pytest.mark.parametrize(("step", "status"), [("rate", 0), ("2*rate", 2)])
+def test_an_update_of_nested_parameters(mine, capsys, step, status):
+    shapes = ["--shapes", "X=N,D", "params.w=D", "params.b=1", "--scalars", "rate", "--wrt", "w,b", "--step", step]
+    assert proofread(f"{mine}:line", f"{mine}:updated", *shapes) == status
 
 
 def test_methods_of_one_object(mine, capsys):

@@ -18,6 +18,7 @@ from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.use_counts import Recount
 from symbackprop.tracing.arrays.trace import TracedNetwork
 
+OF_A_PARAMETER = "the gradient with respect to "
 _AGREE = 40  # digits
 _NEARLY = 11  # digits, where the code has rounded numbers
 _NEAR = 1e-20
@@ -174,7 +175,7 @@ def _gradient_that_differs(trace: TracedNetwork, at: PassAtPoint) -> FirstDiffer
         if np.shape(value) != np.shape(right) or not _is_like(value, right):
             gradient = (trace.gradients or {})[str(parameter.name)]
             quantity = own.get(gradient)
-            name = quantity.name if quantity else f"the gradient with respect to {parameter.name}"
+            name = quantity.name if quantity else f"{OF_A_PARAMETER}{parameter.name}"
             formula, what = text(quantity.expression if quantity else gradient), _partial(trace.network, parameter)
             return FirstDifference(name, formula, _right(trace.network, at, parameter), what)
     return None

@@ -10,11 +10,18 @@ from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.network import Network
-from symbackprop.proofread.code.compare import ExactComparison, FirstDifference, first_difference, has_kinks
+from symbackprop.proofread.code.compare import (
+    OF_A_PARAMETER,
+    ExactComparison,
+    FirstDifference,
+    first_difference,
+    has_kinks,
+)
 from symbackprop.proofread.code.entrywise import compare_entrywise
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.proofread.code.report import CodeCheck, Level
 from symbackprop.tracing.arguments import ArgumentSpec, network_name
+from symbackprop.tracing.arrays.names import CodeLine
 from symbackprop.tracing.arrays.trace import TracedNetwork
 from symbackprop.tracing.sampling import SamplePoint, cost_and_gradients
 from symbackprop.tracing.untraceable import Untraceable
@@ -110,6 +117,7 @@ class Proofreading:
             _proof(result.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
             tuple(notes),
             mistake.kinds,
+            _line(formulas, first),
         )
 
     def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
@@ -157,6 +165,13 @@ class Proofreading:
             first = first_difference(result.formulas, at, explained[0].adjoints if explained else None)
         kinds = dict.fromkeys(kind for mistake in found for kind in mistake.kinds)
         return Mistake("; ".join(mistake.words for mistake in found), tuple(kinds)), first
+
+
+def _line(formulas: TracedNetwork | None, first: FirstDifference | None) -> CodeLine | None:
+    """Return the line of the user's code that computes the first quantity that differs."""
+    if formulas is None or first is None:
+        return None
+    return formulas.lines.get(first.name.removeprefix(OF_A_PARAMETER))
 
 
 def _of_block(block: ParameterCheck, point: SamplePoint) -> list[Mistake]:

@@ -1,6 +1,6 @@
 """The report on gradient code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from symbackprop.kinds import Kinds
 from symbackprop.network.network import Network
 from symbackprop.printing.text import text
 from symbackprop.proofread.code.compare import FirstDifference
+from symbackprop.tracing.arrays.names import CodeLine
 from symbackprop.tracing.arrays.trace import NamedQuantity
 from symbackprop.verdicts import Judged, Verdict
 
@@ -30,9 +31,15 @@ _LEVELS = {
 }
 
 
+_LONGEST = 140  # characters of a formula in a short report
+_NOT_READ = "not read"
+
+
 @dataclass(frozen=True)
 class CodeCheck(Judged):
-    """The result of `check_code`: `print` shows the report; `verdict` is right, wrong, convention or undecided.
+    """The result of `check_code`: `print` shows a short report, and `to_text(details=True)` all that was read.
+
+    `verdict` is right, wrong, convention or undecided.
 
     "convention" means that all gradients have the opposite sign, as in code that adds them to the weights.
     """
@@ -48,6 +55,7 @@ class CodeCheck(Judged):
     proof: str = ""
     notes: tuple[str, ...] = ()
     mistake_kinds: Kinds = ()
+    line: CodeLine | None = None  # of the user's code: the first that differs
 
     @property
     def counterexample(self) -> str:
@@ -67,6 +75,7 @@ class CodeCheck(Judged):
             "mistake": self.mistake,
             "mistake_kinds": [str(kind) for kind in self.mistake_kinds],
             "first_difference": None if first is None else vars(first).copy(),
+            "line": None if self.line is None else str(self.line),
             "counterexample": self.counterexample,
             "proof": self.proof,
             "network": None if self.network is None else self.network.to_text(),
@@ -76,12 +85,23 @@ class CodeCheck(Judged):
         }
 
     def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, *, details: bool = False) -> str:
+        """Return the report; with details, also the network, all formulas, and the gradient check."""
         lines = [f"gradient code: {self.verdict}"]
         if self.mistake:
             lines.append(f"the likely mistake: {self.mistake}")
+        if self.line is not None:
+            lines.append(f"the first line that differs: {self.line}")
         if self.first_difference is not None:
-            lines += _difference(self.first_difference)
-        lines += [line for line in (self.counterexample, self.proof, _LEVELS[self.level], *self.notes) if line]
+            lines += _difference(self.first_difference, always=details or self.line is None)
+        notes = self.notes if details else _short_notes(self.notes)
+        lines += [line for line in (self.counterexample, self.proof, _LEVELS[self.level], *notes) if line]
+        return "\n".join(lines + (self._details() if details else []))
+
+    def _details(self) -> list[str]:
+        lines: list[str] = []
         if self.network is not None:
             lines += ["", "The network that the cost computes:"]
             lines += [f"  {line}" for line in self.network.to_text().splitlines()]
@@ -90,13 +110,21 @@ class CodeCheck(Judged):
             lines += [f"  {q.name} = {text(q.expression)}" for q in self.quantities]
         if self.check is not None:
             lines += ["", str(self.check)]
-        return "\n".join(lines)
+        return lines
 
 
-def _difference(first: FirstDifference) -> list[str]:
+def _difference(first: FirstDifference, *, always: bool) -> list[str]:
+    """Return both formulas; nothing if they are as long as those of a loop are, unless they are always wanted."""
     about = f" (it is to be {first.what})" if first.what else ""
-    return [
+    lines = [
         f"the first quantity that differs: {first.name}{about}",
         f"  the code has  {first.formula}",
         f"  derived is    {first.right}",
     ]
+    return lines if always or max(map(len, lines)) <= _LONGEST else []
+
+
+def _short_notes(notes: Sequence[str]) -> list[str]:
+    """Return the notes with the first reason alone why code was not read further."""
+    reasons = [note for note in notes if note.startswith(_NOT_READ)]
+    return [note for note in notes if note not in reasons[1:]]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any
@@ -20,7 +20,7 @@ from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import TracedArray, reshaped
 from symbackprop.tracing.arrays.graph import ExpressionWriter, TracedNode, TraceGraph, in_topological_order
-from symbackprop.tracing.arrays.names import VariableNames, free_name
+from symbackprop.tracing.arrays.names import CodeLine, VariableNames, free_name
 from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNumpy
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder
@@ -54,6 +54,7 @@ class TracedNetwork:
     problem: str = ""  # why there are no gradients
     general: bool = True  # it holds for all sizes, and whichever branches are taken
     notes: tuple[str, ...] = ()
+    lines: Mapping[str, CodeLine] = field(default_factory=dict)  # of each of these quantities and gradients, by name
 
 
 def trace(
@@ -110,7 +111,8 @@ def _traced(
     if gradients is None:
         return TracedNetwork(network, problem=problem, notes=notes, general=general)
     kept = {node: symbol for node, symbol in equations.items() if str(symbol.name) in network.symbols}
-    return TracedNetwork(network, *_gradient_formulas(network, gradients, kept, names), notes=notes, general=general)
+    quantities, written, lines = _gradient_formulas(network, gradients, kept, names)
+    return TracedNetwork(network, quantities, written, notes=notes, general=general, lines=lines)
 
 
 def _argument(run: TraceRun, network: Network, spec: ArgumentSpec, name: str) -> TracedArray:
@@ -245,13 +247,14 @@ def _gradient_formulas(
     gradients: Mapping[str, TracedNode],
     equations: Mapping[TracedNode, Expression],
     names: VariableNames,
-) -> tuple[tuple[NamedQuantity, ...], dict[str, Expression]]:
-    """Return the quantities in the gradient code, and the gradients as formulas in terms of them."""
+) -> tuple[tuple[NamedQuantity, ...], dict[str, Expression], dict[str, CodeLine]]:
+    """Return the quantities in the gradient code, the gradients as formulas in terms of them, and the line of each."""
     nodes = in_topological_order(gradients.values())
     labels = names.of(nodes)
     writer = ExpressionWriter(equations)
     taken = {*network.symbols}
     found = []
+    places = dict(gradients)
     for node, name in _chosen_names(nodes, labels).items():
         if node in equations:
             continue
@@ -261,8 +264,10 @@ def _gradient_formulas(
         symbol = NamedMatrix(f"{label}", *expression.shape) if is_matrix(expression) else Symbol(label, real=True)
         writer.name(node, symbol)
         found.append(NamedQuantity(label, symbol, expression))
+        places[label] = node
     written = {name: writer.names.get(node) or _computable(writer.expression(node)) for name, node in gradients.items()}
-    return tuple(found), written
+    lines = {name: line for name, node in places.items() if (line := names.line_of(node)) is not None}
+    return tuple(found), written, lines
 
 
 def _computable(expression: Expression) -> Expression:
