@@ -31,11 +31,24 @@ def dimension(size: object) -> Expr:
         return Symbol(size, integer=True, positive=True)
     if isinstance(size, Symbol) and size.is_integer and size.is_positive:
         return size
-    if isinstance(size, Expr) and size.free_symbols and size.is_polynomial() and size.is_integer and size.is_positive:
+    if isinstance(size, Expr) and size.free_symbols and size.is_polynomial() and size.is_integer and is_size(size):
         return size
     if isinstance(size, Integral | Integer) and not isinstance(size, bool) and int(size) >= 1:
         return Integer(int(size))
     raise ShapeError(f"a dimension is a name or a whole number of at least 1, not {size!r}")
+
+
+_MOST_LESS = 8  # than the size of an axis, for the size of a part of it
+
+
+def is_size(size: Expr) -> bool:
+    """Return True for a size that is at least 1, or that is so once its names are large enough, as L - 2 is.
+
+    >>> N, H = dimension("N"), dimension("H")
+    >>> is_size(2 * N), is_size(N - 1), is_size(N - H), is_size(Integer(0))
+    (True, True, False, False)
+    """
+    return bool(size.is_positive) or (bool(size.free_symbols) and bool((size + _MOST_LESS).is_positive))
 
 
 def _typed(size: Expr) -> str:

@@ -13,7 +13,7 @@ from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, MatrixOperation, axis_of
-from symbackprop.expressions.shapes import Mismatch, is_matrix, require_matrices
+from symbackprop.expressions.shapes import Mismatch, is_matrix, is_size, require_matrices
 
 
 class AxisBlock(NamedTuple):
@@ -119,7 +119,7 @@ class Slice(MatrixOperation):
         super().check()
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
         inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
-        if not (inside and (stop - start).is_positive):
+        if not (inside and is_size(stop - start)):
             what, rule = ("rows", "columns")[self.axis], "0 ≤ start < stop ≤ size must hold whatever the sizes are"
             raise Mismatch(
                 self,

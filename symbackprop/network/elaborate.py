@@ -90,9 +90,7 @@ def _concatenate(arrays: Argument, axis: Argument = ROWS) -> Matrix:
 def _power(a: Expression, n: Expression) -> Expression:
     """Return a power; raise an error if it is too large to compute: 2**2**99 has more digits than there are atoms."""
     digits = math.log2(max(abs(a.p), a.q, 2)) if a.is_Rational else 1
-    if is_matrix(n):
-        return words.exp_of_power(a, n)
-    if n.is_Rational and abs(n) * digits > _MOST_BITS:
+    if not is_matrix(n) and n.is_Rational and abs(n) * digits > _MOST_BITS:
         raise NetworkError("this is a power beyond all bounds")
     return arithmetic.to_the(a, n)
 

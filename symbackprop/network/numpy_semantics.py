@@ -5,7 +5,7 @@ A quantity is a matrix expression, or a scalar. The results are expressions of a
 inconsistent.
 """
 
-from sympy import Integer
+from sympy import Integer, log
 
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
@@ -74,12 +74,9 @@ def product(a: Matrix, b: Matrix) -> Matrix:
 
 
 def to_the(a: Expression, n: Scalar) -> Expression:
-    """Return a ** n, entry by entry."""
+    """Return a ** n, entry by entry; with a matrix as exponent as exp(n log a), for positive a."""
     if is_matrix(n):
-        raise ShapeError(
-            f"{typed_factor(a)} ** {typed_factor(n)}: the exponent {typed(n)} is a matrix; a scalar is needed "
-            f"(a power with a varying exponent is exp({typed_factor(n)} * log({typed(a)})))"
-        )
+        return FUNCTION["exp"](times(n, log(a) if a.is_number else FUNCTION["log"](a)))
     return power(a, n)
 
 

@@ -173,11 +173,6 @@ def _squared(a: Expression) -> Expression:
     return arithmetic.to_the(a, Integer(2))
 
 
-def exp_of_power(base: Expression, exponent: Expression) -> Expression:
-    """Return a power whose exponent varies, as exp(exponent · log(base)); the base must be positive."""
-    return FUNCTION["exp"](times(exponent, log(base) if base.is_number else FUNCTION["log"](base)))
-
-
 def heaviside(a: Expression, at_zero: Expression) -> Expression:
     """Return 0 for negative numbers, 1 for positive ones, and `at_zero` at 0."""
     return plus(above(a, S.Zero), times(complement(unequal(a, S.Zero)), at_zero))
@@ -191,7 +186,7 @@ def _log_to(base: int) -> Callable[[Expression], Expression]:
 ENTRYWISE: dict[str, Callable[..., Expression]] = {  # functions of quantities that are broadcast together
     "add": plus, "subtract": minus, "divide": divided, "true_divide": divided, "multiply": times,
     "negative": lambda a: -a, "positive": lambda a: a, "reciprocal": lambda a: divided(_ONE, a),
-    "log2": _log_to(2), "log10": _log_to(10), "exp2": lambda a: exp_of_power(Integer(2), a),
+    "log2": _log_to(2), "log10": _log_to(10), "exp2": lambda a: arithmetic.to_the(Integer(2), a),
     "logit": lambda a: minus(FUNCTION["log"](a), FUNCTION["log"](minus(_ONE, a))),
     "log_expit": lambda a: -FUNCTION["softplus"](-a),
     "erfc": lambda a: minus(_ONE, FUNCTION["erf"](a)),

@@ -16,7 +16,7 @@ from symbackprop.expressions.slicing import Concatenate, Slice
 from symbackprop.network.draw import Draw
 from symbackprop.network.evaluate import Evaluation, Number, Value, each
 from symbackprop.network.network import Network, by_names
-from symbackprop.network.sampling import assigned, draws, rank_conditions
+from symbackprop.network.sampling import assigned, conditions, draws
 
 _SMALL = 5  # a size that may stay as it is
 _DRAWS = 200
@@ -123,4 +123,4 @@ def small_sizes(network: Network, choices: Sequence[int] = SIZES) -> dict[Size, 
     fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
     named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
     free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
-    return assigned(free, fixed, meet, rank_conditions(network), choices)
+    return assigned(free, fixed, meet, conditions(network), choices)

@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sympy import Pow, S, log
+from sympy import Integer, Pow, S, log
 
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.expressions.aliases import Expression, Size
@@ -31,7 +31,7 @@ def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
     every = dict.fromkeys(size for s in network.arguments for size in shape_of(s))
     fixed = {size: int(size) for size in every if size.is_Integer}
     largest = examples + len(network.dimensions) + len(fixed) + 8
-    sizes = assigned(network.dimensions, fixed, [every], rank_conditions(network), range(examples, largest))
+    sizes = assigned(network.dimensions, fixed, [every], conditions(network), range(examples, largest))
     return {str(dimension): sizes[dimension] for dimension in network.dimensions}
 
 
@@ -82,8 +82,18 @@ def assigned(
     return dict(fixed) | dict.fromkeys(wanted, choices[0])
 
 
-def rank_conditions(network: Network) -> list[tuple[Size, Size]]:
-    """Return pairs (rows, columns) of each X whose Xᵀ X is inverted, which needs at least as many rows as columns."""
+def conditions(network: Network) -> list[tuple[Size, Size]]:
+    """Return pairs of sizes of which the first must be at least as large as the second.
+
+    They are the rows and columns of each X whose Xᵀ X is inverted, and each size such as N - 1, which is at least 1.
+    """
+    equations = [*network.equations, network.cost]
+    nodes = (*network.arguments, *(node for e in equations for node in postorder(e.expression)))
+    sizes = dict.fromkeys(size for node in nodes for size in shape_of(node) if not size.is_positive)
+    return [*((size, Integer(1)) for size in sizes), *_ranks(network)]
+
+
+def _ranks(network: Network) -> list[tuple[Size, Size]]:
     equations = [*network.equations, network.cost]
     values: dict[Expression, Expression] = {e.symbol: e.expression for e in network.equations}
     found = (node for e in equations for node in postorder(e.expression) if isinstance(node, Inverse | Determinant))

@@ -411,6 +411,30 @@ def test_a_size_may_be_made_of_one_that_comes_later():
     assert sb.derive(net).check(sb.random_values(net, seed=1)).verdict == "right"
 
 
+PARTS = """
+X: input(N, L)
+y: target(N, L - 2)
+W: parameter(L, L)
+h = (X @ W)[:, 1:-1]
+J = mean((h - y)**2) + sum(abs(W[:, 1:] - W[:, :-1])) + sum(np.diff(W, n=2, axis=0)**2)
+"""
+
+
+def test_sizes_less_a_number(rng):
+    """Where the names are too small, there is an error and no number."""
+    net = sb.parse_network(PARTS)
+    assert_printed_back(net)
+    d = sb.derive(net)
+    values = sb.random_values(net, seed=int(rng.integers(2**31)))
+    assert d.check(values).verdict == "right"
+    assert d.verify(seed=0).verdict == "right"
+    with pytest.raises(sb.ArgumentError):
+        d.to_numpy()(X=np.ones((4, 1)), y=np.ones((4, 0)), W=np.ones((1, 1)))
+    for wrong in ("X[:, 0:2]", "X[:, L:]", "X[:, 0:N]", "X[:, 9:]"):
+        with pytest.raises(FormulaError, match="is not a part of them"):
+            sb.parse_network(f"X: input(N, L)\nW: parameter(L, L)\nJ = sum(W) + sum({wrong})")
+
+
 def test_a_name_with_an_underscore_at_its_end_is_not_that_without():
     net = sb.parse_network("pi_: parameter(D, 1)\nJ = sum(pi_ * pi)")
     assert_printed_back(net)

@@ -80,6 +80,17 @@ np.arcsin(np.tanh(X)) - np.arccos(np.tanh(X)) + np.arctan(X) + np.arcsinh(X)
 np.arccosh(2 + X**2) + np.arctanh(np.tanh(X))
 np.cumsum(X, axis=0) + np.cumsum(X, axis=1)
 np.cumsum(v) * 2
+np.diff(X, axis=1)
+np.diff(X, axis=0)
+np.diff(v)
+np.roll(X, 1, axis=0)
+X[1:] - X[:-1]
+np.linalg.norm(X, 1, axis=0) + np.linalg.norm(X, np.inf, axis=0)
+np.linalg.norm(v) * np.linalg.norm(v, 1) * X
+(1 + X**2) ** Z + 2**X
+np.where(np.tril(np.ones((X.shape[1], X.shape[1]))) > 0, S, -1e9)
+np.where(np.triu(np.ones((X.shape[1], X.shape[1])), 1), 0.5, S) * np.tri(X.shape[1], k=-1)
+S + np.triu(np.full((X.shape[1], X.shape[1]), -1e9), 2)
 np.tril(S) - np.triu(S, 1) + np.tril(S, -1) @ np.triu(S, -1)
 np.linalg.solve(S + 9 * np.eye(X.shape[1]), W)
 np.linalg.slogdet(S + 9 * np.eye(X.shape[1]))[1] * X

@@ -177,11 +177,17 @@ def _diag(run: TraceRun, x: Operand) -> TracedArray:
     return array.made(op.diagonal, rank=2) if array.ndim == 1 else array.made(op.diagonal_of, rank=1)
 
 
-def _norm(run: TraceRun, x: Operand, ord: object = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
+def _norm(run: TraceRun, x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> TracedArray:
     array = as_array(run, x)
-    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and array.ndim == 2):
+    if axis is None and array.ndim < 2:
+        axis = 0
+    if ord not in (None, 2, "fro", 1, np.inf) or (axis is None and ord not in (None, "fro")):
         raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
     if axis is None:
+        return array.made(norm, rank=0) if not keepdims else _sqrt(run, (array**2).sum(keepdims=True))
+    if ord in (1, np.inf):
+        return (abs(array).sum if ord == 1 else abs(array).max)(axis=axis, keepdims=keepdims)
+    if array.ndim == 1 and not keepdims:
         return array.made(norm, rank=0)
     return _sqrt(run, (array**2).sum(axis=axis, keepdims=keepdims))
 

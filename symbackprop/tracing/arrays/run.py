@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
+from symbackprop.network import numpy_words as words
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import operations as op
@@ -17,6 +18,7 @@ from symbackprop.tracing.untraceable import Untraceable
 
 CLIP, EPSILON = "clip", "epsilon"  # guards: a number is kept away from 0, or a small one is added
 TINY = 1e-5
+_MOST_OFF = 8  # the main diagonal: a place farther off may depend on the size
 _MOST_ENTRIES = 16  # of an array of numbers that is taken entry by entry
 _REFUSED = ("where", "offset", "initial", "weights")  # options that change what is computed
 
@@ -112,6 +114,9 @@ class TraceRun:
             return self.graph.leaf(scaled(self.sizes.number(flat.flat[0].item()), Ones(*size)), values.ndim)
         if shape[0] == shape[1] and np.array_equal(flat, np.eye(shape[0])):
             return self.graph.leaf(Eye(size[0]), values.ndim)
+        triangle = self._triangle(flat, size)
+        if triangle is not None:
+            return self.graph.leaf(triangle, values.ndim)
         if flat.size > _MOST_ENTRIES:
             raise Untraceable(
                 f"an array of {flat.size} numbers, which are not all the same, is combined with an argument: give it "
@@ -119,6 +124,28 @@ class TraceRun:
             )
         rows = [op.joined_columns(*(op.as_matrix(self.sizes.number(x.item())) for x in row)) for row in flat]
         return self.graph.leaf(op.joined_rows(*rows), values.ndim)
+
+    def _triangle(self, values: np.ndarray, size: Shape) -> Expression | None:
+        """Return a matrix with one number up to a diagonal and another one beyond, such as a causal mask; else None."""
+        low, high = values[-1, 0], values[0, -1]
+        rows, columns = values.shape
+        k = int(np.sum(values[0] == low)) - 1  # the diagonal, if it begins in the first row
+        k = k if k >= 0 else -int(np.argmax(values[:, 0] == low))
+        if (
+            low == high
+            or min(rows, columns) < 2
+            or abs(k) > _MOST_OFF
+            or not np.array_equal(values == low, np.tri(rows, columns, k) > 0)
+        ):
+            return None
+        if not np.array_equal(values == high, np.tri(rows, columns, k) == 0):
+            return None
+        below = words.lower_ones(size, k)
+        first, other = (
+            scaled(self.sizes.number(number), mask)
+            for number, mask in ((low.item(), below), (high.item(), words.complement(below)))
+        )
+        return other if low == 0 else first if high == 0 else first + other
 
     def filled(self, shape: int | Sequence[int], number: float) -> TracedNode:
         """Return the node of np.full(shape, number)."""
