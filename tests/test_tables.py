@@ -214,7 +214,6 @@ NOT_TRACED_AS_ARRAYS = {
         "tile",
         "hsplit",
         "vsplit",
-        "average",
     ),  # entry by entry
     *("tri",),  # of numbers, which NumPy makes itself
 }

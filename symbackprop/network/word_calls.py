@@ -233,10 +233,6 @@ def _vdot(a: Expression, b: Expression) -> Expression:
     return arithmetic.total(arithmetic.times(one, other))
 
 
-def _average(a: Expression, axis: Argument = None, keepdims: Argument = False) -> Expression:
-    return reduction(arithmetic.mean, "average")(a, axis, keepdims)
-
-
 # fmt: off
 REDUCTIONS: dict[str, Callable[..., Expression]] = {  # words of texts and methods of arrays
     "sum":  reduction(arithmetic.total, "sum"),
@@ -249,7 +245,8 @@ OTHER_REDUCTIONS: dict[str, Callable[..., Expression]] = {
     "min":  reduction(_smallest, "min"),
     "amax": reduction(arithmetic.largest, "max"),
     "amin": reduction(_smallest, "min"),
-    "average": _average,
+    "average": reduction(arithmetic.mean, "average"),
+    "ptp":  reduction(lambda a, axis=None: arithmetic.minus(arithmetic.largest(a, axis), _smallest(a, axis)), "ptp"),
 }
 WORDS: dict[str, Callable[..., Expression]] = {
     **words.ENTRYWISE,
@@ -336,7 +333,6 @@ INSTEAD = {  # of a word that is refused: a formula of the same meaning, and whe
     "relu2":                ("relu(z)**2", ""),
     "sinc":                 ("sin(pi * z) / (pi * z)", "where z is not 0"),
     "cov":                  ("Z.T @ Z / (N - 1)", "with Z = X - mean(X, axis=0, keepdims=True)"),
-    "ptp":                  ("max(z) - min(z)", ""),
     "pinv":                 ("inv(A.T @ A) @ A.T", "for independent columns"),
     "lstsq":                ("inv(A.T @ A) @ A.T @ y", "for independent columns"),
     "cholesky":             ("log(det(A)) / 2", "for sum(log(diag(L))), and y.T @ inv(A) @ y for sum(solve(L, y)**2)"),

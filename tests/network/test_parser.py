@@ -167,7 +167,7 @@ NUMPY = {
         "sum(np.tile(A, (2, 3))) + sum(np.pad(B, ((1, 0), (2, 1)))**2) + B[0, 1] * B[-1, -1] + np.split(B, 2, axis=1)[1].sum()",
         "(A**2).sum() + A.mean() * A.max() - A.min() + X.dot(W).sum() + V.trace() + A.size + np.vdot(A, A) + np.inner(A, A).sum()",
         "sum(np.full((2, 3), 4)) + sum(np.ones_like(A) * A + np.zeros_like(A)) + np.pi + np.e + sum(np.ones(A.shape) * A)",
-        "np.max(A) + np.amin(A) + np.amax(A, axis=0, keepdims=True).sum() + np.linalg.multi_dot([X, W, V]).sum()",
+        "np.max(A) + np.amin(A) + np.ptp(b) * np.average(c) + np.amax(A, axis=0, keepdims=True).sum() + np.linalg.multi_dot([X, W, V]).sum()",
     ],
 )
 def test_a_formula_means_what_numpy_computes(text, rng):

@@ -80,6 +80,8 @@ np.arcsin(np.tanh(X)) - np.arccos(np.tanh(X)) + np.arctan(X) + np.arcsinh(X)
 np.arccosh(2 + X**2) + np.arctanh(np.tanh(X))
 np.cumsum(X, axis=0) + np.cumsum(X, axis=1)
 np.cumsum(v) * 2
+np.select([X < 0, X < 0.5], [Z, X * Z], 2 * X) + np.select([X > Z], [X])
+np.average(X, axis=0) + np.ptp(X)
 np.diff(X, axis=1)
 np.diff(X, axis=0)
 np.diff(v)

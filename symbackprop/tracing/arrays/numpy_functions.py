@@ -64,6 +64,14 @@ def _where(run: TraceRun, condition: Operand, *cases: Operand) -> TracedArray:
     return TracedArray(run, _mask(run, condition).node).made(words.chosen, *cases)
 
 
+def _select(run: TraceRun, conditions: Sequence[Operand], choices: Sequence[Operand], default: Operand = 0) -> Any:
+    """Return np.select: the choice of the first condition that holds."""
+    found = default
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        found = _where(run, condition, choice, found)
+    return found
+
+
 def _line(operation: NodeOperation, name: str) -> NumpyFunction:
     """Return an operation along an axis, by default that of NumPy: all entries of a vector, or the last axis."""
 
@@ -268,6 +276,8 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
     "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
     "trace": lambda run, x: as_array(run, x).made(arithmetic.trace, rank=0),
+    "select": _select, "average": _method("mean"),
+    "ptp": lambda run, x, **kwargs: as_array(run, x).max(**kwargs) - as_array(run, x).min(**kwargs),
     "cumsum": _line(words.cumsum, "cumsum"), "diff": _diff, "roll": _roll, "split": _split, "array_split": _split,
     "tril": _triangle(words.tril), "triu": _triangle(words.triu), "solve": _solve, "slogdet": _slogdet,
     "kron": lambda run, a, b: as_array(run, a).made(words.kron, b, rank=2),
