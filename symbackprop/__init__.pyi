@@ -68,6 +68,7 @@ from symbackprop.expressions.slicing import rows as rows
 from symbackprop.gradcheck.check import assert_gradients as assert_gradients
 from symbackprop.gradcheck.check import check_gradients as check_gradients
 from symbackprop.gradcheck.directional import numerical_gradient as numerical_gradient
+from symbackprop.gradcheck.jacobian import numerical_hessian as numerical_hessian
 from symbackprop.gradcheck.report import GradientCheck as GradientCheck
 from symbackprop.mistakes.explain import likely_mistake as likely_mistake
 from symbackprop.network.models.attention import attention as attention
@@ -90,6 +91,8 @@ from symbackprop.network.parser import parse_network as parse_network
 from symbackprop.network.sampling import random_values as random_values
 from symbackprop.proofread.code.check import check_code as check_code
 from symbackprop.proofread.code.check import network_from_function as network_from_function
+from symbackprop.proofread.code.jacobian import check_jacobian as check_jacobian
+from symbackprop.proofread.code.objective import check_objective as check_objective
 from symbackprop.proofread.code.report import CodeCheck as CodeCheck
 from symbackprop.proofread.code.vjp import check_vjp as check_vjp
 from symbackprop.proofread.derivation.check import check_derivation as check_derivation
