@@ -94,9 +94,18 @@ class Derivation:
         """
         return to_text(outline(self.tape, detail, view), width=width, ascii=ascii)
 
-    def to_latex(self, *, standalone: bool = False, detail: str = "full", view: str = "matrix") -> str:
-        """Return an `align*` with a reason above each line (it needs amsmath), or a whole document; see `to_text`."""
-        return to_latex(outline(self.tape, detail, view), standalone=standalone)
+    def to_latex(
+        self, *, standalone: bool = False, numbered: bool = False, detail: str = "full", view: str = "matrix"
+    ) -> str:
+        """Return an `align*` with a reason above each line, which needs amsmath; see `to_text`.
+
+        Args:
+            standalone: return a whole document, on A4, with long formulas broken.
+            numbered: number the formulas.
+            detail: see `to_text`.
+            view: see `to_text`.
+        """
+        return to_latex(outline(self.tape, detail, view), standalone=standalone, numbered=numbered)
 
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""

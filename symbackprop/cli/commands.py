@@ -132,6 +132,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     derive.add_argument("--verify", action="store_true", help="prove every step and report how far each proof reaches")
     add_seed_option(derive)
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a complete document")
+    derive.add_argument("--numbered", action="store_true", help="with --format latex: number the formulas")
     add_output_option(derive)
 
     purpose = "write a module with the functions cost and cost_and_gradients, in NumPy or for other libraries"
@@ -213,8 +214,9 @@ def _command(
 
 def _derive(args: argparse.Namespace) -> int:
     derivation = derivation_from(args)
-    if args.standalone and args.format != "latex":
-        raise SymbackpropError("--standalone goes with --format latex")
+    for option in ("standalone", "numbered"):
+        if getattr(args, option) and args.format != "latex":
+            raise SymbackpropError(f"--{option} goes with --format latex")
     if args.json and (args.detail, args.view) != ("full", "matrix"):
         raise SymbackpropError("--detail and --view are for documents; --json has everything")
     wanted = {"detail": args.detail, "view": args.view}
@@ -222,7 +224,7 @@ def _derive(args: argparse.Namespace) -> int:
         "text": lambda: derivation.to_text(
             **wanted, width=page_width(args), ascii=args.file is None and not shows_signs()
         ),
-        "latex": lambda: derivation.to_latex(standalone=args.standalone, **wanted),
+        "latex": lambda: derivation.to_latex(standalone=args.standalone, numbered=args.numbered, **wanted),
         "markdown": lambda: derivation.to_markdown(**wanted),
     }
     verification = derivation.verify(seed=args.seed) if args.verify else None

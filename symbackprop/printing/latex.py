@@ -14,7 +14,17 @@ from symbackprop.expressions.operations import Total
 from symbackprop.expressions.slicing import Slice
 from symbackprop.printing.entries import Offset
 from symbackprop.printing.naming import read_name
-from symbackprop.printing.notation import ATOM, POWER, PRODUCT, SPECIAL, divisors, power_of_ten, simple_power
+from symbackprop.printing.notation import (
+    ATOM,
+    ENTRYWISE,
+    POWER,
+    PRODUCT,
+    SPECIAL,
+    divisors,
+    is_negative,
+    power_of_ten,
+    simple_power,
+)
 from symbackprop.printing.styles import Textbook
 
 
@@ -158,6 +168,53 @@ class Latex(Textbook, LatexPrinter):
         if of.is_symbol:
             return rf"\frac{{\partial {self._print(of)}}}{{{below}}}"
         return rf"\frac{{\partial}}{{{below}}}{self.wrap(self._print(of))}"
+
+    _print_ScalarByEntry = _print_Entrywise = _print_EntryDerivative = _print_Gradient = _print_ByEntry
+
+
+class InlineLatex(Latex):
+    """A printer of formulas in sentences, in which a quotient has a slash: ∂J/∂W."""
+
+    quotients_are_fractions = False
+
+    def __init__(self, function_names: Mapping[str, str] | None = None):
+        super().__init__(function_names)
+        self._settings |= {"fold_short_frac": True, "fold_frac_powers": True}
+
+    def quotient(self, above: Expression, below: Expression) -> str:
+        """Return a quotient."""
+        return f"{self.bracket(above, PRODUCT + 1)} / {self.bracket(below, PRODUCT + 1)}"
+
+    def over(self, above: list[Expression], below: list[Expression]) -> str:
+        """Return the quotient of two entrywise products."""
+        return Textbook.over(self, above, below)
+
+    def coefficient(self, scalar: Scalar) -> str:
+        """Return a scalar factor, in brackets where it needs them."""
+        return self.bracket(scalar, POWER)
+
+    def bracket(self, expression: Expression, at_least: int) -> str:
+        """Return an expression, in brackets if it needs them; a quotient does in a product."""
+        inner = super().bracket(expression, at_least)
+        is_open = at_least > ENTRYWISE and "/" in inner and not inner.startswith(r"\left") and r"\left" not in inner
+        return self.wrap(inner) if is_open else inner
+
+    def _print_Rational(self, expr: Expression) -> str:
+        return rf"\tfrac{{{expr.p}}}{{{expr.q}}}" if power_of_ten(1 / expr) is None else super()._print_Rational(expr)
+
+    def _print_Pow(self, expr: Expression, **_: bool) -> str:
+        if expr.exp.is_negative and expr.exp.is_number:
+            return self.quotient(S.One, 1 / expr)
+        return super()._print_Pow(expr)
+
+    def _print_Mul(self, expr: Expression) -> str:
+        above, below = expr.as_numer_denom()
+        if below == 1 or is_negative(expr) or expr.has(*SPECIAL):
+            return str(super()._print_Mul(expr))
+        return self.quotient(above, below)
+
+    def _print_ByEntry(self, expr: Expression) -> str:
+        return " / ".join(rf"\partial {self.name_or_wrapped(operand)}" for operand in expr.args)
 
     _print_ScalarByEntry = _print_Entrywise = _print_EntryDerivative = _print_Gradient = _print_ByEntry
 

@@ -7,7 +7,8 @@ from sympy import S
 from symbackprop.errors import shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.matrices import Eye, HadamardPower, Inverse, Ones
-from symbackprop.printing.notation import ATOM, Notation, power_of_ten
+from symbackprop.printing.entries import Plain
+from symbackprop.printing.notation import ATOM, Notation, is_negative, power_of_ten
 
 
 class Textbook(Notation):
@@ -37,6 +38,12 @@ class Textbook(Notation):
     def shape(self, shape: Shape) -> str:
         """Return a shape, such as N×D."""
         return shape_text(shape)
+
+    def _print_Scaled(self, expr: Expression) -> str:
+        coefficient, matrix = expr.args
+        if is_negative(coefficient) or not (isinstance(matrix, HadamardPower) and is_negative(matrix.args[1])):
+            return super()._print_Scaled(expr)
+        return self.over([Plain(coefficient)], [HadamardPower(matrix.args[0], -matrix.args[1])])  # ρ/q, not ρ 1/q
 
     def _print_HadamardPower(self, expr: Expression) -> str:
         base, exponent = expr.args

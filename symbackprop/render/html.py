@@ -13,7 +13,8 @@ from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
 from symbackprop.printing.latex import latex_name
 from symbackprop.printing.text import Text
-from symbackprop.render.latex import LatexBlock, LatexRow, grouped, latex_blocks, latex_declarations, symbols
+from symbackprop.render.latex import latex_blocks, latex_declarations
+from symbackprop.render.latex_rows import LatexBlock, LatexRow, grouped, symbols
 from symbackprop.render.mathml import MathML
 from symbackprop.render.outline import Outline
 from symbackprop.verdicts import Verdict

@@ -1,86 +1,70 @@
 """A derivation as LaTeX: one `align*` with a reason above each line, or a whole document."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 
 from symbackprop.backprop.step import Step, why
 from symbackprop.expressions.shapes import shape_of
-from symbackprop.printing.latex import Latex, latex
+from symbackprop.printing.latex import InlineLatex, Latex, latex
+from symbackprop.render.latex_lines import PER_SYMBOL, fitted, row_width
+from symbackprop.render.latex_rows import LatexBlock, LatexRow, formula
 from symbackprop.render.outline import DocumentLine, Outline, ParameterSection
 
 _DOCUMENT = r"""\documentclass{article}
-\usepackage{amsmath}
-\usepackage[paperwidth=%.1fcm,paperheight=29.7cm,margin=2cm]{geometry}
+\usepackage{amsmath,graphicx}
+\usepackage[%s,margin=2cm]{geometry}
 \allowdisplaybreaks
+\emergencystretch=3em
 \begin{document}
 \section*{The gradients of $%s$}
 %s\end{document}
 """
-_A4, _MARGINS, _COLUMN_GAP, _PER_SYMBOL = 21.0, 4.0, 2.0, 0.24  # cm, at 10 pt
+_PAGES = {
+    "a4paper": (21 - 4 - 2) / PER_SYMBOL,
+    "a4paper,landscape": (29.7 - 4 - 2) / PER_SYMBOL,
+}  # the room for a row
+_NUMBER = 5  # symbols
 _SIGNS = {"Σ": r"\sum", "−": "-", "⁻¹": "^{-1}"}  # signs in sentences that LaTeX's text mode lacks
 
 
-@dataclass(frozen=True)
-class LatexRow:
-    """A formula in parts: `left = right`, its shape, and the sentence above it."""
+def to_latex(outline: Outline, *, standalone: bool = False, numbered: bool = False) -> str:
+    """Return an `align*`, which needs amsmath, or with `standalone` a whole document that compiles, on A4.
 
-    left: str
-    right: str
-    beside: str = ""
-    above: str = ""
-
-
-@dataclass(frozen=True)
-class LatexBlock:
-    """Rows under a heading, with an introductory sentence."""
-
-    title: str
-    rows: tuple[LatexRow, ...]
-    intro: str = ""
-
-
-def grouped(rows: Iterable[LatexRow]) -> list[list[LatexRow]]:
-    """Return rows in groups, each of which begins at a row with a sentence."""
-    groups: list[list[LatexRow]] = []
-    for row in rows:
-        if row.above or not groups:
-            groups.append([])
-        groups[-1].append(row)
-    return groups
-
-
-def to_latex(outline: Outline, *, standalone: bool = False) -> str:
-    """Return an `align*`, which needs amsmath, or with `standalone` a whole document that compiles."""
+    The document has long formulas broken; with `numbered`, each formula has a number.
+    """
     blocks = latex_blocks(outline)
-    body = "\\begin{align*}\n" + " \\\\\n".join(_aligned(block) for block in blocks) + "\n\\end{align*}\n"
     if not standalone:
-        return body
-    width = _paper_width([row for block in blocks for row in block.rows])
-    return _DOCUMENT % (width, latex(outline.tape.cost.symbol), body)
+        return _aligned(blocks, numbered)
+    page, blocks = _on_pages(blocks, _NUMBER * numbered)
+    return _DOCUMENT % (page, latex(outline.tape.cost.symbol), _aligned(blocks, numbered))
 
 
-def _aligned(block: LatexBlock) -> str:
-    rows = [f"\\intertext{{{row.above}}}\n{formula(row)}" if row.above else formula(row) for row in block.rows]
+def _on_pages(blocks: list[LatexBlock], beside: float) -> tuple[str, list[LatexBlock]]:
+    """Return the options of the page and the blocks, with formulas broken that do not fit; upright if possible."""
+    for options, room in _PAGES.items():
+        fitting = [replace(block, rows=tuple(fitted(block.rows, room - beside))) for block in blocks]
+        if all(row_width(block.rows) <= room - beside for block in fitting):
+            return options, fitting
+    options, room = list(_PAGES.items())[-1]
+    return options, [replace(b, rows=tuple(fitted(b.rows, room - beside, shrinks=True))) for b in blocks]
+
+
+def _aligned(blocks: list[LatexBlock], numbered: bool) -> str:
+    environment = "align" if numbered else "align*"
+    rows = " \\\\\n".join(_block(block, numbered) for block in blocks)
+    return f"\\begin{{{environment}}}\n{rows}\n\\end{{{environment}}}\n"
+
+
+def _block(block: LatexBlock, numbered: bool) -> str:
+    rows = [
+        (f"\\intertext{{{row.above}}}\n" if row.above else "")
+        + formula(row)
+        + (r" \nonumber" if numbered and not row.relation else "")
+        for row in block.rows
+    ]
     heading = rf"\textbf{{{block.title}}}" + (rf"\quad {block.intro}" if block.intro else "")
     return f"\\intertext{{{heading}}}\n" + " \\\\\n".join(rows)
-
-
-def formula(row: LatexRow) -> str:
-    """Return a row of an `align*` or `aligned`, with the shape in its own column."""
-    return f"{row.left} &= {row.right}" + (f" && {row.beside}" if row.beside else "")
-
-
-def _paper_width(rows: list[LatexRow]) -> float:
-    """Return a paper width in cm, with room for the widest left side, right side and shape in one line."""
-    widest = sum(max(map(symbols, column)) for column in zip(*((r.left, r.right, r.beside) for r in rows), strict=True))
-    return max(_A4, _MARGINS + _COLUMN_GAP + _PER_SYMBOL * widest)
-
-
-def symbols(latex: str) -> int:
-    """Return the approximate width of a formula in symbols: a command counts as one symbol, a large Σ as two."""
-    plain = re.sub(r"\\(left|right|frac|partial|text|operatorname|mathrm|mathbf)(?![a-zA-Z])", "", latex)
-    return len(re.sub(r"[{}^_$&\s]", "", re.sub(r"\\([a-zA-Z]+|.)", "m", plain.replace(r"\sum", "mm"))))
 
 
 def latex_blocks(outline: Outline) -> list[LatexBlock]:
@@ -97,6 +81,7 @@ class _LatexDocument:
     def __init__(self, outline: Outline):
         self.outline = outline
         self.printer = Latex(outline.function_names)
+        self.inline = InlineLatex(outline.function_names)
 
     def blocks(self) -> list[LatexBlock]:
         network = [LatexBlock("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]
@@ -135,7 +120,7 @@ class _LatexDocument:
     def reason(self, step: Step | None) -> str:
         if step is None:
             return ""
-        sentence = why(step, lambda quantity: f"${self.show(quantity)}$")
+        sentence = why(step, lambda quantity: f"${self.inline.doprint(quantity)}$")
         sentence = sentence.replace("$×$", r" \times ")
         return rf"\emph{{{step.rule}}}: " + re.sub("|".join(_SIGNS), lambda sign: f"${_SIGNS[sign[0]]}$", sentence)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from symbackprop.render.latex import LatexBlock, formula, grouped, latex_blocks
+from symbackprop.render.latex import latex_blocks
+from symbackprop.render.latex_rows import LatexBlock, formula, grouped
 from symbackprop.render.outline import Outline
 
 

@@ -10,9 +10,11 @@ import symbackprop as sb
 from symbackprop.backprop.step import why
 from symbackprop.errors import shape_text
 from symbackprop.network.models.losses import COSTS
-from symbackprop.printing.latex import Latex
+from symbackprop.printing.latex import InlineLatex, Latex
 from symbackprop.printing.text import Text
-from symbackprop.render.outline import DETAILS, VIEWS, function_names
+from symbackprop.render.latex import latex_blocks
+from symbackprop.render.latex_lines import broken
+from symbackprop.render.outline import DETAILS, VIEWS, function_names, outline
 from tests.support.networks import ON_PROBABILITIES, composite, residual, rnn, tied, tied_across_sections
 from tests.support.zoo import ZOO
 
@@ -70,7 +72,7 @@ def test_text_has_every_step_with_rule_formulas_shape_and_reason(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_latex_and_markdown_have_every_step_with_rule_formulas_shape_and_reason(name):
     d = sb.derive(NETWORKS[name]())
-    printer = Latex(function_names(d.tape))
+    printer, inline = Latex(function_names(d.tape)), InlineLatex(function_names(d.tape))
     in_latex = re.findall(r"\\intertext{\\emph{(.+?)}: (.+)}\n(.*) &= (.*?)(?: && (.*?))?(?: \\\\)?\n", d.to_latex())
     display = r"\*\*(.+?):\*\* (.+)\n\n\$\$\n\\begin{aligned}\n(.*) &= (.*?)(?: && (.*?))?\n\\end{aligned}\n\$\$"
     in_markdown = re.findall(display, d.to_markdown())
@@ -80,7 +82,8 @@ def test_latex_and_markdown_have_every_step_with_rule_formulas_shape_and_reason(
         for (rule, reason, *formula), (step, left, right) in zip(found, steps, strict=True):
             assert rule == step.rule
             assert formula == [left, right, printer.shape(step.shape) if step.shape else ""]
-            said = why(step, lambda quantity: f"${printer.doprint(quantity)}$")
+            said = why(step, lambda quantity: f"${inline.doprint(quantity)}$")
+            assert r"\frac" not in reason
             assert reason.replace(r"$\sum$", "Σ").replace(r" \times ", "$×$") == said.replace(r" \times ", "$×$")
 
 
@@ -198,6 +201,44 @@ def test_every_view_compiles_on_pages_that_are_wide_enough(name, net, tmp_path):
         )
         assert run.returncode == 0, run.stdout[-3000:]
         assert "Overfull" not in run.stdout
+        assert "[a4paper" in source
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_broken_formulas_are_whole(name):
+    """Each part has its own brackets, and without the breaks it is the formula."""
+    for block in latex_blocks(outline(sb.derive(NETWORKS[name]()).tape, "full", "both")):
+        for row in block.rows:
+            parts = broken(row.right, 20)
+            for part in parts:
+                assert part.count(r"\left") == part.count(r"\right")
+                assert part.count("{") == part.count("}")
+                assert part.count(r"\begin") == part.count(r"\end")
+            whole = re.sub(r"( \\right\.)* \\\\ \\quad (\\left\. )*\{\}", "", r" \\ ".join(parts))
+            assert whole == row.right
+
+
+def test_formulas_have_numbers_on_request():
+    d = sb.derive(sb.batchnorm())
+    for standalone in (False, True):
+        document = d.to_latex(standalone=standalone, numbered=True)
+        assert r"\begin{align}" in document
+        assert document.count(r"\nonumber") == document.count(r"\hphantom{{}={}}")
+    assert r"\nonumber" in document  # a long formula is broken
+    assert r"\begin{align*}" in d.to_latex()
+
+
+@pytest.mark.parametrize(
+    ("formula", "room", "parts"),
+    [
+        ("a + b", 9, ["a + b"]),
+        (r"a \odot b + c \odot d + e \odot f", 9, [r"a \odot b + c \odot d", r"\quad {} + e \odot f"]),
+        (r"f\left(a + b\right)", 4, [r"f\left(a \right.", r"\quad \left. {} + b\right)"]),
+        (r"\frac{a + b + c}{d}", 3, [r"\frac{a + b + c}{d}"]),
+    ],
+)
+def test_formulas_are_broken_at_operators(formula, room, parts):
+    assert broken(formula, room) == parts
 
 
 # definitions of functions
