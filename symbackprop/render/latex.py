@@ -21,8 +21,8 @@ _DOCUMENT = r"""\documentclass{article}
 %s\end{document}
 """
 _PAGES = {
-    "a4paper": (21 - 4 - 2) / PER_SYMBOL,
-    "a4paper,landscape": (29.7 - 4 - 2) / PER_SYMBOL,
+    "a4paper": (21 - 4 - 2.5) / PER_SYMBOL,
+    "a4paper,landscape": (29.7 - 4 - 2.5) / PER_SYMBOL,
 }  # the room for a row
 _NUMBER = 5  # symbols
 _SIGNS = {"Σ": r"\sum", "−": "-", "⁻¹": "^{-1}"}  # signs in sentences that LaTeX's text mode lacks

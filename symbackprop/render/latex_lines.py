@@ -15,7 +15,7 @@ _BRACKET = 3  # the cost of a break within brackets
 _WIDEST_LEFT = 14  # symbols of a left side that has no line of its own
 _INDENT = 4
 PER_SYMBOL = 0.24  # cm, at 10 pt
-_SCRIPT = 0.7  # the size of subscripts and superscripts
+_SCRIPT = 0.8  # the size of subscripts and superscripts
 
 
 def fitted(rows: Iterable[LatexRow], page: float, *, shrinks: bool = False) -> Iterator[LatexRow]:
