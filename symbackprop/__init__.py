@@ -41,5 +41,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'symbackprop' has no attribute {name!r}" + (f"; write {instead}" if instead else ""))
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Add the commands `%%backprop` and `%%proofread` to a notebook: `%load_ext symbackprop`."""
+    import_module("symbackprop.cli.notebook").register(shell)
+
+
 def __dir__() -> list[str]:
     return [*globals(), *__all__]

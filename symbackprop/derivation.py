@@ -1,5 +1,6 @@
 """The result of `derive`: one tape, from which everything is printed, generated, proved and checked."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -148,7 +149,8 @@ class Derivation:
         return f"<Derivation of {gradients} in {len(self.steps)} steps>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": self.to_text(), "text/markdown": self.to_markdown()}
+        plain = re.sub("^## (.*)$", r"**\1**", self.to_markdown(), flags=re.MULTILINE)  # no headings of the notebook
+        return {"text/plain": self.to_text(), "text/markdown": plain}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the derivation as plain data, with every formula as text and as LaTeX."""

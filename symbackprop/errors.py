@@ -8,6 +8,10 @@ from typing import Any
 class SymbackpropError(ValueError):
     """An invalid input; the message explains what is wrong, where, and what to try."""
 
+    def _render_traceback_(self, *_: object) -> list[str]:
+        """Return what a notebook shows: the message, without the frames inside of this package."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class NameInUseError(SymbackpropError):
     """A name that cannot be used: it is taken, reserved, or not an identifier."""

@@ -1,6 +1,7 @@
 """The verdicts of checks and proofs."""
 
 from enum import StrEnum
+from html import escape
 from typing import NoReturn
 
 
@@ -20,3 +21,9 @@ class Judged:
         raise TypeError(
             "a check has more than two verdicts; compare .verdict, as in check.verdict == 'right', or print it"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first line of the report, which unfolds to the rest unless all is right."""
+        first, _, rest = str(self).partition("\n")
+        unfolded = "" if getattr(self, "verdict", None) == Verdict.RIGHT else " open"
+        return f"<details{unfolded}><summary>{escape(first)}</summary><pre>{escape(rest)}</pre></details>"

@@ -12,6 +12,7 @@ from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
 from symbackprop.expressions.operations import Broadcast
 from symbackprop.expressions.shapes import Show, is_matrix
+from symbackprop.printing.latex import InlineLatex, latex
 from symbackprop.printing.text import text
 
 
@@ -50,6 +51,12 @@ class Step:
     def why(self) -> str:
         """Return one plain sentence about the rule."""
         return why(self, text)
+
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows: the rule, the sentence and the formula."""
+        sides = [latex(side) for side in (self.symbol, self.before, self.after) if side is not None]
+        sentence = why(self, lambda quantity: f"${InlineLatex().doprint(quantity)}$")
+        return f"**{self.rule}:** {sentence}\n\n$$\n{' = '.join(sides)}\n$$"
 
 
 def note(step: Step, show: Show) -> str:

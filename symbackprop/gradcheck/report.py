@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,14 @@ class GradientCheck(Judged):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the report with its table."""
+        first, *rest = self.to_text().splitlines()
+        rows = [HEADINGS, *map(cells, self.blocks)]
+        table = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        notes = "".join(f"<div>{escape(line)}</div>" for line in rest[len(rows) :])
+        return f"<div>{escape(first)}</div><table>{table}</table>{notes}"
 
     def to_text(self, width: int | None = None) -> str:
         """Return the report; for a narrow page, without the columns that can be computed from the others."""

@@ -29,6 +29,7 @@ from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, shape_of
 from symbackprop.network.example_axis import example_axis
 from symbackprop.network.names import check_gradient_names, check_name, chosen
+from symbackprop.printing.latex import Latex, latex
 from symbackprop.printing.text import typed
 
 INPUT, TARGET, ONE_HOT, PARAMETER, SCALAR = "input", "target", "one_hot", "parameter", "scalar"
@@ -269,6 +270,14 @@ class Network:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows: the arguments with their shapes, and the equations."""
+        printer = Latex()
+        shapes = {s: printer.shape(shape_of(s)) if shape_of(s) else r"\text{a number}" for s in self.arguments}
+        given = ", ".join(f"{self._roles[s.name]} ${latex(s)}$ (${shape}$)" for s, shape in shapes.items())
+        rows = " \\\\\n".join(f"{latex(e.symbol)} &= {latex(e.expression)}" for e in self.all_equations)
+        return f"{given}\n\n$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$"
 
     def __repr__(self) -> str:
         return f"<Network of {len(self.parameters)} parameters and {len(self._equations)} equations>"

@@ -19,7 +19,7 @@ _SCRIPT = 0.8  # the size of subscripts and superscripts
 
 
 def fitted(rows: Iterable[LatexRow], page: float, *, shrinks: bool = False) -> Iterator[LatexRow]:
-    """Yield the rows, and more rows for the parts of those that are wider than the page, in symbols.
+    """Yield the rows, and more rows for the parts of rows that are wider than the page, in symbols.
 
     With `shrinks`, parts without an operator to break at are printed smaller.
     """

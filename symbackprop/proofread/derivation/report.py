@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 
 from symbackprop.kinds import Kinds
 from symbackprop.verdicts import Judged
@@ -102,6 +103,17 @@ class DerivationCheck(Judged):
             lines.append(f"{_MARKS[line.verdict]} {line.number:3}  line {line.place}: {_short(line.source)}")
             lines += [f"        {remark}" for remark in remarks(line)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: each formula, which the notebook typesets, with its mark and remarks."""
+        shown = [f"<div>{escape(line)}</div>" for line in (f"derivation: {self.verdict}", *self.notes)]
+        for line in self.lines:
+            formula = escape(line.source.strip())
+            is_latex = any(sign in line.source for sign in "\\^{")
+            formula = f"${formula.replace('&amp;', '')}$" if is_latex else f"<code>{formula}</code>"
+            said = "" if line.verdict == LineVerdict.RIGHT else "; ".join(map(escape, remarks(line)))
+            shown.append(f"<div>{_MARKS[line.verdict]} {line.number} {formula} {said}</div>")
+        return "\n".join(shown)
 
     def to_markdown(self) -> str:
         """Return the document with a remark after each formula that has a verdict other than right, or notes."""
