@@ -67,6 +67,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--upstream", action="append", metavar="NAME", help="the code is a layer: its upstream gradient (or dh,dc)"
     )
     parser.add_argument("--scalars", nargs="+", default=[], metavar="NAME", help="hyperparameters, or NAME=VALUE")
+    for option, what in _CONDITIONS.items():
+        flag = f"--{option.replace('_', '-')}"
+        parser.add_argument(flag, nargs="+", default=[], metavar="NAME", help=f"arguments {what}")
+    parser.add_argument(
+        "--sign", default="descent", choices=["descent", "ascent"], help="ascent: the gradients are those of −J"
+    )
     parser.add_argument("--step", metavar="NAME", help="the step length of a gradient function that updates parameters")
     parser.add_argument(
         "--details", action="store_true", help="for code: print its formulas and the gradient check as well"
@@ -161,7 +167,14 @@ _OWN_TEXT = (
     "latex can be proofread"
 )
 _NOT_TEXT = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".png", ".jpg", ".jpeg", ".zip"}
-_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars", "upstream", "step", "details")
+_CONDITIONS = {
+    "one_hot": "whose rows are one-hot",
+    "masks": "whose entries are 0 or 1",
+    "signs": "whose entries are 1 or −1",
+    "positive": "whose entries are positive",
+    "symmetric": "that are symmetric matrices",
+}
+_OF_CODE = ("wrt", "shapes", "attributes", "labels", "scalars", "upstream", "step", "details", *_CONDITIONS)
 
 
 def code_check(args: argparse.Namespace) -> "CodeCheck":
@@ -193,7 +206,10 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     try:
         if upstream:
             return check_vjp(cost, gradient, shapes, wrt, upstream=upstream, **options)
-        return check_code(cost, gradient, shapes, wrt or [], step=_step(args.step), **options)
+        declared = {option: getattr(args, option) or None for option in _CONDITIONS}
+        return check_code(
+            cost, gradient, shapes, wrt or [], step=_step(args.step), sign=args.sign, **declared, **options
+        )
     except ArgumentError as error:
         if labels or "arrays used as indices" not in str(error):
             raise

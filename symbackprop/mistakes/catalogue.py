@@ -213,14 +213,15 @@ def _in_output(part: Expr, output: Expression) -> str:
 def _simpler(form: Expr) -> list[Expr]:
     """Return wrong forms of a polynomial in a: without one of its factors, or with a in place of a²."""
     parts = [form / factor for factor in Mul.make_args(form)] if form.is_Mul else []
-    return [*parts, *({form.xreplace({a**2: a})} - {form})]
+    squared = {form.xreplace({a**2: a}), (1 - a) ** 2 if form == 1 - a**2 else form} - {form}
+    return [*parts, *sorted(squared, key=str)]
 
 
 def _polynomial(form: Expr, argument: Expression) -> Expression:
     """Return a polynomial in a, with an argument in place of a."""
     if not is_matrix(argument):
         return form.xreplace({a: argument})
-    terms = ((power, coefficient) for (power,), coefficient in form.as_poly(a).terms())
+    terms = ((power, coefficient) for (power,), coefficient in form.expand().as_poly(a).terms())
     return add(*(scaled(c, hadamard(*[argument] * power) if power else _ones(argument)) for power, c in terms))
 
 

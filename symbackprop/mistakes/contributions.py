@@ -67,6 +67,7 @@ class PassAtPoint:
         self.backward = backward
         self.how = how
         self.evaluation = Evaluation(sizes)
+        self.given = given
         self.values: dict[Expression, Any] = dict(given)
         self.numeric: dict[Edge, Any] = {}  # the contributions of the right pass
         self._constant: dict[Expression, list[Expression]] = {}

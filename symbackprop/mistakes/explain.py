@@ -1,5 +1,6 @@
 """The explanation of a wrong gradient by a mutant, a derivation with a mistake that gives the same gradients."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ Gradients = dict[str, Any]  # arrays by the names of the parameters
 _CLOSE = 1e-7  # relative to the largest entry
 _MOST_PAIRED = 60  # mutants of which pairs are tried
 _ROUNDS = 6  # of the secant method
+_NUMBER = re.compile(r"[\d.e+-]+")
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,13 @@ class Explainer:
     Args:
         at: the backward pass at the point.
         claimed: the names of parameters and their gradients, in the parameters' shapes.
+        others: explainers at other points, where a mistake must explain the gradients, too.
     """
 
-    def __init__(self, at: PassAtPoint, claimed: Mapping[str, ArrayLike]):
+    def __init__(self, at: PassAtPoint, claimed: Mapping[str, ArrayLike], others: Sequence["Explainer"] = ()):
         self.at = at
         self.claimed = claimed
+        self.others = others
         self.right = at.gradients(at.right)
         self.wrong = [name for name in claimed if not self.is_like(claimed[name], self.right[name])]
 
@@ -108,16 +112,42 @@ class Explainer:
         scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
         return bool(np.all(np.abs(one - other) <= _CLOSE * scale))
 
-    @cached_property
+    @property
     def catalogue(self) -> list[tuple[Mutant, Adjoints, Gradients]]:
-        """The mutants with their adjoints and gradients, except mutants that change nothing or cannot be evaluated."""
-        found: dict[bytes, tuple[Mutant, Adjoints, Gradients]] = {}
+        """The mutants with different gradients at this point, with their adjoints and gradients."""
+        return [(alike[0], adjoints, gradients) for alike, adjoints, gradients in self._groups]
+
+    @cached_property
+    def _groups(self) -> list[tuple[list[Mutant], Adjoints, Gradients]]:
+        """The mutants with their adjoints and gradients, except mutants that change nothing or cannot be evaluated.
+
+        Mutants with the same gradients at this point are together.
+        """
+        found: dict[bytes, tuple[list[Mutant], Adjoints, Gradients]] = {}
         for mutant in mutants(self.at.backward):
             adjoints = self._adjoints(mutant)
             gradients = {} if adjoints is None else self.at.gradients(adjoints)
             if adjoints is not None and not all(self.is_like(gradients[name], self.right[name]) for name in gradients):
-                found.setdefault(_key(gradients.values()), (mutant, adjoints, gradients))
+                found.setdefault(_key(gradients.values()), ([], adjoints, gradients))[0].append(mutant)
         return list(found.values())
+
+    def _confirmed(self, alike: Iterable[Mutant], names: Iterable[str] | None = None) -> Iterator[Mutant]:
+        """Yield the mutants that explain the gradients at the other points, too."""
+        chosen = None if names is None else list(names)
+        yield from (mutant for mutant in alike if all(other.shows(mutant, chosen) for other in self.others))
+
+    def shows(self, mutant: Mutant, names: Iterable[str] | None = None) -> bool:
+        """Return True if a mutant explains the gradients at this point."""
+        adjoints = self._adjoints(mutant)
+        return adjoints is not None and self._explains(self.at.gradients(adjoints), names)
+
+    def _found_elsewhere(self, explanation: Explanation, search: str) -> bool:
+        """Return True if the same search gives such an explanation at the other points."""
+        alike = (explanation.kinds, explanation.parameters, _NUMBER.sub("", explanation.words))
+        return all(
+            any((e.kinds, e.parameters, _NUMBER.sub("", e.words)) == alike for e in getattr(other, search)())
+            for other in self.others
+        )
 
     def _adjoints(self, mutant: Mutant) -> Adjoints | None:
         try:
@@ -133,8 +163,11 @@ class Explainer:
         if not self.wrong:
             return ()
         with np.errstate(all="ignore"):  # far steps of the secant method overflow
-            for search in (self._one, self._penalized, self._updated, self._two):
-                found = next(search(), None)
+            for search in ("_one", "_penalized", "_replaced", "_updated", "_two"):
+                candidates: Iterator[Explanation] = getattr(self, search)()
+                if search in ("_penalized", "_updated", "_replaced"):
+                    candidates = (e for e in candidates if self._found_elsewhere(e, search))
+                found = next(candidates, None)
                 if found is not None:
                     return (found,)
             return tuple(self._each())
@@ -143,9 +176,10 @@ class Explainer:
         return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
 
     def _one(self) -> Iterator[Explanation]:
-        for mutant, adjoints, gradients in self.catalogue:
+        for alike, adjoints, gradients in self._groups:
             if self._explains(gradients):
-                yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
+                for mutant in self._confirmed(alike):
+                    yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
 
     def _two(self) -> Iterator[Explanation]:
         """Yield pairs of mistakes; the gradient nearest to the cost is explained first."""
@@ -160,7 +194,8 @@ class Explainer:
         for both in (a.together(b) for a, b in pairs if not a.changed.keys() & b.changed.keys()):
             adjoints = self._adjoints(both)
             if adjoints is not None and self._explains(self.at.gradients(adjoints)):
-                yield Explanation(both.words, both.kinds, adjoints, tuple(self.wrong))
+                for mutant in self._confirmed([both]):
+                    yield Explanation(mutant.words, mutant.kinds, adjoints, tuple(self.wrong))
 
     def _nearest_to_the_cost(self) -> str:
         order = list(self.at.right)
@@ -187,6 +222,23 @@ class Explainer:
             found = [f for f, value in zip(factors, values, strict=True) if self.is_like(f * own, value)]
             if found and own.size > 1:
                 yield sum(found), str(parameter.name)
+
+    def _replaced(self) -> Iterator[Explanation]:
+        """Yield data that the gradients leave out everywhere, as if they were 1, such as a mask."""
+        network, given = self.at.backward.network, self.at.given
+        data = [s for s in network.arguments if s not in self.at.backward.wrt]
+        for symbol in data:
+            value = np.asarray(given[symbol], float)
+            changed = {**given, symbol: np.ones_like(value) if value.ndim else 1.0}
+            try:
+                at = PassAtPoint(self.at.backward, self.at.evaluation.sizes, changed)
+            except (ValueError, TypeError, ArithmeticError):
+                continue
+            gradients = at.gradients(at.right)
+            names = [name for name in self.wrong if self.is_like(self.claimed[name], gradients[name])]
+            if names == self.wrong:
+                words = f"with {text(symbol)} left out everywhere, as if it were 1"
+                yield Explanation(words, (MistakeKind.MISSING_FACTOR,), at.right, tuple(names))
 
     def _updated(self) -> Iterator[Explanation]:
         """Yield mistakes in which weights were updated before the backward pass had used them."""
@@ -228,8 +280,13 @@ class Explainer:
 
     def _each(self) -> Iterator[Explanation]:
         for name in self.wrong:
-            alone = (entry for entry in self.catalogue if self._explains(entry[2], [name]))
-            yield from (Explanation(m.words, m.kinds, adjoints, (name,)) for m, adjoints, _ in islice(alone, 1))
+            alone = (
+                Explanation(mutant.words, mutant.kinds, adjoints, (name,))
+                for alike, adjoints, gradients in self._groups
+                if self._explains(gradients, [name])
+                for mutant in self._confirmed(alike, [name])
+            )
+            yield from islice(alone, 1)
 
 
 def _key(gradients: Iterable[ArrayLike]) -> bytes:

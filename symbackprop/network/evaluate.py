@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 from sympy import Integer, Piecewise, Rational
 
+from symbackprop.budget import spend
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
@@ -247,6 +248,7 @@ class Evaluation:
 
     def combined(self, node: Expression, parts: list[Value], how: Arithmetic) -> Value:
         """Return the value of a node, computed from the values of its parts."""
+        spend()
         if node in self.sizes and not is_matrix(node):
             return self.sizes[node] if node.is_Symbol else how.number(node)
         if isinstance(node, nodes.LEAVES):

@@ -9,6 +9,7 @@ from symbackprop.expressions.shapes import dimension
 from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
+from symbackprop.tracing.conditions import ConditionKind, DataCondition, declared_conditions
 from symbackprop.tracing.sizes import Sizes, declared_size, size_names
 from symbackprop.tracing.structure import Structure, path_of, structure_of
 from symbackprop.tracing.untraceable import Untraceable
@@ -33,6 +34,8 @@ class ArgumentSpec:
     structure: Structure = field(default_factory=Structure)
     step: str | float | None = None  # the step length of an update, by which the gradient is found from it
     upstream: tuple[str, ...] = ()  # the upstream gradient of each result of a layer
+    conditions: tuple[DataCondition, ...] = ()  # that the data fulfil
+    sign: int = 1  # −1: the gradients are meant to be those of −J
 
     @property
     def names(self) -> list[str]:
@@ -63,6 +66,10 @@ class ArgumentSpec:
         shapes = {name: shape for name, shape in self.shapes.items() if name not in self.labels}
         chosen = {name: values[name] for name in self.labels}
         return replace(self, shapes=shapes, labels={}, constants={**self.constants, **chosen})
+
+    def with_conditions(self, conditions: Iterable[DataCondition]) -> "ArgumentSpec":
+        """Return the arguments with further conditions on them."""
+        return replace(self, conditions=(*self.conditions, *conditions))
 
 
 def _in_order_of_sizes(shapes: Mapping[str, DeclaredShape]) -> list[tuple[str, DeclaredShape]]:
@@ -110,16 +117,21 @@ def argument_spec(
     scalars: Mapping[str, object] | Iterable[str] | None = None,
     step: str | float | None = None,
     upstream: Iterable[str] | str | None = None,
+    declared: Mapping[ConditionKind, Iterable[str] | str | None] | None = None,
+    sign: str = "descent",
 ) -> ArgumentSpec:
     """Check a user's declarations of the arguments, and return them as one object.
 
     Without `wrt`, the parameters are the arguments whose names begin with W, b, w, theta or U, or else all.
+    `declared` names the arguments that are one-hot, masks and the like.
 
     Raises:
         ArgumentError: a shape is invalid, or a name in wrt or labels has no shape.
     """
     if not isinstance(shapes, Mapping):
         raise ArgumentError(f"shapes is a mapping of names to shapes, as in {{'X': ('N', 'D')}}, not {shapes!r:.60}")
+    if sign not in _SIGNS:
+        raise ArgumentError(f"sign is 'descent' (the gradient of J) or 'ascent' (that of −J), not {sign!r}")
     own = _attributes(attributes, shapes)
     structure, given = structure_of({**shapes, **own})
     every = {name: _shape(name, shape) for name, shape in given.items()}
@@ -135,11 +147,24 @@ def argument_spec(
             f"{listed(clash)} has a shape and is a scalar too; give it in shapes or in scalars, not both"
         )
     every, classes = _renamed(every, {name: _size(name, size) for name, size in classes.items()})
+    masks = [name for name, n in classes.items() if n == 2 and len(every[name]) > 1]  # arrays of 0 and 1, no indices
+    kinds = {**(declared or {}), ConditionKind.MASK: (*_names((declared or {}).get(ConditionKind.MASK)), *masks)}
+    classes = {name: n for name, n in classes.items() if name not in masks}
     kept = {name: shape for name, shape in every.items() if name not in drawn}
     outer = tuple(dict.fromkeys(str(path_of(name)[0]) for name in own))
     ahead = (upstream,) if isinstance(upstream, str) else tuple(upstream or ())
     spec = ArgumentSpec(
-        kept, parameters, classes, tuple(dict.fromkeys(drawn)), constants, outer, structure, step, ahead
+        kept,
+        parameters,
+        classes,
+        tuple(dict.fromkeys(drawn)),
+        constants,
+        outer,
+        structure,
+        step,
+        ahead,
+        declared_conditions(kept, kinds),
+        _SIGNS[sign],
     )
     for role, names in (("step", [step] if isinstance(step, str) else []), ("upstream", ahead)):
         unknown = [name for name in names if name not in spec.names]
@@ -153,6 +178,13 @@ def _parameters(structure: Structure, names: list[str], wrt: Iterable[str] | str
         return structure.chosen((wrt,) if isinstance(wrt, str) else wrt)
     usual = [name for name in names if name[0] in "WbwU" or name.startswith("theta")]
     return tuple(usual or names)
+
+
+_SIGNS = {"descent": 1, "ascent": -1}
+
+
+def _names(given: Iterable[str] | str | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def _check_names(parameters: tuple[str, ...], labels: Iterable[str], shapes: Mapping[str, DeclaredShape]) -> None:

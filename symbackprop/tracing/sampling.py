@@ -1,5 +1,6 @@
 """Random arguments for a user's functions, with sizes that all differ, and those functions for a gradient check."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from symbackprop.tracing.aliases import ArgumentValue, DeclaredSize
 from symbackprop.tracing.arguments import ArgumentSpec, is_target, network_name
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.outcome import computed, computed_cost
+from symbackprop.tracing.shape_habits import in_shape
 from symbackprop.tracing.sizes import size_names, size_number
 
 _SMALLEST = 3  # size of a dimension
+_MOST_ENTRIES = 2500  # of all arguments together
 # how values are spread: as a network needs them, positive, from 0 to 1, or (WIDE and larger numbers) ever more widely
 AS_KNOWN, POSITIVE, FRACTIONS, WIDE = range(4)
 
@@ -62,7 +65,19 @@ def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, i
 def other_sizes(spec: ArgumentSpec) -> dict[str, int]:
     """Return sizes that all differ from those of `distinct_sizes`, in another order: the first is the largest."""
     count = len(size_names(_declared(spec)))
-    return _different(spec, [*range(8 + count, 8, -1), *range(9 + count, 90)])
+    found = _different(spec, [*range(8 + count, 8, -1), *range(9 + count, 90)])
+    if _entries(spec, found) <= _MOST_ENTRIES:
+        return found
+    return _different(spec, [*range(1 + count, 1, -1), *range(2 + count, 90)])
+
+
+def entries_at(spec: ArgumentSpec, smallest: int) -> int:
+    """Return the number of entries of all arguments at the sizes that begin with `smallest`."""
+    return _entries(spec, distinct_sizes(spec, smallest))
+
+
+def _entries(spec: ArgumentSpec, sizes: Mapping[str, int]) -> int:
+    return sum(math.prod(size_number(n, sizes) for n in shape) for shape in spec.shapes.values())
 
 
 def _different(spec: ArgumentSpec, choices: Iterable[int]) -> dict[str, int]:
@@ -107,6 +122,7 @@ def draw_point(
             values[name] = draw.value(rng, size)
     highest = 0.9 if kind < WIDE else 5.0
     values |= {name: float(rng.uniform(0.1, highest)) for name in spec.scalars}
+    values |= {c.name: c.imposed(np.asarray(values[c.name]), rng) for c in spec.conditions}
     return SamplePoint(values, dict(sizes))
 
 
@@ -163,6 +179,8 @@ def cost_and_gradients(
         return found
 
     def gradients(**values: ArgumentValue) -> dict[str, np.ndarray]:
-        return {name: np.asarray(value) for name, value in computed(code, spec, values)[1].items()}
+        found = computed(code, spec, values)[1]
+        fitted = in_shape(found, {name: np.shape(values[name]) for name in spec.wrt})
+        return fitted if spec.sign > 0 else {name: -value for name, value in fitted.items()}
 
     return cost, gradients

@@ -4,18 +4,18 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from symbackprop.errors import ArgumentError
+from symbackprop.errors import ArgumentError, SymbackpropError
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.proofreading import Proofreading
-from symbackprop.proofread.code.reading import CodeReader
+from symbackprop.proofread.code.reading import FAILURES, CodeReader, said
 from symbackprop.proofread.code.report import CodeCheck
-from symbackprop.proofread.code.vjp import check_vjp, holds_nests, is_layer, without_sign_convention
+from symbackprop.proofread.code.vjp import check_vjp, holds_nests, is_layer
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import argument_spec
 from symbackprop.tracing.arrays.run import CLIP
 from symbackprop.tracing.arrays.trace import trace
 from symbackprop.tracing.calls import UserCode
-from symbackprop.tracing.untraceable import Untraceable
+from symbackprop.tracing.conditions import ConditionKind
 
 
 def network_from_function(
@@ -58,10 +58,12 @@ def network_from_function(
     for ignored in (frozenset({CLIP}), frozenset[str]()):
         try:
             found = trace(code, spec, gradient=False, ignored=ignored)
-        except Untraceable as problem:
-            reason = str(problem)
+            is_same = reader.computes(found)
+        except SymbackpropError:
+            raise
+        except FAILURES as problem:
+            reason = said(problem)
             break
-        is_same = reader.computes(found)
         if reader.varies:
             reason = "two runs at one point differ: draw random numbers before, and give them as an argument"
             break
@@ -82,6 +84,12 @@ def check_code(
     step: str | float | None = None,
     upstream: Iterable[str] | str | None = None,
     network: Network | None = None,
+    one_hot: Iterable[str] | str | None = None,
+    masks: Iterable[str] | str | None = None,
+    signs: Iterable[str] | str | None = None,
+    positive: Iterable[str] | str | None = None,
+    symmetric: Iterable[str] | str | None = None,
+    sign: str = "descent",
     seed: int | None = None,
 ) -> CodeCheck:
     """Check a user's gradient code, and name the mistake if it is wrong. The code is run.
@@ -102,6 +110,12 @@ def check_code(
         upstream: the upstream gradient of a layer, an argument of `gradient`: the cost is the sum of its product with
             what `cost` returns first (see `check_vjp`). For several results, one name for each.
         network: the network that the cost computes, which allows naming a mistake if the code cannot be traced.
+        one_hot: the arguments whose rows are one-hot.
+        masks: the arguments whose entries are 0 or 1.
+        signs: the arguments whose entries are 1 or −1.
+        positive: the arguments whose entries are positive.
+        symmetric: the arguments that are symmetric matrices.
+        sign: "ascent" if the gradients are meant to be those of −J, for a cost that is maximized.
         seed: repeats the random points.
 
     Raises:
@@ -132,10 +146,24 @@ def check_code(
             scalars=scalars,
             seed=seed,
         )
+    declared = {
+        ConditionKind.ONE_HOT: one_hot,
+        ConditionKind.MASK: masks,
+        ConditionKind.SIGNS: signs,
+        ConditionKind.POSITIVE: positive,
+        ConditionKind.SYMMETRIC: symmetric,
+    }
     spec = argument_spec(
-        shapes, wrt, attributes=attributes, labels=labels, scalars=scalars, step=step, upstream=upstream
+        shapes,
+        wrt,
+        attributes=attributes,
+        labels=labels,
+        scalars=scalars,
+        step=step,
+        upstream=upstream,
+        declared=declared,
+        sign=sign,
     )
     code = UserCode(cost, gradient, spec.attributes, spec.structure)
     code.check_names(spec.names)
-    check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()
-    return without_sign_convention(check, code, spec)
+    return Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()

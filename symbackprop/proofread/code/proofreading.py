@@ -1,34 +1,39 @@
 """Judgment of gradient code: comparison of numbers and formulas at random points, a verdict, and the mistake."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
+from symbackprop.budget import OutOfTime, budget
 from symbackprop.errors import listed
 from symbackprop.gradcheck.check import check_gradients
-from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
+from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.kinds import Mistake, MistakeKind
-from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.network import Network
-from symbackprop.proofread.code.compare import (
-    OF_A_PARAMETER,
-    ExactComparison,
-    FirstDifference,
-    first_difference,
-    has_kinks,
-)
+from symbackprop.proofread.code.compare import OF_A_PARAMETER, ExactComparison, FirstDifference, has_kinks
+from symbackprop.proofread.code.data_conditions import Conditions, DataConditions
 from symbackprop.proofread.code.entrywise import compare_entrywise
-from symbackprop.proofread.code.reading import CodeReader
+from symbackprop.proofread.code.naming import Named, Naming
+from symbackprop.proofread.code.reading import FAILURES, CodeReader, said
 from symbackprop.proofread.code.report import CodeCheck, Level
-from symbackprop.tracing.arguments import ArgumentSpec, network_name
+from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.arrays.names import CodeLine
 from symbackprop.tracing.arrays.trace import TracedNetwork
-from symbackprop.tracing.sampling import SamplePoint, cost_and_gradients
-from symbackprop.tracing.untraceable import Untraceable
+from symbackprop.tracing.outcome import computed
+from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients
+from symbackprop.tracing.shape_habits import shape_remarks
 from symbackprop.verdicts import Verdict
 
 _MOST_POINTS = 6  # where there are branches
 _VARIES = "two runs at one point differ, as random numbers do: draw them before, and give them as an argument"
+_MOST_CONDITIONS = 6  # that are tried in full
+_SECONDS = 50.0  # of processor time for everything; what is known by then is reported
+_SECONDS_OF_NUMBERS = 20.0  # for one gradient check
+_SECONDS_BY_ENTRY = 15.0  # for one comparison entry by entry
+_OUT_OF_TIME = "the time of the check was over before all points were compared"
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,52 @@ class _PointResult:
         return _MOST_POINTS
 
     @property
+    def has_wrong_shape(self) -> bool:
+        """True if a gradient does not have the shape of its parameter."""
+        return any("shape" in block.note for block in self.check.blocks)
+
+    @property
+    def is_opposite(self) -> bool:
+        """True if all gradients are right but for their sign."""
+        if self.has_wrong_shape:
+            return False
+        if self.exact is not None:
+            return not self.exact.all_right and all(self.exact.opposite.values())
+        return bool(self.check.blocks) and all(b.mistake_kinds == (MistakeKind.SIGN,) for b in self.check.blocks)
+
+    @property
     def verdict(self) -> Verdict:
-        """The verdict at this point."""
-        if any("shape" in block.note for block in self.check.blocks):
+        """The verdict at this point, with the opposite sign as a convention."""
+        if self.has_wrong_shape:
             return Verdict.WRONG
+        if self.is_opposite:
+            return Verdict.CONVENTION
         if self.exact is None:
-            opposite = all(block.mistake_kinds == (MistakeKind.SIGN,) for block in self.check.blocks)
-            return Verdict.CONVENTION if self.check.blocks and opposite else self.check.verdict
-        if self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT):
-            return Verdict.RIGHT
-        return Verdict.CONVENTION if all(self.exact.opposite.values()) else Verdict.WRONG
+            return self.check.verdict
+        is_right = self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT)
+        return Verdict.RIGHT if is_right else Verdict.WRONG
+
+
+@dataclass
+class _Judgment:
+    """The results at several points under the same conditions on the data."""
+
+    reader: CodeReader
+    results: list[_PointResult]
+    reasons: list[str]
+    conditions: Conditions = ()
+
+    @property
+    def chosen(self) -> _PointResult:
+        """The result that decides: a wrong one, or else the first that is decided."""
+        decided = [result for result in self.results if result.verdict != Verdict.UNDECIDED]
+        wrong = [result for result in self.results if result.verdict == Verdict.WRONG]
+        return (wrong or decided or self.results)[0]
+
+    @property
+    def is_accepted(self) -> bool:
+        """True if the gradients are right, perhaps but for their sign."""
+        return self.chosen.verdict in (Verdict.RIGHT, Verdict.CONVENTION)
 
 
 @dataclass
@@ -74,97 +115,194 @@ class Proofreading:
 
     reader: CodeReader
     network: Network | None
+    _out_of_time: bool = field(default=False, init=False)
 
     def result(self) -> CodeCheck:
         """Return the check of the code at random points; it stops at the first point that shows a mistake."""
-        general, reasons = self.reader.general()
-        network = general.network if general is not None else self.network
-        results: list[_PointResult] = []
-        points = self.reader.points(network, reasons)
-        if self.reader.varies:
-            return CodeCheck(Verdict.UNDECIDED, Level.NUMBERS, network=self.network, notes=(_VARIES, *reasons))
-        for point in points:
-            result = self._at(point, general, reasons if not results else [], far=bool(results))
-            if results and result.level != results[0].level:
-                continue  # far out, where functions are saturated, values in floats do not confirm the formulas
-            results.append(result)
-            if result.verdict == Verdict.WRONG or len(results) > result.enough_points:
-                break
-        decided = [result for result in results if result.verdict != Verdict.UNDECIDED]
-        wrong = [result for result in results if result.verdict == Verdict.WRONG]
-        return self._report((wrong or decided or results)[0], list(dict.fromkeys(reasons)))
+        with budget(_SECONDS):
+            judged = self._judged(self.reader)
+            if judged.reader.varies:
+                notes = (_VARIES, *judged.reasons)
+                return CodeCheck(Verdict.UNDECIDED, Level.NUMBERS, network=self.network, notes=notes)
+            named = None
+            if self._verdict(judged) == Verdict.WRONG:
+                judged, named = self._under_conditions(judged)
+        return self._report(judged, named)
 
-    def _report(self, result: _PointResult, reasons: list[str]) -> CodeCheck:
-        code, verdict, formulas = self.reader.code, result.verdict, result.formulas
-        notes = [*code.remarks, *(result.read.notes if result.read is not None else ()), *reasons]
-        notes += ["the code prints, which is not shown"] * code.printed
-        updated = () if self.reader.spec.step is None else self.reader.spec.wrt
-        changed = code.changed({**result.point.values, **self.reader.spec.constants})
-        changed = [name for name in changed if name not in updated]
-        notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
-        if verdict == Verdict.CONVENTION:
-            notes.insert(0, "it is the right gradient up to its sign, by convention: minus the gradient")
-        mistake, first = self._mistake(result) if verdict == Verdict.WRONG else (Mistake("", ()), None)
+    @cached_property
+    def _general(self) -> tuple[TracedNetwork | None, list[str]]:
+        return self.reader.general()
+
+    @property
+    def _known(self) -> Network | None:
+        """The network that the cost computes, for all sizes; None if it is not known."""
+        general = self._general[0]
+        return general.network if general is not None else self.network
+
+    def _judged(self, reader: CodeReader, conditions: Conditions = ()) -> _Judgment:
+        """Return the results at points where the data fulfil the conditions."""
+        reasons = list(self._general[1])
+        judged = _Judgment(reader.under(conditions), [], reasons, conditions)
+        points = judged.reader.points(self._known, reasons)
+        for point in () if judged.reader.varies else points:
+            try:
+                result = self._at(judged, point)
+            except OutOfTime:
+                self._out_of_time = True
+                if not judged.results:
+                    raise
+                break
+            if judged.results and result.level != judged.results[0].level:
+                continue  # far out, where functions are saturated, values in floats do not confirm the formulas
+            judged.results.append(result)
+            if result.verdict == Verdict.WRONG or len(judged.results) > result.enough_points:
+                break
+        return judged
+
+    @cached_property
+    def _data(self) -> DataConditions:
+        return DataConditions(self.reader, self._known, self._sizes)
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        return self.reader.points(self._known, [])[0].sizes
+
+    def _verdict(self, judged: _Judgment) -> Verdict:
+        """Return the verdict; the opposite sign is a convention only where the gradients are not passed on."""
+        verdict = judged.chosen.verdict
+        if verdict == Verdict.CONVENTION and (self.reader.spec.sign < 0 or self._data.sign_matters):
+            return Verdict.WRONG
+        return verdict
+
+    def _under_conditions(self, judged: _Judgment) -> tuple[_Judgment, Named | None]:
+        """Return the judgment under the natural condition on the data that accepts the gradients, without a mistake.
+
+        If there is none: the judgment under the condition, or under none, by which the mistake is named best.
+        """
+        chosen = judged.chosen
+        # what is right at an ordinary point is wrong in another branch, which has no condition on the data as its cause
+        is_conditional = not chosen.has_wrong_shape and not chosen.is_opposite and chosen is judged.results[0]
+        try:
+            accepted = next(self._accepting(), None) if is_conditional else None
+            if accepted is not None:
+                return accepted, None
+            return self._best_named(judged) if is_conditional else (judged, self._named(judged))
+        except OutOfTime:
+            self._out_of_time = True
+            return judged, None
+
+    def _accepting(self) -> Iterator[_Judgment]:
+        """Yield the judgments under conditions on the data by which the gradients are right."""
+        for conditions in islice(self._data.complete(), _MOST_CONDITIONS):
+            other = self._judged(self.reader, conditions)
+            if other.is_accepted and self._verdict(other) != Verdict.WRONG:
+                yield other
+
+    def _best_named(self, judged: _Judgment) -> tuple[_Judgment, Named]:
+        """Return the judgment under the condition on the data that makes more gradients right, and the mistake.
+
+        If there is none, a mistake that explains all gradients decides, under no condition or a likely one.
+        """
+        for conditions in islice(self._data.partial(), 1):
+            other = self._judged(self.reader, conditions)
+            if self._verdict(other) == Verdict.WRONG:
+                return other, self._named(other)
+        named = self._named(judged)
+        for conditions in () if named.explained or self._known is None else islice(self._data.likely(), 2):
+            reader = self.reader.under(conditions)
+            point = reader.points(self._known, [])[0]
+            if Naming(reader, reader.spec, point, self._known, None, judged.chosen.check).is_explained():
+                other = self._judged(self.reader, conditions)
+                if self._verdict(other) == Verdict.WRONG:
+                    return other, self._named(other)
+        return judged, named
+
+    def _named(self, judged: _Judgment) -> Named:
+        result = judged.chosen
+        naming = Naming(judged.reader, result.spec, result.point, result.network, result.formulas, result.check)
+        return naming.named(opposite=result.is_opposite)
+
+    def _report(self, judged: _Judgment, named: Named | None) -> CodeCheck:
+        result, formulas = judged.chosen, judged.chosen.formulas
+        verdict = self._verdict(judged)
+        named = named if named is not None and verdict == Verdict.WRONG else Named(Mistake("", ()))
         return CodeCheck(
             verdict,
             result.level,
-            mistake.words,
-            first,
+            named.mistake.words,
+            named.first,
             result.network,
             formulas.quantities if formulas is not None else (),
             formulas.gradients if formulas is not None else None,
             result.check,
             _proof(result.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
-            tuple(notes),
-            mistake.kinds,
-            _line(formulas, first),
+            tuple(self._notes(judged, verdict)),
+            named.mistake.kinds,
+            _line(formulas, named.first),
+            tuple(condition.sentence for condition in judged.reader.spec.conditions),
         )
 
-    def _at(self, point: SamplePoint, general: TracedNetwork | None, reasons: list[str], *, far: bool) -> _PointResult:
+    def _notes(self, judged: _Judgment, verdict: Verdict) -> list[str]:
+        code, result = self.reader.code, judged.chosen
+        notes = ["it is the right gradient up to its sign, by convention: minus the gradient"]
+        notes = notes if verdict == Verdict.CONVENTION else []
+        notes += _contradiction(result, verdict)
+        if not result.has_wrong_shape:
+            notes += self._shape_remarks(result.point)
+        notes += code.remarks
+        notes += [*(result.read.notes if result.read is not None else ()), *dict.fromkeys(judged.reasons)]
+        notes += ["the code prints, which is not shown"] * code.printed
+        updated = () if self.reader.spec.step is None else self.reader.spec.wrt
+        changed = code.changed({**result.point.values, **self.reader.spec.constants})
+        changed = [name for name in changed if name not in updated]
+        notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
+        return notes + [_OUT_OF_TIME] * self._out_of_time
+
+    def _shape_remarks(self, point: SamplePoint) -> list[str]:
+        spec = self.reader.spec
+        shapes = {name: np.shape(point.values[name]) for name in spec.wrt}
+        return shape_remarks(computed(self.reader.code, spec, copy_arrays(point.values))[1], shapes)
+
+    def _at(self, judged: _Judgment, point: SamplePoint) -> _PointResult:
         """Return the numerical check of the gradients at a point, and that of their formulas if they can be read."""
-        code, spec = self.reader.code, self.reader.spec
+        reader, far = judged.reader, bool(judged.results)
+        code, spec, general = reader.code, reader.spec, self._general[0]
+        reasons = [] if far else judged.reasons
         cost, gradients = cost_and_gradients(code, spec)
-        seed = int(self.reader.rng.integers(2**31))
-        check = check_gradients(cost, gradients, point.params(spec), data=point.data(spec), seed=seed)
+        seed = int(reader.rng.integers(2**31))
+        with budget(_SECONDS_OF_NUMBERS):
+            check = check_gradients(cost, gradients, point.params(spec), data=point.data(spec), seed=seed)
         network = self.network
-        for level, known, found in self.reader.readings(general, point, reasons):
+        for level, known, found in reader.readings(general, point, reasons):
             network = found.network if network is None else network
             if found.gradients is not None:
                 is_right = check.verdict == Verdict.RIGHT
-                exact = self.reader.exact(found, known, point, far=far, is_right=is_right)
-                return _PointResult(known, point, level, found, found.network, check, exact)
-        try:
-            entrywise = compare_entrywise(code, spec, point, self.reader.rng)
-            return _PointResult(spec, point, Level.ENTRIES, None, network, check, entrywise)
-        except Untraceable as reason:
-            reasons.append(f"not read entry by entry: {reason}")
-        return _PointResult(spec, point, Level.NUMBERS, None, network, check, None)
+                try:
+                    exact = reader.exact(found, known, point, far=far, is_right=is_right)
+                except FAILURES as reason:
+                    reasons.append(f"not compared in arbitrary precision: {said(reason)}")
+                    continue
+                read = _PointResult(known, point, level, found, found.network, check, exact)
+                may_be_guarded = not found.general and (far or check.verdict != Verdict.WRONG)
+                if exact is not None and read.verdict == Verdict.WRONG and may_be_guarded:
+                    by_entry = self._by_entry(reader, point, [], far=far)
+                    if by_entry is not None and by_entry.all_right:
+                        return replace(read, exact=by_entry)
+                return read
+        entrywise = self._by_entry(reader, point, reasons, far=far)
+        level = Level.NUMBERS if entrywise is None else Level.ENTRIES
+        return _PointResult(spec, point, level, None, network, check, entrywise)
 
-    def _mistake(self, result: _PointResult) -> tuple[Mistake, FirstDifference | None]:
-        """Return the mistake, and the first quantity of the code that differs."""
-        explained: tuple[Explanation, ...] = ()
-        at, unmoved = None, set[str]()
-        if result.network is not None:
-            at = self.reader.at_point(result.network, result.spec, result.point)
-            claimed = self.reader.claimed(result.point)
-            explained = Explainer(at, claimed).explanation() if claimed is not None else ()
-            unmoved = {name for name in at.backward.unmoved if np.any((claimed or {}).get(name, 0))}
-        cost = result.network.cost.name if result.network is not None else ""
-        found = [Mistake(e.sentence(cost), e.kinds) for e in explained]
-        words = "the cost is constant in {0}, except for jumps: its gradient with respect to {0} is 0"
-        found += [Mistake(words.format(name), ()) for name in sorted(unmoved)]
-        told = {name for e in explained for name in e.parameters}
-        simple = any(MistakeKind.MISSING_PATH in e.kinds for e in explained)  # it may be no more than a factor
-        for block in result.check.blocks:
-            if block.verdict != Verdict.WRONG or (result.formulas and MistakeKind.PRECISION in block.mistake_kinds):
-                continue
-            if network_name(block.name) not in told or (simple and block.mistake):
-                found += _of_block(block, result.point)
-        first = None
-        if result.formulas is not None and at is not None:
-            first = first_difference(result.formulas, at, explained[0].adjoints if explained else None)
-        kinds = dict.fromkeys(kind for mistake in found for kind in mistake.kinds)
-        return Mistake("; ".join(mistake.words for mistake in found), tuple(kinds)), first
+    def _by_entry(
+        self, reader: CodeReader, point: SamplePoint, reasons: list[str], *, far: bool
+    ) -> ExactComparison | None:
+        """Return the comparison entry by entry, or None, with the reason why it cannot be made."""
+        try:
+            with budget(_SECONDS_BY_ENTRY):
+                return compare_entrywise(reader.code, reader.spec, point, reader.rng, far=far)
+        except FAILURES as reason:
+            reasons.append(f"not read entry by entry: {said(reason)}")
+            return None
 
 
 def _line(formulas: TracedNetwork | None, first: FirstDifference | None) -> CodeLine | None:
@@ -174,15 +312,21 @@ def _line(formulas: TracedNetwork | None, first: FirstDifference | None) -> Code
     return formulas.lines.get(first.name.removeprefix(OF_A_PARAMETER))
 
 
-def _of_block(block: ParameterCheck, point: SamplePoint) -> list[Mistake]:
-    """Return the mistake that the gradient check names, or that the shape is wrong; [] if there is neither."""
-    if block.mistake:
-        return [Mistake(f"d{block.name}: {block.mistake}", block.mistake_kinds)]
-    if "shape" not in block.note:
+def _contradiction(result: _PointResult, verdict: Verdict) -> list[str]:
+    """Return a note where the gradient check and the exact comparison do not say the same."""
+    if result.exact is None or result.is_opposite or result.check.verdict not in (Verdict.RIGHT, Verdict.WRONG):
         return []
-    expected = np.shape(point.values[block.name])
-    words = f"its shape is not {expected}, that of {block.name}: is the sum over the wrong axis, or missing?"
-    return [Mistake(f"d{block.name}: {words}", (MistakeKind.SHAPE,))]
+    if verdict == Verdict.RIGHT and result.check.verdict == Verdict.WRONG:
+        return [
+            "the gradient check below sees a difference at this point, which small numbers that protect a logarithm or "
+            "a division, or a kink, explain: as formulas, the gradients are equal"
+        ]
+    if verdict == Verdict.WRONG and result.check.verdict == Verdict.RIGHT:
+        return [
+            "the gradient check below says right, since the difference is smaller than its error bars; in more digits, "
+            "the gradients are not equal"
+        ]
+    return []
 
 
 def _proof(exact: ExactComparison | None) -> str:

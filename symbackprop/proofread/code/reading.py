@@ -1,13 +1,14 @@
 """Conversion of the user's code to formulas with the same values, and their comparison with the derivation."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import mpmath
 import numpy as np
 
+from symbackprop.budget import OutOfTime, budget
 from symbackprop.errors import ArgumentError, SymbackpropError
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
@@ -18,6 +19,7 @@ from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays.run import CLIP, EPSILON
 from symbackprop.tracing.arrays.trace import TracedNetwork, trace
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.conditions import DataCondition
 from symbackprop.tracing.randomness import varies
 from symbackprop.tracing.sampling import (
     SamplePoint,
@@ -25,11 +27,15 @@ from symbackprop.tracing.sampling import (
     copy_arrays,
     cost_and_gradients,
     distinct_sizes,
+    entries_at,
     sample_points,
 )
 from symbackprop.tracing.untraceable import Untraceable, place_in_code
 
+FAILURES = (Untraceable, OutOfTime, Exception)  # of a reading: the next level is tried
+_SECONDS = 15.0  # of processor time for one reading
 _SMALLEST = (3, 4, 5, 7, 2)  # sizes of the first dimension that are tried
+_MOST_ENTRIES = 400  # of all arguments together; smaller sizes are tried first if there would be more
 _DIGITS = (50, 200, 1000)
 _SINGLE = 1e-5  # relative: a gradient that was computed in single precision
 _GUARDED = 1e-3  # relative: what guards may change
@@ -45,18 +51,23 @@ class CodeReader:
     rng: np.random.Generator
     varies: bool = False  # two runs at one point have different results
 
+    def under(self, conditions: Iterable[DataCondition]) -> "CodeReader":
+        """Return a reader of the same code with further conditions on the data."""
+        return replace(self, spec=self.spec.with_conditions(conditions))
+
     def general(self) -> tuple[TracedNetwork | None, list[str]]:
         """Return the code as formulas for all sizes, or None, and the reasons why parts cannot be read."""
         try:
-            found = trace(self.code, self.spec)
-        except Untraceable as reason:
-            return None, [f"not read as formulas for all sizes: {reason}"]
+            with budget(_SECONDS):
+                found = trace(self.code, self.spec)
+        except FAILURES as reason:
+            return None, [f"not read as formulas for all sizes: {said(reason)}"]
         return found, [f"not read as formulas for all sizes: {found.problem}"] * bool(found.problem)
 
     def points(self, network: Network | None, reasons: list[str]) -> list[SamplePoint]:
         """Return random arguments, at sizes for which the code does not fail."""
         failures: dict[str, Exception] = {}
-        for smallest in _SMALLEST:
+        for smallest in _SMALLEST if entries_at(self.spec, _SMALLEST[0]) <= _MOST_ENTRIES else (2, *_SMALLEST):
             sizes = distinct_sizes(self.spec, smallest)
             at = ", ".join(f"{name}={n}" for name, n in sizes.items())
             try:
@@ -88,10 +99,11 @@ class CodeReader:
         ]
         for level, known, read in attempts:
             try:
-                found = read()
-                agrees = found is None or self._agrees(found, known, point)
-            except Untraceable as reason:
-                reasons.append(f"not read with loops and branches: {reason}")
+                with budget(_SECONDS):
+                    found = read()
+                    agrees = found is None or self.agrees(found, known, point)
+            except FAILURES as reason:
+                reasons.append(f"not read with loops and branches: {said(reason)}")
                 continue
             if not agrees:
                 reasons.append("the formulas that were read from the code have other values than the code")
@@ -109,21 +121,21 @@ class CodeReader:
         if exact is None or exact.all_right or all(exact.opposite.values()):
             return exact
         by_choice = exact.at_a_kink and is_right
-        return None if by_choice else self._without_guards(spec, point, exact, far=far)
+        return None if by_choice else self._without_guards(spec, point, exact, general=found.general, far=far)
 
     def _without_guards(
-        self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, far: bool
+        self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, general: bool, far: bool
     ) -> ExactComparison:
         """Return a comparison without guards such as 1e-8 in log(p + 1e-8) if these explain a difference, or `exact`.
 
         Guards have a small effect at an ordinary point, but may have a large one where functions are saturated.
         """
-        at = point if spec != self.spec else None
+        at = None if general else point
         try:
             plain = trace(self.code, spec, point=at, ignored=frozenset({CLIP, EPSILON}))
-        except Untraceable:
+        except FAILURES:
             return exact
-        is_alike = plain.gradients is not None and (far or self._agrees(plain, spec, point, _GUARDED))
+        is_alike = plain.gradients is not None and (far or self.agrees(plain, spec, point, _GUARDED))
         found = self._compared(plain, spec, point) if is_alike else None
         if found is None or not found.all_right:
             return exact
@@ -150,9 +162,9 @@ class CodeReader:
         every = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
         some = list(islice(every, 2))
         self.varies = any(varies(self.code, self.spec, point, gradient=False) for point in some)
-        return all(self._agrees(found, self.spec, point) for point in some)
+        return all(self.agrees(found, self.spec, point) for point in some)
 
-    def _agrees(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, tolerance: float = _AGREES) -> bool:
+    def agrees(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, tolerance: float = _AGREES) -> bool:
         """Return True if the formulas of the cost and of the gradients have the same values as the code."""
         at = self.at_point(found.network, spec, point)
         cost, gradients = cost_and_gradients(self.code, self.spec)
@@ -196,10 +208,17 @@ def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:
     return theirs.shape != ours.shape or bool(np.all(np.abs(theirs - ours) <= _SINGLE * scale))
 
 
+def said(failure: BaseException) -> str:
+    """Return a failure of a reading in words: the reason, or the exception with the line of the user's code."""
+    if isinstance(failure, Untraceable | OutOfTime | SymbackpropError):
+        return str(failure)
+    return _in_words(failure)
+
+
 _UNFIT = re.compile(r"matmul: .*core dimension 0.*\(size (\d+) is different from (\d+)\)")
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     unfit = _UNFIT.search(str(error))
     if unfit:
         return f"a product of {unfit[2]} columns with {unfit[1]} rows{place_in_code(error)}"

@@ -56,6 +56,7 @@ class CodeCheck(Judged):
     notes: tuple[str, ...] = ()
     mistake_kinds: Kinds = ()
     line: CodeLine | None = None  # of the user's code: the first that differs
+    conditions: tuple[str, ...] = ()  # on the data, under which the verdict holds
 
     @property
     def counterexample(self) -> str:
@@ -72,6 +73,7 @@ class CodeCheck(Judged):
         return {
             "verdict": str(self.verdict),
             "level": str(self.level),
+            "conditions": list(self.conditions),
             "mistake": self.mistake,
             "mistake_kinds": [str(kind) for kind in self.mistake_kinds],
             "first_difference": None if first is None else vars(first).copy(),
@@ -89,7 +91,8 @@ class CodeCheck(Judged):
 
     def to_text(self, *, details: bool = False) -> str:
         """Return the report; with details, also the network, all formulas, and the gradient check."""
-        lines = [f"gradient code: {self.verdict}"]
+        under = f", if {' and '.join(self.conditions)}" if self.conditions else ""
+        lines = [f"gradient code: {self.verdict}{under}"]
         if self.mistake:
             lines.append(f"the likely mistake: {self.mistake}")
         if self.line is not None:

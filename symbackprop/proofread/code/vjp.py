@@ -18,7 +18,7 @@ from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
 from symbackprop.tracing.return_statement import returned_names
-from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients, distinct_sizes, draw_point
+from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
 from symbackprop.tracing.structure import is_nest
 from symbackprop.tracing.untraceable import place_in_code
 from symbackprop.verdicts import Verdict
@@ -97,26 +97,6 @@ def is_layer(forward: UserFunction, backward: UserFunction | None, shapes: objec
     ours, theirs = parameters_of(forward, "the cost"), parameters_of(backward, "the gradient")
     alone = [name for name in theirs if name in shapes and name not in ours and is_upstream(name)]
     return bool(alone) and not _is_starred(forward) and all(shapes[name] != () for name in alone)
-
-
-def without_sign_convention(check: CodeCheck, code: UserCode, spec: ArgumentSpec) -> CodeCheck:
-    """Return the check of code that may be a layer, whose sign is not a convention: its cost is Σ G ⊙ output.
-
-    G is an argument with a usual name of an upstream gradient, in which the cost is linear.
-    """
-    usual = [name for name in spec.shapes if name not in spec.wrt and is_upstream(name)]
-    ahead = list(spec.upstream) or usual
-    if check.verdict != Verdict.CONVENTION or not ahead:
-        return check
-    point = draw_point(spec, distinct_sizes(spec), np.random.default_rng(0), None)
-    cost = cost_and_gradients(code, spec)[0]
-
-    def times(factor: float) -> float:
-        return float(cost(**copy_arrays(point.values | {name: factor * point.values[name] for name in ahead})))
-
-    with np.errstate(all="ignore"):
-        is_linear = np.isclose(times(-2.0), -2 * times(1.0), rtol=1e-9)
-    return _with_wrong_sign(check) if is_linear else check
 
 
 def _with_wrong_sign(check: CodeCheck) -> CodeCheck:

@@ -137,6 +137,13 @@ def _maximum(run: TraceRun, a: Operand, b: Operand, **_: object) -> TracedArray:
     return as_array(run, a).combined(arithmetic.maximum, b)
 
 
+def _minimum(run: TraceRun, a: Operand, b: Operand, **_: object) -> TracedArray:
+    near_1 = [isinstance(x, float) and 0 < abs(1 - x) <= TINY for x in (a, b)]
+    if CLIP in run.ignored and any(near_1):
+        return as_array(run, b if near_1[0] else a)
+    return as_array(run, a).combined(arithmetic.minimum, b)
+
+
 def _concatenate(
     run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: object
 ) -> TracedArray | ConcatenatedArrays:
@@ -247,7 +254,7 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "multiply": _operator("__mul__"), "divide": _operator("__truediv__"),
     "true_divide": _operator("__truediv__"), "power": _operator("__pow__"),
     "float_power": _operator("__pow__"),
-    "maximum": _maximum, "minimum": lambda run, a, b, *_, **__: as_array(run, a).combined(arithmetic.minimum, b),
+    "maximum": _maximum, "minimum": _minimum,
     "negative": lambda run, x, **_: -x, "reciprocal": lambda run, x, **_: 1 / x,
     "greater": _operator("__gt__"), "less": _operator("__lt__"), "equal": _operator("__eq__"),
     "greater_equal": _operator("__ge__"), "less_equal": _operator("__le__"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.budget import spend
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
 from symbackprop.network import numpy_words as words
@@ -47,6 +48,7 @@ class TraceRun:
 
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of a NumPy function in the table, called on placeholders."""
+        spend()
         if name not in self.functions:
             module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
             raise Untraceable(f"{module}.{name} is not among the functions that can be traced")

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import numpy as np
 from sympy import Symbol
 
 from symbackprop.backprop.rules import rule_for
@@ -138,7 +139,7 @@ def _run(
     try:
         with failures_as_untraceable():
             found = _asked(lambda: computed(code, spec, arrays)[1])
-        return cost, {network_name(n): _fitting(arrays[n], found[n]) for n in spec.wrt}, ""
+        return cost, {network_name(n): _fitting(arrays[n], _signed(found[n], spec)) for n in spec.wrt}, ""
     except RandomNumbers:
         raise
     except Untraceable as reason:
@@ -151,6 +152,11 @@ def _asked(read: Callable[[], Any]) -> Any:
         return read()
     except ArgumentError as question:
         raise Untraceable(str(question)) from None
+
+
+def _signed(gradient: Any, spec: ArgumentSpec) -> Any:
+    """Return the gradient, or minus it where the gradients are meant to be those of −J."""
+    return gradient if spec.sign > 0 else np.multiply(-1, gradient)
 
 
 def _fitting(parameter: TracedArray, gradient: object) -> TracedNode:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import mpmath
 import numpy as np
 
+from symbackprop.budget import spend
 from symbackprop.tracing.scalars.operations import OPERATIONS, BigFloat, Number, partial, real_value
 from symbackprop.tracing.scalars.scalar import ROUNDED, VARIABLE, BranchLog, TracedScalar, postorder
 from symbackprop.tracing.untraceable import Untraceable
@@ -71,6 +72,7 @@ class ScalarGraph:
         """Return the value of each node; a variable that is not assigned has its own value."""
         values: dict[TracedScalar, BigFloat] = {}
         for node in self.order:
+            spend()
             if node.parts:
                 values[node] = real_value(OPERATIONS[node.op].precise, [values[part] for part in node.parts])
             else:
@@ -85,6 +87,7 @@ class ScalarGraph:
         for node in reversed(self.order):
             if node not in adjoints:
                 continue
+            spend()
             parts = [values[part] for part in node.parts]
             for position, part in enumerate(node.parts):
                 if not part.fixed:
@@ -178,6 +181,8 @@ def agree(
 ) -> Agreement:
     """Return the comparison of each claimed derivative with the derivative of the cost, at random points nearby.
 
+    With `points` = 0, only the traced point is used.
+
     Raises Untraceable if the cost has no finite derivative at any point. A claim that is finite at no point is wrong.
 
     >>> x = TracedScalar.variable("x", (), 3.0)
@@ -186,7 +191,7 @@ def agree(
     """
     with mpmath.workdps(DIGITS + GUARD):
         comparison = _Comparison(cost, [TracedScalar.of(claim) for claim in claimed], entries, log)
-        random = comparison.at_random(rng, points)
+        random = comparison.at_random(rng, points) if points else []
         compared = random or [comparison.at({})]
         if not all(map(mpmath.isfinite, compared[0].derived)):
             raise Untraceable("the cost has no finite derivative near the traced point")

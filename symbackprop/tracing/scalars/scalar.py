@@ -7,7 +7,8 @@ The outcomes of comparisons are recorded, since the graph is valid only where th
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,12 +20,15 @@ import mpmath
 import numpy as np
 import sympy
 
+from symbackprop.budget import spend
 from symbackprop.tracing.scalars.exact_numbers import exactly
 from symbackprop.tracing.scalars.operations import OPERATIONS, RELATIONS, Number, ScalarOperation, real_value
 from symbackprop.tracing.untraceable import Untraceable
 
 _BITS = 512  # longer numbers are not computed on the way
 _POWER = 64  # powers up to here are products
+_TINY = 1e-5  # smaller numbers may be guards
+_BEYOND = 1e-300
 _READABLE = 100  # nodes of an expression that someone reads
 
 NUMBER, ROUNDED, VARIABLE = "number", "rounded", "variable"  # leaves; a rounded number stands for one near it
@@ -66,6 +70,17 @@ class BranchLog:
 
 
 _OPEN: ContextVar[BranchLog | None] = ContextVar("open branch log", default=None)
+_UNGUARDED: ContextVar[bool] = ContextVar("guards are left out", default=False)
+
+
+@contextmanager
+def without_guards() -> Iterator[None]:
+    """Leave out small numbers that protect a logarithm or a division: p + 1e-8 is p, and so is max(p, 1e-8)."""
+    token = _UNGUARDED.set(True)
+    try:
+        yield
+    finally:
+        _UNGUARDED.reset(token)
 
 
 def _infix(operation: Callable[["TracedScalar", "TracedScalar"], object]) -> Callable[["TracedScalar", object], Any]:
@@ -251,6 +266,7 @@ def _number(value: Any) -> TracedScalar:
 
 def applied(op: str, *parts: TracedScalar) -> TracedScalar:
     """Return an operation on traced scalars; for numbers, the exact result as a number if it can be computed."""
+    spend()
     fold = _FOLDS.get(op)
     folded = fold(*parts) if fold else None
     if folded is not None:
@@ -269,6 +285,11 @@ def _value(operation: ScalarOperation, values: list[float]) -> float:
 
 def compared(left: TracedScalar, relation: str, right: TracedScalar) -> bool:
     """Return the outcome of a comparison of values, and record it if it depends on variables."""
+    for number, other in ((right, left), (left, right)):
+        if _is_guard(number, other) or _is_guard(_number(1) - number, other):
+            bound = -_BEYOND if number.value < 0.5 else 1 + _TINY  # a probability is between
+            pair = (other.value, bound) if number is right else (bound, other.value)
+            return bool(RELATIONS[relation](*pair))
     truth = bool(RELATIONS[relation](left.value, right.value))
     log = _OPEN.get()
     if log is None or left is right or (left.fixed and right.fixed):
@@ -297,13 +318,22 @@ def _is(part: TracedScalar, number: int) -> bool:
     return part.op == NUMBER and bool(part.held == number)
 
 
+def _is_guard(number: TracedScalar, other: TracedScalar) -> bool:
+    """Return True for a small number that protects another one, where such numbers are left out."""
+    return _UNGUARDED.get() and number.is_number and not other.fixed and 0 < abs(number.value) <= _TINY
+
+
 def _add(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
+    if _is_guard(x, y) or _is_guard(y, x):
+        return y if _is_guard(x, y) else x
     if _is(x, 0) or _is(y, 0):
         return y if _is(x, 0) else x
     return _exact(operator.add, x, y)
 
 
 def _sub(x: TracedScalar, y: TracedScalar) -> TracedScalar | None:
+    if _is_guard(y, x):
+        return x
     if _is(y, 0):
         return x
     return _number(0) if x is y and math.isfinite(x.value) else _exact(operator.sub, x, y)
