@@ -24,6 +24,10 @@ class RandomNumbers(Untraceable):
     """Random numbers that are drawn while the code is read."""
 
 
+class NoDerivative(Untraceable):
+    """A cost without a finite derivative near the point, as where a probability is 0 in all digits."""
+
+
 @contextmanager
 def failures_as_untraceable() -> Iterator[None]:
     """Turn exceptions in the user's code, which runs on numbers, into Untraceable with the line of the code."""

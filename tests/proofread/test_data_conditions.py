@@ -77,10 +77,14 @@ def test_what_is_right_under_a_condition_is_right_and_says_so(
     [
         (cross_entropy, lambda X, Y, W, lam: X.T @ (softmax(X @ W) - Y) + lam * W, CLASSES, "W",
          {"scalars": ["lam"]}, "N"),
-        (cross_entropy, lambda X, Y, W, lam: X.T @ (softmax(X @ W) - 1 / Y.shape[1]) / len(X) + lam * W, CLASSES, "W",
-         {"scalars": ["lam"]}, ""),
-        (cross_entropy, lambda X, Y, W, lam: X.T @ (softmax(X @ W) - Y) / len(X), CLASSES, "W",
-         {"scalars": ["lam"]}, "penalty"),
+        pytest.param(
+            cross_entropy, lambda X, Y, W, lam: X.T @ (softmax(X @ W) - 1 / Y.shape[1]) / len(X) + lam * W, CLASSES,
+            "W", {"scalars": ["lam"]}, "", marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            cross_entropy, lambda X, Y, W, lam: X.T @ (softmax(X @ W) - Y) / len(X), CLASSES,
+            "W", {"scalars": ["lam"]}, "penalty", marks=pytest.mark.slow,
+        ),
         (hinge, lambda X, y, w: -X.T @ (y - X @ w), MARGINS, "w", {}, ""),
         (logistic, lambda X, y, w: -X.T @ (1 / (1 + np.exp(y * (X @ w)))), MARGINS, "w", {}, "y left out"),
         (fitted_part, lambda M, A, U, V: (-(A - U @ V.T) @ V, -(M * (A - U @ V.T)).T @ U), PARTS, ["U", "V"], {},
@@ -163,6 +167,7 @@ def test_an_objective_of_predictions_has_no_sign_of_its_own() -> None:
     assert check(cost, lambda raw, y: 1 / (1 + np.exp(-raw)) - y, shapes, "raw").verdict == sb.Verdict.RIGHT
 
 
+@pytest.mark.slow
 def test_a_gradient_to_ascend_is_declared() -> None:
     def cost(X: Any, y: Any, w: Any) -> Any:
         return np.sum(np.exp(X @ w) - y * (X @ w))
@@ -186,6 +191,7 @@ def guarded_in_a_loop(w: Any, X: Any, y: Any, lam: float, eps: float) -> Any:
     return J + lam * np.sum(w[1:] ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slip", "verdict"), [(0.0, "right"), (1.0, "wrong")])
 def test_a_guard_is_no_mistake_in_a_loop(slip: float, verdict: str) -> None:
     def gradient(w: Any, X: Any, y: Any, lam: float, eps: float) -> Any:
@@ -227,6 +233,7 @@ def test_right_entries_in_a_harmless_shape_are_right(shape: Any, habit: Fn, verd
         assert any("db" not in note and "its entries are in the same order" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_flat_gradient_of_the_only_parameter_is_right() -> None:
     def cost(X: Any, y: Any, W: Any) -> Any:
         return np.sum((X @ W - y) ** 2)

@@ -92,7 +92,7 @@ class DataConditions:
 
     @cached_property
     def upstream(self) -> set[str]:
-        """The arguments that are upstream gradients: the cost is linear in them, and they are no weights or targets."""
+        """The arguments that are upstream gradients: the cost is linear in them, but not weights or targets."""
         declared = {*self.reader.spec.upstream}
         return declared | {name for name in self._data if self._is_linear(name) and self._is_upstream(name)}
 
@@ -130,7 +130,7 @@ class DataConditions:
 
     @cached_property
     def sign_matters(self) -> bool:
-        """True if the gradients are passed on to other code, where a sign is no convention.
+        """True if the gradients are passed on to other code, where a sign is not a convention.
 
         The cost is linear in an upstream gradient, or all parameters are predictions, one for each target.
         """

@@ -44,7 +44,7 @@ def _compared(
     code: UserCode, spec: ArgumentSpec, point: SamplePoint, rng: np.random.Generator, *, guarded: bool = True
 ) -> tuple[ExactComparison, float]:
     """Return the comparison, and the value of the cost."""
-    bound = {c.name for c in spec.conditions}  # their entries are no variables: other values might not fulfil them
+    bound = {c.name for c in spec.conditions}  # their entries are not variables: other values might not fulfil them
     arrays: dict[str, Any] = {
         n: v if n in spec.labels else as_scalars(v) if n in bound - {*spec.wrt} else named_array(n, v)
         for n, v in point.values.items()

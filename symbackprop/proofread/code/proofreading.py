@@ -25,6 +25,7 @@ from symbackprop.tracing.arrays.trace import TracedNetwork
 from symbackprop.tracing.outcome import computed
 from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients
 from symbackprop.tracing.shape_habits import shape_remarks
+from symbackprop.tracing.untraceable import NoDerivative
 from symbackprop.verdicts import Verdict
 
 _MOST_POINTS = 6  # where there are branches
@@ -152,6 +153,8 @@ class Proofreading:
                 if not judged.results:
                     raise
                 break
+            if result is None:
+                continue  # without its guards, the cost has no value there
             if judged.results and result.level != judged.results[0].level:
                 continue  # far out, where functions are saturated, values in floats do not confirm the formulas
             judged.results.append(result)
@@ -263,8 +266,11 @@ class Proofreading:
         shapes = {name: np.shape(point.values[name]) for name in spec.wrt}
         return shape_remarks(computed(self.reader.code, spec, copy_arrays(point.values))[1], shapes)
 
-    def _at(self, judged: _Judgment, point: SamplePoint) -> _PointResult:
-        """Return the numerical check of the gradients at a point, and that of their formulas if they can be read."""
+    def _at(self, judged: _Judgment, point: SamplePoint) -> _PointResult | None:
+        """Return the numerical check of the gradients at a point, and that of their formulas if they can be read.
+
+        The result is None far out where only guards keep the cost finite.
+        """
         reader, far = judged.reader, bool(judged.results)
         code, spec, general = reader.code, reader.spec, self._general[0]
         reasons = [] if far else judged.reasons
@@ -284,23 +290,33 @@ class Proofreading:
                     continue
                 read = _PointResult(known, point, level, found, found.network, check, exact)
                 may_be_guarded = not found.general and (far or check.verdict != Verdict.WRONG)
-                if exact is not None and read.verdict == Verdict.WRONG and may_be_guarded:
+                if exact is None or read.verdict != Verdict.WRONG or not may_be_guarded:
+                    return read
+                try:
                     by_entry = self._by_entry(reader, point, [], far=far)
-                    if by_entry is not None and by_entry.all_right:
-                        return replace(read, exact=by_entry)
-                return read
-        entrywise = self._by_entry(reader, point, reasons, far=far)
+                except NoDerivative:
+                    return None
+                return replace(read, exact=by_entry) if by_entry is not None and by_entry.all_right else read
+        try:
+            entrywise = self._by_entry(reader, point, reasons, far=far)
+        except NoDerivative:
+            return None
         level = Level.NUMBERS if entrywise is None else Level.ENTRIES
         return _PointResult(spec, point, level, None, network, check, entrywise)
 
     def _by_entry(
         self, reader: CodeReader, point: SamplePoint, reasons: list[str], *, far: bool
     ) -> ExactComparison | None:
-        """Return the comparison entry by entry, or None, with the reason why it cannot be made."""
+        """Return the comparison entry by entry, or None, with the reason why it cannot be made.
+
+        Raises NoDerivative far out where only guards keep the cost finite.
+        """
         try:
             with budget(_SECONDS_BY_ENTRY):
                 return compare_entrywise(reader.code, reader.spec, point, reader.rng, far=far)
         except FAILURES as reason:
+            if far and isinstance(reason, NoDerivative):
+                raise
             reasons.append(f"not read entry by entry: {said(reason)}")
             return None
 

@@ -15,7 +15,7 @@ import numpy as np
 from symbackprop.budget import spend
 from symbackprop.tracing.scalars.operations import OPERATIONS, BigFloat, Number, partial, real_value
 from symbackprop.tracing.scalars.scalar import ROUNDED, VARIABLE, BranchLog, TracedScalar, postorder
-from symbackprop.tracing.untraceable import Untraceable
+from symbackprop.tracing.untraceable import NoDerivative
 
 DIGITS = 50
 GUARD = 30  # extra digits, for cancellation
@@ -183,7 +183,7 @@ def agree(
 
     With `points` = 0, only the traced point is used.
 
-    Raises Untraceable if the cost has no finite derivative at any point. A claim that is finite at no point is wrong.
+    Raises NoDerivative if the cost has no finite derivative at any point. A claim that is finite at no point is wrong.
 
     >>> x = TracedScalar.variable("x", (), 3.0)
     >>> agree(x**2, [x], [x], BranchLog(), np.random.default_rng(0)).entries
@@ -194,7 +194,7 @@ def agree(
         random = comparison.at_random(rng, points) if points else []
         compared = random or [comparison.at({})]
         if not all(map(mpmath.isfinite, compared[0].derived)):
-            raise Untraceable("the cost has no finite derivative near the traced point")
+            raise NoDerivative("the cost has no finite derivative near the traced point")
         rounded = any(node.op == ROUNDED for node in comparison.ends.order)
         equal = [at_point.equal(_ROUNDED if rounded else _EQUAL) for at_point in compared]
         return Agreement(
