@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MethodType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from symbackprop.tracing.results import Item, is_same, items_in, parts_of
 from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.structure import Structure, place
 
+_Parameters: TypeAlias = list[inspect.Parameter]
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
@@ -67,6 +68,10 @@ class UserCode:
         """The names in the return statement of each function."""
         return tuple(map(returned_names, self.functions))
 
+    @cached_property
+    def _parameters(self) -> tuple[_Parameters, ...]:
+        return tuple(map(_parameters_of, self.functions))
+
     @property
     def _object(self) -> object:
         """The object to which the methods belong, or None if the functions are not methods."""
@@ -77,11 +82,10 @@ class UserCode:
         """Raise ArgumentError for names that no function takes, and for arguments of the cost that have no shape."""
         known = dict.fromkeys(self.structure.argument(name) for name in names)
         taken = {*self.attributes}
-        for role, function in zip(("cost", "gradient"), self.functions, strict=False):
-            parameters = _parameters(function)
+        for role, parameters in zip(("cost", "gradient"), self._parameters, strict=False):
             if any(p.kind in _STARRED for p in parameters):
                 taken |= known.keys()
-            missing = _missing(function, known)
+            missing = _missing(parameters, known)
             if missing and role == "cost":
                 raise _without_shape(role, missing, known)
             taken |= {p.name for p in parameters}
@@ -94,7 +98,7 @@ class UserCode:
         """Return the names that the gradient takes and the cost does not, such as that of an upstream gradient."""
         if self.gradient is None:
             return []
-        ours, theirs = ({p.name for p in _parameters(function)} for function in (self.cost, self.gradient))
+        ours, theirs = ({p.name for p in parameters} for parameters in self._parameters)
         return [name for name in names if name in theirs - ours]
 
     def run(self, values: Arguments, *, gradient: bool = True) -> Run:
@@ -129,18 +133,18 @@ class UserCode:
         calls: list[tuple[dict[str, Any], object]] = []
         try:
             with redirect_stdout(self._written), np.errstate(all="ignore"):  # functions overflow at some random points
-                for function in functions:
+                for function, parameters in zip(functions, self._parameters, strict=False):
                     own = {name: private_copy(value) for name, value in values.items()}
-                    given = self._given(function, self.structure.assembled(own), [result for _, result in calls])
-                    result = _call(_rebound(function, owner, twin), given)
+                    given = self._given(parameters, self.structure.assembled(own), [result for _, result in calls])
+                    result = _call(_rebound(function, owner, twin), parameters, given)
                     calls.append((own, None if result is twin else result))
         except SystemExit as end:
             raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
         return calls
 
-    def _given(self, function: UserFunction, arguments: dict[str, Any], earlier: list[object]) -> dict[str, Any]:
+    def _given(self, parameters: _Parameters, arguments: dict[str, Any], earlier: list[object]) -> dict[str, Any]:
         """Return the arguments of a function, and results of an earlier function, such as a cache."""
-        missing = _missing(function, arguments)
+        missing = _missing(parameters, arguments)
         if not missing:
             return arguments
         extra = _handed_on(earlier[-1], self.labels[0], missing) if earlier else {}
@@ -165,10 +169,10 @@ def _without_shape(role: str, missing: Iterable[str], known: Iterable[str]) -> A
     )
 
 
-def _missing(function: UserFunction, known: Iterable[str]) -> list[str]:
+def _missing(parameters: _Parameters, known: Iterable[str]) -> list[str]:
     """Return the names of the arguments that a function needs and that are not among the known ones."""
     given = {*known}
-    required = [p for p in _parameters(function) if p.default is p.empty and p.kind not in _STARRED]
+    required = [p for p in parameters if p.default is p.empty and p.kind not in _STARRED]
     return [p.name for p in required if p.name not in given]
 
 
@@ -216,8 +220,7 @@ def _rebound(function: UserFunction, owner: object, twin: Any) -> UserFunction:
     return twin if function is owner and owner is not None else function  # an object that is called
 
 
-def _call(function: UserFunction, values: Arguments) -> object:
-    parameters = _parameters(function)
+def _call(function: UserFunction, parameters: _Parameters, values: Arguments) -> object:
     if any(p.kind == p.VAR_KEYWORD for p in parameters):
         return function(**values)
     by_position = [values[p.name] for p in parameters if p.kind == p.POSITIONAL_ONLY and p.name in values]
@@ -225,7 +228,7 @@ def _call(function: UserFunction, values: Arguments) -> object:
     return function(*by_position, **by_name)
 
 
-def _parameters(function: UserFunction) -> list[inspect.Parameter]:
+def _parameters_of(function: UserFunction) -> _Parameters:
     try:
         return list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
