@@ -124,7 +124,7 @@ def test_command(tmp_path, capsys):
     assert cli.main(["proofread", str(notes), "--wrt", "W1"]) == 2
     assert "--wrt is for code" in capsys.readouterr().err
     assert cli.main(["proofread", str(tmp_path / "missing.tex")]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "there is no file" in capsys.readouterr().err
 
 
 def test_what_is_printed_reads_back():
