@@ -236,3 +236,15 @@ def test_a_layer_is_checked_for_any_upstream_gradient(tmp_path, capsys):
     arguments = [f"{path}:forward", f"{path}:backward", "--upstream", "dout", "--shapes", "x=N,D", "w=D,M"]
     assert cli.main(["proofread", *arguments]) == 1
     assert "the upstream gradient dout is ignored" in capsys.readouterr().out
+
+
+def test_what_every_right_line_has_is_said_once(tmp_path, capsys):
+    (tmp_path / "net.txt").write_text(NETWORK, encoding="utf-8")
+    (tmp_path / "notes.md").write_text(
+        "$J = \\sum (X W - y)^2$\n\n$dJ/dW = 2 X^T (X W - y)$\n\n$Q = X W$\n", encoding="utf-8"
+    )
+    proofread(str(tmp_path / "notes.md"), "--network", str(tmp_path / "net.txt"))
+    out = capsys.readouterr().out
+    assert out.count("equal in numbers") == 1
+    assert out.splitlines()[-1].startswith("✓: equal in numbers")
+    assert out.count("definition") == 1

@@ -1,5 +1,6 @@
 """Report on a derivation: its lines with their verdicts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,10 +100,17 @@ class DerivationCheck(Judged):
             else "no formulas",
         ]
         lines += self.notes
+        usual = self._usual_proof()
         for line in self.lines:
             lines.append(f"{_MARKS[line.verdict]} {line.number:3}  line {line.place}: {_short(line.source)}")
-            lines += [f"        {remark}" for remark in remarks(line)]
-        return "\n".join(lines)
+            lines += [f"        {remark}" for remark in remarks(line) if remark != usual]
+        return "\n".join([*lines, *([f"{_MARKS[LineVerdict.RIGHT]}: {usual}"] if usual else [])])
+
+    def _usual_proof(self) -> str:
+        """Return the equality that most right lines have, which the report says once; "" if no two have the same."""
+        right = [line for line in self.lines if line.verdict == LineVerdict.RIGHT]
+        proofs = Counter(line.proof for line in right if line.proof.startswith("equal"))  # not "taken as a definition"
+        return next((proof for proof, count in proofs.most_common(1) if count > 1), "")
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: each formula, which the notebook typesets, with its mark and remarks."""
