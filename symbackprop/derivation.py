@@ -17,6 +17,7 @@ from symbackprop.codegen.pytest_module import tests_source
 from symbackprop.codegen.textbook_module import textbook_source
 from symbackprop.errors import ArgumentError, NetworkError, listed, nearest
 from symbackprop.expressions.aliases import Expression, Matrix
+from symbackprop.expressions.shapes import shape_of
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.network.named_functions import with_named_functions
@@ -176,7 +177,7 @@ class Derivation:
             ],
             "adjoints": {adjoint.name: formula(adjoint.expression) for adjoint in self.adjoints},
             "gradients": {
-                self.tape.gradient_name(name): formula(gradient) | {"shape": [str(size) for size in gradient.shape]}
+                self.tape.gradient_name(name): formula(gradient) | {"shape": [str(size) for size in shape_of(gradient)]}
                 for name, gradient in self.tape.gradients.items()
             },
         }

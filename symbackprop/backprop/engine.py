@@ -13,7 +13,7 @@ from symbackprop.backprop.steps import sections
 from symbackprop.backprop.tape import Tape
 from symbackprop.errors import ArgumentError, DerivationError, listed, nearest
 from symbackprop.expressions.aliases import Expression
-from symbackprop.expressions.matrices import Zeros
+from symbackprop.expressions.matrices import zero_of
 from symbackprop.network.network import INPUT, PARAMETER, Network
 
 ARGUMENT, OUTPUT = "argument", "output"  # of an activation: its derivative is written in terms of one of them
@@ -69,7 +69,7 @@ def backpropagate(
         )
     graph = ComputationGraph(network, chosen := chosen_parameters(network, wrt))
     found = adjoints(graph, of_outputs=activation_derivative == OUTPUT)
-    gradients = {str(p.name): found.values.get(p, Zeros(*p.shape)) for p in chosen}
+    gradients = {str(p.name): found.values.get(p, zero_of(p)) for p in chosen}
     steps = sections(graph, found, chosen)
     named = tuple(found.named.values())
     return Tape(network, chosen, tuple(graph.equations), named, gradients, steps, graph.given)

@@ -19,7 +19,9 @@ from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.constructors import add, hadamard, matmul, power, spread, transposed
 from symbackprop.expressions.derivative_symbols import Entrywise
+from symbackprop.expressions.einsum import Einsum, einsum
 from symbackprop.expressions.functions import Applied, ElementwiseFunction
+from symbackprop.expressions.gathers import Gather, reshaped, summed
 from symbackprop.expressions.linear_algebra import matrix_power
 from symbackprop.expressions.matrices import Ones, Zeros, scaled, split, terms_of
 from symbackprop.expressions.slicing import Concatenate, Slice, padded, sliced
@@ -75,6 +77,35 @@ def _summed(matrix: Matrix, axis: Integer) -> Expression:
     """Return the sums along an axis, with the scalar factor in front."""
     coefficient, matrix = split(matrix)
     return scaled(coefficient, ops.sums(matrix, axis))
+
+
+def _broadcast(G: Expression, node: Expression, M: Matrix, *sizes: Integer) -> PerArgument:
+    """Return the sum over all repetitions, in the shape of the argument."""
+    axes = node.repeated
+    if node.is_of_matrices:
+        return [_summed(G, axes[0]), *(None for _ in sizes)]
+    return [reshaped(summed(G, axes), M.shape), *(None for _ in sizes)]
+
+
+def _einsum(G: Expression, node: Expression, *_: object) -> PerArgument:
+    """Return, for each operand, the product of the adjoint with the other operands, in the letters of this operand."""
+    (words, output), arrays = node.letters, node.operands
+    return [
+        None,
+        *(
+            einsum(
+                ",".join([output, *words[:k], *words[k + 1 :]]) + "->" + word,
+                G,
+                *arrays[:k],
+                *arrays[k + 1 :],
+            )
+            for k, word in enumerate(words)
+        ),
+    ]
+
+
+def _gathered(G: Expression, node: Expression, *arguments: Expression) -> PerArgument:
+    return [node.adjoint(G), *(None for _ in arguments[1:])]
 
 
 def _softmax(G: Expression, S: Matrix, Z: Matrix, axis: Integer) -> PerArgument:
@@ -172,12 +203,14 @@ RULES: dict[type[Basic], Rule] = {
     nodes.HadamardPower:   Rule("power rule",           lambda G, _, M, n: [hadamard(G, scaled(n, power(M, n - 1))), None], entrywise=True),
     ops.Elementwise:       Rule(ACTIVATION,             _elementwise, entrywise=True, local=_CHAIN),
     ops.Sums:              Rule("matrix form",          lambda G, _, M, axis: [spread(G, M.shape), None], local=_LINEAR),
-    ops.Broadcast:         Rule("matrix form",          lambda G, node, M, *size: [_summed(G, node.axis), None, None], local=_LINEAR),
+    ops.Broadcast:         Rule("matrix form",          _broadcast, local=_LINEAR),
     ops.Softmax:           Rule("softmax rule",         _softmax),
     ops.LogSoftmax:        Rule("log-softmax rule",     _log_softmax),
     ops.Largest:           Rule("maximum rule",         lambda G, _, Z, axis: [hadamard(spread(G, Z.shape), ops.AtLargest(Z, axis)), None], entrywise=True),
     Concatenate:           Rule("matrix form",          _concatenated, local=_PARTS),
     Slice:                 Rule("matrix form",          lambda G, _, M, axis, start, stop: [padded(G, int(axis), start, M.shape[int(axis)]), None, None, None], local=_LINEAR),
+    Einsum:                Rule("matrix form",          _einsum, local=_LINEAR),
+    Gather:                Rule("matrix form",          _gathered, local=_LINEAR),
     ops.LogSumExp:         Rule("log-sum-exp rule",     lambda G, _, Z, axis: [hadamard(spread(G, Z.shape), ops.Softmax(Z, axis)), None], entrywise=True),
 }
 # fmt: on

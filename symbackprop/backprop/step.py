@@ -11,7 +11,7 @@ from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
 from symbackprop.expressions.operations import Broadcast
-from symbackprop.expressions.shapes import Show, is_matrix
+from symbackprop.expressions.shapes import Show, is_matrix, shape_of
 from symbackprop.printing.latex import InlineLatex, latex
 from symbackprop.printing.text import text
 
@@ -81,7 +81,8 @@ def _once(quantity: Basic) -> Basic:
 def why(step: Step, show: Show) -> str:
     """Return the sentence of a step, with its formulas as `show` prints them."""
     rule = FUNCTION if step.rule.startswith("derivative of ") and step.rule != ACTIVATION else step.rule
-    template = SENTENCES.get((rule, type(step.expression))) or SENTENCES[rule]
+    kinds = ((rule, kind) for kind in type(step.expression).__mro__)
+    template = SENTENCES[next((kind for kind in kinds if kind in SENTENCES), rule)]
     return template.format_map(_Words(step, show)) + (HELD.format_map(_Words(step, show)) if step.held else "")
 
 
@@ -118,7 +119,7 @@ class _Words(dict[str, str]):
         return len(parts) == 1 and self.expression.args.count(parts[0]) == 1
 
     def shape(self) -> str:
-        shapes = (f"{self.show(part.shape[0])}×{self.show(part.shape[1])}" for part in self.step.parts)
+        shapes = ("×".join(map(self.show, shape_of(part))) for part in self.step.parts)
         return " and ".join(dict.fromkeys(shapes))
 
     def products(self) -> str:

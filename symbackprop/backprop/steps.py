@@ -31,7 +31,7 @@ from symbackprop.backprop.wording import (
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
-from symbackprop.expressions.matrices import MatAdd, Scaled, Zeros, is_name, split
+from symbackprop.expressions.matrices import MatAdd, Scaled, is_name, split, zero_of
 from symbackprop.expressions.operations import Elementwise, Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 
@@ -45,11 +45,11 @@ def sections(graph: ComputationGraph, found: Adjoints, wrt: tuple[Expression, ..
 def _section(progress: "_Progress", parameter: Expression) -> Section:
     if progress.graph.users.get(parameter):
         return Section(parameter, tuple(ChainRuleSteps(progress, parameter).steps()))
-    cost, zeros = progress.graph.cost, Zeros(*parameter.shape)
-    gradient = Gradient(cost, parameter)
-    return Section(
-        parameter, (Step(NO_DEPENDENCE, gradient, zeros, zeros.shape, parameter, node=cost, constants=(cost,)),)
+    cost, gradient = progress.graph.cost, Gradient(progress.graph.cost, parameter)
+    step = Step(
+        NO_DEPENDENCE, gradient, zero_of(parameter), shape_of(parameter), parameter, node=cost, constants=(cost,)
     )
+    return Section(parameter, (step,))
 
 
 class _Progress:
@@ -75,7 +75,7 @@ class _Progress:
         if len(parts) != 1 or parts[0] == expression:
             return None
         if isinstance(expression, Total):
-            return parts[0] if parts[0].shape == (1, 1) else None
+            return parts[0] if set(parts[0].shape) == {1} else None
         return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_inner(self, node: Expression) -> bool:
@@ -181,7 +181,7 @@ class ChainRuleSteps:
         return self.graph.definition[node] if node == self.graph.cost else self.graph.names.get(node, node)
 
     def _step(self, rule: str, before: Expression, after: Expression, **details: Any) -> Step:
-        return Step(rule, before, after, self.parameter.shape, self.parameter, **details)
+        return Step(rule, before, after, shape_of(self.parameter), self.parameter, **details)
 
     # the steps
 
@@ -258,7 +258,7 @@ class ChainRuleSteps:
         }
         matrix = expression.argument if isinstance(expression, Total) else node
         axis, sizes = self.progress.examples
-        if is_matrix(matrix) and matrix.shape[axis] in sizes:
+        if is_matrix(matrix) and len(matrix.shape) == 2 and matrix.shape[axis] in sizes:
             details[("row", "column")[axis]] = "example"
         if rule.local is not None:
             derivatives = [by_entry(self._label(a), self.parameter) if a in parts else None for a in expression.args]

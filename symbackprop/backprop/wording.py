@@ -3,7 +3,9 @@
 import sympy
 
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.gathers import Gather
 from symbackprop.expressions.operations import Broadcast, Elementwise, Total
 from symbackprop.expressions.slicing import Concatenate, Slice
 
@@ -76,6 +78,10 @@ SENTENCES: dict[str | tuple[str, type], str] = {
                     "The slice receives its adjoint in its own position, the rest receives 0: the result has the shape {shape} of {parts}.",
     ("matrix form", Broadcast):
                     "{parts} was repeated, so the terms of all repetitions are added: the result has the shape {shape} of {parts}.",
+    ("matrix form", Einsum):
+                    "Each entry of {parts} is multiplied by the entries of the other factors: the adjoint takes its place among them, and the result has the shape {shape} of {parts}.",
+    ("matrix form", Gather):
+                    "The entries are only moved: each entry of {parts} receives the adjoints of the places that it was taken to.",
     "softmax rule": "Every entry of a softmax depends on all entries of its argument: hence the sum that is subtracted.",
     "log-softmax rule":
                     "A log-softmax is its argument minus the log-sum-exp of all entries: hence the softmax that is subtracted.",

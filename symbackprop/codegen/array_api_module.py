@@ -3,7 +3,7 @@
 Through array-api-compat its functions run on NumPy, PyTorch, JAX (also traced, under `jax.jit`) and dask.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import sympy
 from sympy import Dummy, Function, Pow, S, Symbol, cosh, exp, log
@@ -13,15 +13,16 @@ from symbackprop.codegen import templates
 from symbackprop.codegen.numpy_printer import NumPySource, names_in
 from symbackprop.codegen.runtime import array_api_runtime as portable_runtime
 from symbackprop.codegen.schedule import COST, FORWARD, GRADIENT, Schedule, ScheduledAssignment, schedule
+from symbackprop.errors import ArgumentError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.functions import ElementwiseFunction
-from symbackprop.expressions.matrices import NamedMatrix, Transpose
+from symbackprop.expressions.matrices import NamedMatrix, Transpose, postorder
 from symbackprop.expressions.operations import Broadcast
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.expressions.slicing import Slice
 from symbackprop.network.network import SCALAR
 from symbackprop.printing.notation import POWER
-from symbackprop.printing.text import Text
+from symbackprop.printing.text import Text, typed
 
 _OTHER_NAMES = {
     **{number: f"np.{number}" for number in ("pi", "e", "euler_gamma", "nan", "inf")},  # Python floats
@@ -175,7 +176,9 @@ class _ModuleWriter:
         """Return the text of a function with this name and docstring, which returns these results."""
         printer = ArrayAPISource(self.plan.outputs, self.tape.network.of_role(SCALAR))
         body = [self.line(assignment, printer) for assignment in self.plan.needed_for(results)]
-        checks = templates.further_checks(self.arguments, printer.shape_code, "{0} = _one_hot({0})")
+        checks = templates.further_checks(
+            self.arguments, printer.shape_code, lambda s: f"{s.name} = _one_hot({s.name})"
+        )
         end = f"return {results[0] if len(results) == 1 else templates.tuple_of(results)}"
         start = [templates.docstring(summary, self.arguments), *self.checks(), *self.sizes(printer)]
         return templates.define(name, self.names, [*start, *checks, *body, end])
@@ -207,8 +210,26 @@ class _ModuleWriter:
         return f"for f′: {expression}" if before is None else f"{self.text.doprint(before)} = {expression}"
 
 
+def _parts(tape: Tape) -> Iterator[Expression]:
+    expressions = (*(e.expression for e in (*tape.equations, *tape.adjoints)), *tape.gradients.values())
+    return (part for expression in expressions for part in postorder(expression))
+
+
 def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
-    """Return the text of a module with `cost` and `cost_and_gradients` for arrays of any library."""
+    """Return the text of a module with `cost` and `cost_and_gradients` for arrays of any library.
+
+    Raises:
+        ArgumentError: the network has arrays with one axis, or more than two.
+    """
+    other = next((part for part in _parts(tape) if len(shape_of(part)) not in (0, 2)), None)
+    if other is not None or not all(map(shape_of, tape.network.parameters)):
+        what = (
+            "a parameter without axes" if other is None else f"{typed(other):.60}, which is {shape_text(other.shape)}"
+        )
+        raise ArgumentError(
+            f"code for the array API is written for networks of matrices; this one has {what}; to_source('numpy') and "
+            "to_numpy() can do it"
+        )
     writer = _ModuleWriter(tape, function_names)
     functions = [*(writer.function(*each) for each in templates.functions(tape)), *templates.backward(tape)]
     carried = [*templates.helpers_in(functions, portable_runtime.HELPERS), *portable_runtime.ALWAYS]

@@ -55,7 +55,7 @@ def split_by_examples(program: Program, network: Network, *, early: bool = True)
     _, sizes = network.examples
     size = next(iter(sizes)) if len(sizes) == 1 else None
     whole = Phases([], program.operations, [], program.results)
-    if size is None or not size.is_Symbol:
+    if size is None or not size.is_Symbol or any(_has_other_axes(value, size) for value in _values(program)):
         return whole
     try:
         phases = _phases(program, size, early)
@@ -69,6 +69,15 @@ def split_by_examples(program: Program, network: Network, *, early: bool = True)
     needed = {value for operation in parts[AFTER] for value in operation.values}.union(program.results)
     sums = tuple(operation.result for operation in parts[SUM] if operation.result in needed)
     return Phases(parts[BEFORE], each, parts[AFTER], sums, size, axes) if sums else whole
+
+
+def _values(program: Program) -> list[Value]:
+    return [*program.arguments, *(operation.result for operation in program.operations)]
+
+
+def _has_other_axes(value: Value, size: Size) -> bool:
+    """Return True for an array with examples that is not a matrix; only matrices are split."""
+    return len(value.shape) not in (0, 2) and any(size in length.free_symbols for length in value.shape)
 
 
 def _phases(program: Program, size: Size, early: bool) -> dict[Value, str]:

@@ -24,9 +24,12 @@ from symbackprop.codegen.runtime import dask_runtime as cluster_runtime
 from symbackprop.codegen.runtime.dask_runtime import NOT_FINITE, REFUSED, Remark
 from symbackprop.codegen.runtime.numpy_runtime import _as_array, _as_floats, _require_shape
 from symbackprop.codegen.runtime.threads import BLAS, Arrays, Form, Part
-from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.errors import ArgumentError, SymbackpropError, listed, shape_text
 from symbackprop.expressions.matrices import OneHot
+from symbackprop.expressions.shapes import shape_of
+from symbackprop.network.network import INPUT, ONE_HOT, TARGET
 
+_DATA = (INPUT, TARGET, ONE_HOT)
 FAN_IN = 8  # the number of sums that one task adds up
 THRESHOLD = "distributed.admin.large-graph-warning-threshold"
 
@@ -49,6 +52,12 @@ def examples_of(tape: Tape) -> ExampleAxis:
     if tape.network.upstream:
         raise ArgumentError("chunks of examples are for a cost; this network ends in an output")
     phases = split_by_examples(program(tape, list(tape.result_names)), tape.network)
+    other = next((symbol for symbol in tape.network.of_role(*_DATA) if len(shape_of(symbol)) != 2), None)
+    if not phases.is_split and other is not None:
+        raise ArgumentError(
+            f"dask takes the data in chunks of rows; {other} is {shape_text(shape_of(other))}, and such data "
+            "are not divided yet; to_numpy() can do it"
+        )
     if not phases.is_split:
         raise ArgumentError(
             "this network cannot be computed chunk by chunk: its examples depend on each other, as in batch "

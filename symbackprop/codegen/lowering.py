@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from sympy import Mul, S
+from sympy import Mul, S, expand
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.entrywise import Factored, entrywise
@@ -18,10 +18,12 @@ from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.constructors import hadamard, power
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction, z
+from symbackprop.expressions.gathers import Permute, Reshape, Scattered, Strided, Window
 from symbackprop.expressions.linear_algebra import matrix_power
 from symbackprop.expressions.matrices import HadamardPower, HadamardProduct, Ones, postorder, quantities, scaled, split
-from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, Sums, Total, broadcast
+from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, Sums, Total, repeated
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import Concatenate, Slice
 from symbackprop.network.network import Equation
@@ -72,7 +74,8 @@ class _Lowering:
             if part == GRADIENT:
                 term = ScaledArray(S.One, self.owned(term.value))
         else:
-            term = ScaledArray(S.One, self.scalar_value(expression))
+            value = self.scalar_value(expression)
+            term = ScaledArray(S.One, self.build.make("number", value, shape=()) if part == GRADIENT else value)
         self.terms[equation.symbol] = term
         self.results[equation.name] = term.value
         maker = self.build.makers.get(term.value)
@@ -252,10 +255,43 @@ class _Lowering:
         value = self.build.make("max", self.array(node.argument), node.axis, shape=node.shape, note=node)
         return ScaledArray(S.One, value)
 
+    def einsum(self, node: Matrix) -> ScaledArray:
+        """Return a product of arrays: as `@` of NumPy where it is one, or as `einsum`."""
+        terms = [self.term(A) for A in node.operands]
+        coefficient, values = Mul(*(term.coefficient for term in terms)), [term.value for term in terms]
+        if node.is_product:
+            function = "vector" if len(node.shape) == 1 else "matmul"
+            return ScaledArray(coefficient, self.build.make(function, *values, shape=node.shape, note=node))
+        value = self.build.make("einsum", str(node.args[0]), *values, shape=node.shape, note=node)
+        return ScaledArray(coefficient, value)
+
+    def slice(self, node: Matrix) -> ScaledArray:
+        if len(node.shape) == 2:
+            return self.linear(("rows", "columns")[node.axis], node, *node.bounds)
+        return self.linear("part", node, ":, " * node.axis, *node.bounds)
+
+    def broadcast(self, node: Matrix) -> ScaledArray:
+        return self.linear("broadcast" if node.is_of_matrices else "repeat", node, *node.shape)
+
+    def strided(self, node: Matrix) -> ScaledArray:
+        start, step, count = node.steps
+        size, end = node.argument.shape[node.axis], start + step * (count - 1)
+        turned = bool(step < 0)
+        stop = "" if turned and end < -step else expand(end - 1 if turned else end + 1)
+        first = "" if turned and start == size - 1 else start
+        return self.linear("strided", node, ":, " * node.axis, first, stop, step)
+
+    def scattered(self, node: Matrix) -> ScaledArray:
+        gather = node.gather
+        if isinstance(gather, Window):
+            return self.linear("overlap_add", node, gather.axis, *node.shape)
+        start, step, _ = gather.steps
+        return self.linear("put_apart", node, gather.axis, start, step, *node.shape)
+
     def of_exponentials(self, node: Matrix) -> ScaledArray:
         """Return a softmax, or a log of Σ exp Z, from Z − m so that no exp overflows; m is the largest entry."""
         largest, make = Largest(node.argument, node.axis), self.build.make
-        rest = nodes.MatAdd(node.argument, scaled(-1, broadcast(largest, *node.argument.shape)))
+        rest = nodes.MatAdd(node.argument, scaled(-1, repeated(largest, node.argument.shape)))
         m, shifted, total = map(self.array, (largest, rest, Sums(Elementwise(EXP, rest), node.axis)))
         if isinstance(node, ops.Softmax):
             return ScaledArray(S.One, make("divide", make("exp", shifted), total, note=node))
@@ -314,7 +350,13 @@ _TERMS: dict[type, Callable[[_Lowering, Matrix], ScaledArray]] = {
     Sums: lambda lowering, node: lowering.linear("sum", node, node.axis),
     Largest: _Lowering.largest,
     **dict.fromkeys((ops.Softmax, ops.LogSoftmax, ops.LogSumExp), _Lowering.of_exponentials),
-    Slice: lambda lowering, node: lowering.linear(("rows", "columns")[node.axis], node, *node.bounds),
-    Broadcast: lambda lowering, node: lowering.linear("broadcast", node, *node.shape),
+    Slice: _Lowering.slice,
+    Broadcast: _Lowering.broadcast,
+    Einsum: _Lowering.einsum,
+    Permute: lambda lowering, node: lowering.linear("permute", node, *node.axes),
+    Reshape: lambda lowering, node: lowering.linear("reshape", node, *node.shape),
+    Window: lambda lowering, node: lowering.linear("windows", node, node.size, node.axis),
+    Strided: _Lowering.strided,
+    Scattered: _Lowering.scattered,
     Concatenate: _Lowering.together,
 }

@@ -35,12 +35,19 @@ def obstacle(program: Program, phases: Phases) -> str:
     >>> obstacle(found, split_by_examples(found, net))
     'there are no loops for erfc'
     """
+    if any(len(value.shape) not in (0, 2) for value in _values(phases)):
+        return "there are no loops for arrays with one axis, or more than two"
     unknown = (operation for operation in phases.each if operation.function not in KNOWN)
     arrays = [operation for operation in unknown if operation.result.shape and operation.values]
     if arrays:
         expression = arrays[0].expression
         return f"there are no loops for {arrays[0].function if expression is None else type(expression).__name__}"
     return "" if phases.is_split else "the cost is not a sum over examples that are computed independently"
+
+
+def _values(phases: Phases) -> list[Value]:
+    """Return the arguments and the results of the operations for each batch."""
+    return [value for operation in phases.each for value in (*operation.values, operation.result)]
 
 
 class NumbaPart:

@@ -12,8 +12,8 @@ from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.codegen.program import FreshNames, Value
 from symbackprop.codegen.runtime import numpy_runtime as runtime
 from symbackprop.codegen.statement_writer import StatementWriter, name_values
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.shapes import shape_of
-from symbackprop.network.network import SCALAR
 from symbackprop.network.sampling import draws
 from symbackprop.printing.text import Text
 
@@ -53,9 +53,14 @@ def _main(tape: Tape) -> str:
 def _further_checks(tape: Tape) -> str:
     """Return a function that checks compound sizes such as 4*H, and one-hot targets; "" if there are none."""
     arguments, printer = tape.network.arguments, NumPySource({})
-    lines = templates.further_checks(arguments, printer.shape_code, '_one_hot("{0}", {0})')
+    lines = templates.further_checks(arguments, printer.shape_code, _one_hot)
     sizes, _ = templates.read_sizes(printer.sizes, arguments)
     return templates.define("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
+
+
+def _one_hot(symbol: Expression) -> str:
+    rows = str(symbol.name) if len(symbol.shape) == 2 else f"{symbol.name}.reshape(-1, {symbol.name}.shape[-1])"
+    return f'_one_hot("{symbol.name}", {rows})'
 
 
 class _Function:
@@ -65,7 +70,7 @@ class _Function:
         network = tape.network
         self.name, self.summary, self.text, self.partials = name, summary, text, tape.partials()
         self.arguments = network.arguments
-        self.hyperparameters = network.of_role(SCALAR)
+        self.hyperparameters = [symbol for symbol in network.arguments if not shape_of(symbol)]
         self.program = program(tape, list(results))
         self.phases = split_by_examples(self.program, network, early=part.adds_early)
         self.names = FreshNames({str(s) for s in (*network.symbols, *network.dimensions, *tape.result_names)})

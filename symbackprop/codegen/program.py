@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from sympy import S, Symbol
@@ -46,6 +47,7 @@ class NumPyFunction:
     code: str  # {0}, {1}: the arguments; {out}: the array to write into, or None for a new one
     entrywise: bool = False  # the result may overwrite an argument
     is_view: bool = False  # the result shares the memory of the first argument
+    joined: int | None = None  # the arguments from here on are one list with commas
 
     @property
     def takes_out(self) -> bool:
@@ -69,13 +71,26 @@ NUMPY_FUNCTIONS: dict[str, NumPyFunction] = {
     "dot":         NumPyFunction("{0}.dot({1}, {out})"),
     "sum":         NumPyFunction("np.add.reduce({0}, {1}, None, {out}, True)"),
     "max":         NumPyFunction("np.maximum.reduce({0}, {1}, None, {out}, True)"),
-    "concatenate": NumPyFunction("np.concatenate(({1}), {0}, {out})"),
+    "concatenate": NumPyFunction("np.concatenate(({1}), {0}, {out})", joined=1),
     "transpose":   NumPyFunction("{0}.T", is_view=True),
     "rows":        NumPyFunction("{0}[{1}:{2}]", is_view=True),
     "columns":     NumPyFunction("{0}[:, {1}:{2}]", is_view=True),
     "broadcast":   NumPyFunction("np.broadcast_to({0}, ({1}, {2}))", is_view=True),
     "vdot":        NumPyFunction("np.vdot({0}, {1})"),
+    # of arrays with any number of axes
+    "einsum":      NumPyFunction('np.einsum("{0}", {1}, optimize=True)', joined=1),
+    "matmul":      NumPyFunction("np.matmul({0}, {1}, {out})"),
+    "vector":      NumPyFunction("{0}.dot({1})"),
+    "permute":     NumPyFunction("{0}.transpose({1})", is_view=True, joined=1),
+    "reshape":     NumPyFunction("{0}.reshape({1})", is_view=True, joined=1),
+    "repeat":      NumPyFunction("np.broadcast_to({0}, ({1},))", is_view=True, joined=1),
+    "windows":     NumPyFunction("np.lib.stride_tricks.sliding_window_view({0}, {1}, {2})", is_view=True),
+    "part":        NumPyFunction("{0}[{1}{2}:{3}]", is_view=True),
+    "strided":     NumPyFunction("{0}[{1}{2}:{3}:{4}]", is_view=True),
+    "overlap_add": NumPyFunction("_overlap_add({0}, {1}, ({2},))", joined=2),
+    "put_apart":   NumPyFunction("_put_apart({0}, {1}, {2}, {3}, ({4},))", joined=4),
     "total":       NumPyFunction("{0}.sum()"),
+    "number":      NumPyFunction("np.asarray({0})[()]"),  # a number of NumPy, also where it was one of Python
     "code":        NumPyFunction("{expression}"),
 }
 # fmt: on
@@ -112,7 +127,7 @@ class ArrayOperation:
         return f"{self.result} = {self.function}({', '.join(map(str, self.arguments))})"
 
 
-Argument: TypeAlias = Value | Constant | Size | int  # of an operation: values, constants, sizes, and axes
+Argument: TypeAlias = Value | Constant | Size | int | str  # of an operation: values, constants, sizes, axes, code
 
 
 @dataclass
@@ -223,8 +238,8 @@ class Builder:
 def _common_shape(arguments: Iterable[Any]) -> Shape:
     """Return the shape to which NumPy broadcasts the values and constants among the arguments."""
     shapes = [argument.shape for argument in arguments if argument.shape]
-    rows, columns = zip(*shapes, strict=True)
-    return tuple(next((size for size in sizes if size != 1), S.One) for sizes in (rows, columns))
+    from_the_right = zip_longest(*(reversed(shape) for shape in shapes), fillvalue=S.One)
+    return tuple(next((size for size in sizes if size != 1), S.One) for sizes in from_the_right)[::-1]
 
 
 class FreshNames:

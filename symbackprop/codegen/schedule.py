@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sympy import Symbol
+
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.program import FreshNames
 from symbackprop.codegen.stability import stabilized
@@ -10,6 +12,7 @@ from symbackprop.expressions.aliases import Expression, Matrix
 from symbackprop.expressions.functions import z
 from symbackprop.expressions.matrices import NamedMatrix, postorder
 from symbackprop.expressions.operations import Elementwise
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Equation
 
 FORWARD, COST, BACKWARD, GRADIENT = "forward", "cost", "backward", "gradient"
@@ -99,7 +102,7 @@ def in_order(tape: Tape) -> list[tuple[str, Equation, Expression]]:
     order = [(FORWARD, equation) for equation in tape.equations[:-1]] + [(COST, tape.cost)]
     adjoints = {adjoint.symbol for adjoint in tape.adjoints}
     waiting = {
-        name: (Equation(NamedMatrix(tape.gradient_name(name), *g.shape), g), g.free_symbols & adjoints)
+        name: (Equation(_named(tape.gradient_name(name), g), g), g.free_symbols & adjoints)
         for name, g in reversed(tape.gradients.items())
     }
     known: set[Expression] = set()
@@ -111,3 +114,7 @@ def in_order(tape: Tape) -> list[tuple[str, Equation, Expression]]:
             order.append((GRADIENT, waiting.pop(name)[0]))
     definitions = {equation.symbol: equation.expression for equation in tape.equations[:-1]}
     return [(part, equation, stabilized(equation.expression, definitions)) for part, equation in order]
+
+
+def _named(name: str, gradient: Expression) -> Expression:
+    return NamedMatrix(name, *gradient.shape) if is_matrix(gradient) else Symbol(name, real=True)

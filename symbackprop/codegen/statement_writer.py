@@ -66,8 +66,9 @@ class StatementWriter:
         if operation.function == "code":
             return self.printer.doprint(self.renamed(operation.expression))
         arguments = [self.argument(argument) for argument in operation.arguments]
-        if operation.function == "concatenate":
-            arguments = [arguments[0], ", ".join(arguments[1:])]
+        first = operation.kind.joined
+        if first is not None:
+            arguments = [*arguments[:first], ", ".join(arguments[first:])]
         return operation.kind.code.format(*arguments, out=self.out(operation.result))
 
     def argument(self, argument: Argument) -> str:
@@ -76,7 +77,7 @@ class StatementWriter:
             return argument.name or self.code(self.makers[argument])
         if isinstance(argument, Constant):
             return self.constant(argument)
-        return str(argument) if isinstance(argument, int) else self.printer.doprint(argument)
+        return str(argument) if isinstance(argument, int | str) else self.printer.doprint(argument)
 
     def constant(self, constant: Constant) -> str:
         """Return a number as a literal, or the name of a 0-d array that holds it, which NumPy reads faster."""

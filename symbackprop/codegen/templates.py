@@ -115,11 +115,13 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
     return [f"{name} = {found[name]}" for name in names if name in found], [n for n in names if n not in found]
 
 
-def further_checks(symbols: Sequence[Expression], shape_code: Callable[[Shape], str], one_hot: str) -> list[str]:
-    """Return lines that check compound sizes such as 4*H, and one-hot targets, by the code `one_hot` of {0}."""
+def further_checks(
+    symbols: Sequence[Expression], shape_code: Callable[[Shape], str], one_hot: Callable[[Expression], str]
+) -> list[str]:
+    """Return lines that check compound sizes such as 4*H, and one-hot targets, by the code `one_hot` of each."""
     compound = [s for s in symbols if any(size.args for size in shape_of(s))]
     lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {shape_code(s.shape)})' for s in compound]
-    return lines + [one_hot.format(s.name) for s in symbols if isinstance(s, OneHot)]
+    return lines + [one_hot(s) for s in symbols if isinstance(s, OneHot)]
 
 
 def helpers_in(texts: Iterable[str], table: Mapping[str, Sequence[Carried]]) -> list[Carried]:

@@ -11,7 +11,7 @@ from symbackprop.codegen.runtime import numpy_runtime as runtime
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.functions import ElementwiseFunction, a, z
 from symbackprop.expressions.operations import FunctionOf, Largest, LogSoftmax, LogSumExp, Softmax
-from symbackprop.network.network import SCALAR
+from symbackprop.expressions.shapes import shape_of
 from symbackprop.printing.folding import fold
 from symbackprop.printing.notation import ATOM
 
@@ -36,7 +36,8 @@ def textbook_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     names = [str(symbol.name) for symbol in tape.network.arguments]
     lines = [*_statements(tape, printer), f"return {templates.listing(list(tape.result_names))}"]
     sizes, _ = templates.read_sizes(printer.sizes, tape.network.arguments)
-    dtype = [f"dtype = {tape.network.arguments[0].name}.dtype"] if printer.needs_dtype else []
+    first = next(symbol for symbol in tape.network.arguments if shape_of(symbol))
+    dtype = [f"dtype = {first.name}.dtype"] if printer.needs_dtype else []
     summary = templates.functions(tape)[1][1]
     described = templates.docstring(summary, tape.network.arguments)
     both = templates.define("cost_and_gradients", names, [described, *sizes, *dtype, *lines])
@@ -88,7 +89,7 @@ class _Printer(NumPySource):
     """A printer of formulas that calls f and f_prime, and keeps what the module must define."""
 
     def __init__(self, tape: Tape, function_names: Mapping[str, str]):
-        super().__init__({}, tape.network.of_role(SCALAR))
+        super().__init__({}, [symbol for symbol in tape.network.arguments if not shape_of(symbol)])
         self._function_names = function_names
         self._taken = {str(s) for s in (*tape.network.symbols, *tape.network.dimensions, *tape.result_names)}
         self._taken |= {adjoint.name for adjoint in tape.adjoints}

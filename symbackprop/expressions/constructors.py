@@ -21,7 +21,7 @@ from symbackprop.expressions.matrices import (
     split,
     terms_of,
 )
-from symbackprop.expressions.operations import broadcast
+from symbackprop.expressions.operations import repeated
 from symbackprop.expressions.shapes import dimension, is_matrix
 from symbackprop.expressions.slicing import merged
 
@@ -74,9 +74,9 @@ def hadamard(*factors: Expression) -> Expression:
 
 
 def spread(line: Matrix, shape: Shape) -> Expression:
-    """Return a row or a column repeated to a shape, with the scalar factor in front."""
+    """Return a row or a column, or another array, repeated to a shape, with the scalar factor in front."""
     coefficient, line = split(line)
-    return scaled(coefficient, Ones(*shape) if isinstance(line, Ones) else broadcast(line, *shape))
+    return scaled(coefficient, Ones(*shape) if isinstance(line, Ones) else repeated(line, tuple(shape)))
 
 
 def transposed(matrix: Matrix) -> Expression:

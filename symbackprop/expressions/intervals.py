@@ -13,7 +13,9 @@ from sympy import Add, Mul, Pow
 
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.aliases import Expression, Matrix
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.gathers import Gather, Scattered
 from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Broadcast, Elementwise, Largest, LogSoftmax, Softmax, Sums, Total
 from symbackprop.expressions.slicing import Concatenate, Slice
@@ -53,7 +55,7 @@ def _as_mean(node: Expression) -> tuple[float, Matrix | None]:
     if sums is None or not isinstance(node, nodes.Scaled | Mul):
         return 0, None
     shape = sums.argument.shape
-    count = shape[0] * shape[1] if isinstance(sums, Total) else shape[sums.axis]
+    count = Mul(*shape) if isinstance(sums, Total) else shape[sums.axis]
     coefficient = node.args[0] if isinstance(node, nodes.Scaled) else node / sums
     number = coefficient * count
     return (float(number), sums.argument) if number.is_number else (0, None)
@@ -119,6 +121,9 @@ _RANGES: dict[type, Callable[..., Range]] = {
     Broadcast:             _same,
     Slice:                 _same,
     Largest:               _same,
+    Einsum:                lambda _, *xs: _summed(_, reduce(_times, xs)),
+    Gather:                _same,
+    Scattered:             _summed,
     Concatenate:           lambda _, *xs: (min(low for low, _ in xs), max(high for _, high in xs)),
     Elementwise:           _of_function,
     Softmax:               lambda *_: (0, 1),

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import sympy
 from sympy import Basic, Expr, Mul, S, Symbol, SympifyError
+from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify
 from sympy.matrices import expressions as matrices
 from sympy.matrices.expressions.matexpr import MatrixExpr
@@ -116,6 +117,11 @@ class Operators:
         """Return the transpose."""
         return self.T
 
+    def doit(self, **hints: object) -> Expression:
+        """Return what SymPy makes of a matrix; it knows nothing of arrays with other numbers of axes."""
+        parent: Any = super()
+        return parent.doit(**hints) if len(getattr(self, "shape", ())) == 2 else self
+
 
 class _Unevaluated(Operators):
     def __new__(cls, *args: object, **_: object) -> Matrix:
@@ -123,11 +129,22 @@ class _Unevaluated(Operators):
 
 
 class NamedMatrix(Operators, sympy.MatrixSymbol):
-    """A named matrix."""
+    """A named matrix, or a named array with any other number of axes: `NamedMatrix("b", "K")`."""
+
+    def __new__(cls, name: object, *sizes: object) -> Matrix:
+        """Return the symbol of a name and the size of each axis."""
+        if len(sizes) == 2:
+            return super().__new__(cls, name, *sizes)
+        return Basic.__new__(cls, name if isinstance(name, Str) else Str(name), *map(_sympify, sizes))
+
+    @property
+    def shape(self) -> Expression:
+        """Return the size of each axis."""
+        return self.args[1:]
 
 
 class OneHot(NamedMatrix):
-    """A named matrix whose rows each add up to 1."""
+    """A named array that adds up to 1 along its last axis: a matrix whose rows each add up to 1."""
 
 
 class _OfOneShape(_Unevaluated):
@@ -152,6 +169,15 @@ class MatMul(_Unevaluated, sympy.MatMul):
 
 class Scaled(_Unevaluated, sympy.MatMul):
     """A scalar times a matrix."""
+
+    @property
+    def shape(self) -> Expression:
+        """Return the shape of the matrix."""
+        return self.args[1].shape
+
+    def as_coeff_mmul(self) -> tuple[Scalar, Matrix]:
+        """Return the two factors; SymPy makes a product of the second one, which must be a matrix."""
+        return super().as_coeff_mmul() if len(self.shape) == 2 else self.args
 
     def check(self) -> None:
         """Require a matrix after the scalar."""
@@ -270,16 +296,21 @@ class Eye(Operators, sympy.Identity):
     syntax = "eye"
 
 
-class Ones(Operators, sympy.OneMatrix):
+class Ones(_Unevaluated, sympy.OneMatrix):
     """A matrix of ones."""
 
     syntax = "ones"
 
 
-class Zeros(Operators, sympy.ZeroMatrix):
+class Zeros(_Unevaluated, sympy.ZeroMatrix):
     """A matrix of zeros."""
 
     syntax = "zeros"
+
+    @property
+    def shape(self) -> Expression:
+        """Return the size of each axis."""
+        return self.args
 
 
 class LowerOnes(_Unevaluated, MatrixExpr):
@@ -324,6 +355,11 @@ def scaled(coefficient: Scalar, matrix: Matrix) -> Expression:
     if coefficient == 1 or isinstance(matrix, Zeros):
         return matrix
     return Zeros(*matrix.shape) if coefficient == 0 else Scaled(coefficient, matrix)
+
+
+def zero_of(quantity: Expression) -> Expression:
+    """Return zeros in the shape of a quantity; 0 for a scalar."""
+    return Zeros(*quantity.shape) if is_matrix(quantity) else S.Zero
 
 
 LEAVES = (Ones, Zeros, Eye, LowerOnes)  # constants that their shape determines

@@ -16,7 +16,7 @@ from sympy.printing.printer import Printer
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Operators, operand, scaled, split
-from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, require_matrices
+from symbackprop.expressions.shapes import Mismatch, dimension, is_matrix, require_matrices, shape_of
 
 ROWS, COLUMNS = 0, 1  # NumPy's axis: summing over the rows (examples), or over the columns
 _AXIS_WORDS = {ROWS: "rows", COLUMNS: "columns"}
@@ -121,16 +121,14 @@ class _Along(MatrixOperation):
 
     @property
     def axis(self) -> int:
-        """Return 0 (over the rows) or 1 (over the columns)."""
+        """Return the axis: of a matrix 0 (over the rows) or 1 (over the columns)."""
         return int(self.args[1])
 
     @property
     def shape(self) -> Shape:
         """Return the shape of the result."""
-        rows, columns = self.argument.shape
-        if not self.reduces:
-            return rows, columns
-        return (Integer(1), columns) if self.axis == ROWS else (rows, Integer(1))
+        shape = self.argument.shape
+        return replaced(shape, self.axis, Integer(1)) if self.reduces else shape
 
     def _line(self, i: Scalar, j: Scalar) -> tuple[Callable[[Scalar], Scalar], Size]:
         """Return the entries from which entry (i, j) is computed, as a function of one index, and their number."""
@@ -142,8 +140,13 @@ class _Along(MatrixOperation):
         return f"{printer.named(self.syntax)}({printer._print(self.argument)}, {options})"
 
     def _over(self, rows: str) -> str:
-        """Return the given words for an operation on each column, and "" for one on each row."""
-        return rows if self.axis == ROWS else ""
+        """Return the given words for an operation on each column, and "" for one on each row, along the last axis."""
+        last = len(self.argument.shape) - 1
+        return "" if self.axis == last else rows if last == COLUMNS else rows.replace("rows", f"axis {self.axis}")
+
+    @property
+    def _axis_words(self) -> str:
+        return _AXIS_WORDS[self.axis] if len(self.argument.shape) == 2 else f"axis {self.axis}"
 
     def _text(self, printer: Printer) -> str:
         return f"{self.syntax}{self._over('_rows')}({printer._print(self.argument)})"
@@ -166,10 +169,10 @@ class Sums(_Along):
         return _sum_over(*self._line(i, j))
 
     def _text(self, printer: Printer) -> str:
-        return f"Σ_{_AXIS_WORDS[self.axis]} {printer.summand(self.argument)}"
+        return f"Σ_{self._axis_words.replace(' ', '')} {printer.summand(self.argument)}"
 
     def _latex(self, printer: Printer) -> str:
-        return rf"\sum_{{\text{{{_AXIS_WORDS[self.axis]}}}}} {printer.summand(self.argument)}"
+        return rf"\sum_{{\text{{{self._axis_words}}}}} {printer.summand(self.argument)}"
 
     _numpycode = _Along._typed
 
@@ -244,26 +247,43 @@ class AtLargest(_Along):
 
 
 class Broadcast(MatrixOperation):
-    """A row or a column repeated to rows × columns, such as 1 b, the column of ones times the row b."""
+    """A row or a column repeated to rows × columns, such as 1 b, the column of ones times the row b.
+
+    An array of other axes is repeated by NumPy's rule: the shapes are aligned at the right.
+    """
 
     syntax = "broadcast_to"
 
     @property
     def shape(self) -> Shape:
-        """Return the shape to which the row or column is repeated."""
-        return self.args[1], self.args[2]
+        """Return the shape to which the argument is repeated."""
+        return tuple(self.args[1:])
+
+    @property
+    def is_of_matrices(self) -> bool:
+        """Return True for a row or a column that is repeated to a matrix."""
+        return len(self.shape) == len(self.argument.shape) == 2
 
     @property
     def axis(self) -> int:
-        """Return the axis along which the argument is repeated."""
+        """Return the axis along which a row or a column is repeated."""
         return ROWS if self.argument.shape[0] != self.shape[0] else COLUMNS
 
+    @property
+    def repeated(self) -> tuple[int, ...]:
+        """Return the axes of the result along which the entries are repeated."""
+        inner = (Integer(1),) * (len(self.shape) - len(self.argument.shape)) + tuple(self.argument.shape)
+        pairs = enumerate(zip(inner, self.shape, strict=True))
+        return tuple(axis for axis, (size, target) in pairs if size != target)
+
     def check(self) -> None:
-        """Require a row or a column that can be repeated to the shape."""
+        """Require an array, such as a row or a column, that can be repeated to the shape."""
         super().check()
-        (rows, columns), target = self.argument.shape, self.shape
-        if (rows, columns) not in ((1, target[1]), (target[0], 1)):
-            message = f"is {shape_text((rows, columns))}, which cannot be repeated to {shape_text(target)}"
+        inner, target = self.argument.shape, self.shape
+        aligned = target[len(target) - len(inner) :]
+        fits = len(inner) <= len(target) and all(n in (1, size) for n, size in zip(inner, aligned, strict=True))
+        if not fits or (self.is_of_matrices and len(self.repeated) > 1):
+            message = f"is {shape_text(inner)}, which cannot be repeated to {shape_text(target)}"
             raise Mismatch(self, lambda show: f"{show(self.argument)} {message}")
 
     def _entry(self, i: Scalar, j: Scalar, **kwargs: object) -> Expr:
@@ -278,7 +298,7 @@ class Broadcast(MatrixOperation):
 
 
 class Total(_OnMatrix, Expr):
-    """The sum of all entries of a matrix, a scalar."""
+    """The sum of all entries of a matrix, or of another array: a scalar."""
 
     is_commutative = True
     is_real = True
@@ -302,7 +322,7 @@ class Total(_OnMatrix, Expr):
         return self._printed(printer, r"\sum ")
 
     def _printed(self, printer: Printer, sign: str) -> str:
-        if self.argument.shape == (1, 1):  # the sum of one entry is that entry
+        if set(self.argument.shape) == {1}:  # the sum of one entry is that entry
             return printer.summand(self.argument)
         return sign + printer.summand(self.argument)
 
@@ -310,11 +330,19 @@ class Total(_OnMatrix, Expr):
 # What a user writes
 
 
-def axis_of(axis: Any) -> int:
-    """Return the axis of a matrix as 0 or 1; NumPy's -1 and -2 count from the end."""
-    if isinstance(axis, bool) or axis not in (0, 1, -1, -2):
-        raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
-    return int(axis) % 2
+def replaced(shape: Shape, axis: int, size: Size) -> Shape:
+    """Return a shape with another size, or indices with another index, at one axis."""
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
+def axis_of(axis: Any, ndim: int = 2) -> int:
+    """Return an axis of an array with so many axes as 0, 1, …; NumPy's -1 and -2 count from the end."""
+    if isinstance(axis, bool) or axis not in range(-ndim, ndim):
+        if ndim == 2:
+            raise ShapeError(f"axis is 0 (over the rows) or 1 (over the columns), not {axis!r}")
+        axes = "the only axis is 0" if ndim == 1 else f"the axes are 0 to {ndim - 1}"
+        raise ShapeError(f"there is no axis {axis!r}: {axes}")
+    return int(axis) % ndim
 
 
 def total(matrix: Matrix) -> Expression:
@@ -328,32 +356,40 @@ def total(matrix: Matrix) -> Expression:
     return Total(matrix) if is_matrix(matrix) else matrix
 
 
+def _with_axis(matrix: Matrix, axis: Any) -> tuple[Expression, int]:
+    """Return an array and one of its axes, counted from 0."""
+    matrix = operand(matrix)
+    return matrix, axis_of(axis, len(shape_of(matrix)) or 2)
+
+
 def sums(matrix: Matrix, axis: int) -> Expression:
     """Return the sums over the rows (axis=0: a 1×K row) or over the columns (axis=1: an N×1 column)."""
-    return Sums(operand(matrix), axis_of(axis))
+    return Sums(*_with_axis(matrix, axis))
 
 
 def softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
     """Return exp divided by its sum along an axis; with axis=1, the entries of each row add up to 1."""
-    return Softmax(operand(matrix), axis_of(axis))
+    return Softmax(*_with_axis(matrix, axis))
 
 
 def log_softmax(matrix: Matrix, axis: int = COLUMNS) -> Expression:
     """Return the log of the softmax along an axis, computed without the quotient."""
-    return LogSoftmax(operand(matrix), axis_of(axis))
+    return LogSoftmax(*_with_axis(matrix, axis))
 
 
 def largest(matrix: Matrix, axis: int | None = None) -> Expression:
     """Return the largest entry along an axis (axis=1: of each row, an N×1 column); axis=None: of the whole matrix."""
     matrix = operand(matrix)
     if axis is None:
-        return Total(Largest(Largest(matrix, COLUMNS), ROWS))
-    return Largest(matrix, axis_of(axis))
+        for k in reversed(range(len(matrix.shape))):
+            matrix = Largest(matrix, k)
+        return Total(matrix)
+    return Largest(*_with_axis(matrix, axis))
 
 
 def logsumexp(matrix: Matrix, axis: int = COLUMNS) -> Expression:
     """Return the log of the sum of exp along an axis; the result for axis=1 is an N×1 column."""
-    return LogSumExp(operand(matrix), axis_of(axis))
+    return LogSumExp(*_with_axis(matrix, axis))
 
 
 def broadcast(matrix: Matrix, rows: Size, columns: Size) -> Expression:
@@ -366,9 +402,14 @@ def broadcast(matrix: Matrix, rows: Size, columns: Size) -> Expression:
     matrix, target = operand(matrix), (dimension(rows), dimension(columns))
     if not is_matrix(matrix):
         raise ShapeError(f"broadcast repeats a row or a column, but {matrix} is a scalar")
+    return repeated(matrix, target)
+
+
+def repeated(matrix: Matrix, target: Shape) -> Expression:
+    """Return an array repeated to a shape by NumPy's rule, with a scalar factor in front; it has the shape or fits."""
     if matrix.shape == target:
         return matrix
     coefficient, matrix = split(matrix)
-    if matrix.shape == (1, 1) and 1 not in target:
+    if matrix.shape == (1, 1) and len(target) == 2 and 1 not in target:
         matrix = Broadcast(matrix, 1, target[1])
     return scaled(coefficient, Broadcast(matrix, *target))

@@ -12,7 +12,7 @@ from sympy.printing.printer import Printer
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
-from symbackprop.expressions.operations import COLUMNS, ROWS, MatrixOperation, axis_of
+from symbackprop.expressions.operations import COLUMNS, ROWS, MatrixOperation, axis_of, replaced
 from symbackprop.expressions.shapes import Mismatch, is_matrix, is_size, require_matrices
 
 
@@ -48,16 +48,15 @@ class Concatenate(MatrixOperation):
     @property
     def shape(self) -> Shape:
         """Return the shape of the concatenation."""
-        whole, across = self.blocks[-1].stop, self.operands[0].shape[1 - self.axis]
-        return (whole, across) if self.axis == ROWS else (across, whole)
+        return replaced(self.operands[0].shape, self.axis, self.blocks[-1].stop)
 
     def check(self) -> None:
         """Require matrices whose shapes agree in the other axis."""
         require_matrices(self, self.operands)
-        across = 1 - self.axis
-        first, what = self.operands[0], ("rows", "columns")[across]
+        first = self.operands[0]
+        what = ("columns", "rows")[self.axis] if len(first.shape) == 2 else "entries along the other axes"
         for other in self.operands[1:]:
-            if other.shape[across] != first.shape[across]:
+            if replaced(other.shape, self.axis, Integer(1)) != replaced(first.shape, self.axis, Integer(1)):
                 shapes = [shape_text(matrix.shape) for matrix in (first, other)]
                 raise Mismatch(
                     self,
@@ -85,9 +84,14 @@ class Concatenate(MatrixOperation):
     _numpycode = _typed
 
     def _text(self, printer: Printer) -> str:
+        if len(self.shape) != 2:
+            return f"concatenate(({', '.join(map(printer._print, self.operands))}), axis={self.axis})"
         return f"[{('; ' if self.axis == ROWS else ', ').join(map(printer._print, self.operands))}]"
 
     def _latex(self, printer: Printer) -> str:
+        if len(self.shape) != 2:
+            parts = ", ".join(map(printer._print, self.operands))
+            return rf"\operatorname{{concatenate}}_{{\text{{axis {self.axis}}}}}\!\left({parts}\right)"
         sign = r" \\ " if self.axis == ROWS else " & "
         return rf"\begin{{bmatrix}} {sign.join(map(printer._print, self.operands))} \end{{bmatrix}}"
 
@@ -111,8 +115,7 @@ class Slice(MatrixOperation):
     def shape(self) -> Shape:
         """Return the shape of the slice."""
         start, stop = self.bounds
-        rows, columns = self.argument.shape
-        return (stop - start, columns) if self.axis == ROWS else (rows, stop - start)
+        return replaced(self.argument.shape, self.axis, stop - start)
 
     def check(self) -> None:
         """Require 0 ≤ start < stop ≤ size for all values of symbolic sizes."""
@@ -120,7 +123,8 @@ class Slice(MatrixOperation):
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
         inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
         if not (inside and is_size(stop - start)):
-            what, rule = ("rows", "columns")[self.axis], "0 ≤ start < stop ≤ size must hold whatever the sizes are"
+            named = ("rows", "columns")[self.axis] if len(self.shape) == 2 else f"entries along axis {self.axis}"
+            what, rule = named, "0 ≤ start < stop ≤ size must hold whatever the sizes are"
             raise Mismatch(
                 self,
                 lambda show: (
@@ -135,7 +139,8 @@ class Slice(MatrixOperation):
 
     def _positions(self, printer: Printer) -> str:
         start, stop = map(printer._print, self.bounds)
-        return f"{start}:{stop}, :" if self.axis == ROWS else f":, {start}:{stop}"
+        whole = [":"] * len(self.shape)
+        return ", ".join(replaced(tuple(whole), self.axis, f"{start}:{stop}"))
 
     def _typed(self, printer: Printer) -> str:
         return f"{printer.bracket_name(self.argument)}[{self._positions(printer)}]"
@@ -174,11 +179,9 @@ def _filled(blocks: Sequence[AxisBlock], axis: int, size: Size) -> Expression:
     """Return the concatenation of blocks, which are in order, with zeros between them."""
     parts: list[Expression] = []
     at: Size = Integer(0)
-    across = blocks[0].matrix.shape[1 - axis]
 
     def zeros(width: Size) -> list[Expression]:
-        shape = (width, across) if axis == ROWS else (across, width)
-        return [Zeros(*shape)] if width != 0 else []
+        return [Zeros(*replaced(blocks[0].matrix.shape, axis, width))] if width != 0 else []
 
     for start, stop, matrix in blocks:
         parts += [*zeros(start - at), matrix]

@@ -18,7 +18,7 @@ class Draw:
     def value(self, rng: np.random.Generator, size: tuple[int, ...] | None = None) -> np.ndarray | float:
         """Return random numbers from this distribution, in this shape or another."""
         if self.one_hot:
-            return np.eye(self.size[1])[rng.integers(self.size[1], size=self.size[0])]
+            return np.eye(self.size[-1])[rng.integers(self.size[-1], size=self.size[:-1])]
         shape = self.size if size is None else size
         drawn: np.ndarray | float = getattr(rng, self.method)(*self.arguments, shape or None)
         return drawn + self.diagonal * np.eye(self.size[0]) if self.diagonal else drawn
@@ -26,7 +26,8 @@ class Draw:
     def code(self) -> str:
         """Return source code that draws from this distribution with a generator called rng."""
         if self.one_hot:
-            return f"np.eye({self.size[1]})[rng.integers({self.size[1]}, size={self.size[0]})]"
+            count = self.size[0] if len(self.size) == 2 else self.size[:-1]
+            return f"np.eye({self.size[-1]})[rng.integers({self.size[-1]}, size={count})]"
         given = [f"{argument:.4g}" for argument in self.arguments] + ([str(self.size)] if self.size else [])
         drawn = f"rng.{self.method}({', '.join(given)})"
         return f"{self.diagonal:.4g} * np.eye({self.size[0]}) + {drawn}" if self.diagonal else drawn

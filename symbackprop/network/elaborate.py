@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 import sympy
-from sympy import Integer, Rational
+from sympy import Integer, Mul, Rational, S
 
 from symbackprop.errors import FormulaError, NetworkError, ShapeError, SymbackpropError, misspelled
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
-from symbackprop.expressions.constructors import ones
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction
+from symbackprop.expressions.gathers import reshaped
 from symbackprop.expressions.linear_algebra import eye, matrix_power
-from symbackprop.expressions.matrices import MOST_FACTORS, Zeros
-from symbackprop.expressions.operations import COLUMNS, ROWS, axis_of, broadcast, log_softmax, logsumexp, softmax
-from symbackprop.expressions.shapes import is_matrix
-from symbackprop.expressions.slicing import Concatenate
+from symbackprop.expressions.matrices import MOST_FACTORS, Ones, Zeros
+from symbackprop.expressions.operations import ROWS, axis_of, log_softmax, logsumexp, repeated, softmax
+from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
+from symbackprop.network.array_functions import concatenate, flip, steps_within, strided, swapaxes
 from symbackprop.network.word_calls import (
     INSTEAD,
     METHODS,
@@ -31,7 +31,6 @@ from symbackprop.network.word_calls import (
     norm,
     reduction,
     require_matrix,
-    require_same,
     require_shape,
     triangle,
 )
@@ -50,7 +49,8 @@ _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "inf": sympy.oo}  # attributes of th
 _MOST_BITS = 1000  # of a number
 _SETTINGS = {  # parameters of calls that are not quantities
     *("shape", "arrays", "axis", "keepdims", "ord", "reps", "pad_width", "mode", "indices_or_sections", "M"),
-    *("a_min", "a_max", "min", "max"),
+    *("a_min", "a_max", "min", "max", "axes", "axis1", "axis2", "source", "destination", "subscripts", "window_shape"),
+    *("size", "stride", "padding", "shift"),
 }
 
 
@@ -58,10 +58,10 @@ _SETTINGS = {  # parameters of calls that are not quantities
 
 
 def _along(function: Callable[..., Matrix], name: str) -> Callable[..., Matrix]:
-    return lambda a, axis=COLUMNS: function(require_matrix(a, name), axis)
+    return lambda a, axis=-1: function(require_matrix(a, name), axis)
 
 
-def _logsumexp(a: Expression, axis: Argument = COLUMNS, keepdims: Argument = False) -> Matrix:
+def _logsumexp(a: Expression, axis: Argument = S.NegativeOne, keepdims: Argument = False) -> Matrix:
     return reduction(logsumexp, "logsumexp")(require_matrix(a, "logsumexp"), axis, keepdims)
 
 
@@ -74,17 +74,14 @@ def _matrix_power(a: Expression, n: Scalar) -> Matrix:
 
 
 def _broadcast_to(a: Expression, shape: Argument) -> Matrix:
-    rows, columns = require_shape(shape, "broadcast_to")
-    return broadcast(require_matrix(a, "broadcast_to"), rows, columns)
+    return repeated(require_matrix(a, "broadcast_to"), require_shape(shape, "broadcast_to"))
 
 
 def _concatenate(arrays: Argument, axis: Argument = ROWS) -> Matrix:
     if not isinstance(arrays, tuple) or not arrays:
         raise ShapeError("concatenate takes its matrices together, as in concatenate((a, b), axis=1)")
     parts = [require_matrix(a, "concatenate") for a in arrays]
-    across = 1 - axis_of(axis)
-    require_same(parts, across, f"concatenate(…, axis={axis})")
-    return parts[0] if len(parts) == 1 else Concatenate(axis_of(axis), *parts)
+    return concatenate(parts, axis_of(axis, len(parts[0].shape)))
 
 
 def _power(a: Expression, n: Expression) -> Expression:
@@ -108,13 +105,13 @@ CALLS: dict[str, Callable[..., Expression]] = {
     "det":          arithmetic.det,
     "matrix_power": _matrix_power,
     "norm":         norm,
-    "ones":         lambda shape: ones(*require_shape(shape, "ones")),
-    "zeros":        lambda shape: Zeros(*ones(*require_shape(shape, "zeros")).shape),
+    "ones":         lambda shape: Ones(*require_shape(shape, "ones")),
+    "zeros":        lambda shape: Zeros(*require_shape(shape, "zeros")),
     "eye":          eye,
     "tril":         triangle(words.tril, "tril"),
     "broadcast_to": _broadcast_to,
     "concatenate":  _concatenate,
-    "transpose":    lambda a: require_matrix(a, "transpose").T,
+    "transpose":    METHODS["transpose"],
     "dot":          arithmetic.product,
     "matmul":       arithmetic.product,
     "multiply":     arithmetic.times,
@@ -171,7 +168,12 @@ class Elaborator:
 
     def _transposed(self, node: tree.Transposed) -> Expression:
         value = self.value(node.base)
-        return value.T if is_matrix(value) else value
+        if len(shape_of(value)) > 2:
+            raise NetworkError(
+                f"{_quoted(node)}: {typed(value)} has {len(value.shape)} axes, and .T turns all of them round; write "
+                ".mT to exchange the last two, or .transpose(…) with the axes in order"
+            )
+        return value.T if len(shape_of(value)) == 2 else value
 
     def _named(self, node: tree.Name) -> Expression:
         name = node.base
@@ -208,8 +210,10 @@ class Elaborator:
             takes = ", ".join(inspect.signature(call).parameters)
             raise NetworkError(f"{_quoted(node)}: {error}; it is {name}({takes})") from None
         for parameter, value in bound.arguments.items():
-            if isinstance(value, tuple | bool | str | None) and parameter not in _SETTINGS:
-                raise NetworkError(f"{_quoted(node)}: {parameter} is a quantity, not {value}")
+            is_list = bound.signature.parameters[parameter].kind is inspect.Parameter.VAR_POSITIONAL
+            wrong = [one for one in (value if is_list else [value]) if isinstance(one, tuple | bool | str | None)]
+            if wrong and parameter not in _SETTINGS:
+                raise NetworkError(f"{_quoted(node)}: {parameter} is a quantity, not {wrong[0]}")
         if "axis" not in bound.arguments and name in _OVER_ALL and self._module_and_name(node.function)[0] in _SPECIAL:
             raise NetworkError(
                 f"{_quoted(node)} of SciPy is over all entries; with axis=1 it is over those of each row"
@@ -262,7 +266,7 @@ class Elaborator:
             return _CONSTANTS[node.name]
         if node.name in ("size", "mT"):
             matrix = require_matrix(self.value(node.base), node.name)
-            return matrix.T if node.name == "mT" else matrix.shape[0] * matrix.shape[1]
+            return swapaxes(matrix, -1, -2) if node.name == "mT" else Mul(*matrix.shape)
         raise NetworkError(f"{_quoted(node)}: {_instead(node)}")
 
     def _compared(self, node: tree.Indicator) -> Expression:
@@ -273,8 +277,9 @@ class Elaborator:
 
     def _subscript(self, node: tree.Subscript) -> Expression:
         match node.base, node.indices:
-            case tree.Attribute(base=inner, name="shape"), (tree.Number(value=0 | 1 as n),):
-                return require_matrix(self.value(inner), "shape").shape[int(n)]
+            case tree.Attribute(base=inner, name="shape"), (index,):
+                shape = require_matrix(self.value(inner), "shape").shape
+                return shape[axis_of(self.value(index), len(shape))]
             case tree.Call() as call, (tree.Number(value=n),) if (results := self.several(call)) is not None:
                 if n not in range(len(results)):
                     raise NetworkError(f"{_quoted(call)} has {len(results)} results, from [0] to [{len(results) - 1}]")
@@ -282,39 +287,71 @@ class Elaborator:
         matrix = self.value(node.base)
         if not is_matrix(matrix):
             raise NetworkError(f"{typed(matrix)} is a scalar, which has no parts")
-        if len(node.indices) > 2:
-            quoted = ", ".join(map(_quoted, node.indices))
-            raise NetworkError(f"[{quoted}]: a matrix has rows and columns, no more")
-        entry = [self._index(size, index) for size, index in zip(matrix.shape, node.indices, strict=False)]
-        if len(entry) == 2 and None not in entry:
-            return words.entry(matrix, *entry)
-        for axis, index in enumerate(node.indices):
-            matrix = arithmetic.part(matrix, axis, *self._bounds(matrix.shape[axis], index))
-        return matrix
+        indices = self._complete(node.indices, len(matrix.shape))
+        sizes: list[Size] = []
+        axis = 0
+        for each in indices:
+            if each is None:
+                sizes.append(Integer(1))
+                continue
+            if isinstance(each, tree.SlicedAxis):
+                matrix = self._sliced(matrix, axis, each)
+                sizes.append(matrix.shape[axis])
+            else:
+                at = self._place(matrix.shape[axis], each)
+                matrix = arithmetic.part(matrix, axis, at, at + 1)
+            axis += 1
+        return reshaped(matrix, sizes) if sizes else arithmetic.total(matrix)
 
-    def _index(self, size: Size, node: Node) -> Size | None:
-        """Return a whole number that is an index, counted from the start; None for a slice."""
-        if isinstance(node, tree.SlicedAxis | tree.Literal | tree.Group):
-            return None
-        index = self.value(node)
-        if is_matrix(index) or not index.is_integer:
-            return None
-        return size + index if index.is_negative else index
+    def _complete(self, indices: tuple[Node, ...], ndim: int) -> list[Node | None]:
+        """Return an index for each axis, and None for each new axis of one entry."""
+        found: list[Node | None] = []
+        named = sum(not _is_literal(index, None, Ellipsis) for index in indices)
+        if named > ndim:
+            quoted = ", ".join(map(_quoted, indices))
+            what = "rows and columns, no more" if ndim == 2 else f"{ndim} {'axis' if ndim == 1 else 'axes'}, no more"
+            raise NetworkError(f"[{quoted}]: {'a matrix' if ndim == 2 else 'this array'} has {what}")
+        rest = [tree.SlicedAxis() for _ in range(ndim - named)]
+        for index in indices:
+            if _is_literal(index, Ellipsis):
+                found += rest
+                rest = []
+            else:
+                found.append(None if _is_literal(index, None) else index)
+        return found + rest
 
-    def _bounds(self, size: Size, node: Node) -> tuple[Size, Size]:
-        quoted = _quoted(node)
-        if not isinstance(node, tree.SlicedAxis):
+    def _place(self, size: Size, node: Node) -> Size:
+        """Return an index such as 0, -1 or T - 1 as the place on an axis, counted from its start."""
+        at = self._whole_number(node, node)
+        at = size + at if at.is_negative else at
+        if not (at.is_nonnegative and (size - 1 - at).is_nonnegative):
             raise NetworkError(
-                f"[{quoted}]: a part is given from where to where; [{quoted}:{quoted} + 1] keeps a matrix"
+                f"[{_quoted(node)}]: the axis has {size} entries, and this is not one of them whatever the sizes are"
             )
-        if node.step is not None:
-            raise NetworkError(f"[{quoted}]: a part has no step")
-        start = Integer(0) if node.first is None else self.value(node.first)
-        stop = size if node.last is None else self.value(node.last)
-        for bound in (start, stop):
-            if is_matrix(bound) or not bound.is_integer:
-                raise NetworkError(f"[{quoted}]: {typed(bound)} is not a whole number whatever the sizes are")
-        return tuple(size + bound if bound.is_negative else bound for bound in (start, stop))
+        return at
+
+    def _whole_number(self, node: Node, whole: Node) -> Size:
+        value = self.value(node)
+        if is_matrix(value) or not value.is_integer:
+            raise NetworkError(f"[{_quoted(whole)}]: {typed(value)} is not a whole number whatever the sizes are")
+        return value
+
+    def _sliced(self, matrix: Matrix, axis: int, node: tree.SlicedAxis) -> Matrix:
+        """Return the part of an array that a slice along an axis gives."""
+        size = matrix.shape[axis]
+        step = Integer(1) if node.step is None else self._whole_number(node.step, node)
+        if step.is_negative:
+            if node.first is not None or node.last is not None or step != -1:
+                raise NetworkError(f"[{_quoted(node)}]: only ::-1, which turns an axis round, has a negative step")
+            return flip(matrix, axis)
+        start, stop = (
+            end if bound is None else self._whole_number(bound, node)
+            for bound, end in ((node.first, Integer(0)), (node.last, size))
+        )
+        start, stop = (size + bound if bound.is_negative else bound for bound in (start, stop))
+        if step == 1:
+            return arithmetic.part(matrix, axis, start, stop)
+        return strided(matrix, axis, start, step, steps_within(stop - start, step))
 
 
 _ELABORATE: dict[type, Callable[[Elaborator, Any], Expression]] = {
@@ -351,6 +388,10 @@ def instead_of(name: str) -> str:
     if near and not any(hasattr(library, name) for library in (np, np.linalg, math)):
         return f"did you mean {near}?"
     return "there is no rule for it here; sb.register adds a function of each entry"
+
+
+def _is_literal(node: Node, *values: object) -> bool:
+    return isinstance(node, tree.Literal) and any(node.value is value for value in values)
 
 
 def _quoted(node: Node) -> str:

@@ -20,9 +20,10 @@ from symbackprop.budget import spend
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, z
+from symbackprop.expressions.gathers import Gather, Permute, Reshape, Scattered, Strided, Window
 from symbackprop.expressions.matrices import postorder, quantities
-from symbackprop.expressions.operations import COLUMNS, ROWS
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Concatenate, Slice
 
@@ -127,8 +128,10 @@ def _log_sum_exp(how: Arithmetic, node: Matrix, M: np.ndarray) -> np.ndarray:
 
 def _line_by_line(how: Arithmetic, function: Callable[..., list[Number]], node: Matrix, M: np.ndarray) -> np.ndarray:
     """Return the array of results of a function that is applied to each row (axis 1) or column (axis 0)."""
-    lines: np.ndarray = np.array([function(*line) for line in (M if node.axis == COLUMNS else M.T)], dtype=how.dtype)
-    return lines if node.axis == COLUMNS else lines.T
+    in_lines = np.moveaxis(M, node.axis, -1)
+    lines = [function(*line) for line in in_lines.reshape(-1, in_lines.shape[-1])]
+    found: np.ndarray = np.array(lines, dtype=how.dtype).reshape(*in_lines.shape[:-1], -1)
+    return np.moveaxis(found, -1, node.axis)
 
 
 def _determinant(how: Arithmetic, node: Matrix, M: np.ndarray) -> Number:
@@ -206,6 +209,7 @@ MEANING: dict[type, Callable[..., Value]] = {
     ops.Largest:           lambda how, node, M: _line_by_line(how, lambda *line: [how.largest(*line)], node, M),
     ops.AtLargest:         lambda how, node, M: _line_by_line(how, how.at_largest, node, M),
     Concatenate:           lambda how, node, *Ms: np.concatenate(Ms, axis=node.axis),
+    Einsum:                lambda how, node, *Ms: np.einsum(str(node.args[0]), *Ms),
     ops.LogSumExp:         _log_sum_exp,
 }
 # fmt: on
@@ -213,13 +217,38 @@ MEANING: dict[type, Callable[..., Value]] = {
 
 def _sliced(evaluation: "Evaluation", node: Matrix, M: np.ndarray) -> np.ndarray:
     part = slice(*map(evaluation.size, node.bounds))
-    return M[part] if node.axis == ROWS else M[:, part]
+    return M[(slice(None),) * node.axis + (part,)]
+
+
+def _gathered(evaluation: "Evaluation", node: Matrix, M: np.ndarray) -> np.ndarray:
+    return M[_sources(evaluation, node)]
+
+
+def _scattered(evaluation: "Evaluation", node: Matrix, G: np.ndarray) -> np.ndarray:
+    whole = np.zeros(evaluation.shape(node), dtype=G.dtype)
+    np.add.at(whole, _sources(evaluation, node.gather), G)
+    return whole
+
+
+def _sources(evaluation: "Evaluation", gather: Gather) -> tuple[np.ndarray, ...]:
+    """Return the indices of the entries of the argument that a gather takes, each of which must be on its axis."""
+    numbers = {size: Integer(n) for size, n in evaluation.sizes.items()}
+    shape = evaluation.shape(gather)
+    argument = nodes.NamedMatrix("argument", *evaluation.shape(gather.argument))
+    here = gather.func(argument, *(setting.xreplace(numbers) for setting in gather.args[1:]))
+    found = here.source(tuple(np.indices(shape)))
+    sources = tuple(np.broadcast_to(np.asarray(place, dtype=int), shape) for place in found)
+    if not all((at >= 0).all() and (at < n).all() for at, n in zip(sources, argument.shape, strict=True)):
+        raise IndexError("a gather takes an entry from beside its axis")
+    return sources
 
 
 # The nodes whose values depend on the sizes of dimensions too.
 RESIZED: dict[type, Callable[..., np.ndarray]] = {
     ops.Broadcast: lambda evaluation, node, M: np.broadcast_to(M, evaluation.shape(node)),
     Slice: _sliced,
+    **dict.fromkeys((Permute, Reshape, Window, Strided), _gathered),
+    Scattered: _scattered,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.matrices import MatMul, Transpose, postorder
+from symbackprop.expressions.shapes import is_matrix, shape_of
 
 Sizes = frozenset[Size]
 
@@ -23,7 +24,10 @@ def example_axis(
         weights: the parameters.
         formulas: the right-hand sides of all equations.
     """
-    of_parameters = {size for symbol in weights for size in symbol.shape} - {1}
+    of_parameters = {size for symbol in weights for size in shape_of(symbol)} - {1}
+    data, labels = ([symbol for symbol in some if is_matrix(symbol)] for some in (data, labels))
+    if any(len(symbol.shape) != 2 for symbol in (*data, *labels)):  # the first axis, where it is not one of a parameter
+        return 0, frozenset(symbol.shape[0] for symbol in (*data, *labels)) - of_parameters
     rows, columns = (frozenset(symbol.shape[axis] for symbol in data) for axis in (0, 1))
     parts = [part for formula in formulas for part in postorder(formula)]
     for axis_of_labels in (0, 1):
@@ -46,7 +50,9 @@ def _columns_are_examples(rows: Sizes, columns: Sizes, weights: set[Expression],
     """
     if "N" not in map(str, rows):
         weights = weights | {part for part in parts if isinstance(part, Transpose) and part.arg in weights}
-    if "N" in map(str, columns) or any(m != d and d in rows for m, d in (weight.shape for weight in weights)):
+    if "N" in map(str, columns) or any(
+        len(shape) == 2 and shape[0] != shape[1] and shape[1] in rows for shape in map(shape_of, weights)
+    ):
         return True
     inner = {factor.shape[1] for part in parts if isinstance(part, MatMul) for factor in part.args[:-1]}
     return len(rows) > 1 and not inner & columns

@@ -87,21 +87,23 @@ class Network:
 
     # building a network
 
-    def input(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare an input of rows × columns; each row is one example."""
-        return self._declare(INPUT, name, rows, columns)
+    def input(self, name: str, *sizes: object) -> Expression:
+        """Declare an input: a matrix of rows × columns, in which each row is one example, or another array."""
+        return self._declare(INPUT, name, *sizes)
 
-    def target(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare the values that the network should predict, a constant matrix of rows × columns."""
-        return self._declare(TARGET, name, rows, columns)
+    def target(self, name: str, *sizes: object) -> Expression:
+        """Declare the values that the network should predict, a constant matrix or array of these sizes."""
+        return self._declare(TARGET, name, *sizes)
 
-    def one_hot(self, name: str, rows: object, columns: object) -> Matrix:
+    def one_hot(self, name: str, *sizes: object) -> Matrix:
         """Declare one-hot targets: each row has a 1 at the class of its example, and zeros elsewhere."""
-        return self._declare(ONE_HOT, name, rows, columns)
+        if not sizes:
+            raise NetworkError(f"{name}: one-hot targets have an axis of classes, as in one_hot('{name}', 'N', 'K')")
+        return self._declare(ONE_HOT, name, *sizes)
 
-    def parameter(self, name: str, rows: object, columns: object) -> Matrix:
-        """Declare a matrix of weights or biases, with respect to which the cost is differentiated."""
-        return self._declare(PARAMETER, name, rows, columns)
+    def parameter(self, name: str, *sizes: object) -> Expression:
+        """Declare a parameter, with respect to which the cost is differentiated: weights, biases, or a number."""
+        return self._declare(PARAMETER, name, *sizes)
 
     def scalar(self, name: str) -> Scalar:
         """Declare a hyperparameter: a number that is an argument like the data, such as `lam`."""
@@ -132,7 +134,7 @@ class Network:
         name = self._new_name(name, cost=True)
         value = self._checked(name, expression)
         shape = shape_of(value)
-        if shape and shape != (1, 1):
+        if shape and set(shape) != {1}:
             quoted = typed(value)
             raise ShapeError(
                 f"{name} = {quoted}: the cost must be a scalar, this is {shape_text(shape)}; "
@@ -259,12 +261,12 @@ class Network:
         width = max((len(name) for name in self._roles), default=0) + 1
         lines = []
         for name, role in self._roles.items():
-            shape = shape_of(self._symbols[name])
-            lines.append(f"{name + ':':{width}} {role}" + (f"({', '.join(map(str, shape))})" if shape else ""))
+            sizes = "" if role == SCALAR else f"({', '.join(map(str, shape_of(self._symbols[name])))})"
+            lines.append(f"{name + ':':{width}} {role}{sizes}")
         lines += [f"{equation.name} = {typed(equation.expression)}" for equation in self._equations]
         if self._cost is not None:
             cost = self._cost.expression
-            is_1x1 = isinstance(cost, Total) and cost.argument.shape == (1, 1)
+            is_1x1 = isinstance(cost, Total) and set(cost.argument.shape) == {1}
             lines.append(f"{self._cost.name} = {typed(cost.argument if is_1x1 else cost)}")
         return "\n".join(lines)
 
@@ -296,14 +298,15 @@ class Network:
             return ROLES[self._roles[name]]
         return next(f"defined as {typed(e.expression)}" for e in self._equations if e.name == name)
 
-    def _declare(self, role: str, name: str, rows: object, columns: object) -> Matrix:
+    def _declare(self, role: str, name: str, *sizes: object) -> Expression:
         name = self._new_name(name)
-        shape: Shape = (self._size(name, rows), self._size(name, columns))
+        shape: Shape = tuple(self._size(name, size) for size in sizes)
         for size in shape:
             if size.is_Symbol:
                 self._dimensions.setdefault(str(size), size)
         self._roles[name] = role
-        self._symbols[name] = (OneHot if role == ONE_HOT else NamedMatrix)(name, *shape)
+        named = OneHot if role == ONE_HOT else NamedMatrix
+        self._symbols[name] = named(name, *shape) if shape else Symbol(name, real=True)
         return self._symbols[name]
 
     def declare_dimension(self, name: str) -> Size:

@@ -5,14 +5,17 @@ A quantity is a matrix expression, or a scalar. The results are expressions of a
 inconsistent.
 """
 
-from sympy import Integer, log
+from itertools import zip_longest
+
+from sympy import Integer, Mul, log
 
 from symbackprop.errors import ShapeError, shape_text
-from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.constructors import hadamard, power
+from symbackprop.expressions.einsum import product as product_of_arrays
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import Determinant, Inverse, Ones, Trace, operand, scaled
-from symbackprop.expressions.operations import COLUMNS, ROWS, Largest, Sums, Total, axis_of, broadcast
+from symbackprop.expressions.operations import Largest, Sums, Total, axis_of, repeated
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.expressions.slicing import Slice
 from symbackprop.printing.text import typed, typed_factor
@@ -68,9 +71,13 @@ def product(a: Matrix, b: Matrix) -> Matrix:
             raise ShapeError(
                 f"{one} @ {other}: {typed(factor)} is a scalar; the product with a number is {one} * {other}"
             )
-    if a.shape[1] != b.shape[0]:
-        raise ShapeError(_no_product(a, b))
-    return a * b
+    if len(a.shape) == len(b.shape) == 2:
+        if a.shape[1] != b.shape[0]:
+            raise ShapeError(_no_product(a, b))
+        return a * b
+    if a.shape[-1] != b.shape[-2:][0] or not _repeat_together(a.shape[:-2], b.shape[:-2]):
+        raise ShapeError(f"{one} @ {other}: {sizes_in_words(a, b)}, which have no product")
+    return product_of_arrays(a, b)
 
 
 def to_the(a: Expression, n: Scalar) -> Expression:
@@ -82,10 +89,16 @@ def to_the(a: Expression, n: Scalar) -> Expression:
 
 def together(a: Matrix, b: Matrix, sign: str, shown: Matrix | None = None) -> tuple[Matrix, Matrix]:
     """Return two matrices broadcast to one shape, by NumPy's rule."""
-    sizes = [_common(n, m) for n, m in zip(a.shape, b.shape, strict=True)]
+    pairs = zip_longest(reversed(a.shape), reversed(b.shape), fillvalue=Integer(1))
+    sizes = tuple(_common(n, m) for n, m in pairs)[::-1]
     if None in sizes:
         raise ShapeError(_no_broadcast(a, b if shown is None else shown, sign))
-    return broadcast(a, *sizes), broadcast(b, *sizes)
+    return repeated(a, sizes), repeated(b, sizes)
+
+
+def _repeat_together(one: Shape, other: Shape) -> bool:
+    """Return True if two shapes broadcast together."""
+    return all(n == m or 1 in (n, m) for n, m in zip(reversed(one), reversed(other), strict=False))
 
 
 def _common(n: Size, m: Size) -> Size | None:
@@ -95,34 +108,56 @@ def _common(n: Size, m: Size) -> Size | None:
 # reductions
 
 
-def total(a: Expression, axis: int | None = None) -> Expression:
-    """Return the sum of all entries (axis=None), over the rows (axis=0) or over the columns (axis=1)."""
+Axes = int | tuple[int, ...] | None  # of a reduction; None are all of them
+
+
+def axes_of(axis: Axes, a: Matrix) -> tuple[int, ...]:
+    """Return one axis, or several, as numbers from 0 in order; all axes of an array for None."""
+    ndim = len(a.shape)
+    if axis is None:
+        return tuple(range(ndim))
+    found = [axis_of(one, ndim) for one in (axis if isinstance(axis, tuple) else (axis,))]
+    if len(set(found)) < len(found):
+        raise ShapeError(f"axis={axis}: an axis is named twice")
+    return tuple(sorted(found))
+
+
+def total(a: Expression, axis: Axes = None) -> Expression:
+    """Return the sum of all entries (axis=None), over the rows (axis=0), the columns (axis=1), or several axes.
+
+    The axes stay, with one entry each.
+    """
     if not is_matrix(a):
         return a
-    return Total(a) if axis is None else Sums(a, axis_of(axis))
+    if axis is None:
+        return Total(a)
+    for one in axes_of(axis, a):
+        a = Sums(a, one)
+    return a
 
 
-def count(a: Expression, axis: int | None = None) -> Size:
+def count(a: Expression, axis: Axes = None) -> Size:
     """Return the number of entries over which a reduction runs."""
-    rows, columns = shape_of(a) or (Integer(1), Integer(1))
-    return rows * columns if axis is None else (rows, columns)[axis_of(axis)]
+    return Mul(*(a.shape[one] for one in axes_of(axis, a))) if is_matrix(a) else Integer(1)
 
 
-def mean(a: Expression, axis: int | None = None) -> Expression:
+def mean(a: Expression, axis: Axes = None) -> Expression:
     """Return the mean: the sum divided by the number of entries."""
     return times(1 / count(a, axis), total(a, axis))
 
 
-def var(a: Expression, axis: int | None = None) -> Expression:
+def var(a: Expression, axis: Axes = None) -> Expression:
     """Return the variance as NumPy defines it: the mean squared deviation, divided by N, not by N - 1."""
     return mean(power(minus(a, mean(a, axis)), 2), axis)
 
 
-def largest(a: Expression, axis: int | None = None) -> Expression:
-    """Return the largest entry of all, of each column (axis=0) or of each row (axis=1)."""
+def largest(a: Expression, axis: Axes = None) -> Expression:
+    """Return the largest entry of all, of each column (axis=0), of each row (axis=1), or over several axes."""
     if not is_matrix(a):
         return a
-    return Total(Largest(Largest(a, COLUMNS), ROWS)) if axis is None else Largest(a, axis_of(axis))
+    for one in reversed(axes_of(axis, a)):
+        a = Largest(a, one)
+    return Total(a) if axis is None else a
 
 
 def maximum(a: Expression, b: Expression) -> Expression:
@@ -146,7 +181,7 @@ def square(a: Expression, name: str) -> Matrix:
     """Return the argument of the function `name`; raise ShapeError unless it is a square matrix."""
     if not is_matrix(a):
         raise ShapeError(f"{name}({typed(a)}): {typed(a)} is a scalar; a square matrix is needed")
-    if a.shape[0] != a.shape[1]:
+    if len(a.shape) != 2 or a.shape[0] != a.shape[1]:
         raise ShapeError(f"{name}({typed(a)}): {typed(a)} is {shape_text(a.shape)}; a square matrix is needed")
     return a
 
@@ -182,6 +217,8 @@ def sizes_in_words(a: Matrix, b: Matrix) -> str:
 
 def _no_broadcast(a: Matrix, b: Matrix, sign: str) -> str:
     message = f"{typed_factor(a)} {sign} {typed_factor(b)}: {sizes_in_words(a, b)}, which do not broadcast together"
+    if len(a.shape) != 2 or len(b.shape) != 2:
+        return message
     if sign == "*" and a.shape[1] == b.shape[0]:
         return f"{message}; for the matrix product write {typed_factor(a)} @ {typed_factor(b)}"
     if a.shape == b.shape[::-1]:

@@ -218,7 +218,7 @@ def norm(a: Expression, order: object = None, axis: int | None = None) -> Expres
     """Return the norm of all entries (without an axis: Frobenius's) or of each row or column, as NumPy does."""
     if not is_matrix(a):
         return FUNCTION["abs"](a)
-    if axis is None and order in (1, 2, S.Infinity) and 1 not in a.shape:
+    if axis is None and order in (1, 2, S.Infinity) and 1 not in a.shape and len(a.shape) > 1:
         raise ShapeError(
             f"norm({typed(a)}, {order}) is a norm of a matrix as a whole map; norm({typed(a)}) is the root of the sum "
             f"of squares, and sum(abs({typed(a)})) adds up the absolute values"
@@ -242,16 +242,22 @@ def lower_ones(shape: tuple[Size, Size], k: int) -> Matrix:
     return LowerOnes(rows, columns)
 
 
+def _last_two(a: Matrix) -> tuple[Size, Size]:
+    if len(a.shape) < 2:
+        raise ShapeError(f"{typed(a)} is {shape_text(a.shape)}; a matrix is needed")
+    return a.shape[-2], a.shape[-1]
+
+
 def tril(a: Matrix, k: int = 0) -> Matrix:
     """Return the matrix with the entries above its k-th diagonal set to 0."""
-    mask = lower_ones(a.shape, k)
-    return mask if isinstance(a, Ones) else times(a, mask)
+    mask = lower_ones(_last_two(a), k)
+    return mask if isinstance(a, Ones) and len(a.shape) == 2 else times(a, mask)
 
 
 def triu(a: Matrix, k: int = 0) -> Matrix:
     """Return the matrix with the entries below its k-th diagonal set to 0."""
-    mask = complement(lower_ones(a.shape, k - 1))
-    return mask if isinstance(a, Ones) else times(a, mask)
+    mask = complement(lower_ones(_last_two(a), k - 1))
+    return mask if isinstance(a, Ones) and len(a.shape) == 2 else times(a, mask)
 
 
 def cumsum(a: Matrix, axis: int) -> Matrix:

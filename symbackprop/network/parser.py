@@ -145,10 +145,13 @@ class _Reader:
         match declared:
             case ast.Name(id="scalar"):
                 return SCALAR, []
-            case ast.Call(func=ast.Name(id=role), args=[rows, columns], keywords=[]) if role in _MATRICES:
-                return role, [self._size(rows), self._size(columns)]
+            case ast.Call(func=ast.Name(id=role), args=sizes, keywords=[]) if role in _MATRICES:
+                return role, [self._size(size) for size in sizes]
             case ast.Call(func=ast.Name(id=role)) | ast.Name(id=role) if role in _MATRICES:
-                raise NetworkError(f"{name}: {role} takes two sizes, rows and columns, as in {name}: {role}(N, D)")
+                raise NetworkError(
+                    f"{name}: {role} takes the size of each axis, rows and columns of a matrix, as in "
+                    f"{name}: {role}(N, D)"
+                )
             case ast.Call(func=ast.Name(id="scalar")):
                 raise NetworkError(f"{name}: scalar has no size; write {name}: scalar")
         word = self.text.quote(declared).partition("(")[0]
@@ -194,7 +197,7 @@ def add_equation(
         return f"{unknown} is not defined; {nearest(unknown, known)}"
 
     expression = Elaborator(known, missing).value(formula)
-    is_output = is_matrix(expression) and expression.shape != (1, 1)
+    is_output = is_matrix(expression) and set(expression.shape) != {1}
     if not end or (is_output and end == OUTPUT):
         net.define(name, expression)
         return

@@ -1,7 +1,7 @@
 """Random points at which proofs compare numbers: small sizes, values of three decimals, away from kinks."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 import mpmath
 import numpy as np
@@ -10,6 +10,7 @@ from sympy import Integer
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.gathers import Gather
 from symbackprop.expressions.matrices import postorder, quantities
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.expressions.slicing import Concatenate, Slice
@@ -94,7 +95,8 @@ class Point(Evaluation):
 
     def _lead(self, node: Matrix) -> Number:
         """Return the smallest lead of the largest entry over the second largest, over all rows or columns."""
-        lines = (sorted(line) for line in np.moveaxis(self.values[node.argument], node.axis, -1))
+        in_lines = np.moveaxis(self.values[node.argument], node.axis, -1)
+        lines = (sorted(line) for line in in_lines.reshape(-1, in_lines.shape[-1]))
         return min((line[-1] - line[-2] for line in lines if len(line) > 1), default=mpmath.inf)
 
 
@@ -103,7 +105,7 @@ def _drawn(draw: Draw, shape: tuple[int, ...], rng: np.random.Generator) -> Valu
     if not draw.one_hot:
         return _rounded(draw.value(rng, shape))
     rows = _rounded(rng.uniform(0.05, 0.95, shape))
-    return rows / rows.sum(axis=1, keepdims=True)
+    return rows / rows.sum(axis=-1, keepdims=True)
 
 
 def _rounded(drawn: np.ndarray | float) -> Value:
@@ -114,13 +116,20 @@ def _rounded(drawn: np.ndarray | float) -> Value:
 def small_sizes(network: Network, choices: Sequence[int] = SIZES) -> dict[Size, int]:
     """Return a small number for each size: sizes that occur in one part of an equation differ, and 1 stays 1."""
     nodes_ = [node for equation in by_names(network) for node in postorder(equation.expression)]
-    meet = dict.fromkeys(
-        tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part))) for node in nodes_
-    )
-    kept = any(isinstance(node, Slice | Concatenate) for node in nodes_)  # their bounds are numbers
+    has_many_axes = any(len(shape_of(node)) > 2 for node in nodes_)
+    meet = dict.fromkeys(group for node in nodes_ for group in _meeting(node, has_many_axes=has_many_axes))
+    choices = sorted(choices) if has_many_axes else choices
+    kept = any(isinstance(node, Slice | Concatenate | Gather) for node in nodes_)  # their bounds are numbers
     unused = (size for argument in network.arguments for size in shape_of(argument))
     every = dict.fromkeys(size for sizes in (*meet, unused) for size in sizes)
     fixed = {size: int(size) for size in every if size.is_Integer and (kept or size <= _SMALL)} | {Integer(1): 1}
     named = dict.fromkeys(symbol for size in every for symbol in sorted(size.free_symbols, key=str))
     free = [*named, *(size for size in every if size.is_Integer and size not in fixed)]
     return assigned(free, fixed, meet, conditions(network), choices)
+
+
+def _meeting(node: Expression, *, has_many_axes: bool) -> list[tuple[Size, ...]]:
+    """Return groups of sizes that should differ; with more than two axes only neighbours, to have fewer entries."""
+    if has_many_axes:
+        return list(pairwise(shape_of(node)))
+    return [tuple(dict.fromkeys(n for part in (node, *quantities(node)) for n in shape_of(part)))]

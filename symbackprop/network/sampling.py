@@ -224,9 +224,9 @@ def _draw(role: str, size: tuple[int, ...]) -> Draw:
     drawn = {
         SCALAR: lambda: Draw("uniform", (0.1, 0.9), size),
         TARGET: lambda: Draw("uniform", (0.05, 0.95), size),
-        ONE_HOT: lambda: Draw("integers", (0, size[1]), size, one_hot=True),
+        ONE_HOT: lambda: Draw("integers", (0, size[-1]), size, one_hot=True),
         "limited": lambda: Draw("uniform", (1, 2), size),
-        PARAMETER: lambda: Draw("normal", (0, size[0] ** -0.5), size),
+        PARAMETER: lambda: Draw("normal", (0, size[0] ** -0.5 if size else 1), size),
     }
     return drawn.get(role, lambda: Draw("normal", (0, 1), size))()
 

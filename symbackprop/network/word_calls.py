@@ -1,7 +1,8 @@
 """The calls of NumPy's words in a text: their parameters, and what they write out; the words are in `numpy_words`."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import wraps
+from typing import Any, TypeAlias, cast
 
 from sympy import Integer, S
 
@@ -12,6 +13,7 @@ from symbackprop.expressions.linear_algebra import eye
 from symbackprop.expressions.matrices import Ones, Zeros, scaled
 from symbackprop.expressions.operations import COLUMNS, ROWS, axis_of
 from symbackprop.expressions.shapes import dimension, is_matrix
+from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
 from symbackprop.printing.text import typed
@@ -30,11 +32,20 @@ def require_matrix(a: Argument, name: str) -> Matrix:
     return a
 
 
-def require_shape(shape: Argument, name: str) -> tuple[Size, Size]:
-    """Return a shape of two sizes; raise ShapeError if it is another one."""
-    if not isinstance(shape, tuple) or len(shape) != 2:
-        raise ShapeError(f"{name} takes a shape of two sizes, as in {name}((N, D))")
-    return shape
+def require_shape(shape: Argument, name: str) -> tuple[Size, ...]:
+    """Return a shape, or a single size as that of a vector; raise ShapeError if it is not one."""
+    sizes = shape if isinstance(shape, tuple) else (shape,)
+    if not sizes or any(isinstance(size, tuple | str | bool | None) for size in sizes):
+        raise ShapeError(f"{name} takes a shape, as in {name}((N, D))")
+    return tuple(map(dimension, sizes))
+
+
+def require_two_axes(a: Argument, name: str) -> Matrix:
+    """Return the argument of a function; raise ShapeError unless it has rows and columns."""
+    matrix = require_matrix(a, name)
+    if len(matrix.shape) != 2:
+        raise ShapeError(f"{name}({typed(a)}): {typed(a)} is {shape_text(matrix.shape)}; a matrix is needed")
+    return matrix
 
 
 def reduction(reduce: Callable[..., Expression], name: str, *, corrected: bool = False) -> Callable[..., Expression]:
@@ -47,16 +58,15 @@ def reduction(reduce: Callable[..., Expression], name: str, *, corrected: bool =
             raise ShapeError(f"{name}({typed(a)}, {axis}): {typed(a)} is a scalar, which has no axes{hint}")
         if not isinstance(keepdims, bool):
             raise ShapeError(f"{name}: keepdims is True or False")
-        if axis is not None and not keepdims:
-            call = f"{name}({typed(a)}, axis={axis}"
-            raise ShapeError(f"{call}) leaves a flat vector, which is neither row nor column; {call}, keepdims=True)")
         found = reduce(a, axis)
-        return scaled(found, Ones(1, 1)) if keepdims and axis is None else found
+        if axis is None:
+            return scaled(found, Ones(*[1] * len(a.shape))) if keepdims and is_matrix(a) else found
+        return found if keepdims else arrays.reduced_away(found, axis)
 
     def with_correction(
         a: Expression, axis: Argument = None, ddof: Expression = S.Zero, keepdims: Argument = False
     ) -> Expression:
-        count = arithmetic.count(a, axis if isinstance(axis, Integer) else None)
+        count = arithmetic.count(a, cast("arithmetic.Axes", axis))
         factor = count / (count - ddof)
         return arithmetic.times(factor if name == "var" else factor**S.Half, reduced(a, axis, keepdims))
 
@@ -95,6 +105,10 @@ def triangle(cut: Callable[[Matrix, int], Matrix], name: str) -> Callable[..., M
 
 def _cumsum(a: Expression, axis: Argument = None) -> Matrix:
     matrix = require_matrix(a, "cumsum")
+    if len(matrix.shape) != 2:
+        if axis is None and len(matrix.shape) > 1:
+            raise ShapeError(f"cumsum({typed(a)}) runs through all entries; cumsum({typed(a)}, axis=0)")
+        return arrays.cumsum(matrix, 0 if axis is None else axis_of(axis, len(matrix.shape)))
     if axis is None and 1 not in matrix.shape:
         raise ShapeError(f"cumsum({typed(a)}) runs through all entries of a matrix; cumsum({typed(a)}, axis=0)")
     return words.cumsum(
@@ -103,11 +117,12 @@ def _cumsum(a: Expression, axis: Argument = None) -> Matrix:
 
 
 def _diff(a: Expression, n: Argument = S.One, axis: Argument = S.NegativeOne) -> Matrix:
-    return words.diff(require_matrix(a, "diff"), axis_of(axis), _whole(n, "diff", "n"))
+    matrix = require_matrix(a, "diff")
+    return words.diff(matrix, axis_of(axis, len(matrix.shape)), _whole(n, "diff", "n"))
 
 
 def _roll(a: Expression, shift: Expression, axis: Argument = None) -> Matrix:
-    matrix = require_matrix(a, "roll")
+    matrix = require_two_axes(a, "roll")
     if axis is None:
         raise ShapeError(f"roll({typed(a)}, {shift}) moves entries from row to row; roll({typed(a)}, {shift}, axis=0)")
     return words.roll(matrix, shift, axis_of(axis))
@@ -119,9 +134,21 @@ def _joined(name: str, join: Callable[[list[Matrix]], Matrix], across: int) -> C
     def joined(arrays: Argument) -> Matrix:
         if not isinstance(arrays, tuple) or not arrays:
             raise ShapeError(f"{name} takes its matrices together, as in {name}((a, b))")
-        return join(require_same([require_matrix(a, name) for a in arrays], across, name))
+        parts = [require_matrix(a, name) for a in arrays]
+        if any(len(part.shape) != 2 for part in parts):
+            return _joined_arrays(name, parts)
+        return join(require_same(parts, across, name))
 
     return joined
+
+
+def _joined_arrays(name: str, parts: list[Matrix]) -> Matrix:
+    """Return vectors, or arrays of more axes, below or beside each other, as NumPy joins them."""
+    if name == "hstack":
+        return arrays.concatenate(parts, min(1, len(parts[0].shape) - 1))
+    is_columns = name == "column_stack"
+    lines = [arrays.expand_dims(part, int(is_columns)) if len(part.shape) == 1 else part for part in parts]
+    return arrays.concatenate(lines, int(is_columns))
 
 
 def require_same(parts: list[Matrix], across: int, name: str) -> list[Matrix]:
@@ -137,7 +164,7 @@ def _block(arrays: Argument) -> Matrix:
     rows = arrays if isinstance(arrays, tuple) else (arrays,)
     if not any(isinstance(row, tuple) for row in rows):
         rows = (rows,)
-    blocks = [[require_matrix(b, "block") for b in (row if isinstance(row, tuple) else (row,))] for row in rows]
+    blocks = [[require_two_axes(b, "block") for b in (row if isinstance(row, tuple) else (row,))] for row in rows]
     for row in blocks:
         require_same(row, ROWS, "block")
     wide = [words.stacked_columns(row) for row in blocks]
@@ -148,7 +175,7 @@ def _tile(A: Expression, reps: Argument) -> Matrix:
     times = reps if isinstance(reps, tuple) else (S.One, reps)
     if len(times) != 2 or not all(isinstance(n, Integer) and 0 < n <= _MOST_COPIES for n in times):
         raise ShapeError(f"tile({typed(A)}, {reps}): as in tile({typed(A)}, (2, 3)), with numbers up to {_MOST_COPIES}")
-    return words.repeated(require_matrix(A, "tile"), *map(int, times))
+    return words.repeated(require_two_axes(A, "tile"), *map(int, times))
 
 
 def _pad(array: Expression, pad_width: Argument, mode: Argument = "constant") -> Matrix:
@@ -159,7 +186,7 @@ def _pad(array: Expression, pad_width: Argument, mode: Argument = "constant") ->
     if len(pairs) != 2 or not all(len(pair) == 2 for pair in pairs):
         raise ShapeError(f"pad({typed(array)}, …): as in pad({typed(array)}, ((1, 1), (2, 2))), rows first")
     numbers = [(_whole(a, "pad", "a width"), _whole(b, "pad", "a width")) for a, b in pairs]
-    return words.padded(require_matrix(array, "pad"), (numbers[0], numbers[1]))
+    return words.padded(require_two_axes(array, "pad"), (numbers[0], numbers[1]))
 
 
 def split_into(
@@ -169,7 +196,8 @@ def split_into(
     at = indices_or_sections
     if isinstance(at, str | bool | None) or (not isinstance(at, tuple) and not (isinstance(at, Integer) and at > 0)):
         raise ShapeError(f"{name}({typed(ary)}, …) takes the number of equal parts, or the positions of the cuts")
-    return tuple(words.split_parts(require_matrix(ary, name), at, axis_of(axis)))
+    matrix = require_matrix(ary, name)
+    return tuple(words.split_parts(matrix, at, axis_of(axis, len(matrix.shape))))
 
 
 def _of_matrices(function: Callable[..., Expression], name: str, count: int) -> Callable[..., Expression]:
@@ -180,7 +208,7 @@ def _of_matrices(function: Callable[..., Expression], name: str, count: int) -> 
 
 
 def _solve(a: Expression, b: Expression) -> Matrix:
-    return words.solve(require_matrix(a, "solve"), require_matrix(b, "solve"))
+    return words.solve(require_two_axes(a, "solve"), require_matrix(b, "solve"))
 
 
 def slogdet(a: Expression) -> tuple[Expression, Expression]:
@@ -190,24 +218,17 @@ def slogdet(a: Expression) -> tuple[Expression, Expression]:
 
 def _diag(v: Expression) -> Matrix:
     matrix = require_matrix(v, "diag")
-    if matrix.shape[0] == matrix.shape[1]:
-        of = f"eye({matrix.shape[0]}) * {typed(matrix)}"
-        raise ShapeError(
-            f"diag({typed(v)}) leaves a flat vector, which is neither row nor column; as a column it is "
-            f"sum({of}, axis=1, keepdims=True), and the sum of the diagonal is trace({typed(v)})"
-        )
-    if 1 in matrix.shape:
+    if len(matrix.shape) == 2 and 1 in matrix.shape:
         size = matrix.shape[0] if matrix.shape[1] == 1 else matrix.shape[1]
         raise ShapeError(
             f"diag({typed(v)}): {typed(v)} is {shape_text(matrix.shape)}, a matrix for NumPy; the diagonal matrix "
             f"of its entries is eye({size}) * {typed(v)}"
         )
-    arithmetic.square(matrix, "diag")
-    return matrix
+    return arrays.diag(matrix)
 
 
 def _filled(shape: Argument, fill_value: Expression) -> Matrix:
-    return scaled(fill_value, Ones(*map(dimension, require_shape(shape, "full"))))
+    return scaled(fill_value, Ones(*require_shape(shape, "full")))
 
 
 def _like(make: Callable[..., Matrix], name: str) -> Callable[..., Matrix]:
@@ -233,6 +254,24 @@ def _vdot(a: Expression, b: Expression) -> Expression:
     return arithmetic.total(arithmetic.times(one, other))
 
 
+def _either(of_matrices: Callable[..., Expression], of_arrays: Callable[..., Expression]) -> Callable[..., Expression]:
+    """Return a function that is the first one for matrices, and the second one for arrays of other axes."""
+
+    @wraps(of_arrays)
+    def function(*given: Any) -> Expression:
+        found = [a for a in given if not isinstance(a, tuple | str | bool | None) and is_matrix(a)]
+        return (of_matrices if found and all(len(a.shape) == 2 for a in found) else of_arrays)(*given)
+
+    return function
+
+
+def _kron(a: Expression, b: Expression) -> Matrix:
+    """Return a matrix of blocks if `a` has a few entries, else a product of arrays in another shape."""
+    one, other = require_two_axes(a, "kron"), require_two_axes(b, "kron")
+    few = all(size.is_Integer for size in one.shape) and one.shape[0] * one.shape[1] <= _MOST_COPIES
+    return words.kron(one, other) if few else arrays.kron(one, other)
+
+
 # fmt: off
 REDUCTIONS: dict[str, Callable[..., Expression]] = {  # words of texts and methods of arrays
     "sum":  reduction(arithmetic.total, "sum"),
@@ -256,19 +295,20 @@ WORDS: dict[str, Callable[..., Expression]] = {
     "tri":          _tri,
     "cumsum":       _cumsum,
     "diff":         _diff,
-    "roll":         _roll,
+    "roll":         _either(_roll, arrays.roll),
     "hstack":       _joined("hstack", words.stacked_columns, ROWS),
     "vstack":       _joined("vstack", words.stacked_rows, COLUMNS),
     "row_stack":    _joined("row_stack", words.stacked_rows, COLUMNS),
     "column_stack": _joined("column_stack", words.stacked_columns, ROWS),
     "block":        _block,
     "tile":         _tile,
-    "pad":          _pad,
-    "outer":        _of_matrices(words.outer, "outer", 2),
-    "inner":        _of_matrices(lambda a, b: arithmetic.product(a, b.T), "inner", 2),
-    "vdot":         _vdot,
-    "kron":         _of_matrices(words.kron, "kron", 2),
+    "pad":          _either(_pad, arrays.pad),
+    "outer":        _either(_of_matrices(words.outer, "outer", 2), arrays.outer),
+    "inner":        _either(_of_matrices(lambda a, b: arithmetic.product(a, b.T), "inner", 2), arrays.inner),
+    "vdot":         _either(_vdot, arrays.vdot),
+    "kron":         _kron,
     "diag":         _diag,
+    **arrays.ARRAY_CALLS,
     "solve":        _solve,
     "multi_dot":    lambda arrays: words.multi_dot(tuple(require_matrix(a, "multi_dot") for a in arrays)),
     "full":         _filled,
@@ -291,7 +331,8 @@ METHODS: dict[str, Callable[..., Expression]] = {  # of arrays
     "clip":      _clip,
     "cumsum":    _cumsum,
     "trace":     arithmetic.trace,
-    "transpose": lambda a: require_matrix(a, "transpose").T,
+    "transpose": arrays.transpose,
+    **{name: arrays.ARRAY_CALLS[name] for name in ("reshape", "swapaxes", "squeeze", "ravel", "flatten", "diagonal")},
     "copy":      lambda a: a,
     "item":      arithmetic.total,
     "astype":    lambda a, dtype: a,

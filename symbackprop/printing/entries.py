@@ -3,11 +3,13 @@
 Each is a 1×1 matrix for the printers, so that formulas about entries consist of the same nodes as all others.
 """
 
-from sympy import Basic, Integer
+from typing import TypeAlias
+
+from sympy import Add, Basic, Expr, Integer, Symbol
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-from symbackprop.expressions.aliases import Expression, Size
+from symbackprop.expressions.aliases import Expression, Scalar, Size
 from symbackprop.expressions.matrices import Operators
 
 
@@ -19,7 +21,16 @@ class Offset(Basic):
         return Basic.__new__(cls, start, *letter)
 
 
-Letter = str | Offset | None  # None is the index of a dimension of size 1, which is not written
+# None is the index of a dimension of size 1, which is not written; an index may be computed, such as K*h + k
+Letter: TypeAlias = str | Offset | Scalar | None
+
+
+def place_of(letter: Letter) -> Expr:
+    """Return an index as an expression in symbols that have the names of its letters."""
+    if isinstance(letter, Offset):
+        start, *rest = letter.args
+        return start + Add(*(Symbol(str(one)) for one in rest))
+    return Symbol(letter) if isinstance(letter, str) else letter
 
 
 def shifted(start: Size, letter: Letter) -> Letter:
@@ -27,6 +38,8 @@ def shifted(start: Size, letter: Letter) -> Letter:
     if isinstance(letter, Offset):
         inner, *rest = letter.args
         return Offset(start + inner, *rest)
+    if isinstance(letter, Expr):
+        return start + letter
     return letter if letter and start == 0 else Offset(start, *([Str(letter)] if letter else []))
 
 

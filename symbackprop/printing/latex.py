@@ -5,14 +5,15 @@ from functools import cache
 from typing import ClassVar
 
 from sympy import Basic, S
+from sympy.core.symbol import Str
 from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
 
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.functions import ElementwiseFunction
+from symbackprop.expressions.gathers import Strided
 from symbackprop.expressions.matrices import Determinant, Eye, LowerOnes, Ones, Trace, Zeros
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.slicing import Slice
-from symbackprop.printing.entries import Offset
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import (
     ATOM,
@@ -131,13 +132,13 @@ class Latex(Textbook, LatexPrinter):
 
     def level(self, expression: Expression) -> int:
         """Return the precedence of an expression; a name or a constant with a subscript can take no second one."""
-        is_subscripted = isinstance(expression, Slice | Ones | Zeros)
+        is_subscripted = isinstance(expression, Slice | Strided | Ones | Zeros)
         is_subscripted = is_subscripted or bool(read_name(str(getattr(expression, "name", ""))).subscript)
         return POWER if is_subscripted else super().level(expression)
 
     def at(self, expr: Expression) -> str:
         """Return the indices of an entry or of a sum, with commas unless each is a single letter."""
-        separator = "," if any(isinstance(letter, Offset) for letter in expr.letters) else " "
+        separator = " " if all(isinstance(letter, Str) for letter in expr.letters) else ","
         return separator.join(map(self._print, expr.letters))
 
     def _print_Str(self, expr: Expression) -> str:
@@ -154,9 +155,21 @@ class Latex(Textbook, LatexPrinter):
     def _print_SumOver(self, expr: Expression) -> str:
         return rf"\sum_{{{self.at(expr)}}} {self.summand(expr.args[0])}"
 
+    def _print_OuterPlace(self, expr: Expression) -> str:
+        place, size = map(self._print, expr.args)
+        return rf"\left\lfloor {place} / {size} \right\rfloor"
+
+    def _print_InnerPlace(self, expr: Expression) -> str:
+        place, size = expr.args
+        return rf"{self.bracket(place, PRODUCT)} \bmod {self._print(size)}"
+
     def _print_Rational(self, expr: Expression) -> str:
         power = power_of_ten(1 / expr)
         return LatexPrinter._print_Rational(self, expr) if power is None else f"10^{{{-power}}}"
+
+    def repeated(self, expr: Expression) -> str:
+        """Return an array that is repeated to a shape."""
+        return rf"\operatorname{{repeat}}_{{{self.shape(expr.shape)}}}\!\left({self._print(expr.argument)}\right)"
 
     def shape(self, shape: Shape) -> str:
         """Return a shape, such as N × D."""

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 import sympy
 from sympy import Expr, Integer, S
 
+from symbackprop.errors import shape_text
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import PARTIALS, ByEntry, Entrywise, ScalarByEntry
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a
-from symbackprop.expressions.operations import ROWS, Broadcast, Sums, Total, broadcast
+from symbackprop.expressions.gathers import Reshape
+from symbackprop.expressions.operations import ROWS, Broadcast, Sums, Total, repeated
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.entries import EntryDerivative, Plain, Ratio, SumOver
 
@@ -114,7 +117,7 @@ def _once(operand: Expression, coefficient: Scalar, core: Expression) -> Express
         return Plain(coefficient)
     if isinstance(core, Broadcast):
         inner = core.argument.argument if isinstance(core.argument, Broadcast) else core.argument
-        return nodes.scaled(coefficient, inner) if broadcast(inner, *core.shape) == core else operand
+        return nodes.scaled(coefficient, inner) if repeated(inner, core.shape) == core else operand
     return operand
 
 
@@ -199,6 +202,11 @@ class Notation:
         """Return the precedence of an expression in this notation."""
         if self.sums_are_calls and isinstance(expression, Total | Sums):
             return ATOM
+        if isinstance(expression, Einsum):
+            is_product = expression.is_product if self.sums_are_calls else expression.is_of_matrices
+            return PRODUCT if is_product else ATOM
+        if isinstance(expression, Reshape) and expression.only_drops and not self.sums_are_calls:
+            return self.level(expression.argument)
         if self.quotients_are_fractions and isinstance(expression, (*PARTIALS, EntryDerivative, Ratio)):
             return ATOM
         return level(expression)
@@ -258,7 +266,7 @@ class Notation:
     def factors(self, factors: list[Expression], *, divided: bool = False) -> str:
         """Return an entrywise product; a ∂C/∂W in it has no brackets, except the last factor before a /."""
         least = POWER if len(factors) > 1 else PRODUCT + 1
-        numbers = all(factor.shape == (1, 1) for factor in factors)
+        numbers = all(set(factor.shape) == {1} for factor in factors)
         plain = factors[:-1] if divided else factors if len(factors) > 1 else []
         return (self.times if numbers else self.entrywise).join(
             self._print(f) if isinstance(f, PARTIALS) and f in plain else self.bracket(simple_power(f), least)
@@ -266,10 +274,16 @@ class Notation:
         )
 
     def _print_Broadcast(self, expr: Expression) -> str:
+        if not expr.is_of_matrices:
+            return self.repeated(expr)
         rows, columns = expr.shape
         if expr.axis == ROWS:
             return self._print(nodes.MatMul(nodes.Ones(rows, 1), expr.argument))
         return self._print(nodes.MatMul(expr.argument, nodes.Ones(1, columns)))
+
+    def repeated(self, expr: Expression) -> str:
+        """Return an array that is repeated to a shape."""
+        return f"repeat({self._print(expr.argument)}, {shape_text(expr.shape)})"
 
     def _print_Add(self, expr: Expression, **kwargs: object) -> str:
         if not expr.has(*SPECIAL):

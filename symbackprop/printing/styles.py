@@ -52,7 +52,8 @@ class Textbook(Notation):
         if exponent == S.Half:
             return self.root(base)
         # a square matrix has a power of its own: say that this is the one of each entry
-        sign = self.each_entry if base.shape[0] == base.shape[1] != 1 else ""
+        is_square = len(base.shape) == 2 and base.shape[0] == base.shape[1] != 1
+        sign = self.each_entry if is_square else ""
         return self.raised(self.base(base), sign + self.exponent(exponent))
 
     def _print_Transpose(self, expr: Expression) -> str:
@@ -106,7 +107,7 @@ class Code(Notation):
 
     def shape_code(self, shape: Shape) -> str:
         """Return the code of a shape."""
-        return f"({', '.join(map(self._print, shape))})"
+        return f"({', '.join(map(self._print, shape))}{',' * (len(shape) == 1)})"
 
     def over(self, above: list[Expression], below: list[Expression]) -> str:
         """Return a product followed by one division for each factor of the denominator."""

@@ -111,6 +111,12 @@ class Text(Textbook, StrPrinter):
         inner = self.bracket(expr.args[0], ATOM)
         return f"{inner}[{self.at(expr)}]" if expr.letters else inner
 
+    def _print_OuterPlace(self, expr: Expression) -> str:
+        return " // ".join(self.bracket(part, ATOM) for part in expr.args)
+
+    def _print_InnerPlace(self, expr: Expression) -> str:
+        return " % ".join(self.bracket(part, ATOM) for part in expr.args)
+
     def _print_SumOver(self, expr: Expression) -> str:
         return f"Σ_{self.at(expr)} {self.summand(expr.args[0])}"
 

@@ -14,15 +14,14 @@ from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Section
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.derivative_symbols import Gradient
-from symbackprop.expressions.matrices import Zeros
+from symbackprop.expressions.matrices import zero_of
 from symbackprop.expressions.operations import Elementwise, Largest
-from symbackprop.expressions.shapes import is_matrix
 from symbackprop.printing.text import text
 from symbackprop.prove.calculus import Calculus, Definitions
 from symbackprop.prove.chain import Chain, Line, Move, Terms
 from symbackprop.prove.index_form import NoIndexForm
 from symbackprop.prove.outcome import FAILURES, UNPROVED, Outcome, proved, unclaimed
-from symbackprop.prove.use_counts import coefficient, paired, partials_in
+from symbackprop.prove.use_counts import coefficient, is_gradient, paired, partials_in
 
 
 def prove_for_all_sizes(chain: Chain, refuted: Collection[int] = ()) -> list[Outcome]:
@@ -117,7 +116,8 @@ class _Replay:
         """Check that some of the terms are replaced by terms with the same sum."""
         if not self.calculus.same_line(step.before, step.after):
             raise _Unproved(UNPROVED)
-        parts = set() if is_matrix(step.after) else {partial.of for partial in partials_in(step.after)}
+        is_end = is_gradient(step.after, self.parameter)
+        parts = set() if is_end else {partial.of for partial in partials_in(step.after)}
         for term in Add.make_args(step.before):
             if not {partial.of for partial in partials_in(term)} <= parts | {self.parameter}:
                 self._learn_from(term)
@@ -140,7 +140,7 @@ class _Replay:
         if not finished and self.terms.pending == 0:
             if self.cost in self.recount.dependents(self.parameter):
                 raise _Unproved(f"{text(self.cost)} does depend on {text(self.parameter)}")
-            finished = [Zeros(*step.shape)]
+            finished = [zero_of(self.parameter)]
         if not self.calculus.same_sum([self.terms.pending, *finished], step.after):
             raise _Unproved("it is not proved that this is the sum of the terms above")
 

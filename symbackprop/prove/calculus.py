@@ -14,7 +14,7 @@ from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.prove.index_form import differential, entry_form, in_outputs, scalar_form, with_entries
 from symbackprop.prove.normal_form import equal
-from symbackprop.prove.use_counts import Recount, paired, partials_in
+from symbackprop.prove.use_counts import Recount, is_gradient, paired, partials_in
 
 _MOST_OPENED = 4  # names that are replaced by their definitions, one after the other
 
@@ -38,7 +38,8 @@ class Calculus:
 
     def same_line(self, before: Expression, after: Expression) -> bool:
         """Return True if two sides are proved equal for all perturbations of the A whose ∂A/∂W occur in `after`."""
-        parts = {self.parameter} if is_matrix(after) else {partial.of for partial in partials_in(after)}
+        is_end = is_gradient(after, self.parameter)
+        parts = {self.parameter} if is_end else {partial.of for partial in partials_in(after)}
         changes = {part: self.perturbation(part) for part in parts}
         opened = self._definitions(partial.of for partial in partials_in(before) if partial.of not in changes)
         return self._equal(*(_opened(self._form(side, changes), opened) for side in (before, after)))
@@ -110,7 +111,7 @@ class Calculus:
 
     def _form(self, side: Expression, changes: Mapping[Expression, Expression]) -> Scalar:
         """Return a side of a line as a form in the perturbations; where C has none, ∂C/∂W is the differential of C."""
-        if is_matrix(side):
+        if is_gradient(side, self.parameter):
             return scalar_form(paired(side, changes[self.parameter]))
         partials = partials_in(side)
         placeholders = {p: changes[p.of] if p.of in changes else self.perturbation(p.of) for p in partials}
@@ -150,7 +151,7 @@ class Calculus:
         if not is_matrix(expression):
             return form.xreplace({placeholder: differentiated(scalar_form(expression, perturbed))})
         return with_entries(
-            form, {placeholder}, lambda part: differentiated(entry_form(expression, part.i, part.j, perturbed))
+            form, {placeholder}, lambda part: differentiated(entry_form(expression, *part.indices, tangents=perturbed))
         )
 
 
@@ -158,7 +159,7 @@ def _opened(form: Scalar, definitions: Definitions) -> Scalar:
     """Return the form with named quantities, and their entries, replaced by their definitions."""
     scalars = {s: scalar_form(e) for s, e in definitions.items() if not is_matrix(s)}
     return with_entries(
-        form.xreplace(scalars), definitions, lambda part: entry_form(definitions[part.parent], part.i, part.j)
+        form.xreplace(scalars), definitions, lambda part: entry_form(definitions[part.parent], *part.indices)
     )
 
 

@@ -15,11 +15,11 @@ from symbackprop.backprop.tape import Adjoint, Section, Tape
 from symbackprop.errors import DerivationError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar
 from symbackprop.expressions.derivative_symbols import PARTIALS, Entrywise, Gradient
-from symbackprop.expressions.matrices import Zeros, changing, postorder, quantities
+from symbackprop.expressions.matrices import changing, postorder, quantities, zero_of
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
 from symbackprop.printing.text import text
-from symbackprop.prove.use_counts import Recount, coefficient, paired, partials_in
+from symbackprop.prove.use_counts import Recount, coefficient, is_gradient, paired, partials_in
 
 
 class Move(Enum):
@@ -82,7 +82,7 @@ class Terms:
             self.pending += Add(*(paired(step.symbol, partial) - term for term, partial in terms.items()))
         else:
             self.pending -= step.before
-            if is_matrix(step.after):
+            if is_gradient(step.after, self.parameter):
                 self.finished.append(step.after)
             else:
                 self.pending += step.after
@@ -172,7 +172,8 @@ class _Reader:
             return f"it differentiates with respect to {text(step.wrt)}, but this part is about {text(parameter)}"
         if not is_matrix(step.after) and move in (Move.GATHER, Move.NAME) and is_matrix(step.before.of):
             return "the right side is not a matrix"
-        if is_matrix(step.before) or (move is Move.START and is_matrix(step.after)):
+        is_start = move is Move.START
+        if is_gradient(step.before, parameter) or (is_start and is_gradient(step.after, parameter)):
             return "it is not about the terms of the gradient"
         about = step.before.of if isinstance(step.before, Gradient) else parameter
         if shape_of(about) != step.shape or (is_matrix(step.after) and step.after.shape != step.shape):
@@ -220,7 +221,7 @@ class _Reader:
             return f"this part is about {text(terms.parameter)}"
         if move is Move.GATHER and not terms.are_worked_out:
             return "the lines above have terms that are not worked out"
-        if move is Move.GATHER and not (terms.finished or terms.pending or isinstance(step.after, Zeros)):
+        if move is Move.GATHER and not (terms.finished or terms.pending or step.after == zero_of(terms.parameter)):
             return "no line above leads to it"
         return ""
 

@@ -16,8 +16,11 @@ from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.derivative_symbols import Entrywise
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied, ElementwiseFunction, a, z
-from symbackprop.expressions.operations import ROWS, AtLargest, Elementwise, Largest, Total
+from symbackprop.expressions.gathers import Gather, Scattered
+from symbackprop.expressions.operations import AtLargest, Elementwise, Largest, Total, replaced
+from symbackprop.expressions.places import Index, InnerPlace, OuterPlace, divided
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.expressions.slicing import AxisBlock, Concatenate, Slice
 
@@ -55,11 +58,14 @@ class IndexSum(_NothingKnown, Sum):
 
 
 class IndexedEntry(_NothingKnown, MatrixElement):
-    """An entry A[i, j] without SymPy's check of the index range, which would take most of the time of a proof."""
+    """An entry A[i, j, …] without SymPy's check of the index range, which would take most of the time of a proof."""
 
-    def __new__(cls, matrix: Matrix, i: Size, j: Size) -> "IndexedEntry":
-        """Return the entry in row i and column j."""
-        return Expr.__new__(cls, matrix, i, j)
+    def __new__(cls, matrix: Matrix, *at: Size) -> "IndexedEntry":
+        """Return the entry at these indices, of a matrix in row i and column j."""
+        return Expr.__new__(cls, matrix, *at)
+
+    def _eval_derivative(self, _: Scalar) -> Scalar:
+        return Integer(0)
 
 
 def scalar_form(expression: Scalar, tangents: Tangents | None = None) -> Scalar:
@@ -76,9 +82,9 @@ def scalar_form(expression: Scalar, tangents: Tangents | None = None) -> Scalar:
     return _Form(tangents or {}).scalar(expression)
 
 
-def entry_form(expression: Matrix, i: Size, j: Size, tangents: Tangents | None = None) -> Scalar:
-    """Return the (i, j) entry of a matrix expression in terms of the entries of its matrices; see `scalar_form`."""
-    return _Form(tangents or {}).entry(expression, i, j)
+def entry_form(expression: Matrix, *at: Size, tangents: Tangents | None = None) -> Scalar:
+    """Return the entry of an expression at these indices in terms of the entries of its names; see `scalar_form`."""
+    return _Form(tangents or {}).entry(expression, *at)
 
 
 def with_entries(form: Scalar, matrices: Container[Matrix], value: Callable[[MatrixElement], Scalar]) -> Scalar:
@@ -104,6 +110,38 @@ def differential(form: Scalar) -> Scalar:
     return form.diff(t).xreplace({t: _ZERO})
 
 
+def split_axes(form: Scalar) -> Scalar:
+    """Return a form in which sums over an axis that was made of two are sums over the two, if their places occur."""
+    while asked := _asked(form):
+        size, inner = min(asked, key=str)
+
+        def opened(whole: IndexSum, size: Size = size, inner: Size = inner) -> Scalar:
+            body, limits = whole.function, []
+            for index, first, last in whole.limits:
+                if sympy.expand(last + 1 - size) != 0:
+                    limits.append((index, first, last))
+                    continue
+                one, two = Index(size / inner), Index(inner)
+                body = body.xreplace({index: one * inner + two})
+                limits += [(one, 0, size / inner - 1), (two, 0, inner - 1)]
+            return IndexSum(body, *limits)
+
+        form = form.replace(lambda part: isinstance(part, Sum), opened)
+        form = form.replace(lambda part: isinstance(part, OuterPlace), lambda part: divided(*part.args)[0])
+        form = form.replace(lambda part: isinstance(part, InnerPlace), lambda part: divided(*part.args)[1])
+    return form
+
+
+def _asked(form: Scalar) -> set[tuple[Size, Size]]:
+    """Return (size, n) for each index that is summed over its size and asked for the places p // n and p % n."""
+    places = form.atoms(OuterPlace, InnerPlace)
+    if not places:
+        return set()
+    summed = {index: last + 1 for part in form.atoms(Sum) for index, _, last in part.limits}
+    sizes = ((summed.get(place.args[0]), place.args[1]) for place in places)
+    return {(size, n) for size, n in sizes if size is not None and (size / n).is_integer}
+
+
 class _Form:
     def __init__(self, tangents: Tangents):
         self.tangents = tangents
@@ -115,22 +153,22 @@ class _Form:
             raise NoIndexForm(node)
         return _row(_SCALARS, node)(self, node)
 
-    def entry(self, node: Matrix, i: Size, j: Size) -> Scalar:
+    def entry(self, node: Matrix, *at: Size) -> Scalar:
         if node in self.tangents:
-            return entry_form(node, i, j) + t * IndexedEntry(self.tangents[node], i, j)
-        return _row(_ENTRIES, node)(self, node, i, j)
+            return entry_form(node, *at) + t * IndexedEntry(self.tangents[node], *at)
+        return _row(_ENTRIES, node)(self, node, *at)
 
     def line(
-        self, node: Matrix, i: Size, j: Size, function: Callable[[Scalar], Scalar] = lambda entry: entry
+        self, node: Matrix, at: tuple[Size, ...], function: Callable[[Scalar], Scalar] = lambda entry: entry
     ) -> Scalar:
-        """Return the sum of a function of the entries in the row or column of the argument that contains (i, j)."""
-        at = _along(node, i, j)
-        return _sum([node.argument.shape[node.axis]], lambda k: function(self.entry(node.argument, *at(k))))
+        """Return the sum of a function of the entries in the row, column or other line of the argument through `at`."""
+        place = _along(node, at)
+        return _sum([node.argument.shape[node.axis]], lambda k: function(self.entry(node.argument, *place(k))))
 
 
-def _along(node: Matrix, i: Size, j: Size) -> Callable[[Size], tuple[Size, Size]]:
-    """Return the function from k to the indices of the k-th entry in the row or column that contains (i, j)."""
-    return (lambda k: (k, j)) if node.axis == ROWS else (lambda k: (i, k))
+def _along(node: Matrix, at: tuple[Size, ...]) -> Callable[[Size], tuple[Size, ...]]:
+    """Return the function from k to the indices of the k-th entry in the line along the node's axis through `at`."""
+    return lambda k: replaced(at, node.axis, k)
 
 
 def _row(table: Mapping[type, Callable[..., Scalar]], node: Expression) -> Callable[..., Scalar]:
@@ -143,7 +181,7 @@ def _row(table: Mapping[type, Callable[..., Scalar]], node: Expression) -> Calla
 
 def _sum(sizes: Sequence[Size], summand: Callable[..., Scalar]) -> Scalar:
     """Return Σ summand(i, …) over new indices; for an axis of size 1, the index is 0, without Σ."""
-    indices = [_ZERO if size == 1 else Dummy("i") for size in sizes]
+    indices = [_ZERO if size == 1 else Index(size) for size in sizes]
     limits = [(i, 0, size - 1) for i, size in zip(indices, sizes, strict=True) if size != 1]
     return IndexSum(summand(*indices), *limits) if limits else summand(*indices)
 
@@ -165,33 +203,63 @@ def kronecker_delta(one: Size, other: Size, size: Size) -> Scalar:
 class KroneckerDelta(Function):
     """A Kronecker delta of two symbolic indices, with the size of their axis; `normal_form` sums over it."""
 
+    @classmethod
+    def eval(cls, one: Size, other: Size, size: Size) -> Scalar | None:
+        """Put the two indices in one order, so that equal deltas look alike."""
+        ordered = sympy.default_sort_key(one) <= sympy.default_sort_key(other)
+        return None if ordered else cls(other, one, size)
 
-def _concatenated(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+
+def _concatenated(form: _Form, node: Matrix, *at: Size) -> Scalar:
     """Return Σₖ block[k] δ(index, start + k), summed over all blocks."""
-    index, size, at = (i, j)[node.axis], node.shape[node.axis], _along(node, i, j)
+    index, size, place = at[node.axis], node.shape[node.axis], _along(node, at)
 
     def part(block: AxisBlock) -> Scalar:
         def term(k: Size) -> Scalar:
-            return form.entry(block.matrix, *at(k)) * kronecker_delta(index, block.start + k, size)
+            return form.entry(block.matrix, *place(k)) * kronecker_delta(index, block.start + k, size)
 
         return _sum([block.stop - block.start], term)
 
     return Add(*map(part, node.blocks))
 
 
-def _sliced(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
-    start = node.bounds[0]
-    return form.entry(node.argument, *((start + i, j) if node.axis == ROWS else (i, start + j)))
+def _sliced(form: _Form, node: Matrix, *at: Size) -> Scalar:
+    return form.entry(node.argument, *replaced(at, node.axis, node.bounds[0] + at[node.axis]))
 
 
-def _largest(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+def _einsum(form: _Form, node: Matrix, *at: Size) -> Scalar:
+    """Return the sum, over the letters that the result lacks, of the products of the entries."""
+    (words, output), sizes = node.letters, node.sizes
+    inner = [letter for letter in sizes if letter not in output]
+
+    def product(*indices: Size) -> Scalar:
+        place = dict(zip(output, at, strict=True)) | dict(zip(inner, indices, strict=True))
+        factors = zip(words, node.operands, strict=True)
+        return Mul(*(form.entry(A, *(place[letter] for letter in word)) for word, A in factors))
+
+    return _sum([sizes[letter] for letter in inner], product)
+
+
+def _scattered(form: _Form, node: Matrix, *at: Size) -> Scalar:
+    """Return the sum over the gather's places of the adjoint there, where that place was taken from `at`."""
+    sizes = node.shape
+
+    def there(*places: Size) -> Scalar:
+        source = node.gather.source(places)
+        same = (kronecker_delta(here, taken, size) for here, taken, size in zip(at, source, sizes, strict=True))
+        return form.entry(node.argument, *places) * Mul(*same)
+
+    return _sum(node.gather.shape, there)
+
+
+def _largest(form: _Form, node: Matrix, *at: Size) -> Scalar:
     """Return the largest entry; its differential is that of the entry which is the largest."""
-    where, at = AtLargest(*node.args), _along(node, i, j)
+    where, place = AtLargest(*node.args), _along(node, at)
 
     def change(k: Size) -> Scalar:
-        return IndexedEntry(where, *at(k)) * differential(form.entry(node.argument, *at(k)))
+        return IndexedEntry(where, *place(k)) * differential(form.entry(node.argument, *place(k)))
 
-    return IndexedEntry(node, i, j) + t * _sum([node.argument.shape[node.axis]], change)
+    return IndexedEntry(node, *at) + t * _sum([node.argument.shape[node.axis]], change)
 
 
 def _inverse(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
@@ -216,17 +284,18 @@ def _determinant(form: _Form, node: Scalar) -> Scalar:
     return node * (1 + t * _sum([size, size], change))
 
 
-def _entrywise(_: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
+def _entrywise(_: _Form, node: Matrix, *at: Size) -> Scalar:
     """Return f′ of an entry, the derivative of an entry of f(z) with respect to the same entry of z."""
     of, by = node.of, node.by
     if not isinstance(of, Elementwise) or of.argument != by:
         raise NoIndexForm(node)
-    return differential(_of_scalar(of.function, entry_form(by, i, j) + t))
+    return differential(_of_scalar(of.function, entry_form(by, *at) + t))
 
 
-def _broadcast(form: _Form, node: Matrix, i: Size, j: Size) -> Scalar:
-    rows, columns = node.argument.shape
-    return form.entry(node.argument, _ZERO if rows == 1 else i, _ZERO if columns == 1 else j)
+def _broadcast(form: _Form, node: Matrix, *at: Size) -> Scalar:
+    inner = node.argument.shape
+    aligned = at[len(at) - len(inner) :]
+    return form.entry(node.argument, *(_ZERO if n == 1 else i for n, i in zip(inner, aligned, strict=True)))
 
 
 def _of_scalar(function: ElementwiseFunction, x: Scalar) -> Scalar:
@@ -284,32 +353,35 @@ _SCALARS: dict[type, Callable[..., Scalar]] = {
     Applied:               lambda s, x: _of_scalar(x.function, s.scalar(x.args[1])),
     nodes.Trace:           lambda s, x: _sum([x.args[0].shape[0]], lambda i: s.entry(x.args[0], i, i)),
     nodes.Determinant:     _determinant,
-    Total:                 lambda s, x: _sum(x.argument.shape, lambda i, j: s.entry(x.argument, i, j)),
+    Total:                 lambda s, x: _sum(x.argument.shape, lambda *at: s.entry(x.argument, *at)),
 }
 _ENTRIES: dict[type, Callable[..., Scalar]] = {
-    sympy.MatrixSymbol:    lambda s, A, i, j: IndexedEntry(A, i, j),
-    nodes.Ones:            lambda s, A, i, j: Integer(1),
-    nodes.Zeros:           lambda s, A, i, j: _ZERO,
-    nodes.LowerOnes:       lambda s, A, i, j: IndexedEntry(A, i, j),  # any constant matrix would do
-    nodes.MatAdd:          lambda s, A, i, j: Add(*(s.entry(term, i, j) for term in A.args)),
-    nodes.Scaled:          lambda s, A, i, j: s.scalar(A.args[0]) * s.entry(A.args[1], i, j),
+    sympy.MatrixSymbol:    lambda s, A, *at: IndexedEntry(A, *at),
+    nodes.Ones:            lambda s, A, *at: Integer(1),
+    nodes.Zeros:           lambda s, A, *at: _ZERO,
+    nodes.LowerOnes:       lambda s, A, *at: IndexedEntry(A, *at),  # any constant matrix would do
+    nodes.MatAdd:          lambda s, A, *at: Add(*(s.entry(term, *at) for term in A.args)),
+    nodes.Scaled:          lambda s, A, *at: s.scalar(A.args[0]) * s.entry(A.args[1], *at),
     nodes.MatMul:          _matmul,
     nodes.Transpose:       lambda s, A, i, j: s.entry(A.args[0], j, i),
     nodes.Eye:             lambda s, A, i, j: kronecker_delta(i, j, A.shape[0]),
     nodes.MatPow:          lambda s, A, i, j: _matmul(s, A.as_product(), i, j),
     nodes.Inverse:         _inverse,
-    nodes.HadamardProduct: lambda s, A, i, j: Mul(*(s.entry(factor, i, j) for factor in A.args)),
-    nodes.HadamardPower:   lambda s, A, i, j: Pow(s.entry(A.args[0], i, j), s.scalar(A.args[1])),
-    Elementwise:           lambda s, A, i, j: _of_scalar(A.function, s.entry(A.argument, i, j)),
+    nodes.HadamardProduct: lambda s, A, *at: Mul(*(s.entry(factor, *at) for factor in A.args)),
+    nodes.HadamardPower:   lambda s, A, *at: Pow(s.entry(A.args[0], *at), s.scalar(A.args[1])),
+    Elementwise:           lambda s, A, *at: _of_scalar(A.function, s.entry(A.argument, *at)),
     Entrywise:             _entrywise,
     Concatenate:           _concatenated,
     Slice:                 _sliced,
     Largest:               _largest,
-    AtLargest:             lambda s, A, i, j: IndexedEntry(A, i, j),
-    ops.LogSoftmax:        lambda s, A, i, j: s.entry(A.argument, i, j) - sympy.log(s.line(A, i, j, sympy.exp)),
-    ops.Sums:              lambda s, A, i, j: s.line(A, i, j),
+    Einsum:                _einsum,
+    Gather:                lambda s, A, *at: s.entry(A.argument, *A.source(at)),
+    Scattered:             _scattered,
+    AtLargest:             lambda s, A, *at: IndexedEntry(A, *at),
+    ops.LogSoftmax:        lambda s, A, *at: s.entry(A.argument, *at) - sympy.log(s.line(A, at, sympy.exp)),
+    ops.Sums:              lambda s, A, *at: s.line(A, at),
     ops.Broadcast:         _broadcast,
-    ops.Softmax:           lambda s, A, i, j: sympy.exp(s.entry(A.argument, i, j)) / s.line(A, i, j, sympy.exp),
-    ops.LogSumExp:         lambda s, A, i, j: sympy.log(s.line(A, i, j, sympy.exp)),
+    ops.Softmax:           lambda s, A, *at: sympy.exp(s.entry(A.argument, *at)) / s.line(A, at, sympy.exp),
+    ops.LogSumExp:         lambda s, A, *at: sympy.log(s.line(A, at, sympy.exp)),
 }
 # fmt: on

@@ -174,7 +174,8 @@ class ForwardMode(Jacobians):
         values = [symbols.get(part, part) for part in quantities(node)]
         entries = _flat(self.point.combined(node, values, IN_SYMBOLS))
         place = {s: (inputs.index(part), i) for part, array in symbols.items() for i, s in enumerate(_flat(array))}
-        pairs = [(k, s, entry.diff(s)) for k, entry in enumerate(entries) for s in place if s in entry.free_symbols]
+        found = ((k, entry, entry.free_symbols) for k, entry in enumerate(entries))
+        pairs = [(k, s, entry.diff(s)) for k, entry, symbols_in in found for s in place if s in symbols_in]
         function = sympy.lambdify(list(place), [derivative for _, _, derivative in pairs], "mpmath")
         return [(k, *place[s]) for k, s, _ in pairs], function
 

@@ -19,7 +19,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symbackprop.expressions.aliases import Expression, Scalar, Size
 from symbackprop.expressions.matrices import NamedMatrix, OneHot
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.prove.index_form import IndexSum, KroneckerDelta, with_entries
+from symbackprop.prove.index_form import IndexSum, KroneckerDelta, split_axes, with_entries
 
 _MOST_TERMS = 5000  # in an expanded product
 _MOST_NAMINGS = 500  # compared for one sum
@@ -44,7 +44,7 @@ class _Term(NamedTuple):
 def equal(one: Scalar, other: Scalar) -> bool:
     """Return True if two forms (see `index_form`) are proved equal; False means that no proof was found."""
     try:
-        return any(normal(form) == 0 for form in _in_denominators(one - other))
+        return any(normal(form) == 0 for form in _in_denominators(split_axes(one - other)))
     except _TooLong:
         return False
 
@@ -95,7 +95,7 @@ def _linear(base: Scalar) -> tuple[Scalar, Scalar, Expression] | None:
 
 def _solved(divisor: Expression, rest: Scalar, number: Scalar, x: Scalar) -> Scalar:
     """Return the solution x of divisor = rest + number x."""
-    return ((x.func(divisor, x.i, x.j) if is_matrix(divisor) else divisor) - rest) / number
+    return ((x.func(divisor, *x.indices) if is_matrix(divisor) else divisor) - rest) / number
 
 
 def _substituted(form: Scalar, variable: Expression, value: Callable[[Scalar], Scalar]) -> Scalar:
@@ -181,7 +181,7 @@ def _simplified(term: _Term) -> _Term:
         if _is_division_by_sum(factor):
             simpler = _cancelled(term, factor)
         elif _is_row_sum(factor, term):
-            simpler = _Term(tuple(f for f in term.factors if f != factor), term.without(factor.j))
+            simpler = _Term(tuple(f for f in term.factors if f != factor), term.without(factor.indices[-1]))
         elif isinstance(factor, KroneckerDelta):
             simpler = _contracted(term, factor)
         if simpler is not None:
@@ -252,8 +252,9 @@ def _is_row_sum(factor: Scalar, term: _Term) -> bool:
     """Return True for an entry of a one-hot matrix that is summed over its whole row without other factors."""
     if not (isinstance(factor, MatrixElement) and isinstance(factor.parent, OneHot)):
         return False
-    whole = term.sizes.get(factor.j) == factor.parent.shape[1] and not factor.i.has(factor.j)
-    return whole and sum(f.has(factor.j) for f in term.factors) == 1
+    *others, last = factor.indices
+    whole = term.sizes.get(last) == factor.parent.shape[-1] and not any(other.has(last) for other in others)
+    return whole and sum(f.has(last) for f in term.factors) == 1
 
 
 # Products of sums, with canonical names of the indices

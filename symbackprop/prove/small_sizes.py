@@ -27,7 +27,7 @@ from symbackprop.printing.text import text
 from symbackprop.prove.chain import Chain, Line, Move, terms_in
 from symbackprop.prove.jacobians import Jacobians, Numbers
 from symbackprop.prove.outcome import FAILURES, Outcome, not_proved, proved, unclaimed
-from symbackprop.prove.use_counts import Recount, partials_in
+from symbackprop.prove.use_counts import Recount, is_gradient, partials_in
 from symbackprop.verdicts import Verdict
 
 Held: TypeAlias = frozenset[Expression]  # quantities whose contribution is a term of its own
@@ -188,12 +188,13 @@ class _AtAPoint:
             return Sides(np.ravel(before), np.ravel(after))
         if self.chained[0] != step.wrt or self.chained[1] is not direction or self.chained[2] != held:
             self.chained = (step.wrt, direction, held, self.jacobians.tangents(step.wrt, direction, held))
-        along = [self._side_along(side, direction, self.chained[3]) for side in (step.before, step.after)]
+        tangents = self.chained[3]
+        along = [self._side_along(side, step.wrt, direction, tangents) for side in (step.before, step.after)]
         return Sides(*(np.array([number], dtype=object) for number in along))
 
-    def _side_along(self, side: Expression, direction: Numbers, tangents: Values) -> mpmath.mpf:
+    def _side_along(self, side: Expression, wrt: Expression, direction: Numbers, tangents: Values) -> mpmath.mpf:
         value = self._side(side, tangents)
-        return np.sum(value * direction) if isinstance(side, Gradient) or is_matrix(side) else value
+        return np.sum(value * direction) if isinstance(side, Gradient) or is_gradient(side, wrt) else value
 
     def _side(self, side: Expression, tangents: Values) -> Numbers:
         if not isinstance(side, Gradient):
@@ -232,7 +233,9 @@ class _AtAPoint:
 
 def _is_entry_by_entry(step: Step) -> bool:
     """Return True for a line that gives ∂J/∂v itself, not a sum of terms with derivatives with respect to v."""
-    return isinstance(step.before, Gradient) and is_matrix(step.before.of) == is_matrix(step.after)
+    if not isinstance(step.before, Gradient):
+        return False
+    return is_gradient(step.after, step.before.of) and is_matrix(step.before.of) == is_matrix(step.after)
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> Numbers:

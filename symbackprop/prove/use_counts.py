@@ -10,7 +10,7 @@ from sympy.matrices.expressions import MatrixSymbol
 
 from symbackprop.expressions.aliases import Expression, Scalar
 from symbackprop.expressions.constructors import hadamard
-from symbackprop.expressions.derivative_symbols import ByEntry, ScalarByEntry
+from symbackprop.expressions.derivative_symbols import ByEntry, Gradient, ScalarByEntry
 from symbackprop.expressions.matrices import HadamardProduct, Ones, changing, scaled
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.shapes import is_matrix
@@ -77,6 +77,11 @@ class Recount:
 def partials_in(side: Expression) -> list[Scalar]:
     """Return the symbols ∂C/∂W in one side of a step, in a fixed order."""
     return sorted(side.atoms(ByEntry, ScalarByEntry), key=default_sort_key)
+
+
+def is_gradient(side: Expression, parameter: Expression) -> bool:
+    """Return True if a side of a step is ∂J/∂W itself, with the ∂C/∂W worked out, rather than a sum of terms."""
+    return is_matrix(side) if is_matrix(parameter) else not isinstance(side, Gradient) and not partials_in(side)
 
 
 def paired(adjoint: Expression, differential: Expression) -> Scalar:

@@ -107,7 +107,7 @@ class _LatexDocument:
 
     def title(self, section: ParameterSection) -> str:
         cost, parameter = self.show(self.outline.tape.cost.symbol), self.show(section.parameter)
-        shape = self.shape(section.parameter.shape)
+        shape = self.shape(shape_of(section.parameter))
         return rf"$\partial {cost} / \partial {parameter}$, of the shape ${shape}$ of ${parameter}$"
 
     def rows(self, lines: tuple[DocumentLine, ...]) -> Iterator[LatexRow]:

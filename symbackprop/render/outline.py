@@ -174,7 +174,7 @@ class _Arranged:
                     yield self.line(step.before.of, formula, step.shape)
             gradient = self.tape.gradients[str(section.parameter.name)]
             yield self.line(
-                section.parameter, ShownFormula(gradient, Gradient(cost, section.parameter)), gradient.shape
+                section.parameter, ShownFormula(gradient, Gradient(cost, section.parameter)), shape_of(gradient)
             )
 
 
@@ -184,7 +184,10 @@ ROLE_WORDS = {SCALAR: "hyperparameter", ONE_HOT: "one-hot target"}  # of roles t
 def index_letters(tape: Tape) -> dict[Size, str]:
     """Return the index letter of each size: n for the N examples, h for a layer of width H, …"""
     network = tape.network
-    inputs, targets = network.of_role(INPUT), network.of_role(TARGET, ONE_HOT)
+    inputs, targets = (
+        [symbol for symbol in network.of_role(*roles) if len(shape_of(symbol)) == 2]
+        for roles in ((INPUT,), (TARGET, ONE_HOT))
+    )
     places = ((inputs, 0, "n"), (targets, 1, "k"), (inputs, 1, "d"))
     usual = {symbols[0].shape[axis]: letter for symbols, axis, letter in places if symbols}
     letters: dict[Size, str] = {}

@@ -67,7 +67,7 @@ class _TextDocument:
 
     def section(self, section: ParameterSection) -> str:
         parameter, cost = self.show(section.parameter), self.show(self.tape.cost.symbol)
-        title = f"∂{cost}/∂{parameter}   {_shape(section.parameter.shape)}, the shape of {parameter}"
+        title = f"∂{cost}/∂{parameter}   {_shape(shape_of(section.parameter))}, the shape of {parameter}"
         return "\n".join([self.spelled(title), *self.lines(section.lines)])
 
     def result(self) -> str:

@@ -12,7 +12,9 @@ from symbackprop.backprop import rules
 from symbackprop.backprop.rules import RULES
 from symbackprop.expressions import constructors as forms
 from symbackprop.expressions import matrices as nodes
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import Applied
+from symbackprop.expressions.gathers import Gather
 from symbackprop.expressions.operations import (
     Broadcast,
     Elementwise,
@@ -82,7 +84,7 @@ def network_of(kind):
 
 
 def test_no_rule_goes_untested():
-    assert set(CASES) == set(RULES)
+    assert set(CASES) | {Einsum, Gather} == set(RULES)  # the two are tested in test_arrays.py
 
 
 def entries(matrix):
@@ -101,7 +103,7 @@ def written_out(expression):
     return expression.replace(lambda e: isinstance(e, Total), lambda e: e.as_sum()).doit()
 
 
-@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_rule_against_the_derivative_of_each_entry(kind, rng):
     net = network_of(kind)
     values = sb.random_values(net, seed=int(rng.integers(2**31)))
@@ -129,7 +131,7 @@ CHANGES = {"sign": lambda g: -g, "factor": lambda g: 2 * g}
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_planted_error_in_each_rule_is_caught(kind, change, rng, monkeypatch):
     net = network_of(kind)
     values = sb.random_values(net, seed=int(rng.integers(2**31)))

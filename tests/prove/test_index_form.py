@@ -14,7 +14,9 @@ from symbackprop.backprop.rules import RULES
 from symbackprop.expressions import constructors as forms
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions.constructors import add, hadamard, matmul, transposed
+from symbackprop.expressions.einsum import Einsum
 from symbackprop.expressions.functions import FUNCTION, FUNCTIONS, Applied, z
+from symbackprop.expressions.gathers import Gather
 from symbackprop.expressions.matrices import (
     HadamardPower,
     HadamardProduct,
@@ -232,7 +234,7 @@ EVERY_CASE = [
 
 
 def test_no_rule_goes_unproved():
-    assert set(CASES) == set(RULES)
+    assert set(CASES) | {Einsum, Gather} == set(RULES)  # the two are tested in test_arrays.py
 
 
 @pytest.mark.parametrize(("kind", "node"), EVERY_CASE)
@@ -362,7 +364,7 @@ MISTAKES = [
 
 
 def test_every_rule_has_a_well_known_mistake():
-    assert set(WELL_KNOWN_MISTAKES) == set(RULES)
+    assert set(WELL_KNOWN_MISTAKES) | {Einsum, Gather} == set(RULES)  # the two are tested in test_arrays.py
 
 
 @pytest.mark.parametrize(("node", "wrong"), MISTAKES)

@@ -236,6 +236,22 @@ def _chebyshev(x, series):
     return series[0] + x * this - before
 
 
+def _overlap_add(windows, axis, shape):
+    """Return the array of this shape in which each entry of each window is added where it was taken from."""
+    whole = np.zeros(shape, windows.dtype)
+    count = windows.shape[axis]
+    for tap in range(windows.shape[-1]):
+        whole[(slice(None),) * axis + (slice(tap, tap + count),)] += windows[..., tap]
+    return whole
+
+
+def _put_apart(part, axis, start, step, shape):
+    """Return the array of this shape with the entries at start, start + step, … along an axis, and zeros elsewhere."""
+    whole = np.zeros(shape, part.dtype)
+    whole[(slice(None),) * axis + (start + step * np.arange(part.shape[axis]),)] = part
+    return whole
+
+
 def _fits(name, shape, expected, sizes):
     if shape != sizes:
         raise ValueError(f"{name} has shape {shape} but {expected} = {sizes} is expected")
@@ -284,5 +300,6 @@ DRIVERS: tuple[Carried, ...] = (_Arguments, _as_array, _require_shape, _as_float
 DRIVERS += (_Memory, _some, _added, _compare, _difference_quotient)
 ERFC_SERIES = (_erfc_series, _chebyshev)
 ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
-HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in (_sigmoid, _at_max, _logdet, _fits, _one_hot)}
+_ALONE: tuple[Carried, ...] = (_sigmoid, _at_max, _logdet, _overlap_add, _put_apart, _fits, _one_hot)
+HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in _ALONE}
 HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}
