@@ -104,7 +104,8 @@ def _omission(factor: Expression) -> tuple[str, MistakeKind]:
         return ", the slope of the activation", MistakeKind.MISSING_DERIVATIVE
     count: Expression = S.One if is_matrix(factor) else 1 / factor
     if count.is_integer and (count.is_Symbol or count > 2):
-        return ": a sum, not a mean", MistakeKind.MEAN
+        # a number such as 4 may be a size or an exponent
+        return ": a sum, not a mean" if count.is_Symbol else "", MistakeKind.MEAN
     return "", MistakeKind.MISSING_FACTOR
 
 

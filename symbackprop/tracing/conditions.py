@@ -1,5 +1,6 @@
 """Conditions on the data, such as rows that add up to 1: what they say, and values that fulfil them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from symbackprop.errors import ArgumentError, nearest
 from symbackprop.tracing.aliases import DeclaredShape
 
 _PARTS = 2**10  # a part of 1 is a multiple of 1/_PARTS, so that sums of parts are exact in floats
+_WEIGHTS = re.compile(r"[WUVwuv]|theta|kernel")
 _SMALLEST = 0.05  # positive entry
 
 
@@ -114,10 +116,10 @@ def declared_conditions(
 def natural_conditions(name: str, shape: DeclaredShape, *, is_parameter: bool) -> list[DataCondition]:
     """Return the conditions that often hold for an argument of this shape, the weakest first."""
     ndim = len(shape)
-    is_square = ndim >= 2 and shape[-1] == shape[-2]
-    found = [DataCondition(name, ConditionKind.SYMMETRIC, ndim=ndim)] * is_square
     if is_parameter or not ndim:
-        return found
+        return []
+    is_square = ndim >= 2 and shape[-1] == shape[-2] and not _WEIGHTS.match(name)  # a transpose matters for weights
+    found = [DataCondition(name, ConditionKind.SYMMETRIC, ndim=ndim)] * is_square
     lines = [axis for axis in (-1, -2)[:ndim] if shape[axis] != 1]
     return [
         *found,

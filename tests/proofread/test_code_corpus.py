@@ -14,7 +14,6 @@ SOMETIMES_NAMED = {  # known: mistakes that are named at some seeds alone
     "recurrence of a number: wx for wr",
 }
 NOT_NAMED = {
-    "quadratic form: as if symmetric",
     "memory: the same delta",
     "Gaussian likelihood: 1 for each",
     "Poisson regression: slope of exp",
@@ -47,6 +46,8 @@ NOT_NAMED = {
     "negative sampling: rows that come twice",
     "bag of words: first word alone",
 }  # known: mistakes that are found, and named as something else or not at all
+# right for the data that they are written for: the check states the condition
+UNDER_A_CONDITION = {"quadratic form: as if symmetric": "A is symmetric"}
 JUDGED = [case for case in CASES if case.verdict != "undecided"]
 FIRST = {kinds: case.name for case in reversed(CASES) if (kinds := case.kinds)}  # of each kind: they run in CI
 
@@ -78,6 +79,9 @@ def known_miss(request, case, names):
 
 def test_verdict(judged):
     case, check = judged
+    if case.name in UNDER_A_CONDITION:
+        assert (check.verdict, check.conditions) == ("right", (UNDER_A_CONDITION[case.name],))
+        return
     assert check.verdict == case.verdict, str(check)
 
 
@@ -89,7 +93,7 @@ def test_code_is_read_as_formulas_or_entry_by_entry(judged, request):
 
 def test_the_mistake_is_named(judged, request):
     case, check = judged
-    if case.verdict != "wrong":
+    if case.verdict != "wrong" or case.name in UNDER_A_CONDITION:
         assert check.mistake == "" or case.verdict == "convention"
         return
     known_miss(request, case, NOT_NAMED)

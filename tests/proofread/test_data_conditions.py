@@ -130,6 +130,21 @@ def test_an_upstream_gradient_is_no_one_hot_label() -> None:
     assert (right.verdict, right.conditions) == (sb.Verdict.RIGHT, ())
 
 
+def test_a_missing_transpose_of_square_weights_is_not_excused() -> None:
+    def cost(X: Any, T: Any, V: Any, U: Any) -> Any:
+        return np.sum((np.tanh(X @ V) @ U - T) ** 2) / 2
+
+    def gradient(X: Any, T: Any, V: Any, U: Any) -> Any:
+        h = np.tanh(X @ V)
+        d = h @ U - T
+        return X.T @ ((d @ U) * (1 - h**2)), h.T @ d
+
+    shapes = {"X": ("N", "D"), "T": ("N", "H"), "V": ("D", "H"), "U": ("H", "H")}
+    found = check(cost, gradient, shapes, ["V", "U"])
+    assert (found.verdict, found.conditions) == (sb.Verdict.WRONG, ())
+    assert "transpose" in found.mistake
+
+
 def test_a_declared_condition_holds_for_all_data() -> None:
     def gradient(X: Any, Y: Any, W: Any, lam: float) -> Any:
         return X.T @ (softmax(X @ W) - Y) / len(X) + lam * W
