@@ -21,6 +21,7 @@ from symbackprop.parsing.syntax_tree import (
     Relation,
     Script,
     Transposed,
+    number,
 )
 
 
@@ -43,6 +44,8 @@ def called_in(factors: list[Node]) -> list[Node]:
             body = inner.base if isinstance(inner, Transposed) else inner
             differential = Differential(body=body, source=factor.source + body.source)
             found.append(Transposed(base=differential) if body is not inner else differential)  # dWᵀ is (dW)ᵀ
+        elif factor == SECOND and rest and _is_quantity(rest[0]):
+            found.append(Differential(body=rest.pop(0), order=2))
         elif _is_function(function) and rest and not isinstance(rest[0], PendingOperator):
             match rest:
                 case [Name(base=base) as inner, Group() as group, *_] if base in CALLED:  # log σ(z)
@@ -57,6 +60,7 @@ def called_in(factors: list[Node]) -> list[Node]:
     return found
 
 
+SECOND = Name(base="d", above=(Script(kind="plain", content=number(2)),))  # d²
 _EXPECTATIONS = {"E", "P", "Pr", "Var", "Cov", "mathbbE", "ones", "d"}
 _INDEX_LETTERS = set("bcijklmnrst")
 

@@ -11,7 +11,7 @@ from symbackprop.errors import ArgumentError
 from symbackprop.parsing import ellipsis as dots
 from symbackprop.parsing.juxtaposition import applied
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.products import SUMS, Piece, bounded, fraction, product, signed, widened
+from symbackprop.parsing.products import DERIVATIVES, SUMS, Piece, bounded, fraction, product, signed, widened
 from symbackprop.parsing.scripts import scripted, subscripted
 from symbackprop.parsing.syntax_tree import (
     Add,
@@ -31,6 +31,7 @@ from symbackprop.parsing.syntax_tree import (
     PendingOperator,
     Prime,
     Relation,
+    number,
     replaced,
     walk,
 )
@@ -263,6 +264,8 @@ class _TreeBuilder:
         if script.data == "primes":
             return _primed(inner, len(script.children))
         sign, items = self._script(script)
+        if isinstance(inner, PendingOperator) and inner.what in DERIVATIVES and items == [number(2)]:
+            return replace(inner, order=2, source="")
         if isinstance(inner, PendingOperator) and inner.what in SUMS:
             return replace(inner, last=items[0] if items else None)
         return scripted(inner, sign, items)

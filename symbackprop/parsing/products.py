@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
-from symbackprop.parsing.juxtaposition import called_in
+from symbackprop.parsing.juxtaposition import SECOND, called_in
 from symbackprop.parsing.macros import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import (
     Add,
@@ -24,6 +24,7 @@ from symbackprop.parsing.syntax_tree import (
     Relation,
     Summation,
     Transposed,
+    number,
     walk,
 )
 
@@ -38,7 +39,11 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
     if isinstance(below, Group) and below.brackets == "{}" and len(below.items) == 1:
         below = below.items[0]
     if isinstance(numerator, PendingOperator) and numerator.what == r"\partial":
-        numerator = Differential(body=None)
+        numerator = Differential(body=None, order=numerator.order)
+    if numerator == SECOND:  # d²/dw²
+        numerator = Differential(body=None, order=2)
+    if isinstance(numerator, Differential) and numerator.order == 2:
+        return _second_derivative(numerator, below)
     if isinstance(numerator, Name) and numerator.base == "d" and isinstance(below, Differential):
         numerator = Differential(body=None)
     if isinstance(numerator, Differential) and isinstance(below, Differential) and below.body is not None:
@@ -46,6 +51,21 @@ def fraction(above: Node, below: Node, slash: bool = False) -> Node:
             return PendingOperator(what="operator", by=below.body)
         return Partial(of=numerator.body, by=below.body)
     return Divide(above=numerator if isinstance(numerator, Differential) else above, below=below, slash=slash)
+
+
+def _second_derivative(numerator: Differential, below: Node) -> Node:
+    """Return the derivative of order 2 that a fraction denotes, as in ∂²J/∂v∂w and ∂²J/∂v²."""
+    factors = below.factors if isinstance(below, Multiply) and not below.sign else (below,)
+    names = [factor.body for factor in factors if isinstance(factor, Differential) and factor.body is not None]
+    if len(factors) == len(names) == 1:
+        (name,) = names
+        squared = isinstance(name, Name) and bool(name.above) and name.above[-1].content == number(2)
+        names = [replace(name, above=name.above[:-1], source="")] * 2 if squared and isinstance(name, Name) else []
+    if len(names) != 2 or len(factors) > 2:
+        raise UnsupportedNotationError("a second derivative is read as ∂²J/∂v∂w or ∂²J/∂v²")
+    if numerator.body is None:
+        return PendingOperator(what="operator", by=names[1], last=names[0], order=2)
+    return Partial(of=Partial(of=numerator.body, by=names[1]), by=names[0])
 
 
 def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
@@ -115,7 +135,8 @@ def product(pieces: list[Piece]) -> Node:
 def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> tuple[Node, list[Piece]]:
     """Apply an operator to the factors that follow it; return the result, and the remaining factors and pieces."""
     if sign.what == r"\partial":
-        return _differential(rest, later)
+        found, others = _differential(rest, later)
+        return (replace(found, order=sign.order) if isinstance(found, Differential) else found), others
     if sign.what in _NEEDS and not rest:
         raise UnsupportedNotationError(f"{_NEEDS[sign.what]} of nothing")
     if sign.what in SUMS:
@@ -123,16 +144,22 @@ def _completed(sign: PendingOperator, rest: list[Node], later: list[Piece]) -> t
     if sign.by is not None:
         end = 1 if _is_bracketed(rest[0]) else len(rest)  # ∂/∂w (…) r is ∂(…)/∂w times r
         own = rest[: end if sign.what == "operator" else 1 + _has_arguments(rest)]
-        return Partial(of=product([own]), by=sign.by), [rest[len(own) :], *later]
-    if sign.what == r"\nabla" and len(rest) == 1 and not later and isinstance(rest[0], Name):  # \nabla z
+        found = Partial(of=product([own]), by=sign.by)
+        whole = Partial(of=found, by=sign.last or sign.by) if sign.order == 2 else found
+        return whole, [rest[len(own) :], *later]
+    if (
+        sign.what == r"\nabla" and sign.order == 1 and len(rest) == 1 and not later and isinstance(rest[0], Name)
+    ):  # \nabla z
         return Differential(body=rest[0], source=f"{sign.source} {rest[0].source}"), [[]]
     if sign.what == r"\nabla" and len(rest) > 1 and isinstance(rest[1], Group) and len(rest[1].items) == 1:
-        return Partial(of=rest[0], by=rest[1].items[0]), [rest[2:], *later]
+        found = Partial(of=rest[0], by=rest[1].items[0])
+        return Partial(of=found, by=found.by) if sign.order == 2 else found, [rest[2:], *later]
     raise UnsupportedNotationError(
         "a transposition of nothing" if sign.what == "T" else f"{sign.what} is not read here"
     )
 
 
+DERIVATIVES = {r"\partial", r"\nabla"}
 SUMS = {r"\sum", r"\prod"}
 _NEEDS = {r"\sum": "a sum", r"\prod": "a product", "operator": "a derivative", r"\nabla": "a gradient"}
 

@@ -162,9 +162,10 @@ class Summation(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Differential(Node):
-    """A differential ∂v or dv; one that stands alone is short for ∂J/∂v."""
+    """A differential ∂v or dv, or ∂²v of order 2; one of order 1 that stands alone is short for ∂J/∂v."""
 
     body: Node | None
+    order: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +261,7 @@ class PendingOperator(Node):
     first: Node | None = None
     last: Node | None = None
     condition: Node | None = None
+    order: int = 1  # 2 for ∂² and ∇²
 
 
 def _nodes(value: object) -> Iterator[Node]:

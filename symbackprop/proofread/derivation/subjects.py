@@ -154,6 +154,8 @@ def has_jacobian(reading: DocumentReading, left: Node, right: Node) -> bool:
 
 def _is_named_like_cost(name: Node, own: str) -> bool:
     """Return True for J, and for the J^{(i)} of an example; `own` is the network's own name of its cost."""
+    if isinstance(name, tree.Partial):  # of a Hessian
+        return _is_named_like_cost(call_parts(name.of)[0] or name.of, own)
     if not isinstance(name, Name):
         return False
     is_whole = all(mark.kind == "layer" and isinstance(mark.content, Name) for mark in name.above)

@@ -4,17 +4,18 @@ from symbackprop.backprop.engine import backpropagate
 from symbackprop.errors import SymbackpropError
 from symbackprop.expressions.aliases import Expression
 from symbackprop.network.network import Network
-from symbackprop.parsing.syntax_tree import Name, Node
+from symbackprop.parsing.syntax_tree import Name, Node, Partial
 from symbackprop.printing.latex import latex
 from symbackprop.proofread.derivation.reading import DocumentReading
-from symbackprop.proofread.derivation.subjects import with_respect_to
+from symbackprop.proofread.derivation.subjects import is_cost, with_respect_to
 
 
 def derived(reading: DocumentReading, left: Node) -> str:
     """Return the line for ∂J/∂v in the network's derivation; "" if there is none in the document's layout."""
     layout = reading.interpretation.layout
     by = with_respect_to(left) or left
-    if layout.data or layout.weights or not isinstance(by, Name):
+    is_other = isinstance(left, Partial) and not is_cost(reading, left.of)  # ∂z/∂W, or a second derivative
+    if is_other or layout.data or layout.weights or not isinstance(by, Name):
         return ""
     formulas = _formulas(reading.network)
     for found in reading.name_readings(by):

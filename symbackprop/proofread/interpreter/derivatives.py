@@ -36,7 +36,7 @@ _MOST_READINGS = 3  # of a differentiated formula
 
 def differential(evaluator: Evaluator, node: tree.Differential) -> list[IndexedArray]:
     """Return the values of dW alone, which is short for ∂J/∂W."""
-    if not isinstance(node.body, Name) or is_name_of_cost(evaluator, node.body):
+    if node.order != 1 or not isinstance(node.body, Name) or is_name_of_cost(evaluator, node.body):
         raise UnsupportedNotationError(f"{node.source or 'a differential'} stands alone")
     symbols = evaluator.symbols
     for reading in symbols.readings(node.body, evaluator.letters):

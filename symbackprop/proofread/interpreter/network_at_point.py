@@ -173,7 +173,18 @@ class PerturbedPoint:
         self.network, self.scope, self.sizes = point.network, point.scope, point.sizes
         self.examples = point.examples
         self.degenerate_quantities = point.degenerate_quantities
+        self.is_of_argument = node in point.given and not held
+        self._passes = [(node, array) for array in arrays]
+        self._adjoints: dict[Expression, Array] = {}
         self.values = _PerturbedValues(point, node, arrays, {other: point.values[other] for other in held})
+
+    def adjoint(self, node: Expression) -> Array:
+        """Return ∂J/∂v for each perturbation, along a first axis."""
+        if not self._adjoints:
+            backward, given = _backward(self.network), self.unperturbed.given
+            found = [PassAtPoint(backward, self.sizes, {**given, of: array}).right for of, array in self._passes]
+            self._adjoints = {v: np.stack([np.asarray(right[v], float) for right in found]) for v in found[0]}
+        return self._adjoints[node]
 
     def is_perturbed(self, node: Expression) -> bool:
         """Return True if a quantity has a value for each perturbation."""

@@ -103,7 +103,7 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
     """Return ∂J/∂v, or None if v is computed and J does not depend on it."""
     point, node = evaluator.point, quantity.node
     if isinstance(point, PerturbedPoint):
-        raise ShapeMismatchError("a derivative is differentiated again")
+        return _adjoint_at_perturbed(evaluator, point, quantity)
     if point.network.cost.symbol in point.degenerate_quantities:
         raise UnsupportedNotationError("a softmax of one class says nothing")
     if node in point.at.right:
@@ -115,6 +115,20 @@ def adjoint_of(evaluator: Evaluator, quantity: Quantity) -> IndexedArray | None:
     else:
         return None
     value = IndexedArray(array.T if quantity.is_transposed else array) if array.ndim else scalar(array)
+    return of_example(evaluator, node, value)
+
+
+def _adjoint_at_perturbed(evaluator: Evaluator, point: PerturbedPoint, quantity: Quantity) -> IndexedArray | None:
+    """Return ∂J/∂v for each perturbed value of an argument of the network, from which ∂²J/∂v∂w is computed."""
+    node = quantity.node
+    if not point.is_of_argument or node not in point.unperturbed.at.right:
+        raise ShapeMismatchError("a derivative is differentiated again")
+    is_error = node not in point.network.parameters
+    scale = evaluator.symbols.cost_scale * (evaluator.symbols.adjoint_scale if is_error else 1.0)
+    array = scale * point.adjoint(node)
+    if not is_matrix(node):
+        array = array.reshape(-1, 1, 1)
+    value = IndexedArray(np.swapaxes(array, -1, -2) if quantity.is_transposed else array, (PERTURBATIONS,))
     return of_example(evaluator, node, value)
 
 
