@@ -10,6 +10,7 @@ from symbackprop.parsing.token_fixes import tidied
 from symbackprop.parsing.tokens import Token
 from symbackprop.parsing.unicode_text import as_latex
 from symbackprop.parsing.vocabulary import CASES, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
+from symbackprop.printing.naming import read_name
 
 __all__ = ["Lexer", "Macro", "Token", "UnsupportedNotationError", "macros_of"]
 
@@ -19,6 +20,18 @@ _MOST_DIGITS = 40
 _DEEPEST = 20  # of macros in macros
 _LONGEST_EXPANDED = 200_000  # characters, of all the macros in a formula
 
+_FUNCTIONS = {
+    "logsumexp",
+    "softmax",
+    "softplus",
+    "relu",
+    "sign",
+    "abs",
+    "sqrt",
+    "diag",
+    "maximum",
+    "tr",
+}  # in plain text
 _TRANSPOSES = {"T", "t", "⊤"}
 _PIECE = re.compile(
     r"(?P<space>\s+)|(?P<comment>%[^\n]*)|\\(?P<command>(?:operatorname|tag|hspace|vspace)\*|[A-Za-z]+|.)"
@@ -64,13 +77,18 @@ class Lexer:
         text: the document.
         macros: the macros that it defines.
         words: names of several letters that may be written without a command, such as net.
+        identifiers: names in NumPy syntax that may occur in plain text, such as yhat.
     """
 
-    def __init__(self, text: str, macros: Mapping[str, Macro], words: Collection[str] = ()):
+    def __init__(
+        self, text: str, macros: Mapping[str, Macro], words: Collection[str] = (), identifiers: Collection[str] = ()
+    ):
         self.text = text
         self.macros = {**PACKAGE_MACROS, **macros}
         self.words = frozenset(words)
-        self._longest_word = max(map(len, self.words | {"sum"}))
+        stems = {re.split(r"[\d_]", name)[0] for name in identifiers}
+        self.stems = {stem: _base(stem) for stem in stems if len(stem) > 1} | {name: name for name in _FUNCTIONS}
+        self._longest_word = max(map(len, self.words | {"sum"} | self.stems.keys()))
         self._pieces = 0  # of the formula that is read
         self._expanded = 0
         self._is_plain = False
@@ -119,6 +137,8 @@ class Lexer:
         word = _LETTERS_TOGETHER.match(source.text, start, start + self._longest_word + 1)
         if word and word[0] == "sum":
             return self._one("SUM", r"\sum", source, start, word.end())
+        if word and self._is_plain and word[0] in self.stems:
+            return self._indexed(self.stems[word[0]], source, start, word.end())
         if word and word[0] in self.words:
             return self._indexed(word[0], source, start, word.end())
         character = match["one"] or ""
@@ -236,6 +256,11 @@ _WITH_ARGUMENTS: list[tuple[Collection[str], Callable[[Lexer, _Source, str, int,
     (vocabulary.IN_WORDS, Lexer._in_words),
     (vocabulary.TRANSPARENT | vocabulary.SECOND_OF_TWO, Lexer._transparent),
 ]
+
+
+def _base(identifier: str) -> str:
+    parts = read_name(identifier)
+    return (parts.greek or parts.base) + parts.modifier
 
 
 def _character(character: str) -> tuple[str, str]:

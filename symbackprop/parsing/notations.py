@@ -10,6 +10,8 @@ _MEANS = r"\b(?:for|denot\w+|is|are|be|stands?|means?|short|abbreviat\w+|as)\b"
 _NAMED = r"\b(?:by|as|denot\w+|writ\w+|call\w*|abbreviat\w+|is)\b"
 _KIND = r"\b(?:adjoints?|gradients?|derivatives?|cotangents?|sensitivit(?:y|ies)|error(?: signal)?s?)\b"
 _OF = r"(?:\b(?:of|to|for|at|in)\b|w\.?r\.?t\.?)(?: the)?(?: \w+)?\s*$"
+_COSTS = {"J", "L", "E", "C", "ell", "loss", "Loss", "cost", "f", "F"}
+_MOST_WORDS = 6  # between a name and the gradient that it stands for
 _LONGEST = 90  # characters between two formulas
 _NAME_FOR_FORMULA = re.compile(_MEANS, re.IGNORECASE)
 _FORMULA_AS_NAME = re.compile(_NAMED, re.IGNORECASE)
@@ -33,9 +35,10 @@ def introduced(before: str, left: Sequence[Node], between: str, right: Sequence[
     if len(left) != 1 or len(right) != 1 or len(between) > _LONGEST or _NOT.search(between):
         return
     one, other = left[0], right[0]
-    if _is_new(one) and _is_gradient(other) and _NAME_FOR_FORMULA.search(between):
+    is_near = len(between.split()) <= _MOST_WORDS
+    if is_near and _is_new(one) and _is_gradient(other) and _NAME_FOR_FORMULA.search(between):
         yield one, other
-    elif _is_gradient(one) and _is_new(other) and _FORMULA_AS_NAME.search(between):
+    elif is_near and _is_gradient(one) and _is_new(other) and _FORMULA_AS_NAME.search(between):
         yield other, one
     elif _is_new(one) and _is_plain(other) and _NAME_FOR_KIND.search(between):
         yield one, Differential(body=other, source=other.source)
@@ -44,12 +47,14 @@ def introduced(before: str, left: Sequence[Node], between: str, right: Sequence[
 
 
 def _is_new(node: Node) -> bool:
-    """Return True for what a text may introduce: a name, z' or dz."""
+    """Return True for what a text may introduce: a name other than that of a function, z' or dz."""
+    if isinstance(node, Name) and node.base in {*FUNCTIONS, *CALLED} - {"g"}:
+        return bool(node.scripts)
     return isinstance(node, Name | Differential) or (isinstance(node, Prime) and isinstance(node.base, Name))
 
 
 def _is_gradient(node: Node) -> bool:
-    return isinstance(node, Partial) and isinstance(node.of, Name)
+    return isinstance(node, Partial) and isinstance(node.of, Name) and node.of.base in _COSTS and not node.of.scripts
 
 
 def _is_plain(node: Node) -> bool:

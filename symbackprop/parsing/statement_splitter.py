@@ -36,7 +36,10 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
         inner = [token for token in row if token.kind != "SPACE"]
         goes_on = inner and inner[0].kind in {"SIGN", "OPERATOR"} and not _has(inner, "RELATION")
         ends = inner and inner[0].kind == "RELATION" and found and found[-1] and not _has(found[-1], "RELATION")
-        if (goes_on or ends) and found:
+        before = [token for token in found[-1] if token.kind != "SPACE"] if found else []
+        if inner and before and inner[0].kind == before[-1].kind == "RELATION":  # an equals sign on both rows
+            found[-1] += inner[1:]
+        elif (goes_on or ends) and found:
             found[-1] += row
         else:
             found.append(row)

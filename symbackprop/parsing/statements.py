@@ -15,6 +15,7 @@ from symbackprop.parsing.reassignment import tell_apart
 from symbackprop.parsing.statement_splitter import statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps
 from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.parsing.time_arguments import quantities_of_steps, with_times
 from symbackprop.parsing.updates import Update, read_update
 
 
@@ -66,12 +67,15 @@ def read_statements(
 ) -> list[Statement]:
     """Return all statements in order; `names` are the names in the network."""
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
-    lexer = Lexer(document.text, macros_of(document.text)[0], {*_WORDS, *(stem for stem in stems if len(stem) > 1)})
+    words = {*_WORDS, *(stem for stem in stems if len(stem) > 1)}
+    lexer = Lexer(document.text, macros_of(document.text)[0], words, names)
     found: list[Statement] = []
     anchor: Statement | None = None  # the last statement with sides
     mentions = _Mentions(document, lexer)
+    of_steps = quantities_of_steps(names, parameters)
     for formula in document.formulas:
         for written in (*_of_formula(document, lexer, formula), *mentions.introduced_by(formula)):
+            written.sides = tuple(with_times(side, of_steps) for side in written.sides)
             if written.continues and found:
                 if anchor is not None and anchor.kind == "display":
                     written.sides = (anchor.sides[0], *written.sides)

@@ -28,7 +28,13 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
     while rest:
         token = rest.pop()
         follower = rest[-1] if rest and rest[-1].start == token.end else None
-        if follower is not None and token.kind == follower.kind == "BAR":
+        if token.kind == "NEWLINE":  # two in a row, as Markdown needs
+            while rest and rest[-1].kind == "NEWLINE":
+                rest.pop()
+        elif [token.value, *(other.value for other in rest[-1:-3:-1])] == ["."] * 3:
+            del rest[-2:]
+            token = replace(token, kind="DOTS", value="…")
+        elif follower is not None and token.kind == follower.kind == "BAR":
             token = replace(token, kind="NORM", end=rest.pop().end)
         elif follower is not None and token.value == "." and follower.value in {"*", "/"}:
             rest.pop()

@@ -42,7 +42,7 @@ def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[
 def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Sequence[Node]) -> frozenset[Expression]:
     """Return the computed quantities v with respect to which the sides differentiate."""
     by: set[Expression] = set()
-    for part in (part for side in sides for part in walk(side)):
+    for part in dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, tree.Partial | Name)):
         if isinstance(part, tree.Partial) and is_cost(reading, part.of):
             by |= _nodes_of(reading, evaluator, part.by)
         elif isinstance(part, Name):

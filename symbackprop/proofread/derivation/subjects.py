@@ -125,7 +125,9 @@ def counts_examples(reading: DocumentReading, *sides: Node) -> bool:
 
 def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
     """Return True for a statement such as z_1 = 0, which sets a quantity of the network in a worked example."""
-    found = reading.name_readings(left) if isinstance(left, Name) and isinstance(right, tree.Number) else ()
+    found = list(reading.name_readings(left)) if isinstance(left, Name) and isinstance(right, tree.Number) else []
+    if any(reading.symbols.adjoint(name_reading.key) is not None for name_reading in found):
+        return True  # epsilon = 1e-8
     return any(
         reading.symbols.symbol(name_reading.key) not in {None, reading.network.cost.symbol}
         and not any(isinstance(index, int) for index in name_reading.indices)

@@ -1,6 +1,7 @@
 r"""Marks that make the name of a quantity v a name of its adjoint ∂J/∂v: \bar z, \dot W, g_W, J_z, \delta_z, W_grad."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from symbackprop.parsing.syntax_tree import Name, Node, Number
 from symbackprop.printing.naming import Key, key_of
@@ -13,12 +14,17 @@ _TAILS = {"grad", "gradient", "adj", "adjoint", "bar"}  # behind it, as in W_gra
 CLEAR = {"delta", "Delta", "grad", "nabla", "adj", "adjoint", "gradient", *COSTS}  # marks that have no other meaning
 
 
-def marks_of(key: Key) -> Iterator[tuple[str, Key]]:
-    """Yield the marks in a name with the key of the quantity to whose name each is added.
+@cache
+def marks_of(key: Key) -> tuple[tuple[str, Key], ...]:
+    """Return the marks in a name with the key of the quantity to whose name each is added.
 
-    >>> list(marks_of(("zbar", "", "2"))), list(marks_of(("g", "W1", "")))
-    ([('bar', ('z', '', '2'))], [('g', ('W', '', '1'))])
+    >>> marks_of(("zbar", "", "2")), marks_of(("g", "W1", ""))
+    ((('bar', ('z', '', '2')),), (('g', ('W', '', '1')),))
     """
+    return tuple(_marks_of(key))
+
+
+def _marks_of(key: Key) -> Iterator[tuple[str, Key]]:
     base, below, layer = key
     for accent in _ACCENTS:
         stem = base.removesuffix(accent)

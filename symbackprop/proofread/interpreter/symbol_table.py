@@ -298,6 +298,8 @@ class SymbolTable:
 
     def _with_words_below(self, name: Name) -> Name:
         """Return W_{out} for W^{(out)} if the network has a W_out, and likewise a δ; any other name unchanged."""
+        if not name.above or not self.words:
+            return name
         words = {mark: self._word(name.base, mark.content) for mark in name.above}
         if not any(words.values()):
             return name
@@ -363,7 +365,7 @@ class SymbolTable:
 
     def marked(self, key: Key) -> Iterator[tuple[str, Key]]:
         """Yield the adjoint marks in a name that is unknown otherwise, with the quantities that it then is about."""
-        if key in self.known or key in self.aliases:
+        if not marks_of(key) or key in self.known or key in self.aliases:
             return
         targets = self.network.of_role(TARGET, ONE_HOT)
         others = {*targets, *self.network.dimensions, self.network.cost.symbol}
