@@ -58,4 +58,4 @@ def _is_gradient(node: Node) -> bool:
 
 
 def _is_plain(node: Node) -> bool:
-    return isinstance(node, Name) and node.base not in {*FUNCTIONS, *CALLED} - {"h"}
+    return isinstance(node, Name) and node.base not in {*FUNCTIONS, *CALLED, *_COSTS} - {"h"}

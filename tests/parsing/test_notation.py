@@ -169,6 +169,8 @@ def test_a_macro_of_the_document_comes_first():
         (r"$g$ is not $\frac{\partial J}{\partial x}$.", 0),
         (r"Here is $g$. Next, for $\frac{\partial J}{\partial x}$ we need more.", 0),
         (r"$g$ is the derivative of $\tanh$.", 0),
+        (r"The derivative of $J$ is called $g$.", 0),
+        (r"$\frac{\partial a_j}{\partial x_j}$ is simple, as the derivative of $\sigma$.", 0),
     ],
 )
 def test_notation_in_words(text, count):

@@ -6,6 +6,7 @@ pytest.importorskip("lark")
 
 import symbackprop as sb
 from symbackprop.proofread.interpreter.adjoint_marks import marks_of
+from tests.support.slow import some_slow
 
 NET = sb.parse_network("""
 x: input(M, D)
@@ -23,7 +24,8 @@ def verdicts(text):
 
 
 @pytest.mark.parametrize(
-    "name", [r"\bar s", r"\dot{s}", r"\overline{s}", "g_s", "C_s", r"\tilde\delta", "e", "s'", r"\delta^{s}"]
+    "name",
+    some_slow([r"\bar s", r"\dot{s}", r"\overline{s}", "g_s", "C_s", r"\tilde\delta", "e", "s'", r"\delta^{s}"], 4),
 )
 @pytest.mark.parametrize("body", [RIGHT, WRONG])
 def test_a_text_that_says_what_a_name_denotes(name, body):

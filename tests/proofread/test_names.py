@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("lark")
 
 import symbackprop as sb
+from tests.support.slow import some_slow
 
 NET = sb.parse_network("""
 A_in: input(N, D)
@@ -23,7 +24,7 @@ def verdicts(text, network=None):
 
 
 @pytest.mark.parametrize(
-    "hidden", ["W^{(hid)}", "W_{hid}", r"W_{\rm hid}", r"W^{\text{hid}}", r"\mathbf{W}_\mathrm{hid}"]
+    "hidden", some_slow(["W^{(hid)}", "W_{hid}", r"W_{\rm hid}", r"W^{\text{hid}}", r"\mathbf{W}_\mathrm{hid}"], 1)
 )
 @pytest.mark.parametrize(
     ("error", "expected"),
@@ -84,7 +85,7 @@ OWN = [
 ]
 
 
-@pytest.mark.parametrize(("network", "left", "right", "wrong"), OWN)
+@pytest.mark.parametrize(("network", "left", "right", "wrong"), some_slow(OWN, 3))
 def test_network_of_a_document(network, left, right, wrong):
     assert set(verdicts(f"{network} $${left} = {right}$$")) == {"right"}
     assert verdicts(f"{network} $${left} = {wrong}$$")[-1] == "wrong"

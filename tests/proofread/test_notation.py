@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("lark")
 
 import symbackprop as sb
+from tests.support.slow import some_slow
 
 SCORES = sb.parse_network("s: parameter(N, K)\nt: one_hot(N, K)\nq = softmax(s)\nJ = -sum(t * log(q))")
 ONE = sb.parse_network("s: parameter(1, K)\nt: one_hot(1, K)\nq = softmax(s)\nJ = -sum(t * log(q))")
@@ -25,48 +26,57 @@ def verdicts(text, network):
 
 @pytest.mark.parametrize(
     ("network", "left", "right", "wrong", "unclear"),
-    [
-        (SCORES, r"\frac{\partial J}{\partial s[i, k]}", "q[i, k] - t[i, k]", "t[i, k] - q[i, k]", "q[i, k] - r[i, k]"),
-        (SCORES, r"\frac{\partial J}{\partial s_i}", "q_i^k - t_i^k", "t_i^k - q_i^k", r"q_i^k - r_i^k"),
-        (ONE, r"\frac{\partial J}{\partial s_i}", "q_i - t_i^*", "q_i + t_i^*", "q_i - r_i^*"),
-        (ONE, "J", r"-\log \prod_k q_k^{t_k}", r"\log \prod_k q_k^{t_k}", r"-\log \prod_n q_k^{t_k}"),
-        (ONE, r"\frac{\partial J}{\partial s}", "0 + q - t", "0 - q + t", "q - t|_{s}"),
-        (
-            LOGISTIC,
-            r"\frac{\partial p}{\partial z}",
-            r"\sigma'(u)|_{u = z}",
-            r"\sigma(u)|_{u = z}",
-            r"\sigma'(w_i)|_{w = z}",
-        ),
-        (
-            LOGISTIC,
-            r"\nabla_w^2 J",
-            r"X^T \mathrm{diag}(p \odot (1 - p)) X + c I",
-            r"X^T \mathrm{diag}(p \odot (1 - p)) X",
-            r"X^T R X + c I",
-        ),
-        (
-            LOGISTIC,
-            r"\frac{\partial^2 J}{\partial w_i \partial w_j}",
-            r"\sum_n p_n (1 - p_n) x_{ni} x_{nj} + c \delta_{ij}",
-            r"\sum_n p_n x_{ni} x_{nj} + c \delta_{ij}",
-            r"\sum_n r_n x_{ni} x_{nj}",
-        ),
-        (
-            LOGISTIC,
-            r"\frac{d^2 J}{d w_i^2}",
-            r"\sum_n p_n (1 - p_n) x_{ni}^2 + c",
-            r"\sum_n p_n (1 - p_n) x_{ni} + c",
-            r"\frac{d^3 J}{d w_i^3}",
-        ),
-        (
-            STEPS,
-            r"\frac{\partial J}{\partial V}",
-            "\\sum_t (o(t) - Y(t)) h(t)^T",
-            "\\sum_t (o(t) - Y(t)) h(t - 1)^T",
-            "\\sum_t (o(t) - r(t)) h(t)^T",
-        ),
-    ],
+    some_slow(
+        [
+            (
+                SCORES,
+                r"\frac{\partial J}{\partial s[i, k]}",
+                "q[i, k] - t[i, k]",
+                "t[i, k] - q[i, k]",
+                "q[i, k] - r[i, k]",
+            ),
+            (SCORES, r"\frac{\partial J}{\partial s_i}", "q_i^k - t_i^k", "t_i^k - q_i^k", r"q_i^k - r_i^k"),
+            (ONE, r"\frac{\partial J}{\partial s_i}", "q_i - t_i^*", "q_i + t_i^*", "q_i - r_i^*"),
+            (ONE, "J", r"-\log \prod_k q_k^{t_k}", r"\log \prod_k q_k^{t_k}", r"-\log \prod_n q_k^{t_k}"),
+            (ONE, r"\frac{\partial J}{\partial s}", "0 + q - t", "0 - q + t", "q - t|_{s}"),
+            (
+                LOGISTIC,
+                r"\frac{\partial p}{\partial z}",
+                r"\sigma'(u)|_{u = z}",
+                r"\sigma(u)|_{u = z}",
+                r"\sigma'(w_i)|_{w = z}",
+            ),
+            (
+                LOGISTIC,
+                r"\nabla_w^2 J",
+                r"X^T \mathrm{diag}(p \odot (1 - p)) X + c I",
+                r"X^T \mathrm{diag}(p \odot (1 - p)) X",
+                r"X^T R X + c I",
+            ),
+            (
+                LOGISTIC,
+                r"\frac{\partial^2 J}{\partial w_i \partial w_j}",
+                r"\sum_n p_n (1 - p_n) x_{ni} x_{nj} + c \delta_{ij}",
+                r"\sum_n p_n x_{ni} x_{nj} + c \delta_{ij}",
+                r"\sum_n r_n x_{ni} x_{nj}",
+            ),
+            (
+                LOGISTIC,
+                r"\frac{d^2 J}{d w_i^2}",
+                r"\sum_n p_n (1 - p_n) x_{ni}^2 + c",
+                r"\sum_n p_n (1 - p_n) x_{ni} + c",
+                r"\frac{d^3 J}{d w_i^3}",
+            ),
+            (
+                STEPS,
+                r"\frac{\partial J}{\partial V}",
+                "\\sum_t (o(t) - Y(t)) h(t)^T",
+                "\\sum_t (o(t) - Y(t)) h(t - 1)^T",
+                "\\sum_t (o(t) - r(t)) h(t)^T",
+            ),
+        ],
+        5,
+    ),
 )
 def test_right_wrong_and_unclear(network, left, right, wrong, unclear):
     assert verdicts(rf"$${left} = {right}$$", network) == ["right"]
@@ -103,3 +113,11 @@ def test_printed_text_reads_back(options, tmp_path):
     assert len(found) > 3
     slipped = printed.read_text(encoding="utf-8").replace("∂J/∂W1 = Xᵀ δ2", "∂J/∂W1 = X δ2")
     assert slipped == printed.read_text(encoding="utf-8") or "wrong" in verdicts(slipped, network)
+
+
+@pytest.mark.parametrize(
+    "shape", [r"(K \times D) \times (D \times 1) = K \times 1", r"z = (M \times D) \times (D \times 1)"]
+)
+def test_shapes_are_no_claims(shape):
+    assert verdicts(f"The shapes: $${shape}$$", LOGISTIC) == []
+    assert verdicts(r"$$z = X \times w$$", LOGISTIC) == ["right"]

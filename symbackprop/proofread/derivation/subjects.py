@@ -174,6 +174,8 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
     names = [part for part in parts if isinstance(part, Name)]
     if not statement.sides:
         return bool(_RANGE.match(statement.source))
+    if states_shape(reading, statement):
+        return True
     return (
         plain
         and bool(names)
@@ -185,6 +187,25 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
             or "=" not in statement.signs
         )
     )
+
+
+def states_shape(reading: DocumentReading, statement: Statement) -> bool:
+    """Return True for a statement about shapes, such as (K × D) × (D × 1) = K × 1."""
+    head, *others = statement.sides
+    is_stated = isinstance(head, Name) or _is_shape(reading, head)
+    return is_stated and bool(others) and all(_is_shape(reading, side) for side in others)
+
+
+def _is_shape(reading: DocumentReading, side: Node) -> bool:
+    """Return True for sizes with × between them, in brackets or not."""
+    inner = side.items[0] if isinstance(side, Group) and len(side.items) == 1 else side
+    if not isinstance(inner, tree.Multiply) or inner.sign != r"\times":
+        return False
+    sizes = [factor for factor in inner.factors if not _is_shape(reading, factor)]
+    names = [part for size in sizes for part in walk(size) if isinstance(part, Name)]
+    plain = all(isinstance(part, tree.Number | Name | tree.Add | Group) for size in sizes for part in walk(size))
+    known = [reading.quantity(name) for name in names]
+    return plain and all(q is None or q in reading.network.dimensions for q in known) and (bool(names) or not sizes)
 
 
 def claims(reading: DocumentReading) -> Iterator[int]:
