@@ -25,13 +25,14 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
     """Yield the tokens, with `||` as the bar of a norm, `.*` as an entrywise product, and `+ -` as a minus."""
     rest = list(reversed(tokens))
+    before = ""
     while rest:
         token = rest.pop()
         follower = rest[-1] if rest and rest[-1].start == token.end else None
         if token.kind == "NEWLINE":  # two in a row, as Markdown needs
             while rest and rest[-1].kind == "NEWLINE":
                 rest.pop()
-        elif [token.value, *(other.value for other in rest[-1:-3:-1])] == ["."] * 3:
+        elif before in {",", "SIGN", "OPERATOR"} and [token.value, *(t.value for t in rest[-1:-3:-1])] == ["."] * 3:
             del rest[-2:]
             token = replace(token, kind="DOTS", value="…")
         elif follower is not None and token.kind == follower.kind == "BAR":
@@ -43,6 +44,7 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
         elif token.kind == "SIGN" and rest and rest[-1].kind == "SIGN" and {token.value, rest[-1].value} <= {"+", "-"}:
             other = rest.pop()  # a + -b
             token = Token("SIGN", "+" if token.value == other.value else "-", token.start, other.end)
+        before = token.kind
         yield token
 
 

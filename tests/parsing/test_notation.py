@@ -177,3 +177,20 @@ def test_notation_in_words(text, count):
     found = read_statements(read_document(text))
     assert len([one for one in found if one.sides]) == count
     assert all(one.sides[0].base in {"g", "xbar"} and one.signs == ("=",) for one in found)
+
+
+@pytest.mark.parametrize("text", ["[x, ..., y]", "x + ... + y"])
+def test_three_stops_are_dots(text):
+    latex = text.replace("...", r"\dots")
+    kinds = [[token.kind for token in Lexer(one, {}).tokens(0, len(one))] for one in (text, latex)]
+    assert kinds[0] == kinds[1]
+    assert rows("x = y ....(1)") == rows("x = y")
+
+
+def test_an_equals_sign_on_both_rows():
+    assert rows(r"x &= \\ &= y") == rows("x = y")
+
+
+def test_line_breaks_in_a_row_are_one():
+    many, one = (rf"\begin{{cases}} x & y > 0 {breaks} k \end{{cases}}" for breaks in (r"\\ \\ \\", r"\\"))
+    assert side(many) == side(one)
