@@ -138,9 +138,6 @@ def test_a_formula_means_what_numpy_says_and_its_gradient_is_right(formula, rng)
     assert result.J == pytest.approx(wanted + sum(np.sum(x) for x in given.values()), rel=1e-10)
     direction = values(rng)
 
-    def cost(step):
-        return d.to_numpy().cost(**{name: x + step * direction[name] for name, x in given.items()})
-
     f = d.to_numpy().cost
     sides = [f(**{name: x + step * direction[name] for name, x in given.items()}) for step in (1e-5, -1e-5)]
     along = sum(np.sum(getattr(result, f"dJd{name}") * direction[name]) for name in NAMES)
