@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from symbackprop.backprop.engine import ARGUMENT, backpropagate
+from symbackprop.backprop.second import hessian_network
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.array_api_module import portable_source
@@ -181,6 +182,26 @@ class Derivation:
                 for name, gradient in self.tape.gradients.items()
             },
         }
+
+    def hvp(self, wrt: Iterable[str] | str | None = None) -> "Derivation":
+        """Derive the product of the Hessian with directions: the gradients are differentiated once more.
+
+        The directions v_W, one for each parameter, are further arguments. The result has steps, a proof, documents and
+        functions like any other derivation: `Hv_W1, Hv_W2 = d.hvp().to_numpy()(X, y, W1, W2, v_W1, v_W2)`.
+
+        Args:
+            wrt: the parameters of the rows of the Hessian; by default, all parameters of this derivation.
+
+        Raises:
+            DerivationError: the gradients cannot be differentiated again, or a name in `wrt` is not a parameter.
+
+        >>> import symbackprop as sb
+        >>> net = sb.parse_network("X: input(N, D)\\ny: input(N, 1)\\nw: parameter(D, 1)\\nJ = sum((X @ w - y)**2)/2")
+        >>> print(sb.derive(net).hvp().to_text(detail="result"))
+        Result
+          ∂s/∂w = Xᵀ X v_w   D×1
+        """
+        return Derivation(backpropagate(hessian_network(self.tape), list(self.gradients) if wrt is None else wrt))
 
     @cached_property
     def _coded(self) -> Tape:

@@ -71,6 +71,7 @@ LONGER = {  # (fast, slow)
     "network/test_random_texts.py::test_every_step_is_proved_and_printed_back":         (0, 1),
     "network/test_random_texts.py::test_gradients_are_those_of_autograd":               (0, 1),
     "proofread/test_check_vjp.py::test_planted_mistakes_of_layers_are_refused_and_named": (16, 1),
+    "backprop/test_second.py::test_products_are_differences_of_gradients_and_proved":    (8, 1),
     "proofread/test_check_jacobian.py":  (3, 1),
     "proofread/test_check_objective.py": (3, 1),
     "proofread/test_check_vjp.py::test_right_layers_are_right":                         (8, 1),

@@ -69,7 +69,8 @@ class Tape:
 
     def gradient_name(self, parameter: str) -> str:
         """Return `dJdW1` for W1, or `dW1` for an upstream gradient."""
-        return f"d{parameter}" if self.network.upstream else f"d{self.cost.name}d{parameter}"
+        usual = "d" if self.network.upstream else f"d{self.cost.name}d"
+        return f"{self.network.gradient_prefix or usual}{parameter}"
 
     def partials(self) -> dict[str, Gradient]:
         """Return ∂J/∂v by its name, for each named adjoint and each gradient."""

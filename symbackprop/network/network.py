@@ -83,6 +83,7 @@ class Network:
         self._cost: Equation | None = None
         self._outputs: list[Expression] = []
         self.upstream: dict[Expression, Expression] = {}  # the upstream gradient of each output; see `upstream.py`
+        self.gradient_prefix = ""  # of the names of its gradients, if they are not dJdW
         self.varying: set[str] = set()  # names of inputs that are differentiated with respect to, like parameters
 
     # building a network
@@ -254,6 +255,7 @@ class Network:
                 continue
             getattr(fresh, role)(name, *shape_of(self._symbols[name]))  # each role is a method that declares it
         fresh.upstream, fresh.varying = dict(self.upstream), set(self.varying)
+        fresh.gradient_prefix = self.gradient_prefix
         return fresh
 
     def to_text(self) -> str:

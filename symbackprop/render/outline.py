@@ -65,7 +65,8 @@ class Outline:
         """The arguments of the network, each with the word for its role."""
         network = self.tape.network
         words = {s: ROLE_WORDS.get(network.roles[s.name], network.roles[s.name]) for s in network.arguments}
-        return [*(words | dict.fromkeys(network.upstream.values(), "upstream gradient")).items()]
+        given = "direction" if network.gradient_prefix else "upstream gradient"
+        return [*(words | dict.fromkeys(network.upstream.values(), given)).items()]
 
     @property
     def examples(self) -> str:

@@ -57,11 +57,11 @@ def ends_of(name):
     return {"LSTM cell": ["c", "h"], "a number": "s"}.get(name, network(name).all_equations[-1].name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def jax():
     found = pytest.importorskip("jax")
-    found.config.update("jax_enable_x64", True)
-    return found
+    with found.enable_x64(True):
+        yield found
 
 
 def by_jax(jax, network, ends, values):
