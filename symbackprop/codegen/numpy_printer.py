@@ -91,6 +91,8 @@ class NumPySource(Code, NumPyPrinter):
         (inner,) = expr.args
         if isinstance(inner, Determinant):  # it may be too large or too small for a float although its log is not
             return f"_logdet({self._print(inner.args[0])})"
+        if isinstance(inner, sympy.Pow) and isinstance(inner.base, Determinant) and inner.exp == 2:
+            return f"_log_of_squared_det({self._print(inner.base.args[0])})"
         return self._weak(expr, super()._print_log(expr))
 
     def _print_exp(self, expr: Expression) -> str:

@@ -30,6 +30,9 @@ def by_row(slope):
 # fmt: off
 COSTS = {  # the text, and ∂J/∂W
     "sum(log(1 + exp(W)))":                            by_entry(lambda z, y: sigmoid(z)),
+    "sum(log1p(exp(W)))":                              by_entry(lambda z, y: sigmoid(z)),
+    "sum(np.logaddexp(W, 0))":                         by_entry(lambda z, y: sigmoid(z)),
+    "sum(log(cosh(W)))":                               by_entry(lambda z, y: mpmath.tanh(z)),
     "sum(log(1 + exp(-W)))":                           by_entry(lambda z, y: -sigmoid(-z)),
     "sum(1 / (1 + exp(-W)))":                          by_entry(lambda z, y: sigmoid(z) * sigmoid(-z)),
     "-sum(log(sigmoid(W)))":                           by_entry(lambda z, y: -sigmoid(-z)),
@@ -90,3 +93,12 @@ def test_a_chain_of_scalars_stays_linear():
 def test_a_name_beside_what_it_stands_for_is_proved(said, rng):
     d = sb.derive(sb.parse_network(f"X: parameter(N, D)\n{said}"))
     assert d.verify(seed=int(rng.integers(2**31))).verdict == "right"
+
+
+@pytest.mark.parametrize("scale", [1e-3, -50.0])
+def test_slogdet_where_the_determinant_is_no_float(scale, rng):
+    A = rng.normal(size=(200, 200)) * scale
+    A[0] *= np.linalg.slogdet(A)[0] * -1  # the determinant is negative
+    result = sb.derive(sb.parse_network("A: parameter(D, D)\nJ = np.linalg.slogdet(A)[1]")).to_numpy()(A=A)
+    assert result.J == pytest.approx(np.linalg.slogdet(A)[1], rel=1e-12)
+    np.testing.assert_allclose(result.dJdA, np.linalg.inv(A).T, rtol=1e-9)

@@ -26,6 +26,11 @@ def sort(X: np.ndarray, W: np.ndarray) -> float:
     return np.sum(ordered)
 
 
+def factor(X: np.ndarray, W: np.ndarray) -> float:
+    L = np.linalg.cholesky(W.T @ W)
+    return np.sum(np.log(np.diag(L)))
+
+
 def python_math(X: np.ndarray, W: np.ndarray) -> float:
     return math.exp(np.sum(X @ W))
 
@@ -47,6 +52,7 @@ def masked(X: np.ndarray, W: np.ndarray) -> float:
     [
         (branch, r"what is done depends on the numbers.*np\.where", "line 2 of positive: if z.sum() > 0:"),
         (sort, r"np\.sort is not among the functions", "line 2 of sort: ordered = np.sort(X @ W)"),
+        (factor, r"cholesky is not among .* write log\(det\(A\)\) / 2 for sum", "line 2 of factor: L = np.linalg.ch"),
         (python_math, r"float\(\)", "line 2 of python_math: return math.exp(np.sum(X @ W))"),
         (other_shape, r"shape \(N, K\) is put into the shape \(D, ", "line 2 of other_shape: return np.sum("),
         (random, r"np\.random: draw them before", "line 2 of random: return np.sum(X @ W) + np.random.rand()"),

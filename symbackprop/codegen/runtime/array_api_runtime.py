@@ -121,6 +121,11 @@ def _logdet(matrix):
     return xp.where(sign >= 0, log, np.nan)
 
 
+def _log_of_squared_det(matrix):
+    """Return the log of the squared determinant, which may be too large or too small for a float."""
+    return 2 * array_namespace(matrix).linalg.slogdet(matrix)[1]
+
+
 def _matrix_power(matrix, exponent):
     """Return a power of a matrix, by repeated squaring."""
     if exponent == 1:
@@ -157,6 +162,7 @@ HELPERS: dict[str, tuple[runtime.Carried, ...]] = {
 }
 HELPERS |= {
     "logdet": (_logdet,),
+    "log_of_squared_det": (_log_of_squared_det,),
     "matrix_power": (_matrix_power,),
     "one_hot": (_one_hot,),
     "erf": (_erf, _erfc, *runtime.ERF_SERIES),

@@ -189,6 +189,11 @@ def _logdet(matrix):
     return log if sign >= 0 else np.nan
 
 
+def _log_of_squared_det(matrix):
+    """Return the log of the squared determinant, which may be too large or too small for a float."""
+    return 2 * np.linalg.slogdet(matrix)[1]
+
+
 def _erf(x):
     """Return the error function: a series for |x| < 1, and 1 - erfc(|x|) with the sign of x beyond."""
     x = np.asarray(x)
@@ -300,6 +305,7 @@ DRIVERS: tuple[Carried, ...] = (_Arguments, _as_array, _require_shape, _as_float
 DRIVERS += (_Memory, _some, _added, _compare, _difference_quotient)
 ERFC_SERIES = (_erfc_series, _chebyshev)
 ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
-_ALONE: tuple[Carried, ...] = (_sigmoid, _at_max, _logdet, _overlap_add, _put_apart, _fits, _one_hot)
+_ALONE: tuple[Carried, ...] = (_sigmoid, _at_max, _logdet, _log_of_squared_det, _overlap_add, _put_apart)
+_ALONE += (_fits, _one_hot)
 HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in _ALONE}
 HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}

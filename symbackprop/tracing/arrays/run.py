@@ -11,6 +11,7 @@ from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
 from symbackprop.network import numpy_words as words
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
+from symbackprop.network.word_calls import INSTEAD
 from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.graph import TracedNode, TraceGraph, in_topological_order
@@ -51,7 +52,8 @@ class TraceRun:
         spend()
         if name not in self.functions:
             module = "np" if hasattr(np, name) else "np.linalg" if hasattr(np.linalg, name) else "scipy.special"
-            raise Untraceable(f"{module}.{name} is not among the functions that can be traced")
+            instead = f": write {' '.join(filter(None, INSTEAD[name]))}" if name in INSTEAD else ""
+            raise Untraceable(f"{module}.{name} is not among the functions that can be traced{instead}")
         refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
         if refused:
             raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
