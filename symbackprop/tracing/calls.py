@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from types import MethodType
 from typing import Any, TypeAlias
 
@@ -16,7 +16,8 @@ from symbackprop.errors import ArgumentError, listed
 from symbackprop.tracing.aliases import Arguments, UserFunction
 from symbackprop.tracing.results import Item, is_same, items_in, parts_of
 from symbackprop.tracing.return_statement import returned_names
-from symbackprop.tracing.structure import Structure, place
+from symbackprop.tracing.returned import Wanted, gradient_items, named_items
+from symbackprop.tracing.structure import Structure, at, place
 
 _Parameters: TypeAlias = list[inspect.Parameter]
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
@@ -123,7 +124,17 @@ class UserCode:
         held = self.structure.assembled({name: private_copy(value) for name, value in values.items()})
         for name in self.attributes:
             place(twin, name, held[name])
+        for item, name in self._room_for_gradients(twin):
+            *outer, last = item.path
+            place(reduce(at, outer, twin), last, private_copy(values[name]) * 0)
         return twin
+
+    def _room_for_gradients(self, twin: object) -> list[tuple[Item, str]]:
+        """Return the arrays that the object has for gradients of its attributes, such as self.grads["W"]."""
+        paths = {name: path for name, path in self.structure.paths.items() if path[0] in self.attributes}
+        wanted = Wanted(paths, {})
+        room = [item for item in gradient_items(_attributes(twin), wanted) if isinstance(item.value, np.ndarray)]
+        return [(item, name) for item in room for name in named_items([item], wanted)]
 
     def _calls(
         self, values: Arguments, functions: Iterable[UserFunction], twin: object

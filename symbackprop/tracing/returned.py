@@ -69,11 +69,11 @@ def gradients_in(
     apart = any(shape == () for shape in wanted.shapes.values())
     items = [i for i in items_in(result, labels, numbers_apart=apart) if not cost or i.path[:1] != cost]
     plain, keyed = [i for i in items if not i.is_named], [i for i in items if i.is_named]
-    named = _by_name(keyed, wanted)
+    named = {name: item.value for name, item in named_items(keyed, wanted).items()}
     remaining = wanted.only(name for name in wanted.names if name not in named)
     if not remaining.names:
         return named
-    stored = _by_name(_gradients(left, wanted), remaining)
+    stored = {name: item.value for name, item in named_items(gradient_items(left, wanted), remaining).items()}
     ordered = {} if keyed else _in_order(plain, wanted, remark)
     if ordered and (len(stored) < len(wanted.names) or _fit(ordered, wanted)):
         _require_one_meaning(ordered, stored, wanted)
@@ -100,7 +100,7 @@ def _missing(what: str, wanted: Wanted) -> ArgumentError:
 # By name
 
 
-def _by_name(items: Sequence[Item], wanted: Wanted) -> dict[str, object]:
+def named_items(items: Sequence[Item], wanted: Wanted) -> dict[str, Item]:
     """Return the arrays whose keys name the gradient of a parameter, such as dW1, grad_W1, W1_grad, or W1 itself."""
     found = {}
     for name in wanted.names:
@@ -110,7 +110,7 @@ def _by_name(items: Sequence[Item], wanted: Wanted) -> dict[str, object]:
             close = [i for i in matches if _names(i.path, name, wanted, wanted.forms, fold)]
             close = close or [i for i in matches if _names(i.path, name, wanted, ("{}",), fold)]
             if close:
-                found[name] = _chosen(close, name, wanted).value
+                found[name] = _chosen(close, name, wanted)
                 break
     return found
 
@@ -157,7 +157,7 @@ def _chosen(items: Sequence[Item], name: str, wanted: Wanted) -> Item:
     )
 
 
-def _gradients(left: Sequence[Item], wanted: Wanted) -> list[Item]:
+def gradient_items(left: Sequence[Item], wanted: Wanted) -> list[Item]:
     """Return what may be a gradient: self.dW, or W in something like self.grads; but not self.W itself."""
     if wanted.forms is not GRADIENT:
         return list(left)

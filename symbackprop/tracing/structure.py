@@ -93,7 +93,7 @@ def is_nest(value: object) -> bool:
 
 def place(owner: Any, key: Any, value: Nest) -> None:
     """Set an attribute of an object, or an item of a dictionary or a list; in a container, only the named items."""
-    old = _at(owner, key)
+    old = at(owner, key)
     if isinstance(value, Mapping | list | tuple) and (isinstance(old, dict | list) or hasattr(old, "__dict__")):
         for inner, part in _items(value):
             place(old, inner, part)
@@ -105,7 +105,8 @@ def place(owner: Any, key: Any, value: Nest) -> None:
         setattr(owner, str(key), value)
 
 
-def _at(owner: Any, key: Any) -> Any:
+def at(owner: Any, key: Any) -> Any:
+    """Return an attribute of an object, or an item of a dictionary or a list, or None."""
     if isinstance(owner, dict):
         return owner.get(key)
     if isinstance(owner, list):

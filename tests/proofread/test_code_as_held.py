@@ -259,6 +259,35 @@ def test_one_method_returns_the_cost_and_leaves_the_gradients() -> None:
     np.testing.assert_array_equal(found["W"], parts(**values, error=0.0)[1])
 
 
+class WithRoom:
+    """As a book has it: lists of parameters and of gradients, which are overwritten in place."""
+
+    def __init__(self) -> None:
+        self.params = [np.ones((2, 3)), np.ones(3)]
+        self.grads = [np.zeros_like(parameter) for parameter in self.params]
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return np.tanh(x @ self.params[0] + self.params[1])
+
+    def backward(self, dout: Any, factor: float) -> Any:
+        W, b = self.params
+        d = dout * (1 - np.tanh(self.x @ W + b) ** 2)
+        self.grads[0][...] = factor * self.x.T @ d
+        self.grads[1][...] = np.sum(d, axis=0)
+        return d @ W.T
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "right"), (2, "wrong")])
+def test_gradients_are_written_into_arrays_of_the_object(factor: float, verdict: str) -> None:
+    layer = WithRoom()
+    check = sb.check_code(
+        layer.forward, layer.backward, {"x": ("N", "D"), "dout": ("N", "H")}, "params",
+        attributes={"params": [("D", "H"), ("H",)]}, scalars={"factor": factor},
+    )  # fmt: skip
+    assert (check.verdict, check.level) == (verdict, "formula"), str(check)
+
+
 def test_a_gradient_that_the_code_does_not_set_is_not_taken() -> None:
     class Stale(Layer):
         def attributes(self, X: Any, y: Any) -> None:
@@ -514,3 +543,18 @@ def test_a_cost_that_is_no_number_is_asked_about(cost: Any, message: str) -> Non
         read(cost, lambda X, W: W, shapes, "W")
     with pytest.raises(sb.ArgumentError, match=message):
         sb.network_from_function(cost, shapes)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "right"), (2, "wrong")])
+def test_products_of_np_matrix_are_traced(factor: int, verdict: str) -> None:
+    def cost(X: Any, w: Any) -> Any:
+        X, w = np.matrix(X), np.matrix(w)
+        return np.sum(np.log(1 + np.exp(X * w.T)))
+
+    def gradient(X: Any, w: Any) -> Any:
+        X, w = np.matrix(X), np.matrix(w)
+        return factor * np.array((1 / (1 + np.exp(-X * w.T))).T * X)
+
+    check = sb.check_code(cost, gradient, {"X": ("N", "D"), "w": (1, "D")}, "w")
+    assert (check.verdict, check.level) == (verdict, "entries"), str(check)

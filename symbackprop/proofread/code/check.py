@@ -134,7 +134,8 @@ def check_code(
     >>> check.mistake
     'dJdW equals the right one with the derivative tanh′(X W) left out, the slope of the activation'
     """
-    if step is None and (upstream is not None or is_layer(cost, gradient, shapes)) and not holds_nests(shapes):
+    nested = holds_nests(shapes) or holds_nests(attributes)
+    if step is None and (upstream is not None or is_layer(cost, gradient, shapes)) and not nested:
         return check_vjp(
             cost,
             gradient,

@@ -19,7 +19,7 @@ from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
 from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
-from symbackprop.tracing.structure import is_nest
+from symbackprop.tracing.structure import is_nest, path_of
 from symbackprop.tracing.untraceable import place_in_code
 from symbackprop.verdicts import Verdict
 
@@ -87,7 +87,9 @@ def check_vjp(
 
 def holds_nests(shapes: object) -> bool:
     """Return True if an argument holds several arrays, as a dictionary of parameters does."""
-    return isinstance(shapes, Mapping) and any(map(is_nest, shapes.values()))
+    return isinstance(shapes, Mapping) and any(
+        is_nest(shape) or len(path_of(name)) > 1 for name, shape in shapes.items()
+    )
 
 
 def is_layer(forward: UserFunction, backward: UserFunction | None, shapes: object) -> bool:

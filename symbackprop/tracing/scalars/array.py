@@ -83,8 +83,8 @@ def wrapped(result: Any) -> Any:
     if isinstance(result, tuple | list):
         parts = [wrapped(part) for part in result]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    if not isinstance(result, np.ndarray):
-        return result
+    if not isinstance(result, np.ndarray) or isinstance(result, np.matrix):
+        return result  # np.matrix has products of its own
     return result.view(ScalarArray if result.dtype == object else np.ndarray)
 
 
