@@ -16,6 +16,7 @@ from symbackprop.parsing.statement_splitter import statements
 from symbackprop.parsing.step_numbers import steps_in, without_steps
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.parsing.time_arguments import quantities_of_steps, with_times
+from symbackprop.parsing.tokens import with_depths
 from symbackprop.parsing.updates import Update, read_update
 
 
@@ -31,6 +32,7 @@ class Statement:
     sides: tuple[Node, ...] = ()
     signs: tuple[str, ...] = ()
     continues: bool = False  # the first side is that of the statement before
+    head: Node | None = None  # what a chain begins with, also where the rest of it is not understood
     problem: str = ""
     is_conditional: bool = False  # "if" follows it in the text
     update: Update | None = None
@@ -76,11 +78,10 @@ def read_statements(
     for formula in document.formulas:
         for written in (*_of_formula(document, lexer, formula), *mentions.introduced_by(formula)):
             written.sides = tuple(with_times(side, of_steps) for side in written.sides)
+            written.head = None if written.head is None else with_times(written.head, of_steps)
             if written.continues and found:
-                if anchor is not None and anchor.kind == "display":
-                    written.sides = (anchor.sides[0], *written.sides)
-                else:
-                    written.problem, written.sides = "nothing stands before the equals sign", ()
+                is_first = found[-1].start < formula.start
+                _continue(written, anchor if is_first else found[-1])
             written.sides, written.signs, written.worked = parted(written.sides, written.signs)
             if written.continues and written.worked and anchor is not None:
                 written.worked = (*anchor.worked[-1:], *written.worked)
@@ -109,6 +110,21 @@ def read_statements(
         written.sides = tuple(_with_primes(side, primed) for side in written.sides) if primed else written.sides
         written.names = names_of(written.sides)
     return found
+
+
+def _continue(written: Statement, before: Statement | None) -> None:
+    """Let a statement continue the chain of the statement before it, the head of which is its first side.
+
+    Where that head is not understood, the further sides of the chain are compared with each other.
+    """
+    head = None if before is None or before.kind != "display" else before.head
+    if head is not None:
+        written.sides, written.head = (head, *written.sides), head
+    elif len(written.sides) > 1:
+        written.head = written.sides[0]
+    else:
+        written.problem = "nothing stands before the equals sign, or it is not understood"
+        written.sides, written.signs, written.head = (), (), next(iter(written.sides), None)
 
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:
@@ -230,12 +246,29 @@ def _of_row(document: Document, row: Sequence[Token], kind: str) -> Statement:
         written.continues, written.sides, written.signs = parse(row, document.text)
     except UnsupportedNotationError as error:
         written.problem = str(error)
+        written.head = _head(row, document.text)
+        return written
+    except Exception as error:  # one formula must not end the report
+        written.problem = f"it is not read: {type(error).__name__}: {error}"
         return written
     parts = (part for side in written.sides for part in walk(side))
     pending = next((part for part in parts if isinstance(part, tree.PendingOperator)), None)
+    if not written.continues:
+        written.head = _head(row, document.text) if pending is not None else written.sides[0]
     if pending is not None:
         written.problem, written.sides = f"{pending.source or 'a sign'} is not read here", ()
     return written
+
+
+def _head(row: Sequence[Token], text: str) -> Node | None:
+    """Return the part of a row before its first equals sign, or None if it is not understood."""
+    end = next((k for k, (token, depth) in enumerate(with_depths(row)) if depth <= 0 and token.value == "="), 0)
+    try:
+        _, sides, _ = parse(row[:end], text) if end else (False, (), ())
+    except UnsupportedNotationError:
+        return None
+    is_whole = len(sides) == 1 and not any(isinstance(part, tree.PendingOperator) for part in walk(sides[0]))
+    return sides[0] if is_whole else None
 
 
 def equalities(written: Statement) -> tuple[Node, ...]:

@@ -54,7 +54,7 @@ def test_words_that_introduce_a_name(words):
 )
 def test_without_support_it_is_a_definition(words):
     (line,) = sb.check_derivation(rf"{words} $$\bar s = {WRONG}$$", NET).lines
-    assert (str(line.verdict), line.proof) == ("right", "taken as a definition")
+    assert (str(line.verdict), line.proof) == ("defined here", "taken as a definition")
 
 
 @pytest.mark.parametrize("name", [r"\bar s", r"\dot s", "g_s", r"\hat\delta"])

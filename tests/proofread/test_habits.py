@@ -76,7 +76,7 @@ def test_formula_beside_numbers_is_judged():
 @pytest.mark.parametrize("factor", ["0.5", r"\frac12", "1/2"])
 def test_decimals_in_a_formula_are_no_example(factor):
     assert verdicts(rf"$$J = {factor} \sum_i (\hat y_i - y_i)^2$$") == ["right"]
-    assert verdicts(rf"$$\hat y = {factor} z$$") == ["wrong"]
+    assert verdicts(rf"$$\hat y = {factor} z$$") == ["another meaning"]
 
 
 # Conditions
@@ -90,14 +90,17 @@ def test_gradient_that_is_set_to_zero():
     assert verdicts(r"$$\nabla_w J = X^T (y - X w) = 0$$", network) == ["wrong"]
     behind = verdicts("$$\\nabla_w J = 0$$\n$$X^T X w = X^T y$$\n$$w = (X^T X)^{-1} X^T y$$", network)
     assert behind == ["not understood"] * 3
-    assert verdicts("$$X^T X w = X^T y$$", network) == ["wrong"]
-    other = verdicts("$$\\nabla_w J = 0$$\n$$J = \\sum_i (x_i^T w + y_i)^2$$\n$$\\nabla_w J = X^T X w$$", network)
-    assert other[1:] == ["wrong", "wrong"]
+    assert verdicts("$$X^T X w = X^T y$$", network) == ["not understood"]  # no gradient is 0 here, and nothing is near
+    other = verdicts(
+        "$$\\nabla_w J = 0$$\n$$J = \\frac12 \\sum_i (x_i^T w + y_i)^2$$\n$$\\nabla_w J = X^T X w$$", network
+    )
+    assert other[1:] == ["wrong", "not understood"]  # no single change explains the last line, and little else holds
 
 
 def test_condition_in_the_text():
     relu = sb.parse_network("x: input(N, D)\nW: parameter(D, H)\nz = x @ W\na = relu(z)\nJ = sum(a)")
-    assert verdicts("$f'(z) = 1$ if $z > 0$", relu) in ([], ["not understood"])
+    assert verdicts("$f'(z) = 1$ if $z > 0$", relu) == ["right"]
+    assert verdicts("$f'(z) = 2$ if $z > 0$", relu) == ["not understood"]
     assert "wrong" in verdicts("$$f'(z) = 1$$", relu)
 
 
@@ -128,7 +131,7 @@ def test_what_a_chain_ends_with_is_defined():
 
 def test_primed_name():
     text = "$$G = \\frac{\\partial J}{\\partial \\hat y}$$\n$$G' = G \\odot \\sigma'(z)$$\n$$\\nabla_w J = X^T G'$$"
-    assert verdicts(text) == ["right"] * 3
+    assert verdicts(text) == ["defined here", "defined here", "right"]
     assert verdicts(text.replace("X^T G'", "X^T G"))[2] == "wrong"
 
 

@@ -68,6 +68,8 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
         return Judgment(None, reason=reason, letters=letters, is_unknown_name=isinstance(error, UnknownNameError))
     except RecursionError:
         return Judgment(None, reason="it is nested too deeply")
+    if isinstance(right, tree.Number) and not one[0].is_derivative:  # f′(z) = 1 says it of each entry
+        other = [replace(other[0], array=np.broadcast_to(other[0].array, one[0].array.shape[-2:]))]
     if setting.scope in {ONE_EXAMPLE, ONE_COLUMN}:
         one, other = ([values.of_one_example(value) for value in side] for side in (one, other))
     for a, b in product(one, other):

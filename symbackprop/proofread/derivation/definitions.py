@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice, pairwise
 
 from symbackprop.parsing import syntax_tree as tree
@@ -10,6 +11,7 @@ from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.derivation.edit import unsigned
+from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import (
     assigns_number,
@@ -18,6 +20,7 @@ from symbackprop.proofread.derivation.subjects import (
     is_argument,
     is_cost,
     is_in_network,
+    is_index,
 )
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS, COSTS
@@ -31,12 +34,17 @@ from symbackprop.proofread.interpreter.values import ShapeMismatchError
 
 def read_definitions(reading: DocumentReading) -> None:
     """Add the definitions in the document to its symbol table."""
-    for statement in reading.statements:
+    every = list(enumerate(reading.statements))
+    for _, statement in every:
         _note_functions(reading, statement)
-    for index, statement in enumerate(reading.statements):
-        _define(reading, index, statement)
-    for index in range(len(reading.statements)):
-        _define_remainder(reading, index)
+    for index, statement in every:
+        guarded(partial(_define, reading, index, statement), _ignored)
+    for index, _ in every:
+        guarded(partial(_define_remainder, reading, index), _ignored)
+
+
+def _ignored(_: str) -> None:
+    """Define nothing: the line is judged without a definition."""
 
 
 def _note_functions(reading: DocumentReading, statement: Statement) -> None:
@@ -51,10 +59,10 @@ def _note_functions(reading: DocumentReading, statement: Statement) -> None:
 
 def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
     sides = equalities(statement)
-    if not sides or statement.continues:
+    if not sides or statement.continues or _says_letters(reading, sides):
         return
     left, body = sides[0], sides[1]
-    for middle in sides[1:]:
+    for middle in sides[1:] if function_head(left) is None else ():
         if isinstance(middle, Name) and middle.above and not _is_resolved(reading, middle):
             whole = [found for found in reading.name_readings(middle) if not found.indices and found.example is None]
             if whole and whole[0].key[2].isdigit():
@@ -69,6 +77,11 @@ def _define(reading: DocumentReading, index: int, statement: Statement) -> None:
         _define_name(reading, _Claim(index, left, body))
     elif (parts := function_head(left)) is not None:
         _define_function(reading, index, *parts, body)
+
+
+def _says_letters(reading: DocumentReading, sides: Sequence[Node]) -> bool:
+    """Return True for i = j, which defines nothing."""
+    return len(sides) == 2 and all(isinstance(side, Name) and is_index(reading, side) for side in sides)
 
 
 def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node]) -> None:
@@ -315,7 +328,7 @@ def _is_adjoint(reading: DocumentReading, name: Name) -> bool:
 def _define_function(reading: DocumentReading, index: int, function: Name, parameter: Name, body: Node) -> None:
     symbols = reading.symbols
     reading.function_definitions.add(index)
-    is_new = function.base not in ROWS and not activations_of(reading.network)
+    is_new = function.base not in {*ROWS, "sigma"} and not activations_of(reading.network)
     is_quantity = any(key in symbols.known for key in reading.keys(function))
     if is_new and not is_quantity and function.base not in symbols.functions:
         symbols.functions[function.base] = (parameter, body)

@@ -10,6 +10,7 @@ from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Node, walk
 from symbackprop.proofread.derivation.at_points import evaluate_both
 from symbackprop.proofread.derivation.definitions import is_left_open
+from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.held import held_fixed
 from symbackprop.proofread.derivation.letters import compare_with_letters
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
@@ -30,6 +31,7 @@ from symbackprop.proofread.interpreter.symbol_table import SHIFT
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 HELD = "held"  # a note
+STEPS_OF_LINE = 60_000  # of evaluation, to judge one line under one interpretation: seconds at most
 
 
 def worst(judgments: Sequence[Judgment]) -> Judgment:
@@ -49,9 +51,21 @@ def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
     if len(others) > 1 and sets_gradient_to_zero(reading, index):
         others.pop()
     key = index, tuple(reading.symbols.chosen.items())
-    if key not in reading.judgments:
-        reading.judgments[key] = [judge_side(reading, index, left, other) for other in others]
-    return reading.judgments[key]
+    if key in reading.judgments:
+        return reading.judgments[key]
+    budget = reading.points.budget
+    with budget.at_most(STEPS_OF_LINE):
+        found = [_judge_guarded(reading, index, left, other) for other in others]
+    if not budget.is_spent:
+        reading.judgments[key] = found
+    return found
+
+
+def _judge_guarded(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:
+    return guarded(
+        lambda: judge_side(reading, index, left, right),
+        lambda reason: Judgment(None, reason=reason),
+    )
 
 
 def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:
@@ -60,17 +74,17 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
     if definition is not None:
         return definition
     if _needs_all_examples(reading, index, left, right):
-        return _compare_in_scope(reading, ALL, index, left, right)
+        return judge_within(reading, ALL, index, left, right)
     own = reading.interpretation.scope
-    first = _compare_in_scope(reading, own, index, left, right)
+    first = judge_within(reading, own, index, left, right)
     if first.holds:
         return first
     is_doubtful = first.holds is None or first.is_mismatch or has_one_example(reading, left, right)
     scopes = _narrow_scopes(reading, index, left, right) if is_doubtful else ()
-    if has_lowercase_data(reading, left, right):
+    if reading.statements[index].kind != "numpy" and has_lowercase_data(reading, left, right):
         scopes = (*scopes, ONE_EXAMPLE, ONE_COLUMN)
     for scope in dict.fromkeys(scopes):
-        other = first if scope == own else _compare_in_scope(reading, scope, index, left, right)
+        other = first if scope == own else judge_within(reading, scope, index, left, right)
         if other.holds:
             return other
         if scope == ONE_EXAMPLE and other.holds is False and not other.reason and first.reason:
@@ -81,7 +95,7 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
 def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node) -> bool:
     """Return True if two formulas have the same value in one of the sample scopes."""
     scopes = (reading.interpretation.scope, UNITS)
-    return any(_compare_in_scope(reading, scope, index, one, other).holds for scope in scopes)
+    return any(judge_within(reading, scope, index, one, other).holds for scope in scopes)
 
 
 def values_of_left_side(
@@ -110,6 +124,8 @@ def values_of_left_side(
 def _judge_definition(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment | None:
     """Return the judgment of a side that defines the left side, or None if it does not, or has no known value."""
     definition = Judgment(True, reading.interpretation.scope, is_definition=True)
+    if index in reading.own_functions and right is reading.sides(index)[1]:
+        return definition
     if index in reading.layer_definitions and right is reading.sides(index)[1]:
         return definition
     key = reading.definitions.get(index)
@@ -139,6 +155,8 @@ def _judge_body(reading: DocumentReading, body: Node) -> Judgment | None:
 
 def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node) -> tuple[str, ...]:
     """Return the narrow scopes that a statement may have: one example, or one unit."""
+    if reading.statements[index].kind == "numpy":  # arrays hold all examples
+        return ()
     may_be_narrow = (
         index in reading.function_definitions
         or has_jacobian(reading, left, right)
@@ -161,11 +179,11 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
     """Return True for a statement that counts the examples, in a document that is otherwise about one example."""
     if reading.interpretation.scope != ONE_EXAMPLE or not counts_examples(reading, left, right):
         return False
-    found = _compare_in_scope(reading, ALL, index, left, right)
+    found = judge_within(reading, ALL, index, left, right)
     return found.holds is not None or found.is_mismatch
 
 
-def _compare_in_scope(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
+def judge_within(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
     """Return the judgment of two sides with total derivatives, or else with sets of quantities held fixed."""
     found = compare_with_letters(reading, Setting(scope), left, right)
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from symbackprop.expressions.aliases import Expression
 from symbackprop.network.network import Network
@@ -50,10 +51,12 @@ class DocumentReading:
     points: NetworkAtPoints
     statements: Sequence[Statement]
     interpretation: Interpretation = field(default_factory=Interpretation)
+    text: str = ""  # of the document
     marks: frozenset[str] = frozenset()  # of the names of adjoints, such as bar
     symbols: SymbolTable = field(init=False)
     definitions: dict[int, Key] = field(default_factory=dict)  # the name that a statement defines
     function_definitions: set[int] = field(default_factory=set)  # statements such as f(z) = …
+    own_functions: set[int] = field(default_factory=set)  # of these, the ones of functions of the document's own
     layer_definitions: set[int] = field(default_factory=set)  # statements that define a name for every layer
     odd_scales: dict[int, float] = field(default_factory=dict)  # of each unused δ that is a multiple of ∂J/∂z
     evaluators: dict[object, Evaluator] = field(default_factory=dict)  # a cache
@@ -93,8 +96,21 @@ class DocumentReading:
         if key not in self.evaluators:
             layout = self.interpretation.layout
             layout = replace(layout, data=not layout.data) if setting.scope == ONE_COLUMN else layout
-            self.evaluators[key] = evaluator_at(network_at_point, self.symbols, layout, setting.letters, setting.held)
+            self.evaluators[key] = evaluator_at(
+                network_at_point, self.symbols, layout, setting.letters, held=setting.held, budget=self.points.budget
+            )
         return self.evaluators[key]
+
+    def like(self, **changes: Any) -> "DocumentReading":
+        """Return the same document without definitions, with another interpretation, other points or other marks."""
+        same = {name: getattr(self, name) for name in ("points", "statements", "interpretation", "text", "marks")}
+        return DocumentReading(**(same | changes))
+
+    def forget(self) -> None:
+        """Forget all values and judgments, because the meaning of a name has changed."""
+        self.evaluators.clear()
+        self.judgments.clear()
+        self.points.forget(self.symbols)
 
     def sides(self, index: int) -> tuple[Node, ...]:
         """Return the sides that a statement equates; an empty tuple if it is not an equality."""

@@ -1,6 +1,6 @@
 """Search for the repair of a wrong line, which gives the mistake and the corrected line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
 from typing import TypeVar
@@ -9,6 +9,7 @@ from symbackprop.kinds import Mistake
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
+from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
@@ -16,13 +17,15 @@ from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import with_respect_to
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.evaluator import Evaluator
-from symbackprop.proofread.interpreter.functions import activations_of
+from symbackprop.proofread.interpreter.functions import GENERIC, activations_of
 from symbackprop.proofread.interpreter.orientation import example_axis
 from symbackprop.proofread.interpreter.values import IndexedArray
 
 _Part = TypeVar("_Part", bound=Node)
 
 MOST_EDITS = 6000
+_PARTS_OF_STEP = 4  # of a formula: to rewrite as many takes a step
+_TRIED_FIRST = 400  # edits whose values are not compared first, where letters may denote classes or units
 _MOST_NAMES = 40
 _MOST_PAIRED = 12
 
@@ -36,17 +39,52 @@ class RepairedLine:
 
 
 def find_repair(
-    reading: DocumentReading, index: int, left: Node, right: Node, most: int = MOST_EDITS
+    reading: DocumentReading,
+    index: int,
+    left: Node,
+    right: Node,
+    *,
+    most: int = MOST_EDITS,
+    where: Callable[[Node], Node] = lambda side: side,
 ) -> RepairedLine | None:
-    """Return the first single change of the right side that makes it equal to the left side, or None."""
+    """Return the first single change of the right side that makes it equal to the left side, or None.
+
+    `where` returns a side where the condition of the line holds, and 0 elsewhere.
+    """
     statement = reading.statements[index]
     material = _material(reading, statement, left)
-    targets = values_of_left_side(reading, index, left, right)
-    for repair in islice(edits(right, material), most):
+    wanted = where(left)
+    targets = values_of_left_side(reading, index, wanted, where(right))
+    budget = reading.points.budget
+    size = sum(1 for _ in walk(right))
+    has_letters = reading.symbols.label() is not None or bool(reading.symbols.units)
+    tried_first = _TRIED_FIRST if has_letters else 0
+    for number, repair in enumerate(islice(edits(right, material), most)):
+        budget.taken += 1 + size // _PARTS_OF_STEP
+        if budget.is_spent:
+            return None
         formula = repair.formula
-        if _may_repair(targets, formula) and judge_side(reading, index, left, formula).holds is True:
+        is_tried = number < tried_first or _may_repair(targets, where(formula))
+        if not is_tried or _says_left_side(left, right, formula):
+            continue
+        if judge_side(reading, index, wanted, where(formula)).holds is True:
             return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(formula)}")
     return None
+
+
+def _says_left_side(left: Node, right: Node, formula: Node) -> bool:
+    """Return True for a repair that puts the left side, or a letter for its function, in: it says X = X."""
+    before, after = set(walk(right)), set(walk(formula))
+    if function_head(left) is None:
+        return left in after - before
+    if isinstance(formula, tree.Call):
+        return True
+    return any(isinstance(part, Name) and part.base in {*GENERIC, _function(left)} for part in after - before)
+
+
+def _function(left: Node) -> str:
+    head = function_head(left)
+    return "" if head is None else head[0].base
 
 
 def _may_repair(targets: Sequence[tuple[Evaluator, list[IndexedArray]]], formula: Node) -> bool:

@@ -11,12 +11,15 @@ from symbackprop.verdicts import Judged
 
 
 class LineVerdict(StrEnum):
-    """Verdict on one line; the verdict on a whole derivation is the worst of these."""
+    """Verdict on one line; the verdict on a whole derivation is the worst of the first four."""
 
     RIGHT = "right"
     WRONG = "wrong"
     CONVENTION = "convention"
     NOT_UNDERSTOOD = "not understood"
+    DEFINED_HERE = "defined here"  # the line says for the first time what a name means: there is nothing to compare
+    ANOTHER_MEANING = "another meaning"  # a name of the network stands for something else here
+    NO_CLAIM = "no claim"  # sizes, given numbers, text
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class CheckedLine(Judged):
     """One statement of a derivation.
 
     `source` is the author's text, at line `place` of the document; `follows` is the number of an earlier wrong line
-    whose mistake it repeats.
+    whose mistake it repeats; `rule` is the row of the policy that decided.
     """
 
     number: int
@@ -42,6 +45,7 @@ class CheckedLine(Judged):
     start: int = 0
     end: int = 0
     mistake_kinds: Kinds = ()
+    rule: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """Return the line as plain data that JSON can represent."""
@@ -49,12 +53,19 @@ class CheckedLine(Judged):
         return plain | {"mistake_kinds": [str(kind) for kind in self.mistake_kinds]}
 
 
+NOTHING_CHECKED = " (nothing was checked: no line makes a claim about the network)"
 _MARKS = {
     LineVerdict.RIGHT: "✓",
     LineVerdict.WRONG: "✗",
     LineVerdict.CONVENTION: "≈",
     LineVerdict.NOT_UNDERSTOOD: "?",
+    LineVerdict.DEFINED_HERE: "=",
+    LineVerdict.ANOTHER_MEANING: "≠",
+    LineVerdict.NO_CLAIM: "–",
 }
+
+
+_UNREMARKED = {LineVerdict.RIGHT, LineVerdict.DEFINED_HERE, LineVerdict.NO_CLAIM}
 
 
 @dataclass(frozen=True)
@@ -67,10 +78,20 @@ class DerivationCheck(Judged):
 
     @property
     def verdict(self) -> LineVerdict:
-        """The worst verdict on a line, in the order wrong, not understood, convention, right."""
+        """The worst verdict on a line, in the order wrong, not understood, convention, right.
+
+        A definition is not evidence: where no line is compared with the network, nothing was checked, and the verdict
+        is "not understood".
+        """
         verdicts = {line.verdict for line in self.lines}
         order = (LineVerdict.WRONG, LineVerdict.NOT_UNDERSTOOD, LineVerdict.CONVENTION, LineVerdict.RIGHT)
         return next((verdict for verdict in order if verdict in verdicts), LineVerdict.NOT_UNDERSTOOD)
+
+    @property
+    def checks_nothing(self) -> bool:
+        """True if the report has lines, but none of them makes a claim that was compared with the network."""
+        own_kinds = {LineVerdict.DEFINED_HERE, LineVerdict.ANOTHER_MEANING, LineVerdict.NO_CLAIM}
+        return bool(self.lines) and {line.verdict for line in self.lines} <= own_kinds
 
     @property
     def first_wrong(self) -> CheckedLine | None:
@@ -94,7 +115,7 @@ class DerivationCheck(Judged):
             if any(line.verdict == verdict for line in self.lines)
         ]
         lines = [
-            f"derivation: {self.verdict}",
+            f"derivation: {self.verdict}" + NOTHING_CHECKED * self.checks_nothing,
             f"{len(self.lines)} formula{'s' * (len(self.lines) != 1)}: {', '.join(counts)}"
             if counts
             else "no formulas",
@@ -143,7 +164,7 @@ def remarks(line: CheckedLine) -> list[str]:
         line.mistake and f"the mistake: {line.mistake}",
         line.correction and f"it should be: {line.correction}",
         *(line.reason, line.counterexample, *line.notes),
-        line.proof if line.verdict == LineVerdict.RIGHT else "",
+        line.proof if line.verdict in _UNREMARKED else "",
     ]
     return [remark for remark in found if remark]
 
@@ -157,7 +178,7 @@ def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]
     """Return the remarks with their offsets in the document, after the paragraph or block of their formula."""
     found: dict[int, list[str]] = {}
     for line in lines:
-        if line.verdict == LineVerdict.RIGHT and not line.notes:
+        if line.verdict in _UNREMARKED and not line.notes:
             continue
         end = _end_of_block(text, line.end)
         text_of_line = "; ".join(map(_escaped, remarks(line)))

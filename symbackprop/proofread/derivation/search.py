@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise, product
 
 from symbackprop.network.network import Network
@@ -19,7 +20,9 @@ from symbackprop.proofread.derivation.adjoints import (
 )
 from symbackprop.proofread.derivation.definitions import hides_network_quantity, read_definitions
 from symbackprop.proofread.derivation.factors import usual_factors
+from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.judge import judge
+from symbackprop.proofread.derivation.own_functions import choose_functions, functions_in_words
 from symbackprop.proofread.derivation.reading import DocumentReading, Interpretation, Units
 from symbackprop.proofread.derivation.subjects import (
     claims,
@@ -31,7 +34,7 @@ from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, NetworkAtPoints
 
-_ONE_EXAMPLE = re.compile(
+ONE_EXAMPLE_IN_WORDS = re.compile(
     r"(?:one|single|each|per|an?|given)[\s-]+(?:training[\s-]+)?(?:example|sample|instance|pattern|observation|input|pair)"
     r"|for one|per-example|a vector|column vector|one at a time|online|stochastic",
     re.IGNORECASE,
@@ -40,38 +43,62 @@ _CLASS = re.compile(  # the probability of an example's own class
     r"range\(|_\{?\s*y_|_(?:[ytc](?![\w{])|\{\s*[ytc]\s*\})"
 )
 _MOST_STARTS = 2
+STEPS_OF_SEARCH = 300_000  # of evaluation, to try interpretations of one document
 
 
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
     """Return the reading with the fewest lines that are wrong or not understood."""
     points = NetworkAtPoints(network, seed, bool(_CLASS.search(document.text)))
-    marks = marks_said(document.text, statements)
-    best, least = _read(points, statements, Interpretation(), marks), float("inf")
-    one_example = may_be_of_one_example(document, statements)
-    for index, interpretation in enumerate(_interpretations(network, statements, one_example)):
-        if not _can_help(interpretation, best):
-            continue
-        for reading in _with_scales(points, statements, interpretation, best.marks):
-            scales = (reading.interpretation.cost_scale, reading.interpretation.adjoint_scale)
-            cost = _cost(reading, least) + index * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
-            if cost < least:
-                best, least = reading, cost
-        if least < 1:
-            break
+    first = complete(
+        DocumentReading(points, statements, text=document.text, marks=marks_said(document.text, statements))
+    )
+    with points.budget.at_most(STEPS_OF_SEARCH):
+        best, least = _least_costly(first, may_be_of_one_example(document, statements))
     if least >= 1:
-        find_misdefined_adjoints(best)
+        with points.budget.at_most(STEPS_OF_SEARCH):
+            guarded(partial(find_misdefined_adjoints, best), _unchanged)
     return best
 
 
-def _read(
-    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation, marks: frozenset[str]
-) -> DocumentReading:
-    """Return a document as read under one interpretation, with its definitions and the meaning of each δ."""
-    reading = DocumentReading(points, statements, interpretation, marks)
+def _least_costly(first: DocumentReading, one_example: bool) -> tuple[DocumentReading, float]:
+    """Return the reading with the lowest penalty, and its penalty; only as many are tried as the budget allows."""
+    points, statements = first.points, first.statements
+    best, least = first, float("inf")
+    for index, interpretation in enumerate(_interpretations(first.network, statements, one_example)):
+        if points.budget.is_spent:
+            break
+        if not _can_help(interpretation, best):
+            continue
+        for reading in _with_scales(best.like(interpretation=interpretation)):
+            scales = (reading.interpretation.cost_scale, reading.interpretation.adjoint_scale)
+            cost = _cost(reading, least) + index * 0.01 + 0.5 * sum(scale != 1 for scale in scales)
+            if cost < least and not points.budget.is_spent:
+                best, least = reading, cost
+        if least < 1:
+            break
+    return best, least
+
+
+def complete(reading: DocumentReading) -> DocumentReading:
+    """Return a document as read under its interpretation, with its definitions and the meaning of each δ."""
     read_definitions(reading)
-    choose_adjoints(reading)
-    found = marks_agreed(reading) - marks
-    return _read(points, statements, interpretation, marks | found) if found else reading
+    for step in (functions_in_words, choose_functions, choose_adjoints):
+        guarded(partial(step, reading), _unchanged)
+    found = marks_agreed(reading) - reading.marks
+    return complete(reading.like(marks=reading.marks | found)) if found else reading
+
+
+def _unchanged(_: str) -> None:
+    """Leave the names as they are."""
+
+
+def other_readings(reading: DocumentReading) -> Iterator[DocumentReading]:
+    """Yield the document read in the other layouts, while the budget lasts."""
+    own = reading.interpretation
+    for data, weights in ((False, False), (True, True), (True, False), (False, True)):
+        other = replace(own, layout=DocumentLayout(data, weights, own.layout.numerator))
+        if other != own and not reading.points.budget.is_spent:
+            yield complete(reading.like(interpretation=other))
 
 
 def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:
@@ -98,11 +125,10 @@ def _has_units(statement: Statement, interpretation: Interpretation) -> bool:
     return any(isinstance(content, Name) and content.base in letters for content in marks)
 
 
-def _with_scales(
-    points: NetworkAtPoints, statements: Sequence[Statement], interpretation: Interpretation, marks: frozenset[str]
-) -> list[DocumentReading]:
+def _with_scales(bare: DocumentReading) -> list[DocumentReading]:
     """Return the readings with the network's own cost and adjoints, and with usual multiples that the lines suggest."""
-    plain = _read(points, statements, interpretation, marks)
+    interpretation, statements = bare.interpretation, bare.statements
+    plain = complete(bare)
     found = [plain]
     scaled: list[tuple[Callable[[DocumentReading, int], bool], Callable[[float], Interpretation]]] = [
         (is_cost_line, lambda ratio: replace(interpretation, cost_scale=ratio)),
@@ -112,7 +138,7 @@ def _with_scales(
         ratios = (judge(plain, index).ratio for index in range(len(statements)) if is_meant(plain, index))
         ratio = next((ratio for ratio in ratios if ratio is not None), None)
         if ratio is not None and abs(ratio - 1) > values.CLOSE and _is_usual(plain, ratio):
-            found.append(_read(points, statements, with_scale(ratio), marks))
+            found.append(complete(bare.like(interpretation=with_scale(ratio))))
     return found
 
 
@@ -137,8 +163,10 @@ def _cost(reading: DocumentReading, limit: float) -> float:
 
 def may_be_of_one_example(document: Document, statements: Sequence[Statement]) -> bool:
     """Return True if a document may be about one example: by its words, or by vectors x and y without a batch."""
-    if _ONE_EXAMPLE.search(document.text):
+    if ONE_EXAMPLE_IN_WORDS.search(document.text):
         return True
+    if all(statement.kind == "numpy" for statement in statements):  # arrays hold all examples
+        return False
     names = {name for statement in statements for name in statement.names}
     parts = (part for statement in statements for side in statement.sides for part in tree.walk(side))
     summed = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices or ("",)}

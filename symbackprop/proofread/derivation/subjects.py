@@ -24,6 +24,12 @@ def is_in_network(reading: DocumentReading, name: Name) -> bool:
     return any(map(reading.symbols.is_named, reading.keys(name)))
 
 
+def is_index(reading: DocumentReading, name: Name) -> bool:
+    """Return True for a single small letter without scripts that the network has no name for."""
+    is_letter = len(name.base) == 1 and name.base.islower() and not name.scripts
+    return is_letter and not any(key in reading.symbols.known for key in reading.keys(name))
+
+
 def is_argument(reading: DocumentReading, key: Key) -> bool:
     """Return True for an input, a target or a parameter of the network."""
     known = reading.symbols.known
@@ -167,6 +173,12 @@ def _is_named_like_cost(name: Node, own: str) -> bool:
 # statements
 
 
+def says_letters_equal(reading: DocumentReading, statement: Statement) -> bool:
+    """Return True for i = j and i ≠ j, which are conditions, not claims."""
+    sides = statement.sides
+    return len(sides) == 2 and all(isinstance(side, Name) and is_index(reading, side) for side in sides)
+
+
 def is_range(reading: DocumentReading, statement: Statement) -> bool:
     """Return True for statements such as l = 1, 2, … and l < L, which give the range of a letter."""
     parts = [part for side in statement.sides for part in walk(side)]
@@ -174,7 +186,7 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
     names = [part for part in parts if isinstance(part, Name)]
     if not statement.sides:
         return bool(_RANGE.match(statement.source))
-    if states_shape(reading, statement):
+    if states_shape(reading, statement) or says_letters_equal(reading, statement):
         return True
     return (
         plain

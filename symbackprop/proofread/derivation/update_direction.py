@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.syntax_tree import Add, Name, Node, walk
+from symbackprop.parsing.syntax_tree import Add, Name, Node, negated, walk
 from symbackprop.parsing.unparse import to_source
 from symbackprop.parsing.updates import Update
 from symbackprop.printing.naming import key_of
@@ -28,9 +28,23 @@ def judge_update(reading: DocumentReading, update: Update) -> Judgment:
 
     W ← W + ΔW only defines ΔW.
     """
-    if not update.changes:
+    if not update.changes or _subtracts_step(update):
         return Judgment(True, reading.interpretation.scope, is_definition=True)
-    return worst([_judge_change(reading, update.name, change) for change in update.changes])
+    is_subtracted = update.own is None and any(
+        other.update is not None and _subtracts_step(other.update) for other in reading.statements
+    )
+    changes = [negated(change) if is_subtracted else change for change in update.changes]
+    return worst([_judge_change(reading, update.name, change) for change in changes])
+
+
+def _subtracts_step(update: Update) -> bool:
+    """Return True for w ← w - Δw, after which Δw is a step that is subtracted."""
+    return len(update.changes) == 1 and _is_negative_step(update.changes[0])
+
+
+def _is_negative_step(change: Node) -> bool:
+    term = change.terms[0] if isinstance(change, Add) and change.signs == (-1,) else None
+    return isinstance(term, tree.Multiply) and term.factors[0] == Name(base="Delta")
 
 
 def _judge_change(reading: DocumentReading, name: Name, change: Node) -> Judgment:

@@ -10,6 +10,7 @@ from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.budget import Budget
 from symbackprop.proofread.interpreter.class_index import class_is
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.derivatives import differential, partial
@@ -29,10 +30,12 @@ def evaluator_at(
     symbols: SymbolTable,
     layout: DocumentLayout,
     letters: Mapping[str, int],
-    held: frozenset[Expression | str] = frozenset(),
+    *,
+    held: frozenset[Expression | str],
+    budget: Budget,
 ) -> Evaluator:
     """Return an evaluator of formulas at a point."""
-    return Evaluator(point, symbols, layout, evaluate, letters=letters, held=held)
+    return Evaluator(point, symbols, layout, evaluate, letters=letters, held=held, budget=budget)
 
 
 def evaluate(evaluator: Evaluator, node: Node) -> list[IndexedArray]:

@@ -12,6 +12,7 @@ from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.naming import Key
+from symbackprop.proofread.interpreter.budget import Budget, TooManyStepsError
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.network_at_point import Point
 from symbackprop.proofread.interpreter.readings import distinct
@@ -19,6 +20,7 @@ from symbackprop.proofread.interpreter.symbol_table import SymbolTable
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
 _Result = TypeVar("_Result")
+_STEPS: dict[type, int] = {tree.Multiply: 8, tree.Partial: 8, tree.Summation: 4, tree.Call: 2}  # about 30 µs each
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Evaluator:
         fixed: formulas with a given value, such as (1 - a) if another formula is differentiated with respect to it.
         held: quantities of the network that stay constant under differentiation.
         opening: the names whose definitions are being evaluated, to detect circular definitions.
+        budget: the steps that evaluations may still take.
     """
 
     point: Point
@@ -48,6 +51,7 @@ class Evaluator:
     fixed: Mapping[Node, IndexedArray] = field(default_factory=dict)
     held: frozenset[Expression | str] = frozenset()
     opening: tuple[Key, ...] = ()
+    budget: Budget = field(default_factory=Budget, repr=False)
     # by the identity of formulas, whose parts repaired formulas share
     memo: dict[int, tuple[Node, list[IndexedArray] | Exception]] = field(default_factory=dict, init=False, repr=False)
 
@@ -58,9 +62,9 @@ class Evaluator:
             ShapeMismatchError: no reading has consistent shapes.
             UnsupportedNotationError: the formula contains notation that has no value here.
         """
-        if id(node) not in self.memo:
-            self.memo[id(node)] = node, self._values(node)
-        _, found = self.memo[id(node)]
+        _, found = self.memo.get(id(node)) or (node, self._values(node))
+        if not self.budget.is_spent:
+            self.memo[id(node)] = node, found
         if isinstance(found, Exception):
             raise found
         return found
@@ -72,6 +76,9 @@ class Evaluator:
         return []
 
     def _values(self, node: Node) -> list[IndexedArray] | Exception:
+        self.budget.taken += _STEPS.get(type(node), 1)
+        if self.budget.is_spent:
+            return TooManyStepsError()
         try:
             if self.fixed and node in self.fixed:
                 return [self.fixed[node]]
@@ -79,6 +86,8 @@ class Evaluator:
                 return distinct(self.evaluate(self, node))
         except (ShapeMismatchError, UnsupportedNotationError) as error:
             return error
+        except (ArithmeticError, ValueError, LookupError, TypeError) as error:  # one formula must not end the report
+            return UnsupportedNotationError(f"{node.source or 'a part'} has no value here: {error}")
 
     def first(self, node: Node) -> IndexedArray:
         """Return the value of a formula in its most likely reading."""
@@ -98,6 +107,9 @@ class Evaluator:
             return compute()
         cache = self.point.cache.setdefault((self.symbols, self.layout), {})
         signature = key, tuple(sorted(self.symbols.chosen.items(), key=str))
-        if signature not in cache:
-            cache[signature] = compute()
-        return cache[signature]
+        if signature in cache:
+            return cache[signature]
+        found = compute()
+        if not self.budget.is_spent:
+            cache[signature] = found
+        return found

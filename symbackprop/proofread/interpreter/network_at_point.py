@@ -15,6 +15,7 @@ from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.network import ONE_HOT, TARGET, Network
 from symbackprop.network.points import small_sizes
 from symbackprop.network.sampling import draws
+from symbackprop.proofread.interpreter.budget import Budget
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.cost_terms import unnamed
 from symbackprop.proofread.interpreter.symbol_table import SymbolTable
@@ -39,16 +40,30 @@ class NetworkAtPoint:
         scope: the sample scope: ALL (all sizes differ), ONE_EXAMPLE, or UNITS (all sizes are 1).
         seed: the seed of the values.
         is_hard: True if entries of one-hot targets are 1 and 0; False if they are positive and add up to 1.
+        labels: the values that the other targets have: 0 and 1, or one of them; () if they are random numbers.
         more: a number that is added to each size.
     """
 
-    def __init__(self, network: Network, scope: str, seed: int, is_hard: bool = False, more: int = 0):
+    def __init__(
+        self,
+        network: Network,
+        scope: str,
+        seed: int,
+        *,
+        is_hard: bool = False,
+        more: int = 0,
+        labels: tuple[int, ...] = (),
+    ):
         self.network = network
         self.scope = scope
         self.sizes = {size: n + more * size.is_Symbol for size, n in _sizes(network, scope).items()}
         self.examples = network.examples
         rng = np.random.default_rng(seed)
         self.given = _drawn(network, self.sizes, rng, is_hard)
+        for target in network.of_role(TARGET) if labels else ():
+            drawn = np.asarray(labels, float)[rng.integers(0, len(labels), np.shape(self.given[target]))]
+            drawn[(0,) * drawn.ndim] = labels[seed % len(labels)]  # a single target has each value at some point
+            self.given[target] = drawn
         self.evaluation = Evaluation(self.sizes)
         self.cache: Cache = {}
         self.known_perturbations: dict[tuple[Expression, bytes, Held], PerturbedPoint] = {}
@@ -109,10 +124,18 @@ class NetworkAtPoint:
 class NetworkAtPoints:
     """The points at which statements are evaluated, each computed when it is first used."""
 
-    def __init__(self, network: Network, seed: int, is_hard: bool = False):
-        self.network, self.seed, self.is_hard = network, seed, is_hard
+    def __init__(self, network: Network, seed: int, is_hard: bool = False, labels: tuple[int, ...] = ()):
+        self.network, self.seed, self.is_hard, self.labels = network, seed, is_hard, labels
         self.sizes_of_examples = {size for size in network.examples[1] if size.is_Symbol}
+        self.budget = Budget()
         self.known: dict[tuple[str, int], NetworkAtPoint | None] = {}
+
+    def forget(self, symbols: SymbolTable) -> None:
+        """Forget the values that were computed with these meanings of names."""
+        for point in filter(None, self.known.values()):
+            for cache in (point.cache, *(other.cache for other in point.known_perturbations.values())):
+                for key in [key for key in cache if key[0] is symbols]:
+                    del cache[key]
 
     def at(self, scope: str, number: int) -> NetworkAtPoint | None:
         """Return the point with this number, or None if the network has no values in this sample scope."""
@@ -120,7 +143,9 @@ class NetworkAtPoints:
         if key not in self.known:
             try:
                 more = _MORE if number == OTHER_SIZES else 0
-                point = NetworkAtPoint(self.network, scope, self.seed + number, self.is_hard, more)
+                point = NetworkAtPoint(
+                    self.network, scope, self.seed + number, is_hard=self.is_hard, more=more, labels=self.labels
+                )
                 _ = point.values
                 self.known[key] = None if point.degenerate_quantities and scope != UNITS else point
             except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):

@@ -1,11 +1,12 @@
 """Products as people write them: the brackets and the kinds of products for which the shapes match."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
@@ -19,8 +20,9 @@ def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]
 
     Raises ShapeMismatchError if no reading has consistent shapes.
     """
+    factors = _with_numbers_together(factors)
     if len(factors) > _MOST_FACTORS:
-        raise ShapeMismatchError(f"a product of more than {_MOST_FACTORS} factors")
+        raise UnsupportedNotationError(f"a product of more than {_MOST_FACTORS} factors is not read")
 
     @cache
     def between(first: int, last: int) -> tuple[tuple[int, IndexedArray], ...]:
@@ -41,10 +43,34 @@ def readings(sign: str, factors: list[list[IndexedArray]]) -> list[IndexedArray]
     return [value for _, value in found]
 
 
+def _with_numbers_together(factors: Sequence[list[IndexedArray]]) -> list[list[IndexedArray]]:
+    """Return factors in which numbers side by side are multiplied: their order and their brackets do not matter."""
+    found: list[list[IndexedArray]] = []
+    for factor in factors:
+        if found and all(len(values_) == 1 and _is_plain_number(values_[0]) for values_ in (found[-1], factor)):
+            found[-1] = [values.product(found[-1][0], factor[0])]
+        else:
+            found.append(factor)
+    return found
+
+
+def _is_plain_number(value: IndexedArray) -> bool:
+    return value.is_number and not value.is_derivative
+
+
 def _hadamard(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     product = values.entrywise(one, other, strict=True)
     is_plain = one.is_number or other.is_number or one.is_derivative or other.is_derivative
     return product if is_plain else replace(product, notes=product.notes | {JUXTAPOSED})
+
+
+def _broadcast(one: IndexedArray, other: IndexedArray) -> IndexedArray:
+    """Return the product entry by entry of a matrix and a row that is the same for all examples, or a column."""
+    has_index = bool({*one.indices, *other.indices} - {values.PERTURBATIONS})
+    if has_index or one.is_derivative or other.is_derivative or (1 in one.shape) == (1 in other.shape):
+        raise ShapeMismatchError("not a matrix and a row or a column")
+    product = values.entrywise(one, other)
+    return replace(product, notes=product.notes | {JUXTAPOSED})
 
 
 def _as_matrices(one: IndexedArray, other: IndexedArray) -> IndexedArray:
@@ -78,10 +104,14 @@ _KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
 
 
 def _pairs(sign: str, one: IndexedArray, other: IndexedArray) -> list[tuple[int, IndexedArray]]:
+    kinds = _KINDS[sign]
     found = []
-    for cost, kind in _KINDS[sign]:
+    for cost, kind in kinds:
         with suppress(ShapeMismatchError):
             found.append((cost, kind(one, other)))
+    if not found and kinds is _JUXTAPOSED:
+        with suppress(ShapeMismatchError):
+            found.append((2, _broadcast(one, other)))
     return found
 
 

@@ -6,8 +6,10 @@ from itertools import product
 
 import numpy as np
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import is_name
 from symbackprop.expressions.shapes import is_matrix
+from symbackprop.network.network import ONE_HOT
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
@@ -37,13 +39,22 @@ def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
     if adjoint is not None:
         return values_of_adjoint(evaluator, adjoint)
     symbol = symbols.aliases.get(key)
-    return [] if symbol is None else [laid_out(evaluator, symbol)]
+    return [] if symbol is None else _in_document(evaluator, symbol)
 
 
 def values_of_known(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
     """Return the value of the network's quantity with this name, or []."""
     symbol = evaluator.symbols.known.get(key)
-    return [] if symbol is None else [laid_out(evaluator, symbol)]
+    return [] if symbol is None else _in_document(evaluator, symbol)
+
+
+def _in_document(evaluator: Evaluator, symbol: Expression) -> list[IndexedArray]:
+    """Return the value of a quantity; of a one-hot target that the network transposes, first the transpose."""
+    value = laid_out(evaluator, symbol)
+    axis, sizes = evaluator.point.examples
+    if symbol not in evaluator.point.network.of_role(ONE_HOT) or symbol.shape[axis] in sizes or value.indices:
+        return [value]
+    return [values.transposed(value), value] if symbol.shape[1 - axis] in sizes else [value]
 
 
 def values_of_definition(evaluator: Evaluator, key: Key) -> list[IndexedArray]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLOSE = 1e-8  # relative to the largest entry; derivatives are right to about 1e-11
+_ROUNDED = 1e-13
 PERTURBATIONS = "perturbations"  # an index over the perturbations of a quantity, from which a derivative is computed
 
 Array: TypeAlias = NDArray[np.float64]
@@ -82,6 +83,10 @@ def plus(values: list[IndexedArray], signs: tuple[int, ...]) -> IndexedArray:
     """Return the sum of values with the signs 1 or -1."""
     indices = _union(*values)
     kinds = {value.is_derivative for value in values}
+    if len(kinds) > 1:  # a 0 may be a derivative
+        kept = [(v, sign) for v, sign in zip(values, signs, strict=True) if v.is_derivative or np.any(v.array)]
+        values, signs = [value for value, _ in kept], tuple(sign for _, sign in kept)
+        kinds = {value.is_derivative for value in values}
     if len(kinds) > 1:
         raise ShapeMismatchError("∂A/∂B of matrices and a matrix are added")
     _broadcast(values)
@@ -360,7 +365,10 @@ def close(one: Array, other: Array) -> bool:
     """Return True if two finite arrays are equal up to rounding."""
     if np.shape(one) != np.shape(other) or not (np.all(np.isfinite(one)) and np.all(np.isfinite(other))):
         return False
-    scale = max(np.max(np.abs(one), initial=0.0), np.max(np.abs(other), initial=0.0))
+    sizes = [float(np.max(np.abs(array), initial=0.0)) for array in (one, other)]
+    scale = max(sizes)
+    if min(sizes) == 0 and scale < _ROUNDED:  # a sum that is 0 but for rounding
+        return True
     return bool(np.max(np.abs(one - other), initial=0.0) <= CLOSE * max(scale, 1e-12))
 
 

@@ -1,0 +1,399 @@
+"""The evidence on a line: the facts from which the policy decides. Nothing here gives a verdict.
+
+Each fact is a property with a text, which is "" if the fact does not apply; it is computed when the policy asks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.statements import Statement, is_about_slopes
+from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.proofread.derivation import surroundings
+from symbackprop.proofread.derivation.conditions import Condition, conditions_of, under
+from symbackprop.proofread.derivation.factors import factor_words, size_words
+from symbackprop.proofread.derivation.judge import has_same_value, judge, judge_side, judge_within
+from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.derivation.repair import MOST_EDITS, RepairedLine, find_repair
+from symbackprop.proofread.derivation.subjects import (
+    assigns_number,
+    counts_examples,
+    has_gradients,
+    has_jacobian,
+    is_adjoint_line,
+    is_cost,
+    is_gradient_line,
+    may_hold_at_minimum,
+    transposes_gradients_alone,
+)
+from symbackprop.proofread.derivation.worked_numbers import WITHOUT_ARITHMETIC
+from symbackprop.proofread.interpreter.compare import Judgment
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE
+
+_AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is not checked"
+_UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
+_UNEXPLAINED = "no single change explains it"
+_ENOUGH = 0.75  # of the other lines must hold where no repair explains a line that fails
+_WELL_KNOWN = {"sigma", "tanh", "relu", "sigmoid", "softmax", "ReLU"}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong line of the report: its number, and its sides."""
+
+    number: int
+    sides: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Facts about a line, each computed when the policy asks.
+
+    Args:
+        reading: the document.
+        index: the statement.
+        judgments: of its sides, each compared with the first one.
+        convention: a convention that explains all differences from the derived gradients, or "".
+        wrong: the lines before it that are wrong.
+    """
+
+    reading: DocumentReading
+    index: int
+    judgments: Sequence[Judgment]
+    convention: str = ""
+    wrong: Sequence[Wrong] = ()
+
+    @cached_property
+    def statement(self) -> Statement:
+        """The statement."""
+        return self.reading.statements[self.index]
+
+    @cached_property
+    def sides(self) -> tuple[Node, ...]:
+        """The sides that the statement equates."""
+        return self.reading.sides(self.index)
+
+    @property
+    def left(self) -> Node:
+        """The first side, with which the others are compared."""
+        return self.sides[0]
+
+    @cached_property
+    def bad(self) -> Judgment | None:
+        """The judgment of the first side that fails."""
+        return next((judgment for judgment in self.judgments if judgment.holds is False), None)
+
+    @cached_property
+    def side(self) -> Node:
+        """The side that fails; if none does, the first that is not understood."""
+        pairs = list(zip(self.sides[1:], self.judgments, strict=False))
+        order = (False, None, True)
+        return min(pairs, key=lambda pair: order.index(pair[1].holds))[0]
+
+    # lines that hold
+
+    @property
+    def holds(self) -> str:
+        """All sides are equal."""
+        return _yes(all(judgment.holds for judgment in self.judgments))
+
+    @property
+    def only_defines(self) -> str:
+        """The line says what its left side means, and nothing else."""
+        return _yes(all(judgment.holds and judgment.is_definition for judgment in self.judgments))
+
+    @property
+    def holds_by_convention(self) -> str:
+        """The conventions of the document under which the line holds."""
+        reading, index, interpretation = self.reading, self.index, self.reading.interpretation
+        if not self.holds:
+            return ""
+        found = []
+        if interpretation.cost_scale != 1 and is_cost(reading, self.left):
+            found.append(f"the network's cost is stated {factor_words(reading, interpretation.cost_scale)}")
+        if interpretation.adjoint_scale != 1 and is_adjoint_line(reading, index):
+            found.append(f"the adjoints ∂J/∂v are stated {factor_words(reading, interpretation.adjoint_scale)}")
+        if index in reading.odd_scales:
+            scale = reading.odd_scales[index]
+            words = factor_words(reading, scale) or f"up to the factor {scale:.6g}"
+            found.append(f"it is ∂J/∂v {words}, and no gradient shows that this factor is meant")
+        if is_gradient_line(reading, index) and transposes_gradients_alone(reading):
+            found.append("right in transposed layout")
+        return "; ".join(found)
+
+    @property
+    def holds_without_batch(self) -> str:
+        """A gradient holds for one example, although the text that leads to it speaks of a batch."""
+        reading, index = self.reading, self.index
+        is_of_one = any(judgment.reading not in {ALL, ""} for judgment in self.judgments)
+        is_gradient = self.holds and is_of_one and is_gradient_line(reading, index)
+        if not is_gradient or not surroundings.is_of_batch(reading, index):
+            return ""
+        judgments = [judge_within(reading, ALL, index, self.left, side) for side in self.sides[1:]]
+        bad = next((judgment for judgment in judgments if judgment.holds is False and not judgment.reason), None)
+        return "" if bad is None else factor_words(reading, bad.ratio) or "another value"
+
+    # conditions
+
+    @cached_property
+    def condition(self) -> tuple[Condition, DocumentReading, bool] | None:
+        """The condition that the text says of a line, the document read under it, and whether the line then holds."""
+        first = None
+        if self.holds:
+            return None
+        for condition in conditions_of(self.reading, self.index):
+            other = under(self.reading, condition)
+            if other is None:
+                continue
+            found = [
+                judge_side(other, self.index, condition.of(self.left), condition.of(side)).holds
+                for side in self.sides[1:]
+            ]
+            if all(found):
+                return condition, other, True
+            is_of_line = condition.relation is not None or any(isinstance(side, tree.Cases) for side in self.sides)
+            if first is None and False in found and is_of_line:
+                first = condition, other, False
+        return first
+
+    @property
+    def holds_under_condition(self) -> str:
+        """The line holds under the condition that the text says."""
+        return self.condition[0].words if self.condition is not None and self.condition[2] else ""
+
+    @property
+    def holds_on_part(self) -> str:
+        """The line holds on the diagonal, or off it, although the text does not say so."""
+        if self.condition is not None or self.bad is None:
+            return ""
+        letters = sorted(surroundings.index_letters(self.left) & self._free_indices)
+        for sign, words in (("=", "="), ("!=", "≠")):
+            for one, other in [(a, b) for a in letters for b in letters if a < b]:
+                relation = tree.Relation(left=Name(base=one), sign=sign, right=Name(base=other))
+                condition = Condition(relation, f"{one} {words} {other}")
+                left, right = condition.of(self.left), condition.of(self.side)
+                if judge_side(self.reading, self.index, left, right).holds:
+                    return condition.words
+        return ""
+
+    @property
+    def _free_indices(self) -> set[str]:
+        evaluator = self.reading.own_evaluator
+        found = [] if evaluator is None else [v for side in self.sides for v in evaluator.attempt(side)]
+        return {index for value in found for index in value.indices}
+
+    # lines that say nothing that could be checked
+
+    @property
+    def states_sizes(self) -> str:
+        """All names are sizes of the network: K×D times D×1, k = n."""
+        sizes = set(self.reading.network.dimensions)
+        names = [part for side in self.sides for part in walk(side) if isinstance(part, Name)]
+        own = [self.reading.quantity(name) for name in names]
+        return _yes(not self.holds and bool(names) and all(symbol in sizes for symbol in own))
+
+    @property
+    def gives_number(self) -> str:
+        """The right side is a bare number, and the left side is not a derivative."""
+        is_named = isinstance(self.left, Name | tree.Call | tree.Multiply | tree.Entry)
+        return _yes(is_named and isinstance(self.side, tree.Number) and not any(map(_is_slope, self.sides)))
+
+    @property
+    def is_not_understood(self) -> str:
+        """No side fails, but one has no known value."""
+        unknown = next((judgment for judgment in self.judgments if judgment.holds is None), None)
+        return "" if self.bad is not None or unknown is None else unknown.reason or "it has no value here"
+
+    @property
+    def may_be_no_claim(self) -> str:
+        """The line may be a condition, hold at a minimum, or set a number."""
+        if self.statement.is_conditional:
+            return _UNDER_CONDITION
+        if may_hold_at_minimum(self.reading, self.index):
+            return _AT_MINIMUM
+        return WITHOUT_ARITHMETIC if assigns_number(self.reading, self.sides[0], self.sides[-1]) else ""
+
+    # conventions
+
+    @property
+    def shared_convention(self) -> str:
+        """All gradients of the document differ from the derived ones in the same convention."""
+        return self.convention if is_gradient_line(self.reading, self.index) else ""
+
+    @property
+    def usual_factor(self) -> str:
+        """An adjoint, or the cost of a document without gradients, differs by a usual factor."""
+        ratio = self.bad.ratio if self.bad is not None else None
+        is_cost_alone = is_cost(self.reading, self.left) and not has_gradients(self.reading)
+        if ratio is None or not (is_cost_alone or is_adjoint_line(self.reading, self.index)):
+            return ""
+        return factor_words(self.reading, ratio) if is_cost_alone else size_words(self.reading, ratio)
+
+    @property
+    def holds_for_one_example(self) -> str:
+        """The line holds for one example, counts no examples, and has indices or a text that says so."""
+        sides = self.left, self.side
+        if self.statement.kind == "numpy" or counts_examples(self.reading, *sides):
+            return ""
+        if not (surroundings.index_letters(*sides) or surroundings.is_of_one_example(self.reading, self.index)):
+            return ""
+        return _yes(bool(judge_within(self.reading, ONE_EXAMPLE, self.index, *sides).holds))
+
+    @property
+    def holds_in_layout_of_section(self) -> str:
+        """The line holds in another layout, in which at least as many lines of its section hold."""
+        return surroundings.layout_of_section(self.reading, self.index)
+
+    @property
+    def is_turned(self) -> str:
+        """A derivative of the cost is the transpose of the right one, and no other line settles the layout."""
+        is_slope = isinstance(self.left, tree.Partial) and is_cost(self.reading, self.left.of)
+        if self.bad is None or not self.bad.is_transposed or not is_slope:
+            return ""
+        return _yes(not surroundings.settles_layout(self.reading, self.index))
+
+    # other meanings
+
+    @property
+    def given_quantity(self) -> str:
+        """The left side is an input, a target or a parameter of the network."""
+        if not isinstance(self.left, Name) or self.statement.update is not None:
+            return ""
+        return self.left.source if self.reading.quantity(self.left) in set(self.reading.network.arguments) else ""
+
+    @property
+    def new_value(self) -> str:
+        """Code assigns to a name of its own again."""
+        before = self.reading.statements[: self.index]
+        if self.statement.kind != "numpy" or not isinstance(self.left, Name):
+            return ""
+        is_own = self.reading.quantity(self.left) is None and self.index not in self.reading.definitions
+        again = any(other.kind == "numpy" and other.sides[:1] == (self.left,) for other in before)
+        return self.left.source if is_own and again else ""
+
+    @property
+    def hypothesis(self) -> str:
+        """The sentence before a line without derivatives only supposes it."""
+        is_forward = not any(map(is_about_slopes, self.sides))
+        return surroundings.supposition(self.reading, self.index) if is_forward else ""
+
+    @property
+    def own_left_side(self) -> str:
+        """A derivative stands on both sides of its equation."""
+        is_slope = isinstance(self.left, tree.Partial)
+        return self.left.source if is_slope and self.left in walk(self.side) else ""
+
+    @property
+    def alternatives(self) -> str:
+        """The document says several things of one function or one quantity of the network."""
+        if any(map(is_about_slopes, self.sides)):
+            return ""
+        others = surroundings.said_otherwise(self.reading, self.index)
+        is_function = self.index in self.reading.function_definitions
+        failing = [k for k in others if judge(self.reading, k).holds is not True]
+        if not others or self.statement.kind == "numpy":
+            return ""
+        return self.left.source if failing or (is_function and self.repair is None) else ""
+
+    @property
+    def not_the_networks(self) -> str:
+        """A line without derivatives fails, and no repair makes it the network's."""
+        is_forward = not any(map(is_about_slopes, self.sides)) and isinstance(self.left, Name)
+        is_own_function = self.index in self.reading.function_definitions and not self._is_well_known
+        if not (is_forward or is_own_function) or is_cost(self.reading, self.left):
+            return ""
+        return self.left.source if self._share_of_others < _ENOUGH else ""
+
+    @property
+    def _is_well_known(self) -> bool:
+        return any(isinstance(part, Name) and part.base in _WELL_KNOWN for part in walk(self.left))
+
+    # lines that fail
+
+    @cached_property
+    def repeats_line(self) -> str:
+        """The number of an earlier wrong line that claims the same value of the same quantity."""
+        same = (
+            str(line.number)
+            for line in self.wrong
+            if line.sides[0] == self.left
+            and any(has_same_value(self.reading, self.index, claimed, self.side) for claimed in line.sides[1:])
+        )
+        return next(same, "")
+
+    @cached_property
+    def repair(self) -> RepairedLine | None:
+        """The single change after which the line holds, under the condition that the text says."""
+        most = MOST_EDITS // (1 + len(self.wrong) ** 2)
+        if self.condition is not None:
+            condition, other, _ = self.condition
+            return find_repair(other, self.index, self.left, self.side, most=most, where=condition.of)
+        if isinstance(self.side, Name) and not isinstance(self.left, Name | tree.Partial | tree.Differential):
+            return find_repair(self.reading, self.index, self.side, self.left, most=most)  # X w + b = z
+        return find_repair(self.reading, self.index, self.left, self.side, most=most)
+
+    @property
+    def doubtful_shapes(self) -> str:
+        """Shapes do not fit, and it is not sure that this is the mistake."""
+        reason = "" if self.bad is None else self.bad.reason
+        if not reason:
+            return ""
+        if self.repair is None:
+            return "" if self._is_surely_mismatch else reason
+        adds = "too much" in self.repair.mistake.words or "missing" in self.repair.mistake.words
+        drops_index = bool(self.bad and self.bad.lone_index) and "too much" in self.repair.mistake.words
+        is_doubtful = drops_index or (adds and has_jacobian(self.reading, self.left, self.side))
+        return reason if is_doubtful else ""
+
+    @property
+    def repaired(self) -> str:
+        """A single change of the line makes it hold."""
+        return _yes(self.repair is not None)
+
+    @property
+    def lacks_support(self) -> str:
+        """No repair explains the failure, and too little of the document holds."""
+        if self._is_well_known and self.index in self.reading.function_definitions:
+            return ""
+        is_alone = surroundings.number_of_others(self.reading, self.index) == 0
+        is_certain = _is_slope(self.left) or is_cost(self.reading, self.left)
+        few = self._share_of_others < _ENOUGH and not (is_alone and is_certain)
+        cause = "the search for the cause took too many steps" if self.reading.points.budget.is_spent else _UNEXPLAINED
+        return f"{cause}, and too little of the rest is understood" if few else ""
+
+    @property
+    def fails(self) -> str:
+        """The line fails."""
+        reason = "" if self.bad is None else self.bad.reason
+        return reason or " "
+
+    @cached_property
+    def _share_of_others(self) -> float:
+        """The share of the other claims of the document that hold."""
+        return surroundings.share_that_holds(self.reading, self.index)
+
+    @property
+    def _is_surely_mismatch(self) -> bool:
+        """True if a shape mismatch must be a mistake: the line has no indices, and most other lines hold."""
+        parts = [part for side in self.sides for part in walk(side)]
+        has_indices = any(
+            isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)
+            for part in parts
+        )
+        partials = [part for part in parts if isinstance(part, tree.Partial)]
+        return (
+            not has_indices
+            and all(is_cost(self.reading, partial.of) for partial in partials)
+            and surroundings.number_of_others(self.reading, self.index) > 1
+            and self._share_of_others >= _ENOUGH
+        )
+
+
+def _is_slope(side: Node) -> bool:
+    """Return True for a formula with a derivative, ∂a/∂z or f′(z)."""
+    return is_about_slopes(side) or any(isinstance(part, tree.Prime) for part in walk(side))
+
+
+def _yes(applies: bool) -> str:
+    return "yes" if applies else ""

@@ -1,0 +1,58 @@
+"""The policy: which verdict a line gets, as a table of facts, of which the first that applies decides.
+
+A fact is a property of `Evidence`: a text, which is "" if the fact does not apply. The last column is what the
+report says; {} stands for the text of the fact.
+"""
+
+from typing import NamedTuple
+
+from symbackprop.proofread.derivation.evidence import Evidence
+from symbackprop.proofread.derivation.report import LineVerdict
+
+_RIGHT, _WRONG, _CONVENTION = LineVerdict.RIGHT, LineVerdict.WRONG, LineVerdict.CONVENTION
+_NOT_UNDERSTOOD, _NO_CLAIM = LineVerdict.NOT_UNDERSTOOD, LineVerdict.NO_CLAIM
+_DEFINED, _ANOTHER = LineVerdict.DEFINED_HERE, LineVerdict.ANOTHER_MEANING
+
+
+class Rule(NamedTuple):
+    """A row of the policy: a fact, the verdict if it applies, and the words of the report."""
+
+    fact: str
+    verdict: LineVerdict
+    said: str
+
+
+POLICY = (
+    Rule("holds_by_convention", _CONVENTION, "{}"),
+    Rule("only_defines", _DEFINED, ""),
+    Rule("holds_without_batch", _CONVENTION, "right for one example; for the batch that the text speaks of, {}"),
+    Rule("holds", _RIGHT, ""),
+    Rule("holds_under_condition", _RIGHT, "it holds where {}, as the text says"),
+    Rule("states_sizes", _NO_CLAIM, "it states sizes"),
+    Rule("is_not_understood", _NOT_UNDERSTOOD, "{}"),
+    Rule("may_be_no_claim", _NOT_UNDERSTOOD, "{}"),
+    Rule("shared_convention", _CONVENTION, "right {}, as all gradients here are"),
+    Rule("usual_factor", _CONVENTION, "right {}"),
+    Rule("gives_number", _NO_CLAIM, "it gives a number"),
+    Rule("given_quantity", _ANOTHER, "{} is given to the network; here it is computed from something else"),
+    Rule("new_value", _DEFINED, "{} is given a new value"),
+    Rule("hypothesis", _ANOTHER, "the text only supposes it: “{}”"),
+    Rule("own_left_side", _NOT_UNDERSTOOD, "{} stands on both sides: as a direct and a total derivative, or as a step"),
+    Rule("alternatives", _ANOTHER, "the document says several things of {}"),
+    Rule("holds_for_one_example", _CONVENTION, "right for one example; for all examples, a sum is missing"),
+    Rule("holds_in_layout_of_section", _CONVENTION, "right {}, as this section has it"),
+    Rule("is_turned", _CONVENTION, "right in transposed layout"),
+    Rule("repeats_line", _WRONG, ""),
+    Rule("doubtful_shapes", _NOT_UNDERSTOOD, "{}"),
+    Rule("repaired", _WRONG, ""),
+    Rule("holds_on_part", _CONVENTION, "it holds only where {}"),
+    Rule("not_the_networks", _ANOTHER, "the network computes {} in another way"),
+    Rule("lacks_support", _NOT_UNDERSTOOD, "it fails as it is read, but {}"),
+    Rule("fails", _WRONG, "{}"),
+)
+
+
+def decide(evidence: Evidence) -> tuple[Rule, str]:
+    """Return the first rule whose fact applies, with the text of the fact."""
+    found = ((rule, getattr(evidence, rule.fact)) for rule in POLICY)
+    return next((rule, str(fact)) for rule, fact in found if fact)
