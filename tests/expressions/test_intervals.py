@@ -7,6 +7,7 @@ import sympy
 import symbackprop as sb
 from symbackprop.expressions import matrices
 from symbackprop.expressions.functions import FUNCTION, FUNCTIONS
+from symbackprop.expressions.gathers import Scattered
 from symbackprop.expressions.intervals import _RANGES, ranges
 from symbackprop.expressions.matrices import postorder
 from tests.support.evaluator import random_point
@@ -28,7 +29,16 @@ def everything():
     return net
 
 
-@pytest.mark.parametrize("make", [everything, composite, tied, residual, rnn, random_network], ids=lambda f: f.__name__)
+def arrays():
+    return sb.parse_network(
+        "X: input(N, 6)\nE: input(B, T, D)\nW: parameter(D, K)\nx = sigmoid(X)\n"
+        "windows = sliding_window_view(x, 3, axis=1)\nJ = sum(exp(E) @ W) + sum(x[:, 0:2]) + sum(windows**2)"
+    )
+
+
+@pytest.mark.parametrize(
+    "make", [everything, composite, tied, residual, rnn, arrays, random_network], ids=lambda f: f.__name__
+)
 def test_values_lie_within_their_range(make, rng):
     arguments = {residual: [2], rnn: [3], random_network: [rng]}.get(make, [])
     net = make(*arguments)
@@ -42,9 +52,9 @@ def test_values_lie_within_their_range(make, rng):
 
 
 def test_there_is_a_range_for_each_kind_of_node_that_says_something():
-    net = everything()
-    there = {kind for e in (*net.equations, net.cost) for n in postorder(e.expression) for kind in type(n).__mro__}
-    assert set(_RANGES) - there == {matrices.Zeros, matrices.LowerOnes}
+    equations = [e for net in (everything(), arrays()) for e in (*net.equations, net.cost)]
+    there = {kind for e in equations for n in postorder(e.expression) for kind in type(n).__mro__}
+    assert set(_RANGES) - there == {matrices.Zeros, matrices.LowerOnes, Scattered}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

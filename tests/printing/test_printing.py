@@ -164,7 +164,11 @@ def formulas(document):
 
 def test_jupyter_gets_text_and_markdown():
     d = sb.derive(sb.home_network())
-    assert d._repr_mimebundle_() == {"text/plain": d.to_text(), "text/markdown": d.to_markdown()}
+    headings = re.compile(r"^#+ (.+)$", re.MULTILINE)  # a cell is no section of the notebook: its titles are bold
+    assert d._repr_mimebundle_() == {
+        "text/plain": d.to_text(),
+        "text/markdown": headings.sub(r"**\1**", d.to_markdown()),
+    }
 
 
 def test_text_of_the_home_network():

@@ -50,7 +50,7 @@ def test_the_cost_of_one_example_has_no_penalty():
     ],
 )
 def test_slopes_of_the_cost_of_one_example(line, verdict):
-    assert verdicts(OF_ONE, OUTPUT, line) == ["right", "right", verdict]
+    assert verdicts(OF_ONE, OUTPUT, line) == ["defined here", "right", verdict]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_adds_up_over_examples_is_read_for_all_of_them(term, verdict):
         r"\frac{\partial J(W, b)}{\partial W_{ij}^{(2)}} = \frac{1}{m} \sum_{i=1}^m "
         rf"\frac{{\partial}}{{\partial W_{{ij}}^{{(2)}}}} J(W, b; x^{{(i)}}, y^{{(i)}}) + {term}"
     )
-    assert verdicts(OF_ONE, line) == ["right", verdict]
+    assert verdicts(OF_ONE, line) == ["defined here", verdict]
 
 
 @pytest.mark.parametrize(
