@@ -25,7 +25,8 @@ class Parser(argparse.ArgumentParser):
         first = next((word for word in unknown if word.startswith("-")), unknown[0])
         option = first.partition("=")[0]
         if not option.startswith("-"):
-            self.error(f"{' '.join(unknown)}: there is one word too many, or an option is missing before it")
+            joined = "an option is missing before it, or the comma between two names (--wrt W1,W2)"
+            self.error(f"{' '.join(unknown)}: there is one word too many: {joined}")
         known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
         self.error(f"there is no option {option}: {nearest(option, known)}")
 

@@ -120,7 +120,7 @@ def test_kinks_that_hide_beside_others_are_no_mistakes(family, seed):
 
 @pytest.mark.parametrize(
     ("count", "part"),
-    [pytest.param(count, part, marks=mark) for count, mark in ((150, pytest.mark.slow), (1000, pytest.mark.nightly))
+    [pytest.param(count, part, marks=mark) for count, mark in ((100, pytest.mark.slow), (1000, pytest.mark.nightly))
      for part in range(2 if count == 1000 else 1)],
 )  # fmt: skip
 def test_right_gradients_of_many_harsh_networks_are_hardly_ever_wrong(count, part, rng):
