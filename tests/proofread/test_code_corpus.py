@@ -14,6 +14,7 @@ SOMETIMES_NAMED = {  # known: mistakes that are named at some seeds alone
     "recurrence of a number: wx for wr",
 }
 NOT_NAMED = {
+    "label smoothing: eps/C missing",
     "memory: the same delta",
     "Gaussian likelihood: 1 for each",
     "Poisson regression: slope of exp",

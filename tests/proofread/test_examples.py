@@ -34,7 +34,7 @@ def verdicts(*formulas):
 
 
 def test_the_cost_of_one_example_has_no_penalty():
-    assert verdicts(OF_ONE, OF_ALL) == ["right", "right"]
+    assert verdicts(OF_ONE, OF_ALL) == ["defined here", "right"]
     assert verdicts(OF_ONE.replace("{2}", "{3}"), OF_ALL)[1] == "wrong"
 
 
