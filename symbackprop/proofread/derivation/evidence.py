@@ -329,7 +329,9 @@ class Evidence:
         if self.condition is not None:
             condition, other, _ = self.condition
             return find_repair(other, self.index, self.left, self.side, most=most, where=condition.of)
-        if isinstance(self.side, Name) and not isinstance(self.left, Name | tree.Partial | tree.Differential):
+        heads = Name | tree.Partial | tree.Differential
+        is_definition = isinstance(self.left, heads) or self.index in self.reading.function_definitions
+        if isinstance(self.side, Name) and not is_definition:
             return find_repair(self.reading, self.index, self.side, self.left, most=most)  # X w + b = z
         return find_repair(self.reading, self.index, self.left, self.side, most=most)
 
