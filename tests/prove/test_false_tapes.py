@@ -24,7 +24,7 @@ def cases():
 
 
 def marked():
-    """Each kind runs in CI on one network, a different one for each kind, and on a fourth of the others.
+    """Each kind runs in CI on one network, a different one for each kind, and on a twelfth of the others.
 
     Every other kind is among the fast tests.
     """
@@ -33,7 +33,7 @@ def marked():
         quick = [network for network in networks if network != "composite"]  # whose proof takes long
         for k, network in enumerate(networks):
             is_chosen = network == quick[number % len(quick)]
-            in_ci = is_chosen or (k + number) % 4 == 0
+            in_ci = is_chosen or (k + number) % 12 == 0
             is_fast = is_chosen and number % 2 == 0
             marks = () if is_fast else pytest.mark.slow if in_ci else pytest.mark.nightly
             yield pytest.param(kind, network, marks=marks, id=f"{kind}-{network}")
