@@ -107,7 +107,7 @@ def test_the_mistake_is_named(judged, request):
 
 
 def test_every_kind_runs_in_ci():
-    assert {kind for kinds in FIRST for kind in kinds} == {kind for case in CASES for kind in case.kinds}
+    assert set(FIRST) == {kind for case in CASES for kind in case.kinds}
 
 
 def test_known_misses_are_cases():
