@@ -104,20 +104,18 @@ class Einsum(MatrixOperation):
         )
 
     def _text(self, printer: Printer) -> str:
-        plain = self._as_product(printer, printer.transposed)
-        if plain is not None:
-            return plain
-        inputs, output = self.named_letters()
-        inner = ", ".join(map(printer._print, self.operands))
-        return f"einsum({','.join(inputs)}→{output}; {inner})"
+        inputs, output, inner = self._words(printer)
+        return self._as_product(printer, printer.transposed) or f"einsum({inputs}→{output}; {inner})"
 
     def _latex(self, printer: Printer) -> str:
-        plain = self._as_product(printer, printer.transposed)
-        if plain is not None:
-            return plain
+        inputs, output, inner = self._words(printer)
+        written = rf"\operatorname{{einsum}}_{{{inputs}\to {output}}}\!\left({inner}\right)"
+        return self._as_product(printer, printer.transposed) or written
+
+    def _words(self, printer: Printer) -> tuple[str, str, str]:
+        """Return the letters of the operands, those of the result, and the operands."""
         inputs, output = self.named_letters()
-        inner = ", ".join(map(printer._print, self.operands))
-        return rf"\operatorname{{einsum}}_{{{','.join(inputs)}\to {output}}}\!\left({inner}\right)"
+        return ",".join(inputs), output, ", ".join(map(printer._print, self.operands))
 
     def named_letters(self) -> tuple[list[str], str]:
         """Return the letters as people choose them: those of the sizes, where these are single letters."""

@@ -43,7 +43,7 @@ def divided(place: Any, n: Size) -> tuple[Any, Any]:
     """
     if isinstance(place, np.ndarray):
         return divmod(place.astype(int), int(n))
-    place, n = sympify(place), sympify(n)
+    place, n = sympify(place, strict=True), sympify(n, strict=True)  # numbers and expressions, never text
     if n == 1:
         return place, Integer(0)
     if place.is_Integer and n.is_Integer:

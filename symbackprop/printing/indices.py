@@ -122,7 +122,9 @@ def _gathered(indices: Indices, node: Expression, at: Place, used: Letters) -> E
     written = {x: place_of(letter) for x, letter in zip(symbols, at, strict=True) if letter is not None}
     back = {place: letter for place, letter in zip(symbols, at, strict=True) if letter is not None}
     found = zip(node.source(tuple(symbols)), node.argument.shape, strict=True)
-    places = (None if size == 1 else back.get(place) or sympify(place).xreplace(written) for place, size in found)
+    places = (
+        None if size == 1 else back.get(place) or sympify(place, strict=True).xreplace(written) for place, size in found
+    )
     return indices.entry(node.argument, tuple(places), used)
 
 

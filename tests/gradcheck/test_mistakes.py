@@ -49,20 +49,19 @@ def test_gross_mistakes_are_rejected_also_under_a_large_offset(kind, rng):
 LARGE_REGIMES = [regime for regime in REGIMES if regime != "offset"]  # under which too much would be undecided
 
 
-def assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng, most=None):
-    """All kinds but one at most, which may be tiny; `most` of them, drawn at random, if it is given."""
+def assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng):
+    """All kinds but one at most, which may be tiny."""
     case, shown = accepted_case(regime, rng, LARGE)
-    kinds = shown if most is None else rng.choice(shown, size=min(most, len(shown)), replace=False)
-    missed = [kind for kind in map(str, kinds) if verdict(case, mistaken(case, kind)) != "wrong"]
+    missed = [kind for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
     assert len(missed) <= 1, missed
 
 
 @pytest.mark.slow
 def test_mistakes_are_rejected_in_ten_thousand_entries(rng):
-    """Twelve kinds of mistake, in a regime, all drawn at random; at night every kind in each regime."""
+    """Every kind of mistake, in a regime drawn at random."""
     regime = str(rng.choice(LARGE_REGIMES))
     print("regime", regime)
-    assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng, most=12)
+    assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng)
 
 
 @pytest.mark.nightly

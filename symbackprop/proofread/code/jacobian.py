@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.errors import ArgumentError, listed
 from symbackprop.gradcheck.jacobian import check_rows
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.proofread.code.report import CodeCheck, Level
+from symbackprop.proofread.code.runnable import runnable_points
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.layers import parameters_of
-from symbackprop.tracing.sampling import SamplePoint, copy_arrays, distinct_sizes, draw_point
-from symbackprop.tracing.untraceable import place_in_code
+from symbackprop.tracing.sampling import SamplePoint, copy_arrays
 from symbackprop.verdicts import Verdict
 
-_SMALLEST = (3, 4, 5, 7, 2)
-_POINTS = 2
 _CLOSE = 1e-6
 
 Blocks = dict[str, np.ndarray]  # the derivatives with respect to each parameter, in rows
@@ -74,20 +72,12 @@ class _Code:
 
     def points(self, rng: np.random.Generator) -> list[SamplePoint]:
         """Return random points at which the code runs."""
-        failure: Exception | None = None
-        for smallest in _SMALLEST:
-            points = [draw_point(self.spec, distinct_sizes(self.spec, smallest), rng, None) for _ in range(_POINTS)]
-            try:
-                self._called(self.jacobian, "the Jacobian", points[0].values)
-                self.residuals(points[0].values)
-            except SymbackpropError:
-                raise
-            except Exception as error:
-                failure = failure or error
-                continue
-            return points
-        where = place_in_code(failure) if failure is not None else ""
-        raise ArgumentError(f"the code fails: {type(failure).__name__}: {failure}{where}") from failure
+
+        def run(points: list[SamplePoint]) -> None:
+            self._called(self.jacobian, "the Jacobian", points[0].values)
+            self.residuals(points[0].values)
+
+        return runnable_points(self.spec, rng, run)
 
     def at(self, point: SamplePoint) -> CodeCheck:
         """Return the check at a point."""

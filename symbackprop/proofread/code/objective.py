@@ -6,23 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.errors import ArgumentError, SymbackpropError, listed
+from symbackprop.errors import ArgumentError, listed
 from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.directional import numerical_gradient
 from symbackprop.gradcheck.jacobian import check_diagonal, check_rows
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.proofread.code.report import CodeCheck, Level
+from symbackprop.proofread.code.runnable import runnable_points
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.layers import parameters_of
-from symbackprop.tracing.sampling import SamplePoint, copy_arrays, distinct_sizes, draw_point
-from symbackprop.tracing.untraceable import place_in_code
+from symbackprop.tracing.sampling import SamplePoint, copy_arrays
 from symbackprop.verdicts import Verdict
 
 _DATA = ("dtrain", "dmat", "dmatrix", "data", "train_data", "dataset", "train_set", "dtest", "eval_data")
-_SMALLEST = (3, 4, 5, 7, 2)
-_POINTS = 2
 _CLOSE = 1e-5
 _STEP, _ROUGH = 1e-3, 1e-4  # of second differences of the loss, and their relative error
 
@@ -118,24 +116,15 @@ class _Objective:
 
     def points(self, rng: np.random.Generator) -> list[SamplePoint]:
         """Return random points at which the code runs."""
-        failure: Exception | None = None
-        for smallest in _SMALLEST:
-            sizes = distinct_sizes(self.spec, smallest)
-            points = [draw_point(self.spec, sizes, rng, None) for _ in range(_POINTS)]
+
+        def run(points: list[SamplePoint]) -> None:
             for point in points:  # raw scores on both sides of 0, of the size of 1
                 point.values[self.scores] = rng.normal(0, 1.2, np.shape(point.values[self.scores]))
-            try:
-                for point in points:
-                    self._loss(point, np.asarray(point.values[self.scores]))
-                    self._both(point, np.asarray(point.values[self.scores]))
-            except SymbackpropError:
-                raise
-            except Exception as error:
-                failure = failure or error
-                continue
-            return points
-        where = place_in_code(failure) if failure is not None else ""
-        raise ArgumentError(f"the code fails: {type(failure).__name__}: {failure}{where}") from failure
+            for point in points:
+                self._loss(point, np.asarray(point.values[self.scores]))
+                self._both(point, np.asarray(point.values[self.scores]))
+
+        return runnable_points(self.spec, rng, run)
 
     def at(self, point: SamplePoint) -> CodeCheck:
         """Return the check at a point: of the gradient, and of the Hessian."""
