@@ -209,6 +209,10 @@ class KroneckerDelta(Function):
         ordered = sympy.default_sort_key(one) <= sympy.default_sort_key(other)
         return None if ordered else cls(other, one, size)
 
+    def _eval_power(self, exponent: Scalar) -> Scalar | None:
+        """Return the delta itself for a positive power: its values are 0 and 1."""
+        return self if exponent.is_positive else None
+
 
 def _concatenated(form: _Form, node: Matrix, *at: Size) -> Scalar:
     """Return Σₖ block[k] δ(index, start + k), summed over all blocks."""

@@ -32,6 +32,7 @@ TEXTS = {
         "X: input(N, D)\nC: input(N, 6)\nS: input(N, 6)\nW: parameter(D, 6)\nk = X @ W\n"
         "r = k * C + concatenate((-k[:, 3:6], k[:, 0:3]), axis=1) * S\nJ = sum(tanh(r @ r.T))"
     ),
+    "a row of itself above itself": "A: parameter(1, N)\nq = concatenate((A, A), axis=0)[1:2, :] + A\nJ = sum(q**2) / 2",
     "a sum that is 0": "k: parameter(N, 2)\nJ = sum(concatenate((-k, k), axis=1)**3)",
     "a difference that is 0": "k: parameter(N, 2)\nJ = sum(exp(k) * exp(-k)) - sum(k / k) + sum(k - k)",
     "a shift that softmax ignores": "X: input(N, D)\nb: parameter(N, 1)\nJ = sum(log(softmax(X + b)) * X)",
