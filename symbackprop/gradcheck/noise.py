@@ -16,25 +16,26 @@ _AWAY = (0.0137, -0.0231)  # other places that must have this noise
 _STEPS = 3  # changes that must be multiples of one step
 _WHOLE = 1e-3
 _MOST_STEPS = 16  # noise of rounded values, in units of the smallest change: more is a change of the function itself
-_QUICK = (1e-6, 7.3e-6)  # steps of the differences that tell a coarse cost
+_QUICK = np.array([-13.3, -6.1, -2.3, -1.0, 1.3, 3.1, 7.7, 14.6])  # places of the values that tell a coarse cost
+_QUICK_UNIT = 1e-6
+_CUBIC = np.vander(_QUICK, 4)[:, :3]  # cubic polynomials that are 0 at 0
+_OFF_CUBIC = np.eye(len(_QUICK)) - _CUBIC @ np.linalg.pinv(_CUBIC)
 COARSE = 1e3  # rounding errors of the cost: a noise above is that of a coarse cost
 
 
 def seems_coarse(f: Callable[[float], float], here: float, rounding: float) -> bool:
     """Return True if a function may have more noise than its rounding error, judged by eight of its values.
 
-    Then a fourth difference over short steps is not small, or the function does not change at all.
+    Then the values near 0 are not those of a cubic polynomial, or the function does not change at all.
 
     >>> import numpy as np
     >>> [seems_coarse(f, 1.0, 2e-16) for f in (np.exp, lambda t: float(np.float32(np.exp(t))))]
     [False, True]
     """
-    for step in _QUICK:
-        left, near, right, far = (f(step * k) for k in (-1, 1, 2, -2))
-        fourth = right - 4 * near + 6 * here - 4 * left + far
-        if not abs(fourth) <= COARSE * rounding or left == here == near:
-            return True
-    return False
+    changes = np.array([f(place * _QUICK_UNIT) - here for place in _QUICK])
+    off = _OFF_CUBIC @ changes
+    stays = (changes == 0) & (changes[::-1] == 0)  # on both sides
+    return bool(np.any(stays)) or not float(np.linalg.norm(off)) <= COARSE * rounding / 8
 
 
 def noise_along(f: Callable[[float], float], here: float) -> float:
@@ -64,7 +65,7 @@ def _noise_of_steps(f: Callable[[float], float]) -> float:
     for spacing in _WIDER:
         sample = _Sample.of(f, spacing)
         if sample.is_stepped:
-            least = min(least or math.inf, sample.least_change)
+            least = min(least or math.inf, sample.step)
         if not sample.repeats:
             break
     return max(min(sample.noise, _MOST_STEPS * least), least / 2)
@@ -75,11 +76,11 @@ class _Sample:
     """Values at equally spaced points on both sides: the smaller noise of the sides, as a kink is on one of them only.
 
     The values repeat if on both sides at least half of them equal their neighbour. They change in steps if their
-    changes are multiples of the smallest one.
+    changes are multiples of one step: of the smallest change, or of the smallest difference of two changes.
     """
 
     noise: float
-    least_change: float
+    step: float
     repeats: bool
     is_stepped: bool
 
@@ -90,10 +91,12 @@ class _Sample:
         changes = np.abs([np.diff(side) for side in sides])
         repeats = int(np.max(np.count_nonzero(changes, axis=1))) <= _POINTS // 2
         changes = changes[changes > 0]
-        least = float(np.min(changes, initial=math.inf))
-        multiples = changes / least
+        step = float(np.min(changes, initial=math.inf))
+        apart = np.diff(np.sort(changes))
+        step = float(np.min(apart[apart > _WHOLE * step], initial=step))
+        multiples = changes / step
         is_stepped = len(changes) >= _STEPS and bool(np.all(np.abs(multiples - np.round(multiples)) < _WHOLE))
-        return cls(noise, least, repeats, is_stepped)
+        return cls(noise, step, repeats, is_stepped)
 
 
 def estimated_noise(values: np.ndarray) -> float:
