@@ -4,8 +4,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
-_OPEN: ContextVar[float] = ContextVar("processor time at which the budget ends", default=float("inf"))
+_UNASKED = 1e-3  # seconds in which the processor time is not asked of the system again
+
+
+@dataclass
+class _Budget:
+    end: float  # in processor time
+    asked: float = float("-inf")  # the time of day at which the processor time was last asked
+
+
+_OPEN: ContextVar[_Budget | None] = ContextVar("the innermost budget", default=None)
 
 
 class OutOfTime(BaseException):
@@ -19,7 +29,8 @@ def budget(seconds: float) -> Iterator[None]:
     >>> with budget(60):
     ...     spend()
     """
-    token = _OPEN.set(min(_OPEN.get(), time.process_time() + seconds))
+    outer, end = _OPEN.get(), time.process_time() + seconds
+    token = _OPEN.set(_Budget(min(end, outer.end) if outer else end))
     try:
         yield
     finally:
@@ -28,5 +39,9 @@ def budget(seconds: float) -> Iterator[None]:
 
 def spend() -> None:
     """Raise OutOfTime if the budget is spent."""
-    if time.process_time() > _OPEN.get():
+    budget, now = _OPEN.get(), time.perf_counter()
+    if budget is None or now - budget.asked < _UNASKED:
+        return
+    if time.process_time() > budget.end:
         raise OutOfTime("the time that this step may take is over")
+    budget.asked = now

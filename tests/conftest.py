@@ -48,8 +48,13 @@ def pytest_collection_modifyitems(config, items):
     mark_longer(items)
     config.only_at_night = only_at_night(items)
     tests = Path(__file__).parent
+    compatible = {
+        path
+        for path in {item.path for item in items}
+        if any(path.is_relative_to(tests / place) for place in COMPATIBLE)
+    }
     for item in items:
-        if any(item.path.is_relative_to(tests / place) for place in COMPATIBLE):
+        if item.path in compatible:
             item.add_marker(pytest.mark.compat)
 
 

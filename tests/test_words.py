@@ -73,11 +73,11 @@ def unclear(path: Path) -> list[str]:
     source = path.read_text(encoding="utf-8")
     is_code = path.suffix == ".py"
     prose = [re.sub(r"\s+", " ", text) for text in (dict.fromkeys(texts(source)) if is_code else [source])]
+    whole = "\0".join(prose)  # no pattern reaches from one text into the next
     found = [
         f"“{match[0]}”: write “{better}”"
         for pattern, better in UNCLEAR.items()
-        for text in prose
-        for match in re.finditer(pattern, text)
+        for match in re.finditer(pattern, whole)
     ]
     if is_code:
         found += [

@@ -93,6 +93,7 @@ J = sum((y - yhat)**2) / (2 * N) + lam/2 * sum(W1**2)
     return sb.derive(sb.parse_network(text)).to_dask(), {"W1": W1, "b1": b1, "W2": W2, "lam": 0.1}, truth
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 def test_data_larger_than_the_memory_of_all_workers(client, rng):
     def memory():  # the most that a worker ever used

@@ -300,8 +300,10 @@ def test_a_gradient_of_nan_is_said_where_the_cost_is_inf_too(cost):
     assert f.cost(w) == np.inf
 
 
-def test_generated_tests_draw_points_where_every_function_is_defined(tmp_path):
-    drawn = [name for name in FUNCTIONS if name != "tan"]  # a point may lie beside one of its poles
+@pytest.mark.parametrize("every", [pytest.param(4, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)])
+def test_generated_tests_draw_points_where_every_function_is_defined(every, tmp_path, rng):
+    functions = [name for name in FUNCTIONS if name != "tan"]  # a point may lie beside one of its poles
+    drawn = [str(name) for name in rng.permutation(functions)[::every]]
     for activation in drawn:
         d = sb.derive(sb.mlp(["D", "H", 2], activation, l2="lam"))
         assert d.check(sb.random_values(d.network, seed=3)).verdict == "right", activation

@@ -118,17 +118,14 @@ def test_kinks_that_hide_beside_others_are_no_mistakes(family, seed):
     assert report.verdict != "wrong", str(report)
 
 
-@pytest.mark.parametrize(
-    ("count", "part"),
-    [pytest.param(count, part, marks=mark) for count, mark in ((150, pytest.mark.slow), (1000, pytest.mark.nightly))
-     for part in range(2 if count == 1000 else 1)],
-)  # fmt: skip
-def test_right_gradients_of_many_harsh_networks_are_hardly_ever_wrong(count, part, rng):
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(2))
+def test_right_gradients_of_many_harsh_networks_are_hardly_ever_wrong(part, rng):
     """None in most runs; such networks lose digits in ways that no check from outside can always tell."""
-    found, alarms = verdicts(rng, count, harsh_network)
+    found, alarms = verdicts(rng, 1000, harsh_network)
     print(text(alarms))
     assert len(alarms) <= 1, text(alarms)
-    assert found.count("right") + found.count("zero") >= (0.9 if count >= 1000 else 0.85) * count  # fewer vary more
+    assert found.count("right") + found.count("zero") >= 900
 
 
 def test_right_gradients_of_mild_smooth_networks_are_right(rng):

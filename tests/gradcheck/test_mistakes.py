@@ -49,19 +49,19 @@ def test_gross_mistakes_are_rejected_also_under_a_large_offset(kind, rng):
 LARGE_REGIMES = [regime for regime in REGIMES if regime != "offset"]  # under which too much would be undecided
 
 
-def assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng):
-    """All kinds but one at most, which may be tiny."""
+def assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng, most=None):
+    """All kinds, or `most` drawn at random, but one at most, which may be tiny."""
     case, shown = accepted_case(regime, rng, LARGE)
-    missed = [kind for kind in shown if verdict(case, mistaken(case, kind)) != "wrong"]
+    missed = [kind for kind in rng.permutation(shown)[:most] if verdict(case, mistaken(case, kind)) != "wrong"]
     assert len(missed) <= 1, missed
 
 
 @pytest.mark.slow
 def test_mistakes_are_rejected_in_ten_thousand_entries(rng):
-    """Every kind of mistake, in a regime drawn at random."""
+    """Eight kinds of mistakes, in a regime drawn at random; all kinds run in the small network."""
     regime = str(rng.choice(LARGE_REGIMES))
     print("regime", regime)
-    assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng)
+    assert_mistakes_are_rejected_in_ten_thousand_entries(regime, rng, most=8)
 
 
 @pytest.mark.nightly

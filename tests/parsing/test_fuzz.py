@@ -110,7 +110,7 @@ def test_broken_lines_of_code(rng):
 
 
 @pytest.mark.parametrize(
-    "count", [pytest.param(3_000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.nightly)]
+    "count", [pytest.param(1_000, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.nightly)]
 )
 def test_very_many_broken_documents(count, rng):
     run(int(rng.integers(10**9)), count)

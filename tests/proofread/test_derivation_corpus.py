@@ -112,7 +112,7 @@ def is_outside(before):
 
 
 @pytest.mark.parametrize(
-    "cases", [pytest.param(8, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.nightly)]
+    "cases", [pytest.param(5, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.nightly)]
 )
 def test_no_changed_derivative_is_right(cases):
     """Lines about derivatives, their sign turned or doubled, one at a time: some line of the document is no longer right."""

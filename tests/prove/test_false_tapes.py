@@ -24,18 +24,17 @@ def cases():
 
 
 def marked():
-    """Each kind runs in CI on one network, a different one for each kind, and on a twelfth of the others.
+    """Each kind runs in CI on one network, a different one for each kind.
 
-    Every other kind is among the fast tests.
+    Every third kind is among the fast tests.
     """
     by_kind = {kind: [network for k, network in cases() if k == kind] for kind in KINDS}
     for number, (kind, networks) in enumerate(by_kind.items()):
         quick = [network for network in networks if network != "composite"]  # whose proof takes long
-        for k, network in enumerate(networks):
+        for network in networks:
             is_chosen = network == quick[number % len(quick)]
-            in_ci = is_chosen or (k + number) % 12 == 0
-            is_fast = is_chosen and number % 2 == 0
-            marks = () if is_fast else pytest.mark.slow if in_ci else pytest.mark.nightly
+            is_fast = is_chosen and number % 3 == 0
+            marks = () if is_fast else pytest.mark.slow if is_chosen else pytest.mark.nightly
             yield pytest.param(kind, network, marks=marks, id=f"{kind}-{network}")
 
 
