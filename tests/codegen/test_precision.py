@@ -56,12 +56,20 @@ def lost_by_rounding(net, values, dtype, rng):
     return max(off_by(f(**some), f(**given), dtype) for some in moved)
 
 
+def drawn(net, dtype, rng):
+    """Return a point at which no result is too large for the dtype, as sinh may be, with the results and the true ones."""
+    while True:
+        values = sb.random_values(net, seed=int(rng.integers(2**31)))
+        result, truth = evaluated(net, values, dtype)
+        if max(np.abs(part).max() for part in truth) < np.finfo(dtype).max / 1e3:
+            return values, result, truth
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", NETS)
 def test_within_fifty_units_of_the_last_place(name, dtype, rng):
     """Or within a few times the unavoidable error, where terms happen to cancel."""
-    values = sb.random_values(NETS[name], seed=int(rng.integers(2**31)))
-    result, truth = evaluated(NETS[name], values, dtype)
+    values, result, truth = drawn(NETS[name], dtype, rng)
     assert all(np.asarray(part).dtype == dtype for part in result)
     assert off_by(result, truth, dtype) <= max(ULPS, 5 * lost_by_rounding(NETS[name], values, dtype, rng))
 
