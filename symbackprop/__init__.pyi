@@ -89,6 +89,7 @@ from symbackprop.network.network import Equation as Equation
 from symbackprop.network.network import Network as Network
 from symbackprop.network.parser import parse_network as parse_network
 from symbackprop.network.sampling import random_values as random_values
+from symbackprop.page.marked import marked_page as marked_page
 from symbackprop.proofread.code.check import check_code as check_code
 from symbackprop.proofread.code.check import network_from_function as network_from_function
 from symbackprop.proofread.code.jacobian import check_jacobian as check_jacobian

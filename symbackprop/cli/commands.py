@@ -31,7 +31,15 @@ from symbackprop.cli.output import (
     write_file,
 )
 from symbackprop.cli.parser import Parser, complete, one_of
-from symbackprop.cli.proofread import add_options, code_check, document_checks, is_document, together
+from symbackprop.cli.proofread import (
+    add_options,
+    by_line,
+    code_check,
+    document_checks,
+    is_document,
+    is_failure,
+    together,
+)
 from symbackprop.errors import SymbackpropError, nearest
 
 if TYPE_CHECKING:
@@ -290,13 +298,16 @@ def _proofread(args: argparse.Namespace) -> int:
 
 def _proofread_documents(args: argparse.Namespace) -> int:
     found = document_checks(args, None if args.network is None else read_network(args.network))
-    if len(found) == 1:
+    if args.html:
+        write_exactly(args, sb.marked_page(found))
+    elif args.lines:
+        write_exactly(args, by_line(found))
+    elif len(found) == 1:
         ((_, check),) = found.items()
         _write_report(args, check.to_dict(), check.to_markdown() if args.annotate else str(check))
     else:
         _write_report(args, {name: check.to_dict() for name, check in found.items()}, together(found))
-    good = (sb.LineVerdict.RIGHT, sb.LineVerdict.CONVENTION)
-    return AGREES if all(check.verdict in good for check in found.values()) else DISAGREES
+    return DISAGREES if any(is_failure(check.verdict, args.fail_on) for check in found.values()) else AGREES
 
 
 def _write_report(args: argparse.Namespace, data: dict[str, object], text: str) -> None:

@@ -24,6 +24,7 @@ A document is read and never executed. The report says which lines are right, an
   symbackprop proofread notes.md --network net.txt      (or .tex, .ipynb, .txt)
   symbackprop proofread notes.md                        (the network of its equations, or else the example network)
   symbackprop proofread notes.md --network net.txt --annotate -o checked.md
+  symbackprop proofread notes.md --html -o marked.html  (a page with each formula marked)
   symbackprop proofread ann.md ben.ipynb folder         (several documents, and all in a folder: a table first)
 
 Code is executed:
@@ -51,6 +52,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--network", metavar="FILE", help="the network of the document, in NumPy syntax")
     parser.add_argument("--annotate", action="store_true", help="print the document with remarks in it")
+    parser.add_argument(
+        "--html", action="store_true", help="print the documents as one HTML page with each formula marked"
+    )
+    parser.add_argument(
+        "--lines", action="store_true", help="print file:line:column: remark, as editors and CI systems read it"
+    )
+    parser.add_argument(
+        "--fail-on",
+        default="not-understood",
+        choices=list(_FAILURES),
+        help="for documents: exit with status 1 for this verdict or a worse one (default: not-understood)",
+    )
     parser.add_argument("--shapes", nargs="+", default=[], metavar="NAME=N,D", help="the shape of each argument")
     parser.add_argument("--wrt", action="append", metavar="NAME", help="a parameter (or W1,W2)")
     parser.add_argument(
@@ -161,6 +174,30 @@ def together(found: "Mapping[str, DerivationCheck]") -> str:
     return "\n\n".join(["\n".join(rows), *reports])
 
 
+def by_line(found: "Mapping[str, DerivationCheck]") -> str:
+    """Return the remarks on documents, each as file:line:column: verdict: remark."""
+    from symbackprop.proofread.derivation.report import UNREMARKED, remarks
+
+    rows = []
+    for name, check in found.items():
+        for line in (line for line in check.lines if line.verdict not in UNREMARKED):
+            column = line.start - check.text.rfind("\n", 0, line.start)
+            said = "; ".join(" ".join(remark.split()) for remark in remarks(line))
+            rows.append(f"{name}:{line.place}:{column}: {line.verdict}: {said or ' '.join(line.source.split())}")
+    return "\n".join(rows)
+
+
+def is_failure(verdict: str, fail_on: str) -> bool:
+    """Return True if a verdict on a document is at least as bad as that of the option --fail-on."""
+    return verdict in _FAILURES[fail_on]
+
+
+_FAILURES = {
+    "wrong": ("wrong",),
+    "not-understood": ("wrong", "not understood"),
+    "convention": ("wrong", "not understood", "convention"),
+    "never": (),
+}
 _DOCUMENTS = {".md", ".markdown", ".tex", ".ipynb", ".txt", ".rst"}
 _OWN_TEXT = (
     "this is the text that symbackprop derive prints for people; what it writes with --format markdown or --format "
@@ -183,8 +220,10 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     from symbackprop.proofread.code.check import check_code
     from symbackprop.proofread.code.vjp import check_vjp
 
-    if args.network is not None or args.annotate:
-        raise ArgumentError(f"--network and --annotate are for documents such as notes.md, not for {args.what[0]}")
+    if args.network is not None or args.annotate or args.html or args.lines:
+        raise ArgumentError(
+            f"--network, --annotate, --html and --lines are for documents such as notes.md, not for {args.what[0]}"
+        )
     if len(args.what) > 2:
         raise ArgumentError(f"a cost and a gradient are expected, not {listed(args.what)}")
     if not args.wrt and not args.upstream:

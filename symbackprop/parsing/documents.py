@@ -55,10 +55,15 @@ def read_document(given: "str | os.PathLike[str]") -> Document:
         ArgumentError: a file cannot be read, is too long, or has the suffix but not the content of a notebook.
     """
     text, suffix = (given, ".md") if isinstance(given, str) else _of_file(Path(given))
+    return scan(text, is_tex=suffix == ".tex")
+
+
+def scan(text: str, *, is_tex: bool = False) -> Document:
+    """Find the formulas of a text: Markdown or plain, or LaTeX."""
     if len(text) > _LONGEST:
         raise ArgumentError(f"the document has {len(text)} characters; at most {_LONGEST} are read")
     text = text.replace("\r\n", "\n")
-    formulas = _at_most(_Scanner(text, is_tex=suffix == ".tex").formulas()) or _at_most(_bare_lines(text))
+    formulas = _at_most(_Scanner(text, is_tex=is_tex).formulas()) or _at_most(_bare_lines(text))
     return Document(text, formulas)
 
 

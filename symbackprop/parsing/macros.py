@@ -68,6 +68,43 @@ def macros_of(text: str) -> tuple[dict[str, Macro], list[tuple[int, int]]]:
     return found, places
 
 
+_COMMAND = re.compile(r"\\([A-Za-z]++)\s*+")
+_DEEPEST = 20  # macros in macros
+
+
+def expand(text: str, macros: dict[str, Macro]) -> str:
+    r"""Return a text with macros expanded.
+
+    >>> expand(r"\pd{J}{W} = \x", {"pd": Macro(2, r"\frac{\partial #1}{\partial #2}"), "x": Macro(0, "X")})
+    '\\frac{\\partial J}{\\partial W} = X'
+
+    Raises:
+        UnsupportedNotationError: a macro has no argument, is defined by itself, or grows too long.
+    """
+    for _ in range(_DEEPEST):
+        found = next((match for match in _COMMAND.finditer(text) if match[1] in macros), None)
+        if found is None:
+            return text
+        text = _expanded_once(text, macros)
+    raise UnsupportedNotationError("a macro is defined by itself")
+
+
+def _expanded_once(text: str, macros: dict[str, Macro]) -> str:
+    pieces, at = [], 0
+    for match in _COMMAND.finditer(text):
+        macro = macros.get(match[1])
+        if macro is None or match.start() < at:
+            continue
+        end, arguments = arguments_at(text, match.end(), macro.arguments) if macro.arguments else (match.end(), [])
+        apart = " " if text[end : end + 1].isalpha() else ""  # \x y, where \x stands for a command
+        pieces += [text[at : match.start()], macro.expanded(arguments), apart]
+        at = end
+    expanded = "".join([*pieces, text[at:]])
+    if len(expanded) > _LONGEST:
+        raise UnsupportedNotationError("a macro grows too long when it is expanded")
+    return expanded
+
+
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 

@@ -13,6 +13,9 @@ _FLAT = {"mrow", "mi", "mn", "mo", "mtext", "mspace"}
 _FACTORS = {"mi", "mn", "mrow", "msup", "msub", "msubsup", "mfrac"}
 _PRIMES = {"′", "″", "‴", "⁗"}
 _THIN = "0.17em"
+WRONG, GAP = "sb-wrong", "sb-gap"  # colours that stand for marks until the formula is converted
+_DISPLAY = {"block": {"display": "block"}, "displaystyle": {"displaystyle": "true"}, "inline": {}}
+_CLASSES = {WRONG: "term wrong", GAP: "term gap"}
 
 
 class MathML:
@@ -37,6 +40,15 @@ class MathML:
         """Return a formula as MathML on its own line, with the index of a Σ below it."""
         return self._math(latex.replace(r"\sum_", r"\sum\limits_"), "block")
 
+    def of_author(self, latex: str, *, displayed: bool = True) -> str | None:
+        """Return a formula that a person wrote as MathML, or None if the converter does not know how."""
+        if displayed:
+            latex = latex.replace(r"\sum_", r"\sum\limits_")
+        try:
+            return self._math(latex, "displaystyle" if displayed else "inline")
+        except Exception:  # the converter raises whatever it meets
+            return None
+
     def prose(self, latex: str) -> str:
         r"""Return a sentence with $…$ and \emph{…} as HTML."""
         return "".join(self._pieces(latex))
@@ -50,15 +62,34 @@ class MathML:
 
     def _math(self, latex: str, display: str) -> str:
         root = self._convert(latex.replace(r"\!", ""), display=display)  # browsers have no negative space
-        root.attrib = {"display": "block"} if display == "block" else {}
+        root.attrib = dict(_DISPLAY[display])
         elements = list(root.iter())
-        for rewrite in (_text, _prime, _name, _sign, _brackets):
+        for rewrite in (_inert, _mark, _text, _prime, _name, _sign, _brackets):
             for element in elements:
                 rewrite(element)
         return tostring(root, encoding="unicode")
 
 
 # Browsers draw MathML Core, a part of the converter's MathML; these rewrites make it look like LaTeX again.
+
+
+def with_mark(latex: str, term: tuple[int, int]) -> str:
+    """Return a formula with a mark on the term at these offsets, or in the gap if they are equal."""
+    start, end = term
+    kind, inner = (WRONG, latex[start:end]) if start < end else (GAP, r"\,")
+    return rf"{latex[:start]}\textcolor{{{kind}}}{{{inner}}}{latex[end:]}"
+
+
+def _inert(element: Element) -> None:
+    r"""Remove what \href, \style, \class and \id of an author put in: a formula is a formula and nothing else."""
+    for name in ("href", "style", "class", "id"):
+        element.attrib.pop(name, None)
+
+
+def _mark(element: Element) -> None:
+    """Turn the colour of a marked term into the class of a group, which the other rewrites know."""
+    if element.tag == "mstyle" and element.get("mathcolor") in _CLASSES:
+        element.tag, element.attrib = "mrow", {"class": _CLASSES[element.attrib["mathcolor"]]}
 
 
 def _text(element: Element) -> None:

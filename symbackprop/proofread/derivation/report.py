@@ -65,7 +65,7 @@ _MARKS = {
 }
 
 
-_UNREMARKED = {LineVerdict.RIGHT, LineVerdict.DEFINED_HERE, LineVerdict.NO_CLAIM}
+UNREMARKED = {LineVerdict.RIGHT, LineVerdict.DEFINED_HERE, LineVerdict.NO_CLAIM}
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def remarks(line: CheckedLine) -> list[str]:
         line.mistake and f"the mistake: {line.mistake}",
         line.correction and f"it should be: {line.correction}",
         *(line.reason, line.counterexample, *line.notes),
-        line.proof if line.verdict in _UNREMARKED else "",
+        line.proof if line.verdict in UNREMARKED else "",
     ]
     return [remark for remark in found if remark]
 
@@ -178,7 +178,7 @@ def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]
     """Return the remarks with their offsets in the document, after the paragraph or block of their formula."""
     found: dict[int, list[str]] = {}
     for line in lines:
-        if line.verdict in _UNREMARKED and not line.notes:
+        if line.verdict in UNREMARKED and not line.notes:
             continue
         end = _end_of_block(text, line.end)
         text_of_line = "; ".join(map(_escaped, remarks(line)))

@@ -1,0 +1,1 @@
+"""Pages that people look at: documents with their formulas marked."""
