@@ -208,31 +208,13 @@ def test_every_call_of_the_text_language_is_a_reserved_name() -> None:
     assert set(elaborate.CALLS) - RESERVED == set()
 
 
-NOT_TRACED_AS_ARRAYS = {
-    *(
-        "matrix_power",
-        "multi_dot",
-        "block",
-        "pad",
-        "tile",
-        "hsplit",
-        "vsplit",
-    ),  # entry by entry
-    *("tri",),  # of numbers, which NumPy makes itself
-}
-# A function that is traced has matrices and vectors only.
-NOT_TRACED_YET = {
-    *("moveaxis", "expand_dims", "stack", "flip", "tensordot", "diagonal", "convolve", "correlate", "swapaxes"),
-}
-
-
 def test_every_numpy_name_of_the_text_language_is_traced() -> None:
     """Who writes a network as a text can write it as a NumPy function too."""
     known = {*numpy_functions.FUNCTIONS, *numpy_functions._CREATING}
     of_numpy = {
         n for n in [*elaborate.CALLS, *WORDS, *SEVERAL, *FUNCTIONS, *ALIASES] if hasattr(np, n) or hasattr(np.linalg, n)
     }
-    assert of_numpy - known - NOT_TRACED_YET == NOT_TRACED_AS_ARRAYS
+    assert of_numpy - known == set()
 
 
 def test_every_public_name_is_there_and_every_function_is_a_public_name() -> None:

@@ -23,8 +23,6 @@ from symbackprop.expressions.matrices import (
     split,
 )
 from symbackprop.expressions.operations import (
-    COLUMNS,
-    ROWS,
     Broadcast,
     Elementwise,
     Largest,
@@ -33,7 +31,7 @@ from symbackprop.expressions.operations import (
     Softmax,
     Sums,
     Total,
-    broadcast,
+    repeated,
 )
 from symbackprop.expressions.shapes import is_matrix
 
@@ -240,8 +238,8 @@ def _log_of_total(value: Expression) -> Expression | None:
 
 
 def _log_sum_exp(z: Matrix) -> Matrix:
-    """Return the log-sum-exp of all entries, 1×1."""
-    for axis in (COLUMNS, ROWS):
+    """Return the log-sum-exp of all entries, an array of one entry."""
+    for axis in reversed(range(len(z.shape))):
         z = z if z.shape[axis] == 1 else LogSumExp(z, axis)
     return z
 
@@ -264,10 +262,10 @@ def _softmax_of_all(value: Expression) -> Expression | None:
     z = _exponent(powers) if is_matrix(powers) else None
     if z is None or not coefficient.is_Pow or coefficient.args != (Total(powers), -1):
         return None
-    if 1 in z.shape:
-        axis = COLUMNS if z.shape[0] == 1 else ROWS
-        return Softmax(_unshifted(z, axis), axis)
-    return FUNCTION["exp"](z - broadcast(_log_sum_exp(z), *z.shape))
+    long = [axis for axis, size in enumerate(z.shape) if size != 1] or [len(z.shape) - 1]
+    if len(long) == 1:
+        return Softmax(_unshifted(z, long[0]), long[0])
+    return FUNCTION["exp"](z - repeated(_log_sum_exp(z), z.shape))
 
 
 def _unshifted(z: Matrix, axis: int) -> Matrix:

@@ -16,7 +16,7 @@ from symbackprop.expressions.einsum import einsum
 from symbackprop.expressions.gathers import Strided, Window, permuted, reshaped, summed, without_axes
 from symbackprop.expressions.matrices import Eye, LowerOnes, Ones, scaled, split
 from symbackprop.expressions.operations import Largest, axis_of, repeated, replaced
-from symbackprop.expressions.shapes import is_matrix, is_size, shape_of
+from symbackprop.expressions.shapes import dimension, is_matrix, is_size, shape_of
 from symbackprop.expressions.slicing import Concatenate, padded
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.printing.text import typed
@@ -164,6 +164,39 @@ def strided(a: Matrix, axis: int, start: Size, step: Size, count: Size) -> Expre
         return arithmetic.part(a, axis, start, start + count)
     coefficient, a = split(a)
     return scaled(coefficient, Strided(a, axis, start, step, count))
+
+
+def indexed(a: Expression, *keys: Any) -> Expression:
+    """Return the part of an array that a key for each axis picks.
+
+    A key is (place,) of one entry, (start, stop, step) of several, or None for a new axis of one entry.
+    """
+    a = array(a, "[…]")
+    sizes: list[Size] = []
+    axis = 0
+    for key in keys:
+        if key is None:
+            sizes.append(Integer(1))
+            continue
+        if len(key) == 1:
+            a = arithmetic.part(a, axis, key[0], key[0] + 1)
+        else:
+            start, stop, step = key
+            a = strided(a, axis, start, step, steps_within(stop - start if step > 0 else start - stop, abs(step)))
+            sizes.append(a.shape[axis])
+        axis += 1
+    return reshaped(a, sizes) if sizes else only_entry(a)
+
+
+def repeat(a: Expression, repeats: Any, axis: Any = None) -> Expression:
+    """Return an array with each entry, or each part along an axis, as often one after the other."""
+    a = array(a, "repeat")
+    if axis is None:
+        return repeat(ravel(a), repeats, 0)
+    k, n = axis_of(axis, len(a.shape)), dimension(repeats)
+    wide = replaced(a.shape, k, a.shape[k] * n)
+    apart = (*a.shape[: k + 1], n, *a.shape[k + 1 :])
+    return reshaped(repeated(expand_dims(a, k + 1), apart), wide)
 
 
 def roll(a: Expression, shift: Any, axis: Any = None) -> Expression:
@@ -411,6 +444,7 @@ ARRAY_CALLS: dict[str, Callable[..., Expression]] = {
     "flatten":      ravel,
     "stack":        stack,
     "flip":         flip,
+    "repeat":       repeat,
     "einsum":       products_of_letters,
     "tensordot":    tensordot,
     "diagonal":     diagonal,

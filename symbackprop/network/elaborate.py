@@ -50,7 +50,7 @@ _MOST_BITS = 1000  # of a number
 _SETTINGS = {  # parameters of calls that are not quantities
     *("shape", "arrays", "axis", "keepdims", "ord", "reps", "pad_width", "mode", "indices_or_sections", "M"),
     *("a_min", "a_max", "min", "max", "axes", "axis1", "axis2", "source", "destination", "subscripts", "window_shape"),
-    *("size", "stride", "padding", "shift"),
+    *("size", "stride", "padding", "shift", "repeats"),
 }
 
 

@@ -45,7 +45,7 @@ class ArgumentSpec:
     @property
     def every_shape(self) -> dict[str, DeclaredShape]:
         """The shape of each array and of each hyperparameter; for class labels, the shape of their one-hot matrix."""
-        found = {n: ((*s, 1)[0], self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
+        found = {n: (*(s or (1,)), self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
         return found | dict.fromkeys(self.scalars, ())
 
     def declared(self, sizes: Sizes) -> Network:
@@ -56,7 +56,7 @@ class ArgumentSpec:
             if not shape and name not in self.wrt:
                 network.scalar(own)
                 continue
-            size = [sizes.dimension(n) for n in (1, 1, *shape)[-2:]]
+            size = [sizes.dimension(n) for n in (*(1, 1)[len(shape) :], *shape)]
             kind = network.parameter if name in self.wrt else network.target if is_target(name) else network.input
             (network.one_hot if name in self.labels else kind)(own, *size)
         return network

@@ -52,9 +52,9 @@ class SamplePoint:
 
 
 def as_matrix(value: object) -> np.ndarray:
-    """Return a number, a vector (as a row) or a matrix as a matrix."""
+    """Return a number or a vector (as a row) as a matrix; arrays of two or more axes are unchanged."""
     array = np.asarray(value, dtype=float)
-    return array.reshape((1, 1, *array.shape)[-2:])
+    return array.reshape((*(1, 1)[array.ndim :], *array.shape))
 
 
 def distinct_sizes(spec: ArgumentSpec, smallest: int = _SMALLEST) -> dict[str, int]:

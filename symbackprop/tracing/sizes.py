@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import combinations
-from math import isclose, isfinite
+from math import exp, isclose, isfinite, log
 
-from sympy import Integer, Rational, sqrt
+from sympy import Integer, Rational, pi, sqrt
+from sympy import log as SympyLog
 
 from symbackprop.errors import ShapeError, SymbackpropError
 from symbackprop.expressions.aliases import Size
@@ -27,6 +28,9 @@ _PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
            1237, 1583, 2029, 2609, 3343, 4289, 5501, 7057, 9067, 11633)
 # fmt: on
 _LARGEST_OWN = 100  # a size up to here is itself, not the code of a symbolic size
+_NEAREST = 8  # what may be added to a size, for a bound of a slice
+_MOST_LOGARITHM = 30.0
+_CONSTANTS = (SympyLog(2 * pi), pi, 2 * pi, SympyLog(pi), SympyLog(2))  # by which a size may be multiplied
 _SHORT = 13  # digits of a decimal that a person may have typed
 
 
@@ -98,6 +102,11 @@ class Sizes:
         # the sums that occur as sizes: D + H, N - 1, N + 1, and the declared ones
         near = {p + k: size + k for p, size in (self.primes | written).items() for k in (-1, 1)}
         self._sums = pairs | near | written
+        # and those of slices: N - 2, N + 3, 2*N - 1, N - K and N - K + 1 of windows
+        parts = {p + k: size + k for p, size in (self.primes | written).items() for k in range(-_NEAREST, _NEAREST + 1)}
+        ordered = [(p, q) for p in self.primes for q in self.primes if p > q]
+        parts |= {p - q + k: self.primes[p] - self.primes[q] + k for p, q in ordered for k in (0, 1)}
+        self._lengths = parts | self._sums
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
         """Return a declared size as a symbolic size, or as its number if sizes are fixed."""
@@ -122,8 +131,8 @@ class Sizes:
         if n <= _LARGEST_OWN or self.fixed is not None:
             return Integer(n)
         found = self._whole(n)
-        if found.free_symbols:
-            return found
+        if found.free_symbols or n in self._lengths:
+            return found if found.free_symbols else self._lengths[n]
         raise Untraceable(
             f"the size {n} does not follow from the sizes of the arguments: make it of shapes, as in "
             "np.zeros((X.shape[0], W.shape[1]))"
@@ -139,14 +148,31 @@ class Sizes:
         if sum(map(str.isdigit, text)) <= _SHORT:
             return Rational(text)
         plain = self._fraction(float(x))
+        if plain is not None and plain.free_symbols:
+            return plain
         root = self._fraction(float(x) ** 2) if plain is None else None
         if root is not None:
             return sqrt(root) if x > 0 else -sqrt(root)
+        known = self._with_constant(float(x))
+        if known is not None:
+            return known
         return Rational(text) if plain is None else plain
 
-    def _fraction(self, x: float) -> Size | None:
+    def _with_constant(self, x: float) -> Size | None:
+        """Return log(N), or a size times log(2π), π or the like; None for a number without sizes."""
+        whole = round(exp(abs(x))) if abs(x) < _MOST_LOGARITHM else 0
+        if whole > 1 and isclose(log(whole), abs(x), rel_tol=1e-14):
+            size = self._whole(whole)
+            return (SympyLog(size) if x > 0 else -SympyLog(size)) if size.free_symbols else None
+        for constant in _CONSTANTS:
+            factor = self._fraction(x / float(constant), 1e-14)
+            if factor is not None and factor.free_symbols:
+                return factor * constant
+        return None
+
+    def _fraction(self, x: float, tolerance: float = 1e-15) -> Size | None:
         fraction = Fraction(x).limit_denominator(10**6)
-        if not fraction or not isclose(fraction, x, rel_tol=1e-15):
+        if not fraction or not isclose(fraction, x, rel_tol=tolerance):
             return None
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 
@@ -158,4 +184,4 @@ class Sizes:
         for prime, symbol in self.primes.items():
             while rest and rest % prime == 0:
                 value, rest = value * symbol, rest // prime
-        return value * rest
+        return value * self._sums.get(rest, rest)

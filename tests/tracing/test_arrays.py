@@ -15,11 +15,84 @@ from symbackprop.tracing.arrays.numpy_functions import FUNCTIONS, PlaceholderNum
 from symbackprop.tracing.arrays.products import Labels
 from symbackprop.tracing.arrays.run import TraceRun
 from symbackprop.tracing.sampling import SamplePoint
-from symbackprop.tracing.sizes import Sizes
+from symbackprop.tracing.sizes import Sizes, size_number
 from symbackprop.tracing.untraceable import Untraceable
 
-SHAPES = {"X": ("N", "D"), "Z": ("N", "D"), "W": ("D", "H"), "S": ("D", "D"), "b": ("D",), "v": ("N",), "y": ("N",)}
+SHAPES = {
+    **{"X": ("N", "D"), "Z": ("N", "D"), "W": ("D", "H"), "S": ("D", "D"), "b": ("D",), "v": ("N",), "y": ("N",)},
+    **{"Q": ("N", "H", "D"), "R": ("N", "H", "D"), "I": (2, "D", 4, 6), "t": ("2*H",)},
+}
 SIZES = {"N": 5, "D": 3, "H": 4}
+
+OF_MORE_AXES = """
+Q + b - R * Q[:, :1] / (2 + X[:, None])
+np.tanh(Q) @ W
+Q @ R.transpose(0, 2, 1) + np.swapaxes(Q @ R.mT, 1, 2)
+b @ Q.transpose(0, 2, 1) + (Q @ b) * v[:, None]
+X[:, None, :] @ np.moveaxis(Q, 1, 2)
+np.dot(Q, S) + np.dot(Q, R.transpose(0, 2, 1))[:, :, 0, :1]
+np.einsum("nhd,dk->nhk", Q, W) * np.einsum("nhd,nkd->nhk", Q, R)
+np.einsum("...d,dk->k...", Q, W)
+np.einsum("nd,nh,dh->n", X, Q[..., 0], W) + np.einsum("nhd->n", Q)
+np.einsum("nd,dh->ndh", X, W)
+np.tensordot(Q, W, axes=([2, 1], [0, 1]))
+np.tensordot(X, W, 1)
+Q.sum() + np.mean(Q, axis=(0, 2)) + Q.max(axis=-1).sum(axis=0)
+(Q - Q.mean(axis=(1, 2), keepdims=True)) / Q.std(axis=(1, 2), keepdims=True)
+np.var(Q, axis=1, ddof=1) - Q.min(axis=1) + np.linalg.norm(Q, axis=1)
+np.linalg.norm(Q) * np.linalg.norm(Q, axis=-1, keepdims=True)
+np.exp(Q) / np.exp(Q).sum(axis=-1, keepdims=True)
+np.log(np.sum(np.exp(Q)))
+np.exp(Q) / np.sum(np.exp(Q))
+Q.reshape(len(Q), -1) * t[0] + Q.reshape(-1, Q.shape[1] * Q.shape[2])
+Q.reshape(-1, X.shape[1]) @ W
+X.reshape(X.shape[1], X.shape[0]) + X.T
+t.reshape(2, -1).sum(axis=0) + t.reshape(Q.shape[1], 2) @ [1.0, -2.0]
+(X @ W).ravel()[2:] ** 2
+X.ravel() * Z.T.ravel()
+X.ravel() @ np.ravel(Z.T)
+I.reshape(2, -1, 2, 2, 3, 2).max(axis=(3, 5))
+I[:, :, ::2, 1::2] - I[:, :, 1::2, ::-2]
+I[..., 1:4, -1] * I[:, :, 0, None, 2]
+I[:, :, [0, 2, 3]] + I[0, :, 1:]
+I.transpose(0, 3, 1, 2)[1, 2:, -1] + I.T[0, 0, 0, 0]
+Q[1:, 0] - Q[:-1, -1]
+Q[:, ::-1] + np.flip(Q, axis=1) + np.flip(Q, 0)
+Q[np.arange(len(Q)), 0] * X
+np.squeeze(Q[:, :1], axis=1) * np.squeeze(Q[:, -1:, :1], axis=(1, 2))[:, None]
+np.expand_dims(X, (0, 2)) + np.expand_dims(Q, 0).transpose(0, 1, 2, 3)
+X[None] * X[:, None] - np.subtract(X[:, np.newaxis, :], Z)
+np.stack([X, Z, X * Z], axis=1)
+np.stack((X, Z), -1).reshape(len(X), -1)
+np.array([X, Z])
+np.concatenate((Q, R), axis=-1) + np.concatenate([Q, R], 2)
+np.concatenate([Q, X[:, None]], axis=1)
+np.hstack((Q, R)) - np.repeat(np.vstack([R, Q])[: len(X)], 2, axis=1)
+np.vsplit(I, 2)[1] * np.hsplit(I[0, 0], 3)[0][0, 0] + np.tile(X, (2, 1))[:1, 0] * np.block([[X, Z]])[0, :1]
+np.linalg.matrix_power(S, 3) @ np.linalg.multi_dot([S, W, W.T]) + np.pad(X, 1)[0, 0]
+np.split(I, 2, axis=-1)[1] * np.split(I, 3, 3)[0][..., :1]
+np.cumsum(Q, axis=1) + np.cumsum(Q, -1) + Q.cumsum(0)
+np.diff(Q, axis=1)
+np.roll(Q, 1, axis=1) + np.roll(I[0, 0, 0], -2)[-1]
+np.pad(I, ((0, 0), (0, 0), (1, 1), (2, 0)))
+np.lib.stride_tricks.sliding_window_view(I, (2, 3), axis=(2, 3)).sum(axis=1)
+np.where(Q > 0, Q, 0.1 * R) * (R <= Q) + np.maximum(Q, 0) - np.clip(R, -0.1, None)
+np.where(np.tril(np.ones((X.shape[1], X.shape[1]))) == 0, -1e9, Q.mT @ R)
+np.tril(Q.mT @ Q) + np.triu(Q.mT @ R, 1)
+(X > 0)[:, None] * Q + np.where((v > 0)[:, None, None], Q, R)
+np.broadcast_to(X[:, None], Q.shape) * Q
+np.ones((len(X), 1, X.shape[1])) * Q + np.zeros_like(Q) + np.full(Q.shape, 2.0)
+np.outer(v, Q[0, 0]) + np.inner(X, S)
+Q * np.arange(X.shape[1]) + 0.9 ** np.arange(Q.shape[1])[:, None]
+np.sin(np.arange(Q.shape[1])[:, None] / 50.0 ** (np.arange(X.shape[1]) / X.shape[1])) * Q
+np.exp(-np.abs(np.arange(len(X))[:, None] - np.arange(len(X))[None, :])) @ X
+np.where(np.arange(len(X))[:, None] >= np.arange(len(X)), X @ X.T, -1e9)
+sum(np.arange(7)) * v + np.arange(6)[4] * v[np.arange(len(v))]
+Q[0].T[y]
+S[y][:, None] * Q
+(Q @ W)[np.arange(len(X)), 0, :]
+0.5 * X.shape[1] * np.log(2 * np.pi) * v + np.log(X.shape[0]) * v - np.log(2 * len(b))
+"""
 
 LINES = """
 X + b
@@ -170,13 +243,25 @@ STATEMENTS = {
     "scatter": "A = np.zeros(W.shape); np.add.at(A, y, X @ W); A",
     "diagonal": "A = S.copy(); np.fill_diagonal(A, 0.0); A",
     "diagonal of ones": "A = S * 2; np.fill_diagonal(A, 1); A",
+    "entries of more axes": "A = np.zeros(Q.shape); A[:, 0] = X; A[:, 1:, 0] = v[:, None]; A[..., -1] += 1; A",
+    "each entry": "A = np.zeros((2, 3, 2)); A[0, 0, 1] = v[0]; A[1] = b[0]; A",
+    "each window": """A = np.zeros((2, I.shape[1], 3, 2))
+for i in range(3):
+    for j in range(2):
+        A[:, :, i, j] = np.sum(I[:, :, i : i + 2, 3 * j : 3 * j + 2], axis=(2, 3))
+A[0] *= 2; A""",
+    "windows that overlap": """A = np.zeros(I.shape)
+for i in range(3):
+    A[:, :, i : i + 2] += I[:, :, 2 * (i // 2) : 2 * (i // 2) + 2] * (i + 1)
+; A""",
     "out": "A = np.empty_like(X); np.multiply(X, Z, out=A); A",
 }
 
 
 def drawn(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    values = {name: rng.normal(size=[SIZES[n] for n in shape]) for name, shape in SHAPES.items()}
+    shapes = argument_spec(SHAPES, ["W"]).shapes
+    values = {name: rng.normal(size=[size_number(n, SIZES) for n in shape]) for name, shape in shapes.items()}
     return values | {"y": rng.integers(3, size=5)}
 
 
@@ -205,7 +290,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
     *first, last = code.split(";")
     for names in (values | {"np": np}, arrays | {"np": PlaceholderNumpy(run)}):
         space = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in names.items()}
-        exec(";".join(line.strip() for line in [*first, f"result = {last.strip()}"]), space)
+        exec("\n".join(line.strip() for line in [*first, f"result = {last}"]), space)
         theirs, ours = ours, space["result"]
     node = run.node(ours)
     assert np.shape(theirs) == sizes_of(node, network), "the shape is NumPy's"
@@ -220,7 +305,7 @@ def sizes_of(node: Any, network: Any) -> tuple[int, ...]:
     return tuple(int(n.xreplace(dimensions)) for n in node.size)
 
 
-@pytest.mark.parametrize("line", LINES.strip().splitlines())
+@pytest.mark.parametrize("line", [*LINES.strip().splitlines(), *OF_MORE_AXES.strip().splitlines()])
 def test_a_line_is_what_numpy_makes_of_it(line: str) -> None:
     theirs, ours = both(line)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
@@ -265,8 +350,8 @@ def test_at_a_point_loops_run_and_numbers_decide(line: str) -> None:
         "np.sort(X)",
         "np.random.normal(size=3) * X",
         "X.astype(int)",
-        "np.asarray([X, Z])",
-        "X.reshape(X.shape[1], X.shape[0])",
+        "X[X > 0].sum()",
+        "np.sort(Q, axis=1)",
         "np.argmax(X)",
         "y * 2",
     ],

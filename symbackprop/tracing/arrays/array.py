@@ -6,16 +6,19 @@ to a plain number, such as `float(x)`, raises `Untraceable`.
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 import numpy as np
 
 from symbackprop.expressions.aliases import Expression
+from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
+from symbackprop.network.word_calls import OTHER_REDUCTIONS, REDUCTIONS
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.graph import NodeOperation, Options, TracedNode
-from symbackprop.tracing.arrays.run import EPSILON, Placeholder, TraceRun, is_tiny
+from symbackprop.tracing.arrays.run import EPSILON, Placeholder, TraceRun, holds_placeholder, is_tiny, plain
+from symbackprop.tracing.arrays.word_calls import Word, word_node
 from symbackprop.tracing.untraceable import NumberNeeded, Untraceable
 
 Operand: TypeAlias = object  # a placeholder, an array of numbers or a number; `TraceRun.node` refuses all else
@@ -25,10 +28,8 @@ _Binary: TypeAlias = Callable[["TracedArray", Operand], "TracedArray"]
 _EQUALITY = "arrays are compared by == or !=, which depends on their numbers; <, <=, > and >= can be traced"
 _CONDITION = "what is done depends on the numbers: a condition is an array; np.where(condition, a, b) can be traced"
 _NUMBER = "float(), int() or an index needs the number of an array; NumPy's own functions can be traced without it"
-_FLATTENED = (
-    "the entries of a matrix are put one after the other, as by ravel(); that is traced in functions of each entry, in "
-    "sums, and in products with a matrix that was flattened too"
-)
+_SIGNS = {">": "gt", "<": "lt", ">=": "ge", "<=": "le", "==": "eq", "!=": "ne"}
+_REDUCTIONS = REDUCTIONS | OTHER_REDUCTIONS
 
 
 def _operators(operation: NodeOperation) -> tuple[_Binary, _Binary, _Binary]:
@@ -52,8 +53,19 @@ def _operators(operation: NodeOperation) -> tuple[_Binary, _Binary, _Binary]:
     )
 
 
+def _method(name: str) -> Callable[..., Any]:
+    """Return the method that is the function of this name in the table of NumPy's functions."""
+    return lambda self, *args, **kwargs: self.run.call(name, (self, *args), kwargs)
+
+
 def _comparison(sign: str) -> Callable[["TracedArray", Operand], "Mask"]:
-    return lambda self, other: Mask(self.run, self.combined(words.RELATIONS[sign], other).node)
+    def compared(self: "TracedArray", other: Operand) -> "Mask":
+        found = self.combined(words.RELATIONS[sign], other)
+        mask = Mask(self.run, found.node)
+        mask.numbers = found.numbers
+        return mask
+
+    return compared
 
 
 class TracedArray(Placeholder):
@@ -93,6 +105,11 @@ class TracedArray(Placeholder):
             raise TypeError("len() of unsized object")
         return self.shape[0]
 
+    @property
+    def as_called(self) -> "TracedArray":
+        """The array as an argument of a word: with a node that has the axes of the array."""
+        return self
+
     # operations
 
     def made(
@@ -111,17 +128,36 @@ class TracedArray(Placeholder):
             return self.copy()
         nodes = [self.node, self.run.node(other)]
         rank = max(node.rank for node in nodes)
-        return TracedArray(self.run, self.run.graph.node(operation, nodes[::-1] if reflected else nodes, rank=rank))
+        node = self.run.graph.node(operation, nodes[::-1] if reflected else nodes, rank=rank)
+        return self._with_numbers(TracedArray(self.run, node), _OF_NUMBERS.get(operation), other, reflected=reflected)
 
-    def dot(self, other: Operand) -> "TracedArray":
-        """Return np.dot of this array and another."""
-        found: TracedArray = self.run.call("dot", (self, other), {})
+    def _with_numbers(self, found: "TracedArray", function: Any, *others: Any, reflected: bool = False) -> Any:
+        """Return a result with its numbers, if all of its operands have numbers."""
+        known = [plain(self), *map(plain, others)]
+        if self.numbers is None or function is None or any(map(holds_placeholder, known)):
+            return found
+        with np.errstate(all="ignore"):
+            return found.numbered(np.asarray(function(*(known[::-1] if reflected else known))))
+
+    def numbered(self, numbers: np.ndarray) -> "TracedArray":
+        """Return the array with its numbers, in the simplest form that they have."""
+        node = self.run.constant(numbers) if numbers.ndim else None
+        found = type(self)(self.run, self.node if node is None or node.rank != self.node.rank else node)
+        found.numbers = numbers
         return found
 
-    __matmul__ = dot
+    def called(self, word: Word, *arguments: object, **named: object) -> "TracedArray":
+        """Return a word of texts that is called on this array."""
+        return TracedArray(self.run, word_node(self.run, word, self, *arguments, **named))
+
+    def moved(self, word: Word, *arguments: object) -> "TracedArray":
+        """Return an array with entries of this one at other places: of a mask, a mask."""
+        return (Mask if self.is_mask else TracedArray)(self.run, self.called(word, *arguments).node)
+
+    dot, __matmul__ = _method("dot"), _method("matmul")
 
     def __rmatmul__(self, other: Operand) -> "TracedArray":
-        return TracedArray(self.run, self.run.node(other)).dot(self)
+        return TracedArray(self.run, self.run.node(other)) @ self
 
     __add__, __radd__, __iadd__ = _operators(op.plus)
     __sub__, __rsub__, __isub__ = _operators(arithmetic.minus)
@@ -130,13 +166,13 @@ class TracedArray(Placeholder):
     __pow__, __rpow__, __ipow__ = _operators(arithmetic.to_the)
 
     def __neg__(self) -> "TracedArray":
-        return self.made(operator.neg)
+        return cast("TracedArray", self._with_numbers(self.made(operator.neg), np.negative))
 
     def __pos__(self) -> "TracedArray":
         return self.copy()
 
     def __abs__(self) -> "TracedArray":
-        return self.made(op.elementwise, options=("abs",))
+        return cast("TracedArray", self._with_numbers(self.made(op.elementwise, options=("abs",)), np.absolute))
 
     # comparisons
 
@@ -157,22 +193,29 @@ class TracedArray(Placeholder):
 
     @property
     def T(self) -> "TracedArray":  # noqa: N802 — NumPy's name
-        """The transpose; a vector is its own transpose."""
-        return self.made(op.transpose) if self.ndim == 2 else self
+        """The array with its axes in reverse order; a vector is its own transpose."""
+        return self.made(op.transpose) if self.ndim == 2 else self.moved(arrays.transpose) if self.ndim > 2 else self
+
+    @property
+    def mT(self) -> "TracedArray":  # noqa: N802 — NumPy's name
+        """The array with its last two axes exchanged."""
+        return self.T if self.ndim == 2 else self.moved(arrays.swapaxes, -1, -2)
 
     def transpose(self, *axes: Any) -> "TracedArray":
         """Return the array with its axes in another order."""
         order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        if self.ndim > 2 and order not in ((), (None,)):
+            return self.moved(arrays.transpose, *order)
         return self if order and order == tuple(range(self.ndim)) else self.T
+
+    swapaxes, cumsum, clip, diagonal, trace, repeat, argmax, argmin = map(
+        _method, ("swapaxes", "cumsum", "clip", "diagonal", "trace", "repeat", "argmax", "argmin")
+    )
 
     def reshape(self, *shape: Any, **_: object) -> "TracedArray":
         """Return the array in another shape; one size may be -1."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        wanted = [int(n) for n in sizes]
-        if -1 in wanted:
-            others = int(np.prod([n for n in wanted if n != -1]))
-            wanted[wanted.index(-1)] = self.size // max(others, 1)
-        return reshaped(self, tuple(wanted))
+        return reshaped(self, tuple(int(n) for n in sizes))
 
     def ravel(self, *_: object, **__: object) -> "TracedArray":
         """Return the entries as a vector."""
@@ -180,8 +223,10 @@ class TracedArray(Placeholder):
 
     flatten = ravel
 
-    def squeeze(self, axis: int | None = None) -> "TracedArray":
+    def squeeze(self, axis: Axis = None) -> "TracedArray":
         """Return the array without axes of size 1."""
+        if self.ndim > 2 or isinstance(axis, tuple):
+            return self.moved(arrays.squeeze, axis)
         kept = [n for k, n in enumerate(self.shape) if n != 1 or (axis is not None and axis % self.ndim != k)]
         return reshaped(self, tuple(kept))
 
@@ -199,6 +244,8 @@ class TracedArray(Placeholder):
 
     def reduced(self, name: str, axis: Axis = None, keepdims: bool = False) -> "TracedArray":
         """Return a reduction, such as "sum", over all entries or along an axis."""
+        if self.ndim > 2:
+            return self.called(_REDUCTIONS[name], axis=axis, keepdims=bool(keepdims))
         if isinstance(axis, tuple):
             axis = None if len(axis) > 1 and {a % self.ndim for a in axis} == set(range(self.ndim)) else axis[0]
         if axis is None or self.ndim < 2:
@@ -240,10 +287,18 @@ class TracedArray(Placeholder):
 
     # conversions to numbers, which are impossible
 
-    def __float__(self) -> NoReturn:
-        raise NumberNeeded(_NUMBER)
+    def __float__(self) -> float:
+        return float(self._number())
 
-    __int__ = __index__ = __float__
+    def __int__(self) -> int:
+        return int(self._number())
+
+    __index__ = __int__
+
+    def _number(self) -> Any:
+        if self.numbers is None:
+            raise NumberNeeded(_NUMBER)
+        return self.numbers.item()
 
     def item(self, *_: object) -> "TracedArray":
         """Return the only entry."""
@@ -262,7 +317,9 @@ class TracedArray(Placeholder):
         """Return a name, whatever the format, since there is no number; what is printed is not shown."""
         return "an array"
 
-    def __array__(self, *_: object, **__: object) -> NoReturn:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        if self.numbers is not None:
+            return self.numbers
         raise Untraceable(
             "a function that is not NumPy's converts an array to one of numbers; NumPy's functions can be traced"
         )
@@ -272,7 +329,7 @@ class TracedArray(Placeholder):
     def __iter__(self) -> "Iterator[TracedArray]":
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
-        return (self[i] for i in range(self.shape[0]))
+        return (self[i] for i in range(self.shape[0])) if self.numbers is None else iter(self.numbers)
 
     def __getitem__(self, key: object) -> "TracedArray":
         found: TracedArray = self.run.call("getitem", (self, key), {})
@@ -288,6 +345,16 @@ class TracedArray(Placeholder):
         self, function: Callable[..., object], _: object, args: Sequence[object], kwargs: Mapping[str, object]
     ) -> object:
         return self.run.call(function.__name__, args, kwargs)
+
+
+_OF_NUMBERS: dict[NodeOperation, Any] = {
+    op.plus: np.add,
+    arithmetic.minus: np.subtract,
+    arithmetic.times: np.multiply,
+    arithmetic.divided: np.true_divide,
+    arithmetic.to_the: np.float_power,
+    **{words.RELATIONS[sign]: getattr(operator, name) for sign, name in _SIGNS.items()},
+}
 
 
 class Mask(TracedArray):
@@ -306,7 +373,10 @@ class Mask(TracedArray):
 
 
 class Flattened(TracedArray):
-    """The entries of a matrix, one after the other; `node` is the matrix."""
+    """The entries of a matrix, one after the other; `node` is the matrix.
+
+    What works on each entry, and a sum, is traced as that of the matrix; all else as that of a vector.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -323,6 +393,11 @@ class Flattened(TracedArray):
         """The matrix that was flattened."""
         return TracedArray(self.run, self.node)
 
+    @property
+    def as_called(self) -> TracedArray:
+        """The vector of the entries."""
+        return self.matrix.called(arrays.ravel)
+
     def reshape(self, *shape: Any, **_: object) -> TracedArray:
         """Return the matrix in another shape."""
         return self.matrix.reshape(*shape)
@@ -334,13 +409,14 @@ class Flattened(TracedArray):
         if rank == 0 or not others:
             found = self.matrix.made(operation, *others, rank=rank, options=options)
             return Flattened(self.run, found.node) if found.ndim == 2 else found
-        raise Untraceable(_FLATTENED)
+        return self.as_called.made(operation, *others, rank=rank, options=options)
 
     def combined(self, operation: NodeOperation, other: Any, *, reflected: bool = False) -> TracedArray:
-        """Return an elementwise operation on this and a number, or on this and a flattened matrix of the same shape."""
+        """Return an elementwise operation on this and another array, or a number."""
         same = isinstance(other, Flattened) and other.matrix.shape == self.matrix.shape
         if not same and np.ndim(other) and not (isinstance(other, TracedArray) and other.ndim == 0):
-            raise Untraceable(_FLATTENED)
+            theirs = other.as_called if isinstance(other, TracedArray) else other
+            return self.as_called.combined(operation, theirs, reflected=reflected)
         theirs = other.matrix if isinstance(other, Flattened) else other
         return Flattened(self.run, self.matrix.combined(operation, theirs, reflected=reflected).node)
 
@@ -348,15 +424,16 @@ class Flattened(TracedArray):
         """Return a reduction over all entries."""
         return self.matrix.reduced(name)
 
-    def __getitem__(self, key: object) -> NoReturn:
-        raise Untraceable(_FLATTENED)
+    def __getitem__(self, key: object) -> TracedArray:
+        return self.as_called[key]
 
 
 def _correction(array: TracedArray, axis: Any, ddof: int) -> Any:
     """Return the factor n / (n - ddof) that corrects a mean over n entries."""
     if not ddof:
         return 1
-    n = filled(array.run, (), array.size if axis is None else array.shape[int(axis)])
+    sizes = [array.shape[one] for one in np.atleast_1d(axis)] if axis is not None else [array.size]
+    n = filled(array.run, (), int(np.prod(sizes)))
     return n / (n - ddof)
 
 
@@ -366,22 +443,21 @@ def filled(run: TraceRun, shape: int | Sequence[int], number: float) -> TracedAr
 
 
 def reshaped(array: TracedArray, shape: tuple[int, ...]) -> TracedArray:
-    """Return an array in another shape: axes of size 1 are added or removed, and a matrix is flattened."""
-    if shape == array.shape:
+    """Return an array in another shape, in which one size may be -1; a matrix that becomes a vector is flattened."""
+    left = array.size // max(int(np.prod([n for n in shape if n != -1])), 1)
+    sizes = tuple(left if n == -1 else n for n in shape)
+    if sizes == array.shape:
         return array.copy()
-    if shape == (array.size,) and array.ndim == 2 and 1 not in array.shape:
+    if sizes == (array.size,) and array.ndim == 2 and 1 not in array.shape:
         return Flattened(array.run, array.node)
-    if [n for n in shape if n != 1] != [n for n in array.shape if n != 1] or len(shape) > 2:
-        raise Untraceable(
-            f"an array of shape {array.run.sizes.shown(array.shape)} is put into the shape "
-            f"{array.run.sizes.shown(shape)}; axes of one entry can be added or removed, and a matrix can be flattened"
-        )
-    rank = len(shape)
+    if [n for n in sizes if n != 1] != [n for n in array.shape if n != 1] or max(len(sizes), array.ndim) > 2:
+        return array.moved(arrays.reshape, *shape) if sizes else array.called(arrays.only_entry)
+    rank = len(sizes)
     if array.ndim == 0:
         return array.made(op.as_matrix, rank=rank)
     if rank == 0:
         return array.made(op.only_entry, rank=0)
-    same = (1, *shape)[-2:] == (1, *array.shape)[-2:]
+    same = (1, *sizes)[-2:] == (1, *array.shape)[-2:]
     return array.made(_identity if same else op.transpose, rank=rank)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sympy import Symbol
+from sympy import Integer, Symbol
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.expressions.aliases import Expression, Shape
+from symbackprop.expressions.gathers import reshaped
 from symbackprop.expressions.matrices import NamedMatrix, is_name, postorder
 from symbackprop.expressions.recognition import recognized
 from symbackprop.expressions.shapes import Mismatch, is_matrix, shape_of
@@ -25,7 +26,7 @@ Options: TypeAlias = tuple[object, ...]  # axes, bounds, names of functions
 class TracedNode:
     """A quantity that the code computes by an operation on others; `symbol` represents it in further operations.
 
-    The rank is the number of axes of NumPy's array: 0, 1 or 2. A vector (rank 1) is a row here, as in broadcasting.
+    The rank is the number of axes of NumPy's array. A vector (rank 1) is a row here, as in broadcasting.
     """
 
     operation: NodeOperation | None
@@ -38,13 +39,19 @@ class TracedNode:
     @property
     def size(self) -> Shape:
         """The shape of NumPy's array in symbolic sizes."""
-        return shape_of(self.symbol)[2 - self.rank :] if is_matrix(self.symbol) else ()
+        return shape_of(self.symbol)[max(2 - self.rank, 0) :] if is_matrix(self.symbol) else ()
 
     def expression(self, parts: Iterable[Expression] | None = None) -> Expression:
         """Return the operation applied to expressions for its parts, by default their symbols."""
         if self.operation is None:
             return self.symbol
-        return self.operation(*((p.symbol for p in self.parts) if parts is None else parts), *self.options)
+        values = (p.symbol for p in self.parts) if parts is None else parts
+        return as_row(self.operation(*values, *self.options))
+
+
+def as_row(value: Expression) -> Expression:
+    """Return an array with one axis as a row, and any other quantity unchanged."""
+    return reshaped(value, (Integer(1), *value.shape)) if len(shape_of(value)) == 1 else value
 
 
 @dataclass
@@ -62,8 +69,10 @@ class TraceGraph:
             self.nodes.append(node)
         return self.known[key]
 
-    def node(self, operation: NodeOperation, parts: Iterable[TracedNode], *options: object, rank: int) -> TracedNode:
-        """Return the node of an operation on others.
+    def node(
+        self, operation: NodeOperation, parts: Iterable[TracedNode], *options: object, rank: int | None
+    ) -> TracedNode:
+        """Return the node of an operation on others; without a rank, it is the number of axes of the result.
 
         Raises Untraceable if shapes are inconsistent, or networks do not support the operation.
         """
@@ -77,13 +86,17 @@ class TraceGraph:
             )
         return self.known[key]
 
-    def _made(self, operation: NodeOperation, parts: tuple[TracedNode, ...], options: Options, rank: int) -> TracedNode:
+    def _made(
+        self, operation: NodeOperation, parts: tuple[TracedNode, ...], options: Options, rank: int | None
+    ) -> TracedNode:
         try:
             value = _checked(operation, [part.symbol for part in parts], options)
         except Untraceable:
             if len(in_topological_order(parts)) <= _READABLE:  # the same message, about formulas of the arguments
                 _checked(operation, list(map(ExpressionWriter({}).expression, parts)), options)
             raise
+        rank = len(shape_of(value)) if rank is None else rank
+        value = as_row(value)
         same = next((part for part in parts if part.symbol == value and part.rank == rank), None)
         if same is not None:
             return same

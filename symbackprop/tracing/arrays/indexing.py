@@ -9,15 +9,19 @@ from sympy import Integer
 
 from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
+from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Mask, Operand, TracedArray, reshaped
+from symbackprop.tracing.arrays.assignment import assigned
 from symbackprop.tracing.arrays.products import Labels, stacked
-from symbackprop.tracing.arrays.run import TraceRun
+from symbackprop.tracing.arrays.run import TraceRun, plain
+from symbackprop.tracing.arrays.word_calls import word_node
 from symbackprop.tracing.untraceable import Untraceable
 
 Bounds: TypeAlias = tuple[Size, Size]  # from the first to before the last
+Key: TypeAlias = tuple[Size, ...] | None  # of `array_functions.indexed`
 
 
 class MaskedEntries(TracedArray):
@@ -40,17 +44,23 @@ class Region:
 
 def item(array: TracedArray, key: object) -> TracedArray:
     """Return x[key]."""
-    if isinstance(key, Mask):
-        return MaskedEntries(array.run, array.node)
+    key = plain(key)
+    if isinstance(array, Labels):
+        return array.part(key)
+    return MaskedEntries(array.run, array.node) if isinstance(key, Mask) else _picked(array, key)
+
+
+def _picked(array: TracedArray, key: object) -> TracedArray:
     labelled = _labelled(array, key)
     if labelled is not None:
         return array.made(op.picked, labelled[0], rank=1, options=(labelled[1],))
     if isinstance(key, Labels):
-        return TracedArray(array.run, key.node) @ array  # a row of x for each label
+        return _rows_at(array, key)
     keys = _single_keys(array, key)
     if keys is not None:
-        whole = stacked(array.run, [item(array, one) for one in keys])
-        return whole if not isinstance(key, tuple) or _is_whole(key[1:]) or whole.ndim == 1 else whole.T
+        return _stacked_again(array, key, [item(array, one) for one in keys])
+    if _is_beyond(array, key):
+        return array.moved(arrays.indexed, *_keys(array, key))
     region = _region(array, key)
     found = array
     for axis, bounds in enumerate(region.bounds):
@@ -59,8 +69,28 @@ def item(array: TracedArray, key: object) -> TracedArray:
     return reshaped(found, region.shape)
 
 
+def _rows_at(array: TracedArray, labels: Labels) -> TracedArray:
+    """Return a row of an array, a matrix or more, for each label."""
+    one_hot = TracedArray(array.run, labels.node)
+    if array.ndim < 3:
+        return one_hot @ array
+    return TracedArray(array.run, word_node(array.run, arrays.tensordot, one_hot, array, axes=1))
+
+
+def _stacked_again(array: TracedArray, key: object, parts: list[TracedArray]) -> TracedArray:
+    """Return the parts that an array of indices picks, one after the other along the axis that it indexes."""
+    if array.ndim > 2 or parts[0].ndim > 1:
+        lists = [k for k, one in enumerate(key if isinstance(key, tuple) else (key,)) if _is_indices(one)]
+        before = key[: lists[0]] if isinstance(key, tuple) else ()
+        axis = sum(not isinstance(one, int | np.integer) for one in before)
+        return TracedArray(array.run, word_node(array.run, arrays.stack, parts, axis=axis))
+    whole = stacked(array.run, parts)
+    return whole if not isinstance(key, tuple) or _is_whole(key[1:]) or whole.ndim == 1 else whole.T
+
+
 def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
     """Return the array x after x[key] = value."""
+    key = plain(key)
     if isinstance(key, Mask):
         return key.made(words.chosen, value, array, rank=array.ndim)
     labelled = _labelled(array, key)
@@ -73,6 +103,8 @@ def with_item(array: TracedArray, key: object, value: Any) -> TracedArray:
         for k, one in enumerate(keys):
             array = with_item(array, one, value if np.ndim(value) < 1 else value[k])
         return array
+    if _is_beyond(array, key):
+        return assigned(array, _keys(array, key), value)
     region = _region(array, key)
     new = _fitted(array.run, value, region)
     rows, columns = region.bounds
@@ -128,14 +160,62 @@ def is_range(value: object, size: int) -> bool:
     return False
 
 
-def _region(array: TracedArray, key: object) -> Region:
+def _is_beyond(array: TracedArray, key: object) -> bool:
+    """Return True if an array of more than two axes is indexed, or made, or a slice has steps."""
+    keys = _complete(array, key)
+    left = sum(not isinstance(one, int | np.integer) for one in keys)
+    steps = any(isinstance(one, slice) and one.step not in (None, 1) for one in keys)
+    return steps or max(array.ndim, left) > 2
+
+
+def _complete(array: TracedArray, key: object) -> list[Any]:
+    """Return a key for each axis, and None for each new one."""
     keys = list(key) if isinstance(key, tuple) else [key]
     indexed = sum(k is not None and k is not Ellipsis for k in keys)
     if indexed > array.ndim:
         raise IndexError(f"an array of {array.ndim} axes is indexed by {indexed}")
     filled = [slice(None)] * (array.ndim - indexed)
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
-    keys = [*keys[:at], *filled, *keys[at + 1 :]]
+    return [*keys[:at], *filled, *keys[at + 1 :]]
+
+
+def _keys(array: TracedArray, key: object) -> list[Key]:
+    """Return the keys of `array_functions.indexed`."""
+    found: list[Key] = []
+    axis = 0
+    for one in _complete(array, key):
+        if one is None:
+            found.append(None)
+            continue
+        size, length = array.shape[axis], array.node.size[axis]
+        if isinstance(one, slice) and one.step is not None and one.step < 0:
+            if (one.start, one.stop) != (None, None):
+                raise Untraceable(f"the slice [{_written(one)}] is taken; with a negative step, [::-1] can be traced")
+            found.append((length - 1, Integer(-1), Integer(int(one.step))))
+        elif isinstance(one, slice):
+            first, last, step = one.indices(size)
+            if last <= first:
+                raise Untraceable(f"the slice [{_written(one)}] is taken, which is empty")
+            stop = length if last == size else _place(array, axis, one.stop)
+            found.append((Integer(0) if first == 0 else _place(array, axis, one.start), stop, Integer(step)))
+        else:
+            bounds, kept = _bounds(array, axis, one)
+            found.append(bounds[:1] if kept is None else (*bounds, Integer(1)))
+        axis += 1
+    return found
+
+
+def _place(array: TracedArray, axis: int, at: Any) -> Size:
+    """Return a bound of a slice as a place on the axis, counted from its start."""
+    return array.node.size[axis] + int(at) if at < 0 else array.run.sizes.length(int(at))
+
+
+def _written(key: slice) -> str:
+    return ":".join("" if n is None else str(n) for n in (key.start, key.stop, key.step))
+
+
+def _region(array: TracedArray, key: object) -> Region:
+    keys = _complete(array, key)
     bounds: list[Bounds] = []
     shape: list[int] = []
     for one in keys:
@@ -161,10 +241,9 @@ def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | N
     if isinstance(key, slice):
         first, last, step = key.indices(size)
         if step != 1 or last <= first:
-            written = ":".join("" if n is None else str(n) for n in (key.start, key.stop, key.step))
-            raise Untraceable(f"the slice [{written}] is taken; one in steps of 1 that is not empty can be traced")
-        limits = [length if n == size else array.run.sizes.length(n) if n else Integer(0) for n in (first, last)]
-        return (limits[0], limits[1]), last - first
+            raise Untraceable(f"the slice [{_written(key)}] is taken, which is empty")
+        start = _place(array, axis, key.start) if first else Integer(0)
+        return (start, length if last == size else _place(array, axis, key.stop)), last - first
     if is_range(key, size):
         return (Integer(0), length), size
     raise Untraceable(

@@ -4,6 +4,7 @@
 are NumPy's own, but functions that create arrays create placeholders, which can store other placeholders.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -16,16 +17,20 @@ from sympy import Integer
 from symbackprop.expressions.functions import FUNCTIONS as ROWS_OF_FUNCTIONS
 from symbackprop.expressions.linear_algebra import norm
 from symbackprop.expressions.operations import COLUMNS
+from symbackprop.network import array_functions as arrays_of
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
+from symbackprop.network.elaborate import CALLS
+from symbackprop.network.word_calls import WORDS
 from symbackprop.tracing.aliases import NumpyFunction
 from symbackprop.tracing.arrays import indexing
 from symbackprop.tracing.arrays import operations as op
 from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, TracedArray, filled, reshaped
 from symbackprop.tracing.arrays.einsum import einsum
 from symbackprop.tracing.arrays.graph import NodeOperation
-from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, outer, product, stacked
+from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, dot, outer, product, stacked
 from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
+from symbackprop.tracing.arrays.word_calls import Word, most_axes, word_node
 from symbackprop.tracing.randomness import random_module
 from symbackprop.tracing.untraceable import Untraceable
 
@@ -77,6 +82,8 @@ def _line(operation: NodeOperation, name: str) -> NumpyFunction:
 
     def line(run: TraceRun, x: Operand, *args: Any, axis: int | None = None, **kwargs: Any) -> TracedArray:
         array = as_array(run, x)
+        if array.ndim > 2:
+            return array.called(WORDS[name], *(args or (axis,)), **kwargs)
         if axis is None and array.ndim > 1:
             raise Untraceable(f"np.{name} of a matrix without an axis runs through all its entries: name the axis")
         along = COLUMNS if array.ndim == 1 else int(axis or 0) % 2
@@ -87,18 +94,22 @@ def _line(operation: NodeOperation, name: str) -> NumpyFunction:
 
 def _diff(run: TraceRun, x: Operand, n: int = 1, axis: int = -1) -> TracedArray:
     array = as_array(run, x)
+    if array.ndim > 2:
+        return array.called(WORDS["diff"], n, axis)
     return array.made(words.diff, options=(COLUMNS if array.ndim == 1 else axis % 2, int(n)))
 
 
 def _roll(run: TraceRun, x: Operand, shift: int, axis: int | None = None) -> TracedArray:
     array = as_array(run, x)
+    if array.ndim > 2:
+        return array.moved(arrays_of.roll, shift, axis)
     if axis is None and array.ndim > 1:
         raise Untraceable("np.roll of a matrix without an axis moves entries from row to row: name the axis")
     return array.made(words.roll, options=(Integer(shift), COLUMNS if array.ndim == 1 else int(axis or 0) % 2))
 
 
 def _triangle(operation: NodeOperation) -> NumpyFunction:
-    return lambda run, m, k=0: as_array(run, m).made(operation, rank=2, options=(int(k),))
+    return lambda run, m, k=0: as_array(run, m).made(operation, options=(int(k),))
 
 
 def _split(run: TraceRun, x: Operand, at: Any, axis: int = 0) -> list[TracedArray]:
@@ -153,18 +164,30 @@ def _concatenate(
     if len({part.ndim for part in parts}) > 1 or axis is None:
         raise Untraceable("arrays of different numbers of axes are joined: give them the same number by reshape")
     rank = parts[0].ndim
+    if rank > 2:
+        return TracedArray(run, word_node(run, CALLS["concatenate"], parts, axis))
     operation = op.joined_rows if rank == 2 and axis % 2 == 0 else op.joined_columns
     return parts[0].made(operation, *parts[1:], rank=rank)
 
 
+def _append(run: TraceRun, a: Operand, b: Operand, axis: int | None = None) -> TracedArray | ConcatenatedArrays:
+    parts = [as_array(run, value) for value in (a, b)]
+    return _concatenate(run, [part.ravel() for part in parts] if axis is None else parts, axis or 0)
+
+
 def _vstack(run: TraceRun, arrays: Sequence[Operand], **_: object) -> TracedArray:
     parts = [as_array(run, value) for value in arrays]
+    if max(part.ndim for part in parts) > 2:
+        return TracedArray(run, word_node(run, CALLS["concatenate"], parts, 0))
     return parts[0].made(op.joined_rows, *parts[1:], rank=2)
 
 
 def _stack(run: TraceRun, arrays: Sequence[Operand], axis: int | None = 0, **_: object) -> TracedArray:
-    whole = stacked(run, list(arrays))
-    return whole if axis in (0, None) else whole.T
+    parts = [as_array(run, value) for value in arrays]
+    if max(part.ndim for part in parts) > 1:
+        return TracedArray(run, word_node(run, arrays_of.stack, parts, axis=axis or 0))
+    whole = stacked(run, parts)
+    return whole if axis in (0, None, -2) else whole.T
 
 
 def _as_columns(run: TraceRun, arrays: Sequence[Operand]) -> TracedArray:
@@ -199,7 +222,8 @@ def _norm(run: TraceRun, x: Operand, ord: Any = None, axis: Axis = None, keepdim
     if ord not in (None, 2, "fro", 1, np.inf) or (axis is None and ord not in (None, "fro")):
         raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
     if axis is None:
-        return array.made(norm, rank=0) if not keepdims else _sqrt(run, (array**2).sum(keepdims=True))
+        whole = keepdims or array.ndim > 2
+        return _sqrt(run, (array**2).sum(keepdims=keepdims)) if whole else array.made(norm, rank=0)
     if ord in (1, np.inf):
         return (abs(array).sum if ord == 1 else abs(array).max)(axis=axis, keepdims=keepdims)
     if array.ndim == 1 and not keepdims:
@@ -241,6 +265,38 @@ def _add_at(run: TraceRun, array: Operand, indices: Any, values: Any) -> None:
         array[int(index)] = array[int(index)] + (values if np.ndim(values) < 1 else values[k])
 
 
+def _expand_dims(run: TraceRun, x: Operand, axis: Any) -> TracedArray:
+    array = as_array(run, x)
+    for one in sorted(np.atleast_1d(axis) % (array.ndim + np.size(axis))):
+        array = array[(*[slice(None)] * int(one), None)]
+    return array
+
+
+def _word(name: str, word: Word) -> NumpyFunction:
+    """Return the function that is a word of texts; options about types are left out."""
+
+    def called(run: TraceRun, *arguments: Any, **named: Any) -> TracedArray:
+        options = {key: value for key, value in named.items() if key != "dtype"}
+        try:
+            bound = inspect.signature(word).bind(*arguments, **options)
+        except TypeError as error:
+            raise Untraceable(f"np.{name}: {error}; it is traced as {name}{inspect.signature(word)}") from None
+        return TracedArray(run, word_node(run, word, *bound.args, **bound.kwargs))
+
+    return called
+
+
+def _beyond(name: str, function: NumpyFunction) -> NumpyFunction:
+    """Return a function that is the word of texts if an array has more than two axes."""
+
+    def either(run: TraceRun, *arguments: Any, **named: Any) -> Any:
+        found = _word(name, (CALLS | WORDS)[name]) if most_axes(arguments, named) > 2 else function
+        return found(run, *arguments, **named)
+
+    return either
+
+
+_FEW = 4  # numbers of a range that stand in a formula one by one
 _sqrt = _elementwise("sqrt")
 _AXES = ("sum", "mean", "var", "std", "max", "min", "reshape", "ravel", "transpose", "squeeze", "copy")
 _ELEMENTWISE = {name: name for name in ROWS_OF_FUNCTIONS if hasattr(np, name)} | words.OTHER_NAMES
@@ -263,8 +319,8 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     **dict.fromkeys(("logical_or", "bitwise_or"), lambda run, a, b, **_: _mask(run, a) | _mask(run, b)),
     **dict.fromkeys(("logical_not", "invert"), lambda run, x, **_: ~_mask(run, x)),
     "fmax": _maximum,
-    "dot": product, "matmul": product, "outer": outer, "multiply.outer": outer, "add.at": _add_at,
-    "inner": lambda run, a, b: product(run, a, b.T),
+    "dot": dot, "matmul": product, "outer": outer, "multiply.outer": outer, "add.at": _add_at,
+    "inner": _beyond("inner", lambda run, a, b: product(run, a, b.T)),
     "vdot": lambda run, a, b: product(run, a.ravel(), b.ravel()), "einsum": einsum,
     "where": _where, "clip": _clip, "diag": _diag, "diagflat": _diag, "norm": _norm,
     "concatenate": _concatenate, "vstack": _vstack, "stack": _stack, "row_stack": _vstack,
@@ -272,33 +328,37 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     **dict.fromkeys(("isnan", "isinf"), lambda run, x, **_: np.broadcast_to(False, x.shape)),  # numbers are finite
     "isfinite": lambda run, x, **_: np.broadcast_to(True, x.shape),
     "argmax": _argument("argmax"), "argmin": _argument("argmin"),
-    "hstack": lambda run, arrays, **_: _concatenate(run, arrays, as_array(run, arrays[0]).ndim - 1),
-    "append": lambda run, a, b, axis=None: _concatenate(run, (a, b), axis or 0),
+    "hstack": lambda run, arrays, **_: _concatenate(run, arrays, min(as_array(run, arrays[0]).ndim - 1, 1)),
+    "append": _append,
     "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0),
     "full_like": lambda run, x, number, *_, **__: filled(run, x.shape, number),
     **dict.fromkeys(("array", "asarray", "asanyarray", "ascontiguousarray"), _as_array),
     **dict.fromkeys(("positive", "atleast_1d", "nan_to_num", "float64", "float32"), lambda run, x, *_, **__: x),
-    "atleast_2d": _at_least_2d, "expand_dims": lambda run, x, axis: x[None, :] if axis in (0, -2) else x[:, None],
+    "atleast_2d": _at_least_2d, "expand_dims": _expand_dims,
     "broadcast_to": lambda run, x, shape, **_: as_array(run, x) + filled(run, shape, 0),
     "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
     "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
-    "trace": lambda run, x: as_array(run, x).made(arithmetic.trace, rank=0),
+    "trace": lambda run, x, *_, **__: as_array(run, x).made(arithmetic.trace, rank=0),
     "select": _select, "average": _method("mean"),
     "ptp": lambda run, x, **kwargs: as_array(run, x).max(**kwargs) - as_array(run, x).min(**kwargs),
     "cumsum": _line(words.cumsum, "cumsum"), "diff": _diff, "roll": _roll, "split": _split, "array_split": _split,
+    "hsplit": lambda run, x, at: _split(run, x, at, min(as_array(run, x).ndim - 1, 1)), "vsplit": _split,
     "tril": _triangle(words.tril), "triu": _triangle(words.triu), "solve": _solve, "slogdet": _slogdet,
-    "kron": lambda run, a, b: as_array(run, a).made(words.kron, b, rank=2),
+    "kron": lambda run, a, b: as_array(run, a).made(WORDS["kron"], b, rank=2),
     "inv": lambda run, x: as_array(run, x).made(arithmetic.inv), "det": lambda run, x: x.made(arithmetic.det, rank=0),
     "getitem": lambda run, x, key: indexing.item(x, key),
     "setitem": lambda run, x, key, value: indexing.with_item(x, key, value),
 }
 # fmt: on
+FUNCTIONS |= {
+    name: _word(name, word) for name, word in (CALLS | WORDS | arrays_of.ARRAY_CALLS).items() if name not in FUNCTIONS
+}
 
 
 def _filled(
     number: float, real: NumpyFunction, run: TraceRun, shape: Any, dtype: Any = float, *args: object, **kwargs: object
 ) -> object:
-    if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1 or len(np.atleast_1d(shape)) > 2:
+    if np.dtype(dtype).kind != "f" or np.ndim(shape) > 1:
         return real(shape, dtype, *args, **kwargs)
     return filled(run, shape, number)
 
@@ -311,10 +371,18 @@ def _eye(run: TraceRun, n: int, *args: Any, **kwargs: Any) -> TracedArray:
     return as_array(run, np.eye(n, *args, **kwargs))
 
 
+def _arange(run: TraceRun, *bounds: Any, **options: Any) -> object:
+    """Return np.arange(n) as an array that has a formula beside its numbers, and any other range as numbers."""
+    if len(bounds) > 1 or options or not isinstance(bounds[0], int | np.integer) or bounds[0] <= _FEW:
+        return np.arange(*bounds, **options)
+    return TracedArray(run, run.counted(int(bounds[0]))).numbered(np.arange(bounds[0]))
+
+
 _CREATING: dict[str, NumpyFunction] = {  # functions that create placeholders even of numbers alone
     **{name: partial(_filled, number, getattr(np, name)) for name, number in (("zeros", 0), ("ones", 1), ("empty", 0))},
     "full": _full,
     "eye": _eye,
+    "arange": _arange,
     "identity": _eye,
 }
 

@@ -1,5 +1,6 @@
 """The state that the arrays of one run share: the graph, the sizes, and the known numbers."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 
 from symbackprop.budget import spend
 from symbackprop.expressions.aliases import Expression, Shape
-from symbackprop.expressions.matrices import Eye, Ones, Zeros, scaled
+from symbackprop.expressions.gathers import reshaped
+from symbackprop.expressions.matrices import Eye, LowerOnes, MatMul, Ones, Zeros, scaled
 from symbackprop.network import numpy_words as words
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.word_calls import INSTEAD
@@ -29,6 +31,16 @@ class Placeholder:
     """An array without numbers, which a node of the graph describes."""
 
     node: TracedNode
+    numbers: np.ndarray | None = None  # of an array that follows from sizes alone
+
+    def numbered(self, numbers: np.ndarray) -> "Placeholder":
+        """Return the array with its numbers."""
+        raise NotImplementedError
+
+    @property
+    def as_called(self) -> "Placeholder":
+        """The array as an argument of a word: with a node that has the axes of the array."""
+        return self
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,6 +58,7 @@ class TraceRun:
     values: dict[Expression, Any] | None = None  # of the arguments, by symbol: conditions are decided by these
     conditions: list[str] = field(default_factory=list)  # the conditions that were decided
     ignored: frozenset[str] = frozenset()  # of the guards against log(0) and a division by 0: CLIP, EPSILON
+    blocks: dict[tuple[TracedNode, int], tuple[TracedNode, ...]] = field(default_factory=dict)  # along an axis
 
     def call(self, name: str, args: Sequence[object], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of a NumPy function in the table, called on placeholders."""
@@ -59,7 +72,7 @@ class TraceRun:
             raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
         out = kwargs.get("out")
         options = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
-        found = self.functions[name](self, *args, **options)
+        found = _numbered(self.functions[name](self, *args, **options), name, args, options)
         target = out[0] if isinstance(out, tuple) else out
         if isinstance(target, Placeholder):
             target.node = found.node
@@ -76,6 +89,19 @@ class TraceRun:
         if f"{ufunc.__name__}.{method}" in self.functions:
             return self.call(f"{ufunc.__name__}.{method}", inputs, {})
         raise Untraceable(f"np.{ufunc.__name__}.{method} is not among the functions that can be traced")
+
+    def counted(self, n: int) -> TracedNode:
+        """Return the node of 0, 1, …, n - 1: the sums of the first 1, 2, … ones, less 1."""
+        size = self.sizes.length(n)
+        ones = Ones(1, size)
+        return self.graph.leaf(MatMul(ones, LowerOnes(size, size).T) - ones, 1)
+
+    def constant(self, numbers: np.ndarray) -> TracedNode | None:
+        """Return the node of a constant array, an identity matrix, a triangle or a few numbers; None for others."""
+        try:
+            return self._constant(numbers)
+        except Untraceable:
+            return None
 
     def number(self, array: Placeholder, problem: str) -> np.ndarray:
         """Return the numbers of an array; raise Untraceable with the message `problem` if they are unknown."""
@@ -106,11 +132,13 @@ class TraceRun:
 
     def _constant(self, values: np.ndarray) -> TracedNode:
         """Return the node of an array of numbers: a constant array, an identity matrix, or a few numbers."""
-        if values.ndim > 2 or values.dtype.kind not in "biuf":
+        if values.dtype.kind not in "biuf":
             raise Untraceable(
-                f"an array of shape {values.shape} and type {values.dtype} is combined with an argument; those of at "
-                "most two axes of real numbers can be"
+                f"an array of shape {values.shape} and type {values.dtype} is combined with an argument; those of real "
+                "numbers can be"
             )
+        if values.ndim > 2:
+            return self._of_more_axes(values)
         shape = (1, *values.shape)[-2:]
         size = tuple(self.sizes.length(n) for n in shape)
         flat = values.reshape(shape)
@@ -128,6 +156,15 @@ class TraceRun:
             )
         rows = [op.joined_columns(*(op.as_matrix(self.sizes.number(x.item())) for x in row)) for row in flat]
         return self.graph.leaf(op.joined_rows(*rows), values.ndim)
+
+    def _of_more_axes(self, values: np.ndarray) -> TracedNode:
+        """Return the node of numbers that differ along two axes at most, or of a few numbers."""
+        sizes = [self.sizes.length(n) for n in values.shape]
+        core = values.reshape([n for n in values.shape if n != 1])
+        if np.all(values == values.flat[0]):
+            return self.graph.leaf(scaled(self.sizes.number(values.flat[0].item()), Ones(*sizes)), values.ndim)
+        node = self._constant(core if core.ndim <= 2 else values.ravel())
+        return self.graph.leaf(reshaped(node.symbol, sizes), values.ndim)
 
     def _triangle(self, values: np.ndarray, size: Shape) -> Expression | None:
         """Return a matrix with one number up to a diagonal and another one beyond, such as a causal mask; else None."""
@@ -154,13 +191,41 @@ class TraceRun:
     def filled(self, shape: int | Sequence[int], number: float) -> TracedNode:
         """Return the node of np.full(shape, number)."""
         sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-        if len(sizes) > 2:
-            raise Untraceable(f"an array of {len(sizes)} axes is made; at most two are traced")
         if not sizes:
             return self.node(number)
-        rows, columns = (self.sizes.length(int(n)) for n in (1, *sizes)[-2:])
-        value = Zeros(rows, columns) if number == 0 else scaled(self.sizes.number(number), Ones(rows, columns))
+        lengths = [self.sizes.length(int(n)) for n in ((1, *sizes) if len(sizes) == 1 else sizes)]
+        value = Zeros(*lengths) if number == 0 else scaled(self.sizes.number(number), Ones(*lengths))
         return self.graph.leaf(value, len(sizes))
+
+
+def plain(value: Any) -> Any:
+    """Return a placeholder that has numbers as these numbers, also in lists, and any other value unchanged."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value))
+    return value.numbers if isinstance(value, Placeholder) and value.numbers is not None else value
+
+
+def _numbered(found: Any, name: str, args: Sequence[object], options: Mapping[str, object]) -> Any:
+    """Return the result of a function with its numbers, if all its arguments have numbers."""
+    if not any(map(_has_numbers, args)):
+        return found
+    known = [plain(argument) for argument in args]
+    if any(map(holds_placeholder, known)):
+        return found
+    function = _OF_NUMBERS.get(name, getattr(np, name, None))
+    if not isinstance(found, Placeholder) or function is None or any(map(holds_placeholder, options.values())):
+        return found
+    with np.errstate(all="ignore"):
+        return found.numbered(np.asarray(function(*known, **options)))
+
+
+def _has_numbers(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_numbers, value))
+    return isinstance(value, Placeholder) and value.numbers is not None
+
+
+_OF_NUMBERS = {"getitem": operator.getitem}
 
 
 def is_tiny(value: object) -> bool:

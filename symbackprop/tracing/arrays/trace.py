@@ -88,8 +88,6 @@ def _traced(
     ignored: frozenset[str],
     builtin: Mapping[str, object],
 ) -> TracedNetwork:
-    if any(len(shape) > 2 for shape in spec.shapes.values()):
-        raise Untraceable("there are arguments of more than two axes")
     sizes = Sizes(spec.every_shape, None if point is None else point.sizes)
     network = spec.declared(sizes)
     known = None if point is None else point.symbols(network, spec)
@@ -119,7 +117,7 @@ def _traced(
 def _argument(run: TraceRun, network: Network, spec: ArgumentSpec, name: str) -> TracedArray:
     symbol, shape = network[network_name(name)], spec.every_shape[name]
     if name in spec.labels:
-        return Labels(run, run.graph.leaf(symbol, 2))
+        return Labels(run, run.graph.leaf(symbol, len(symbol.shape)))
     if is_matrix(symbol) and not shape:  # a parameter that is a number
         return TracedArray(run, run.graph.leaf(symbol, 2)).made(op.only_entry, rank=0)
     return TracedArray(run, run.graph.leaf(symbol, len(shape)))
