@@ -4,4 +4,5 @@ import sys
 
 from symbackprop.cli.commands import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that answer for the live page import this module
+    sys.exit(main())

@@ -188,6 +188,13 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     purpose = "write a page for a browser with steps, proofs, code and the gradient check"
     groups = (add_network_options, add_document_options, add_seed_option, add_output_option)
     _command(commands, "report", _report, purpose, *groups)
+
+    purpose = "open a page in the browser that derives and proofreads while you write"
+    page = _command(commands, "page", _page, purpose)
+    page.add_argument(
+        "--port", type=int, default=0, metavar="NUMBER", help="the port to listen on (default: a free one)"
+    )
+    page.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser, commands.choices
 
 
@@ -336,6 +343,20 @@ def _report(args: argparse.Namespace) -> int:
     check = derivation.check(sb.random_values(derivation.network, seed=args.seed), seed=args.seed)
     write_exactly(args, derivation.to_html(detail=args.detail, view=args.view, verification=verification, check=check))
     return AGREES if verification.verdict == check.verdict == sb.Verdict.RIGHT else DISAGREES
+
+
+def _page(args: argparse.Namespace) -> int:
+    import webbrowser
+
+    from symbackprop.page.server import serve
+
+    def announce(address: str) -> None:
+        print(f"The page is at {address}\nIt can be reached from this computer only. Ctrl-C ends it.", flush=True)
+        if not args.no_browser:
+            webbrowser.open(address)
+
+    serve(args.port, announce=announce)
+    return AGREES
 
 
 def _demo(args: argparse.Namespace) -> int:

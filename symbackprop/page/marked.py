@@ -102,10 +102,20 @@ def marked_page(checks: Mapping[str, DerivationCheck]) -> str:
         ),
         font=_font(),
         style=folder.joinpath("marked.css").read_text(encoding="utf-8"),
-        signs=folder.joinpath("signs.svg").read_text(encoding="utf-8").strip(),
+        signs=signs(),
         body="\n".join(parts),
         legend=_legend({line.verdict for check in checks.values() for line in check.lines}),
     )
+
+
+def marked_article(name: str, check: DerivationCheck) -> str:
+    """Return one document of `marked_page`, with the legend of its marks, as a part of another page."""
+    return _Marked(name, check, "").html() + _legend({line.verdict for line in check.lines})
+
+
+def signs() -> str:
+    """Return the drawings of the marks, which a page must contain once."""
+    return files("symbackprop.page").joinpath("signs.svg").read_text(encoding="utf-8").strip()
 
 
 def _font() -> str:

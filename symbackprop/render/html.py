@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from itertools import count
@@ -83,6 +84,29 @@ def to_html(
     parts = [*page.sections(), page.code(source), *([] if check is None else [_checked(check)])]
     style = files("symbackprop.render").joinpath("page.css").read_text(encoding="utf-8")
     return _PAGE.format(title=_TITLE, font=_font(), style=style, intro=page.intro(check), body="\n".join(parts))
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """The parts of a page, each as HTML: the network, the steps to each gradient with their proofs, and the result."""
+
+    network: str
+    steps: str
+    result: str
+
+    @classmethod
+    def of(
+        cls, outline: Outline, steps: Sequence[Proved] | None = None, derivatives: Mapping[str, Proved] | None = None
+    ) -> "Fragments":
+        """Return the parts of an outline with all details; see `to_html`."""
+        page = _Page(outline, steps, derivatives or {})
+        network, *sections, result = page.sections()
+        return cls(network, "\n".join(sections), result)
+
+
+def check_table(check: GradientCheck) -> str:
+    """Return the table of a gradient check, with the verdict above it and notes below it."""
+    return _checked(check)
 
 
 def _font() -> str:
