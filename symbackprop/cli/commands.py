@@ -304,14 +304,19 @@ def _proofread(args: argparse.Namespace) -> int:
 
 
 def _proofread_documents(args: argparse.Namespace) -> int:
+    from symbackprop.proofread.derivation.annotate import annotated
+
     found = document_checks(args, None if args.network is None else read_network(args.network))
     if args.html:
         write_exactly(args, sb.marked_page(found))
     elif args.lines:
         write_exactly(args, by_line(found))
     elif len(found) == 1:
-        ((_, check),) = found.items()
-        _write_report(args, check.to_dict(), check.to_markdown() if args.annotate else str(check))
+        ((name, check),) = found.items()
+        if args.annotate and not args.json:
+            write_exactly(args, annotated(Path(name), check))
+        else:
+            _write_report(args, check.to_dict(), str(check))
     else:
         _write_report(args, {name: check.to_dict() for name, check in found.items()}, together(found))
     return DISAGREES if any(is_failure(check.verdict, args.fail_on) for check in found.values()) else AGREES

@@ -51,7 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "returns both",
     )
     parser.add_argument("--network", metavar="FILE", help="the network of the document, in NumPy syntax")
-    parser.add_argument("--annotate", action="store_true", help="print the document with remarks in it")
+    parser.add_argument(
+        "--annotate", action="store_true", help="print the document with remarks in it, in its own format"
+    )
     parser.add_argument(
         "--html", action="store_true", help="print the documents as one HTML page with each formula marked"
     )

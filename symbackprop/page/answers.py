@@ -1,4 +1,4 @@
-"""What the live page answers: a pure function of a request, which knows no server and no files."""
+"""Answers of the live page: a pure function of a request, which knows no server and no files."""
 
 import re
 from collections.abc import Callable, Mapping

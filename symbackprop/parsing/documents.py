@@ -17,6 +17,7 @@ from symbackprop.parsing.vocabulary import ROWS, words
 
 _LONGEST = 2_000_000  # characters
 _MOST_FORMULAS = 10_000
+CELLS_APART = "\n\n"  # between the cells of a notebook
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,24 @@ def _of_file(path: Path) -> tuple[str, str]:
 
 def _of_notebook(text: str, path: Path) -> str:
     """Return the cells of a notebook one after the other, with code in fences."""
+    return CELLS_APART.join(cells_of(text, path))
+
+
+def cells_of(text: str, path: Path) -> list[str]:
+    """Return the source of each cell of a notebook, with code in fences.
+
+    Raises:
+        ArgumentError: the text is not a notebook.
+    """
+    pieces = []
     try:
-        cells = json.loads(text)["cells"]
-        pieces = []
-        for cell in cells:
+        for cell in json.loads(text)["cells"]:
             source = cell["source"]
             source = source if isinstance(source, str) else "".join(source)
             pieces.append(f"```python\n{source}\n```" if cell["cell_type"] == "code" else source)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ArgumentError(f"{path} is not a Jupyter notebook: it needs cells with their sources") from None
-    return "\n\n".join(pieces)
+    return pieces
 
 
 _ENVIRONMENTS = "|".join(sorted(ROWS - {*words("array split aligned gathered alignedat math")}, key=len))

@@ -54,7 +54,7 @@ class CheckedLine(Judged):
 
 
 NOTHING_CHECKED = " (nothing was checked: no line makes a claim about the network)"
-_MARKS = {
+MARKS = {
     LineVerdict.RIGHT: "✓",
     LineVerdict.WRONG: "✗",
     LineVerdict.CONVENTION: "≈",
@@ -123,9 +123,9 @@ class DerivationCheck(Judged):
         lines += self.notes
         usual = self._usual_proof()
         for line in self.lines:
-            lines.append(f"{_MARKS[line.verdict]} {line.number:3}  line {line.place}: {_short(line.source)}")
+            lines.append(f"{MARKS[line.verdict]} {line.number:3}  line {line.place}: {_short(line.source)}")
             lines += [f"        {remark}" for remark in remarks(line) if remark != usual]
-        return "\n".join([*lines, *([f"{_MARKS[LineVerdict.RIGHT]}: {usual}"] if usual else [])])
+        return "\n".join([*lines, *([f"{MARKS[LineVerdict.RIGHT]}: {usual}"] if usual else [])])
 
     def _usual_proof(self) -> str:
         """Return the equality that most right lines have, which the report says once; "" if no two have the same."""
@@ -141,7 +141,7 @@ class DerivationCheck(Judged):
             is_latex = any(sign in line.source for sign in "\\^{")
             formula = f"${formula.replace('&amp;', '')}$" if is_latex else f"<code>{formula}</code>"
             said = "" if line.verdict == LineVerdict.RIGHT else "; ".join(map(escape, remarks(line)))
-            shown.append(f"<div>{_MARKS[line.verdict]} {line.number} {formula} {said}</div>")
+            shown.append(f"<div>{MARKS[line.verdict]} {line.number} {formula} {said}</div>")
         return "\n".join(shown)
 
     def to_markdown(self) -> str:
@@ -181,9 +181,13 @@ def _insertions(text: str, lines: Sequence[CheckedLine]) -> list[tuple[int, str]
         if line.verdict in UNREMARKED and not line.notes:
             continue
         end = _end_of_block(text, line.end)
-        text_of_line = "; ".join(map(_escaped, remarks(line)))
-        found.setdefault(end, []).append(f"> {_MARKS[line.verdict]} **{line.verdict}** ({line.number}): {text_of_line}")
+        found.setdefault(end, []).append(f"> {in_markdown(line)}")
     return [(end, "\n\n" + "\n>\n".join(quotes) + "\n") for end, quotes in sorted(found.items())]
+
+
+def in_markdown(line: CheckedLine) -> str:
+    """Return the verdict on a line with its remarks, in Markdown."""
+    return f"{MARKS[line.verdict]} **{line.verdict}** ({line.number}): {'; '.join(map(_escaped, remarks(line)))}"
 
 
 def _escaped(remark: str) -> str:
