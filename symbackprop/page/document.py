@@ -47,16 +47,21 @@ class DocumentHTML:
         """Return the document as HTML, with formulas as blocks, or as parts of a sentence or of a block of code."""
         word = f"FORMULA{secrets.token_hex(8)}X"
         body = (_from_latex if self.is_tex else _from_markdown)(self._with_places(word))
-        code = [(match.start(), match.end()) for match in re.finditer(r"<pre>.*?</pre>", body, re.DOTALL)]
+        is_code = False
 
         def put(match: re.Match[str]) -> str:
+            nonlocal is_code
+            if match[1] is None:
+                is_code = match[0] == "<pre>"
+                return match[0]
             region = self.regions[int(match[1])]
-            is_code = any(start < match.start() < end for start, end in code)
             if is_code or region.formula.kind == "inline":
                 return inline(region)
             return f"{_BLOCK}{block(region)}{_END}"
 
-        return _unnested(re.sub(rf"{word}(\d+)X", put, body)).replace(f"{_NO_BREAK}\n", "").replace(_NO_BREAK, "")
+        return (
+            _unnested(re.sub(rf"</?pre>|{word}(\d+)X", put, body)).replace(f"{_NO_BREAK}\n", "").replace(_NO_BREAK, "")
+        )
 
     def _with_places(self, word: str) -> str:
         pieces, at = [], 0

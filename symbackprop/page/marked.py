@@ -2,9 +2,11 @@
 
 import base64
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.resources import files
+from itertools import islice, takewhile
 from pathlib import PurePath
 
 from symbackprop.page.document import DocumentHTML, Region, remark, remark_on_code
@@ -136,6 +138,7 @@ class _Marked:
         self.name, self.check, self.prefix = PurePath(name).name, check, prefix
         self.document = DocumentHTML(check.text, is_tex=name.lower().endswith(".tex"))
         self.math = MathML()
+        self.lines = sorted(check.lines, key=lambda line: line.start)
 
     def html(self) -> str:
         body = self.document.render(self._block, self._inline)
@@ -186,8 +189,9 @@ class _Marked:
     def _lines(self, region: Region) -> list[CheckedLine]:
         """Return the lines in a formula, in the order in which they stand there."""
         formula = region.formula
-        inside = (line for line in self.check.lines if formula.start <= line.start and line.end <= formula.end)
-        return sorted(inside, key=lambda line: line.start)
+        first = bisect_left(self.lines, formula.start, key=lambda line: line.start)
+        later = takewhile(lambda line: line.start < formula.end, islice(self.lines, first, None))
+        return [line for line in later if line.end <= formula.end]
 
     def _block(self, region: Region) -> str:
         """Return the rows of a formula: its lines, and what stands between them."""
@@ -274,10 +278,9 @@ class _Marked:
             yield f'<span class="quiet">{self._words(line.counterexample)}</span>'
 
     def _corrected(self, line: CheckedLine) -> str:
-        inside = (
-            r.formula for r in self.document.regions if r.formula.start <= line.start and line.end <= r.formula.end
-        )
-        is_code = next((formula.kind == "numpy" for formula in inside), True)
+        regions = self.document.regions
+        around = bisect_right(regions, line.start, key=lambda region: region.formula.start) - 1
+        is_code = around < 0 or regions[around].formula.kind == "numpy"
         math = "" if is_code else self._typeset(line.correction)
         return f"{math}<code>{escape(line.correction)}</code>"
 
