@@ -1,5 +1,6 @@
 """The public names, and the modules that they are imported from when they are first used."""
 
+from symbackprop.assertions import assert_gradients as assert_gradients
 from symbackprop.codegen.function import GradientFunction as GradientFunction
 from symbackprop.derivation import Derivation as Derivation
 from symbackprop.derivation import derive as derive
@@ -65,7 +66,6 @@ from symbackprop.expressions.operations import total as total
 from symbackprop.expressions.slicing import columns as columns
 from symbackprop.expressions.slicing import concatenate as concatenate
 from symbackprop.expressions.slicing import rows as rows
-from symbackprop.gradcheck.check import assert_gradients as assert_gradients
 from symbackprop.gradcheck.check import check_gradients as check_gradients
 from symbackprop.gradcheck.directional import numerical_gradient as numerical_gradient
 from symbackprop.gradcheck.jacobian import numerical_hessian as numerical_hessian
@@ -92,6 +92,7 @@ from symbackprop.network.sampling import random_values as random_values
 from symbackprop.page.marked import marked_page as marked_page
 from symbackprop.proofread.code.check import check_code as check_code
 from symbackprop.proofread.code.check import network_from_function as network_from_function
+from symbackprop.proofread.code.function import check_function as check_function
 from symbackprop.proofread.code.jacobian import check_jacobian as check_jacobian
 from symbackprop.proofread.code.objective import check_objective as check_objective
 from symbackprop.proofread.code.report import CodeCheck as CodeCheck

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,18 +27,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def gradcheck(request: pytest.FixtureRequest) -> "Callable[..., GradientCheck]":
     """Return `gradcheck(cost, gradients, params, data=…, seed=…)`, which fails the test unless the gradients are right.
 
-    The arguments are those of `symbackprop.check_gradients`. It returns the report, or the failure prints it.
+    The arguments are those of `symbackprop.check_gradients`; or `gradcheck(F, shapes=…)` takes those of
+    `symbackprop.check_function`. It returns the report, or the failure prints it.
     """
 
-    def check(cost: object, gradients: object, params: object, **options: object) -> "GradientCheck":
+    def check(cost: object, gradients: object = None, params: object = None, **options: object) -> "GradientCheck":
         __tracebackhide__ = True
-        gradients_ = import_module("symbackprop.gradcheck.check")
-        report: GradientCheck = gradients_.check_gradients(cost, gradients, params, **options)
+        assertions = import_module("symbackprop.assertions")
+        report: GradientCheck = assertions.checked(cost, gradients, params, **options)
         request.node.user_properties.append((_PROPERTY, _line(report)))
         if report.verdict != "right":
-            entries = request.config.getoption("--gradcheck-entries")
+            entries = request.config.getoption("--gradcheck-entries") and params is not None
             more = f"\n{_entries(cost, gradients, params, options.get('data'))}" if entries else ""
-            raise AssertionError(f"{report.finding}\n{report}{more}")
+            raise AssertionError(f"{assertions.failure(report)}{more}")
         return report
 
     return check
@@ -51,7 +52,9 @@ def _entries(cost: object, gradients: object, params: object, data: object) -> s
         return str(error)
 
 
-def _line(report: "GradientCheck") -> str:
+def _line(report: Any) -> str:
+    if not hasattr(report, "worst"):  # of a function with a backward function of its own
+        return _line(report.check)
     worst = report.worst
     where = "" if worst is None or report.verdict == "right" else f"; {worst.name}: {worst.mistake or worst.note}"
     parameters = ", ".join(block.name for block in report.blocks)

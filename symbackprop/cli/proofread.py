@@ -34,8 +34,10 @@ Code is executed:
       --attributes W1=D,H W2=H,K --wrt W1,W2
   symbackprop proofread mine.py:loss --shapes X=N,D y=N W=D,C --labels y=C --scalars reg --wrt W
   symbackprop proofread layers.py:forward layers.py:backward --upstream dout --shapes x=N,D w=D,M
+  symbackprop proofread ops.py:MyFunction --shapes x=N,D w=D,M --scalars eps=1e-5
 
-In the third example, the function returns (loss, gradients). The last one is a layer, for any upstream gradient dout.
+In the third example, the function returns (loss, gradients). The fourth is a layer, for any upstream gradient dout; the
+last one a torch.autograd.Function or a function of jax.custom_vjp.
 """
 
 
@@ -220,7 +222,9 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
     """Check the cost and the gradient that the options name."""
     from symbackprop.cli.user_functions import function_at
     from symbackprop.proofread.code.check import check_code
+    from symbackprop.proofread.code.function import check_function
     from symbackprop.proofread.code.vjp import check_vjp
+    from symbackprop.tracing.tensors.functions import is_function
 
     if args.network is not None or args.annotate or args.html or args.lines:
         raise ArgumentError(
@@ -228,9 +232,9 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
         )
     if len(args.what) > 2:
         raise ArgumentError(f"a cost and a gradient are expected, not {listed(args.what)}")
-    if not args.wrt and not args.upstream:
-        raise ArgumentError("--wrt is missing: name the arguments that are parameters, as in --wrt W1,W2")
     cost = function_at(args.what[0])
+    if not args.wrt and not args.upstream and not is_function(cost):
+        raise ArgumentError("--wrt is missing: name the arguments that are parameters, as in --wrt W1,W2")
     gradient = function_at(args.what[1]) if len(args.what) > 1 else None
     scalars = _pairs(args.scalars, "--scalars", bare=True)
     fixed = {name: _number(f"--scalars {name}", value) for name, value in scalars.items() if value is not None}
@@ -244,6 +248,9 @@ def code_check(args: argparse.Namespace) -> "CodeCheck":
         "seed": args.seed,
     }
     wrt, upstream = names(args.wrt), names(args.upstream)
+    if is_function(cost):
+        del options["attributes"]
+        return check_function(cost, shapes, wrt or None, **options)
     try:
         if upstream:
             return check_vjp(cost, gradient, shapes, wrt, upstream=upstream, **options)

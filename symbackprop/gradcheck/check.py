@@ -126,21 +126,6 @@ def _offered(parameters: Parameters, point: Parameters | None) -> Any:
     return parameters.rebuild([array.astype(float) for array in (point or parameters.generic_nearby()).arrays])
 
 
-def assert_gradients(
-    cost: UserFunction,
-    gradients: UserFunction | None,
-    params: Structure,
-    *,
-    data: Data | None = None,
-    seed: int | None = None,
-) -> None:
-    """Raise AssertionError with the readable report unless the gradients are right; for use in tests."""
-    __tracebackhide__ = True
-    report = check_gradients(cost, gradients, params, data=data, seed=seed)
-    if report.verdict != Verdict.RIGHT:
-        raise AssertionError(f"{report.finding}\n{report}")
-
-
 def _pair(result: object) -> Sequence[object]:
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ArgumentError("without a gradients function the cost must return (J, gradients)")

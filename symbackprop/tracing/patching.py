@@ -2,17 +2,17 @@
 
 import builtins
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from symbackprop.tracing.aliases import Namespace, Replacement
+from symbackprop.tracing.tensors.modules import extended
+from symbackprop.tracing.untraceable import is_library
 
-_LIBRARIES = ("numpy", "scipy", "symbackprop", "builtins")
 _MOST_MODULES = 50
 
 
@@ -21,23 +21,50 @@ def placeholders_in_place(
     functions: Iterable[object], replacement: Replacement, builtin: Mapping[str, object]
 ) -> Iterator[list[Namespace]]:
     """Put placeholders, also for some built-in names, into the globals of all functions that may be called."""
-    spaces = _namespaces(functions)
+    every = list(functions)
+    spaces = _namespaces(every)
     before: list[tuple[Namespace, str, object]] = []
+    cells: list[tuple[CellType, object]] = []
     absent = object()
     try:
-        for space in spaces:
-            changes = {name: new for name, old in space.items() if (new := replacement(old)) is not old}
-            changes |= {name: new for name, new in builtin.items() if name not in space}
-            for name, new in changes.items():
-                before.append((space, name, space.get(name, absent)))
-                space[name] = new
-        yield spaces
+        with extended(replacement) as replaced:
+            for cell, content in _cells(every):
+                if (new := replaced(content)) is not content:
+                    cells.append((cell, content))
+                    cell.cell_contents = new
+            for space in spaces:
+                changes = {name: new for name, old in space.items() if (new := replaced(old)) is not old}
+                changes |= {name: new for name, new in builtin.items() if name not in space}
+                for name, new in changes.items():
+                    before.append((space, name, space.get(name, absent)))
+                    space[name] = new
+            yield spaces
     finally:
+        for cell, content in cells:
+            cell.cell_contents = content
         for space, name, old in reversed(before):
             if old is absent:
                 space.pop(name, None)
             else:
                 space[name] = old
+
+
+def _cells(functions: Iterable[object]) -> Iterator[tuple[CellType, object]]:
+    """Yield the variables of an enclosing function that the user's functions refer to, with their contents."""
+    seen: set[int] = set()
+    todo = [function for value in functions for function in _functions_in(value)]
+    while todo:
+        function = todo.pop()
+        if id(function) in seen or is_library(function.__globals__):
+            continue
+        seen.add(id(function))
+        for cell in function.__closure__ or ():
+            try:
+                content = cell.cell_contents
+            except ValueError:
+                continue
+            yield cell, content
+            todo += [content] if isinstance(content, FunctionType) else []
 
 
 def _namespaces(functions: Iterable[object]) -> list[Namespace]:
@@ -77,13 +104,6 @@ def _functions_in(value: object) -> list[FunctionType]:
     if not found and callable(value) and not isinstance(value, type):
         found = _functions_in(type(value))
     return found
-
-
-def is_library(space: Mapping[str, object]) -> bool:
-    """Return True for the globals of a module that does not belong to the user."""
-    name = str(space.get("__name__", "")).split(".")[0]
-    of_python = name in sys.stdlib_module_names and name != "__main__"
-    return name in _LIBRARIES or of_python or "site-packages" in str(space.get("__file__", ""))
 
 
 def sum_with(add: Callable[[Any, object], object], is_placeholder: Callable[[object], bool]) -> Callable[..., object]:

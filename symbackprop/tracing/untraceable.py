@@ -1,12 +1,14 @@
 """Errors for code that cannot be traced, with the line of the user's code."""
 
 import linecache
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from traceback import walk_tb
 
 from symbackprop.errors import SymbackpropError
-from symbackprop.tracing.patching import is_library
+
+_LIBRARIES = ("numpy", "scipy", "torch", "jax", "jaxlib", "symbackprop", "builtins")
 
 
 class Untraceable(BaseException):
@@ -49,3 +51,10 @@ def place_in_code(error: BaseException) -> str:
     frame, line = own[-1]
     text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
     return f" (line {line} of {frame.f_code.co_name}{f': {text:.80}' if text else ''})"
+
+
+def is_library(space: Mapping[str, object]) -> bool:
+    """Return True for the globals of a module that does not belong to the user."""
+    name = str(space.get("__name__", "")).split(".")[0]
+    of_python = name in sys.stdlib_module_names and name != "__main__"
+    return name in _LIBRARIES or of_python or "site-packages" in str(space.get("__file__", ""))

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,14 @@ def check_vjp(
     >>> print(check.verdict, "-", check.mistake)
     wrong - the upstream gradient dout is ignored: dx and dw are those of the sum of the output
     """
-    reading = _Reading(forward, backward, dict(shapes), attributes, labels, scalars, np.random.default_rng(seed))
+    return judged_layer(LayerReading(forward, backward, dict(shapes), attributes, labels, scalars), wrt, upstream, seed)
+
+
+def judged_layer(
+    reading: "LayerReading", wrt: Iterable[str] | str | None, upstream: Iterable[str] | str | None, seed: int | None
+) -> CodeCheck:
+    """Return the check of a layer with respect to some of its arguments; see `check_vjp`."""
+    reading.rng = np.random.default_rng(seed)
     layer, spec = reading.layer(wrt, upstream)
     cost, gradient = composed(layer, spec.names)
     code = UserCode(cost, gradient)
@@ -112,7 +119,7 @@ def _with_wrong_sign(check: CodeCheck) -> CodeCheck:
 
 
 @dataclass
-class _Reading:
+class LayerReading:
     """The names and shapes of a layer's arguments, found from its functions and from a run of them."""
 
     forward: UserFunction
@@ -121,7 +128,8 @@ class _Reading:
     attributes: Mapping[str, object] | Collection[str] | None
     labels: Mapping[str, DeclaredSize] | None
     scalars: Mapping[str, object] | Iterable[str] | None
-    rng: np.random.Generator
+    with_numbers: bool = False  # arguments of shape () may have gradients too, though they are not in `wrt`
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
     sizes: dict[str, int] | None = None  # at which the code runs
 
     def __post_init__(self) -> None:
@@ -152,7 +160,7 @@ class _Reading:
 
     def _spec(self, shapes: Mapping[str, object], wrt: Sequence[str] | None) -> ArgumentSpec:
         every = [name for name in (*shapes, *(self.attributes or ())) if name not in (self.labels or {})]
-        arrays = [name for name in every if self._shape(name) != ()]
+        arrays = [name for name in every if self.with_numbers or self._shape(name) != ()]
         return argument_spec(
             shapes,
             tuple(wrt) if wrt is not None else arrays or every,

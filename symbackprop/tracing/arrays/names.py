@@ -14,6 +14,7 @@ from types import FrameType
 from symbackprop.tracing.aliases import Namespace, TraceFunction
 from symbackprop.tracing.arrays.array import TracedArray
 from symbackprop.tracing.arrays.graph import TracedNode
+from symbackprop.tracing.tensors.tensor import bare
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,9 @@ def free_name(name: str, taken: Container[str], first: int) -> str:
     return next(n for n in chain((name,), (f"{name}_{k}" for k in count(first))) if n not in taken)
 
 
-def _arrays(name: str, value: object) -> Iterator[tuple[str, TracedArray]]:
+def _arrays(name: str, variable: object) -> Iterator[tuple[str, TracedArray]]:
     """Yield the arrays that a variable contains: itself, items of a list or dictionary, or attributes of an object."""
+    value = bare(variable)
     if isinstance(value, TracedArray):
         yield name, value
     elif isinstance(value, dict):

@@ -1,0 +1,1 @@
+"""Placeholders for the arrays of PyTorch and JAX, whose functions are NumPy's by one table."""
