@@ -68,7 +68,7 @@ def halves(function: Any, arrays: Collection[str], wrt: Collection[str]) -> Halv
 
 @dataclass(frozen=True)
 class _Function:
-    """What both libraries have in common."""
+    """The part that both libraries have in common."""
 
     function: Any
     arrays: Collection[str]
@@ -90,7 +90,7 @@ class _Function:
         return function
 
     def given(self, names: Sequence[str], parameters: Sequence[inspect.Parameter], values: dict[str, Any]) -> list[Any]:
-        """Return the arguments in order; those that are not given have their defaults."""
+        """Return the arguments in order; the others have their defaults."""
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         return [
             values[name] if name in values else defaults[name] for name in names if name in values or name in defaults
