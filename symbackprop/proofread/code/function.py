@@ -26,7 +26,7 @@ def check_function(
     Args:
         function: a subclass of torch.autograd.Function, or a function that jax.custom_vjp has made.
         shapes: the shapes of the arguments of its forward function that are arrays of floats, by name.
-        wrt: the names of the arguments with respect to which it has gradients; by default, the gradients that it returns.
+        wrt: the names of the arguments that have gradients; by default, all of which it returns one.
         labels: the arguments that are indices (whole numbers), with the number of classes.
         scalars: the values of other arguments by name, such as {"eps": 1e-5}; without a value, their names.
         seed: repeats the random points.
