@@ -71,6 +71,7 @@ from symbackprop.gradcheck.directional import numerical_gradient as numerical_gr
 from symbackprop.gradcheck.jacobian import numerical_hessian as numerical_hessian
 from symbackprop.gradcheck.report import GradientCheck as GradientCheck
 from symbackprop.mistakes.explain import likely_mistake as likely_mistake
+from symbackprop.network.formula import network_of_formula as network_of_formula
 from symbackprop.network.models.attention import attention as attention
 from symbackprop.network.models.dense import linear_regression as linear_regression
 from symbackprop.network.models.dense import logistic_regression as logistic_regression

@@ -39,7 +39,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         metavar="MODEL",
-        help=f"a file with a network in NumPy syntax (- for standard input), or one of {', '.join(BUILDERS)}",
+        help="a file with a network in NumPy syntax (- for standard input), a formula such as 'norm(A*x - y)^2', or "
+        f"one of {', '.join(BUILDERS)}",
     )
     group.add_argument("--sizes", metavar="D-H-K", help="width of each layer, numbers or names (default: 2-3-1)")
     group.add_argument("--activation", metavar="NAME", help="activation of every layer (default: sigmoid)")
@@ -118,10 +119,15 @@ def network_from(args: argparse.Namespace) -> "Network":
         raise SymbackpropError(f"{options}: the network is defined by {source}; leave one of them out")
     if args.model == "-" or Path(args.model).is_file():
         return read_network(args.model)
+    if _FORMULA.search(args.model):
+        return sb.parse_network(sb.network_of_formula(args.model))
     if args.model not in BUILDERS:
         raise SymbackpropError(_unknown_model(args))
     built: Network = getattr(sb, args.model)()
     return built
+
+
+_FORMULA = re.compile(r"[(*^@+='\s]")
 
 
 def _unknown_model(args: argparse.Namespace) -> str:

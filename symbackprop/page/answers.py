@@ -19,10 +19,10 @@ _SUFFIXES = {"md": ".md", "tex": ".tex", "txt": ".txt"}
 def answer(request: Mapping[str, Any]) -> Answer:
     """Return the answer to a request as plain data.
 
-    The request has a `job`: "derive" for the derivation of the gradients of a `network`, "check" for its proofs and a
-    gradient check, "proofread" for the marks of a document (`text`, `kind`), against a `network` if there is one. `wrt`
-    may list parameters. Texts are parsed, and nothing in them is executed. An input that cannot be used is answered by
-    `problem`, with a message and, where they are known, its line and column.
+    The request has a `job`: "derive" for the derivation of the gradients of a `network` or a `formula`, "check" for its
+    proofs and a gradient check, "proofread" for the marks of a document (`text`, `kind`), against a `network` if there
+    is one. `wrt` may list parameters. Texts are parsed, and nothing in them is executed. An unusable input is
+    answered by `problem`, with a message and, where they are known, its line and column.
 
     >>> answer({"job": "derive", "network": "w: parameter(1, 1)\\nJ = w @ w"})["names"]
     [{'name': 'w', 'role': 'parameter', 'shape': '1×1'}]
@@ -52,8 +52,14 @@ def _text(request: Mapping[str, Any], key: str) -> str:
     return text
 
 
+def _written(request: Mapping[str, Any]) -> str:
+    """Return the text of the network, or of the network of a formula."""
+    formula = _text(request, "formula")
+    return sb.network_of_formula(formula) if formula.strip() else _text(request, "network")
+
+
 def _derivation(request: Mapping[str, Any]) -> "sb.Derivation":
-    network, wrt = sb.parse_network(_text(request, "network")), request.get("wrt") or None
+    network, wrt = sb.parse_network(_written(request)), request.get("wrt") or None
     if wrt is not None and not (isinstance(wrt, list) and all(isinstance(name, str) for name in wrt)):
         raise ArgumentError("wrt must be a list of names of parameters")
     return sb.derive(network, wrt)
@@ -68,6 +74,7 @@ def _derived(request: Mapping[str, Any]) -> Answer:
     derivation = _derivation(request)
     network, parts = derivation.network, Fragments.of(outline(derivation.tape, "full", "matrix"))
     return {
+        "written": _written(request),
         "names": [
             {"name": name, "role": role, "shape": "×".join(map(str, getattr(network[name], "shape", ()))) or "a number"}
             for name, role in network.roles.items()

@@ -208,10 +208,11 @@ def opened(address, state, tmp_path):
             ["17 of 17 steps proved", "gradient check: right", "<mfrac>", 'aria-pressed="true"', "a2.T @ delta3"],
         ),
         (REQUEST | {"wrt": ["W2"]}, ["steps proved", 'aria-pressed="false"']),
+        ({"job": "formula", "formula": "norm(A*x - y)^2"}, ["A: parameter(m, n)", "steps proved", "n×1"]),
         ({"job": "derive", "network": "X: input(N, 2)\nJ = X"}, ["line 2, column", 'class="bad"']),
         ({"job": "proofread", "text": NOTES, "network": NETWORK, "kind": "md"}, ["3 of 5 formulas", "term wrong"]),
     ],
-    ids=["network", "one parameter", "error", "derivation"],
+    ids=["network", "one parameter", "formula", "error", "derivation"],
 )
 def test_the_browser_shows_the_answer(address, state, seen, tmp_path):
     page, complaints = opened(address, state, tmp_path)

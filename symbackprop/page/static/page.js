@@ -35,6 +35,7 @@ h = X @ W
 m = h - mean(h, axis=1, keepdims=True)
 s = sqrt(mean(m**2, axis=1, keepdims=True) + 1e-5)
 J = sum(G * (m / s * g + b))` },
+  "least squares, as a formula": { job: "formula", formula: "norm(A*x - y)^2 + lam/2 * norm(x)^2" },
   "a derivation with a mistake": { job: "proofread", kind: "md", network: "", text: `The error of the output is
 
 $$\\delta^{(3)} = -(y - \\hat{y}) \\odot f'(z^{(3)})$$
@@ -58,7 +59,7 @@ if (address.searchParams.get("key")) {
 }
 const KEY = sessionStorage.getItem("key") ?? "";
 
-const state = { job: "derive", network: "", text: "", kind: "md", wrt: [] };
+const state = { job: "derive", network: "", formula: "", text: "", kind: "md", wrt: [] };
 let running = null;
 let waiting = 0;
 let shown = "";
@@ -77,12 +78,12 @@ async function ask(request, signal) {
 async function update() {
   running?.abort();
   const mine = (running = new AbortController());
-  const isDerived = state.job === "derive";
-  if (!(isDerived ? state.network : state.text).trim()) return blank();
+  const isDerived = state.job !== "proofread";
+  if (!state[{ derive: "network", formula: "formula", proofread: "text" }[state.job]].trim()) return blank();
   const slow = setTimeout(() => document.body.classList.add("busy"), 150);
   try {
     const request = isDerived
-      ? { job: "derive", network: state.network, wrt: state.wrt }
+      ? { job: "derive", wrt: state.wrt, ...(state.job === "formula" ? { formula: state.formula } : { network: state.network }) }
       : { job: "proofread", text: state.text, kind: state.kind, network: state.network };
     const answer = await ask(request, mine.signal);
     if (mine.signal.aborted) return;
@@ -123,8 +124,8 @@ function show(answer) {
   }
   shown = state.job;
   say("");
-  $("derived").hidden = state.job !== "derive";
-  $("marked").hidden = state.job === "derive";
+  $("derived").hidden = state.job === "proofread";
+  $("marked").hidden = state.job !== "proofread";
   if (state.job === "proofread") {
     $("marked").innerHTML = answer.marked;
     return;
@@ -137,6 +138,8 @@ function show(answer) {
   $("verdicts").replaceChildren(element("span", `${answer.count} steps; being proved …`, "quiet"));
   $("check").replaceChildren(element("p", "The gradient check is running …", "quiet"));
   chips(answer.names);
+  $("written").textContent = answer.written;
+  for (const id of ["written", "edit"]) $(id).hidden = state.job !== "formula";
 }
 
 function showCheck(answer) {
@@ -251,9 +254,13 @@ function select(tabs, tab) {
 
 function setJob(job, ask = true) {
   state.job = job;
-  $("sheet-text").hidden = job === "derive";
+  $("sheet-text").hidden = job !== "proofread";
+  $("sheet-formula").hidden = job !== "formula";
+  $("sheet-network").hidden = job === "formula";
   $("network-label").textContent = job === "derive" ? "A network and its cost" : "Its network (leave it empty if the text defines it)";
-  if (job === "proofread") { $("derived").hidden = true; $("chips").replaceChildren(); } else $("marked").hidden = true;
+  $("derived").hidden = $("marked").hidden = $("problem").hidden = true;
+  shown = "";
+  $("chips").replaceChildren();
   if (ask) update();
 }
 
@@ -276,27 +283,27 @@ async function remember() {
 }
 
 function fill(given) {
-  for (const key of ["network", "text"]) state[key] = typeof given[key] === "string" ? given[key] : "";
+  for (const key of ["network", "formula", "text"]) state[key] = typeof given[key] === "string" ? given[key] : "";
   state.kind = ["md", "tex", "txt"].includes(given.kind) ? given.kind : "md";
   state.wrt = Array.isArray(given.wrt) ? given.wrt.filter((name) => typeof name === "string") : [];
   $("network").value = state.network;
+  $("formula").value = state.formula;
   $("text").value = state.text;
   $("kind").value = state.kind;
-  const tab = $(given.job === "proofread" ? "job-proofread" : "job-derive");
-  setJob(tab.id.slice(4), false);
-  select([$("job-derive"), $("job-proofread")], tab);
+  const tab = $(`job-${["formula", "proofread"].includes(given.job) ? given.job : "derive"}`);
+  select(document.querySelectorAll('[id^="job-"]'), tab);
   markLine(0);
 }
 
-for (const [id, key] of [["network", "network"], ["text", "text"], ["kind", "kind"]]) {
+for (const id of ["network", "formula", "text", "kind"]) {
   $(id).addEventListener("input", () => {
-    state[key] = $(id).value;
-    if (id === "network") { state.wrt = []; markLine(0); }
+    state[id] = $(id).value;
+    if (id === "network" || id === "formula") { state.wrt = []; markLine(0); }
     clearTimeout(waiting);
     waiting = setTimeout(update, 250);
   });
 }
-for (const id of ["network", "text"]) {
+for (const id of ["network", "formula", "text"]) {
   $(id).addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { clearTimeout(waiting); update(); }
     if (event.key === "Escape") $(id).blur();
@@ -307,6 +314,7 @@ $("example").addEventListener("change", () => {
   if (EXAMPLES[$("example").value]) fill(EXAMPLES[$("example").value]);
   $("example").value = "";
 });
+$("edit").addEventListener("click", () => fill({ job: "derive", network: $("written").textContent, wrt: state.wrt }));
 $("link").addEventListener("click", async () => {
   const text = await packed();
   if (text.length > 8000) say("This is too long for a link.");
