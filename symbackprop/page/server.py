@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import os
 import secrets
 import socket
 import sys
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 _SECONDS = {"derive": 10, "check": 30, "proofread": 30}
 _MEMORY = 2**31  # bytes of a process that answers
 _MOST = 4 * LONGEST  # bytes of a request: a text in UTF-8
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -160,6 +162,7 @@ def serve(port: int = 0, *, announce: Callable[[str], None]) -> None:
     Raises:
         ArgumentError: the port is taken, or is not a port.
     """
+    os.environ.update(_ONE_THREAD)  # of the processes that answer: the buffers of many threads are memory, too
     token, listening = secrets.token_urlsafe(16), _listening(port)
     own_port = listening.getsockname()[1]
     config = uvicorn.Config(
