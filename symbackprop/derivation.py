@@ -28,6 +28,7 @@ from symbackprop.printing.latex import latex
 from symbackprop.printing.text import text
 from symbackprop.prove.report import Verification
 from symbackprop.prove.verify import verify
+from symbackprop.render.graph import Drawing, draw
 from symbackprop.render.html import to_html
 from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
@@ -142,6 +143,24 @@ class Derivation:
             derivatives={p.formula.partition(" = ")[0]: (str(p.verdict), p.summary) for p in derivatives},
             check=check,
         )
+
+    def draw(self, values: Mapping[str, Any] | None = None) -> Drawing:
+        """Return the computation graph as a picture (SVG), which a notebook shows.
+
+        Each quantity is a box with its formula and, in red, its adjoint. Solid arrows are the forward pass, dashed ones
+        the backward pass. `save` writes the picture to a file.
+
+        Args:
+            values: arrays by name, to show the values of small quantities and adjoints as well.
+
+        Raises:
+            ArgumentError: a value is missing or has another shape.
+
+        >>> import symbackprop as sb
+        >>> "∂J/∂W2 = a2ᵀ δ3" in sb.derive(sb.home_network()).draw().svg
+        True
+        """
+        return draw(self.tape, values)
 
     def __str__(self) -> str:
         return self.to_text()
