@@ -20,6 +20,7 @@ from symbackprop.tracing.untraceable import Untraceable
 
 SHAPES = {
     **{"X": ("N", "D"), "Z": ("N", "D"), "W": ("D", "H"), "S": ("D", "D"), "b": ("D",), "v": ("N",), "y": ("N",)},
+    "s": ("N", "H"),
     **{"Q": ("N", "H", "D"), "R": ("N", "H", "D"), "I": (2, "D", 4, 6), "t": ("2*H",)},
 }
 SIZES = {"N": 5, "D": 3, "H": 4}
@@ -90,6 +91,14 @@ np.where(np.arange(len(X))[:, None] >= np.arange(len(X)), X @ X.T, -1e9)
 sum(np.arange(7)) * v + np.arange(6)[4] * v[np.arange(len(v))]
 Q[0].T[y]
 S[y][:, None] * Q
+S[s] * (s == 0)[:, :, None] + (S @ S)[s[:, 0]][:, None]
+Q[np.arange(Q.shape[0])[:, None], np.arange(Q.shape[1]), s]
+Q.reshape(-1, X.shape[1])[np.arange(X.shape[0] * Q.shape[1]), s.reshape(-1)]
+np.take_along_axis(Q, s[..., None], axis=-1)[..., 0]
+(y[:, None] == y[None, :]) * (X @ X.T) + (y[:, None] == np.arange(X.shape[1])) @ X.T
+X[np.arange(len(X)), np.argmax(X, axis=1)] + np.where(np.argmax(Z, axis=1) == 0, v, 2 * v)
+np.eye(X.shape[1])[X.argmax(axis=1)] @ W - np.eye(X.shape[0])[np.argmin(X, axis=0)].T @ S @ W
+Q[np.arange(len(Q))[:, None], np.arange(Q.shape[1]), Q.argmax(-1)]
 (Q @ W)[np.arange(len(X)), 0, :]
 0.5 * X.shape[1] * np.log(2 * np.pi) * v + np.log(X.shape[0]) * v - np.log(2 * len(b))
 """
@@ -262,7 +271,7 @@ def drawn(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     shapes = argument_spec(SHAPES, ["W"]).shapes
     values = {name: rng.normal(size=[size_number(n, SIZES) for n in shape]) for name, shape in shapes.items()}
-    return values | {"y": rng.integers(3, size=5)}
+    return values | {"y": rng.integers(3, size=5), "s": rng.integers(3, size=(5, 4))}
 
 
 def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tuple[Any, Any]:
@@ -270,7 +279,7 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
     seed = int(np.random.default_rng().integers(1000)) if seed is None else seed
     print("seed", seed)
     values = drawn(seed)
-    spec = argument_spec(SHAPES, ["W"], labels={"y": "D"})
+    spec = argument_spec(SHAPES, ["W"], labels={"y": "D", "s": "D"})
     point = SamplePoint(values, SIZES)
     if at_a_point:
         spec = spec.with_labels(values)
@@ -279,13 +288,11 @@ def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tup
     known = point.symbols(network, spec)
     run = TraceRun(sizes, TraceGraph(), FUNCTIONS, known if at_a_point else None)
     arrays = {
-        name: (Labels if name in spec.labels else TracedArray)(
-            run, run.graph.leaf(network[name], 2 if name in spec.labels else len(shape))
-        )
+        name: (Labels if name in spec.labels else TracedArray)(run, run.graph.leaf(network[name], len(shape)))
         for name, shape in spec.every_shape.items()
     }
     if at_a_point:
-        arrays["y"] = values["y"]
+        arrays |= {name: values[name] for name in ("y", "s")}
     theirs = ours = None
     *first, last = code.split(";")
     for names in (values | {"np": np}, arrays | {"np": PlaceholderNumpy(run)}):

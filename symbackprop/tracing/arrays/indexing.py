@@ -51,6 +51,8 @@ def item(array: TracedArray, key: object) -> TracedArray:
 
 
 def _picked(array: TracedArray, key: object) -> TracedArray:
+    if isinstance(key, tuple) and len(key) == array.ndim > 2 and _is_one_of_each(array, key):
+        return (array * key[-1].one_hot).sum(axis=-1)
     labelled = _labelled(array, key)
     if labelled is not None:
         return array.made(op.picked, labelled[0], rank=1, options=(labelled[1],))
@@ -67,6 +69,19 @@ def _picked(array: TracedArray, key: object) -> TracedArray:
         if array.ndim == 2 or axis == COLUMNS:
             found = found.made(arithmetic.part, options=(axis, *bounds))
     return reshaped(found, region.shape)
+
+
+def _is_one_of_each(array: TracedArray, keys: tuple[Any, ...]) -> bool:
+    """Return True for keys as in p[arange(B)[:, None], arange(T), y], which pick the entry at each label."""
+    *places, labels = keys
+    if not isinstance(labels, Labels) or not all(isinstance(place, np.ndarray) for place in places):
+        return False
+    whole = np.indices(array.shape[:-1], sparse=True)
+    return all(
+        place.ndim <= len(places)
+        and np.array_equal(place.reshape((1,) * (len(places) - place.ndim) + place.shape), one)
+        for place, one in zip(places, whole, strict=True)
+    )
 
 
 def _rows_at(array: TracedArray, labels: Labels) -> TracedArray:

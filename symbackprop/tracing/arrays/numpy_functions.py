@@ -245,13 +245,24 @@ def _at_least_2d(run: TraceRun, x: Operand) -> TracedArray:
 
 
 def _argument(name: str) -> NumpyFunction:
-    """Return np.argmax or np.argmin, which need numerical values."""
+    """Return np.argmax or np.argmin: labels of the entries along an axis, or numbers where these are known."""
 
     def position(run: TraceRun, x: Operand, axis: int | None = None, **_: object) -> object:
-        numbers = run.number(as_array(run, x), f"np.{name} is used, which needs the numbers of an array")
+        array = as_array(run, x)
+        if run.values is None and axis is not None and array.ndim > 1:
+            line = (array if name == "argmax" else -array).moved(arrays_of.moveaxis, axis, -1)
+            return Labels(run, (line >= line.max(axis=-1, keepdims=True)).node)
+        numbers = run.number(array, f"np.{name} is used, which needs the numbers of an array")
         return getattr(np, name)(numbers, axis=axis)
 
     return position
+
+
+def _take_along_axis(run: TraceRun, x: Operand, indices: Any, axis: int = -1) -> TracedArray:
+    array = as_array(run, x)
+    if not isinstance(indices, Labels) or axis % array.ndim != array.ndim - 1:
+        raise Untraceable("np.take_along_axis is traced with class labels along the last axis, as in y[..., None]")
+    return (array[..., None, :] * indices.one_hot).sum(axis=-1)
 
 
 def _add_at(run: TraceRun, array: Operand, indices: Any, values: Any) -> None:
@@ -327,7 +338,7 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "column_stack": _as_columns, "fill_diagonal": _fill_diagonal, "choose": _choose,
     **dict.fromkeys(("isnan", "isinf"), lambda run, x, **_: np.broadcast_to(False, x.shape)),  # numbers are finite
     "isfinite": lambda run, x, **_: np.broadcast_to(True, x.shape),
-    "argmax": _argument("argmax"), "argmin": _argument("argmin"),
+    "take_along_axis": _take_along_axis, "argmax": _argument("argmax"), "argmin": _argument("argmin"),
     "hstack": lambda run, arrays, **_: _concatenate(run, arrays, min(as_array(run, arrays[0]).ndim - 1, 1)),
     "append": _append,
     "zeros_like": _like(0), "ones_like": _like(1), "empty_like": _like(0),

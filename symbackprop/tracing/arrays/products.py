@@ -8,8 +8,8 @@ import numpy as np
 from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.tracing.arrays import operations as op
-from symbackprop.tracing.arrays.array import Flattened, Operand, TracedArray, reshaped
-from symbackprop.tracing.arrays.run import TraceRun
+from symbackprop.tracing.arrays.array import Flattened, Mask, Operand, TracedArray, reshaped
+from symbackprop.tracing.arrays.run import TraceRun, plain
 from symbackprop.tracing.arrays.word_calls import word_node
 from symbackprop.tracing.untraceable import Untraceable
 
@@ -57,10 +57,24 @@ class Labels(TracedArray):
     def _of(self, one_hot: TracedArray) -> "Labels":
         return Labels(self.run, as_matrix(one_hot).node)
 
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, int | np.integer):
+            return self._mask(self.one_hot[..., int(other)])
+        if isinstance(other, Labels):
+            return self._mask((self.one_hot * other.one_hot).sum(axis=-1))
+        if self.shape[-1:] == (1,) and np.array_equal(np.asarray(plain(other)), np.arange(self.classes)):
+            return self._mask(self.one_hot[..., 0, :])
+        raise Untraceable("class labels are compared with other numbers; with one class, as in y == 2, they can be")
+
+    __hash__ = None
+
+    def _mask(self, array: TracedArray) -> Mask:
+        return Mask(self.run, array.node)
+
     @property
     def classes(self) -> int:
         """The number of classes."""
-        return int(TracedArray.shape.fget(self)[-1])  # type: ignore[attr-defined]
+        return self.run.sizes.of(self.node.size)[-1]
 
     @property
     def one_hot(self) -> TracedArray:
