@@ -135,7 +135,8 @@ def _deserves_name(graph: ComputationGraph, node: Expression, adjoint: Expressio
     if _is_simple(adjoint) or not graph.parts[node]:
         return False
     if not is_name(node):
-        is_nested = len(graph.users[node]) == 1  # else it is a sum, one term for each use
+        # With several uses it is a sum, one term for each use; a constant multiple is treated with the part below it.
+        is_nested = len(graph.users[node]) == 1 and graph.factored(node) is None
         return len(graph.parts[node]) > 1 or (is_nested and node_count(adjoint) > _LONGEST)
     if graph.is_another_name(node):
         return True

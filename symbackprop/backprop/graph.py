@@ -7,8 +7,12 @@ part that is the whole of an equation is the named quantity itself.
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from sympy import Mul
+
 from symbackprop.expressions.aliases import Expression
-from symbackprop.expressions.matrices import changing, is_name, postorder, quantities
+from symbackprop.expressions.matrices import Scaled, changing, is_name, postorder, quantities
+from symbackprop.expressions.operations import Total
+from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import Equation, Network, by_names
 
 
@@ -51,6 +55,15 @@ class ComputationGraph:
             found |= {part: part for part in inner if part not in found}
             found[e.symbol] = e.expression
         return found
+
+    def factored(self, node: Expression) -> Expression:
+        """Return the part that a node is a constant multiple of, or None; the sum over a 1×1 matrix is a multiple."""
+        expression, parts = self.definition[node], self.parts[node]
+        if len(parts) != 1 or parts[0] == expression:
+            return None
+        if isinstance(expression, Total):
+            return parts[0] if set(parts[0].shape) == {1} else None
+        return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_another_name(self, node: Expression) -> bool:
         """Return True if a node only gives its single part a second name."""

@@ -11,7 +11,7 @@ from itertools import accumulate, chain
 from operator import or_
 from typing import Any
 
-from sympy import Add, Mul
+from sympy import Add
 
 from symbackprop.backprop.adjoints import Adjoints, total_of
 from symbackprop.backprop.graph import ComputationGraph
@@ -31,7 +31,7 @@ from symbackprop.backprop.wording import (
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.derivative_symbols import Gradient, by_entry
-from symbackprop.expressions.matrices import MatAdd, Scaled, is_name, split, zero_of
+from symbackprop.expressions.matrices import MatAdd, is_name, split, zero_of
 from symbackprop.expressions.operations import Elementwise, Total
 from symbackprop.expressions.shapes import is_matrix, shape_of
 
@@ -68,15 +68,6 @@ class _Progress:
     def arrival(self, parameter: Expression) -> int:
         """Return a sort key, by which parameters that are used last in the network come first."""
         return -min((self.equation[user] for user in self.graph.users.get(parameter, ())), default=0)
-
-    def factored(self, node: Expression) -> Expression:
-        """Return the part that a node is a constant multiple of, or None; the sum over a 1×1 matrix is a multiple."""
-        expression, parts = self.graph.definition[node], self.graph.parts[node]
-        if len(parts) != 1 or parts[0] == expression:
-            return None
-        if isinstance(expression, Total):
-            return parts[0] if set(parts[0].shape) == {1} else None
-        return parts[0] if type(expression) in (Scaled, Mul) and is_matrix(parts[0]) == is_matrix(node) else None
 
     def is_inner(self, node: Expression) -> bool:
         """Return True if a node has no name and only one use."""
@@ -225,14 +216,14 @@ class ChainRuleSteps:
 
     def _is_skipped(self, node: Expression) -> bool:
         """Return True if a node is a constant multiple within an expression, which needs no step of its own."""
-        return node in self.new and self.progress.is_inner(node) and self.progress.factored(node) is not None
+        return node in self.new and self.progress.is_inner(node) and self.graph.factored(node) is not None
 
     def _below(self, node: Expression) -> Expression:
         """Return the node that the next rule differentiates: this one, or the part that it is a multiple of."""
-        part = self.progress.factored(node)
+        part = self.graph.factored(node)
         while part is not None and self.progress.is_inner(part):
             self.skipped.add(part)
-            node, part = part, self.progress.factored(part)
+            node, part = part, self.graph.factored(part)
         return node
 
     def _rule_steps(self, node: Expression, target: Expression) -> Iterator[Step]:
@@ -290,7 +281,7 @@ class ChainRuleSteps:
     def _without_factors(self, user: Expression, part: Expression) -> tuple[Expression, Expression]:
         """Return the edge below a chain of constant multiples that have no steps."""
         while part in self.new and self._is_skipped(part):
-            user, part = part, self.progress.factored(part)
+            user, part = part, self.graph.factored(part)
         return user, part
 
 

@@ -205,3 +205,9 @@ def test_a_false_rule_is_noticed(rng, monkeypatch):
     monkeypatch.setitem(rules.RULES, Elementwise, wrong)
     point = point_of(sb.home_network(), rng)
     assert "derivative of the activation" in {step.rule for step in all_false(point, rng)}
+
+
+def test_a_constant_multiple_has_no_name_of_its_own_however_long_its_adjoint_is():
+    text = "X: input(B, T, D)\nW: parameter(D, K)\nq = X @ W\nJ = sum(softmax(q @ q.mT / sqrt(K))**2)"
+    tape = sb.derive(sb.parse_network(text)).tape
+    assert {adjoint.symbol for adjoint in tape.adjoints} <= {step.symbol for step in tape.steps}
