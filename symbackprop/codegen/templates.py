@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
+from sympy import Symbol, fraction
+
 import symbackprop
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.runtime.numpy_runtime import Carried
@@ -14,7 +16,7 @@ from symbackprop.errors import listed, shape_text
 from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import OneHot
-from symbackprop.expressions.shapes import shape_of
+from symbackprop.expressions.shapes import LENGTH, shape_of, told_sizes
 from symbackprop.printing.text import Text
 
 _LINE = 110  # characters of a call on one line
@@ -107,12 +109,22 @@ def commented(code: str, comment: str) -> str:
 
 def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[list[str], list[str]]:
     """Return lines such as `N = X.shape[0]` that read sizes from arrays, and the names of sizes that no array has."""
-    found: dict[str, str] = {}
-    for symbol in symbols:
-        for axis, length in enumerate(shape_of(symbol)):
-            found.setdefault(str(length), f"{symbol.name}.shape[{axis}]")
-    names = sorted(names)
-    return [f"{name} = {found[name]}" for name in names if name in found], [n for n in names if n not in found]
+    arrays, wanted = list(symbols), sorted(names)
+    told = {str(size): place for size, place in told_sizes([shape_of(symbol) for symbol in arrays]).items()}
+    lines: dict[str, str] = {}
+
+    def read(name: str) -> None:
+        k, axis, size = told[name]
+        for other in sorted(map(str, size.free_symbols - {LENGTH})):
+            read(other)
+        above, below = fraction(size.xreplace({LENGTH: Symbol(f"{arrays[k].name}.shape[{axis}]")}))
+        divided = " // ".join(str(part) if part.is_Atom else f"({part})" for part in (above, below))
+        lines.setdefault(name, f"{name} = {above if below == 1 else divided}")
+
+    for name in wanted:
+        if name in told:
+            read(name)
+    return list(lines.values()), [name for name in wanted if name not in told]
 
 
 def further_checks(

@@ -1,11 +1,11 @@
 """Sizes, shapes, and the strict checks of them that SymPy lacks for symbolic sizes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from numbers import Integral
 
-from sympy import Basic, Expr, Integer, Symbol
+from sympy import Basic, Dummy, Expr, Integer, Symbol
 
 from symbackprop.errors import ShapeError, shape_text
 
@@ -49,6 +49,37 @@ def is_size(size: Expr) -> bool:
     (True, True, False, False)
     """
     return bool(size.is_positive) or (bool(size.free_symbols) and bool((size + _MOST_LESS).is_positive))
+
+
+LENGTH = Dummy("length", integer=True, positive=True)  # of an axis
+
+
+def told_sizes(shapes: Sequence[Sequence[Expr]]) -> dict[Expr, tuple[int, int, Expr]]:
+    """Return each named size that arrays of these shapes tell: the array, the axis, and the size given its LENGTH.
+
+    A size that no axis has alone is computed from a sum or product in which it is the only one that is not told before.
+
+    >>> N, H, K = map(dimension, "NHK")
+    >>> told_sizes([(N, H * K + 1), (K,)])
+    {N: (0, 0, _length), K: (1, 0, _length), H: (0, 1, (_length - 1)/K)}
+    """
+    axes = [(k, axis, size) for k, shape in enumerate(shapes) for axis, size in enumerate(shape)]
+    told: dict[Expr, tuple[int, int, Expr]] = {}
+    for k, axis, size in axes:
+        if size.is_Symbol:
+            told.setdefault(size, (k, axis, LENGTH))
+    made = [place for place in axes if place[2].args]
+    while found := next(filter(None, (_told(*place, told) for place in made)), None):
+        told |= found
+    return told
+
+
+def _told(k: int, axis: int, size: Expr, told: Collection[Expr]) -> dict[Expr, tuple[int, int, Expr]] | None:
+    """Return the one size that is not told yet, if this sum of products is linear in it."""
+    match [name for name in size.free_symbols if name not in told]:
+        case [name] if (factor := size.diff(name)).free_symbols.isdisjoint({name}):
+            return {name: (k, axis, (LENGTH - size.xreplace({name: Integer(0)})) / factor)}
+    return None
 
 
 def _typed(size: Expr) -> str:

@@ -42,6 +42,7 @@ from symbackprop.printing.text import typed
 
 _SPECIAL = ("scipy.special", "sp.special", "special")
 _MODULES = {  # whose functions may be written with their module
+    *("np.lib.stride_tricks", "numpy.lib.stride_tricks"),
     *("np", "numpy", "jnp", "sb", "math", "np.linalg", "numpy.linalg", "jnp.linalg", "linalg", "LA", "scipy.linalg"),
     *_SPECIAL,
 }

@@ -250,6 +250,8 @@ class Network:
     def without_equations(self, unused: Collection[str] = ()) -> "Network":
         """Return a new network with the same arguments, except unused ones, in which nothing is defined yet."""
         fresh = Network()
+        for size in self._dimensions:
+            fresh.declare_dimension(size)
         for name, role in self._roles.items():
             if name in unused:
                 continue

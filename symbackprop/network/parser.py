@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from symbackprop.errors import FormulaError, NetworkError, SymbackpropError, nearest, shape_text
 from symbackprop.expressions.aliases import Expression, Size
-from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.shapes import is_matrix, shape_of, told_sizes
 from symbackprop.network.elaborate import Elaborator
 from symbackprop.network.names import check_name
 from symbackprop.network.network import ROLES, SCALAR, Network
@@ -71,8 +71,7 @@ class _Reader:
             raise text.error(f"{text.quote(refused.node)}: {refused.message}", refused.node) from None
         self.net = Network()
         self.sizes: dict[str, Size] = {}  # names that the text gives to sizes, as in n = X.shape[0]
-        for size in _sizes_alone(self.statements):
-            self.net.declare_dimension(size)
+        self.factors: dict[str, ast.expr] = {}  # the first size that is made of a name which was not declared alone
         self.lines = {name: node.lineno for node in self.statements for name in _named(node)}
         names = (part for node in self.statements for part in ast.walk(node) if isinstance(part, ast.Name))
         self.used = {part.id for part in names if isinstance(part.ctx, ast.Load)}
@@ -88,9 +87,21 @@ class _Reader:
                 raise
             except SymbackpropError as error:
                 raise self.text.error(str(error), node) from None
+        self._require_told_sizes()
         if not isinstance(self.statements[-1], ast.Assign):
             raise self.text.error("the last line must be the cost, as in J = sum((y - yhat)**2)", self.statements[-1])
         return self.net
+
+    def _require_told_sizes(self) -> None:
+        """Raise an error for a size that the arrays do not tell, as H in H*K if no array has K."""
+        told = set(map(str, told_sizes([shape_of(symbol) for symbol in self.net.arguments])))
+        for name, size in self.factors.items():
+            if name not in told:
+                raise self.text.error(
+                    f"no array tells how large {name} is: {self.text.quote(size)} leaves it open; write a number in "
+                    f"its place, or declare an array that has {name} alone",
+                    size,
+                )
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
@@ -161,8 +172,13 @@ class _Reader:
         """Return a size from a syntax tree: a whole number, a name, or a sum of products of them such as 4*H."""
         if isinstance(node, ast.Name):
             return node.id
+        known = set(map(str, self.net.dimensions))
+        for name in _names_in(node):
+            if name not in known and name not in self.net.symbols:
+                self.factors.setdefault(name, node)
+                self.net.declare_dimension(name)
         sizes = {str(size): size for size in self.net.dimensions}
-        return Elaborator(sizes, _unknown_size).value(self.text.tree(node))
+        return Elaborator(sizes, lambda name: f"{name} is not a size").value(self.text.tree(node))
 
 
 def add_equation(
@@ -213,18 +229,14 @@ def known_names(net: Network, sizes: Mapping[str, Size]) -> dict[str, Expression
     return {**net.symbols, **{str(size): size for size in net.dimensions}, **sizes}
 
 
-def _sizes_alone(statements: list[ast.stmt]) -> list[str]:
-    """Return the names that are sizes on their own in some declaration, where others before are made of them."""
-    found: list[str] = []
-    made_of: set[str] = set()
-    for node in statements:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Call):
-            for size in node.annotation.args:
-                if isinstance(size, ast.Name):
-                    found += [size.id] if size.id in made_of else []
-                else:
-                    made_of |= {part.id for part in ast.walk(size) if isinstance(part, ast.Name)}
-    return list(dict.fromkeys(found))
+def _names_in(size: ast.expr) -> list[str]:
+    """Return the names in sums and products of sizes."""
+    match size:
+        case ast.Name(id=name):
+            return [name]
+        case ast.BinOp(left=left, right=right):
+            return _names_in(left) + _names_in(right)
+    return []
 
 
 def _is_size(value: ast.expr) -> bool:
@@ -236,10 +248,6 @@ def _is_size(value: ast.expr) -> bool:
             one, other = (_is_size(side) or isinstance(side, ast.Constant) for side in (left, right))
             return one and other and not (isinstance(left, ast.Constant) and isinstance(right, ast.Constant))
     return False
-
-
-def _unknown_size(name: str) -> str:
-    return f"{name} is not known yet; first declare a matrix that has it alone as a size"
 
 
 def _named(node: ast.stmt) -> list[str]:

@@ -304,7 +304,7 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("V: parameter", 1, "V: parameter(N, D)"),
         ("V: one_hot()", 1, "one-hot targets have an axis of classes"),
         ("V: parameter(D, 0)", 1, "at least 1"),
-        ("V: parameter(D, 4*M)", 19, "M is not known yet"),
+        ("V: parameter(D, M*P)", 17, "no array tells how large M is"),
         ("V: parameter(D, -H)", 1, "not -H"),
         ("V: scalar(1)", 1, "V: scalar has no size; write V: scalar"),
         ("V: scaler(1)", 1, "scaler is not a role; did you mean scalar?"),
