@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from symbackprop.backprop.engine import ARGUMENT, backpropagate
-from symbackprop.backprop.second import hessian_network
+from symbackprop.backprop.second import hessian_network, jacobian_network
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.array_api_module import portable_source
 from symbackprop.codegen.backends import backend_for
 from symbackprop.codegen.dask_function import ClusterFunction, examples_of
 from symbackprop.codegen.function import GradientFunction
+from symbackprop.codegen.hessian_function import HessianFunction
 from symbackprop.codegen.numpy_module import NUMPY, module_source
 from symbackprop.codegen.pytest_module import tests_source
 from symbackprop.codegen.textbook_module import textbook_source
@@ -202,7 +203,7 @@ class Derivation:
             },
         }
 
-    def hvp(self, wrt: Iterable[str] | str | None = None) -> "Derivation":
+    def hvp(self, wrt: Iterable[str] | str | None = None, *, along: Iterable[str] | str | None = None) -> "Derivation":
         """Derive the product of the Hessian with directions: the gradients are differentiated once more.
 
         The directions v_W, one for each parameter, are further arguments. The result has steps, a proof, documents and
@@ -210,6 +211,7 @@ class Derivation:
 
         Args:
             wrt: the parameters of the rows of the Hessian; by default, all parameters of this derivation.
+            along: the parameters that have a direction; by default, all of them.
 
         Raises:
             DerivationError: the gradients cannot be differentiated again, or a name in `wrt` is not a parameter.
@@ -220,7 +222,48 @@ class Derivation:
         Result
           ∂s/∂w = Xᵀ X v_w   D×1
         """
-        return Derivation(backpropagate(hessian_network(self.tape), list(self.gradients) if wrt is None else wrt))
+        network = hessian_network(self.tape, [along] if isinstance(along, str) else along)
+        return Derivation(backpropagate(network, list(self.gradients) if wrt is None else wrt))
+
+    def hessian(self, rows: str, columns: str | None = None) -> HessianFunction:
+        """Return the second derivatives ∂²J/∂W∂V as a function, for small parameters.
+
+        Its formulas, for a direction v_V, are those of `d.hvp(rows, along=columns)`.
+
+        Args:
+            rows: the name of W.
+            columns: the name of V; by default, the same.
+
+        Raises:
+            DerivationError: see `hvp`.
+
+        >>> import numpy as np, symbackprop as sb
+        >>> net = sb.parse_network("X: input(N, D)\\nw: parameter(D, 1)\\nJ = sum((X @ w)**2)/2")
+        >>> H = sb.derive(net).hessian("w")
+        >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> H(X, np.ones((2, 1))).reshape(2, 2) - X.T @ X
+        array([[0., 0.],
+               [0., 0.]])
+        """
+        other = rows if columns is None else columns
+        return HessianFunction(self.hvp(rows, along=other).to_numpy(backend=NUMPY), rows, other)
+
+    def jvp(self) -> "Derivation":
+        """Derive the product of a layer's Jacobian with directions v_W, of this derivation of an output.
+
+        The vector-Jacobian product is linear in the upstream gradient, so that it is differentiated with respect to it.
+
+        Raises:
+            DerivationError: this is the derivation of a cost.
+
+        >>> import symbackprop as sb
+        >>> layer = sb.parse_network("X: input(N, D)\\nW: parameter(D, K)\\nyhat = tanh(X @ W)")
+        >>> jvp = sb.derive(layer, output="yhat", wrt="W").jvp()
+        >>> jvp.to_numpy()
+        <Jv_yhat = f(X, W, G_yhat, v_W)>
+        """
+        network = jacobian_network(self.tape)
+        return Derivation(backpropagate(network, list(network.varying)))
 
     @cached_property
     def _coded(self) -> Tape:

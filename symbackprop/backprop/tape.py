@@ -70,7 +70,8 @@ class Tape:
     def gradient_name(self, parameter: str) -> str:
         """Return `dJdW1` for W1, or `dW1` for an upstream gradient."""
         usual = "d" if self.network.upstream else f"d{self.cost.name}d"
-        return f"{self.network.gradient_prefix or usual}{parameter}"
+        prefix = self.network.gradient_prefix
+        return f"{prefix or usual}{parameter.removeprefix('G_') if prefix == 'Jv_' else parameter}"
 
     def partials(self) -> dict[str, Gradient]:
         """Return ∂J/∂v by its name, for each named adjoint and each gradient."""

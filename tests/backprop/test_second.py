@@ -103,3 +103,42 @@ def test_what_cannot_be_differentiated_again_is_refused():
     pooled = sb.parse_network("X: input(N, D)\nW: parameter(D, K)\nJ = sum(max(X @ W, axis=1, keepdims=True)**2)")
     with pytest.raises(sb.DerivationError, match="cannot be differentiated again"):
         sb.derive(pooled).hvp()
+
+
+def test_a_block_of_the_hessian_has_the_differences_of_gradients():
+    d = sb.derive(sb.mlp(["D", "H", "K"], activation="tanh"))
+    values, gradient, step = sb.random_values(d.network, seed=3), d.to_numpy(backend="numpy"), 1e-6
+    found = d.hessian("W1", "W2")(**values)
+    assert found.shape == values["W1"].shape + values["W2"].shape
+    for index in [(0, 0), (1, 2)]:
+        moved = [{**values, "W2": values["W2"].copy()} for _ in range(2)]
+        moved[0]["W2"][index] += step
+        moved[1]["W2"][index] -= step
+        expected = (gradient(**moved[0]).dJdW1 - gradient(**moved[1]).dJdW1) / (2 * step)
+        np.testing.assert_allclose(found[(..., *index)], expected, atol=1e-8)
+
+
+def test_a_block_that_is_too_large_or_unknown_is_refused():
+    d = sb.derive(sb.mlp(["D", "H", 1]))
+    with pytest.raises(sb.DerivationError, match="W9 is not among the gradients, W1 and W2"):
+        d.hessian("W9")
+    values = {"X": np.ones((2, 50)), "y": np.ones((2, 1)), "W1": np.ones((50, 41)), "W2": np.ones((41, 1))}
+    with pytest.raises(sb.ArgumentError, match="W1 has 2050 entries"):
+        d.hessian("W1")(**values)
+
+
+def test_the_product_of_a_jacobian_with_directions():
+    layer = sb.parse_network("X: input(N, D)\nW: parameter(D, K)\nz = X @ W\nyhat = softmax(z) * tanh(z)")
+    product = sb.derive(layer, output="yhat").jvp()
+    values, step = sb.random_values(product.network, seed=4), 1e-6
+
+    def forward(sign):
+        z = (values["X"] + sign * step * values["v_X"]) @ (values["W"] + sign * step * values["v_W"])
+        e = np.exp(z)
+        return e / e.sum(axis=1, keepdims=True) * np.tanh(z)
+
+    found = product.to_numpy(backend="numpy")(**values)
+    assert found._fields == ("Jv_yhat",)
+    np.testing.assert_allclose(found.Jv_yhat, (forward(1) - forward(-1)) / (2 * step), atol=1e-8)
+    with pytest.raises(sb.DerivationError, match="the Jacobian is that of an output"):
+        sb.derive(sb.mlp([2, 3, 1])).jvp()

@@ -224,3 +224,27 @@ def test_the_sign_of_a_layer_is_no_convention_but_that_of_a_cost_is():
         return d @ w.T, x.T @ d
 
     assert sb.check_code(cost, of_cost, {**SHAPES, "delta": ("N", "M")}, wrt=["x", "w"], seed=0).verdict == "convention"
+
+
+def softplus(z):
+    return np.log1p(np.exp(z))
+
+
+def artanh(x):
+    inside = np.clip(x, -1 + 1e-7, 1 - 1e-7)
+    return 0.5 * (np.log(1 + inside) - np.log(1 - inside))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("forward", "backward", "verdict"),
+    [
+        (softplus, lambda dout, z: dout / (1 + np.exp(-np.clip(z, -20, 20))), "right"),
+        (softplus, lambda dout, z: dout / (1 + np.exp(-np.clip(z, -2, 2))), "wrong"),
+        (artanh, lambda dout, x: dout / (1 - x**2), "right"),
+        (artanh, lambda dout, x: dout / (1 + x**2), "wrong"),
+    ],
+)
+def test_guards_are_not_mistakes(forward, backward, verdict):
+    name = "z" if forward is softplus else "x"
+    assert sb.check_vjp(forward, backward, {name: ("N", "D")}, seed=0).verdict == verdict

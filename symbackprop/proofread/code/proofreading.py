@@ -30,6 +30,7 @@ from symbackprop.verdicts import Verdict
 
 _MOST_POINTS = 6  # where there are branches
 _VARIES = "two runs at one point differ, as random numbers do: draw them before, and give them as an argument"
+_GUARD_AGAINST_OVERFLOW = 1e-7  # relative: e^-20 and less is left out where exp could overflow
 _MOST_CONDITIONS = 6  # that are tried in full
 _SECONDS = 50.0  # of processor time for everything; what is known by then is reported
 _SECONDS_OF_NUMBERS = 20.0  # for one gradient check
@@ -65,6 +66,13 @@ class _PointResult:
     def has_wrong_shape(self) -> bool:
         """True if a gradient does not have the shape of its parameter."""
         return any("shape" in block.note for block in self.check.blocks)
+
+    @property
+    def differs_by_a_guard(self) -> bool:
+        """True if the code has branches and its gradients are nearly right, as np.clip(z, -20, 20) makes them."""
+        has_branches = self.level == Level.ENTRIES or (self.formulas is not None and has_kinks(self.formulas))
+        close = all(block.difference <= _GUARD_AGAINST_OVERFLOW * block.size for block in self.check.blocks)
+        return has_branches and not self.has_wrong_shape and close
 
     @property
     def is_opposite(self) -> bool:
@@ -127,6 +135,8 @@ class Proofreading:
                 return CodeCheck(Verdict.UNDECIDED, Level.NUMBERS, network=self.network, notes=notes)
             named = None
             if self._verdict(judged) == Verdict.WRONG:
+                judged = self._where_no_guard_is_active(judged)
+            if self._verdict(judged) == Verdict.WRONG:
                 judged, named = self._under_conditions(judged)
         return self._report(judged, named)
 
@@ -140,11 +150,31 @@ class Proofreading:
         general = self._general[0]
         return general.network if general is not None else self.network
 
-    def _judged(self, reader: CodeReader, conditions: Conditions = ()) -> _Judgment:
-        """Return the results at points where the data fulfil the conditions."""
+    def _where_no_guard_is_active(self, judged: _Judgment) -> _Judgment:
+        """Return the judgment at points where no guard such as np.clip(p, 1e-7, 1 - 1e-7) is active, if it accepts.
+
+        Elsewhere the cost is constant, which a gradient that is meant for its domain need not know.
+        """
+        general, at = self._general[0], judged.chosen.point
+        try:
+            if general is None or judged.chosen.has_wrong_shape or judged.reader.unguarded(general, [at])[:1] == [at]:
+                return judged
+            points = judged.reader.unguarded(general, judged.reader.points(self._known, []))
+            other = self._judged(self.reader, points=points) if points else judged
+        except FAILURES:
+            return judged
+        if not other.is_accepted or self._verdict(other) == Verdict.WRONG:
+            return judged
+        other.reasons.append("compared where no guard such as np.clip(p, 1e-7, 1 - 1e-7) is active, not beyond")
+        return other
+
+    def _judged(
+        self, reader: CodeReader, conditions: Conditions = (), points: list[SamplePoint] | None = None
+    ) -> _Judgment:
+        """Return the results at points where the data fulfil the conditions, or at these points."""
         reasons = list(self._general[1])
         judged = _Judgment(reader.under(conditions), [], reasons, conditions)
-        points = judged.reader.points(self._known, reasons)
+        points = judged.reader.points(self._known, reasons) if points is None else points
         for point in () if judged.reader.varies else points:
             try:
                 result = self._at(judged, point)
@@ -157,6 +187,9 @@ class Proofreading:
                 continue  # without its guards, the cost has no value there
             if judged.results and result.level != judged.results[0].level:
                 continue  # far out, where functions are saturated, values in floats do not confirm the formulas
+            if judged.results and result.verdict == Verdict.WRONG and result.differs_by_a_guard:
+                reasons.append("far out, gradients differ by a ten-millionth, as a guard against overflow makes them")
+                continue
             judged.results.append(result)
             if result.verdict == Verdict.WRONG or len(judged.results) > result.enough_points:
                 break

@@ -1,7 +1,7 @@
 """Conversion of the user's code to formulas with the same values, and their comparison with the derivation."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,6 +15,7 @@ from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.compare import ExactComparison, compare_exactly, traced_gradients
 from symbackprop.proofread.code.report import Level
+from symbackprop.tracing.aliases import ArgumentValue
 from symbackprop.tracing.arguments import ArgumentSpec, network_name
 from symbackprop.tracing.arrays.run import CLIP, EPSILON
 from symbackprop.tracing.arrays.trace import TracedNetwork, trace
@@ -178,6 +179,19 @@ class CodeReader:
         read = traced_gradients(found, at)
         return all(_is_alike(returned[name], read[network_name(name)]) for name in self.spec.wrt)
 
+    def unguarded(self, found: TracedNetwork, points: Iterable[SamplePoint]) -> list[SamplePoint]:
+        """Return the points, or points nearer to 0, at which the cost has the value that it has without guards."""
+        every = list(points)
+        nearer = [replace(point, values=_nearer(point.values)) for point in every[:2]]
+        return [point for point in (*every, *nearer) if self._same_cost(found, point)]
+
+    def _same_cost(self, found: TracedNetwork, point: SamplePoint, tolerance: float = _AGREES) -> bool:
+        cost = cost_and_gradients(self.code, self.spec)[0]
+        with np.errstate(all="ignore"):
+            theirs = cost(**copy_arrays(point.values))
+            ours = float(self.at_point(found.network, self.spec, point).values[found.network.cost.symbol])
+        return bool(np.isclose(theirs, ours, rtol=tolerance, atol=1e-300))
+
     def at_point(
         self, network: Network, spec: ArgumentSpec, point: SamplePoint, how: Arithmetic = IN_FLOATS
     ) -> PassAtPoint:
@@ -195,6 +209,12 @@ class CodeReader:
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
         return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _nearer(values: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:
+    """Return the values with each array of floats a quarter as large."""
+    is_float = {name: getattr(value, "dtype", np.dtype(int)).kind == "f" for name, value in values.items()}
+    return {name: value / 4 if is_float[name] else value for name, value in values.items()}
 
 
 def _is_alike(returned: np.ndarray, read: np.ndarray) -> bool:

@@ -29,7 +29,7 @@ from symbackprop.tracing.arrays.array import Axis, Flattened, Mask, Operand, Tra
 from symbackprop.tracing.arrays.einsum import einsum
 from symbackprop.tracing.arrays.graph import NodeOperation
 from symbackprop.tracing.arrays.products import ConcatenatedArrays, Labels, as_array, dot, outer, product, stacked
-from symbackprop.tracing.arrays.run import CLIP, TINY, TraceRun, holds_placeholder, is_tiny
+from symbackprop.tracing.arrays.run import CLIP, TraceRun, holds_placeholder, is_guard, is_tiny
 from symbackprop.tracing.arrays.word_calls import Word, most_axes, word_node
 from symbackprop.tracing.randomness import random_module
 from symbackprop.tracing.untraceable import Untraceable
@@ -136,22 +136,22 @@ def _slogdet(run: TraceRun, A: Operand) -> tuple[TracedArray, TracedArray]:
 
 def _clip(run: TraceRun, x: Operand, low: Any = None, high: Any = None, *_: object, **__: object) -> TracedArray:
     array = as_array(run, x)
-    if CLIP in run.ignored and is_tiny(low) and (high is None or abs(1 - high) <= TINY):
-        return array
+    if CLIP in run.ignored:
+        high = None if is_guard(high) or (is_tiny(low) and high == 1) else high
+        low = None if is_guard(low) else low
     array = array if low is None else array.combined(arithmetic.maximum, low)
     return array if high is None else array.combined(arithmetic.minimum, high)
 
 
 def _maximum(run: TraceRun, a: Operand, b: Operand, **_: object) -> TracedArray:
-    if CLIP in run.ignored and (is_tiny(a) or is_tiny(b)):
-        return as_array(run, b if is_tiny(a) else a)
+    if CLIP in run.ignored and (is_guard(a) or is_guard(b)):
+        return as_array(run, b if is_guard(a) else a)
     return as_array(run, a).combined(arithmetic.maximum, b)
 
 
 def _minimum(run: TraceRun, a: Operand, b: Operand, **_: object) -> TracedArray:
-    near_1 = [isinstance(x, float) and 0 < abs(1 - x) <= TINY for x in (a, b)]
-    if CLIP in run.ignored and any(near_1):
-        return as_array(run, b if near_1[0] else a)
+    if CLIP in run.ignored and (is_guard(a) or is_guard(b)):
+        return as_array(run, b if is_guard(a) else a)
     return as_array(run, a).combined(arithmetic.minimum, b)
 
 

@@ -228,6 +228,14 @@ def _has_numbers(value: object) -> bool:
 _OF_NUMBERS = {"getitem": operator.getitem}
 
 
+def is_guard(bound: object) -> bool:
+    """Return True for a bound that is very near to −1, 0 or 1, such as 1 − 1e-7: it keeps values in a domain."""
+    if not isinstance(bound, float | np.floating) or not abs(float(bound)) < 2:
+        return False
+    off = abs(float(bound) - round(float(bound)))
+    return abs(round(float(bound))) < 2 and 0 < off <= 1.001 * TINY  # 1 - 1e-5 is rounded
+
+
 def is_tiny(value: object) -> bool:
     """Return True for a small number, such as one that is added to a probability before taking its logarithm."""
     return isinstance(value, float | np.floating) and 0 < abs(float(value)) <= TINY
