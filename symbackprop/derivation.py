@@ -9,6 +9,7 @@ from symbackprop.backprop.engine import ARGUMENT, backpropagate
 from symbackprop.backprop.second import hessian_network, jacobian_network
 from symbackprop.backprop.step import Step
 from symbackprop.backprop.tape import Tape
+from symbackprop.certificate.document import certificate
 from symbackprop.codegen.array_api_module import portable_source
 from symbackprop.codegen.backends import backend_for
 from symbackprop.codegen.dask_function import ClusterFunction, examples_of
@@ -115,6 +116,20 @@ class Derivation:
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""
         return to_markdown(outline(self.tape, detail, view))
+
+    def to_coq(self) -> str:
+        """Return a certificate: a file for Coq with a theorem for each gradient, for all sizes and every smooth f.
+
+        `coqc home.v` accepts the file, or stops at the first lemma that does not hold; it needs Coq and Coquelicot.
+
+        Raises:
+            NotCertifiedError: an operation has no lemma in the library of certificates; the message names it.
+
+        >>> import symbackprop as sb
+        >>> sb.derive(sb.mlp([2, 3, 1])).to_coq().count("Theorem gradient_")
+        2
+        """
+        return certificate(self.tape)
 
     def to_html(
         self,

@@ -43,6 +43,10 @@ class DerivationError(SymbackpropError):
     """A derivation that is impossible: a quantity in `wrt` is unknown or unsuitable, or an operation has no rule."""
 
 
+class NotCertifiedError(SymbackpropError):
+    """A derivation that cannot be written as a certificate, because the table of rows lacks an operation."""
+
+
 class ArgumentError(SymbackpropError):
     """An argument of a generated function, a check or a descent that is invalid."""
 

@@ -15,6 +15,7 @@ from sympy import Expr, MatrixExpr
 import symbackprop as sb
 from symbackprop.backprop import wording
 from symbackprop.backprop.rules import RULES
+from symbackprop.certificate.rows import ROWS
 from symbackprop.codegen import lowering
 from symbackprop.codegen.numpy_printer import NumPySource
 from symbackprop.expressions import einsum, functions, gathers, intervals, matrices, operations, slicing
@@ -96,6 +97,7 @@ TABLES: dict[str, Callable[[type], bool]] = {
     "printing/text, as typed": printed_by(Typed, "_typed"),
     "printing/indices": in_table(indices._SCALARS, indices._ENTRIES),
     "network/elaborate.CALLS": has_call,
+    "certificate/rows.ROWS": in_table(ROWS),
 }
 NEEDS_NO_ROW: dict[str, set[type]] = {
     "expressions/differentiable": CONSTANTS | OF_ADJOINTS,
@@ -110,6 +112,12 @@ NEEDS_NO_ROW: dict[str, set[type]] = {
     "printing/indices": {
         *(operations.Largest, operations.AtLargest, slicing.Concatenate, matrices.Inverse, matrices.Eye),
         *(matrices.LowerOnes, gathers.Scattered),
+    },
+    # certificates refuse them by name
+    "certificate/rows.ROWS": {
+        *(matrices.Determinant, matrices.Inverse, operations.Largest, operations.AtLargest, einsum.Einsum),
+        *(slicing.Concatenate, slicing.Slice, gathers.Scattered),
+        *(gathers.Permute, gathers.Reshape, gathers.Strided, gathers.Window),
     },
     # the functions have names of their own, and nobody types where the largest entry is
     "network/elaborate.CALLS": {*OPERATORS, *OF_ADJOINTS, Applied, operations.Elementwise, operations.AtLargest},
@@ -148,6 +156,7 @@ def test_an_operation_is_told_the_tables_that_are_left(monkeypatch: pytest.Monke
     left = [
         *("expressions/differentiable", "backprop/wording.SENTENCES", "network/evaluate.MEANING", "prove/index_form"),
         *("expressions/intervals", "codegen/lowering", "printing/latex", "printing/indices"),
+        "certificate/rows.ROWS",
     ]
     assert complaint(Pad) == f"Pad has no row in {', '.join(left)}"
     monkeypatch.setitem(wording.SENTENCES, "pad rule", "…")

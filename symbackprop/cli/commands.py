@@ -40,9 +40,10 @@ from symbackprop.cli.proofread import (
     is_failure,
     together,
 )
-from symbackprop.errors import SymbackpropError, nearest
+from symbackprop.errors import NotCertifiedError, SymbackpropError, nearest
 
 if TYPE_CHECKING:
+    from symbackprop.derivation import Derivation
     from symbackprop.gradcheck.report import GradientCheck
 
     Commands = argparse._SubParsersAction[Parser]
@@ -141,6 +142,12 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     add_seed_option(derive)
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a complete document")
     derive.add_argument("--numbered", action="store_true", help="with --format latex: number the formulas")
+    derive.add_argument(
+        "--certificate",
+        type=one_of(("coq",)),
+        choices=("coq",),
+        help="write theorems for Coq, for coqc to check, in place of a document",
+    )
     add_output_option(derive)
 
     purpose = "write a module with the functions cost and cost_and_gradients, in NumPy or for other libraries"
@@ -235,6 +242,8 @@ def _derive(args: argparse.Namespace) -> int:
     if args.json and (args.detail, args.view) != ("full", "matrix"):
         raise SymbackpropError("--detail and --view are for documents; --json has everything")
     wanted = {"detail": args.detail, "view": args.view}
+    if args.certificate is not None:
+        return _certificate(args, derivation)
     documents: dict[str, Callable[[], str]] = {
         "text": lambda: derivation.to_text(
             **wanted, width=page_width(args), ascii=args.file is None and not shows_signs()
@@ -253,6 +262,18 @@ def _derive(args: argparse.Namespace) -> int:
     is_text = args.format == "text" and not args.json
     (write if is_text else write_exactly)(args, document)
     return AGREES if verification is None or verification.verdict == sb.Verdict.RIGHT else DISAGREES
+
+
+def _certificate(args: argparse.Namespace, derivation: "Derivation") -> int:
+    if args.json or args.verify or args.format != "text":
+        raise SymbackpropError("--certificate writes a file for Coq; leave out --format, --json and --verify")
+    try:
+        text = derivation.to_coq()
+    except NotCertifiedError as error:
+        print(f"symbackprop derive: {error}", file=sys.stderr)
+        return DISAGREES
+    write_exactly(args, text)
+    return AGREES
 
 
 def _generate(args: argparse.Namespace) -> int:

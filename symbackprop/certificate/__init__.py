@@ -1,0 +1,1 @@
+"""Certificates: derivations as theorems for Coq, whose kernel knows nothing of this package."""
