@@ -247,6 +247,8 @@ def _product(words: list[str], output: str, arrays: list[Expression]) -> Express
         order = output or words[0]
         whole = hadamard(*(permuted(A, [word.index(x) for x in order]) for word, A in zip(words, arrays, strict=True)))
         return whole if output else _total(whole)
+    if not output:  # a scalar: the sum of all entries of an array that keeps the letters of one operand
+        return _total(_product(words, words[0], arrays))
     found = _chain(words, output, arrays)
     return Einsum(_canonical(words, output), *arrays) if found is None else found
 

@@ -3,7 +3,8 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import reduce
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -63,7 +64,9 @@ def _along(function: Callable[..., Matrix], name: str) -> Callable[..., Matrix]:
 
 
 def _logsumexp(a: Expression, axis: Argument = S.NegativeOne, keepdims: Argument = False) -> Matrix:
-    return reduction(logsumexp, "logsumexp")(require_matrix(a, "logsumexp"), axis, keepdims)
+    matrix = require_matrix(a, "logsumexp")
+    axes = arithmetic.axes_of(cast("arithmetic.Axes", axis), matrix)
+    return reduction(lambda inner, _: reduce(logsumexp, axes, inner), "logsumexp")(matrix, axes, keepdims)
 
 
 def _matrix_power(a: Expression, n: Scalar) -> Matrix:
