@@ -448,6 +448,12 @@ def reshaped(array: TracedArray, shape: tuple[int, ...]) -> TracedArray:
     sizes = tuple(left if n == -1 else n for n in shape)
     if sizes == array.shape:
         return array.copy()
+    if int(np.prod(sizes)) != array.size:
+        shown = array.run.sizes.shown
+        raise Untraceable(
+            f"an array of shape {shown(array.shape)} is put into the shape {shown(sizes)}, whose number of entries is "
+            "another one if the sizes have names; declare a size that is divided as a product, as in '2*K'"
+        )
     if sizes == (array.size,) and array.ndim == 2 and 1 not in array.shape:
         return Flattened(array.run, array.node)
     if [n for n in sizes if n != 1] != [n for n in array.shape if n != 1] or max(len(sizes), array.ndim) > 2:

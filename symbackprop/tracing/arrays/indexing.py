@@ -251,6 +251,11 @@ def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | N
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -size <= key < size:
             raise IndexError(f"index {key} is out of bounds for axis {axis} with size {size}")
+        if key > 0 and length.free_symbols and not (length - int(key) - 1).is_nonnegative:
+            raise Untraceable(
+                f"[{key}] is taken from an axis of {length} entries, of which there may be fewer: give their"
+                f" number in the shapes, such as 4 in place of {length}; a loop over an axis needs that too"
+            )
         start = length + int(key) if key < 0 else array.run.sizes.length(int(key)) if key else Integer(0)
         return (start, start + 1), None
     if isinstance(key, slice):
