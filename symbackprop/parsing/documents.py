@@ -192,7 +192,9 @@ class _Scanner:
             return (), None
         if language == "math":
             return [Formula("display", start, match.start())], match.end()
-        return (_code(self.text, start, match.start()) if language in _LANGUAGES else ()), match.end()
+        is_text = language in {"", "text"}
+        found = _code(self.text, start, match.start(), is_text=is_text) if language in _LANGUAGES else ()
+        return found, match.end()
 
     def _long(self, kind: str, close: str, start: int) -> _Opened:
         first = start + (kind in {"dollars", "bracket"})
@@ -222,15 +224,20 @@ class _Scanner:
 _ASSIGNMENT = re.compile(r"[ \t]*+(?:return\s++)?[A-Za-z_][\w.\[\]'\", ()]*+\s*+[-+*/]?=(?!=)\s*+\S")
 
 
-def _code(text: str, start: int, end: int) -> Iterator[Formula]:
-    """Yield each assignment of a code block as a formula; a line with open brackets continues on the next one."""
+def _code(text: str, start: int, end: int, *, is_text: bool) -> Iterator[Formula]:
+    """Yield each assignment of a code block as a formula; a line with open brackets continues on the next one.
+
+    A block without a language may be text: if it has mathematical characters, y = Wx + b in it is a formula, too.
+    """
     begin, depth = start, 0
+    is_text = is_text and bool(_MATHEMATICAL.search(text, start, end))
     for match in re.compile(r"[^\n]*(?:\n|\Z)").finditer(text, start, end):
         depth += match[0].count("(") - match[0].count(")")
         stop = match.end() - match[0].endswith("\n")
         if depth > 0 and match.end() < end:
             continue
-        if (plain := _plain_formula(text, begin, stop)) is not None:
+        may_be_ascii = is_text and not _WORD.search(_FUNCTION.sub("", text[begin:stop]))
+        if (plain := _plain_formula(text, begin, stop, may_be_ascii=may_be_ascii)) is not None:
             yield plain
         elif _ASSIGNMENT.match(text, begin, stop):
             yield Formula("numpy", begin, stop)
@@ -240,14 +247,19 @@ def _code(text: str, start: int, end: int) -> Iterator[Formula]:
 _MATHEMATICAL = re.compile(r"[∂∇∑Σσδ⊙∘×·−½²³⁻₀-₉ᵀ′≤≥θληϵεαβ√‖ŷ]|[\u0300-\u036f]")
 _CODE = re.compile(r"[@*]|\w\.\w|\\")
 _NEXT_COLUMN = re.compile(r" {2,}(?=\S)|\t")  # of a table such as the printed text of a derivation
-_REMARK = re.compile(r"(?<=\))\s\([A-Za-z ]{3,}\)$")
+_REMARK = re.compile(r"(?<=\))\s\([A-Za-z ]{3,}\)$|(?<=\S)\s+\[[A-Za-z]{3,}[^\]=]*\]$")
+_LABEL = re.compile(r"(?:(?:[-*•–]|\d{1,2}[.)])[ \t]+)?(?:[A-Za-z][A-Za-z -]*:[ \t]+)?")  # a bullet, "In matrix form:"
+_WORD = re.compile(r"[A-Za-z]{3,}")  # of code, or of text
+_FUNCTION = re.compile(r"\b(?:exp|log|sum|max|min|tanh|softmax|sigmoid|relu|ReLU)\b")
 
 
 def _plain_formula(text: str, start: int, end: int, *, may_be_ascii: bool = False) -> Formula | None:
     """Return the formula in a line of plain text that has an equals sign and a mathematical character; else None."""
     line = text[start:end].partition("#")[0]
     begin = start + len(line) - len(line.lstrip())
-    first = _REMARK.sub("", _NEXT_COLUMN.split(line.strip())[0])
+    label = _LABEL.match(line.strip())
+    begin += label.end() if label else 0
+    first = _REMARK.sub("", _NEXT_COLUMN.split(line[begin - start :].strip())[0])
     is_ascii = not _MATHEMATICAL.search(first)
     if "=" not in first or "\\" in first or (is_ascii and (not may_be_ascii or _CODE.search(first))):
         return None

@@ -56,7 +56,9 @@ def called_in(factors: list[Node]) -> list[Node]:
                 factor = replace(factor, base=called, source="") if isinstance(factor, Power) else called
             found.append(factor)
         else:
-            found.append(factor)
+            mask = _condition(factor)  # G ⊙ (z > 0)
+            is_mask = mask is not None and mask.sign in {"<", ">", "<=", ">="}
+            found.append(Indicator(condition=mask, source=factor.source) if mask is not None and is_mask else factor)
     return found
 
 

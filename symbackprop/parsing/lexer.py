@@ -8,6 +8,7 @@ from symbackprop.parsing import vocabulary
 from symbackprop.parsing.macros import PACKAGE_MACROS, Macro, UnsupportedNotationError, after, arguments_at, macros_of
 from symbackprop.parsing.token_fixes import tidied
 from symbackprop.parsing.tokens import Token
+from symbackprop.parsing.typed_text import typed
 from symbackprop.parsing.unicode_text import as_latex
 from symbackprop.parsing.vocabulary import CASES, LETTERS, MATRICES, NAMES, PROSE, ROWS, TOKENS
 from symbackprop.printing.naming import read_name
@@ -35,7 +36,7 @@ _FUNCTIONS = {
 _TRANSPOSES = {"T", "t", "⊤"}
 _PIECE = re.compile(
     r"(?P<space>\s+)|(?P<comment>%[^\n]*)|\\(?P<command>(?:operatorname|tag|hspace|vspace)\*|[A-Za-z]+|.)"
-    r"|(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<assign>:=)|(?P<one>.)",
+    r"|(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)|(?P<assign>:=)|(?P<one>.)",
     re.DOTALL,
 )
 _LETTERS_TOGETHER = re.compile(r"[A-Za-z]{2,}")
@@ -45,6 +46,7 @@ _DOT = re.compile(r"\s*\.")
 _OPTION = re.compile(r"\s*\[[^\]]*\]")
 _DELIMITER = re.compile(r"\s*\.?")
 _COLUMNS = re.compile(r"\s*(?:\[[a-z]\]|\{[^{}]*\})?")
+_MATHEMATICS = re.compile(r"([^$]*)\$([^$]+)\$[\s.,;]*")  # in words
 _SCRIPT = re.compile(r"\s*[_^]\s*")
 
 
@@ -100,7 +102,8 @@ class Lexer:
         """
         self._pieces = self._expanded = 0
         self._is_plain = is_plain
-        return tidied(self._of(_Source(self.text[start:end], start)), "Sigma" in self.words)
+        found: Iterable[Token] = self._of(_Source(self.text[start:end], start))
+        return tidied(typed(list(found)) if is_plain else found, "Sigma" in self.words)
 
     def _of(self, source: _Source) -> Iterator[Token]:
         if source.depth > _DEEPEST:
@@ -243,6 +246,11 @@ class Lexer:
         """Return the content of the argument of a text command: one word is a name, several are a comment."""
         at, (word,) = arguments_at(source.text, at, 1)
         where = source.where(start, at)
+        mixed = _MATHEMATICS.fullmatch(word.strip())
+        if mixed:  # \text{if $y = 1$}
+            before, inner = mixed.groups()
+            words = [Token(*_word(name, before.strip()), *where)] if before.strip() else []
+            return _Read("NAME", at, [*words, *self._of(_Source(inner, 0, where, source.depth + 1))])
         plain = re.sub(r"\\[,;:! ]|~", " ", word).strip()
         name = "mathbb" if name in {"Bbb", "mathds"} else name
         if name in {"mathrm", "operatorname", "mathbb", "mathsf"} and "\\" in plain:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.bare_functions import with_argument
 from symbackprop.parsing.documents import Document, Formula
 from symbackprop.parsing.example_numbers import parted
 from symbackprop.parsing.latex_parser import parse
@@ -90,7 +91,7 @@ def read_statements(
     letters = steps_in([written.sides[0] for written in found if written.sides])
     anchor = None
     for written in found:
-        written.sides = tuple(without_steps(side, letters) for side in written.sides)
+        written.sides = with_argument(tuple(without_steps(side, letters) for side in written.sides), names)
         before: Update | None = anchor.update if written.continues and anchor is not None else None
         # W ← W - η ∂J/∂W is an update and not an equality, even if it is written with an equals sign
         written.update = (

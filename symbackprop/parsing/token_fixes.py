@@ -1,15 +1,18 @@
-"""Corrections of tokens that depend on neighbouring tokens: `||`, `.*`, and Σ as a sum."""
+"""Corrections of tokens that depend on neighbouring tokens: `||`, `.*`, Σ as a sum, and 1[z > 0] as an indicator."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from symbackprop.parsing.bars import evaluated, with_conditional_names
+from symbackprop.parsing.cells import tidied_cells
+from symbackprop.parsing.full_stops import with_products
 from symbackprop.parsing.tokens import Token, with_depths
 
 _OPEN = {"LPAR", "LBRACKET", "LBRACE"}
 _CLOSE = {"RPAR", "RBRACKET", "RBRACE"}
 _ENDS_OF_CELLS = {"&", "NEWLINE", "END_CASES"}
+_BEFORE_DOTS = {",", "SIGN", "OPERATOR", "RELATION", "&", "NEWLINE", "BEGIN_MATRIX", *_OPEN}  # what ... may follow
 _SUMMED = {"NAME", "{", "PARTIAL", "FRACTION", "_", "LPAR", "ACCENT"}  # tokens that can follow a Σ
 
 
@@ -18,7 +21,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
-    whole = _without_last_commas(_with_commas(merged))
+    whole = _without_last_commas(_with_commas(tidied_cells(with_products(_with_indicators(merged)))))
     return _closed(evaluated(with_conditional_names(whole)))
 
 
@@ -32,7 +35,7 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
         if token.kind == "NEWLINE":  # two in a row, as Markdown needs
             while rest and rest[-1].kind == "NEWLINE":
                 rest.pop()
-        elif before in {",", "SIGN", "OPERATOR"} and [token.value, *(t.value for t in rest[-1:-3:-1])] == ["."] * 3:
+        elif before in _BEFORE_DOTS and [token.value, *(t.value for t in rest[-1:-3:-1])] == ["."] * 3:
             del rest[-2:]
             token = replace(token, kind="DOTS", value="…")
         elif follower is not None and token.kind == follower.kind == "BAR":
@@ -46,6 +49,27 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
             token = Token("SIGN", "+" if token.value == other.value else "-", token.start, other.end)
         before = token.kind
         yield token
+
+
+def _with_indicators(tokens: Sequence[Token]) -> list[Token]:
+    """Return the tokens, with the 1 of 1[z > 0], 1(i = j) or 1{z > 0} as the sign of an indicator."""
+    found = list(tokens)
+    for index, (token, follower) in enumerate(pairwise(tokens)):
+        is_one = (token.kind, token.value) == ("NUMBER", "1") and token.end == follower.start and follower.kind in _OPEN
+        before = found[index - 1].kind if index else ""
+        if is_one and before not in {"NUMBER", "^", "_"} and _holds_relation(tokens[index + 1 :]):
+            found[index] = replace(token, kind="ONE", value="I")
+    return found
+
+
+def _holds_relation(tokens: Sequence[Token]) -> bool:
+    """Return True if the brackets at the beginning contain a comparison and no comma."""
+    for token, depth in with_depths(tokens, _OPEN, _CLOSE):
+        if depth == 0 or token.kind in {",", "NEWLINE"}:
+            return False
+        if depth == 1 and token.kind == "RELATION":
+            return token.value in {"=", "<", ">", "<=", ">=", "!="}
+    return False
 
 
 def _with_sums(tokens: Sequence[Token]) -> Iterator[Token]:

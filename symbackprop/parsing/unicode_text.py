@@ -30,7 +30,7 @@ def as_latex(text: str, at: int) -> tuple[str, int] | None:
     letters = "".join(chr(int(code, 16)) for code in codes)
     if kind == "<fraction>" and len(letters) == 3:
         return rf"\frac{{{letters[0]}}}{{{letters[2]}}}", at + 1
-    if kind == "<font>":
+    if kind == "<font>" and text[at] != "𝟙":  # an indicator
         return letters, at + 1  # 𝐖 and ℝ
     return (_PLAIN[text[at]], at + 1) if text[at] in _PLAIN else None
 

@@ -145,7 +145,7 @@ def test_remark_in_brackets(remark):
 
 def test_what_is_spoken_of_is_no_claim():
     assert verdicts("The error $$\\delta^L$$ at the output, with $$\\hat y = \\sigma(z)$$") == ["right"]
-    assert verdicts("$$\\delta^L$$") == ["not understood"]
+    assert verdicts("$$\\delta^L$$") == ["no claim"]
 
 
 # Slopes beside kinks

@@ -205,6 +205,10 @@ def test_letters_at_weights_whose_layer_is_said_number_no_layers():
         (r"z = X \begin{bmatrix} w_1 & \cdots & w_D \end{bmatrix} + b", "not understood"),
         (r"w = [w_1, w_2, \dots, w_D]^T", "right"),
         (r"z = \begin{bmatrix} x_{11} & \cdots & x_{1D} \\ \vdots & & \vdots \\ x_{N1} & \cdots & x_{ND} \end{bmatrix} w + b",
+         "right"),
+        (r"z = \begin{bmatrix} x_{11} & ... & x_{1D} \newline & ... & \newline x_{N1} & ... & x_{ND} \end{bmatrix} w - b",
+             "wrong"),
+        (r"z = \begin{bmatrix} x_{11} & x_{12} & x_{1D} \\ x_{21} & & x_{2D} \end{bmatrix} w + b",
          "not understood"),  # an empty entry
         (r"z = \begin{bmatrix} x_{11} & \cdots & x_{1D} \\ \vdots & \ddots & \vdots \\ x_{N1} & \cdots & x_{ND}"
          r"\end{bmatrix} w + b", "right"),
@@ -238,13 +242,13 @@ def test_the_last_step_of_time(line, verdict):
 
 
 @pytest.mark.parametrize(
-    "line", [r"y_j = 0", r"z_i = 0", r"b = 1"]
-)  # fmt: skip
-def test_numbers_of_quantities_are_of_an_example_and_define_nothing(line):
+    ("line", "verdict"), [(r"y_j = 0", "no claim"), (r"z_i = 0", "not understood"), (r"b = 1", "no claim")]
+)
+def test_numbers_of_quantities_are_of_an_example_and_define_nothing(line, verdict):
     text = rf"$$ {line} $$ $$ \frac{{\partial L}}{{\partial z_j}} = (h_j - y_j) h_j (1 - h_j) $$"
     found = lines(text, LINEAR)
-    assert [str(one.verdict) for one in found[-2:]] == ["not understood", "right"]
-    assert "without its arithmetic" in found[-2].reason
+    assert [str(one.verdict) for one in found[-2:]] == [verdict, "right"]
+    assert "number" in found[-2].reason
 
 
 def test_formulas_between_lone_dollars_and_with_spaces_inside():

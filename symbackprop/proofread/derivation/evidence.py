@@ -23,6 +23,7 @@ from symbackprop.proofread.derivation.subjects import (
     has_jacobian,
     is_adjoint_line,
     is_cost,
+    is_given_name,
     is_gradient_line,
     may_hold_at_minimum,
     transposes_gradients_alone,
@@ -192,6 +193,18 @@ class Evidence:
         names = [part for side in self.sides for part in walk(side) if isinstance(part, Name)]
         own = [self.reading.quantity(name) for name in names]
         return _yes(not self.holds and bool(names) and all(symbol in sizes for symbol in own))
+
+    @property
+    def gives_given_number(self) -> str:
+        """The left side is given to the network, or has no meaning in it, and the right side is a bare number."""
+        if len(self.sides) != 2 or not isinstance(self.side, tree.Number) or self.statement.is_conditional:
+            return ""
+        return _yes(self.holds == "" and is_given_name(self.reading, self.left))
+
+    @property
+    def leaves_out(self) -> str:
+        """There are only dots on the right side."""
+        return _yes(all(isinstance(side, tree.Dots) for side in self.sides[1:]))
 
     @property
     def gives_number(self) -> str:

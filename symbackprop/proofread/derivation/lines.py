@@ -7,6 +7,7 @@ from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.numpy_lines import parse_numpy
+from symbackprop.parsing.set_up_code import only_sets_up
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.updates import Update
 from symbackprop.proofread.derivation.at_points import multiple
@@ -62,7 +63,7 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
         if by_numbers is not None:
             lines.append(by_numbers)
         elif judgments is None:
-            lines.append(_not_understood(line, statement.problem or _NO_EQUALITY))
+            lines.append(_unjudged(line, statement))
         elif statement.update is not None:
             notes = _notes(reading, index, judgments)
             lines.append(_of_update(line, statement.update, statement.kind, judgments[0], notes))
@@ -71,7 +72,7 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             line = _judged(line, Evidence(reading, index, judgments, convention, tuple(wrong)))
             if line.verdict == LineVerdict.WRONG:
                 wrong.append(Wrong(line.follows or line.number, reading.sides(index)))
-            lines.append(line)
+            lines.append(_without_set_up(line, statement))
     return lines
 
 
@@ -142,6 +143,21 @@ def _common_convention(reading: DocumentReading, judged: Sequence[list[Judgment]
 
 def _not_understood(line: CheckedLine, reason: str) -> CheckedLine:
     return replace(line, verdict=LineVerdict.NOT_UNDERSTOOD, reason=reason)
+
+
+def _unjudged(line: CheckedLine, statement: Statement) -> CheckedLine:
+    """Return the line of a statement without an equality that can be judged."""
+    is_left_out = len(statement.sides) > 1 and all(isinstance(side, tree.Dots) for side in statement.sides[1:])
+    if statement.problem or not (set(statement.signs) <= {r"\sim"} or is_left_out):
+        return _without_set_up(_not_understood(line, statement.problem or _NO_EQUALITY), statement)
+    return replace(line, verdict=LineVerdict.NO_CLAIM, reason=_NO_EQUALITY)
+
+
+def _without_set_up(line: CheckedLine, statement: Statement) -> CheckedLine:
+    """Return the line; code that is not understood and only sets things up makes no claim."""
+    if line.verdict != LineVerdict.NOT_UNDERSTOOD or statement.kind != "numpy" or not only_sets_up(statement.source):
+        return line
+    return replace(line, verdict=LineVerdict.NO_CLAIM, reason="code that sets things up, or calls a function")
 
 
 def _of_equality(line: CheckedLine, evidence: Evidence) -> CheckedLine:

@@ -29,6 +29,8 @@ POLICY = (
     Rule("holds", _RIGHT, ""),
     Rule("holds_under_condition", _RIGHT, "it holds where {}, as the text says"),
     Rule("states_sizes", _NO_CLAIM, "it states sizes"),
+    Rule("gives_given_number", _NO_CLAIM, "it gives a number"),
+    Rule("leaves_out", _NO_CLAIM, "its right side is left out"),
     Rule("is_not_understood", _NOT_UNDERSTOOD, "{}"),
     Rule("may_be_no_claim", _NOT_UNDERSTOOD, "{}"),
     Rule("shared_convention", _CONVENTION, "right {}, as all gradients here are"),

@@ -49,6 +49,14 @@ def is_given(reading: DocumentReading, left: Node) -> bool:
     return reading.quantity(left) in {None, *reading.network.arguments, *reading.network.dimensions}
 
 
+def is_given_name(reading: DocumentReading, left: Node) -> bool:
+    """Return True for a name that is given and does not denote an adjoint; ε is a small number."""
+    is_named = isinstance(left, Name) and is_given(reading, left)
+    if not isinstance(left, Name) or not is_named:
+        return False
+    return left.base == "epsilon" or not any(reading.symbols.adjoint(key) for key in reading.keys(left))
+
+
 # sides
 
 
@@ -211,6 +219,10 @@ def states_shape(reading: DocumentReading, statement: Statement) -> bool:
 def _is_shape(reading: DocumentReading, side: Node) -> bool:
     """Return True for sizes with × between them, in brackets or not."""
     inner = side.items[0] if isinstance(side, Group) and len(side.items) == 1 else side
+    if isinstance(inner, Group):  # (N, D)
+        return len(inner.items) > 1 and all(_is_shape(reading, item) or _is_size(reading, item) for item in inner.items)
+    if isinstance(inner, tree.Multiply) and any(isinstance(one, Group) and len(one.items) > 1 for one in inner.factors):
+        return all(_is_shape(reading, factor) for factor in inner.factors)  # (N, D) @ (D, H)
     if not isinstance(inner, tree.Multiply) or inner.sign != r"\times":
         return False
     sizes = [factor for factor in inner.factors if not _is_shape(reading, factor)]
@@ -218,6 +230,14 @@ def _is_shape(reading: DocumentReading, side: Node) -> bool:
     plain = all(isinstance(part, tree.Number | Name | tree.Add | Group) for size in sizes for part in walk(size))
     known = [reading.quantity(name) for name in names]
     return plain and all(q is None or q in reading.network.dimensions for q in known) and (bool(names) or not sizes)
+
+
+def _is_size(reading: DocumentReading, side: Node) -> bool:
+    """Return True for a number, and for a name that is a size or has no meaning in the network."""
+    if isinstance(side, tree.Number):
+        return True
+    quantity = reading.quantity(side) if isinstance(side, Name) else reading.network.cost.symbol
+    return quantity is None or quantity in reading.network.dimensions
 
 
 def claims(reading: DocumentReading) -> Iterator[int]:

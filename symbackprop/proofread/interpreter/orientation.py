@@ -11,7 +11,7 @@ from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.proofread.interpreter import values
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import Point
-from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
+from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray, ShapeMismatchError
 
 
 def laid_out(evaluator: Evaluator, node: Expression) -> IndexedArray:
@@ -31,6 +31,10 @@ def value_at(point: Point, node: Expression, is_turned: bool) -> IndexedArray:
     perturbations = (PERTURBATIONS,) if point.is_perturbed(node) else ()
     array = np.asarray(point.sizes[node] if node in point.sizes else point.values[node], float)
     array = array if is_matrix(node) else array.reshape(*[-1 for _ in perturbations], 1, 1)
+    if array.ndim != len(perturbations) + 2:
+        raise ShapeMismatchError(
+            f"{node} has {array.ndim - len(perturbations)} axes; what is read here has rows and columns"
+        )
     return IndexedArray(np.swapaxes(array, -1, -2) if is_turned else array, perturbations)
 
 

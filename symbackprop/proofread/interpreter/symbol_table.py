@@ -109,7 +109,7 @@ class SymbolTable:
         """Ignore a word that is the only subscript of an input or a target in the document, such as ctx in v_ctx."""
         words: dict[str, set[str]] = {}
         for name in names:
-            found = [getattr(mark.content, "base", "") for mark in name.below]
+            found = [mark.content.base if isinstance(mark.content, Name) else "" for mark in name.below]
             if len(found) == 1 and len(found[0]) > 2 and found[0] not in LETTERS.values():
                 words.setdefault(name.base, set()).add(found[0])
         data = self.network.of_role(INPUT, TARGET, ONE_HOT)
@@ -178,7 +178,8 @@ class SymbolTable:
                 yield (f"{_other_case(key[0])}star", *key[1:]), symbol
             if symbol not in self.network.dimensions:
                 yield (_other_case(key[0]), *key[1:]), symbol
-            if len(key[0]) > 1 and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
+            is_spelled = len(key[0]) > 1 and key[0] not in LETTERS.values()  # ξ does not mean x_i
+            if is_spelled and not key[1] and not key[0].endswith(("hat", "bar", "tilde")):
                 yield (key[0][0], key[0][1:], key[2]), symbol  # Wx is W_x
                 yield (key[0][0].swapcase(), key[0][1:], key[2]), symbol
 
