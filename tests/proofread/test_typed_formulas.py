@@ -126,3 +126,20 @@ def test_odd_scripts_and_vectors_do_not_end_the_report():
         J = sum((x - m)**2)
     """)
     assert "right" not in [found for found, _ in judged("$$m_j = 2 m_j$$ $$m = 3$$", vectors)]
+
+
+def test_two_digits_below_a_matrix_are_two_indices():
+    network = sb.parse_network("""
+        X: input(N, D)
+        t: target(N, C)
+        W: parameter(D, C)
+        v: parameter(1, C)
+        Y = X @ W + v
+        J = sum((Y - t)**2)
+    """)
+    text = r"""
+    $$\frac{\partial J}{\partial Y} = 2 (Y - t)$$ $$\frac{\partial y_{i1}}{\partial w_{11}} = x_{i1}$$
+    $$\frac{\partial y_{i1}}{\partial w_{11}} = x_{i2}$$ $$y_{i1} = \sum_k x_{ik} w_{k1} + v_{12}$$
+    """
+    assert [found for found, _ in judged(text, network)][1:3] == ["right", "wrong"]
+    assert judged(text, network)[3][0] != "right"  # a row has a single index

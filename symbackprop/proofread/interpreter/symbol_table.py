@@ -251,7 +251,7 @@ class SymbolTable:
 
     def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         """Yield the possible readings of the scripts of a name, the most likely ones first."""
-        name = self._with_words_below(name)
+        name = self._with_digits_apart(self._with_words_below(name))
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
             letters_below = (getattr(mark.content, "base", "") for mark in name.below)
@@ -296,6 +296,20 @@ class SymbolTable:
         if LAST in letters and len(under) == 1 and not over and (last := self._last_layer(base)) is not None:
             yield NameReading((base, "", str(last)), indices)
         yield NameReading((base, "", ""), indices, example, power)
+
+    def _with_digits_apart(self, name: Name) -> Name:
+        """Return A_{1,2} for A_{12} if A is a matrix of the network, which has both rows and columns."""
+        number = name.below[-1].content if name.below else None
+        digits = str(number.value) if isinstance(number, Number) else ""
+        if len(digits) != 2 or not digits.isdigit() or "0" in digits:
+            return name
+        whole = replace(name, below=name.below[:-1], source="")
+        found = (self.symbol(reading.key) for reading in self.readings(whole, {}) if not reading.indices)
+        symbol = next((symbol for symbol in found if symbol is not None), None)
+        if symbol is None or not is_matrix(symbol) or 1 in symbol.shape:
+            return name
+        marks = (Script(kind="plain", content=Number(value=Fraction(digit), source=digit)) for digit in digits)
+        return replace(name, below=(*whole.below, *marks))
 
     def _with_words_below(self, name: Name) -> Name:
         """Return W_{out} for W^{(out)} if the network has a W_out, and likewise a δ; any other name unchanged."""
