@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from symbackprop.parsing.bars import evaluated, with_conditional_names
+from symbackprop.parsing.braces import without_hidden_braces
 from symbackprop.parsing.cells import tidied_cells
 from symbackprop.parsing.full_stops import with_products
 from symbackprop.parsing.tokens import Token, with_depths
@@ -21,7 +22,9 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
     merged = list(_merged(list(tokens)))
     if not has_sigma:
         merged = list(_with_sums(merged))
-    whole = _without_last_commas(_with_commas(tidied_cells(with_products(_with_indicators(merged)))))
+    whole = _without_last_commas(
+        _with_commas(tidied_cells(with_products(_with_indicators(without_hidden_braces(merged)))))
+    )
     return _closed(evaluated(with_conditional_names(whole)))
 
 

@@ -143,3 +143,26 @@ def test_two_digits_below_a_matrix_are_two_indices():
     """
     assert [found for found, _ in judged(text, network)][1:3] == ["right", "wrong"]
     assert judged(text, network)[3][0] != "right"  # a row has a single index
+
+
+@pytest.mark.parametrize(
+    ("formula", "right"),
+    [
+        ("{a - b} c", True),
+        ("(a - b) c", False),
+        ("{(a - b)} c", False),
+        (r"\frac{a - b c}{1}", True),
+        (r"{a - b}{c}", True),
+        (r"\left\{a - b\right\} c", False),
+    ],
+)
+def test_braces_that_only_latex_sees(formula, right):
+    network = sb.parse_network("""
+        a: input(1, 1)
+        b: input(1, 1)
+        c: input(1, 1)
+        w: parameter(1, 1)
+        J = w * (a - b*c)
+    """)
+    found = judged(rf"$$\frac{{\partial J}}{{\partial w}} = {formula}$$", network)[0][0]
+    assert (found == "right") is right
