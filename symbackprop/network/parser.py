@@ -32,6 +32,13 @@ _STATEMENTS: dict[type, str] = {
     ast.Expr: "this defines nothing; an equation is name = formula",
 }
 
+_OTHER_ROLES = {  # what to declare instead, with the same meaning
+    "index": "declare the one-hot rows, {0}: one_hot(N, K), with which {0} @ E are the rows E[{0}]",
+    "mask": "declare {0}: input(N, D), and give it entries of 0 and 1",
+    "symmetric": "declare another matrix A: parameter(D, D), and define {0} = (A + A.T) / 2",
+    "positive": "declare another array t: parameter(D), and define {0} = exp(t)",
+}
+
 
 def parse_network(text: str) -> Network:
     """Return the network that a text defines; `str(network)` is such a text.
@@ -166,7 +173,8 @@ class _Reader:
             case ast.Call(func=ast.Name(id="scalar")):
                 raise NetworkError(f"{name}: scalar has no size; write {name}: scalar")
         word = self.text.quote(declared).partition("(")[0]
-        raise NetworkError(f"{name}: {word:.40} is not a role; {nearest(word, ROLES)}")
+        hint = _OTHER_ROLES[word].format(name) if word in _OTHER_ROLES else nearest(word, ROLES)
+        raise NetworkError(f"{name}: {word:.40} is not a role; {hint}")
 
     def _size(self, node: ast.expr) -> Size:
         """Return a size from a syntax tree: a whole number, a name, or a sum of products of them such as 4*H."""
