@@ -13,9 +13,7 @@ _OF_COQ = (
     "chain along moving here any_curve all_gradients sizes smooth sm Network Definitions Point Along "
     "θ d c t i j k s w x N_ R S O I"
 )
-_BOUND = frozenset(
-    ["f'", *"ABCDEFGHJKLMNPQTUVWXYZyzabfgnm"]
-)  # only in the library, where a network cannot disturb them
+_BOUND = frozenset(["f'", "beta", *"ABCDEFGHJKLMNPQTUVWXYZyzabfgnm"])  # a network cannot disturb these in the library
 _TAKEN = frozenset(_WORD.findall(LIBRARY)) - _BOUND | set(_OF_COQ.split())
 
 

@@ -45,11 +45,6 @@ PLANTED = {  # the network, the right text (a pattern), the wrong one, and where
 }
 
 
-@pytest.fixture(scope="session")
-def coq(tmp_path_factory: pytest.TempPathFactory) -> Coq:
-    return Coq(tmp_path_factory.mktemp("coq"))
-
-
 def certificate(network: sb.Network) -> str:
     return sb.derive(network).to_coq()
 
