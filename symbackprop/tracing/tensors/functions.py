@@ -131,11 +131,11 @@ class _Torch(_Function):
             lib = current("torch")
             with nullcontext() if lib else _in_double(torch):
                 args = self._tensors(lib, names, self.given(names, plain, values))
-                ctx = Context(len(args), lambda k: isinstance(args[k], Tensor) or _is_float(args[k]))
+                ctx = Context(len(args), lambda k: _is_float(args[k]))
                 result = run_forward(function, ctx, tuple(args))
             outputs = list(result) if isinstance(result, tuple | list) else [result]
             marked = [id(output) for output in ctx.without_derivative]
-            real = [k for k, out in enumerate(outputs) if id(out) not in marked and (lib is not None or _is_float(out))]
+            real = [k for k, out in enumerate(outputs) if id(out) not in marked and _is_float(out)]
             arrays = [_array(outputs[k]) for k in real]
             shapes = {names[k]: tuple(arg.shape) for k, arg in enumerate(args) if hasattr(arg, "shape")}
             state = (ctx, outputs, real, shapes, len(args))
@@ -237,6 +237,8 @@ class _Jax(_Function):
 
 
 def _is_float(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return bool(value.dtype.kind == "f")
     return hasattr(value, "is_floating_point") and bool(value.is_floating_point())
 
 

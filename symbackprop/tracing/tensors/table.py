@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -135,31 +135,19 @@ def _extreme(name: str) -> Row:
         found = getattr(lib.np, name)(x, axis=axis, keepdims=keepdims)
         if axis is None or lib.name != "torch":
             return found
-        return _ValuesAndIndices(found, lambda: getattr(lib.np, f"arg{name}")(x, axis=axis))
+        try:
+            return ValuesAndIndices(found, getattr(lib.np, f"arg{name}")(x, axis=axis))
+        except Untraceable as reason:  # the indices are often not used
+            return ValuesAndIndices(found, _Unknown(str(reason)))
 
     return row
 
 
-class _ValuesAndIndices:
-    """The two results of a maximum along an axis; the indices are found where they are used."""
+class ValuesAndIndices(NamedTuple):
+    """The two results of an operation that selects entries along an axis."""
 
-    def __init__(self, values: Any, indices: Callable[[], Any]):
-        self.values, self._indices = values, indices
-
-    @property
-    def indices(self) -> Any:
-        """The position of each of the values."""
-        return self._indices()
-
-    def __getitem__(self, k: int) -> Any:
-        return self.values if k == 0 else self.indices
-
-    def __iter__(self) -> Any:
-        try:
-            indices = self.indices
-        except Untraceable as reason:  # they are often not used
-            indices = _Unknown(str(reason))
-        return iter((self.values, indices))
+    values: Any
+    indices: Any
 
 
 class _Unknown:
@@ -174,11 +162,11 @@ class _Unknown:
 
 def _sorted(lib: Libraries, x: Any, axis: int = -1, descending: bool = False, **_: Any) -> Any:
     order = lib.np.argsort(-x if descending else x, axis=axis)
-    return (_gathered(lib, x, axis, order), order) if lib.name == "torch" else lib.np.sort(x, axis=axis)
+    return ValuesAndIndices(_gathered(lib, x, axis, order), order) if lib.name == "torch" else lib.np.sort(x, axis=axis)
 
 
 def _largest(lib: Libraries, x: Any, k: int, axis: int = -1, largest: bool = True, **_: Any) -> Any:
-    return tuple(_rows_at(lib, part, axis, slice(k)) for part in _sorted(lib, x, axis, largest))
+    return ValuesAndIndices(*(_rows_at(lib, part, axis, slice(k)) for part in _sorted(lib, x, axis, largest)))
 
 
 def _of_softmax(lib: Libraries, gradient: Any, output: Any, axis: int = -1, *_: Any, **__: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.tracing.tensors.table import TABLE, Libraries, Row
+from symbackprop.tracing.tensors.table import TABLE, Libraries, Row, ValuesAndIndices
 from symbackprop.tracing.untraceable import Untraceable
 
 _OF_NUMPY = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "dim0": "axis0", "dim1": "axis1"}
@@ -57,6 +57,8 @@ def _row(lib: Libraries, name: str) -> Row:
 
 def wrapped(lib: Libraries, value: Any) -> Any:
     """Return arrays as tensors, also in lists and tuples, and any other value unchanged."""
+    if isinstance(value, ValuesAndIndices):
+        return ValuesAndIndices(*(wrapped(lib, item) for item in value))
     if type(value) in (list, tuple):
         return type(value)(wrapped(lib, item) for item in value)
     if isinstance(value, Tensor) or not hasattr(value, "shape") or isinstance(value, type):
