@@ -157,7 +157,7 @@ class Proofreading:
         """
         general, at = self._general[0], judged.chosen.point
         try:
-            if general is None or judged.chosen.has_wrong_shape or judged.reader.unguarded(general, [at])[:1] == [at]:
+            if general is None or judged.chosen.has_wrong_shape or judged.reader.same_cost(general, at):
                 return judged
             points = judged.reader.unguarded(general, judged.reader.points(self._known, []))
             other = self._judged(self.reader, points=points) if points else judged

@@ -183,9 +183,10 @@ class CodeReader:
         """Return the points, or points nearer to 0, at which the cost has the value that it has without guards."""
         every = list(points)
         nearer = [replace(point, values=_nearer(point.values)) for point in every[:2]]
-        return [point for point in (*every, *nearer) if self._same_cost(found, point)]
+        return [point for point in (*every, *nearer) if self.same_cost(found, point)]
 
-    def _same_cost(self, found: TracedNetwork, point: SamplePoint, tolerance: float = _AGREES) -> bool:
+    def same_cost(self, found: TracedNetwork, point: SamplePoint, tolerance: float = _AGREES) -> bool:
+        """Return True if the formula of the cost has the value that the code has."""
         cost = cost_and_gradients(self.code, self.spec)[0]
         with np.errstate(all="ignore"):
             theirs = cost(**copy_arrays(point.values))
