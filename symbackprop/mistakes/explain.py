@@ -160,17 +160,25 @@ class Explainer:
 
     def explanation(self) -> tuple[Explanation, ...]:
         """Return one mistake that explains all gradients, or two together, or one for each gradient that has one."""
+        return self.single() or self._found(("_two",)) or (tuple(self._each()) if self.wrong else ())
+
+    def single(self) -> tuple[Explanation, ...]:
+        """Return one mistake that explains all gradients, if there is one."""
+        return self._found(("_one", "_penalized", "_replaced", "_updated"))
+
+    def _found(self, searches: Iterable[str]) -> tuple[Explanation, ...]:
+        """Return the first explanation of these searches."""
         if not self.wrong:
             return ()
         with np.errstate(all="ignore"):  # far steps of the secant method overflow
-            for search in ("_one", "_penalized", "_replaced", "_updated", "_two"):
+            for search in searches:
                 candidates: Iterator[Explanation] = getattr(self, search)()
                 if search in ("_penalized", "_updated", "_replaced"):
                     candidates = (e for e in candidates if self._found_elsewhere(e, search))
                 found = next(candidates, None)
                 if found is not None:
                     return (found,)
-            return tuple(self._each())
+        return ()
 
     def _explains(self, gradients: Gradients, names: Iterable[str] | None = None) -> bool:
         return all(self.is_like(self.claimed[n], gradients[n]) for n in (self.claimed if names is None else names))
@@ -279,6 +287,7 @@ class Explainer:
         return Explanation(words, (MistakeKind.UPDATED,), adjoints, tuple(self.wrong))
 
     def _each(self) -> Iterator[Explanation]:
+        """Yield a mistake for each gradient that has one."""
         for name in self.wrong:
             alone = (
                 Explanation(mutant.words, mutant.kinds, adjoints, (name,))

@@ -81,7 +81,8 @@ def _penalties(backward: BackwardPass) -> set[Expression]:
     found: set[Expression] = set()
     for node in () if free[backward.graph.cost] else reversed(backward.graph.order):
         users = backward.graph.users[node]
-        if free[node] and node not in backward.wrt and (not is_matrix(node) or (users and found.issuperset(users))):
+        is_term = not is_matrix(node) and not any(map(is_matrix, users))
+        if free[node] and node not in backward.wrt and (is_term or (users and found.issuperset(users))):
             found.add(node)
     return found
 

@@ -14,16 +14,14 @@ SOMETIMES_NAMED = {  # known: mistakes that are named at some seeds alone
     "recurrence of a number: wx for wr",
 }
 NOT_NAMED = {
+    "swish: slope twice",
+    "Brier score: diagonal alone",
+}  # known: mistakes that are found, and named as something else or not at all
+# known: mistakes that no changed derivation explains; an edit of the code names them where the search has the time
+NAMED_BY_AN_EDIT_AT_MOST = {
     "label smoothing: eps/C missing",
     "memory: the same delta",
     "Gaussian likelihood: 1 for each",
-    "Poisson regression: slope of exp",
-    "one example: dot for product",
-    "swish: slope twice",
-    "cross-entropy in columns: slope of the sigmoid",
-    "SVM with margins: -1 for the count",
-    "Huber: branches exchanged",
-    "example by example: W2 updated in the loop",
     "RNN of three steps: slope of the step before",
     "character RNN: h of the same step",
     "bilinear score: softplus for its slope",
@@ -33,9 +31,6 @@ NOT_NAMED = {
     "skip-gram: row of the context for the centre",
     "bias before batchnorm: as if not normalised",
     "dropout with a seed: mask left out",
-    "one example: product for outer product",
-    "Brier score: diagonal alone",
-    "unit by unit: back not summed",
     "unit by unit: hidden for x",
     "character RNN: dhnext of one step",
     "unrolled parameters: unrolled by columns",
@@ -46,7 +41,7 @@ NOT_NAMED = {
     "skip-gram: row of the context alone",
     "negative sampling: rows that come twice",
     "bag of words: first word alone",
-}  # known: mistakes that are found, and named as something else or not at all
+}
 # right for the data that they are written for: the check states the condition
 UNDER_A_CONDITION = {
     "quadratic form: as if symmetric": "A is symmetric",
@@ -101,7 +96,7 @@ def test_the_mistake_is_named(judged, request):
         assert check.mistake == "" or case.verdict == "convention"
         return
     known_miss(request, case, NOT_NAMED)
-    if case.name in SOMETIMES_NAMED:
+    if case.name in SOMETIMES_NAMED | NAMED_BY_AN_EDIT_AT_MOST:
         request.applymarker(pytest.mark.xfail(strict=False, reason="named at some seeds"))
     assert set(case.kinds) & set(check.mistake_kinds), check.mistake
 
@@ -111,4 +106,4 @@ def test_every_kind_runs_in_ci():
 
 
 def test_known_misses_are_cases():
-    assert {case.name for case in JUDGED} >= ONLY_NUMBERS | NOT_NAMED
+    assert {case.name for case in JUDGED} >= ONLY_NUMBERS | NOT_NAMED | NAMED_BY_AN_EDIT_AT_MOST

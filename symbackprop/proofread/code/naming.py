@@ -1,8 +1,9 @@
 """The name of the mistake in gradient code: what explains the gradients at one point and at others, of other sizes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -17,14 +18,19 @@ from symbackprop.mistakes.explain import Explainer, Explanation
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.compare import FirstDifference, first_difference
 from symbackprop.proofread.code.reading import FAILURES, CodeReader
+from symbackprop.proofread.code.repairs.search import Repair, RepairSearch
 from symbackprop.tracing.arguments import ArgumentSpec, network_name
+from symbackprop.tracing.arrays.names import CodeLine
 from symbackprop.tracing.arrays.trace import TracedNetwork
 from symbackprop.tracing.sampling import SamplePoint, cost_and_gradients, draw_point, other_sizes
 from symbackprop.verdicts import Verdict
 
-_SECONDS = 15.0  # of processor time for the search in the catalogue
+_SECONDS = 5.0  # of processor time for each of the searches
+_SECONDS_OF_ALL = 12.0
 _OTHERS = 2  # points at which a mistake must be seen again
 _DRAWS = 5
+# words of the catalogue in which the names of the code are lost: a number for a hyperparameter, relu for a clip
+_WITHOUT_NAMES = re.compile(r"factor (1/)?[\d.]*[3-9]|relu′\(\S* [−+] ")
 _OWN_NUMBERS = re.compile(r"times what it should be|off by the same|clipped at")  # words whose numbers must recur
 _NUMBERS = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
@@ -36,6 +42,7 @@ class Named:
     mistake: Mistake
     first: FirstDifference | None = None
     explained: bool = False
+    line: CodeLine | None = None  # of the code that makes the mistake
 
 
 @dataclass
@@ -53,48 +60,97 @@ class Naming:
         """Return the mistake; `opposite` says that all gradients are right but for their sign."""
         if opposite:
             words = "the sign of every gradient is wrong; it is not a convention in a layer, which others use"
-            return Named(Mistake(words, (MistakeKind.SIGN,)), self._first(self._at(), None), explained=True)
-        try:
-            with budget(_SECONDS):
-                return self._explained()
-        except FAILURES:
-            return Named(_joined(list(self._of_blocks(set(), simple=False))))
+            return Named(Mistake(words, (MistakeKind.SIGN,)), self._first(self._at, None), explained=True)
+        with budget(_SECONDS_OF_ALL):
+            first = [lambda: self._single, self._by_repair]
+            if self._single is not None and self._is_vague(self._single.mistake):
+                first.reverse()
+            searches = (*first, self._by_several, self._by_repairs, self._in_part)
+            found = next(filter(None, map(_in_time, searches)), None)
+        return found or Named(_joined(list(self._of_blocks(set(), simple=False))))
+
+    def _is_vague(self, mistake: Mistake) -> bool:
+        """Return True if an edit of the code tells more than these words of the catalogue."""
+        of_labels = bool(self.reader.spec.labels) and MistakeKind.MISSING_PATH in mistake.kinds  # of the true class
+        return of_labels or _WITHOUT_NAMES.search(mistake.words) is not None
 
     def is_explained(self) -> bool:
-        """Return True if a mistake of the catalogue explains all gradients that are wrong."""
-        try:
-            with budget(_SECONDS):
-                explainer = self._explainer(self._at())
-                return explainer is not None and self._tells_all(explainer, explainer.explanation())
-        except FAILURES:
-            return False
+        """Return True if one mistake of the catalogue explains all gradients that are wrong."""
+        return self._single is not None
 
-    def _explainer(self, at: PassAtPoint | None) -> Explainer | None:
+    @cached_property
+    def _explainer(self) -> Explainer | None:
         claimed = self.reader.claimed(self.point)
-        if at is None or claimed is None:
+        if self._at is None or claimed is None:
             return None
-        return Explainer(at, claimed, list(islice(self._others(), _OTHERS)))
+        return Explainer(self._at, claimed, list(islice(self._others(), _OTHERS)))
 
     def _tells_all(self, explainer: Explainer, explained: tuple[Explanation, ...]) -> bool:
         return bool(explained) and {*explainer.wrong} <= {name for e in explained for name in e.parameters}
 
-    def _explained(self) -> Named:
-        at = self._at()
-        explainer = self._explainer(at)
-        explained = explainer.explanation() if explainer is not None else ()
-        claimed = explainer.claimed if explainer is not None else {}
-        unmoved = {n for n in at.backward.unmoved if np.any(claimed.get(n, 0))} if at is not None else set[str]()
-        cost = self.network.cost.name if self.network is not None else ""
-        found = [Mistake(e.sentence(cost), e.kinds) for e in explained]
+    @cached_property
+    def _single(self) -> Named | None:
+        """The one mistake of the catalogue that explains all gradients, or None."""
+        return _in_time(lambda: self._all_told(self._explainer.single() if self._explainer is not None else ()))
+
+    def _by_several(self) -> Named | None:
+        """Return the mistakes of the catalogue that together explain all gradients, or None."""
+        return self._all_told(self._explained)
+
+    def _in_part(self) -> Named:
+        return self._told(self._explained)
+
+    @cached_property
+    def _explained(self) -> tuple[Explanation, ...]:
+        return self._explainer.explanation() if self._explainer is not None else ()
+
+    def _all_told(self, explained: tuple[Explanation, ...]) -> Named | None:
+        is_all = self._explainer is not None and self._tells_all(self._explainer, explained)
+        return self._told(explained) if is_all or self._unmoved else None
+
+    def _told(self, explained: tuple[Explanation, ...]) -> Named:
         words = "the cost is constant in {0}, except for jumps: its gradient with respect to {0} is 0"
-        found += [Mistake(words.format(name), ()) for name in sorted(unmoved)]
+        found = [Mistake(e.sentence(self._cost), e.kinds) for e in explained]
+        found += [Mistake(words.format(name), ()) for name in sorted(self._unmoved)]
         told = {name for e in explained for name in e.parameters}
         simple = any(MistakeKind.MISSING_PATH in e.kinds for e in explained)  # it may be no more than a factor
         found += self._of_blocks(told, simple=simple)
-        first = self._first(at, explained[0] if explained else None)
-        tells_all = explainer is not None and self._tells_all(explainer, explained)
-        return Named(_joined(found), first, explained=tells_all or bool(unmoved))
+        first = self._first(self._at, explained[0] if explained else None)
+        tells_all = self._explainer is not None and self._tells_all(self._explainer, explained)
+        return Named(_joined(found), first, explained=tells_all or bool(self._unmoved))
 
+    @cached_property
+    def _unmoved(self) -> set[str]:
+        """The parameters with which the cost changes in jumps at most, and whose gradients are not 0."""
+        claimed = self._explainer.claimed if self._explainer is not None else {}
+        return {n for n in self._at.backward.unmoved if np.any(claimed.get(n, 0))} if self._at is not None else set()
+
+    @property
+    def _cost(self) -> str:
+        return str(self.network.cost.name) if self.network is not None else "J"
+
+    # repairs
+
+    @cached_property
+    def _repairs(self) -> RepairSearch:
+        return RepairSearch(self.reader, self.point)
+
+    def _by_repair(self) -> Named | None:
+        return self._of_repair(self._repairs.by_one(self._cost))
+
+    def _by_repairs(self) -> Named | None:
+        return self._of_repair(self._repairs.by_two(self._cost))
+
+    def _of_repair(self, found: Repair | None) -> Named | None:
+        if found is None:
+            return None
+        shapes = (_of_shape(block, self.point) for block in self.check.blocks if "shape" in block.note)
+        mistake = _joined([found.mistake, *shapes])
+        return Named(mistake, self._first(self._at, None), explained=True, line=found.line)
+
+    # the point
+
+    @cached_property
     def _at(self) -> PassAtPoint | None:
         return None if self.network is None else self.reader.at_point(self.network, self.spec, self.point)
 
@@ -153,6 +209,15 @@ class Naming:
             if check.verdict == Verdict.WRONG:
                 return {block.name: block for block in check.blocks if block.verdict == Verdict.WRONG}
         return {}
+
+
+def _in_time(search: Callable[[], Named | None]) -> Named | None:
+    """Return what a search finds within its time, or None."""
+    try:
+        with budget(_SECONDS):
+            return search()
+    except FAILURES:
+        return None
 
 
 def _is_same(one: str, other: str) -> bool:

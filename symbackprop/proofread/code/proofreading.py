@@ -243,20 +243,29 @@ class Proofreading:
             other = self._judged(self.reader, conditions)
             if self._verdict(other) == Verdict.WRONG:
                 return other, self._named(other)
-        named = self._named(judged)
-        for conditions in () if named.explained or self._known is None else islice(self._data.likely(), 2):
+        naming = self._naming(judged)
+        likely = [] if self._known is None or naming.is_explained() else list(islice(self._data.likely(), 2))
+        for conditions in likely:
             reader = self.reader.under(conditions)
             point = reader.points(self._known, [])[0]
             if Naming(reader, reader.spec, point, self._known, None, judged.chosen.check).is_explained():
                 other = self._judged(self.reader, conditions)
                 if self._verdict(other) == Verdict.WRONG:
                     return other, self._named(other)
+        named = naming.named(opposite=judged.chosen.is_opposite)
+        for conditions in () if named.explained else likely[:1]:
+            other = self._judged(self.reader, conditions)
+            again = self._named(other) if self._verdict(other) == Verdict.WRONG else named
+            if again.explained:
+                return other, again
         return judged, named
 
-    def _named(self, judged: _Judgment) -> Named:
+    def _naming(self, judged: _Judgment) -> Naming:
         result = judged.chosen
-        naming = Naming(judged.reader, result.spec, result.point, result.network, result.formulas, result.check)
-        return naming.named(opposite=result.is_opposite)
+        return Naming(judged.reader, result.spec, result.point, result.network, result.formulas, result.check)
+
+    def _named(self, judged: _Judgment) -> Named:
+        return self._naming(judged).named(opposite=judged.chosen.is_opposite)
 
     def _report(self, judged: _Judgment, named: Named | None) -> CodeCheck:
         result, formulas = judged.chosen, judged.chosen.formulas
@@ -274,7 +283,7 @@ class Proofreading:
             _proof(result.exact) if verdict in (Verdict.RIGHT, Verdict.CONVENTION) else "",
             tuple(self._notes(judged, verdict)),
             named.mistake.kinds,
-            _line(formulas, named.first),
+            named.line or _line(formulas, named.first),
             tuple(condition.sentence for condition in judged.reader.spec.conditions),
         )
 

@@ -1,0 +1,127 @@
+"""Edits of names and statements: another variable, an update too early, an order, a sum that is overwritten."""
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from symbackprop.kinds import Kinds, MistakeKind
+from symbackprop.proofread.code.repairs.edits import Edit, Scope, edit, is_loaded, line_of, shown, worded
+
+_MOST_NAMES = 16
+
+
+def name(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield another variable of the same shape in the place of a variable."""
+    text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and is_loaded(node) else ""
+    parent = scope.parent(node)
+    if (
+        text not in scope.terms
+        or text in scope.loops
+        or (isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and np.ndim(scope.terms[text]) == 0)
+    ):
+        return
+    shape = np.shape(scope.terms[text])
+    others = [n for n, v in scope.terms.items() if n != text and np.shape(v) == shape]
+    for other in others[:_MOST_NAMES]:
+        old = updated_from(text, other, scope)
+        what = f"{text} is {other} with the weights already updated" if old else ""
+        kinds: Kinds = (MistakeKind.UPDATED,) if old else (MistakeKind.QUANTITY,)
+        if isinstance(parent, ast.Compare) and ast.unparse(parent.comparators[0]) in ("0", "0.0"):
+            what = f"relu of {text} in place of the mask of relu, that of {other}"
+            kinds = (MistakeKind.FUNCTION, MistakeKind.QUANTITY)
+        yield from edit(node, other, what, *kinds)
+
+
+def updated_from(new: str, old: str, scope: Scope) -> bool:
+    """Return True if a variable is computed from another by a step: `new = W - rate * dW`."""
+    for node in scope.nodes:
+        if isinstance(node, ast.Assign) and any(ast.unparse(t) == new for t in node.targets):
+            value = node.value
+            if (
+                isinstance(value, ast.BinOp)
+                and isinstance(value.op, ast.Sub | ast.Add)
+                and ast.unparse(value.left) == old
+            ):
+                return True
+    return False
+
+
+def statement_too_much(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield a function without one of its statements."""
+    if not isinstance(node, ast.Assign | ast.AugAssign):
+        return
+    nothing: list[ast.stmt] = [ast.Pass()]
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    text = ast.unparse(target)
+    held = scope.is_parameter(text)
+    made = list(edit(node, nothing, "", MistakeKind.UPDATED if held else MistakeKind.EXTRA_TERM))
+    if held:
+        yield from worded(made, f"with {text} already updated: {shown(node)} stands before the gradients are computed")
+    elif "clip" in ast.unparse(node):
+        yield from worded(made, f"with {shown(node)}, which clips the gradient")
+    else:
+        yield from worded(made, f"with {shown(node)}, which is too much")
+
+
+def order(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield two statements in the other order, and a statement later in its block."""
+    parent = scope.parent(node)
+    body = getattr(parent, "body", None)
+    if (
+        not isinstance(node, ast.Assign | ast.AugAssign)
+        or not isinstance(body, list)
+        or node not in body
+        or parent is None
+    ):
+        return
+    at = body.index(node)
+    for later in range(at + 1, min(at + 4, len(body))):
+        if isinstance(body[later], ast.Return):
+            break
+        after = body[later]
+        kind = MistakeKind.UPDATED if scope.is_parameter(_target(node)) else MistakeKind.ORDER
+        words = f"with {shown(node)} before {shown(after)}, not after it"
+        if isinstance(after, ast.AugAssign) and isinstance(after.op, ast.Mult | ast.Div):
+            done = "divided" if isinstance(after.op, ast.Div) else "multiplied"
+            words += f": it is {done} by {shown(after.value)} too"
+        if kind == MistakeKind.UPDATED:
+            words += f": {_target(node)} is already updated there"
+        changes = ((node, [ast.copy_location(ast.Pass(), node)]), (after, [after, node]))
+        yield Edit(words, (kind, MistakeKind.MEAN), changes, line_of(node), shown(node), shown(after), words)
+
+
+def _target(node: ast.Assign | ast.AugAssign) -> str:
+    return ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+
+
+def accumulation(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield += for =, = for +=, and updates with another sign."""
+    target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+    if isinstance(node, ast.Assign) and isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+        kinds = (MistakeKind.MISSING_SUM, MistakeKind.MISSING_TERM)
+        for op in (ast.Add(), ast.Sub()):
+            yield from edit(
+                node, [ast.AugAssign(target, op, node.value)], "the sum is overwritten, not added to", *kinds
+            )
+        yield from _sum_of_a_loop(node, target, scope)
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        kinds = (MistakeKind.EXTRA_TERM, MistakeKind.EXTRA_SUM)
+        yield from edit(node, [ast.Assign([node.target], node.value)], "it adds to what must be replaced", *kinds)
+        other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        yield from edit(node, [ast.AugAssign(node.target, other, node.value)], "a wrong sign", MistakeKind.SIGN)
+
+
+def _sum_of_a_loop(node: ast.Assign, target: ast.Name | ast.Subscript | ast.Attribute, scope: Scope) -> Iterator[Edit]:
+    """Yield a sum over the steps of a loop in the place of an assignment that each step repeats."""
+    loop = scope.parent(node)
+    if isinstance(loop, ast.For) and isinstance(target, ast.Name):
+        zero = ast.Assign([target], ast.Constant(0.0))
+        update = ast.AugAssign(target, ast.Add(), node.value)
+        for each, place in ((zero, loop), (update, node)):
+            ast.fix_missing_locations(ast.copy_location(each, place))
+        words = f"with {shown(node)} in place of a sum over the loop: each step overwrites it"
+        kinds = (MistakeKind.MISSING_SUM,)
+        yield Edit(
+            words, kinds, ((node, [update]), (loop, [zero, loop])), line_of(node), shown(node), shown(update), words
+        )
