@@ -1,8 +1,10 @@
 """The declared arguments of a user's functions: shapes, class labels, hyperparameters, constants."""
 
+import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from symbackprop.errors import ArgumentError, NameInUseError, ShapeError, listed, nearest
 from symbackprop.expressions.shapes import dimension
@@ -10,7 +12,8 @@ from symbackprop.network.names import check_name
 from symbackprop.network.network import Network
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredShape, DeclaredSize
 from symbackprop.tracing.conditions import ConditionKind, DataCondition, declared_conditions
-from symbackprop.tracing.sizes import Sizes, declared_size, size_names
+from symbackprop.tracing.results import shape_of
+from symbackprop.tracing.sizes import Sizes, declared_size, known_sizes, size_names, size_number
 from symbackprop.tracing.structure import Structure, path_of, structure_of
 from symbackprop.tracing.untraceable import Untraceable
 
@@ -36,6 +39,7 @@ class ArgumentSpec:
     upstream: tuple[str, ...] = ()  # the upstream gradient of each result of a layer
     conditions: tuple[DataCondition, ...] = ()  # that the data fulfil
     sign: int = 1  # −1: the gradients are meant to be those of −J
+    sizes: Mapping[str, DeclaredSize] = field(default_factory=dict)  # of the constants that are sizes, such as "N"
 
     @property
     def names(self) -> list[str]:
@@ -47,6 +51,20 @@ class ArgumentSpec:
         """The shape of each array and of each hyperparameter; for class labels, the shape of their one-hot matrix."""
         found = {n: (*(s or (1,)), self.labels[n]) if n in self.labels else tuple(s) for n, s in self.shapes.items()}
         return found | dict.fromkeys(self.scalars, ())
+
+    def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return these values with the constants; a constant that is a size, such as "N", is its number.
+
+        A dictionary of settings is a copy, since layers write running averages into it.
+        """
+        constants = {n: copy.deepcopy(v) if isinstance(v, dict | list) else v for n, v in self.constants.items()}
+        if not self.sizes:
+            return {**values, **constants}
+        arrays = [name for name in self.shapes if name in values and name not in self.labels]
+        pairs = [pair for name in arrays for pair in zip(self.shapes[name], shape_of(values[name]), strict=False)]
+        known = known_sizes(pairs)
+        sizes = {name: size_number(size, known) for name, size in self.sizes.items()}
+        return {**values, **constants, **sizes}
 
     def declared(self, sizes: Sizes) -> Network:
         """Return a network with these arguments and no equations."""
@@ -68,8 +86,16 @@ class ArgumentSpec:
         return replace(self, shapes=shapes, labels={}, constants={**self.constants, **chosen})
 
     def with_conditions(self, conditions: Iterable[DataCondition]) -> "ArgumentSpec":
-        """Return the arguments with further conditions on them."""
-        return replace(self, conditions=(*self.conditions, *conditions))
+        """Return the arguments with further conditions on them; a number that is a size is no longer drawn."""
+        every = tuple(conditions)
+        sizes = {c.name: c.size for c in every if c.kind == ConditionKind.SIZE}
+        return replace(
+            self,
+            scalars=tuple(name for name in self.scalars if name not in sizes),
+            constants={**self.constants, **sizes},
+            sizes={**self.sizes, **sizes},
+            conditions=(*self.conditions, *every),
+        )
 
 
 def _in_order_of_sizes(shapes: Mapping[str, DeclaredShape]) -> list[tuple[str, DeclaredShape]]:
@@ -146,7 +172,9 @@ def argument_spec(
         raise ArgumentError(
             f"{listed(clash)} has a shape and is a scalar too; give it in shapes or in scalars, not both"
         )
-    every, classes = _renamed(every, {name: _size(name, size) for name, size in classes.items()})
+    sizes = _sizes_among(constants, every)
+    every, counts = _renamed(every, {name: _size(name, size) for name, size in classes.items()} | sizes)
+    classes = {name: counts[name] for name in classes}
     masks = [name for name, n in classes.items() if n == 2 and len(every[name]) > 1]  # arrays of 0 and 1, no indices
     kinds = {**(declared or {}), ConditionKind.MASK: (*_names((declared or {}).get(ConditionKind.MASK)), *masks)}
     classes = {name: n for name, n in classes.items() if name not in masks}
@@ -165,12 +193,27 @@ def argument_spec(
         ahead,
         declared_conditions(kept, kinds),
         _SIGNS[sign],
+        {name: counts[name] for name in sizes},
     )
     for role, names in (("step", [step] if isinstance(step, str) else []), ("upstream", ahead)):
         unknown = [name for name in names if name not in spec.names]
         if unknown:
             raise ArgumentError(f"{role} names {unknown[0]}, which has no shape: {nearest(unknown[0], spec.names)}")
     return spec
+
+
+def _sizes_among(constants: Mapping[str, object], shapes: Mapping[str, DeclaredShape]) -> dict[str, DeclaredSize]:
+    """Return the constants whose value is a size of the arrays, such as {"m": "N"}; other texts are texts."""
+    names = {*size_names(n for shape in shapes.values() for n in shape)}
+    found: dict[str, DeclaredSize] = {}
+    for name, value in constants.items():
+        try:
+            size = declared_size(value) if isinstance(value, str) else 0
+        except ShapeError:
+            continue
+        if size_names([size]) and names.issuperset(size_names([size])):
+            found[name] = size
+    return found
 
 
 def _parameters(structure: Structure, names: list[str], wrt: Iterable[str] | str | None) -> tuple[str, ...]:

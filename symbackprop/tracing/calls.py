@@ -1,19 +1,18 @@
 """Calls of a user's functions on copies of their arguments and of their object, and the results."""
 
-import copy
 import inspect
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from types import MethodType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.tracing.aliases import Arguments, UserFunction
+from symbackprop.tracing.owners import is_global, mentioned, module_twin, rebound, twin_of
 from symbackprop.tracing.results import Item, is_same, items_in, parts_of
 from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.returned import Wanted, gradient_items, named_items
@@ -39,7 +38,7 @@ class UserCode:
     Args:
         cost: the cost.
         gradient: the gradient, or None.
-        attributes: the names of the object's attributes that are arguments.
+        attributes: the names of the object's attributes, or of the module's global variables, that are arguments.
         structure: the arrays that an argument or an attribute holds, if it is not an array itself.
     """
 
@@ -54,9 +53,11 @@ class UserCode:
         for role, function in (("cost", self.cost), ("gradient", self.gradient)):
             if not callable(function) and not (role == "gradient" and function is None):
                 raise ArgumentError(f"the {role} is a function, not {type(function).__name__}")
-        if self.attributes and self._object is None:
+        unknown = [name for name in self.attributes if not is_global(name, self.cost)]
+        if unknown and self._object is None:
             raise ArgumentError(
-                f"attributes are those of an object ({listed(self.attributes)}): give methods of one, as in net.cost"
+                f"attributes are those of an object, or global variables of the module ({listed(unknown)}): "
+                "give methods of an object, as in net.cost"
             )
 
     @property
@@ -79,10 +80,22 @@ class UserCode:
         owners = [f.__self__ for f in self.functions if inspect.ismethod(f)]
         return next((owner for owner in owners if not inspect.isclass(owner)), None)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The whole numbers that the object holds."""
+        held = vars(self._object) if hasattr(self._object, "__dict__") else {}
+        return {name: value for name, value in held.items() if type(value) is int}
+
+    def held_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of the array that the object holds for an argument, or ()."""
+        path = self.structure.paths.get(name, (name,))
+        value = reduce(at, path, self._object) if path[0] in self.attributes else None
+        return value.shape if isinstance(value, np.ndarray) else ()
+
     def check_names(self, names: Iterable[str]) -> None:
         """Raise ArgumentError for names that no function takes, and for arguments of the cost that have no shape."""
         known = dict.fromkeys(self.structure.argument(name) for name in names)
-        taken = {*self.attributes}
+        taken = {*self.attributes, *self._numbers(known)}
         for role, parameters in zip(("cost", "gradient"), self._parameters, strict=False):
             if any(p.kind in _STARRED for p in parameters):
                 taken |= known.keys()
@@ -120,14 +133,37 @@ class UserCode:
 
     def _twin(self, values: Arguments) -> object:
         """Return a copy of the object, with these values of its attributes."""
-        twin = _twin(self._object)
-        held = self.structure.assembled({name: private_copy(value) for name, value in values.items()})
-        for name in self.attributes:
+        twin = module_twin(self.cost) if self.attributes and self._object is None else twin_of(self._object)
+        own = {name: private_copy(value) for name, value in values.items()}
+        held = self.structure.assembled(own)
+        shared = self._shared(twin)
+        for name in (*self.attributes, *self._numbers(values)):
             place(twin, name, held[name])
+        for item, name in shared:
+            *outer, last = item.path
+            place(reduce(at, outer, twin), last, own[name])
         for item, name in self._room_for_gradients(twin):
             *outer, last = item.path
             place(reduce(at, outer, twin), last, private_copy(values[name]) * 0)
         return twin
+
+    def _numbers(self, names: Iterable[str]) -> list[str]:
+        """Return the names that no function takes and that the object has, such as self.lam, or sets somewhere."""
+        owner = self._object
+        if owner is None:
+            return []
+        taken = {p.name for parameters in self._parameters for p in parameters}
+        alone = [n for n in names if n not in taken and self.structure.argument(n) not in self.attributes]
+        return [n for n in alone if hasattr(owner, n) or n in mentioned(type(owner))]
+
+    def _shared(self, twin: object) -> list[tuple[Item, str]]:
+        """Return the other places of arrays that are attributes, such as those of a layer that shares self.params."""
+        if twin is None or not self.attributes:
+            return []
+        held = _attributes(twin)
+        paths = {path: name for name, path in self.structure.paths.items() if path[0] in self.attributes}
+        names = {id(i.value): paths[i.path] for i in held if i.path in paths and isinstance(i.value, np.ndarray)}
+        return [(i, names[id(i.value)]) for i in held if i.path not in paths and id(i.value) in names]
 
     def _room_for_gradients(self, twin: object) -> list[tuple[Item, str]]:
         """Return the arrays that the object has for gradients of its attributes, such as self.grads["W"]."""
@@ -147,7 +183,7 @@ class UserCode:
                 for function, parameters in zip(functions, self._parameters, strict=False):
                     own = {name: private_copy(value) for name, value in values.items()}
                     given = self._given(parameters, self.structure.assembled(own), [result for _, result in calls])
-                    result = _call(_rebound(function, owner, twin), parameters, given)
+                    result = _call(rebound(function, owner, twin), parameters, given)
                     calls.append((own, None if result is twin else result))
         except SystemExit as end:
             raise ArgumentError(f"the code ends the program: SystemExit({end.code})") from None
@@ -202,7 +238,8 @@ def _handed_on(result: Any, labels: Sequence[str], names: Sequence[str]) -> dict
 
 def _attributes(owner: object) -> list[Item]:
     """Return the arrays that an object holds, at any depth."""
-    return [item for key, value in parts_of(owner) for item in _below(str(key), value)] if owner is not None else []
+    parts = [] if owner is None else [(str(key), value) for key, value in parts_of(owner)]
+    return [item for key, value in parts if not key.startswith("__") for item in _below(key, value)]
 
 
 def _below(key: str, value: object) -> list[Item]:
@@ -212,23 +249,6 @@ def _below(key: str, value: object) -> list[Item]:
 def private_copy(value: Any) -> Any:
     """Return a copy of an array, since the user's code may change it in place, or any other value unchanged."""
     return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
-
-
-def _twin(owner: object) -> object:
-    """Return a copy of an object, so that the user's own object does not change."""
-    if owner is None:
-        return None
-    try:
-        return copy.deepcopy(owner)
-    except Exception:
-        return copy.copy(owner)
-
-
-def _rebound(function: UserFunction, owner: object, twin: Any) -> UserFunction:
-    """Return the method of `twin` that corresponds to a method of `owner`; any other function is unchanged."""
-    if isinstance(function, MethodType) and function.__self__ is owner:
-        return MethodType(function.__func__, twin)
-    return twin if function is owner and owner is not None else function  # an object that is called
 
 
 def _call(function: UserFunction, parameters: _Parameters, values: Arguments) -> object:

@@ -13,6 +13,10 @@ from symbackprop.tracing.aliases import DeclaredShape
 _PARTS = 2**10  # a part of 1 is a multiple of 1/_PARTS, so that sums of parts are exact in floats
 _WEIGHTS = re.compile(r"[WUVwuv]|theta|kernel")
 _SMALLEST = 0.05  # positive entry
+_COUNT = re.compile(
+    r"_*([mnMNBT]|nb?_?\w+|num_?\w+|\w*_?(size|dim|num|len|length|count|samples?|examples?|obs|batch|rows|points)s?)_*"
+)
+_NO_SIZE = re.compile(r"layer|iter|epoch|seed|step|rate")
 
 
 class ConditionKind(StrEnum):
@@ -24,6 +28,7 @@ class ConditionKind(StrEnum):
     SIGNS = "1 or −1"
     POSITIVE = "positive"
     SYMMETRIC = "symmetric"
+    SIZE = "a size"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class DataCondition:
     kind: ConditionKind
     axis: int = -1
     ndim: int = 2
+    size: str = ""  # the size that a number is
+    place: str = ""  # what has this size, in words
 
     @property
     def sentence(self) -> str:
@@ -47,6 +54,7 @@ class DataCondition:
             ConditionKind.SIGNS: f"each entry of {self.name} is 1 or −1",
             ConditionKind.POSITIVE: f"each entry of {self.name} is positive",
             ConditionKind.SYMMETRIC: f"{self.name} is symmetric",
+            ConditionKind.SIZE: f"{self.name} is {self.size}, {self.place}",
         }[self.kind]
 
     def imposed(self, value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -111,6 +119,22 @@ def declared_conditions(
     if twice:
         raise ArgumentError(f"{twice[0]} is declared to be two things at once; give one of them")
     return tuple(found)
+
+
+def size_conditions(names: Iterable[str], shapes: Mapping[str, DeclaredShape]) -> list[DataCondition]:
+    """Return the conditions that numbers with a usual name of a count, such as m or n_samples, are sizes of arrays."""
+    places: dict[str, str] = {}
+    for name, shape in shapes.items():
+        words = ("length",) if len(shape) == 1 else ("number of rows", "number of columns")
+        for size, word in zip(shape, words, strict=False):
+            if isinstance(size, str):
+                places.setdefault(size, f"the {word} of {name}")
+    return [
+        DataCondition(name, ConditionKind.SIZE, size=size, place=place)
+        for name in names
+        if _COUNT.fullmatch(name) and not _NO_SIZE.search(name)
+        for size, place in places.items()
+    ]
 
 
 def natural_conditions(name: str, shape: DeclaredShape, *, is_parameter: bool) -> list[DataCondition]:

@@ -19,7 +19,7 @@ _COSTS = ("J", "loss", "cost", "L")  # keys of a dictionary
 
 def computed_cost(code: UserCode, spec: ArgumentSpec, values: Arguments) -> Any:
     """Return the cost, a number."""
-    every = {**values, **spec.constants}
+    every = spec.given(values)
     return _cost(code, spec, every, code.run(every, gradient=False))
 
 
@@ -29,7 +29,7 @@ def computed(code: UserCode, spec: ArgumentSpec, values: Arguments) -> tuple[Any
     Raises:
         ArgumentError: what the code returns is not a cost and its gradients, or may be understood in several ways.
     """
-    every = {**values, **spec.constants}
+    every = spec.given(values)
     run = code.run(every)
     return _cost(code, spec, every, run), _gradients(code, spec, every, run)
 

@@ -44,7 +44,11 @@ def is_array(value: object) -> bool:
     """Return True for arrays, placeholders and numbers."""
     if isinstance(value, bool | str | bytes | type):
         return False
-    return isinstance(value, int | float | complex | np.generic) or (hasattr(value, "shape") and hasattr(value, "size"))
+    if isinstance(value, int | float | complex | np.generic):
+        return True
+    return hasattr(value, "size") and not callable(
+        getattr(value, "shape", callable)
+    )  # NumPy has functions of these names
 
 
 def items_in(result: object, labels: Sequence[str] = (), *, numbers_apart: bool = True) -> list[Item]:

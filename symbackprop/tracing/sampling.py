@@ -13,6 +13,7 @@ from symbackprop.network.sampling import draws
 from symbackprop.tracing.aliases import ArgumentValue, DeclaredSize
 from symbackprop.tracing.arguments import ArgumentSpec, is_target, network_name
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.conditions import ConditionKind
 from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.shape_habits import in_shape
 from symbackprop.tracing.sizes import size_names, size_number
@@ -92,7 +93,8 @@ def _different(spec: ArgumentSpec, choices: Iterable[int]) -> dict[str, int]:
 
 
 def _declared(spec: ArgumentSpec) -> list[DeclaredSize]:
-    return list(dict.fromkeys(size for shape in spec.every_shape.values() for size in shape))
+    declared = [size for shape in spec.every_shape.values() for size in shape]
+    return list(dict.fromkeys([*declared, *size_names(declared)]))
 
 
 def _all_differ(declared: Iterable[DeclaredSize], known: Mapping[str, int]) -> bool:
@@ -122,7 +124,8 @@ def draw_point(
             values[name] = draw.value(rng, size)
     highest = 0.9 if kind < WIDE else 5.0
     values |= {name: float(rng.uniform(0.1, highest)) for name in spec.scalars}
-    values |= {c.name: c.imposed(np.asarray(values[c.name]), rng) for c in spec.conditions}
+    imposed = [c for c in spec.conditions if c.kind != ConditionKind.SIZE]
+    values |= {c.name: c.imposed(np.asarray(values[c.name]), rng) for c in imposed}
     return SamplePoint(values, dict(sizes))
 
 

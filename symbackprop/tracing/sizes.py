@@ -76,6 +76,26 @@ def size_number(size: DeclaredSize, known: Mapping[str, int]) -> int:
     return int(dimension(size).xreplace({dimension(name): Integer(known[name]) for name in _names(size)}))
 
 
+def known_sizes(pairs: Iterable[tuple[DeclaredSize, int]]) -> dict[str, int]:
+    """Return the numbers of the names in declared sizes, given the number of each size.
+
+    >>> known_sizes([("D", 3), (declared_size("D*H + H"), 8)])
+    {'D': 3, 'H': 2}
+    """
+    found = dict[str, int]()
+    left = list(pairs)
+    for _ in range(len(left)):
+        for size, number in left:
+            unknown = [name for name in _names(size) if name not in found]
+            if len(unknown) == 1:
+                value = dimension(size).xreplace({dimension(name): Integer(n) for name, n in found.items()})
+                start = value.subs(dimension(unknown[0]), 0)
+                slope = value.subs(dimension(unknown[0]), 1) - start
+                found[unknown[0]] = int((number - start) / slope)
+        left = [pair for pair in left if any(name not in found for name in _names(pair[0]))]
+    return found
+
+
 class Sizes:
     """A concrete size for each symbolic size in some shapes.
 

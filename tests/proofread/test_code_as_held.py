@@ -558,3 +558,173 @@ def test_products_of_np_matrix_are_traced(factor: int, verdict: str) -> None:
 
     check = sb.check_code(cost, gradient, {"X": ("N", "D"), "w": (1, "D")}, "w")
     assert (check.verdict, check.level) == (verdict, "entries"), str(check)
+
+
+# Numbers that are sizes
+
+
+class Fitted:
+    """A model that keeps its data and their number, as after a call of fit."""
+
+    def __init__(self, X: Any, y: Any) -> None:
+        self.X, self.y = X, y
+        self.m, self.n = X.shape
+        self.w = np.zeros(self.n)
+        self.lam = 0.1
+
+    def cost(self) -> Any:
+        return np.mean((self.X @ self.w - self.y) ** 2) / 2 + self.lam * np.sum(self.w**2)
+
+    def by_rows(self) -> Any:
+        return self.X.T @ (self.X @ self.w - self.y) / self.m + 2 * self.lam * self.w
+
+    def by_columns(self) -> Any:
+        return self.X.T @ (self.X @ self.w - self.y) / self.n + 2 * self.lam * self.w
+
+
+FITTED = {"X": ("N", "D"), "y": ("N",), "w": ("D",)}
+BY_ROWS = ("m is N, the number of rows of X",)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "verdict", "conditions"),
+    [
+        ("by_rows", {}, "right", BY_ROWS),
+        ("by_rows", {"scalars": ["m", "lam"]}, "right", BY_ROWS),
+        ("by_rows", {"scalars": {"m": "N"}}, "right", ()),
+        ("by_columns", {}, "wrong", ()),
+        ("by_columns", {"scalars": {"m": "N", "n": "D"}}, "wrong", ()),
+        ("by_rows", {"scalars": {"m": "D"}}, "wrong", ()),
+    ],
+)
+def test_a_number_on_the_object_is_a_size(method: str, options: Any, verdict: str, conditions: Any) -> None:
+    model = Fitted(np.ones((20, 2)), np.ones(20))
+    check = sb.check_code(model.cost, getattr(model, method), {}, wrt="w", attributes=FITTED, seed=0, **options)
+    assert (str(check.verdict), check.conditions) == (verdict, conditions)
+    assert model.m == 20
+
+
+def unrolled(theta: Any, n_in: Any, n_hidden: Any, X: Any, y: Any, transposed: bool = False) -> Any:
+    """A cost of one flat vector and the sizes of its parts, with its gradient."""
+    ends = n_in * n_hidden
+    W, v = theta[:ends].reshape(n_in, n_hidden), theta[ends:]
+    h = np.tanh(X @ W)
+    d = 2 * (h @ v - y)
+    dW = X.T @ (np.outer(d, v) * (1 - h**2))
+    return np.sum((h @ v - y) ** 2), np.concatenate([(dW.T if transposed else dW).ravel(), h.T @ d])
+
+
+@pytest.mark.parametrize(("transposed", "verdict"), [(False, "right"), (True, "wrong")])
+def test_sizes_are_arguments(transposed: bool, verdict: str) -> None:
+    def both(theta: Any, n_in: Any, n_hidden: Any, X: Any, y: Any) -> Any:
+        return unrolled(theta, n_in, n_hidden, X, y, transposed)
+
+    shapes = {"theta": ("D*H + H",), "X": ("N", "D"), "y": ("N",)}
+    check = sb.check_code(both, None, shapes, wrt="theta", scalars={"n_in": "D", "n_hidden": "H"}, seed=0)
+    assert str(check.verdict) == verdict
+
+
+def test_a_text_that_is_no_size_is_a_text() -> None:
+    def cost(X: Any, w: Any, reduction: Any) -> Any:
+        assert reduction == "mean"
+        return np.mean(X @ w)
+
+    shapes = {"X": ("N", "D"), "w": ("D",)}
+    check = sb.check_code(
+        cost, lambda X, w, reduction: X.mean(axis=0), shapes, wrt="w", scalars={"reduction": "mean"}, seed=0
+    )
+    assert str(check.verdict) == "right"
+
+
+# Arrays that are held twice, settings that are written to, and weights of a module
+
+
+class Shared:
+    """A network whose layers hold the arrays of its dictionary of parameters."""
+
+    def __init__(self, forgotten: bool = False) -> None:
+        self.params = {"V": np.ones((3, 4)), "W": np.ones((4, 2))}
+        self.layers = [SimpleNamespace(weight=self.params["V"]), SimpleNamespace(weight=self.params["W"])]
+        self.forgotten = forgotten
+
+    def loss(self, x: Any, t: Any) -> Any:
+        self.x = x
+        self.h = np.tanh(x @ self.layers[0].weight)
+        self.d = self.h @ self.layers[1].weight - t
+        return np.sum(self.d**2) / 2
+
+    def gradient(self, x: Any, t: Any) -> Any:
+        slope = 1 if self.forgotten else 1 - self.h**2
+        return {"V": self.x.T @ (self.d @ self.layers[1].weight.T * slope), "W": self.h.T @ self.d}
+
+
+@pytest.mark.parametrize(("forgotten", "verdict"), [(False, "right"), (True, "wrong")])
+def test_layers_share_the_arrays_of_the_parameters(forgotten: bool, verdict: str) -> None:
+    net = Shared(forgotten)
+    held = {"params": {"V": ("D", "H"), "W": ("H", "K")}}
+    check = sb.check_code(
+        net.loss, net.gradient, {"x": ("N", "D"), "t": ("N", "K")}, wrt="params", attributes=held, seed=0
+    )
+    assert str(check.verdict) == verdict
+    assert net.layers[0].weight is net.params["V"]
+    assert np.all(net.params["V"] == 1)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "right"), pytest.param(2, "wrong", marks=pytest.mark.slow)])
+def test_settings_in_which_the_code_keeps_averages_are_new_in_each_run(factor: int, verdict: str) -> None:
+    def forward(x: Any, gamma: Any, settings: Any) -> Any:
+        mean = x.mean(axis=0)
+        settings["mean"] = 0.9 * settings.get("mean", np.zeros(x.shape[1])) + 0.1 * mean
+        return gamma * (x - mean), (x - mean, gamma)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        centred, gamma = cache
+        d = dout * gamma
+        return factor * (d - d.mean(axis=0)), np.sum(dout * centred, axis=0)
+
+    settings: dict[str, Any] = {}
+    shapes = {"x": ("N", "D"), "gamma": ("D",)}
+    check = sb.check_vjp(forward, backward, shapes, ["x", "gamma"], scalars={"settings": settings}, seed=0)
+    assert str(check.verdict) == verdict
+    assert not settings
+
+
+MODULE_WEIGHT, MODULE_BIAS = np.ones((3, 2)), np.zeros(2)
+
+
+def predicted(x: Any) -> Any:
+    return np.tanh(x @ MODULE_WEIGHT + MODULE_BIAS)
+
+
+def module_loss(x: Any, t: Any) -> Any:
+    return np.sum((predicted(x) - t) ** 2) / 2
+
+
+def module_gradients(x: Any, t: Any) -> Any:
+    d = (predicted(x) - t) * (1 - predicted(x) ** 2)
+    return x.T @ d, d.sum(axis=0)
+
+
+def module_gradients_by_mean(x: Any, t: Any) -> Any:
+    d = (predicted(x) - t) * (1 - predicted(x) ** 2)
+    return x.T @ d, d.mean(axis=0)
+
+
+MODULE = {"MODULE_WEIGHT": ("D", "K"), "MODULE_BIAS": ("K",)}
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict"),
+    [(module_gradients, "right"), pytest.param(module_gradients_by_mean, "wrong", marks=pytest.mark.slow)],
+)
+def test_weights_are_global_variables_of_the_module(gradient: Any, verdict: str) -> None:
+    check = sb.check_code(
+        module_loss, gradient, {"x": ("N", "D"), "t": ("N", "K")}, wrt=list(MODULE), attributes=MODULE, seed=0
+    )
+    assert (str(check.verdict), str(check.level)) == (verdict, "formula")
+    assert MODULE_WEIGHT.shape == (3, 2)
+
+
+def test_an_attribute_that_is_nowhere_is_refused() -> None:
+    with pytest.raises(sb.ArgumentError, match="attributes are those of an object, or global variables"):
+        sb.check_code(module_loss, module_gradients, {"x": ("N", "D")}, wrt="Wx", attributes={"Wx": ("D",)})

@@ -11,9 +11,10 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.tracing.arguments import is_target
-from symbackprop.tracing.conditions import ConditionKind, DataCondition, natural_conditions
+from symbackprop.tracing.conditions import ConditionKind, DataCondition, natural_conditions, size_conditions
 from symbackprop.tracing.layers import is_upstream
 from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients, draw_point, other_sizes
+from symbackprop.tracing.sizes import known_sizes
 
 _STEP = 1e-4  # relative to the size of the perturbed values
 _CLOSE = 1e-6  # relative: quick comparison of a derivative along a direction
@@ -54,10 +55,32 @@ class DataConditions:
         spec = self.reader.spec
         bound = {c.name for c in spec.conditions} | self.upstream
         return [
-            (condition,)
-            for name, shape in spec.shapes.items()
-            if name not in spec.labels and name not in bound
-            for condition in natural_conditions(name, shape, is_parameter=name in spec.wrt)
+            *(
+                (condition,)
+                for name, shape in spec.shapes.items()
+                if name not in spec.labels and name not in bound
+                for condition in natural_conditions(name, shape, is_parameter=name in spec.wrt)
+            ),
+            *((condition,) for condition in self._of_numbers),
+        ]
+
+    @property
+    def _of_numbers(self) -> list[DataCondition]:
+        """The conditions that hyperparameters, and numbers that the object holds, are sizes of the arrays.
+
+        Arrays that the object holds show which sizes a number that it holds can be.
+        """
+        spec, code = self.reader.spec, self.reader.code
+        pairs = [
+            pair for name, shape in spec.shapes.items() for pair in zip(shape, code.held_shape(name), strict=False)
+        ]
+        known, counts = known_sizes(pairs), code.counts
+        fitting = {n: [s for s, number in known.items() if number == count] for n, count in counts.items()}
+        names = dict.fromkeys((*spec.scalars, *(name for name in counts if name not in spec.names)))
+        return [
+            c
+            for c in size_conditions(names, spec.shapes)
+            if c.name not in counts or (c.size in fitting[c.name] if fitting[c.name] else c.size not in known)
         ]
 
     @cached_property
@@ -66,7 +89,7 @@ class DataConditions:
 
     def _pairs(self) -> Iterator[Conditions]:
         singles = [c for (c,) in self._singles if c.kind != ConditionKind.POSITIVE]
-        pairs = ((one, two) for one, two in combinations(singles, 2) if one.name != two.name)
+        pairs = ((a, b) for a, b in combinations(singles, 2) if a.name != b.name and (not a.size or a.size != b.size))
         yield from islice(pairs, _MOST_PAIRS)
 
     def right_under(self, conditions: Conditions) -> frozenset[str]:

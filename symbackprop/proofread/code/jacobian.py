@@ -158,7 +158,7 @@ class _Code:
 
     def _called(self, function: UserFunction, what: str, values: Mapping[str, Any]) -> Any:
         names = parameters_of(function, what)
-        every = {**copy_arrays(dict(values)), **self.spec.constants}
+        every = self.spec.given(copy_arrays(dict(values)))
         missing = [n for n, p in names.items() if p.default is p.empty and n not in every]
         if missing:
             raise ArgumentError(f"{what} takes {listed(missing)}, of which no shape is given")

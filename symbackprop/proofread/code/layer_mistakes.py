@@ -24,7 +24,7 @@ class LayerMistakes:
 
     def __init__(self, layer: Layer, spec: ArgumentSpec, point: SamplePoint):
         self.layer, self.spec = layer, spec
-        self.values: dict[str, Any] = {**point.values, **spec.constants}
+        self.values: dict[str, Any] = spec.given(point.values)
         self.upstream = listed(layer.upstream)
 
     def found(self) -> Mistake | None:

@@ -236,7 +236,7 @@ class _Objective:
         return found.reshape(scores.shape)
 
     def _called(self, function: UserFunction, what: str, point: SamplePoint, scores: Any) -> Any:
-        values: dict[str, Any] = {**copy_arrays(point.values), **self.spec.constants, self.scores: np.array(scores)}
+        values: dict[str, Any] = {**self.spec.given(copy_arrays(point.values)), self.scores: np.array(scores)}
         names = parameters_of(function, what)
         targets = [n for n in self.spec.shapes if n != self.scores and "weight" not in n]
         weights = [n for n in self.spec.shapes if "weight" in n]

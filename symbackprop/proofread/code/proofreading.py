@@ -298,7 +298,7 @@ class Proofreading:
         notes += [*(result.read.notes if result.read is not None else ()), *dict.fromkeys(judged.reasons)]
         notes += ["the code prints, which is not shown"] * code.printed
         updated = () if self.reader.spec.step is None else self.reader.spec.wrt
-        changed = code.changed({**result.point.values, **self.reader.spec.constants})
+        changed = code.changed(self.reader.spec.given(result.point.values))
         changed = [name for name in changed if name not in updated]
         notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
         return notes + [_OUT_OF_TIME] * self._out_of_time

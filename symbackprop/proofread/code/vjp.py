@@ -219,7 +219,7 @@ class LayerReading:
         for smallest in _SMALLEST:
             point = draw_point(spec, distinct_sizes(spec, smallest), self.rng, None)
             try:
-                outputs = layer.run({**point.values, **spec.constants}, backward=False).outputs
+                outputs = layer.run(spec.given(point.values), backward=False).outputs
             except SymbackpropError:
                 raise
             except Exception as error:
@@ -267,7 +267,7 @@ class LayerReading:
 
     def _parameters(self, layer: Layer, spec: ArgumentSpec) -> tuple[str, ...]:
         """Return the names of the arguments of which `backward` returns gradients."""
-        values = {**self.point(spec).values, **spec.constants}
+        values = spec.given(self.point(spec).values)
         arrays = tuple(name for name in spec.wrt if name not in layer.upstream)
         try:
             found = replace(layer, among=arrays).run(values).gradients
@@ -281,7 +281,7 @@ class LayerReading:
 
 def _output_shapes(layer: Layer, spec: ArgumentSpec, point: SamplePoint) -> list[tuple[int, ...]]:
     with np.errstate(all="ignore"):
-        outputs = layer.run({**point.values, **spec.constants}, backward=False).outputs
+        outputs = layer.run(spec.given(point.values), backward=False).outputs
     return [tuple(np.shape(output)) for output in outputs]
 
 
