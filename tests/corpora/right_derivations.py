@@ -800,4 +800,72 @@ Adding a penalty gives $J = \frac{1}{2} \sum (A_2 - Y)^2 + \frac{\lambda}{2} \su
 $$\frac{\partial J}{\partial W_2} = A_1^T \frac{\partial J}{\partial Z_2}$$
 """,
     ),
+    # signs, classes and factors that the text settles
+    Case(
+        "log-likelihood beside the cost",
+        LOGISTIC,
+        r"""
+The log-likelihood of one observation is $\ell = y \log p + (1 - y) \log(1 - p)$, which we maximize:
+
+$$\frac{\partial \ell}{\partial z} = y - p$$
+
+$$\frac{\partial \ell}{\partial w_j} = (y - p) x_j$$
+
+The cost is its negative, and
+
+$$\frac{\partial J}{\partial z} = p - y.$$
+""",
+        "= p - y.",
+        "= y - p.",
+    ),
+    Case(
+        "the class of the example",
+        SOFTMAX,
+        r"""
+The true class is $c$. For its own logit
+
+$$\frac{dL}{ds_c} = q_c - 1.$$
+""",
+        "q_c - 1",
+        "q_c + 1",
+    ),
+    Case(
+        "all other classes, by the heading",
+        SOFTMAX,
+        r"""
+Only $t_c = 1$.
+
+## The other logits: $k \neq c$
+
+There is one term that is left, so
+
+$$\frac{dL}{ds_k} = q_k.$$
+
+Words in between.
+
+$$\frac{dL}{ds_k} = -\frac{1}{q_c} (-q_c q_k)$$
+""",
+        r"(-q_c q_k)",
+        r"(q_c q_k)",
+    ),
+    Case(
+        "the mean where the cost is the sum",
+        TWO_LAYERS,
+        r"""
+Averaged over the $N$ examples,
+
+$$\frac{\partial J}{\partial W_2} = \frac{1}{N} A_1^T \frac{\partial J}{\partial Z_2}$$
+
+$$\frac{\partial J}{\partial b_2} = \frac{1}{N} \sum_{n=1}^N \frac{\partial J}{\partial Z_{2,n}}$$
+""",
+    ),
+    Case(
+        "a line of numbers",
+        BATCH,
+        r"""
+With numbers, $z = w x + b$. In matrices,
+
+$$\frac{\partial J}{\partial W} = \frac{1}{N} X^T ((A - Y) \odot (1 - A^2)).$$
+""",
+    ),
 ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.network.network import TARGET
 from symbackprop.parsing import syntax_tree as tree
@@ -13,7 +13,8 @@ from symbackprop.printing.naming import key_of
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.search import complete
 from symbackprop.proofread.derivation.subjects import is_index
-from symbackprop.proofread.derivation.surroundings import text_before, text_behind
+from symbackprop.proofread.derivation.surroundings import heading, index_letters, text_before, text_behind
+from symbackprop.proofread.interpreter.class_index import with_class
 from symbackprop.proofread.interpreter.network_at_point import NetworkAtPoints
 
 _NAME = r"\\?[A-Za-z]+(?:_(?:\w|\{\s*\w+\s*\}))?(?:\^(?:\w|\{\s*\(?\w+\)?\s*\}))?"
@@ -35,12 +36,23 @@ class Condition:
 
     relation: tree.Relation | None
     words: str
+    classes: tuple[tuple[str, Name], ...] = ()  # letters that denote the class of an example, and the label
 
     def of(self, side: Node) -> Node:
         """Return a side where the condition holds, and 0 elsewhere."""
         if self.relation is None:
             return side
+        if self.classes:
+            (letter, label), *others = self.classes
+            plain = replace(self, classes=tuple(others), relation=_with_class(self.relation, letter, label))
+            return plain.of(with_class(side, letter, label))
         return tree.Multiply(sign=r"\odot", factors=(_in_brackets(side), tree.Indicator(condition=self.relation)))
+
+
+def _with_class(relation: tree.Relation, letter: str, label: Name) -> tree.Relation:
+    return replace(
+        relation, left=with_class(relation.left, letter, label), right=with_class(relation.right, letter, label)
+    )
 
 
 def _in_brackets(side: Node) -> Node:
@@ -50,14 +62,38 @@ def _in_brackets(side: Node) -> Node:
 def conditions_of(reading: DocumentReading, index: int) -> Iterator[Condition]:
     """Yield the conditions that the text says of a line, the nearest first."""
     before, behind = text_before(reading, index), text_behind(reading, index)
-    for text in (behind, before):
-        relations = list(_relations(reading, text))
-        yield from reversed(relations)
+    every = [list(_relations(reading, text)) for text in (behind, before, heading(reading, index))]
+    relations = [condition for found in every for condition in reversed(found)]
+    if reading.class_letters:
+        letters = index_letters(*reading.sides(index)) - {*reading.class_letters}
+        yield from (_of_class(reading, one) for one in relations if letters & _letters(one))
+        yield from _of_own_class(reading, index)
+    yield from relations
     if _ACTIVE.search(before + behind) and _COST.search(before + behind):
         cost = Name(base=key_of(str(reading.network.cost.symbol))[0])
         yield Condition(tree.Relation(left=cost, sign=">", right=tree.number(0)), "the cost is greater than 0")
     if _speaks_of_binary_targets(reading, index):
         yield Condition(None, "the targets are 0 and 1")
+
+
+def _of_class(reading: DocumentReading, condition: Condition) -> Condition:
+    """Return k ≠ c where c is the class of an example, as the text says."""
+    label = reading.symbols.label()
+    classes = () if label is None else tuple((letter, label) for letter in reading.class_letters)
+    return replace(condition, classes=classes)
+
+
+def _letters(condition: Condition) -> set[str]:
+    return {part.base for part in walk(condition.relation) if isinstance(part, Name)} if condition.relation else set()
+
+
+def _of_own_class(reading: DocumentReading, index: int) -> Iterator[Condition]:
+    """Yield that c is the class of the example, for the index letters c of a line of which the text says so."""
+    label, letters = reading.symbols.label(), index_letters(*reading.sides(index))
+    for letter in reading.class_letters:
+        if label is not None and letter in letters:
+            relation = tree.Relation(left=Name(base=letter), sign="=", right=label)
+            yield Condition(relation, f"{letter} is the class of the example")
 
 
 def under(reading: DocumentReading, condition: Condition) -> DocumentReading | None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from symbackprop.kinds import MistakeKind
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, Node, walk
-from symbackprop.proofread.derivation import surroundings
+from symbackprop.proofread.derivation import doubts, surroundings
 from symbackprop.proofread.derivation.conditions import Condition, conditions_of, under
 from symbackprop.proofread.derivation.factors import factor_words, size_words
 from symbackprop.proofread.derivation.judge import has_same_value, judge, judge_side, judge_within
@@ -30,7 +31,7 @@ from symbackprop.proofread.derivation.subjects import (
 )
 from symbackprop.proofread.derivation.worked_numbers import WITHOUT_ARITHMETIC
 from symbackprop.proofread.interpreter.compare import Judgment
-from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE
+from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, UNITS
 
 _AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is not checked"
 _UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
@@ -57,6 +58,7 @@ class Evidence:
         judgments: of its sides, each compared with the first one.
         convention: a convention that explains all differences from the derived gradients, or "".
         wrong: the lines before it that are wrong.
+        minus: the letters that stand for minus the network's cost.
     """
 
     reading: DocumentReading
@@ -64,6 +66,7 @@ class Evidence:
     judgments: Sequence[Judgment]
     convention: str = ""
     wrong: Sequence[Wrong] = ()
+    minus: frozenset[str] = frozenset()
 
     @cached_property
     def statement(self) -> Statement:
@@ -122,6 +125,23 @@ class Evidence:
         if is_gradient_line(reading, index) and transposes_gradients_alone(reading):
             found.append("right in transposed layout")
         return "; ".join(found)
+
+    @cached_property
+    def _letter(self) -> str:
+        return doubts.cost_letter(self.reading, self.index) if self.minus else ""
+
+    @property
+    def lacks_minus(self) -> str:
+        """The line holds for the cost, but its letter stands for minus the cost in the rest of the document."""
+        return self._letter if self.holds and not self.only_defines and self._letter in self.minus else ""
+
+    @property
+    def is_of_minus_cost(self) -> str:
+        """The line is about a letter that stands for minus the network's cost, and holds with the other sign."""
+        if self.bad is None or self._letter not in self.minus:
+            return ""
+        opposite = tree.Add(terms=(self.side,), signs=(-1,))
+        return self._letter if judge_side(self.reading, self.index, self.left, opposite).holds else ""
 
     @property
     def holds_without_batch(self) -> str:
@@ -244,6 +264,20 @@ class Evidence:
         return factor_words(self.reading, ratio) if is_cost_alone else size_words(self.reading, ratio)
 
     @property
+    def factor_of_others(self) -> str:
+        """Several gradients differ by this factor, which counts examples, and no other line settles another one."""
+        ratio = self.bad.ratio if self.bad is not None else None
+        if ratio is None or not counts_examples(self.reading, *self.sides):
+            return ""
+        return size_words(self.reading, ratio) if doubts.shares_factor(self.reading, ratio) else ""
+
+    @property
+    def holds_for_numbers(self) -> str:
+        """Shapes do not fit, but the line, in small letters without transposes, holds for one input and one unit."""
+        is_plain = self.bad is not None and self.bad.is_mismatch and doubts.is_of_numbers(self.reading, self.index)
+        return _yes(is_plain and bool(judge_within(self.reading, UNITS, self.index, self.left, self.side).holds))
+
+    @property
     def holds_for_one_example(self) -> str:
         """The line holds for one example, counts no examples, and has indices or a text that says so."""
         sides = self.left, self.side
@@ -360,6 +394,12 @@ class Evidence:
         drops_index = bool(self.bad and self.bad.lone_index) and "too much" in self.repair.mistake.words
         is_doubtful = drops_index or (adds and has_jacobian(self.reading, self.left, self.side))
         return reason if is_doubtful else ""
+
+    @property
+    def other_cost(self) -> str:
+        """The line names a cost with an index, which the network has not, and holds for another quantity alone."""
+        is_other = self.repair is not None and MistakeKind.QUANTITY in self.repair.mistake.kinds
+        return doubts.cost_with_index(self.reading, self.sides) if is_other else ""
 
     @property
     def repaired(self) -> str:

@@ -143,6 +143,11 @@ def _judge_body(reading: DocumentReading, body: Node) -> Judgment | None:
     try:
         found = [] if evaluator is None else evaluator.values(body)
     except ShapeMismatchError as error:
+        if has_lowercase_data(reading, body, body):  # θᵀx of one example beside a batch X
+            for scope in (ONE_EXAMPLE, ONE_COLUMN):
+                of_one = reading.evaluator(Setting(scope))
+                if of_one is not None and of_one.attempt(body):
+                    return Judgment(True, scope, is_definition=True)
         fits = of_units is not None and of_units.attempt(body)
         return Judgment(False, reason=f"{MISMATCH}: {error}") if fits else None
     except UnsupportedNotationError:

@@ -12,6 +12,7 @@ from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.updates import Update
 from symbackprop.proofread.derivation.at_points import multiple
 from symbackprop.proofread.derivation.definitions import hides_network_quantity
+from symbackprop.proofread.derivation.doubts import minus_costs
 from symbackprop.proofread.derivation.evidence import Evidence, Wrong
 from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.guard import guarded
@@ -34,6 +35,9 @@ from symbackprop.proofread.interpreter.network_at_point import ALL, UNITS
 from symbackprop.proofread.interpreter.products import JUXTAPOSED
 
 STEPS_OF_LINE = 120_000  # of evaluation, to gather the evidence on one line
+SECONDS_OF_LINE = 3.0  # of processor time, to gather the evidence on one line
+SECONDS_OF_LINES = 10.0  # of processor time, for the lines of a whole document
+_OUT_OF_TIME = "it was not looked at: the time for one document is over"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
 _ENTRY_BY_ENTRY = "the derivative of an elementwise function is read as the derivatives of its entries"
 _AMBIGUOUS_PRODUCT = (
@@ -43,9 +47,14 @@ _AMBIGUOUS_PRODUCT = (
 
 
 def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
-    """Return a line for each statement that makes a claim, in the order of the document."""
+    """Return a line for each statement that makes a claim, in the order of the document, while the time lasts."""
+    with reading.points.budget.within(SECONDS_OF_LINES):
+        return _checked_lines(reading)
+
+
+def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
     judged = [_judge_sides(reading, index) for index in range(len(reading.statements))]
-    convention = _common_convention(reading, judged)
+    convention, minus = _common_convention(reading, judged), minus_costs(reading)
     lines: list[CheckedLine] = []
     wrong: list[Wrong] = []
     for index, (statement, judgments) in enumerate(zip(reading.statements, judged, strict=True)):
@@ -60,7 +69,9 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             end=statement.end,
         )
         by_numbers = check_numbers(reading, statement, line, has_more=judgments is not None)
-        if by_numbers is not None:
+        if reading.points.budget.is_out_of_time:
+            lines.append(_not_understood(line, _OUT_OF_TIME))
+        elif by_numbers is not None:
             lines.append(by_numbers)
         elif judgments is None:
             lines.append(_unjudged(line, statement))
@@ -69,7 +80,7 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             lines.append(_of_update(line, statement.update, statement.kind, judgments[0], notes))
         else:
             line = replace(line, notes=_notes(reading, index, judgments))
-            line = _judged(line, Evidence(reading, index, judgments, convention, tuple(wrong)))
+            line = _judged(line, Evidence(reading, index, judgments, convention, tuple(wrong), minus))
             if line.verdict == LineVerdict.WRONG:
                 wrong.append(Wrong(line.follows or line.number, reading.sides(index)))
             lines.append(_without_set_up(line, statement))
@@ -78,8 +89,11 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
 
 def _judged(line: CheckedLine, evidence: Evidence) -> CheckedLine:
     """Return the line of an equality; if its evidence cannot be computed, it is not understood."""
-    with evidence.reading.points.budget.at_most(STEPS_OF_LINE):
-        return guarded(lambda: _of_equality(line, evidence), lambda reason: _not_understood(line, reason))
+    budget = evidence.reading.points.budget
+    with budget.at_most(STEPS_OF_LINE), budget.within(SECONDS_OF_LINE):
+        found = guarded(lambda: _of_equality(line, evidence), lambda reason: _not_understood(line, reason))
+    is_doubtful = budget.is_out_of_time and found.verdict == LineVerdict.WRONG
+    return _not_understood(line, _OUT_OF_TIME) if is_doubtful else found
 
 
 # which statements make claims

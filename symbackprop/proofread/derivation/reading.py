@@ -1,7 +1,9 @@
 """The state of a document that is read under one interpretation."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from symbackprop.expressions.aliases import Expression
@@ -17,6 +19,12 @@ from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, 
 from symbackprop.proofread.interpreter.symbol_table import NameReading, SymbolTable
 
 Units = tuple[tuple[str, int], ...]  # index letters, and the layers whose units they number
+_LETTER = r"\$\s*(?:[a-zA-Z]\s*=\s*)?([a-z])\s*\$"
+_CLASS_LETTER = re.compile(  # the correct class is $c$; class $c$ is correct; $y_c = 1$
+    rf"\b(?:correct|true|target|actual|ground[ -]truth) (?:class|label|word)(?: index)?(?: is| be|,)? *{_LETTER}"
+    rf"|\bclass {_LETTER} (?:is|be) the (?:correct|true|target)"
+    r"|\b[a-zA-Z]_\{?([a-z])\}?\s*=\s*1(?![\d.])"
+)
 POINTS = 2  # random points at which the sides of a statement are compared
 
 
@@ -80,6 +88,12 @@ class DocumentReading:
     def network(self) -> Network:
         """The network that the document is about."""
         return self.points.network
+
+    @cached_property
+    def class_letters(self) -> tuple[str, ...]:
+        """The letters that denote the class of an example, as the text says, if the targets are one-hot."""
+        found = (letter for match in _CLASS_LETTER.finditer(self.text) for letter in match.groups() if letter)
+        return tuple(dict.fromkeys(found)) if self.symbols.label() is not None else ()
 
     @property
     def own_evaluator(self) -> Evaluator | None:

@@ -1,6 +1,6 @@
 """Search for the repair of a wrong line, which gives the mistake and the corrected line."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice, permutations
 from typing import TypeVar
@@ -53,6 +53,7 @@ def find_repair(
     """
     statement = reading.statements[index]
     material = _material(reading, statement, left)
+    others = {side for side in equalities(statement) if side != right}
     wanted = where(left)
     targets = values_of_left_side(reading, index, wanted, where(right))
     budget = reading.points.budget
@@ -65,7 +66,7 @@ def find_repair(
             return None
         formula = repair.formula
         is_tried = number < tried_first or _may_repair(targets, where(formula))
-        if not is_tried or _says_left_side(left, right, formula):
+        if not is_tried or _says_left_side(left, right, formula) or _adds_side(others, right, formula):
             continue
         if judge_side(reading, index, wanted, where(formula)).holds is True:
             return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(formula)}")
@@ -80,6 +81,12 @@ def _says_left_side(left: Node, right: Node, formula: Node) -> bool:
     if isinstance(formula, tree.Call):
         return True
     return any(isinstance(part, Name) and part.base in {*GENERIC, _function(left)} for part in after - before)
+
+
+def _adds_side(others: Set[Node], right: Node, formula: Node) -> bool:
+    """Return True for a repair that puts in another side of the same chain: it says A = A + B where B = 0 is meant."""
+    added = {part for part in walk(formula) if isinstance(part, tree.Multiply | tree.Partial | tree.Group)}
+    return not others.isdisjoint(added - set(walk(right)))
 
 
 def _function(left: Node) -> str:

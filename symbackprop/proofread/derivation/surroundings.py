@@ -100,14 +100,21 @@ def _section(reading: DocumentReading, index: int) -> tuple[int, int]:
     return max(head for head in heads if head <= place), min((head for head in heads if head > place), default=place)
 
 
-def _lines_of_section(reading: DocumentReading, index: int) -> list[int]:
+def heading(reading: DocumentReading, index: int) -> str:
+    """Return the heading of the section of a line."""
+    start, end = _section(reading, index)
+    return reading.text[start:end].strip().partition("\n")[0] if start else ""
+
+
+def lines_of_section(reading: DocumentReading, index: int) -> list[int]:
+    """Return the claims in the section of a line."""
     start, end = _section(reading, index)
     return [k for k in claims(reading) if start <= reading.statements[k].start < end]
 
 
 def layout_of_section(reading: DocumentReading, index: int) -> str:
     """Return in which other layout a line and at least as many lines of its section hold, or ""."""
-    section = _lines_of_section(reading, index)
+    section = lines_of_section(reading, index)
     if len(section) < 2 or len(section) == len(list(claims(reading))):
         return ""
     own = sum(judge(reading, k).holds is True for k in section)
@@ -131,7 +138,7 @@ def _words_of_layout(reading: DocumentReading) -> str:
 
 def settles_layout(reading: DocumentReading, index: int) -> bool:
     """Return True if another gradient of a matrix in the section of a line is right as it stands."""
-    others = (k for k in _lines_of_section(reading, index) if k != index and is_gradient_line(reading, k))
+    others = (k for k in lines_of_section(reading, index) if k != index and is_gradient_line(reading, k))
     return any(judge(reading, k).holds for k in others)
 
 

@@ -48,11 +48,12 @@ def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
 
 
 def class_is(evaluator: Evaluator, node: tree.Relation) -> list[IndexedArray]:
-    """Return [y_i = k], which is an entry of the one-hot y; [] if neither side is a label."""
+    """Return [y_i = k], which is an entry of the one-hot y, or [y_i ≠ k]; [] if neither side is a label."""
     for label, letter in ((node.left, node.right), (node.right, node.left)):
         is_index = isinstance(letter, Name) and not letter.above and not letter.below
-        if node.sign == "=" and is_index and isinstance(label, Name) and _is_label(evaluator, label):
-            return [values.entry(value, (evaluator.index(letter),)) for value in _one_hot(evaluator, label)]
+        if node.sign in {"=", "!="} and is_index and isinstance(label, Name) and _is_label(evaluator, label):
+            entries = [values.entry(value, (evaluator.index(letter),)) for value in _one_hot(evaluator, label)]
+            return entries if node.sign == "=" else [replace(entry, array=1 - entry.array) for entry in entries]
     return []
 
 

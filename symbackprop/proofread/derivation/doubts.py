@@ -1,0 +1,73 @@
+"""Doubts about a line that fails: another cost, another factor, numbers in place of arrays."""
+
+import re
+from collections.abc import Sequence
+
+from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.printing.naming import key_of
+from symbackprop.proofread.derivation.judge import judge, judge_sides
+from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.derivation.subjects import claims, counts_examples, is_cost, is_gradient_line
+from symbackprop.proofread.derivation.surroundings import lines_of_section
+from symbackprop.proofread.interpreter.adjoint_marks import COSTS
+from symbackprop.proofread.interpreter.network_at_point import ALL
+from symbackprop.proofread.interpreter.quantities import call_parts
+from symbackprop.proofread.interpreter.values import CLOSE
+
+_LIKELIHOOD = re.compile(r"(?<!negative )(?<!negative-)(?<!minus the )\blog[- ]?likelihood|\bmaxim[iu]", re.IGNORECASE)
+
+
+def minus_costs(reading: DocumentReading) -> frozenset[str]:
+    """Return the letters of costs, other than the network's, that stand for minus its cost: ℓ for a log-likelihood."""
+    if not _LIKELIHOOD.search(reading.text):
+        return frozenset()
+    signs: dict[str, list[bool]] = {}
+    own = key_of(str(reading.network.cost.symbol))[0]
+    for index in claims(reading):
+        letter = cost_letter(reading, index)
+        found = [one for one in judge_sides(reading, index) if letter and not one.is_definition]
+        holds = all(one.holds for one in found)
+        is_minus = any(one.holds is False and one.ratio is not None and one.ratio < 0 for one in found)
+        if found and letter != own and (holds or is_minus):
+            signs.setdefault(letter, []).append(is_minus)
+    return frozenset(letter for letter, found in signs.items() if found[0] and 2 * sum(found) >= len(found))
+
+
+def cost_letter(reading: DocumentReading, index: int) -> str:
+    """Return the letter of the cost of which a line is, or of whose derivative it is, or ""."""
+    left = reading.sides(index)[0]
+    head = left.of if isinstance(left, tree.Partial) else left
+    name = call_parts(head)[0] or head
+    return name.base if isinstance(name, Name) and is_cost(reading, head) else ""
+
+
+def shares_factor(reading: DocumentReading, ratio: float) -> bool:
+    """Return True if several gradients differ by a factor, and neither the cost nor a gradient settles another."""
+    lines = [k for k in claims(reading) if is_gradient_line(reading, k) or is_cost(reading, reading.sides(k)[0])]
+    counting = [k for k in lines if counts_examples(reading, *reading.sides(k))]
+    found = [judge(reading, k) for k in counting]
+    alike = [
+        one for one in found if one.holds is False and one.ratio is not None and abs(one.ratio / ratio - 1) < CLOSE
+    ]
+    return len(alike) > 1 and not any(one.holds and one.reading == ALL for one in found)
+
+
+def is_of_numbers(reading: DocumentReading, index: int) -> bool:
+    """Return True if all names of a line are small letters without indices, and its section transposes nothing."""
+    names = [part for side in reading.sides(index) for part in walk(side) if isinstance(part, Name)]
+    parts = (part for k in lines_of_section(reading, index) for side in reading.sides(k) for part in walk(side))
+    is_small = all(name.base[:1].islower() and not name.scripts for name in names)
+    return is_small and not any(isinstance(part, tree.Transposed) for part in parts)
+
+
+def cost_with_index(reading: DocumentReading, sides: Sequence[Node]) -> str:
+    """Return a cost with an index, such as L_t, which the network does not have, or ""."""
+    names = (part for side in sides for part in walk(side) if isinstance(part, Name))
+    costs = (name for name in names if name.base in COSTS and name.scripts)
+    return next((name.source for name in costs if not _is_in_network(reading, name)), "")
+
+
+def _is_in_network(reading: DocumentReading, name: Name) -> bool:
+    keys = (found.key for found in reading.name_readings(name) if not found.indices)
+    return any(reading.symbols.symbol(key) is not None for key in keys)
