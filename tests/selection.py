@@ -16,6 +16,8 @@ PLANTED = re.compile(
     "accept|caught|drop|false|forgot|misprint|mistake|notice|planted|refus|reject|said|tamper|wrong", re.IGNORECASE
 )
 REPEATED = {
+    "certificate/test_mutants.py::test_every_mutant_is_refused_at_the_broken_rule": "every 24th mutant of the home network runs",
+    "proofread/test_check_function.py::test_a_mistake_is_an_assertion_with_the_report": "its mistake is refused by day",
     "codegen/test_bound_function.py::test_a_mistake_in_a_part_is_said_from_every_thread": "the first case runs",
     "codegen/test_dask.py::test_every_network_is_right_or_refused": "networks of the zoo, of which every fourth runs",
     "gradcheck/test_harsh.py::test_right_gradients_of_harsh_networks_are_never_wrong": "half of the kinds run",
