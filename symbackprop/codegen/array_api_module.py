@@ -190,7 +190,7 @@ class _ModuleWriter:
 
     def sizes(self, printer: NumPySource) -> list[str]:
         """Return the lines that read sizes, dtype and device from the arguments."""
-        lines, _ = templates.read_sizes(printer.sizes, self.arguments)
+        lines, _ = templates.read_sizes(printer.sizes, templates.shapes(self.arguments))
         first = next(s.name for s in self.arguments if shape_of(s))
         return lines + [f"dtype, device = {first}.dtype, _device({first})"] * printer.needs_dtype
 

@@ -13,6 +13,7 @@ from symbackprop.codegen.loop_nests import REDUCTIONS, VIEWS, Blocks, Nest
 from symbackprop.codegen.program import ArrayOperation, Constant, FreshNames, Value
 from symbackprop.codegen.templates import commented, indented
 from symbackprop.expressions.aliases import Size
+from symbackprop.expressions.matrices import Zeros
 
 SIDE = 8  # of a matrix whose entries are all accumulated at the same time
 TERMS = 8  # of a long sum that are added in one step
@@ -210,6 +211,8 @@ class Loops:
 
     def entrywise(self, operation: ArrayOperation, k: str) -> str:
         """Return the code of the k-th entry of an entry-by-entry operation."""
+        if isinstance(operation.expression, Zeros):  # a part that is filled with zeros
+            return f"{self.number}(0)"
         position = self.position(operation.result, k)
         form = FORMS[operation.function]
         entries = (self.entry(x, *position) for x in operation.arguments if isinstance(x, Value | Constant))

@@ -82,7 +82,7 @@ class NumbaPart:
         inputs, results = [value.name for value in self.inputs], [value.name for value in self.results]
         arrays = [value.name for value in self.inputs if value.shape]
         used = {*self.printer.sizes, *sizes_of_memory, *given}
-        sizes, self.given = read_sizes(used, [value.symbol for value in self.inputs])
+        sizes, self.given = read_sizes(used, {value.name: value.shape for value in self.inputs})
         arguments = ", ".join([*inputs, *self.given])
         memory = ", ".join([self.count, *sizes_of_memory, self.dtype])
         found = f"{self.sums} = " if self.numbers else ""

@@ -54,7 +54,7 @@ def _further_checks(tape: Tape) -> str:
     """Return a function that checks compound sizes such as 4*H, and one-hot targets; "" if there are none."""
     arguments, printer = tape.network.arguments, NumPySource({})
     lines = templates.further_checks(arguments, printer.shape_code, _one_hot)
-    sizes, _ = templates.read_sizes(printer.sizes, arguments)
+    sizes, _ = templates.read_sizes(printer.sizes, templates.shapes(arguments))
     return templates.define("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
 
 
@@ -118,7 +118,7 @@ class _Function:
         call = part.call(templates.tuple_of(places))
         workspace = [buffer.name for buffer in buffers.buffers]
         unpacked = [f"{templates.listing(workspace)} = workspace"] if workspace else []
-        sizes, _ = templates.read_sizes(statements.printer.sizes | part.sizes, self.arguments)
+        sizes, _ = templates.read_sizes(statements.printer.sizes | part.sizes, templates.shapes(self.arguments))
         dtype = [f"dtype = {self.dtype()}"] if statements.printer.needs_dtype else []
         returned = f"return {templates.tuple_of(value.name for value in self.program.results)}"
         doc = '"""The same for checked arrays; gradients are written into the given arrays, or else into new ones."""'
@@ -134,7 +134,7 @@ class _Function:
             return []
         printer = self.printer()
         arrays = [f"    np.empty({printer.shape_code(buffer.shape)}, dtype)," for buffer in buffers.buffers]
-        sizes, _ = templates.read_sizes(printer.sizes, self.arguments)
+        sizes, _ = templates.read_sizes(printer.sizes, templates.shapes(self.arguments))
         lines = ['"""The workspace of the function above."""', *sizes, f"dtype = {self.dtype()}"]
         names = [s.name for s in self.arguments]
         return [templates.define(f"_{self.name}_memory", names, [*lines, "return (", *arrays, ")"])]
@@ -169,8 +169,8 @@ class _Part:
         self.inputs = [*self.data, *self.rest]
         of_memory = {s for buffer in self.buffers.buffers for length in buffer.shape for s in length.free_symbols}
         self.outer_sizes = sorted(str(symbol) for symbol in of_memory if symbol != phases.size)
-        symbols = [value.symbol for value in self.inputs]
-        self.size_lines, self.given = templates.read_sizes(self.statements.printer.sizes, symbols)
+        arrays = {value.name: value.shape for value in self.inputs}
+        self.size_lines, self.given = templates.read_sizes(self.statements.printer.sizes, arrays)
 
     def texts(self) -> list[str]:
         return [self.text(), self.memory()]

@@ -107,17 +107,17 @@ def commented(code: str, comment: str) -> str:
     return beside if len(beside) <= _BESIDE else f"# {comment}\n{code}"
 
 
-def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[list[str], list[str]]:
+def read_sizes(names: Iterable[str], arrays: Mapping[str, Shape]) -> tuple[list[str], list[str]]:
     """Return lines such as `N = X.shape[0]` that read sizes from arrays, and the names of sizes that no array has."""
-    arrays, wanted = list(symbols), sorted(names)
-    told = {str(size): place for size, place in told_sizes([shape_of(symbol) for symbol in arrays]).items()}
+    code, wanted = list(arrays), sorted(names)
+    told = {str(size): place for size, place in told_sizes(list(arrays.values())).items()}
     lines: dict[str, str] = {}
 
     def read(name: str) -> None:
         k, axis, size = told[name]
         for other in sorted(map(str, size.free_symbols - {LENGTH})):
             read(other)
-        above, below = fraction(size.xreplace({LENGTH: Symbol(f"{arrays[k].name}.shape[{axis}]")}))
+        above, below = fraction(size.xreplace({LENGTH: Symbol(f"{code[k]}.shape[{axis}]")}))
         divided = " // ".join(str(part) if part.is_Atom else f"({part})" for part in (above, below))
         lines.setdefault(name, f"{name} = {above if below == 1 else divided}")
 
@@ -125,6 +125,11 @@ def read_sizes(names: Iterable[str], symbols: Iterable[Expression]) -> tuple[lis
         if name in told:
             read(name)
     return list(lines.values()), [name for name in wanted if name not in told]
+
+
+def shapes(arguments: Iterable[Expression]) -> dict[str, Shape]:
+    """Return the shapes of arguments by their names."""
+    return {str(symbol.name): shape_of(symbol) for symbol in arguments}
 
 
 def further_checks(

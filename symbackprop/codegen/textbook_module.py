@@ -35,7 +35,7 @@ def textbook_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     printer = _Printer(tape, function_names)
     names = [str(symbol.name) for symbol in tape.network.arguments]
     lines = [*_statements(tape, printer), f"return {templates.listing(list(tape.result_names))}"]
-    sizes, _ = templates.read_sizes(printer.sizes, tape.network.arguments)
+    sizes, _ = templates.read_sizes(printer.sizes, templates.shapes(tape.network.arguments))
     first = next(symbol for symbol in tape.network.arguments if shape_of(symbol))
     dtype = [f"dtype = {first.name}.dtype"] if printer.needs_dtype else []
     summary = templates.functions(tape)[1][1]
