@@ -93,7 +93,7 @@ def _different(spec: ArgumentSpec, choices: Iterable[int]) -> dict[str, int]:
 
 
 def _declared(spec: ArgumentSpec) -> list[DeclaredSize]:
-    declared = [size for shape in spec.every_shape.values() for size in shape]
+    declared = [size for shape in (*spec.every_shape.values(), *spec.shapes.values()) for size in shape]
     return list(dict.fromkeys([*declared, *size_names(declared)]))
 
 

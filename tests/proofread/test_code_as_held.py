@@ -728,3 +728,22 @@ def test_weights_are_global_variables_of_the_module(gradient: Any, verdict: str)
 def test_an_attribute_that_is_nowhere_is_refused() -> None:
     with pytest.raises(sb.ArgumentError, match="attributes are those of an object, or global variables"):
         sb.check_code(module_loss, module_gradients, {"x": ("N", "D")}, wrt="Wx", attributes={"Wx": ("D",)})
+
+
+@pytest.mark.parametrize(("repeated", "verdict"), [(True, "right"), (False, "wrong")])
+def test_class_labels_have_two_axes(repeated: bool, verdict: str) -> None:
+    def forward(words: Any, W: Any) -> Any:
+        return W[words], (words, W)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        words, W = cache
+        dW = np.zeros_like(W)
+        if repeated:
+            np.add.at(dW, words, dout)
+        else:
+            dW[words] += dout
+        return dW
+
+    shapes = {"words": ("N", "T"), "W": ("V", "D")}
+    check = sb.check_vjp(forward, backward, shapes, ["W"], labels={"words": "V"}, seed=0)
+    assert str(check.verdict) == verdict
