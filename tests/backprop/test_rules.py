@@ -91,6 +91,12 @@ def network_of(kind):
     return parts.net
 
 
+def decided(net, rng):
+    """Return a point at which the gradient is right; at one in hundreds, it may be undecided."""
+    points = (sb.random_values(net, seed=int(rng.integers(2**31))) for _ in range(3))
+    return next(values for values in points if sb.derive(net).check(values).verdict == "right")
+
+
 def test_no_rule_goes_untested():
     assert set(CASES) | set(OF_ARRAYS) == set(RULES)
 
@@ -142,8 +148,7 @@ CHANGES = {"sign": lambda g: -g, "factor": lambda g: 2 * g}
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_planted_error_in_each_rule_is_caught(kind, change, rng, monkeypatch):
     net = network_of(kind)
-    values = sb.random_values(net, seed=int(rng.integers(2**31)))
-    assert sb.derive(net).check(values).verdict == "right"
+    values = decided(net, rng)
     monkeypatch.setitem(rules.RULES, kind, planted(RULES[kind], CHANGES[change]))
     assert sb.derive(net).check(values).verdict == "wrong"
 

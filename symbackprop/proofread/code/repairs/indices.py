@@ -280,8 +280,19 @@ def axis(node: ast.AST, _: Scope) -> Iterator[Edit]:
             keep = [ast.keyword("keepdims", ast.Constant(True))] if kept_dims else []
             new = ast.copy_location(ast.Call(node.func, args, [*along, *keep, *kept]), node)
             if str(other) != present or kept_dims != has_kept:
-                what = "a sum along the wrong axis" if str(other) != present else "an axis that is not kept"
+                what, kind = _what(present, other)
                 if _called(node) not in ("sum", "mean"):
                     what = "along the wrong axis"
                 group = f"{_called(node)} axis {present} → {other} {kept_dims}"
-                yield from edit(node, new, what, MistakeKind.AXIS, group=group)
+                yield from edit(node, new, what, kind, group=group)
+
+
+def _what(present: str, other: int | None) -> tuple[str, MistakeKind]:
+    """Return the words and the kind of a sum along one axis (None for all) that must be along another."""
+    if str(other) == present:
+        return "an axis that is not kept", MistakeKind.AXIS
+    if present == "None":
+        return "a sum over all axes that must be along one", MistakeKind.EXTRA_SUM
+    if other is None:
+        return "a sum along one axis that must be over all", MistakeKind.MISSING_SUM
+    return "a sum along the wrong axis", MistakeKind.AXIS

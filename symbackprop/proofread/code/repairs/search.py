@@ -129,7 +129,7 @@ class RepairSearch:
     def _scopes(self) -> list[Scope]:
         """The functions of the gradient, those of the cost last."""
         code, spec = self.reader.code, self.reader.spec
-        values = {**copy_arrays(self.point.values), **spec.constants}
+        values = spec.given(copy_arrays(self.point.values))
         every = sources(lambda: code.run(values))
         of_cost = {s.function for s in sources(lambda: code.run(values, gradient=False))}
         every.sort(key=lambda source: source.function in of_cost)
