@@ -49,7 +49,7 @@ LONGER = {  # (fast, slow)
     "codegen/test_precision.py":        (6, 4),
     "expressions/test_functions.py":    (6, 4),
     "expressions/test_intervals.py":    (6, 4),
-    "mistakes/test_mutants.py": (6, 2),
+    "mistakes/test_mutants.py": (6, 1),
     "gradcheck/test_precision.py":      (8, 1),
     "codegen/test_textbook.py::test_the_values_are_those_of_the_fast_function": (4, 1),
     "codegen/test_written_out.py":      (6, 1),
