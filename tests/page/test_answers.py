@@ -59,7 +59,7 @@ def test_an_error_has_its_place():
         {"job": "eval", "network": "J = 1"},
         {"job": "derive", "network": 3},
         {"job": "derive", "network": "x" * (LONGEST + 1)},
-        {"job": "derive", "network": "J = __import__('os').system('touch /tmp/here')"},
+        {"job": "derive", "network": "J = __import__('os').system('true')"},
         {"job": "derive", "network": "w: parameter(2, 2)\nJ = sum(w.__class__)"},
         {"job": "derive", "network": "w: parameter(2, 2)\nJ = " + "(" * 3000 + "w" + ")" * 3000},
         {"job": "derive", "network": "w: parameter(9**9**9, 2)\nJ = sum(w)"},
