@@ -27,6 +27,7 @@ from symbackprop.network.named_functions import with_named_functions
 from symbackprop.network.network import Equation, Network
 from symbackprop.network.upstream import with_upstream
 from symbackprop.printing.latex import latex
+from symbackprop.printing.latex_names import name_style
 from symbackprop.printing.text import text
 from symbackprop.prove.report import Verification
 from symbackprop.prove.verify import verify
@@ -101,17 +102,37 @@ class Derivation:
         return to_text(outline(self.tape, detail, view), width=width, ascii=ascii)
 
     def to_latex(
-        self, *, standalone: bool = False, numbered: bool = False, detail: str = "full", view: str = "matrix"
+        self,
+        *,
+        standalone: bool = False,
+        numbered: bool = False,
+        detail: str = "full",
+        view: str = "matrix",
+        notation: str = "W^{(l)}",
+        transpose: str = r"\top",
+        bold: bool = False,
     ) -> str:
-        """Return an `align*` with a reason above each line, which needs amsmath; see `to_text`.
+        r"""Return an `align*` with a reason above each line, which needs amsmath; see `to_text`.
 
         Args:
             standalone: return a whole document, on A4, with long formulas broken.
             numbered: number the formulas.
             detail: see `to_text`.
             view: see `to_text`.
+            notation: how the weights of layer l are written, such as `W^{[l]}`, `W^l` or `W_l`.
+            transpose: the sign of a transpose: `\top`, `T` or `\mathsf{T}`.
+            bold: True if matrices have bold letters.
+
+        Raises:
+            ArgumentError: `notation` or `transpose` is written otherwise, or two names look the same.
+
+        >>> import symbackprop as sb
+        >>> d = sb.derive(sb.mlp([2, 3, 1]))
+        >>> print(d.to_latex(notation="W_l", transpose="T", bold=True).splitlines()[-2])
+        \frac{\partial J}{\partial \mathbf{W}_{1}} &= \mathbf{X}^{T} \boldsymbol{\delta}_{2} && 2 \times 3
         """
-        return to_latex(outline(self.tape, detail, view), standalone=standalone, numbered=numbered)
+        style = name_style(notation, transpose, bold)
+        return to_latex(outline(self.tape, detail, view), standalone=standalone, numbered=numbered, style=style)
 
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""

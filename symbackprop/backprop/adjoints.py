@@ -22,7 +22,7 @@ from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.constructors import add
 from symbackprop.expressions.matrices import NamedMatrix, Ones, Scaled, changing, is_name, postorder
 from symbackprop.expressions.shapes import is_matrix
-from symbackprop.printing.latex import latex_name
+from symbackprop.printing.latex_names import latex_name
 from symbackprop.printing.text import typed
 
 Edge: TypeAlias = tuple[Expression, Expression]  # of the computation graph: a user and one of its parts

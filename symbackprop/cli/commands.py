@@ -142,6 +142,9 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     add_seed_option(derive)
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a complete document")
     derive.add_argument("--numbered", action="store_true", help="with --format latex: number the formulas")
+    derive.add_argument("--notation", metavar="NAME", help="with --format latex: W^{(l)}, W^{[l]}, W^l or W_l")
+    derive.add_argument("--transpose", metavar="SIGN", help=r"with --format latex: the sign of a transpose, \top or T")
+    derive.add_argument("--bold", action="store_true", help="with --format latex: bold matrices")
     derive.add_argument(
         "--certificate",
         type=one_of(("coq",)),
@@ -234,11 +237,14 @@ def _command(
     return parser
 
 
+_OF_LATEX = ("standalone", "numbered", "notation", "transpose", "bold")
+
+
 def _derive(args: argparse.Namespace) -> int:
     derivation = derivation_from(args)
-    for option in ("standalone", "numbered"):
-        if getattr(args, option) and args.format != "latex":
-            raise SymbackpropError(f"--{option} goes with --format latex")
+    style = {option: getattr(args, option) for option in _OF_LATEX if getattr(args, option)}
+    if style and args.format != "latex":
+        raise SymbackpropError(f"--{next(iter(style))} goes with --format latex")
     if args.json and (args.detail, args.view) != ("full", "matrix"):
         raise SymbackpropError("--detail and --view are for documents; --json has everything")
     wanted = {"detail": args.detail, "view": args.view}
@@ -248,7 +254,7 @@ def _derive(args: argparse.Namespace) -> int:
         "text": lambda: derivation.to_text(
             **wanted, width=page_width(args), ascii=args.file is None and not shows_signs()
         ),
-        "latex": lambda: derivation.to_latex(standalone=args.standalone, numbered=args.numbered, **wanted),
+        "latex": lambda: derivation.to_latex(**style, **wanted),
         "markdown": lambda: derivation.to_markdown(**wanted),
     }
     verification = derivation.verify(seed=args.seed) if args.verify else None

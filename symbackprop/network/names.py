@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from symbackprop.errors import NameInUseError, NetworkError, nearest
 from symbackprop.expressions.functions import FUNCTIONS
-from symbackprop.printing.latex import latex_name
+from symbackprop.printing.latex_names import latex_name
 
 Row = TypeVar("Row")
 

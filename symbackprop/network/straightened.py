@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symbackprop.expressions.functions import FUNCTIONS
 from symbackprop.network.names import RESERVED
-from symbackprop.printing.latex import latex_name
+from symbackprop.printing.latex_names import latex_name
 
 _MOST_STATEMENTS = 5000
 COST_NAMES = ("J", "cost")  # that are kept for the last line

@@ -1,12 +1,11 @@
 """Printing of one expression as LaTeX."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import ClassVar
 
 from sympy import Basic, S
 from sympy.core.symbol import Str
-from sympy.printing.latex import LatexPrinter, modifier_dict, tex_greek_dictionary
+from sympy.printing.latex import LatexPrinter
 
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape
 from symbackprop.expressions.functions import ElementwiseFunction
@@ -14,6 +13,7 @@ from symbackprop.expressions.gathers import Strided
 from symbackprop.expressions.matrices import Determinant, Eye, LowerOnes, Ones, Trace, Zeros
 from symbackprop.expressions.operations import Total
 from symbackprop.expressions.slicing import Slice
+from symbackprop.printing.latex_names import PLAIN, NameStyle
 from symbackprop.printing.naming import read_name
 from symbackprop.printing.notation import (
     ATOM,
@@ -29,34 +29,12 @@ from symbackprop.printing.notation import (
 from symbackprop.printing.styles import Textbook
 
 
-@cache
-def latex_name(name: str) -> str:
-    r"""Return a name in the network as LaTeX.
-
-    >>> latex_name("W1"), latex_name("yhat"), latex_name("delta3")
-    ('W^{(1)}', '\\hat{y}', '\\delta^{(3)}')
-    """
-    parts = read_name(name)
-    base = parts.base
-    if parts.greek:
-        base = tex_greek_dictionary.get(parts.greek, "\\" + parts.greek)
-    elif len(base) > 1:
-        base = rf"\mathit{{{base}}}".replace("_", r"\_")
-    if parts.modifier:
-        base = modifier_dict[parts.modifier](base)
-    if parts.subscript:
-        below = read_name(parts.subscript)
-        word = len(parts.subscript) > 2 and "_" not in parts.subscript and not (below.modifier or below.greek)
-        base += rf"_{{\mathrm{{{parts.subscript}}}}}" if word else f"_{{{latex_name(parts.subscript)}}}"
-    return f"{base}^{{({parts.index})}}" if parts.index else base
-
-
 class Latex(Textbook, LatexPrinter):
     """A printer of the notation of backpropagation: ⊙, ᵀ, f′, layer numbers as superscripts."""
 
     entrywise = r" \odot "
     quotients_are_fractions = True
-    transposed, inverse_transposed, each_entry = r"\top", r"-\top", r"\odot "
+    each_entry = r"\odot "
     forms: ClassVar[dict[type, str]] = {
         Trace: r"\operatorname{tr}\!\left(%s\right)",
         Determinant: r"\det\!\left(%s\right)",
@@ -66,9 +44,12 @@ class Latex(Textbook, LatexPrinter):
         Eye: r"\mathbf{I}",
     }
 
-    def __init__(self, function_names: Mapping[str, str] | None = None):
+    def __init__(self, function_names: Mapping[str, str] | None = None, style: NameStyle = PLAIN):
         super().__init__({"mat_symbol_style": "plain", "mul_symbol": None})
         self._function_names = dict(function_names or {})
+        self.style = style
+        self.transposed, self.inverse_transposed = style.transposed, f"-{style.transposed}"
+        self.names: dict[str, str] = {}  # what was printed for each name
 
     def function_name(self, function: ElementwiseFunction) -> str:
         """Return the name of a function, with its primes."""
@@ -96,9 +77,10 @@ class Latex(Textbook, LatexPrinter):
         return self.quotient(S.One, 1 / expr) if is_quotient else super()._print_Pow(expr)
 
     def _print_Symbol(self, expr: Expression, **_: object) -> str:
-        return latex_name(expr.name)
+        return self.names.setdefault(expr.name, self.style.name(expr.name))
 
-    _print_MatrixSymbol = _print_Symbol
+    def _print_MatrixSymbol(self, expr: Expression, **_: object) -> str:
+        return self.names.setdefault(expr.name, self.style.name(expr.name, bold=True))
 
     def raised(self, base: str, exponent: str) -> str:
         """Return a formula with a superscript."""
@@ -128,12 +110,14 @@ class Latex(Textbook, LatexPrinter):
     def base(self, expression: Expression) -> str:
         """Return the base of a power, in brackets if it has a superscript, such as a layer number."""
         inner = self._print(expression)
-        return inner if expression.is_symbol and not read_name(expression.name).index else self.wrap(inner)
+        is_plain = expression.is_symbol and (self.style.below or not read_name(expression.name).index)
+        return inner if is_plain else self.wrap(inner)
 
     def level(self, expression: Expression) -> int:
         """Return the precedence of an expression; a name or a constant with a subscript can take no second one."""
         is_subscripted = isinstance(expression, Slice | Strided | Ones | Zeros)
-        is_subscripted = is_subscripted or bool(read_name(str(getattr(expression, "name", ""))).subscript)
+        parts = read_name(str(getattr(expression, "name", "")))
+        is_subscripted = is_subscripted or bool(parts.subscript or (self.style.below and parts.index))
         return POWER if is_subscripted else super().level(expression)
 
     def at(self, expr: Expression) -> str:
@@ -190,8 +174,8 @@ class InlineLatex(Latex):
 
     quotients_are_fractions = False
 
-    def __init__(self, function_names: Mapping[str, str] | None = None):
-        super().__init__(function_names)
+    def __init__(self, function_names: Mapping[str, str] | None = None, style: NameStyle = PLAIN):
+        super().__init__(function_names, style)
         self._settings |= {"fold_short_frac": True, "fold_frac_powers": True}
 
     def quotient(self, above: Expression, below: Expression) -> str:

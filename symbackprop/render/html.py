@@ -12,7 +12,7 @@ from typing import TypeAlias
 from symbackprop.errors import listed
 from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.gradcheck.report import HEADINGS, GradientCheck, cells
-from symbackprop.printing.latex import latex_name
+from symbackprop.printing.latex_names import latex_name
 from symbackprop.printing.text import Text
 from symbackprop.render.latex import latex_blocks, latex_declarations
 from symbackprop.render.latex_rows import LatexBlock, LatexRow, grouped, symbols

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from symbackprop.backprop.step import Step, why
+from symbackprop.errors import ArgumentError
 from symbackprop.expressions.shapes import shape_of
-from symbackprop.printing.latex import InlineLatex, Latex, latex
+from symbackprop.printing.latex import InlineLatex, Latex
+from symbackprop.printing.latex_names import PLAIN, NameStyle
 from symbackprop.render.latex_lines import PER_SYMBOL, fitted, row_width
 from symbackprop.render.latex_rows import LatexBlock, LatexRow, formula
 from symbackprop.render.outline import DocumentLine, Outline, ParameterSection
@@ -28,16 +30,21 @@ _NUMBER = 5  # symbols
 _SIGNS = {"Σ": r"\sum", "−": "-", "⁻¹": "^{-1}"}  # signs in sentences that LaTeX's text mode lacks
 
 
-def to_latex(outline: Outline, *, standalone: bool = False, numbered: bool = False) -> str:
+def to_latex(outline: Outline, *, standalone: bool = False, numbered: bool = False, style: NameStyle = PLAIN) -> str:
     """Return an `align*`, which needs amsmath, or with `standalone` a whole document that compiles, on A4.
 
     The document has long formulas broken; with `numbered`, each formula has a number.
+
+    Raises:
+        ArgumentError: two names look the same in this style.
     """
-    blocks = latex_blocks(outline)
+    document = _LatexDocument(outline, style)
+    blocks = document.blocks()
+    document.refuse_twins()
     if not standalone:
         return _aligned(blocks, numbered)
     page, blocks = _on_pages(blocks, _NUMBER * numbered)
-    return _DOCUMENT % (page, latex(outline.tape.cost.symbol), _aligned(blocks, numbered))
+    return _DOCUMENT % (page, document.show(outline.tape.cost.symbol), _aligned(blocks, numbered))
 
 
 def _on_pages(blocks: list[LatexBlock], beside: float) -> tuple[str, list[LatexBlock]]:
@@ -78,10 +85,17 @@ def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
 
 
 class _LatexDocument:
-    def __init__(self, outline: Outline):
+    def __init__(self, outline: Outline, style: NameStyle = PLAIN):
         self.outline = outline
-        self.printer = Latex(outline.function_names)
-        self.inline = InlineLatex(outline.function_names)
+        self.printer = Latex(outline.function_names, style)
+        self.inline = InlineLatex(outline.function_names, style)
+
+    def refuse_twins(self) -> None:
+        """Raise an error if two names were printed alike."""
+        seen: dict[str, str] = {}
+        for name, shown in self.printer.names.items():
+            if seen.setdefault(shown, name) != name:
+                raise ArgumentError(f"{seen[shown]} and {name} would look the same, {shown}; choose another notation")
 
     def blocks(self) -> list[LatexBlock]:
         network = [LatexBlock("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]

@@ -2,23 +2,19 @@
 
 import itertools
 import re
-import shutil
-import subprocess
 
 import pytest
 import sympy
 
 import symbackprop as sb
 from symbackprop.expressions.functions import FUNCTIONS
-from symbackprop.printing.latex import latex, latex_name
+from symbackprop.printing.latex import latex
+from symbackprop.printing.latex_names import latex_name
 from symbackprop.printing.text import text, text_name, typed
 from symbackprop.render.outline import DETAILS, VIEWS
+from tests.support.latex import compiled, needs_latex
 from tests.support.networks import PAIRS
 from tests.support.zoo import ZOO
-
-needs_latex = pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="LATEX IS MISSING: pdflatex is not installed, no document was compiled"
-)
 
 
 class Symbols:
@@ -272,7 +268,7 @@ def test_latex_compiles(tmp_path):
     """All documents in one run of pdflatex; then each page must be wide enough."""
     bodies = [sb.derive(net).to_latex() for net in networks_to_compile()]
     head, tail = sb.derive(sb.home_network()).to_latex(standalone=True).split(bodies[0])
-    compiled(tmp_path, head + "\n\\newpage\n".join(bodies) + tail)
+    compiled(head + "\n\\newpage\n".join(bodies) + tail, tmp_path)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -289,7 +285,7 @@ def test_latex_has_no_double_scripts_and_plain_characters(name):
 def test_the_latex_of_the_zoo_compiles(detail, view, tmp_path):
     bodies = [sb.derive(sb.parse_network(text)).to_latex(detail=detail, view=view) for text in ZOO.values()]
     head, tail = sb.derive(sb.home_network()).to_latex(standalone=True).split(sb.derive(sb.home_network()).to_latex())
-    compiled(tmp_path, head + "\n\\newpage\n".join(bodies) + tail)
+    compiled(head + "\n\\newpage\n".join(bodies) + tail, tmp_path)
 
 
 @needs_latex
@@ -298,7 +294,7 @@ def test_standalone_pages_are_wide_enough(tmp_path):
         [sb.home_network(), sb.mlp([f"H{k}" for k in range(11)], "relu", "softmax_cross_entropy", bias=True, l2="lam")]
     ):
         (tmp_path / str(k)).mkdir()
-        log = compiled(tmp_path / str(k), sb.derive(net).to_latex(standalone=True))
+        log = compiled(sb.derive(net).to_latex(standalone=True), tmp_path / str(k))
         assert "Overfull" not in log
 
 
@@ -306,14 +302,4 @@ def test_standalone_pages_are_wide_enough(tmp_path):
 def test_a_broken_formula_would_be_noticed(tmp_path):
     source = sb.derive(sb.home_network()).to_latex(standalone=True)
     with pytest.raises(AssertionError):
-        compiled(tmp_path, source.replace(r"\right)", "", 1))
-
-
-def compiled(folder, source):
-    (folder / "derivation.tex").write_text(source, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"]
-    run = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=120, check=False
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
-    return run.stdout
+        compiled(source.replace(r"\right)", "", 1), tmp_path)

@@ -18,7 +18,7 @@ import symbackprop as sb
 from symbackprop.cli import commands as cli
 from symbackprop.errors import SymbackpropError
 from symbackprop.expressions.functions import FUNCTIONS
-from symbackprop.printing.latex import latex_name
+from symbackprop.printing.latex_names import latex_name
 from symbackprop.render.latex import latex_blocks
 from symbackprop.render.mathml import MathML
 from symbackprop.render.outline import outline
