@@ -64,7 +64,7 @@ def parse(tokens: Sequence[Token], text: str) -> tuple[bool, tuple[Node, ...], t
         raise UnsupportedNotationError("the formula ends where something is expected") from None
     _check_depth([tree], lambda item: getattr(item, "children", ()))
     continues, sides, signs = _TreeBuilder(text).chain(tree)
-    _check_depth(sides, Node.children)
+    _check_depth(sides, lambda node: node.children)
     return continues, sides, signs
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -16,10 +17,15 @@ class Node:
     source: str = field(default="", compare=False, repr=False)
     place: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
-    def children(self) -> Iterator["Node"]:
-        """Yield the direct parts, scripts included."""
-        for entry in fields(self):
-            yield from _nodes(getattr(self, entry.name))
+    @cached_property
+    def children(self) -> tuple["Node", ...]:
+        """The direct parts, scripts included."""
+        return tuple(part for name in _fields(type(self)) for part in _nodes(getattr(self, name)))
+
+    @cached_property
+    def parts(self) -> tuple["Node", ...]:
+        """The node and all of its parts, parents before children."""
+        return tuple(_walked(self, lambda part: part.children))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,14 @@ class Name(Node):
     base: str
     above: tuple[Script, ...] = ()
     below: tuple[Script, ...] = ()
+
+    def __hash__(self) -> int:
+        """Return the hash, which is computed once, since names are the keys of many tables."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.base, self.above, self.below))
 
     @property
     def scripts(self) -> tuple[Node, ...]:
@@ -276,22 +290,32 @@ def _nodes(value: object) -> Iterator[Node]:
 
 def walk(node: Node, into_scripts: bool = True) -> Iterator[Node]:
     """Yield the node and all of its parts, parents before children; with `into_scripts` also the scripts of names."""
+    if into_scripts:
+        return iter(node.parts)
+    return _walked(node, lambda part: () if isinstance(part, Name) else part.children)
+
+
+def _walked(node: Node, children: Callable[[Node], tuple[Node, ...]]) -> Iterator[Node]:
     stack = [node]
     while stack:
         part = stack.pop()
         yield part
-        if into_scripts or not isinstance(part, Name):
-            stack.extend(reversed(list(part.children())))
+        stack.extend(reversed(children(part)))
+
+
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(kind))
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return the node with each direct part changed; the node keeps its source if no part changes."""
     changed = {}
-    for entry in fields(node):
-        old = getattr(node, entry.name)
+    for name in _fields(type(node)):
+        old = getattr(node, name)
         new = _changed(old, change)
         if new is not old:
-            changed[entry.name] = new
+            changed[name] = new
     return replace(node, **changed, source="") if changed else node
 
 

@@ -65,7 +65,11 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
         one, other, _ = evaluate_both(reading, setting, point, left, right)
     except (ShapeMismatchError, UnsupportedNotationError) as error:
         reason = f"{MISMATCH}: {error}" if isinstance(error, ShapeMismatchError) else str(error)
-        return Judgment(None, reason=reason, letters=letters, is_unknown_name=isinstance(error, UnknownNameError))
+        unknown = error.name if isinstance(error, UnknownNameError) else None
+        is_hopeless = unknown is not None and reading.is_without_meaning(unknown)
+        return Judgment(
+            None, reason=reason, letters=letters, is_unknown_name=unknown is not None, is_hopeless=is_hopeless
+        )
     except RecursionError:
         return Judgment(None, reason="it is nested too deeply")
     if isinstance(right, tree.Number) and not one[0].is_derivative:  # f′(z) = 1 says it of each entry

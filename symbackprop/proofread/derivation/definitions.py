@@ -95,8 +95,7 @@ def _note_derived_by(reading: DocumentReading, left: Name, others: Sequence[Node
 def _define_last(reading: DocumentReading, index: int, before: Node, side: Node) -> None:
     """Define e, the last side of A = -(t - a) = -e, if it has no other definition."""
     name, signed = unsigned(side)
-    heads = {equalities(statement)[0] for statement in reading.statements if equalities(statement)}
-    if not isinstance(name, Name) or name in heads or _is_resolved(reading, name):
+    if not isinstance(name, Name) or _is_resolved(reading, name) or name in reading.left_sides:
         return
     if has_value(reading, name) and name != Name(base="e"):  # e is an adjoint here rather than Euler's number
         return

@@ -54,7 +54,7 @@ def everywhere(change: Row) -> Row:
     @wraps(change)
     def repairs(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
         yield from change(formula, material)
-        for child in () if isinstance(formula, tree.Name) else formula.children():
+        for child in () if isinstance(formula, tree.Name) else formula.children:
             for repair in repairs(child, material):
                 whole = _with(formula, child, repair.formula)
                 if whole is not formula:

@@ -161,7 +161,7 @@ class Evidence:
     def condition(self) -> tuple[Condition, DocumentReading, bool] | None:
         """The condition that the text says of a line, the document read under it, and whether the line then holds."""
         first = None
-        if self.holds:
+        if self.holds or any(judgment.is_hopeless for judgment in self.judgments):
             return None
         for condition in conditions_of(self.reading, self.index):
             other = under(self.reading, condition)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.statements import equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import is_cost
@@ -24,10 +23,18 @@ def held_fixed(
     evaluator = reading.evaluator(Setting(scope))
     if evaluator is None:
         return []
-    before = [side for statement in reading.statements[: index + 1] for side in equalities(statement)]
-    found = [_differentiated_by(reading, evaluator, sides) for sides in ((left, right), before)]
+    before = (_of_statement(reading, evaluator, scope, k) for k in range(index + 1))
+    found = [_differentiated_by(reading, evaluator, (left, right)), frozenset[Expression]().union(*before)]
     found.append(_other_states(reading, (left, right)))
     return [held for held in dict.fromkeys(found) if held]
+
+
+def _of_statement(reading: DocumentReading, evaluator: Evaluator, scope: str, index: int) -> frozenset[Expression]:
+    """Return the computed quantities with respect to which a statement differentiates."""
+    key = scope, index, reading.symbols.signature, len(reading.symbols.definitions)
+    if key not in reading.held:
+        reading.held[key] = _differentiated_by(reading, evaluator, reading.sides(index))
+    return reading.held[key]
 
 
 def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:

@@ -50,7 +50,7 @@ def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
     left, *others = reading.sides(index)
     if len(others) > 1 and sets_gradient_to_zero(reading, index):
         others.pop()
-    key = index, tuple(reading.symbols.chosen.items())
+    key = index, reading.symbols.signature
     if key in reading.judgments:
         return reading.judgments[key]
     budget = reading.points.budget
@@ -77,7 +77,7 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
         return judge_within(reading, ALL, index, left, right)
     own = reading.interpretation.scope
     first = judge_within(reading, own, index, left, right)
-    if first.holds:
+    if first.holds or first.is_hopeless:
         return first
     is_doubtful = first.holds is None or first.is_mismatch or has_one_example(reading, left, right)
     scopes = _narrow_scopes(reading, index, left, right) if is_doubtful else ()
@@ -191,6 +191,8 @@ def _needs_all_examples(reading: DocumentReading, index: int, left: Node, right:
 def judge_within(reading: DocumentReading, scope: str, index: int, left: Node, right: Node) -> Judgment:
     """Return the judgment of two sides with total derivatives, or else with sets of quantities held fixed."""
     found = compare_with_letters(reading, Setting(scope), left, right)
+    if found.is_hopeless:
+        return found
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
     if found.holds or not has_jacobian(reading, left, right):
         return found

@@ -17,9 +17,9 @@ _LAYER_LETTERS = ("l", "ell", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", 
 def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
     """Return the judgment of two sides at all points, for every layer that a letter can denote."""
     plain = compare_at_points(reading, setting, left, right)
-    if plain.holds:
+    if plain.holds or plain.is_hopeless:
         return plain
-    letters = _letters_in_scripts(left, right)
+    letters = letters_in_scripts(left, right)
     is_clear = plain.holds is False and not plain.reason
     if is_clear and len(letters & reading.symbols.units.keys()) != 1:  # one letter may number other units elsewhere
         return plain
@@ -50,7 +50,7 @@ def _with_other_units(reading: DocumentReading, setting: Setting, left: Node, ri
 
 def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
     """Return the judgment for all layers that a letter can denote, of the first letter for which sides have a value."""
-    letters = _letters_in_scripts(left, right)
+    letters = letters_in_scripts(left, right)
     for letter in (x for x in _LAYER_LETTERS if x in letters):
         settings = {k: replace(setting, letters={letter: k}) for k in reading.symbols.layers}
         found = [(k, compare_at_points(reading, one, left, right)) for k, one in settings.items()]
@@ -65,7 +65,8 @@ def _for_each_layer(reading: DocumentReading, setting: Setting, left: Node, righ
     return plain
 
 
-def _letters_in_scripts(*sides: Node) -> set[str]:
+def letters_in_scripts(*sides: Node) -> set[str]:
+    """Return the letters in the scripts of names: numbers of layers, or indices."""
     names = (part for side in sides for part in walk(side) if isinstance(part, Name))
     contents = {content for name in names for content in name.scripts}
     return {part.base for content in contents for part in walk(content) if isinstance(part, Name)}
@@ -74,7 +75,7 @@ def _letters_in_scripts(*sides: Node) -> set[str]:
 def _with_other_summation_index(left: Node, right: Node, letters: Iterable[str]) -> Iterator[tuple[Node, Node]]:
     """Yield the sides with the index of a sum renamed to an unused letter, which numbers the units of another layer."""
     parts = [part for side in (left, right) for part in walk(side)]
-    used = {part.base for part in parts if isinstance(part, Name)} | _letters_in_scripts(left, right)
+    used = {part.base for part in parts if isinstance(part, Name)} | letters_in_scripts(left, right)
     bound = {index for part in parts if isinstance(part, tree.Summation) for index in part.indices}
     for old, new in product(sorted(bound & set(letters)), sorted(set(letters) - used)):
         yield tree.relettered(left, old, new), tree.relettered(right, old, new)

@@ -36,7 +36,7 @@ from symbackprop.proofread.interpreter.products import JUXTAPOSED
 
 STEPS_OF_LINE = 120_000  # of evaluation, to gather the evidence on one line
 SECONDS_OF_LINE = 3.0  # of processor time, to gather the evidence on one line
-SECONDS_OF_LINES = 10.0  # of processor time, for the lines of a whole document
+SECONDS_OF_LINES = 6.0  # of processor time, for the lines of a whole document
 _OUT_OF_TIME = "it was not looked at: the time for one document is over"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
 _ENTRY_BY_ENTRY = "the derivative of an elementwise function is read as the derivatives of its entries"
@@ -69,7 +69,7 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             end=statement.end,
         )
         by_numbers = check_numbers(reading, statement, line, has_more=judgments is not None)
-        if reading.points.budget.is_out_of_time:
+        if reading.points.budget.is_out_of_time and not _holds(judgments):
             lines.append(_not_understood(line, _OUT_OF_TIME))
         elif by_numbers is not None:
             lines.append(by_numbers)
@@ -80,17 +80,24 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             lines.append(_of_update(line, statement.update, statement.kind, judgments[0], notes))
         else:
             line = replace(line, notes=_notes(reading, index, judgments))
-            line = _judged(line, Evidence(reading, index, judgments, convention, tuple(wrong), minus))
+            seconds = reading.points.budget.seconds_left / (1 + sum(not _holds(found) for found in judged[index:]))
+            evidence = Evidence(reading, index, judgments, convention, tuple(wrong), minus)
+            line = _judged(line, evidence, min(SECONDS_OF_LINE, 2 * seconds))
             if line.verdict == LineVerdict.WRONG:
                 wrong.append(Wrong(line.follows or line.number, reading.sides(index)))
             lines.append(_without_set_up(line, statement))
     return lines
 
 
-def _judged(line: CheckedLine, evidence: Evidence) -> CheckedLine:
-    """Return the line of an equality; if its evidence cannot be computed, it is not understood."""
+def _holds(judgments: Sequence[Judgment] | None) -> bool:
+    """Return True if no time is needed to find out what is wrong with a line."""
+    return judgments is not None and all(judgment.holds for judgment in judgments)
+
+
+def _judged(line: CheckedLine, evidence: Evidence, seconds: float) -> CheckedLine:
+    """Return the line of an equality; if its evidence cannot be computed in this time, it is not understood."""
     budget = evidence.reading.points.budget
-    with budget.at_most(STEPS_OF_LINE), budget.within(SECONDS_OF_LINE):
+    with budget.at_most(STEPS_OF_LINE), budget.within(seconds):
         found = guarded(lambda: _of_equality(line, evidence), lambda reason: _not_understood(line, reason))
     is_doubtful = budget.is_out_of_time and found.verdict == LineVerdict.WRONG
     return _not_understood(line, _OUT_OF_TIME) if is_doubtful else found

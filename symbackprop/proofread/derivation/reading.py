@@ -69,6 +69,8 @@ class DocumentReading:
     odd_scales: dict[int, float] = field(default_factory=dict)  # of each unused δ that is a multiple of ∂J/∂z
     evaluators: dict[object, Evaluator] = field(default_factory=dict)  # a cache
     judgments: dict[object, list[Judgment]] = field(default_factory=dict)  # a cache
+    meaningless: dict[object, bool] = field(default_factory=dict)  # a cache
+    held: dict[object, frozenset[Expression]] = field(default_factory=dict)  # a cache
 
     def __post_init__(self) -> None:
         interpretation = self.interpretation
@@ -105,8 +107,7 @@ class DocumentReading:
         network_at_point = self.points.at(setting.scope, point)
         if network_at_point is None:
             return None
-        letters, chosen = tuple(setting.letters.items()), tuple(self.symbols.chosen.items())
-        key = setting.scope, point, letters, chosen, setting.held
+        key = setting.scope, point, tuple(setting.letters.items()), self.symbols.signature, setting.held
         if key not in self.evaluators:
             layout = self.interpretation.layout
             layout = replace(layout, data=not layout.data) if setting.scope == ONE_COLUMN else layout
@@ -124,11 +125,22 @@ class DocumentReading:
         """Forget all values and judgments, because the meaning of a name has changed."""
         self.evaluators.clear()
         self.judgments.clear()
+        self.meaningless.clear()
+        self.held.clear()
         self.points.forget(self.symbols)
 
     def sides(self, index: int) -> tuple[Node, ...]:
         """Return the sides that a statement equates; an empty tuple if it is not an equality."""
-        return equalities(self.statements[index])
+        return self._sides[index]
+
+    @cached_property
+    def left_sides(self) -> frozenset[Node]:
+        """The first sides of all equalities."""
+        return frozenset(sides[0] for sides in self._sides if sides)
+
+    @cached_property
+    def _sides(self) -> list[tuple[Node, ...]]:
+        return [equalities(statement) for statement in self.statements]
 
     def name_readings(self, name: Name, letters: Mapping[str, int] | None = None) -> Iterator[NameReading]:
         """Yield the possible readings of the scripts of a name, the most likely ones first."""
@@ -137,6 +149,13 @@ class DocumentReading:
     def keys(self, name: Name) -> list[Key]:
         """Return the possible keys of a name in the symbol table, the most likely ones first."""
         return [name_reading.key for name_reading in self.name_readings(name)]
+
+    def is_without_meaning(self, name: Name) -> bool:
+        """Return True if neither the network nor the document knows a name, whatever its letters denote."""
+        key = name, len(self.symbols.definitions), self.symbols.signature
+        if key not in self.meaningless:
+            self.meaningless[key] = not self.symbols.may_have_meaning(name)
+        return self.meaningless[key]
 
     def quantity(self, name: Name) -> Expression | None:
         """Return the network's quantity or size that a name denotes, or None."""

@@ -13,6 +13,7 @@ from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.edit import RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
+from symbackprop.proofread.derivation.letters import letters_in_scripts
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import with_respect_to
 from symbackprop.proofread.interpreter.compare import equal_notes
@@ -58,8 +59,8 @@ def find_repair(
     targets = values_of_left_side(reading, index, wanted, where(right))
     budget = reading.points.budget
     size = sum(1 for _ in walk(right))
-    has_letters = reading.symbols.label() is not None or bool(reading.symbols.units)
-    tried_first = _TRIED_FIRST if has_letters else 0
+    may_be_lettered = reading.symbols.label() is not None or bool(reading.symbols.units)
+    tried_first = _TRIED_FIRST if may_be_lettered and letters_in_scripts(left, right) else 0
     for number, repair in enumerate(islice(edits(right, material), most)):
         budget.taken += 1 + size // _PARTS_OF_STEP
         if budget.is_spent:

@@ -44,7 +44,7 @@ _CLASS = re.compile(  # the probability of an example's own class
 )
 _MOST_STARTS = 2
 STEPS_OF_SEARCH = 300_000  # of evaluation, to try interpretations of one document
-SECONDS_OF_SEARCH = 6.0  # of processor time, to try interpretations of one document
+SECONDS_OF_SEARCH = 4.0  # of processor time, to try interpretations of one document
 
 
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
@@ -56,7 +56,7 @@ def best_reading(network: Network, document: Document, statements: Sequence[Stat
     with points.budget.at_most(STEPS_OF_SEARCH), points.budget.within(SECONDS_OF_SEARCH):
         best, least = _least_costly(first, may_be_of_one_example(document, statements))
     if least >= 1:
-        with points.budget.at_most(STEPS_OF_SEARCH), points.budget.within(SECONDS_OF_SEARCH / 2):
+        with points.budget.at_most(STEPS_OF_SEARCH), points.budget.within(SECONDS_OF_SEARCH / 4):
             guarded(partial(find_misdefined_adjoints, best), _unchanged)
     return best
 

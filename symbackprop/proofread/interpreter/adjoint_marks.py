@@ -55,4 +55,4 @@ def _text(script: Node) -> str:
         return str(script.value)
     if isinstance(script, Name):
         return script.base + "".join(map(_text, script.scripts))
-    return "".join(map(_text, script.children()))
+    return "".join(map(_text, script.children))

@@ -18,26 +18,41 @@ class TooManyStepsError(UnsupportedNotationError):
         super().__init__("it takes too many steps to evaluate")
 
 
+_STEPS_BETWEEN_LOOKS = 100  # at the clock, which takes longer than a step
+
+
 @dataclass(eq=False)
 class Budget:
     """The number of steps that evaluations have taken, and the number that they may take.
 
-    `end` is the processor time at which evaluation ends.
+    `end` is the processor time at which evaluation ends; the clock is read once in a number of steps.
     """
 
     taken: int = 0
     most: float = float("inf")
     end: float = float("inf")
+    _looked: int = 0  # the steps that were taken when the clock was read
+    _is_late: bool = False
 
     @property
     def is_spent(self) -> bool:
         """True if no step, or no time, is left."""
-        return self.taken > self.most or self.is_out_of_time
+        if self.taken - self._looked >= _STEPS_BETWEEN_LOOKS:
+            self._look()
+        return self.taken > self.most or self._is_late
+
+    def _look(self) -> None:
+        self._looked, self._is_late = self.taken, self.is_out_of_time
 
     @property
     def is_out_of_time(self) -> bool:
         """True if no processor time is left."""
         return self.end < float("inf") and time.process_time() > self.end
+
+    @property
+    def seconds_left(self) -> float:
+        """The processor time that is left."""
+        return max(0.0, self.end - time.process_time())
 
     @contextmanager
     def at_most(self, steps: int) -> Iterator[None]:
@@ -52,7 +67,9 @@ class Budget:
     def within(self, seconds: float) -> Iterator[None]:
         """Allow at most this processor time within the context, and no more than outside of it."""
         outside, self.end = self.end, min(self.end, time.process_time() + seconds)
+        self._look()
         try:
             yield
         finally:
             self.end = outside
+            self._look()

@@ -23,6 +23,7 @@ class Judgment:
     is_transposed: bool = False
     is_definition: bool = False
     is_unknown_name: bool = False
+    is_hopeless: bool = False  # a name of it is unknown whatever its letters denote
     letters: Mapping[str, int] = field(default_factory=dict)
     counterexample: str = ""
     lone_index: str = ""  # an index that only one side has

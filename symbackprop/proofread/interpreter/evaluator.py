@@ -106,7 +106,7 @@ class Evaluator:
         if self.dummies:
             return compute()
         cache = self.point.cache.setdefault((self.symbols, self.layout), {})
-        signature = key, tuple(sorted(self.symbols.chosen.items(), key=str))
+        signature = key, self.symbols.signature
         if signature in cache:
             return cache[signature]
         found = compute()

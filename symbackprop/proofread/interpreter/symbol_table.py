@@ -90,6 +90,7 @@ class SymbolTable:
     known: dict[Key, Expression] = field(init=False)
     aliases: dict[Key, Expression] = field(init=False)
     words: set[str] = field(init=False)  # subscripts of the network's names, such as out in W_out
+    _readings: dict[object, tuple[NameReading, ...]] = field(default_factory=dict, init=False, repr=False)  # a cache
 
     def __post_init__(self) -> None:
         named = {**self.network.symbols, **{str(d): d for d in self.network.dimensions}}
@@ -249,8 +250,14 @@ class SymbolTable:
         own = [symbol for symbol in matrices if symbol in cost.free_symbols] if targets & cost.free_symbols else []
         return tuple((own or matrices)[-1:])
 
-    def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
+    def readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:
         """Yield the possible readings of the scripts of a name, the most likely ones first."""
+        key = name, tuple(letters.items()), len(self.definitions), len(self.aliases)
+        if key not in self._readings:
+            self._readings[key] = tuple(self._all_readings(name, letters))
+        return iter(self._readings[key])
+
+    def _all_readings(self, name: Name, letters: Mapping[str, int]) -> Iterator[NameReading]:  # noqa: PLR0912
         name = self._with_digits_apart(self._with_words_below(name))
         layer = self._layer_of_units(name, letters.get(SHIFT, 0))
         if layer is not None:
@@ -377,6 +384,21 @@ class SymbolTable:
         if last is None:
             return None
         return Name(base=name.base, above=(Script(kind="plain", content=Number(value=Fraction(last))),))
+
+    def may_have_meaning(self, name: Name) -> bool:
+        """Return True if a name is known in any of its readings, whatever its letters denote."""
+        letters = {part.base for content in name.scripts for part in walk(content) if isinstance(part, Name)}
+        choices = [{}, {LAST: 1}, *self.shifts, *({letter: k} for letter in sorted(letters) for k in self.layers)]
+        return any(self._is_known(one.key) for choice in choices for one in self.readings(name, choice))
+
+    def _is_known(self, key: Key) -> bool:
+        defined = key in self.definitions or (key[0], EACH, "") in self.definitions
+        return defined or self.symbol(key) is not None or self.adjoint(key) is not None
+
+    @property
+    def signature(self) -> frozenset[tuple[Key, AdjointMultiple]]:
+        """The meanings that are chosen for adjoints, as a key of caches."""
+        return frozenset(self.chosen.items())
 
     def marked(self, key: Key) -> Iterator[tuple[str, Key]]:
         """Yield the adjoint marks in a name that is unknown otherwise, with the quantities that it then is about."""
