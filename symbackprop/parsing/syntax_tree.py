@@ -1,9 +1,9 @@
 """The syntax tree of a formula, before the meaning of its names is known."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 
@@ -20,7 +20,7 @@ class Node:
     @cached_property
     def children(self) -> tuple["Node", ...]:
         """The direct parts, scripts included."""
-        return tuple(part for name in _fields(type(self)) for part in _nodes(getattr(self, name)))
+        return tuple(part for name in self.__dataclass_fields__ for part in _nodes(getattr(self, name)))
 
     @cached_property
     def parts(self) -> tuple["Node", ...]:
@@ -303,15 +303,10 @@ def _walked(node: Node, children: Callable[[Node], tuple[Node, ...]]) -> Iterato
         stack.extend(reversed(children(part)))
 
 
-@cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(entry.name for entry in fields(kind))
-
-
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return the node with each direct part changed; the node keeps its source if no part changes."""
     changed = {}
-    for name in _fields(type(node)):
+    for name in node.__dataclass_fields__:
         old = getattr(node, name)
         new = _changed(old, change)
         if new is not old:
