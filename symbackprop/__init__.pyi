@@ -28,10 +28,12 @@ from symbackprop.expressions.functions import arctan as arctan
 from symbackprop.expressions.functions import arctanh as arctanh
 from symbackprop.expressions.functions import cos as cos
 from symbackprop.expressions.functions import cosh as cosh
+from symbackprop.expressions.functions import digamma as digamma
 from symbackprop.expressions.functions import elu as elu
 from symbackprop.expressions.functions import erf as erf
 from symbackprop.expressions.functions import exp as exp
 from symbackprop.expressions.functions import expm1 as expm1
+from symbackprop.expressions.functions import gammaln as gammaln
 from symbackprop.expressions.functions import gelu as gelu
 from symbackprop.expressions.functions import gelu_tanh as gelu_tanh
 from symbackprop.expressions.functions import huber as huber

@@ -22,7 +22,7 @@ def names_in(library: str) -> dict[str, str]:
     linear_algebra = {name: f"{library}.linalg.{name}" for name in ("inv", "det", "norm", "matrix_power")}
     entrywise = {"Abs": "abs", "Heaviside": "heaviside", "Max": "maximum", "Min": "minimum"}
     names = {name: f"{library}.{function}" for name, function in entrywise.items()}
-    return linear_algebra | names | {"erf": "_erf", "erfc": "_erfc"}
+    return linear_algebra | names | {name: f"_{name}" for name in ("erf", "erfc", "loggamma", "polygamma")}
 
 
 class NumPySource(Code, NumPyPrinter):
@@ -136,7 +136,7 @@ class NumPySource(Code, NumPyPrinter):
     def _print_Abs(self, expr: Expression) -> str:
         return self.call(type(expr).__name__, *expr.args)
 
-    _print_Heaviside = _print_erf = _print_erfc = _print_Abs
+    _print_Heaviside = _print_erf = _print_erfc = _print_loggamma = _print_polygamma = _print_Abs
 
     def _print_Max(self, expr: Expression) -> str:
         """Return a maximum or minimum by pairs, numbers last, because NumPy returns the second of equal operands."""

@@ -75,7 +75,7 @@ _ELEMENTARY = {
     *("exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1"),
     *("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
 }
-_IN_FORMULAS = _ELEMENTARY | {"softplus", "huber", "erf"}
+_IN_FORMULAS = _ELEMENTARY | {"softplus", "huber", "erf", "gammaln", "digamma"}
 POSITIVE = Interval.open(0, sympy.oo)
 _WITHIN_1 = Interval.open(-1, 1)
 _RIGHT_ANGLE = pi / 2
@@ -113,6 +113,9 @@ FUNCTIONS: dict[str, FunctionRow] = {row.name: row for row in [
     FunctionRow("sin",        sympy.sin(z),                                 r"\sin",     prime="cos", range=(-1, 1)),
     FunctionRow("cos",        sympy.cos(z),                                 r"\cos",     prime="-sin", range=(-1, 1)),
     FunctionRow("erf",        sympy.erf(z),                                 r"\operatorname{erf}", range=(-1, 1)),
+    FunctionRow("gammaln",    sympy.loggamma(z),                            r"\operatorname{gammaln}",
+        domain=POSITIVE, prime="digamma"),
+    FunctionRow("digamma",    sympy.polygamma(0, z),                        r"\psi",     domain=POSITIVE),
     FunctionRow("log1p",      sympy.log(1 + z),                             r"\operatorname{log1p}",
         domain=Interval.open(-1, sympy.oo)),
     FunctionRow("expm1",      sympy.exp(z) - 1,                             r"\operatorname{expm1}",

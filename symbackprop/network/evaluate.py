@@ -84,9 +84,16 @@ def _filled(array: np.ndarray) -> np.ndarray:
     return each(mpmath.mpf, array.astype(object))
 
 
+_BEYOND_NUMPY = {  # functions that NumPy lacks
+    "erf": np.vectorize(math.erf, otypes=[float]),
+    "loggamma": np.vectorize(lambda x: math.lgamma(x) if x > 0 else math.nan, otypes=[float]),
+    "polygamma": np.vectorize(lambda n, x: float(mpmath.psi(int(n), x)) if x > 0 else math.nan, otypes=[float]),
+}
+
+
 @cache
 def _in_floats(function: ElementwiseFunction) -> OneNumber:
-    of_arrays = sympy.lambdify(z, function.expression, [{"erf": np.vectorize(math.erf)}, "numpy"])
+    of_arrays = sympy.lambdify(z, function.expression, [_BEYOND_NUMPY, "numpy"])
     return lambda array: np.broadcast_to(of_arrays(array), np.shape(array))
 
 

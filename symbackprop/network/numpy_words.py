@@ -229,7 +229,9 @@ def norm(a: Expression, order: object = None, axis: int | None = None) -> Expres
         return arithmetic.total(FUNCTION["abs"](a), axis)
     if order == S.Infinity:
         return arithmetic.largest(FUNCTION["abs"](a), axis)
-    raise ShapeError(f"norm({typed(a)}, {order}): the order is 1 or 2, or left out")
+    if isinstance(order, str) or not getattr(order, "is_positive", False) or (axis is None and 1 not in a.shape[1:]):
+        raise ShapeError(f"norm({typed(a)}, {order}): the order is a positive number, or left out")
+    return arithmetic.to_the(arithmetic.total(arithmetic.to_the(FUNCTION["abs"](a), order), axis), 1 / order)
 
 
 def lower_ones(shape: tuple[Size, Size], k: int) -> Matrix:

@@ -388,7 +388,7 @@ NO_RULE = {  # why a word is refused that nothing else stands for
     **dict.fromkeys(("round", "rint", "floor", "ceil", "trunc", "fix", "argmax", "argmin", "argsort"), _STEP),
     **dict.fromkeys(("sort", "median", "percentile", "quantile", "searchsorted", "unique"),
                     "it depends on the order of the entries, for which there is no rule"),
-    **dict.fromkeys(("gammaln", "digamma", "gamma", "beta", "erfinv", "gammainc", "zeta", "j0", "j1",
+    **dict.fromkeys(("gamma", "beta", "erfinv", "gammainc", "zeta", "j0", "j1",
                      "i0", "i1", "erfi", "erfcx", "expi", "exp1", "expn", "dawsn"),
                     "a function of elementary functions can be added by sb.register"),
     **dict.fromkeys(("qr", "eig", "eigvals", "schur", "expm", "logm", "sqrtm", "cond"), "there is no rule for it"),

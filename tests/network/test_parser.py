@@ -246,7 +246,7 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = softmin(X)", 5, "write softmax(-z)"),
         ("z = np.cbrt(X)", 5, "write sign(z) * abs(z)**(1/3)"),
         ("z = np.gradient(X)", 5, "there is no rule for it here"),
-        ("z = gammaln(X)", 5, "sb.register"),
+        ("z = gammainc(X)", 5, "sb.register"),
         ("z = np.sort(X)", 5, "the order of the entries"),
         ("z = np.round(X)", 5, "derivative is 0"),
         ("z = scipy.special.softmax(X)", 5, "over all entries; with axis=1"),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symbackprop.codegen.runtime import numpy_runtime as runtime
-from symbackprop.codegen.runtime.numpy_runtime import _as_floats, _erf_over_x, _erfc_series, _require_shape
+from symbackprop.codegen.runtime.numpy_runtime import (
+    _as_floats,
+    _erf_over_x,
+    _erfc_series,
+    _factorial,
+    _loggamma_after_2,
+    _polygamma_series,
+    _require_shape,
+    _stirling,
+)
 
 if TYPE_CHECKING:  # to print the text of this file, the package is not needed
     from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
@@ -150,6 +159,28 @@ def _erfc(x):
     return xp.where(x < 0, 2 - right, right)
 
 
+def _loggamma(x):
+    """Return log Γ(x) for x > 0: a power series near its zeros 1 and 2, and Stirling's series elsewhere."""
+    xp = array_namespace(x)
+    far, below = xp.where(x < 10, x + 10, x), 0 * x + 1
+    for k in range(10):
+        below = below * xp.where(x < 10, x + k, 1.0)
+    is_near = xp.abs(x - 1.5) < 1
+    near = xp.where(is_near, x, 2.0)
+    after = xp.where(near < 1.5, near - 1, 0.0)
+    by_series = _loggamma_after_2(xp.where(near < 1.5, after, near - 2)) - xp.log1p(after)
+    value = xp.where(is_near, by_series, _stirling(far) + (far - 0.5) * xp.log(far) - far - xp.log(below))
+    return xp.where(x > 0, value, np.nan)
+
+
+def _polygamma(n, x):
+    """Return the n-th derivative of the digamma function for x > 0."""
+    xp = array_namespace(x)
+    y = x + 10
+    value = _polygamma_series(n, x, y) + (_factorial(n - 1) * (1 / y) ** n if n else -xp.log(y))
+    return xp.where(x > 0, value if n % 2 else -value, np.nan)
+
+
 def _one_hot(value):
     """Return the rows, with nan in each row that does not add up to 1, for which the gradients would be wrong."""
     xp = array_namespace(value)
@@ -167,5 +198,7 @@ HELPERS |= {
     "one_hot": (_one_hot,),
     "erf": (_erf, _erfc, *runtime.ERF_SERIES),
     "erfc": (_erfc, *runtime.ERFC_SERIES),
+    "loggamma": (_loggamma, *runtime.LOGGAMMA_SERIES),
+    "polygamma": (_polygamma, *runtime.POLYGAMMA_SERIES),
     "fits": (runtime._fits,),
 }

@@ -241,6 +241,68 @@ def _chebyshev(x, series):
     return series[0] + x * this - before
 
 
+def _loggamma(x):
+    """Return log Γ(x) for x > 0: a power series near its zeros 1 and 2, and Stirling's series elsewhere."""
+    x = np.asarray(x)
+    small = x < 10
+    far, below = np.where(small, x + 10, x), np.ones_like(x)
+    for k in range(10):
+        below = below * np.where(small, x + k, 1)
+    near = np.where(np.abs(x - 1.5) < 1, x, 2.0)
+    after = np.where(near < 1.5, near - 1, 0)
+    by_series = _loggamma_after_2(np.where(near < 1.5, after, near - 2)) - np.log1p(after)
+    value = np.where(np.abs(x - 1.5) < 1, by_series, _stirling(far) + (far - 0.5) * np.log(far) - far - np.log(below))
+    return np.where(x > 0, value, np.nan).astype(x.dtype)[()]
+
+
+def _stirling(y):
+    """Return the terms of Stirling's series for log Γ(y) after (y - 1/2) log(y) - y, for y >= 10."""
+    r = 1 / (y * y)
+    series = 1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r * (1 / 1188 - r * (691 / 360360)))))
+    return series / y + 0.9189385332046728
+
+
+def _loggamma_after_2(t):
+    """Return log Γ(2 + t) for |t| <= 1/2, by its power series."""
+    coefficients = (
+        *(0.42278433509846713, 0.3224670334241132, -0.0673523010531981, 0.020580808427784546),
+        *(-0.007385551028673986, 0.0028905103307415234, -0.001192753911703261, 0.0005096695247430425),
+        *(-0.00022315475845357939, 9.945751278180853e-05, -4.492623673813314e-05, 2.050721277567069e-05),
+        *(-9.439488275268397e-06, 4.374866789907488e-06, -2.039215753801366e-06, 9.55141213040742e-07),
+        *(-4.492469198764566e-07, 2.1207184805554665e-07, -1.0043224823968099e-07, 4.7698101693639804e-08),
+        *(-2.2711094608943164e-08, 1.0838659214896955e-08, -5.183475041970047e-09, 2.4836745438024785e-09),
+        *(-1.1921401405860912e-09, 5.731367241678862e-10, -2.7595228851242334e-10, 1.330476437424449e-10),
+        *(-6.4229645638381e-11, 3.1044247747322276e-11),
+    )
+    value = 0 * t
+    for coefficient in coefficients[::-1]:
+        value = (value + coefficient) * t
+    return value
+
+
+def _polygamma(n, x):
+    """Return the n-th derivative of the digamma function for x > 0."""
+    x = np.asarray(x)
+    y = x + 10
+    value = _polygamma_series(n, x, y) + (_factorial(n - 1) * (1 / y) ** n if n else -np.log(y))
+    return np.where(x > 0, value if n % 2 else -value, np.nan).astype(x.dtype)[()]
+
+
+def _factorial(n):
+    return float(np.prod(np.arange(1.0, n + 1)))
+
+
+def _polygamma_series(n, x, y):
+    """Return the sum of the first 10 terms at x, and of the asymptotic series at y = x + 10 but for its first term."""
+    r, value = 1 / y, 0 * x
+    for k in range(10):
+        value = value + 1 / (x + k) ** (n + 1)
+    value = value * _factorial(n) + _factorial(n) / 2 * r ** (n + 1)
+    for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6), 1):
+        value = value + bernoulli * _factorial(2 * k + n - 1) / _factorial(2 * k) * r ** (2 * k + n)
+    return value
+
+
 def _overlap_add(windows, axis, shape):
     """Return the array of this shape in which each entry of each window is added where it was taken from."""
     whole = np.zeros(shape, windows.dtype)
@@ -305,7 +367,10 @@ DRIVERS: tuple[Carried, ...] = (_Arguments, _as_array, _require_shape, _as_float
 DRIVERS += (_Memory, _some, _added, _compare, _difference_quotient)
 ERFC_SERIES = (_erfc_series, _chebyshev)
 ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
+LOGGAMMA_SERIES = (_stirling, _loggamma_after_2)
+POLYGAMMA_SERIES = (_factorial, _polygamma_series)
 _ALONE: tuple[Carried, ...] = (_sigmoid, _at_max, _logdet, _log_of_squared_det, _overlap_add, _put_apart)
 _ALONE += (_fits, _one_hot)
 HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in _ALONE}
 HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}
+HELPERS |= {"loggamma": (_loggamma, *LOGGAMMA_SERIES), "polygamma": (_polygamma, *POLYGAMMA_SERIES)}

@@ -310,7 +310,8 @@ def _beyond(name: str, function: NumpyFunction) -> NumpyFunction:
 _FEW = 4  # numbers of a range that stand in a formula one by one
 _sqrt = _elementwise("sqrt")
 _AXES = ("sum", "mean", "var", "std", "max", "min", "reshape", "ravel", "transpose", "squeeze", "copy")
-_ELEMENTWISE = {name: name for name in ROWS_OF_FUNCTIONS if hasattr(np, name)} | words.OTHER_NAMES
+_SCIPY = ("erf", "gammaln", "digamma")  # rows of the table that are functions of SciPy
+_ELEMENTWISE = {name: name for name in ROWS_OF_FUNCTIONS if hasattr(np, name) or name in _SCIPY} | words.OTHER_NAMES
 # fmt: off
 FUNCTIONS: dict[str, NumpyFunction] = {
     **{name: _combined(operation) for name, operation in words.ENTRYWISE.items()},
