@@ -33,7 +33,8 @@ class ComputationGraph:
         self.cost = network.cost.symbol
         self.equations = _needed(by_names(network))
         self.given = _given(network, self.equations)
-        self.names = {e.expression: e.symbol for e in self.equations if not is_name(e.expression)}
+        named = [e for e in self.equations if not (is_name(e.expression) or e.expression.is_number)]
+        self.names = {e.expression: e.symbol for e in named}
         self.active = _dependent(self.equations, wrt) & _changing_the_cost(self.equations)
         self.definition = self._definitions()
         self.order = list(self.definition)

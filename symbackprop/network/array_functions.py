@@ -58,8 +58,8 @@ def reshape(a: Expression, *shape: Any) -> Expression:
 
 
 def _quotient(count: Size, given: Size) -> Size | None:
-    left = (count / given).cancel()
-    return left if left.is_integer and left.is_positive else None
+    left = (count / given).factor()
+    return left if left.is_integer and is_size(left) else None
 
 
 def transpose(a: Expression, *axes: Any) -> Expression:
@@ -364,15 +364,22 @@ def correlate(a: Expression, v: Expression, mode: Any = "valid", name: str = "co
     return arithmetic.product(window(pad(a, (Integer(before), Integer(after))) if mode != "valid" else a, 0, size), v)
 
 
-def _placed(x: Matrix, rank: int, size: Sequence[Size], stride: Any, padding: Any) -> Expression:
-    """Return the windows along the last `rank` axes, at each `stride` places, after padding with zeros."""
-    strides, paddings = (value if isinstance(value, tuple) else (value,) * rank for value in (stride, padding))
+def _placed(x: Matrix, rank: int, size: Sequence[Size], stride: Any, padding: Any, *, dilation: Any = 1) -> Expression:
+    """Return the windows along the last `rank` axes, at each `stride` places, after padding with zeros.
+
+    Neighbours in a window are `dilation` places apart.
+    """
+    strides, paddings, apart = (
+        value if isinstance(value, tuple) else (value,) * rank for value in (stride, padding, dilation)
+    )
     first = len(x.shape) - rank
     for k in range(rank):
         if paddings[k] != 0:
             x = padded(x, first + k, paddings[k], x.shape[first + k] + 2 * paddings[k])
     for k in range(rank):
-        x = window(x, first + k, size[k])
+        x = window(x, first + k, apart[k] * (size[k] - 1) + 1)
+        if apart[k] != 1:
+            x = strided(x, len(x.shape) - 1, Integer(0), apart[k], size[k])
         count = x.shape[first + k]
         if strides[k] != 1:
             x = strided(x, first + k, Integer(0), strides[k], steps_within(count, strides[k]))
@@ -396,16 +403,26 @@ def steps_within(count: Size, step: Size) -> Size:
 def _convolution(rank: int) -> Callable[..., Expression]:
     name = f"conv{rank}d"
 
-    def convolution(x: Expression, w: Expression, stride: Any = 1, padding: Any = 0) -> Expression:
-        x, w = array(x, name), array(w, name)
-        if len(x.shape) != rank + 2 or len(w.shape) != rank + 2 or x.shape[1] != w.shape[1]:
+    def convolution(
+        x: Expression, w: Expression, stride: Any = 1, padding: Any = 0, dilation: Any = 1, *, groups: Any = 1
+    ) -> Expression:
+        x, w, parts = array(x, name), array(w, name), dimension(groups)
+        if len(x.shape) != rank + 2 or len(w.shape) != rank + 2 or x.shape[1] != parts * w.shape[1]:
             raise ShapeError(
-                f"{name}: {arithmetic.sizes_in_words(x, w)}; (examples, channels, places) and (filters, channels, "
-                "size of the window) are needed"
+                f"{name}: {arithmetic.sizes_in_words(x, w)}; (examples, channels, places) and (filters, channels"
+                f"{' of a group' if parts != 1 else ''}, size of the window) are needed"
             )
         places, taps = "ij"[:rank], "pq"[:rank]
-        windows = _placed(x, rank, w.shape[2:], _setting(stride), _setting(padding))
-        return einsum(f"nc{places}{taps},fc{taps}->nf{places}", windows, w)
+        windows = _placed(x, rank, w.shape[2:], _setting(stride), _setting(padding), dilation=_setting(dilation))
+        if parts == 1:
+            return einsum(f"nc{places}{taps},fc{taps}->nf{places}", windows, w)
+        filters = _quotient(w.shape[0], parts)
+        if filters is None:
+            raise ShapeError(f"{name}: {typed(w)} has {w.shape[0]} filters, which are not {parts} groups of as many")
+        windows = reshaped(windows, (x.shape[0], parts, *w.shape[1:2], *windows.shape[2:]))
+        apart = reshaped(w, (parts, filters, *w.shape[1:]))
+        found = einsum(f"ngc{places}{taps},gfc{taps}->ngf{places}", windows, apart)
+        return reshaped(found, (x.shape[0], w.shape[0], *found.shape[3:]))
 
     return convolution
 
@@ -417,12 +434,18 @@ def _setting(value: Any) -> Any:
 def _pooling(rank: int, *, is_max: bool) -> Callable[..., Expression]:
     name = f"{'max' if is_max else 'avg'}_pool{rank}d"
 
-    def pooling(x: Expression, size: Any, stride: Any = None) -> Expression:
+    def pooling(x: Expression, size: Any, stride: Any = None, padding: Any = 0) -> Expression:
         x = array(x, name)
         if len(x.shape) < rank:
             raise ShapeError(f"{name}: {typed(x)} is {shape_text(x.shape)}; at least {rank} axes are needed")
         sizes = size if isinstance(size, tuple) else (Integer(size),) * rank
-        windows = _placed(x, rank, sizes, sizes if stride is None else _setting(stride), Integer(0))
+        around = _setting(padding)
+        if is_max and padding != 0:
+            raise ShapeError(
+                f"{name}: a maximum is padded with -inf, for which there is no node; pad(x, …) with zeros means the "
+                "same where the entries are not negative, as after relu"
+            )
+        windows = _placed(x, rank, sizes, sizes if stride is None else _setting(stride), around)
         axes = tuple(range(len(windows.shape) - rank, len(windows.shape)))
         if not is_max:
             return scaled(1 / Mul(*sizes), without_axes(summed(windows, axes), axes))

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import reduce
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -13,14 +14,14 @@ from sympy import Integer, Mul, Rational, S
 from symbackprop.errors import FormulaError, NetworkError, ShapeError, SymbackpropError, misspelled
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.functions import FUNCTION, ElementwiseFunction
-from symbackprop.expressions.gathers import reshaped
 from symbackprop.expressions.linear_algebra import eye, matrix_power
 from symbackprop.expressions.matrices import MOST_FACTORS, Ones, Zeros
 from symbackprop.expressions.operations import ROWS, axis_of, log_softmax, logsumexp, repeated, softmax
 from symbackprop.expressions.shapes import is_matrix, shape_of
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
-from symbackprop.network.array_functions import concatenate, flip, steps_within, strided, swapaxes
+from symbackprop.network.array_functions import concatenate, swapaxes
+from symbackprop.network.subscripts import Subscripts
 from symbackprop.network.word_calls import (
     INSTEAD,
     METHODS,
@@ -52,7 +53,7 @@ _MOST_BITS = 1000  # of a number
 _SETTINGS = {  # parameters of calls that are not quantities
     *("shape", "arrays", "axis", "keepdims", "ord", "reps", "pad_width", "mode", "indices_or_sections", "M"),
     *("a_min", "a_max", "min", "max", "axes", "axis1", "axis2", "source", "destination", "subscripts", "window_shape"),
-    *("size", "stride", "padding", "shift", "repeats"),
+    *("size", "stride", "padding", "shift", "repeats", "dilation", "groups", "weights"),
 }
 
 
@@ -134,11 +135,18 @@ class Elaborator:
     Args:
         names: the quantities and sizes that a formula may use.
         missing: a function that returns the message about any other name.
+        index_names: the one-hot rows of each index array, by its name.
     """
 
-    def __init__(self, names: Mapping[str, Expression], missing: Callable[[str], str]):
-        self.names = {"pi": sympy.pi, **names}
+    def __init__(
+        self,
+        names: Mapping[str, Expression],
+        missing: Callable[[str], str],
+        index_names: Mapping[str, Matrix] = MappingProxyType({}),
+    ):
+        self.names = {"pi": sympy.pi, **{name: value for name, value in names.items() if name not in index_names}}
         self.missing = missing
+        self.subscripts = Subscripts(self.value, index_names)
 
     def value(self, node: Node) -> Expression:
         """Return the expression of a syntax tree.
@@ -185,6 +193,8 @@ class Elaborator:
             return self.names[name]
         if known_function(name) is not None or name in SEVERAL:
             raise NetworkError(f"{name} is a function; it needs an argument, as in {name}(z)")
+        if name in self.subscripts.index_names:
+            raise NetworkError(f"{name} is an index array, which stands in brackets, as in E[{name}]")
         raise NetworkError(self.missing(name))
 
     # calls
@@ -198,13 +208,16 @@ class Elaborator:
     def several(self, node: Node) -> tuple[Expression, ...] | None:
         """Return the results of a call that has several, such as split, or the sizes of `X.shape`; else None."""
         if isinstance(node, tree.Attribute) and node.name == "shape":
-            return tuple(require_matrix(self.value(node.base), "shape").shape)
+            return self._shape(node.base)
         if not isinstance(node, tree.Call) or self._module_and_name(node.function)[1] not in SEVERAL:
             return None
         found = self._results(node)
         return found if isinstance(found, tuple) else None
 
     def _results(self, node: tree.Call) -> Any:
+        of_index = self.subscripts.called(self._module_and_name(node.function)[1], node.arguments, dict(node.keywords))
+        if of_index is not None:
+            return of_index
         name, call, first = self._function(node.function)
         given = [*first, *map(self._argument, node.arguments)]
         named = {keyword: self._argument(value) for keyword, value in node.keywords if keyword != "dtype"}
@@ -258,8 +271,13 @@ class Elaborator:
             case tree.Attribute(base=tree.Name(base=module), name="inf") if module in _MODULES:
                 return sympy.oo
             case tree.Attribute(base=inner, name="shape"):
-                return tuple(require_matrix(self.value(inner), "shape").shape)
+                return self._shape(inner)
         return self.value(node)
+
+    def _shape(self, node: Node) -> tuple[Size, ...]:
+        """Return the shape of an array, or of an index array."""
+        rows = self.subscripts.index(node)
+        return tuple(require_matrix(self.value(node), "shape").shape if rows is None else rows.shape[:-1])
 
     def _attribute(self, node: tree.Attribute) -> Expression:
         if (
@@ -282,80 +300,13 @@ class Elaborator:
     def _subscript(self, node: tree.Subscript) -> Expression:
         match node.base, node.indices:
             case tree.Attribute(base=inner, name="shape"), (index,):
-                shape = require_matrix(self.value(inner), "shape").shape
+                shape = self._shape(inner)
                 return shape[axis_of(self.value(index), len(shape))]
             case tree.Call() as call, (tree.Number(value=n),) if (results := self.several(call)) is not None:
                 if n not in range(len(results)):
                     raise NetworkError(f"{_quoted(call)} has {len(results)} results, from [0] to [{len(results) - 1}]")
                 return results[int(n)]
-        matrix = self.value(node.base)
-        if not is_matrix(matrix):
-            raise NetworkError(f"{typed(matrix)} is a scalar, which has no parts")
-        indices = self._complete(node.indices, len(matrix.shape))
-        sizes: list[Size] = []
-        axis = 0
-        for each in indices:
-            if each is None:
-                sizes.append(Integer(1))
-                continue
-            if isinstance(each, tree.SlicedAxis):
-                matrix = self._sliced(matrix, axis, each)
-                sizes.append(matrix.shape[axis])
-            else:
-                at = self._place(matrix.shape[axis], each)
-                matrix = arithmetic.part(matrix, axis, at, at + 1)
-            axis += 1
-        return reshaped(matrix, sizes) if sizes else arithmetic.total(matrix)
-
-    def _complete(self, indices: tuple[Node, ...], ndim: int) -> list[Node | None]:
-        """Return an index for each axis, and None for each new axis of one entry."""
-        found: list[Node | None] = []
-        named = sum(not _is_literal(index, None, Ellipsis) for index in indices)
-        if named > ndim:
-            quoted = ", ".join(map(_quoted, indices))
-            what = "rows and columns, no more" if ndim == 2 else f"{ndim} {'axis' if ndim == 1 else 'axes'}, no more"
-            raise NetworkError(f"[{quoted}]: {'a matrix' if ndim == 2 else 'this array'} has {what}")
-        rest = [tree.SlicedAxis() for _ in range(ndim - named)]
-        for index in indices:
-            if _is_literal(index, Ellipsis):
-                found += rest
-                rest = []
-            else:
-                found.append(None if _is_literal(index, None) else index)
-        return found + rest
-
-    def _place(self, size: Size, node: Node) -> Size:
-        """Return an index such as 0, -1 or T - 1 as the place on an axis, counted from its start."""
-        at = self._whole_number(node, node)
-        at = size + at if at.is_negative else at
-        if not (at.is_nonnegative and (size - 1 - at).is_nonnegative):
-            raise NetworkError(
-                f"[{_quoted(node)}]: the axis has {size} entries, and this is not one of them whatever the sizes are"
-            )
-        return at
-
-    def _whole_number(self, node: Node, whole: Node) -> Size:
-        value = self.value(node)
-        if is_matrix(value) or not value.is_integer:
-            raise NetworkError(f"[{_quoted(whole)}]: {typed(value)} is not a whole number whatever the sizes are")
-        return value
-
-    def _sliced(self, matrix: Matrix, axis: int, node: tree.SlicedAxis) -> Matrix:
-        """Return the part of an array that a slice along an axis gives."""
-        size = matrix.shape[axis]
-        step = Integer(1) if node.step is None else self._whole_number(node.step, node)
-        if step.is_negative:
-            if node.first is not None or node.last is not None or step != -1:
-                raise NetworkError(f"[{_quoted(node)}]: only ::-1, which turns an axis round, has a negative step")
-            return flip(matrix, axis)
-        start, stop = (
-            end if bound is None else self._whole_number(bound, node)
-            for bound, end in ((node.first, Integer(0)), (node.last, size))
-        )
-        start, stop = (size + bound if bound.is_negative else bound for bound in (start, stop))
-        if step == 1:
-            return arithmetic.part(matrix, axis, start, stop)
-        return strided(matrix, axis, start, step, steps_within(stop - start, step))
+        return self.subscripts.part(self.value(node.base), node.indices)
 
 
 _ELABORATE: dict[type, Callable[[Elaborator, Any], Expression]] = {
@@ -392,10 +343,6 @@ def instead_of(name: str) -> str:
     if near and not any(hasattr(library, name) for library in (np, np.linalg, math)):
         return f"did you mean {near}?"
     return "there is no rule for it here; sb.register adds a function of each entry"
-
-
-def _is_literal(node: Node, *values: object) -> bool:
-    return isinstance(node, tree.Literal) and any(node.value is value for value in values)
 
 
 def _quoted(node: Node) -> str:

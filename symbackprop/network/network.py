@@ -424,6 +424,6 @@ def by_names(network: Network) -> list[Equation]:
     for equation in (*network.equations, network.cost):
         expression = equation.expression.xreplace(names)
         equations.append(Equation(equation.symbol, expression))
-        if not is_name(expression):
+        if not is_name(expression) and not expression.is_number:
             names[expression] = equation.symbol
     return equations

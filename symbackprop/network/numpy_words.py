@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial, reduce
 from itertools import pairwise
 
-from sympy import Integer, S, log
+from sympy import Expr, Integer, S, log
 
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
@@ -229,9 +229,10 @@ def norm(a: Expression, order: object = None, axis: int | None = None) -> Expres
         return arithmetic.total(FUNCTION["abs"](a), axis)
     if order == S.Infinity:
         return arithmetic.largest(FUNCTION["abs"](a), axis)
-    if isinstance(order, str) or not getattr(order, "is_positive", False) or (axis is None and 1 not in a.shape[1:]):
+    is_matrix_norm = axis is None and len(a.shape) > 1 and 1 not in a.shape
+    if not isinstance(order, Expr | int) or not S(order).is_positive or is_matrix_norm:
         raise ShapeError(f"norm({typed(a)}, {order}): the order is a positive number, or left out")
-    return arithmetic.to_the(arithmetic.total(arithmetic.to_the(FUNCTION["abs"](a), order), axis), 1 / order)
+    return arithmetic.to_the(arithmetic.total(arithmetic.to_the(FUNCTION["abs"](a), order), axis), 1 / S(order))
 
 
 def lower_ones(shape: tuple[Size, Size], k: int) -> Matrix:

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symbackprop.errors import FormulaError, NetworkError, SymbackpropError, nearest, shape_text
-from symbackprop.expressions.aliases import Expression, Size
+from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.shapes import is_matrix, shape_of, told_sizes
 from symbackprop.network.elaborate import Elaborator
 from symbackprop.network.names import check_name
-from symbackprop.network.network import ROLES, SCALAR, Network
+from symbackprop.network.network import INPUT, ONE_HOT, ROLES, SCALAR, Network
 from symbackprop.network.straightened import COST_NAMES, Refused, straightened
 from symbackprop.parsing.numpy_parser import NumpyText
 from symbackprop.parsing.syntax_tree import Node
 from symbackprop.printing.text import typed
 
 _MOST_CHARACTERS = 200_000
+INDEX = "index"  # an array of whole numbers, declared with the number of classes
 _MATRICES = [role for role in ROLES if role != SCALAR]
 
 COST, OUTPUT = "cost", "output"  # what a network may end in
@@ -33,8 +34,6 @@ _STATEMENTS: dict[type, str] = {
 }
 
 _OTHER_ROLES = {  # what to declare instead, with the same meaning
-    "index": "declare the one-hot rows, {0}: one_hot(N, K), with which {0} @ E are the rows E[{0}]",
-    "mask": "declare {0}: input(N, D), and give it entries of 0 and 1",
     "symmetric": "declare another matrix A: parameter(D, D), and define {0} = (A + A.T) / 2",
     "positive": "declare another array t: parameter(D), and define {0} = exp(t)",
 }
@@ -78,6 +77,7 @@ class _Reader:
             raise text.error(f"{text.quote(refused.node)}: {refused.message}", refused.node) from None
         self.net = Network()
         self.sizes: dict[str, Size] = {}  # names that the text gives to sizes, as in n = X.shape[0]
+        self.index_names: dict[str, Matrix] = {}  # the one-hot rows of index arrays
         self.factors: dict[str, ast.expr] = {}  # the first size that is made of a name which was not declared alone
         self.lines = {name: node.lineno for node in self.statements for name in _named(node)}
         names = (part for node in self.statements for part in ast.walk(node) if isinstance(part, ast.Name))
@@ -114,7 +114,9 @@ class _Reader:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=declared, value=None):
                 role, sizes = self._role(name, declared)
-                getattr(self.net, role)(name, *sizes)  # each role is a method that declares it
+                symbol = getattr(self.net, role)(name, *sizes)  # each role is a method that declares it
+                if _word_of(declared) == INDEX:
+                    self.index_names[name] = symbol
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=role))) if role in _MATRICES:
                 said = self.text.quote(node).partition("=")[2].strip()
                 raise NetworkError(f"a declaration has a colon: {name}: {said}")
@@ -126,7 +128,9 @@ class _Reader:
                 if _is_size(value) and not end:
                     self._name_size(name, self._elaborator().value(self.text.tree(value)))
                 else:
-                    add_equation(self.net, name, self.text.tree(value), end=end, lines=self.lines, sizes=self.sizes)
+                    formula = self.text.tree(value)
+                    context = {"lines": self.lines, "sizes": self.sizes, "index_names": self.index_names}
+                    add_equation(self.net, name, formula, end=end, **context)
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
                 self._several([name.id for name in names if isinstance(name, ast.Name)], value)
             case ast.Expr(value=ast.Lambda()):
@@ -157,7 +161,8 @@ class _Reader:
             self.sizes[name] = size
 
     def _elaborator(self) -> Elaborator:
-        return Elaborator(known_names(self.net, self.sizes), lambda name: f"{name} is not defined")
+        known = known_names(self.net, self.sizes)
+        return Elaborator(known, lambda name: f"{name} is not defined", self.index_names)
 
     def _role(self, name: str, declared: ast.expr) -> tuple[str, list[Size]]:
         match declared:
@@ -165,6 +170,14 @@ class _Reader:
                 return SCALAR, []
             case ast.Call(func=ast.Name(id=role), args=sizes, keywords=[]) if role in _MATRICES:
                 return role, [self._size(size) for size in sizes]
+            case ast.Call(func=ast.Name(id="mask"), args=sizes, keywords=[]):
+                return INPUT, [self._size(size) for size in sizes]
+            case ast.Call(
+                func=ast.Name(id="index"), args=sizes, keywords=[ast.keyword(arg="of" | "below", value=count)]
+            ):
+                return ONE_HOT, [self._size(size) for size in (*sizes, count)]
+            case ast.Call(func=ast.Name(id="index")) | ast.Name(id="index"):
+                raise NetworkError(f"{name}: the number of classes is told by of=, as in {name}: index(N, of=K)")
             case ast.Call(func=ast.Name(id=role)) | ast.Name(id=role) if role in _MATRICES:
                 raise NetworkError(
                     f"{name}: {role} takes the size of each axis, rows and columns of a matrix, as in "
@@ -172,7 +185,7 @@ class _Reader:
                 )
             case ast.Call(func=ast.Name(id="scalar")):
                 raise NetworkError(f"{name}: scalar has no size; write {name}: scalar")
-        word = self.text.quote(declared).partition("(")[0]
+        word = _word_of(declared)
         hint = _OTHER_ROLES[word].format(name) if word in _OTHER_ROLES else nearest(word, ROLES)
         raise NetworkError(f"{name}: {word:.40} is not a role; {hint}")
 
@@ -197,6 +210,7 @@ def add_equation(
     end: str = "",
     lines: Mapping[str, int] = MappingProxyType({}),
     sizes: Mapping[str, Size] = MappingProxyType({}),
+    index_names: Mapping[str, Matrix] = MappingProxyType({}),
 ) -> None:
     """Add a quantity or the cost, a scalar at the end, given as the syntax tree of a formula, to a network.
 
@@ -207,6 +221,7 @@ def add_equation(
         end: COST if it is the cost, OUTPUT if it is the cost or, as a matrix, an output.
         lines: the line number of each name that is defined anywhere in the text.
         sizes: further names of sizes.
+        index_names: the one-hot rows of each index array, by its name.
 
     Raises:
         NetworkError: the formula contains unsupported syntax, inconsistent shapes, or an unknown name.
@@ -220,7 +235,7 @@ def add_equation(
             return f"{unknown} is not defined; first declare what the network has, as in {unknown}: input(N, D)"
         return f"{unknown} is not defined; {nearest(unknown, known)}"
 
-    expression = Elaborator(known, missing).value(formula)
+    expression = Elaborator(known, missing, index_names).value(formula)
     is_output = is_matrix(expression) and set(expression.shape) != {1}
     if not end or (is_output and end == OUTPUT):
         net.define(name, expression)
@@ -235,6 +250,11 @@ def add_equation(
 def known_names(net: Network, sizes: Mapping[str, Size]) -> dict[str, Expression]:
     """Return the quantities and sizes that a formula may use, by name."""
     return {**net.symbols, **{str(size): size for size in net.dimensions}, **sizes}
+
+
+def _word_of(declared: ast.expr) -> str:
+    """Return the word before the brackets of a declaration."""
+    return ast.unparse(declared).partition("(")[0]
 
 
 def _names_in(size: ast.expr) -> list[str]:

@@ -1,18 +1,18 @@
 """The calls of NumPy's words in a text: their parameters, and what they write out; the words are in `numpy_words`."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, TypeAlias, cast
 
 from sympy import Integer, S
 
 from symbackprop.errors import ShapeError, shape_text
-from symbackprop.expressions.aliases import Expression, Matrix, Size
+from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.linear_algebra import eye
-from symbackprop.expressions.matrices import Ones, Zeros, scaled
+from symbackprop.expressions.matrices import LowerOnes, Ones, Zeros, scaled
 from symbackprop.expressions.operations import COLUMNS, ROWS, axis_of
-from symbackprop.expressions.shapes import dimension, is_matrix
+from symbackprop.expressions.shapes import dimension, is_matrix, shape_of
 from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
@@ -71,6 +71,77 @@ def reduction(reduce: Callable[..., Expression], name: str, *, corrected: bool =
         return arithmetic.times(factor if name == "var" else factor**S.Half, reduced(a, axis, keepdims))
 
     return with_correction if corrected else reduced
+
+
+def _average(a: Expression, axis: Argument = None, weights: Argument = None, keepdims: Argument = False) -> Expression:
+    """Return the mean, or the sum with weights divided by the sum of the weights."""
+    if weights is None:
+        return REDUCTIONS["mean"](a, axis, keepdims)
+    along = cast("Expression", weights)
+    if is_matrix(a) and len(shape_of(along)) == 1 < len(a.shape) and axis is not None:
+        at = axis_of(axis, len(a.shape))
+        along = arrays.reshape(along, *(size if k == at else Integer(1) for k, size in enumerate(a.shape)))
+    along = arithmetic.together(require_matrix(a, "average"), require_matrix(along, "average"), "*")[1]
+    total = REDUCTIONS["sum"]
+    return arithmetic.divided(total(arithmetic.times(a, along), axis, keepdims), total(along, axis, keepdims))
+
+
+def _prod(a: Expression, axis: Argument = None, keepdims: Argument = False) -> Expression:
+    """Return the product of the entries, of which there is a number, not a name."""
+    if axis is None:
+        return _prod(arrays.ravel(a), S.Zero)
+    matrix = require_matrix(a, "prod")
+    at = axis_of(axis, len(matrix.shape))
+    size = matrix.shape[at]
+    if not (size.is_Integer and size <= _MOST_COPIES):
+        raise ShapeError(
+            f"prod({typed(a)}, axis={at}): a product of {size} entries has no rule; write exp(sum(log({typed(a)}), "
+            f"axis={at})) for positive entries"
+        )
+    parts = [arithmetic.part(matrix, at, Integer(k), Integer(k + 1)) for k in range(int(size))]
+    found = reduce(arithmetic.times, parts)
+    return found if keepdims else arrays.reduced_away(found, at)
+
+
+def _cross(a: Expression, b: Expression) -> Matrix:
+    """Return the vector product of the vectors of three entries along the last axis."""
+    one, other = require_matrix(a, "cross"), require_matrix(b, "cross")
+    if one.shape[-1] != 3 or other.shape[-1] != 3:
+        raise ShapeError(f"cross: {arithmetic.sizes_in_words(one, other)}; the last axes have 3 entries")
+    turned = [arrays.roll(x, -1, len(x.shape) - 1) for x in (one, other)]
+    found = arithmetic.minus(arithmetic.times(one, turned[1]), arithmetic.times(turned[0], other))
+    return arrays.roll(found, -1, len(found.shape) - 1)
+
+
+def _polyval(p: Expression, x: Expression) -> Expression:
+    """Return the value of a polynomial, whose first coefficient is that of the highest power."""
+    vector = require_matrix(p, "polyval")
+    count = vector.shape[0]
+    if len(vector.shape) != 1 or not (count.is_Integer and count <= _MOST_COPIES):
+        raise ShapeError(f"polyval({typed(p)}, …): {typed(p)} is {shape_text(vector.shape)}; a vector of a few entries")
+    entries = [arithmetic.total(arithmetic.part(vector, 0, Integer(k), Integer(k + 1))) for k in range(int(count))]
+    return reduce(lambda so_far, entry: arithmetic.plus(arithmetic.times(so_far, x), entry), entries)
+
+
+def _arange(start: Expression, stop: Argument = None) -> Matrix:
+    """Return 0, 1, …, n - 1, or the whole numbers from `start` up to before `stop`."""
+    first = S.Zero if stop is None else dimensionless(start)
+    count = dimension(start if stop is None else cast("Size", stop) - start)
+    ones = Ones(1, count)
+    return arithmetic.plus(arrays.ravel(ones * LowerOnes(count, count).T), first - 1)
+
+
+def dimensionless(value: Expression) -> Scalar:
+    """Return a number in terms of sizes."""
+    if is_matrix(value) or not value.is_integer:
+        raise ShapeError(f"arange: {typed(value)} is not a whole number whatever the sizes are")
+    return value
+
+
+def _linspace(start: Expression, stop: Expression, num: Argument = None) -> Matrix:
+    """Return `num` numbers from `start` to `stop` at equal distances, 50 by default."""
+    count = Integer(50) if num is None else dimension(cast("Size", num))
+    return arithmetic.plus(start, arithmetic.times((stop - start) / (count - 1), _arange(count)))
 
 
 def _std(a: Expression, axis: int | None = None) -> Expression:
@@ -284,13 +355,18 @@ OTHER_REDUCTIONS: dict[str, Callable[..., Expression]] = {
     "min":  reduction(_smallest, "min"),
     "amax": reduction(arithmetic.largest, "max"),
     "amin": reduction(_smallest, "min"),
-    "average": reduction(arithmetic.mean, "average"),
     "ptp":  reduction(lambda a, axis=None: arithmetic.minus(arithmetic.largest(a, axis), _smallest(a, axis)), "ptp"),
 }
 WORDS: dict[str, Callable[..., Expression]] = {
     **words.ENTRYWISE,
     **OTHER_REDUCTIONS,
     "clip":         _clip,
+    "average":      _average,
+    "prod":         _prod,
+    "cross":        _cross,
+    "polyval":      _polyval,
+    "arange":       _arange,
+    "linspace":     _linspace,
     "triu":         triangle(words.triu, "triu"),
     "tri":          _tri,
     "cumsum":       _cumsum,
@@ -343,7 +419,6 @@ INSTEAD = {  # of a word that is refused: a formula of the same meaning, and whe
     "binary_cross_entropy": ("sum(softplus(z) - y * z) / N", ""),
     "mse":                  ("mean((y - yhat)**2)", ""),
     "dropout":              ("z * M", "with a mask M that is an input"),
-    "prod":                 ("exp(sum(log(z)))", "for positive entries"),
     "cumprod":              ("exp(cumsum(log(z), axis=1))", "for positive entries"),
     "cbrt":                 ("sign(z) * abs(z)**(1/3)", ""),
     "relu6":                ("clip(z, 0, 6)", ""),
@@ -384,7 +459,7 @@ INSTEAD = {  # of a word that is refused: a formula of the same meaning, and whe
 }
 _GIVEN, _STEP = "declare these numbers as an input", "its derivative is 0 or undefined"
 NO_RULE = {  # why a word is refused that nothing else stands for
-    **dict.fromkeys(("array", "random", "randn", "normal", "uniform", "arange", "linspace"), _GIVEN),
+    **dict.fromkeys(("array", "random", "randn", "normal", "uniform"), _GIVEN),
     **dict.fromkeys(("round", "rint", "floor", "ceil", "trunc", "fix", "argmax", "argmin", "argsort"), _STEP),
     **dict.fromkeys(("sort", "median", "percentile", "quantile", "searchsorted", "unique"),
                     "it depends on the order of the entries, for which there is no rule"),

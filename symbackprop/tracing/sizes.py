@@ -122,6 +122,7 @@ class Sizes:
         # the sums that occur as sizes: D + H, N - 1, N + 1, and the declared ones
         near = {p + k: size + k for p, size in (self.primes | written).items() for k in (-1, 1)}
         self._sums = pairs | near | written
+        self._halves = {(p - 1) // 2: (size - 1) / 2 for p, size in self.primes.items()}  # of pairs, N (N - 1) / 2
         # and those of slices: N - 2, N + 3, 2*N - 1, N - K and N - K + 1 of windows
         parts = {p + k: size + k for p, size in (self.primes | written).items() for k in range(-_NEAREST, _NEAREST + 1)}
         ordered = [(p, q) for p in self.primes for q in self.primes if p > q]
@@ -162,8 +163,10 @@ class Sizes:
         """Return a number in a formula in terms of symbolic sizes."""
         if not isfinite(x):
             raise Untraceable(f"the number {x} stands in a formula")
-        if int(x) == x:
-            return self._whole(int(x))
+        if int(8 * x) == 8 * x:  # a whole number, or N / 2, which is 53.5 here
+            found = self._whole(int(x)) if int(x) == x else self._whole(int(8 * x)) / 8
+            if int(x) == x or found.free_symbols:
+                return found
         text = repr(float(x))
         if sum(map(str.isdigit, text)) <= _SHORT:
             return Rational(text)
@@ -204,4 +207,6 @@ class Sizes:
         for prime, symbol in self.primes.items():
             while rest and rest % prime == 0:
                 value, rest = value * symbol, rest // prime
+        if value != 1 and rest in self._halves:
+            return value * self._halves[rest]
         return value * self._sums.get(rest, rest)

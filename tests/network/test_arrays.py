@@ -23,14 +23,23 @@ def softmax(z, axis=-1):
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def windows_of_images(x, w, stride=1, padding=0):
+def windows_of_images(x, w, stride=1, padding=0, dilation=1, groups=1):
+    if groups > 1:
+        pairs = zip(np.split(x, groups, axis=1), np.split(w, groups), strict=True)
+        return np.concatenate([windows_of_images(a, b, stride, padding, dilation) for a, b in pairs], axis=1)
+    if dilation > 1:
+        apart = np.zeros((*w.shape[:2], *(dilation * (n - 1) + 1 for n in w.shape[2:])))
+        apart[:, :, ::dilation, ::dilation] = w
+        w = apart
     x = np.pad(x, [(0, 0), (0, 0), *[(padding, padding)] * 2])
     seen = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
     return np.einsum("ncijpq,fcpq->nfij", seen, w)
 
 
 NUMPY = {name: getattr(np, name) for name in np.__all__ if name not in {"abs", "max", "min", "sum"}} | {
+    "np": np,
     "max": np.max,
+    "norm": np.linalg.norm,
     "sum": np.sum,
     "softmax": softmax,
     "logsumexp": lambda z, axis: np.log(np.exp(z).sum(axis=axis)),
@@ -111,6 +120,14 @@ FORMULAS = [
     "pad(X, 1)",
     "sliding_window_view(v, 2) @ v[:2]",
     "sliding_window_view(X, (2, 3)).sum(axis=(2, 3))",
+    "norm(X, 3, axis=1) * u",
+    "prod(X[:, :2], axis=1) * u",
+    "cross(X.T, X.T**2)",
+    "polyval(u, v) * arange(4)",
+    "linspace(0, 1, 4) * X",
+    "average(X, axis=1, weights=exp(v))",
+    "X[:, [0, 2, -1]] * u[:, None]",
+    "X[[0, 1], [2, 3]] * s + v[:, np.newaxis][0]",
     "convolve(v, u)",
     "convolve(u, v, 'same')",
     "convolve(v, u, mode='valid')",
@@ -118,6 +135,8 @@ FORMULAS = [
     "conv2d(Q, Q[:, :, :2, :3], stride=2, padding=1)",
     "max_pool2d(A[:, :2], 2)",
     "avg_pool2d(Q[:, :, 1:, :], 2)",
+    "conv2d(Q, Q[:, :, :2, :2], dilation=2)",
+    "conv2d(Q, Q[:, :1, :2, :2], groups=2)",
     "broadcast_to(v, (2, 3, 4)) * A",
     "ones(4) * v + zeros((3, 4))",
     "tril(A) * A",

@@ -219,6 +219,8 @@ def _norm(run: TraceRun, x: Operand, ord: Any = None, axis: Axis = None, keepdim
     array = as_array(run, x)
     if axis is None and array.ndim < 2:
         axis = 0
+    if ord not in (None, 2, "fro", 1, np.inf) and axis is not None and not isinstance(axis, tuple) and ord > 0:
+        return ((abs(array) ** ord).sum(axis=axis, keepdims=keepdims)) ** (1 / ord)
     if ord not in (None, 2, "fro", 1, np.inf) or (axis is None and ord not in (None, "fro")):
         raise Untraceable(f"np.linalg.norm with ord={ord!r}; the root of the sum of squares can be traced, without ord")
     if axis is None:
@@ -263,6 +265,14 @@ def _take_along_axis(run: TraceRun, x: Operand, indices: Any, axis: int = -1) ->
     if not isinstance(indices, Labels) or axis % array.ndim != array.ndim - 1:
         raise Untraceable("np.take_along_axis is traced with class labels along the last axis, as in y[..., None]")
     return (array[..., None, :] * indices.one_hot).sum(axis=-1)
+
+
+def _take(run: TraceRun, x: Operand, indices: Any, axis: int | None = None, **_: object) -> TracedArray:
+    array = as_array(run, x)
+    if axis is None and array.ndim > 1:
+        raise Untraceable("np.take without an axis counts all entries of an array: name the axis")
+    before = (slice(None),) * ((axis or 0) % array.ndim)
+    return indexing.item(array, (*before, indices) if before else indices)
 
 
 def _add_at(run: TraceRun, array: Operand, indices: Any, values: Any) -> None:
@@ -351,7 +361,7 @@ FUNCTIONS: dict[str, NumpyFunction] = {
     "shape": lambda run, x: x.shape, "ndim": lambda run, x: x.ndim,
     "size": lambda run, x, axis=None: x.size if axis is None else x.shape[axis],
     "trace": lambda run, x, *_, **__: as_array(run, x).made(arithmetic.trace, rank=0),
-    "select": _select, "average": _method("mean"),
+    "select": _select, "take": _take,
     "ptp": lambda run, x, **kwargs: as_array(run, x).max(**kwargs) - as_array(run, x).min(**kwargs),
     "cumsum": _line(words.cumsum, "cumsum"), "diff": _diff, "roll": _roll, "split": _split, "array_split": _split,
     "hsplit": lambda run, x, at: _split(run, x, at, min(as_array(run, x).ndim - 1, 1)), "vsplit": _split,

@@ -68,10 +68,12 @@ class TraceRun:
             instead = f": write {' '.join(filter(None, INSTEAD[name]))}" if name in INSTEAD else ""
             raise Untraceable(f"{module}.{name} is not among the functions that can be traced{instead}")
         refused = [key for key in _REFUSED if kwargs.get(key) is not None and kwargs[key] is not np._NoValue]
+        refused = [key for key in refused if (name, key) != ("average", "weights")]
         if refused:
             raise Untraceable(f"np.{name} is called with {refused[0]}=; without it, it can be traced")
         out = kwargs.get("out")
-        options = {key: value for key, value in kwargs.items() if key not in ("out", "casting", "order", *_REFUSED)}
+        left_out = ("out", "casting", "order", *(key for key in _REFUSED if (name, key) != ("average", "weights")))
+        options = {key: value for key, value in kwargs.items() if key not in left_out}
         found = _numbered(self.functions[name](self, *args, **options), name, args, options)
         target = out[0] if isinstance(out, tuple) else out
         if isinstance(target, Placeholder):
