@@ -84,6 +84,7 @@ def _derived(request: Mapping[str, Any]) -> Answer:
         "result": _without_style(parts.result),
         "latex": derivation.to_latex(),
         "numpy": derivation.to_source(style="textbook"),
+        "graph": derivation.draw().svg,
         "count": len(derivation.steps),
     }
 

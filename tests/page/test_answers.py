@@ -15,6 +15,7 @@ def test_a_network_is_answered_by_its_gradients_steps_and_code():
     d = sb.derive(sb.parse_network(NETWORK))
     assert found["count"] == len(d.steps) == found["steps"].count('class="step"')
     assert found["numpy"] == d.to_source(style="textbook")
+    assert "∂J/∂W2 = a2ᵀ δ3" in found["graph"]
     assert found["latex"] == d.to_latex()
     assert {"name": "W1", "role": "parameter", "shape": "2×3"} in found["names"]
     for part in ("network", "result", "steps"):

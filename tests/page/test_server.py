@@ -205,7 +205,14 @@ def opened(address, state, tmp_path):
     [
         (
             REQUEST,
-            ["17 of 17 steps proved", "gradient check: right", "<mfrac>", 'aria-pressed="true"', "a2.T @ delta3"],
+            [
+                "17 of 17 steps proved",
+                "gradient check: right",
+                "<mfrac>",
+                'aria-pressed="true"',
+                "a2.T @ delta3",
+                "data:image/svg+xml",
+            ],
         ),
         (REQUEST | {"wrt": ["W2"]}, ["steps proved", 'aria-pressed="false"']),
         ({"job": "formula", "formula": "norm(A*x - y)^2"}, ["A: parameter(m, n)", "steps proved", "n×1"]),

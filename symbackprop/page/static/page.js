@@ -135,6 +135,7 @@ function show(answer) {
   $("net").innerHTML = answer.network;
   code("latex", answer.latex, "gradients.tex");
   code("numpy", answer.numpy, "gradients.py");
+  graph(answer.graph);
   $("verdicts").replaceChildren(element("span", `${answer.count} steps; being proved …`, "quiet"));
   $("check").replaceChildren(element("p", "The gradient check is running …", "quiet"));
   chips(answer.names);
@@ -165,6 +166,14 @@ function element(name, text, kind = "") {
   made.textContent = text;
   if (kind) made.className = kind;
   return made;
+}
+
+// The picture has a style of its own, which it may keep as an image.
+function graph(svg) {
+  const picture = document.createElement("img");
+  picture.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  picture.alt = "The computation graph: formulas in boxes, and below each name its adjoint";
+  $("graph").replaceChildren(picture);
 }
 
 function code(id, text, file) {
