@@ -333,7 +333,7 @@ def _table(documents: list[_Marked]) -> str:
     title = (
         f"{wrong} of {len(documents)} documents have a wrong formula" if wrong else "No document has a wrong formula"
     )
-    table = f'<div class="scroll"><table><tr>{head}</tr>\n{"".join(rows)}</table></div>'
+    table = f'<div class="scroll" tabindex="0"><table><tr>{head}</tr>\n{"".join(rows)}</table></div>'
     return f'<section class="overview"><h1>{title}.</h1>{table}</section>'
 
 

@@ -57,7 +57,7 @@ _LINE = '<div class="line{kind}">\n<div>\n{formulas}\n</div>\n<div class="beside
 _FORMULA = '<div class="formula" style="--symbols: {symbols}"><span>{left}</span><span>{right}</span></div>'
 _WITNESS = '<span class="witness {verdict}"><span class="verdict" aria-hidden="true">{mark}</span> {summary}</span>'
 _VERDICT = '<span class="verdict {verdict}">{mark} {words}</span>'
-_TABLE = '<div class="scroll">\n<table class="{kind}">\n<tr>{head}</tr>\n{rows}\n</table>\n</div>'
+_TABLE = '<div class="scroll" tabindex="0">\n<table class="{kind}">\n<tr>{head}</tr>\n{rows}\n</table>\n</div>'
 
 _MARKS = {Verdict.RIGHT: "✓", Verdict.WRONG: "✗", Verdict.UNDECIDED: "?"}
 _TITLE = "Backpropagation, step by step"
