@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-_UNASKED = 1e-3  # seconds in which the processor time is not asked of the system again
+_UNASKED = 1e-2  # seconds in which the processor time is not asked of the system again
 
 
 @dataclass

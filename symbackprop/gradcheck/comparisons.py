@@ -20,6 +20,7 @@ _SMOOTH = 1e-8  # of the gradient: what the curvature of a smooth cost adds over
 _FAR_OFF = 64.0  # rounding errors by which such a quotient must differ
 _FLOOR = 1e4  # or below this many rounding errors of the cost, if that derivative is 0
 _ROUNDED = 3  # evaluations of the gradient at points perturbed by rounding errors
+_LARGEST = float(np.finfo(float).max)
 POWER = 1e-3  # an error bar above this part of the gradient's size decides nothing
 COARSE_POWER = 1e-2  # likewise, if the cost is rounded more than double precision is
 POWER_ALONG = 1e-2  # likewise, of the contribution that one entry has along a direction
@@ -72,7 +73,8 @@ class Comparison:
     @property
     def size(self) -> float:
         """The magnitude of the derivative under test, without cancellation, or of the numeric one if that is larger."""
-        return float(np.nan_to_num(max(math.hypot(*self.contributions.values()), abs(self.numeric.value)), nan=0.0))
+        size = max(math.hypot(*self.contributions.values()), abs(self.numeric.value))
+        return 0.0 if math.isnan(size) else min(float(size), _LARGEST)
 
     @property
     def typical_entry(self) -> float:

@@ -193,10 +193,16 @@ class Explainer:
         """Yield pairs of mistakes; the gradient nearest to the cost is explained first."""
         nearest = self._nearest_to_the_cost()
         alone = [entry for entry in self.catalogue if self._explains(entry[2], [nearest])]
+        alone.sort(key=lambda entry: self._disturbed(entry[2]))
         for first, _, _ in alone:
             yield from self._pairs((first, second) for second, _, _ in self.catalogue)
         changing = [m for m, _, g in self.catalogue if not self.is_like(g[nearest], self.right[nearest])]
         yield from self._pairs(combinations(changing[:_MOST_PAIRED], 2))
+
+    def _disturbed(self, gradients: Gradients) -> int:
+        """Return how many gradients that are right a mistake changes, which the other of two would have to undo."""
+        right = [name for name in gradients if name not in self.wrong]
+        return sum(not self.is_like(gradients[name], self.right[name]) for name in right)
 
     def _pairs(self, pairs: Iterable[tuple[Mutant, Mutant]]) -> Iterator[Explanation]:
         for both in (a.together(b) for a, b in pairs if not a.changed.keys() & b.changed.keys()):

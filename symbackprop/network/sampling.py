@@ -117,17 +117,17 @@ def draws(
     """
     if not isinstance(network, Network):
         raise ArgumentError(f"random values are drawn for a Network, not for a {type(network).__name__}")
+    adapted, key = _ADAPTED.setdefault(network, {}), tuple((sizes or {}).items())
+    if not given and key in adapted:
+        return adapted[key]
     known = distinct_sizes(network) | dict(sizes or {})
     unknown = [name for name in known if name not in map(str, network.dimensions)]
     if unknown:
         raise ArgumentError(f"{listed(unknown)} is not a dimension; there are {listed(network.dimensions)}")
-    if given:
-        return _adapted(network, known, given)
-    adapted = _ADAPTED.setdefault(network, {})
-    key = tuple(known.items())
-    if key not in adapted:
-        adapted[key] = _adapted(network, known, given)
-    return adapted[key]
+    found = _adapted(network, known, given)
+    if not given:
+        adapted[key] = found
+    return found
 
 
 _ADAPTED: WeakKeyDictionary[Network, dict[tuple[tuple[str, int], ...], dict[str, Draw]]] = WeakKeyDictionary()

@@ -142,9 +142,7 @@ class UserCode:
         for item, name in shared:
             *outer, last = item.path
             place(reduce(at, outer, twin), last, own[name])
-        for item, name in self._room_for_gradients(twin):
-            *outer, last = item.path
-            place(reduce(at, outer, twin), last, private_copy(values[name]) * 0)
+        make_room_for_gradients(twin, self.structure, self.attributes, values)
         return twin
 
     def _numbers(self, names: Iterable[str]) -> list[str]:
@@ -164,13 +162,6 @@ class UserCode:
         paths = {path: name for name, path in self.structure.paths.items() if path[0] in self.attributes}
         names = {id(i.value): paths[i.path] for i in held if i.path in paths and isinstance(i.value, np.ndarray)}
         return [(i, names[id(i.value)]) for i in held if i.path not in paths and id(i.value) in names]
-
-    def _room_for_gradients(self, twin: object) -> list[tuple[Item, str]]:
-        """Return the arrays that the object has for gradients of its attributes, such as self.grads["W"]."""
-        paths = {name: path for name, path in self.structure.paths.items() if path[0] in self.attributes}
-        wanted = Wanted(paths, {})
-        room = [item for item in gradient_items(_attributes(twin), wanted) if isinstance(item.value, np.ndarray)]
-        return [(item, name) for item in room for name in named_items([item], wanted)]
 
     def _calls(
         self, values: Arguments, functions: Iterable[UserFunction], twin: object
@@ -207,6 +198,17 @@ class UserCode:
     def printed(self) -> bool:
         """True if the code has printed anything, which is suppressed."""
         return bool(self._written.getvalue())
+
+
+def make_room_for_gradients(twin: object, structure: Structure, attributes: Sequence[str], values: Arguments) -> None:
+    """Set the arrays that an object has for gradients, such as self.grads["W"], to 0 in the shape of the parameter."""
+    if twin is None or not attributes:
+        return
+    wanted = Wanted({name: path for name, path in structure.paths.items() if path[0] in attributes}, {})
+    room = [item for item in gradient_items(_attributes(twin), wanted) if isinstance(item.value, np.ndarray)]
+    for item, name in [(each, name) for each in room for name in named_items([each], wanted)]:
+        *outer, last = item.path
+        place(reduce(at, outer, twin), last, private_copy(values[name]) * 0)
 
 
 def _without_shape(role: str, missing: Iterable[str], known: Iterable[str]) -> ArgumentError:
@@ -248,7 +250,8 @@ def _below(key: str, value: object) -> list[Item]:
 
 def private_copy(value: Any) -> Any:
     """Return a copy of an array, since the user's code may change it in place, or any other value unchanged."""
-    return value.copy() if hasattr(value, "copy") and hasattr(value, "shape") else value
+    is_array = isinstance(value, np.ndarray) or (hasattr(value, "copy") and hasattr(value, "shape"))
+    return value.copy() if is_array else value
 
 
 def _call(function: UserFunction, parameters: _Parameters, values: Arguments) -> object:

@@ -8,7 +8,7 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -16,8 +16,10 @@ import numpy as np
 
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.tracing.aliases import Arguments, UserFunction
-from symbackprop.tracing.calls import private_copy
+from symbackprop.tracing.calls import make_room_for_gradients, private_copy
+from symbackprop.tracing.results import is_same
 from symbackprop.tracing.return_statement import returned_names
+from symbackprop.tracing.structure import Path, Structure, place
 
 _UPSTREAM = re.compile(
     r"d|d_\w+|d[a-zA-Z]\d?|d[LJ]_?d\w+|d(out|y|z|h|c|a|l|e|o|s|val|next|top|loss|act)\w*|g|g[a-z]\d?|g_\w+|G\w*|(\w*_)?grad\w*|\w+grad"
@@ -26,7 +28,9 @@ _UPSTREAM = re.compile(
 _CACHE = re.compile(
     r"_*(cache\w*|ctx|context|saved\w*|res|residuals?|tape|memo\w*|mem|store\w*|stash|intermediates?|state|kept)"
 )
-_OF_GRADIENT = re.compile(r"^_*(dj_?d|dl_?d|dloss_?d|dcost_?d|d_?|grad_?|gradient_?|g_?)|(_?grad|_?gradient|_?bar)_*$")
+_OF_GRADIENT = re.compile(
+    r"^_*(dj_?d|dl_?d|dloss_?d|dcost_?d|d_?|grad_?|gradient_?|diff_?|g_?)|(_?grad|_?gradient|_?diff|_?bar)_*$"
+)
 _STARRED = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
@@ -79,6 +83,7 @@ class Layer:
         wrt: the names of the arguments with respect to which `backward` differentiates; () if not known yet.
         attributes: the names of arguments that are attributes of the methods' object.
         among: the arguments that may have gradients if `wrt` is not known yet.
+        structure: the arrays that an argument or an attribute holds, if it is not an array itself.
     """
 
     forward: UserFunction
@@ -89,6 +94,7 @@ class Layer:
     wrt: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     among: tuple[str, ...] = ()  # without `wrt`, the arguments that may have gradients
+    structure: Structure = field(default_factory=Structure)
 
     @property
     def functions(self) -> list[UserFunction]:
@@ -99,15 +105,20 @@ class Layer:
         """Run the forward function, and then the backward function on its cache, on one copy of the object."""
         owner = next(filter(None, map(_owner, self.functions)), None)
         twin: Any = _copied(owner)
+        own = self.structure.assembled({name: private_copy(value) for name, value in values.items()})
         for name in self.attributes:
-            setattr(twin, name, private_copy(values[name]))
-        result = _called(_rebound(self.forward, owner, twin), values)
+            place(twin, name, own[name])
+        make_room_for_gradients(twin, self.structure, self.attributes, values)
+        given = self.structure.assembled(values)
+        result = _called(_rebound(self.forward, owner, twin), given)
         outputs, rest = self._parts(result)
         if not backward:
             return LayerRun(outputs, {})
-        kept = {name: private_copy(value) for name, value in vars(twin).items()} if hasattr(twin, "__dict__") else {}
-        returned = self._backward(owner, twin, values, outputs, rest)
-        return LayerRun(outputs, self._assigned(None if returned is twin else returned, twin, kept))
+        before = {path: (value, private_copy(value)) for path, value in _held(twin).items()}
+        returned = self._backward(owner, twin, given, outputs, rest)
+        new = (path for path, value in _held(twin).items() if not _is_kept(value, before.get(path)))
+        left = {path[-1]: _held(twin)[path] for path in new}
+        return LayerRun(outputs, self._assigned(None if returned is twin else returned, left))
 
     def restoring(self, values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         """Return the gradients where these arguments get their first values back before the backward function runs."""
@@ -163,7 +174,8 @@ class Layer:
         if self.nested:
             stem = self.upstream[0].rstrip("0123456789")
             chosen[stem] = tuple(values[name] for name in self.upstream)
-        chosen |= {n: values[n] for n in parameters if n in self.upstream or (n in self.inputs and n not in chosen)}
+        inputs = {*self.inputs, *self.structure.nests}
+        chosen |= {n: values[n] for n in parameters if n in self.upstream or (n in inputs and n not in chosen)}
         labels = returned_names(self.forward, one=True)
         named = dict(zip(labels[-len(rest) :], rest, strict=False)) if rest and len(labels) > len(rest) else {}
         if labels and not rest:
@@ -186,15 +198,13 @@ class Layer:
 
     # the gradients in the result of backward
 
-    def _assigned(self, result: Any, twin: Any, kept: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the gradients by the names of the parameters.
+    def _assigned(self, result: Any, left: Mapping[Any, Any]) -> dict[str, Any]:
+        """Return the gradients by the names of the parameters, from the result or from what is left on the object.
 
         Raises:
             ArgumentError: the gradients cannot be assigned to the parameters.
         """
-        found: dict[str, Any] = {}
-        if hasattr(twin, "__dict__"):
-            found |= _by_name({n: v for n, v in vars(twin).items() if kept.get(n) is not v}, self.candidates)
+        found = _by_name(left, self.candidates)
         if isinstance(result, Mapping):
             return self._chosen(found | _by_name(result, self.candidates), len(result))
         items = _flat(result) if isinstance(result, tuple | list) else [] if result is None else [result]
@@ -273,6 +283,18 @@ def _copied(owner: Any) -> Any:
         return copy.deepcopy(owner)
     except Exception:
         return copy.copy(owner)
+
+
+def _held(owner: Any) -> dict[Path, Any]:
+    """Return what an object holds, and the items of its dictionaries, by path."""
+    every = vars(owner) if hasattr(owner, "__dict__") else {}
+    items: dict[Path, Any] = {(n, k): value for n, v in every.items() if isinstance(v, dict) for k, value in v.items()}
+    return {(n,): v for n, v in every.items() if not isinstance(v, dict)} | items
+
+
+def _is_kept(value: Any, before: tuple[Any, Any] | None) -> bool:
+    """Return True if a value is the one that was held before, and was not changed in place."""
+    return before is not None and before[0] is value and is_same(value, before[1])
 
 
 def _rebound(function: UserFunction, owner: Any, twin: Any) -> UserFunction:

@@ -1,5 +1,6 @@
 """The cost and the gradients that the user's code computes: numbers, or placeholders where it is traced."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +68,10 @@ def _require_sum(code: UserCode, shape: tuple[int, ...]) -> None:
 def _upstream(code: UserCode, values: Mapping[str, Any], result: object) -> tuple[str, ...]:
     """Return the name of the upstream gradient of a layer: only the gradient takes it, in the shape of the result."""
     output = _at(result, _place_of_cost(result))
+    if _is_number(output):
+        return ()
     alone = [n for n in code.of_gradient_alone(values) if shape_of(values[n]) == shape_of(output)]
-    if _is_number(output) or len(alone) != 1:
+    if len(alone) != 1:
         return ()
     code.remark(f"{alone[0]} is taken as the upstream gradient: the cost is the sum of {alone[0]} times the result")
     return tuple(alone)
@@ -114,7 +117,7 @@ def _at(result: Any, place: Path) -> Any:
 def _is_number(value: Any) -> bool:
     if value is None or isinstance(value, str | tuple | list | Mapping):
         return False
-    return int(np.prod(shape_of(value))) == 1
+    return math.prod(shape_of(value)) == 1
 
 
 # The gradients

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, islice, permutations
 from typing import Any
 
@@ -16,7 +17,7 @@ from symbackprop.tracing.structure import Path
 Forms = tuple[str, ...]
 GRADIENT: Forms = (
     *("d{}", "djd{}", "dld{}", "dlossd{}", "dcostd{}", "dcd{}", "ded{}", "dedd{}", "grad{}", "gradient{}", "g{}"),
-    *("{}grad", "{}gradient", "nabla{}", "{}bar"),
+    *("{}grad", "{}gradient", "nabla{}", "{}bar", "{}diff", "diff{}"),
 )
 UPDATED: Forms = ("new{}", "{}new", "updated{}", "{}updated", "next{}", "{}next")
 _HOLDERS = re.compile(r"grad|^(g|nabla|derivatives|partials)$", re.IGNORECASE)  # names of containers of gradients
@@ -121,16 +122,25 @@ def _is_another(item: Item, name: str, wanted: Wanted) -> bool:
 
 def _names(path: Path, name: str, wanted: Wanted, forms: Forms, fold: Callable[[str], str]) -> bool:
     """Return True if the last keys of a path are a form of the last keys of a parameter's own path."""
-    own, others = wanted.paths[name], [other for n, other in wanted.paths.items() if n != name]
-    endings = {fold(_letters(path[-k:])) for k in range(1, len(path) + 1)}
+    others = tuple(other for n, other in wanted.paths.items() if n != name)
+    return not _endings(path, fold).isdisjoint(_texts(wanted.paths[name], others, forms, fold))
+
+
+@lru_cache(maxsize=4096)
+def _endings(path: Path, fold: Callable[[str], str]) -> frozenset[str]:
+    return frozenset(fold(_letters(path[-k:])) for k in range(1, len(path) + 1))
+
+
+@lru_cache(maxsize=4096)
+def _texts(own: Path, others: tuple[Path, ...], forms: Forms, fold: Callable[[str], str]) -> frozenset[str]:
+    """Return the names that a gradient may have: all forms of the last keys of a parameter's path."""
+    found: set[str] = set()
     for k in range(1, len(own) + 1):
         if any(other[-k:] == own[-k:] for other in others):
             continue  # two parameters end like this
         head, last, whole = _letters(own[-k:-1]), _letters(own[-1:]), _letters(own[-k:])
-        texts = {text for form in forms for text in (head + form.format(last), form.format(whole))}
-        if endings & {fold(text) for text in texts}:
-            return True
-    return False
+        found |= {fold(text) for form in forms for text in (head + form.format(last), form.format(whole))}
+    return frozenset(found)
 
 
 def _letters(keys: Iterable[str | int]) -> str:

@@ -73,6 +73,10 @@ def size_number(size: DeclaredSize, known: Mapping[str, int]) -> int:
     >>> size_number(declared_size("2*D + 1"), {"D": 3})
     7
     """
+    if isinstance(size, int):
+        return size
+    if isinstance(size, str):
+        return known[size]
     return int(dimension(size).xreplace({dimension(name): Integer(known[name]) for name in _names(size)}))
 
 
@@ -137,6 +141,8 @@ class Sizes:
 
     def of(self, shape: Iterable[DeclaredSize | Size]) -> tuple[int, ...]:
         """Return the concrete sizes of a shape of names, numbers or expressions."""
+        if self.fixed is not None:
+            return tuple(size_number(size, self.fixed) for size in shape)
         return tuple(int(self.dimension(size).xreplace(self.sizes)) for size in shape)
 
     def shown(self, shape: Iterable[int]) -> str:

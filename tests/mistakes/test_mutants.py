@@ -144,3 +144,21 @@ def test_likely_mistake_of_gradients_from_anywhere() -> None:
         sb.likely_mistake(network, {k: v for k, v in values.items() if k != "lam"}, gradients)
     with pytest.raises(sb.ArgumentError, match="does not fit"):
         sb.likely_mistake(network, values | {"X": values["X"].T}, gradients)
+
+
+def test_two_mistakes_are_those_of_the_wrong_gradients_alone() -> None:
+    """Of two pairs with the same gradients, one leaves the right gradient of x as it is."""
+    lines = (
+        "X: parameter(N, D)",
+        "W: parameter(D, K)",
+        "b: parameter(1, K)",
+        "G: input(N, K)",
+        "J = sum(G * (X @ W + b))",
+    )
+    net = sb.parse_network("\n".join(lines))
+    values = sb.random_values(net, seed=0)
+    right = sb.derive(net).to_numpy()(**values)
+    found = sb.likely_mistake(net, values, {"X": right.dJdX, "W": right.dJdW / 5, "b": right.dJdb / 5})
+    assert found.startswith("dJdW and dJdb equal the right ones")
+    assert "respect to W divided by N once too often" in found
+    assert "respect to b divided by N once too often" in found

@@ -248,3 +248,76 @@ def artanh(x):
 def test_guards_are_not_mistakes(forward, backward, verdict):
     name = "z" if forward is softplus else "x"
     assert sb.check_vjp(forward, backward, {name: ("N", "D")}, seed=0).verdict == verdict
+
+
+class Kept:
+    """An affine layer with its weights and its gradients in dictionaries."""
+
+    def __init__(self):
+        self.params = {"W": np.ones((2, 3)), "b": np.zeros(3)}
+        self.grads = {"W": np.zeros((2, 3)), "b": np.zeros(3)}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+
+    def backward(self, dout):
+        self.grads["W"] = self.x.T @ dout
+        self.grads["b"] += dout.sum(axis=0)
+        return dout @ self.params["W"].T
+
+    def ignoring(self, dout):
+        self.grads["W"] = self.x.T @ np.ones_like(dout)
+        self.grads["b"] += dout.sum(axis=0)
+        return dout @ self.params["W"].T
+
+    def without_b(self, dout):
+        self.grads["W"] = self.x.T @ dout
+        return dout @ self.params["W"].T
+
+
+IN_A_DICTIONARY = {"params": {"W": ("D", "H"), "b": ("H",)}}
+
+
+def test_weights_and_gradients_may_be_in_dictionaries_of_the_object():
+    layer = Kept()
+    check = sb.check_vjp(layer.forward, layer.backward, {"x": ("N", "D")}, attributes=IN_A_DICTIONARY, seed=1)
+    assert (check.verdict, set(check.gradients)) == ("right", {"x", "W", "b"})
+    check = sb.check_vjp(layer.forward, layer.ignoring, {"x": ("N", "D")}, attributes=IN_A_DICTIONARY, seed=1)
+    assert check.verdict == "wrong"
+    assert check.mistake.startswith("the upstream gradient dout is ignored: dW is")
+    assert layer.params["W"].shape == (2, 3)  # of the user's own object, which is left as it was
+
+
+def test_a_parameter_that_a_layer_leaves_as_it_was_is_not_its_gradient():
+    layer, wrt = Kept(), ["x", "W", "b"]
+    with pytest.raises(sb.SymbackpropError, match="none is known to be that of b"):
+        sb.check_vjp(layer.forward, layer.without_b, {"x": ("N", "D")}, wrt, attributes=IN_A_DICTIONARY)
+
+
+def test_arrays_that_end_alike_are_not_confused():
+    def forward(x, layers):
+        return np.tanh(x @ layers[0]["W"]) * (x @ layers[1]["W"])
+
+    def backward(dout, x, layers):
+        a, b = np.tanh(x @ layers[0]["W"]), x @ layers[1]["W"]
+        return x.T @ (dout * b * (1 - a**2)), x.T @ (dout * a)
+
+    shapes, wrt = {"x": ("N", "D"), "layers": [{"W": ("D", "H")}, {"W": ("D", "H")}]}, "layers"
+    assert sb.check_vjp(forward, backward, shapes, wrt, seed=1).verdict == "right"
+    check = sb.check_vjp(forward, lambda dout, x, layers: backward(dout, x, layers)[::-1], shapes, wrt, seed=1)
+    assert check.verdict == "wrong"
+    assert "returned in another order" in check.mistake
+
+
+def test_weights_may_be_in_an_argument():
+    def forward(x, params):
+        return np.tanh(x @ params["W"])
+
+    def backward(dout, x, params):
+        d = dout * (1 - np.tanh(x @ params["W"]) ** 2)
+        return {"dx": d @ params["W"].T, "dW": x.T @ d}
+
+    shapes = {"x": ("N", "D"), "params": {"W": ("D", "H")}}
+    assert sb.check_vjp(forward, backward, shapes, seed=1).verdict == "right"
+    assert sb.check_vjp(forward, lambda dout, x, params: {"dW": x.T @ dout}, shapes, "W", seed=1).verdict == "wrong"

@@ -1,9 +1,9 @@
 """The search for a natural condition on the data under which gradients are right, such as one-hot rows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_grad
 from symbackprop.tracing.sizes import known_sizes
 
 _STEP = 1e-4  # relative to the size of the perturbed values
+_ROUGHLY = 1e-2  # relative: what one difference shows
 _CLOSE = 1e-6  # relative: quick comparison of a derivative along a direction
 _LINEAR = 1e-9
 _NOTHING = 1e-12
@@ -36,13 +37,12 @@ class DataConditions:
     def complete(self) -> Iterator[Conditions]:
         """Yield the conditions under which all gradients seem right, or all opposite: single ones, then pairs."""
         wrt = frozenset(self.reader.spec.wrt)
-        yield from (tried for tried in self._singles if self._right[tried] == wrt)
-        yield from (pair for pair in self._pairs() if self.right_under(pair) == wrt)
+        tried = chain(self._singles, self._pairs())
+        yield from (conditions for conditions in tried if self.right_under(conditions, whole=True) == wrt)
 
     def partial(self) -> Iterator[Conditions]:
         """Yield the conditions under which more gradients are right than without, those with the most first."""
-        without = self.right_under(())
-        better = [tried for tried in self._singles if self._right[tried] > without]
+        better = [tried for tried in self._singles if self._right[tried] > self._without]
         yield from sorted(better, key=lambda tried: -len(self._right[tried]))
 
     def likely(self) -> Iterator[Conditions]:
@@ -84,6 +84,10 @@ class DataConditions:
         ]
 
     @cached_property
+    def _without(self) -> frozenset[str]:
+        return self.right_under(())
+
+    @cached_property
     def _right(self) -> dict[Conditions, frozenset[str]]:
         return {tried: self.right_under(tried) for tried in self._singles}
 
@@ -92,15 +96,19 @@ class DataConditions:
         pairs = ((a, b) for a, b in combinations(singles, 2) if a.name != b.name and (not a.size or a.size != b.size))
         yield from islice(pairs, _MOST_PAIRS)
 
-    def right_under(self, conditions: Conditions) -> frozenset[str]:
-        """Return the parameters whose gradients seem right, or all opposite, at random points with these conditions."""
+    def right_under(self, conditions: Conditions, *, whole: bool = False) -> frozenset[str]:
+        """Return the parameters whose gradients seem right, or all opposite, at random points with these conditions.
+
+        If the `whole` gradient is wanted, none are returned as soon as one is wrong.
+        """
         spec = self.reader.spec.with_conditions(conditions)
         reader = CodeReader(self.reader.code, spec, np.random.default_rng(0))
+        names = sorted(spec.wrt, key=self._without.__contains__) if whole else spec.wrt  # the wrong ones first
         found: dict[int, frozenset[str]] = {1: frozenset(spec.wrt), -1: frozenset(spec.wrt)}
         for k in range(_POINTS):
             try:
                 point = draw_point(spec, other_sizes(spec) if k == 1 else self.sizes, reader.rng, self.network)
-                seen = _agreement(reader, point)
+                seen = _agreement(reader, point, names, whole=whole)
             except SymbackpropError:
                 return frozenset()
             except Exception:
@@ -163,33 +171,44 @@ class DataConditions:
         return bool(self.upstream) or (predicted and all(len(spec.shapes[n]) > 0 for n in spec.wrt))
 
 
-def _agreement(reader: CodeReader, point: SamplePoint) -> dict[int, frozenset[str]]:
-    """Return, for both signs, the parameters whose gradient is the derivative of the cost along random directions."""
+def _agreement(
+    reader: CodeReader, point: SamplePoint, names: Iterable[str], *, whole: bool
+) -> dict[int, frozenset[str]]:
+    """Return, for both signs, the parameters whose gradient is the derivative of the cost along random directions.
+
+    If the `whole` gradient is wanted, the parameters after the first wrong one are left out.
+    """
     cost, gradients = cost_and_gradients(reader.code, reader.spec)
     found: dict[int, set[str]] = {1: set(), -1: set()}
     with np.errstate(all="ignore"):
         claimed = gradients(**copy_arrays(point.values))
-        for name in reader.spec.wrt:
+        for k, name in enumerate(names, 1):
             value, gradient = np.asarray(point.values[name], float), np.asarray(claimed[name])
 
             def of_one(changed: np.ndarray, name: str = name) -> float:
                 return float(cost(**{**copy_arrays(point.values), name: changed}))
 
-            for sign in found if gradient.shape == value.shape else ():
-                if _is_derivative(of_one, value, sign * gradient):
-                    found[sign].add(name)
+            sign = _sign_of_derivative(of_one, value, gradient) if gradient.shape == value.shape else 0
+            if sign:
+                found[sign].add(name)
+            if whole and max(map(len, found.values())) < k:
+                break
     return {sign: frozenset(names) for sign, names in found.items()}
 
 
-def _is_derivative(cost: Callable[[np.ndarray], float], value: np.ndarray, gradient: np.ndarray) -> bool:
+def _sign_of_derivative(cost: Callable[[np.ndarray], float], value: np.ndarray, gradient: np.ndarray) -> int:
+    """Return 1 if it is the derivative of the cost along two random directions, −1 if it is the opposite, 0 if not."""
     rng = np.random.default_rng(2)
     step = _STEP * (float(np.max(np.abs(value), initial=0.0)) or 1.0)
     size = float(np.linalg.norm(gradient))
+    signs = {1, -1}
     for _ in range(2):
         direction = rng.standard_normal(value.shape)
-        near, far = (cost(value + h * direction) - cost(value - h * direction) for h in (step, 2 * step))
-        numeric = float(8 * near - far) / (12 * step)
-        scale = size * float(np.linalg.norm(direction))
-        if not scale > _NOTHING or not abs(numeric - float(np.sum(gradient * direction))) <= _CLOSE * scale:
-            return False
-    return True
+        claimed, scale = float(np.sum(gradient * direction)), size * float(np.linalg.norm(direction))
+        near = cost(value + step * direction) - cost(value - step * direction)
+        signs = {s for s in signs if abs(near / (2 * step) - s * claimed) <= _ROUGHLY * scale}
+        if not scale > _NOTHING or not signs:
+            return 0
+        far = cost(value + 2 * step * direction) - cost(value - 2 * step * direction)
+        signs = {s for s in signs if abs(float(8 * near - far) / (12 * step) - s * claimed) <= _CLOSE * scale}
+    return next(iter(signs)) if len(signs) == 1 else 0

@@ -39,6 +39,23 @@ _OUT_OF_TIME = "the time of the check was over before all points were compared"
 
 
 @dataclass(frozen=True)
+class _Numbers:
+    """The comparison with finite differences at one point, which is made when it is asked for."""
+
+    reader: CodeReader
+    point: SamplePoint
+    seed: int
+
+    @cached_property
+    def check(self) -> GradientCheck:
+        """The numerical check of the gradients."""
+        spec, point = self.reader.spec, self.point
+        cost, gradients = cost_and_gradients(self.reader.code, spec)
+        with budget(_SECONDS_OF_NUMBERS):
+            return check_gradients(cost, gradients, point.params(spec), data=point.data(spec), seed=self.seed)
+
+
+@dataclass(frozen=True)
 class _PointResult:
     """The result at one point: how the code was read there, and the comparison of its numbers and its formulas."""
 
@@ -47,8 +64,14 @@ class _PointResult:
     level: Level
     read: TracedNetwork | None
     network: Network | None
-    check: GradientCheck
+    numbers: _Numbers
     exact: ExactComparison | None
+    is_first: bool  # of the points: elsewhere, formulas that are equal need no finite differences
+
+    @property
+    def check(self) -> GradientCheck:
+        """The numerical check of the gradients."""
+        return self.numbers.check
 
     @property
     def formulas(self) -> TracedNetwork | None:
@@ -77,19 +100,21 @@ class _PointResult:
     @property
     def is_opposite(self) -> bool:
         """True if all gradients are right but for their sign."""
-        if self.has_wrong_shape:
-            return False
         if self.exact is not None:
-            return not self.exact.all_right and all(self.exact.opposite.values())
-        return bool(self.check.blocks) and all(b.mistake_kinds == (MistakeKind.SIGN,) for b in self.check.blocks)
+            opposite = not self.exact.all_right and all(self.exact.opposite.values())
+            return opposite and not (self.is_first and self.has_wrong_shape)
+        signs = [block.mistake_kinds == (MistakeKind.SIGN,) for block in self.check.blocks]
+        return not self.has_wrong_shape and bool(signs) and all(signs)
 
     @property
     def verdict(self) -> Verdict:
         """The verdict at this point, with the opposite sign as a convention."""
-        if self.has_wrong_shape:
-            return Verdict.WRONG
+        if self.exact is not None and self.exact.all_right and not self.is_first:
+            return Verdict.RIGHT
         if self.is_opposite:
             return Verdict.CONVENTION
+        if self.has_wrong_shape:
+            return Verdict.WRONG
         if self.exact is None:
             return self.check.verdict
         is_right = self.exact.all_right or (self.exact.near and self.check.verdict == Verdict.RIGHT)
@@ -178,6 +203,7 @@ class Proofreading:
         for point in () if judged.reader.varies else points:
             try:
                 result = self._at(judged, point)
+                is_wrong = result is not None and result.verdict == Verdict.WRONG
             except OutOfTime:
                 self._out_of_time = True
                 if not judged.results:
@@ -187,11 +213,11 @@ class Proofreading:
                 continue  # without its guards, the cost has no value there
             if judged.results and result.level != judged.results[0].level:
                 continue  # far out, where functions are saturated, values in floats do not confirm the formulas
-            if judged.results and result.verdict == Verdict.WRONG and result.differs_by_a_guard:
+            if judged.results and is_wrong and result.differs_by_a_guard:
                 reasons.append("far out, gradients differ by a ten-millionth, as a guard against overflow makes them")
                 continue
             judged.results.append(result)
-            if result.verdict == Verdict.WRONG or len(judged.results) > result.enough_points:
+            if is_wrong or len(judged.results) > result.enough_points:
                 break
         return judged
 
@@ -314,25 +340,23 @@ class Proofreading:
         The result is None far out where only guards keep the cost finite.
         """
         reader, far = judged.reader, bool(judged.results)
-        code, spec, general = reader.code, reader.spec, self._general[0]
+        spec, general = reader.spec, self._general[0]
         reasons = [] if far else judged.reasons
-        cost, gradients = cost_and_gradients(code, spec)
-        seed = int(reader.rng.integers(2**31))
-        with budget(_SECONDS_OF_NUMBERS):
-            check = check_gradients(cost, gradients, point.params(spec), data=point.data(spec), seed=seed)
+        numbers = _Numbers(reader, point, int(reader.rng.integers(2**31)))
         network = self.network
-        for level, known, found in reader.readings(general, point, reasons):
+        unread = far and judged.results[0].read is None  # nor would it be here
+        for level, known, found in () if unread else reader.readings(general, point, reasons):
             network = found.network if network is None else network
             if found.gradients is not None:
-                is_right = check.verdict == Verdict.RIGHT
                 try:
-                    exact = reader.exact(found, known, point, far=far, is_right=is_right)
+                    exact = reader.exact(found, known, point, numbers, far=far)
                 except FAILURES as reason:
                     reasons.append(f"not compared in arbitrary precision: {said(reason)}")
                     continue
-                read = _PointResult(known, point, level, found, found.network, check, exact)
-                may_be_guarded = not found.general and (far or check.verdict != Verdict.WRONG)
-                if exact is None or read.verdict != Verdict.WRONG or not may_be_guarded:
+                read = _PointResult(known, point, level, found, found.network, numbers, exact, not far)
+                if exact is None or found.general or read.verdict != Verdict.WRONG:
+                    return read
+                if not far and numbers.check.verdict == Verdict.WRONG:
                     return read
                 try:
                     by_entry = self._by_entry(reader, point, [], far=far)
@@ -344,7 +368,7 @@ class Proofreading:
         except NoDerivative:
             return None
         level = Level.NUMBERS if entrywise is None else Level.ENTRIES
-        return _PointResult(spec, point, level, None, network, check, entrywise)
+        return _PointResult(spec, point, level, None, network, numbers, entrywise, not far)
 
     def _by_entry(
         self, reader: CodeReader, point: SamplePoint, reasons: list[str], *, far: bool

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Protocol
 
 import mpmath
 import numpy as np
 
 from symbackprop.budget import OutOfTime, budget
 from symbackprop.errors import ArgumentError, SymbackpropError
+from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.network.network import Network
@@ -32,6 +34,7 @@ from symbackprop.tracing.sampling import (
     sample_points,
 )
 from symbackprop.tracing.untraceable import Untraceable, place_in_code
+from symbackprop.verdicts import Verdict
 
 FAILURES = (Untraceable, OutOfTime, Exception)  # of a reading: the next level is tried
 _SECONDS = 15.0  # of processor time for one reading
@@ -41,6 +44,14 @@ _DIGITS = (50, 200, 1000)
 _SINGLE = 1e-5  # relative: a gradient that was computed in single precision
 _GUARDED = 1e-3  # relative: what guards may change
 _AGREES = 1e-8  # relative: formulas must have the values that the code has
+
+
+class Checked(Protocol):
+    """A numerical check of the gradients, made when it is asked for."""
+
+    @property
+    def check(self) -> GradientCheck:
+        """The check."""
 
 
 @dataclass
@@ -98,13 +109,17 @@ class CodeReader:
             (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point)),
             (Level.ENTRIES, fixed, lambda: trace(self.code, fixed, point=point, ignored=frozenset())),
         ]
+        out_of_time = False
         for level, known, read in attempts:
+            if out_of_time:
+                break
             try:
                 with budget(_SECONDS):
                     found = read()
                     agrees = found is None or self.agrees(found, known, point)
             except FAILURES as reason:
                 reasons.append(f"not read with loops and branches: {said(reason)}")
+                out_of_time = isinstance(reason, OutOfTime)
                 continue
             if not agrees:
                 reasons.append("the formulas that were read from the code have other values than the code")
@@ -112,16 +127,16 @@ class CodeReader:
                 yield level, known, found
 
     def exact(
-        self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, *, far: bool, is_right: bool
+        self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, numbers: "Checked", *, far: bool
     ) -> ExactComparison | None:
-        """Return the comparison in arbitrary precision; `is_right` is True if the gradients are right in floats.
+        """Return the comparison in arbitrary precision; `numbers` tell whether the gradients are right in floats.
 
         The result is None if they differ only in the choice of a derivative at a kink.
         """
         exact = self._compared(found, spec, point)
         if exact is None or exact.all_right or all(exact.opposite.values()):
             return exact
-        by_choice = exact.at_a_kink and is_right
+        by_choice = exact.at_a_kink and numbers.check.verdict == Verdict.RIGHT
         return None if by_choice else self._without_guards(spec, point, exact, general=found.general, far=far)
 
     def _without_guards(

@@ -19,7 +19,7 @@ from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
 from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
-from symbackprop.tracing.structure import is_nest, path_of
+from symbackprop.tracing.structure import Structure, is_nest, path_of
 from symbackprop.tracing.untraceable import place_in_code
 from symbackprop.verdicts import Verdict
 
@@ -80,7 +80,8 @@ def judged_layer(
 ) -> CodeCheck:
     """Return the check of a layer with respect to some of its arguments; see `check_vjp`."""
     reading.rng = np.random.default_rng(seed)
-    layer, spec = reading.layer(wrt, upstream)
+    layer, read = reading.layer(wrt, upstream)
+    spec = replace(read, structure=Structure(), attributes=())  # the arrays alone, as the cost of the layer takes them
     cost, gradient = composed(layer, spec.names)
     code = UserCode(cost, gradient)
     check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), None).result()
@@ -144,8 +145,17 @@ class LayerReading:
         chosen = None if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
         spec = self._spec(own, chosen)
         self._require_shapes(spec, ahead)
-        attributes = tuple(self.attributes or ())
-        layer = Layer(self.forward, self.backward, tuple(spec.names), ahead, wrt=chosen or (), attributes=attributes)
+        chosen = None if chosen is None else spec.wrt
+        names = tuple(spec.names)
+        layer = Layer(
+            self.forward,
+            self.backward,
+            names,
+            ahead,
+            wrt=chosen or (),
+            attributes=spec.attributes,
+            structure=spec.structure,
+        )
         point, layer = self._first_run(layer, spec)
         given = {name: self.shapes[name] for name in layer.upstream if name in self.shapes}
         shapes = self._shapes_of_outputs(layer, spec, point) | given
@@ -200,14 +210,16 @@ class LayerReading:
 
     def _require_shapes(self, spec: ArgumentSpec, upstream: Sequence[str]) -> None:
         parameters = parameters_of(self.forward, "forward")
-        missing = [n for n, p in parameters.items() if p.default is p.empty and n not in spec.names]
+        known = {*spec.names, *spec.structure.nests}
+        missing = [n for n, p in parameters.items() if p.default is p.empty and n not in known]
         if missing:
             raise ArgumentError(
                 f"forward takes {listed(missing)}, of which no shape is given; shapes are of {listed(spec.names)} "
                 "(numbers such as eps are named in scalars, class labels in labels)"
             )
         taken = {*parameters, *(parameters_of(self.backward, "backward") if self.backward else ()), *upstream}
-        unused = [n for n in spec.names if n not in taken and n not in (self.attributes or ())]
+        taken |= {*spec.attributes}
+        unused = [n for n in spec.names if spec.structure.argument(n) not in taken]
         if unused and not _is_starred(self.forward):
             raise ArgumentError(f"neither forward nor backward takes {listed(unused)}")
 
@@ -254,6 +266,10 @@ class LayerReading:
         """Return the shapes of the outputs in numbers, after replacing the names of all sizes by numbers."""
 
         def fixed(shape: Any) -> Any:
+            if is_nest(shape):
+                parts = shape.items() if isinstance(shape, Mapping) else enumerate(shape)
+                inner = {key: fixed(part) for key, part in parts}
+                return inner if isinstance(shape, Mapping) else list(inner.values())
             sizes = (shape,) if isinstance(shape, str | int) else shape
             return tuple(point.sizes.get(size, size) for size in sizes) if isinstance(sizes, tuple | list) else shape
 
