@@ -39,8 +39,11 @@ _PIECE = re.compile(
     r"|(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)|(?P<assign>:=)|(?P<one>.)",
     re.DOTALL,
 )
+_APPLIED = {"ln", "max", "min"}  # functions, where brackets follow
 _LETTERS_TOGETHER = re.compile(r"[A-Za-z]{2,}")
 _INDEX = re.compile(r"\d+|_[A-Za-z0-9]+")  # of a name in plain text, as in z2 and W_out
+_QUOTED = re.compile(r"^([ \t]*>)(?=[^\n]*(?:\$\$|\\\[|\\begin\{))((?:[^\n]*\n[ \t]*>)*)", re.MULTILINE)
+_QUOTE_MARK = re.compile(r"^[ \t]*>", re.MULTILINE)
 _HEIGHT = re.compile(r"\[[^\]]{0,10}\]")  # \\[2pt]
 _DOT = re.compile(r"\s*\.")
 _OPTION = re.compile(r"\s*\[[^\]]*\]")
@@ -85,7 +88,7 @@ class Lexer:
     def __init__(
         self, text: str, macros: Mapping[str, Macro], words: Collection[str] = (), identifiers: Collection[str] = ()
     ):
-        self.text = text
+        self.text = _QUOTED.sub(lambda quote: _QUOTE_MARK.sub(lambda mark: " " * len(mark[0]), quote[0]), text)
         self.macros = {**PACKAGE_MACROS, **macros}
         self.words = frozenset(words)
         stems = {re.split(r"[\d_]", name)[0] for name in identifiers}
@@ -142,7 +145,8 @@ class Lexer:
             return self._one("SUM", r"\sum", source, start, word.end())
         if word and self._is_plain and word[0] in self.stems:
             return self._indexed(self.stems[word[0]], source, start, word.end())
-        if word and word[0] in self.words:
+        is_applied = word and word[0] in _APPLIED and source.text[word.end() : word.end() + 1] in {"(", "["}
+        if word and (word[0] in self.words or is_applied):
             return self._indexed(word[0], source, start, word.end())
         character = match["one"] or ""
         may_be_short = not source.text[start : start + 2].isascii()

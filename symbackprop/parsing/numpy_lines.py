@@ -31,14 +31,28 @@ def parse_numpy(text: str) -> tuple[Node, ...]:
     stripped = re.sub(r"^\s*return\b", "", text).strip()
     if len(stripped) > _LONGEST:
         raise UnsupportedNotationError(f"the line is too long: more than {_LONGEST} characters")
-    line = NumpyText(stripped, _DEEPEST)
     try:
-        statements = line.statements()
-        if len(statements) != 1:
-            raise UnsupportedNotationError("this is not a single assignment")
-        return _sides(line, statements[0])
+        return _of_line(stripped)
+    except FormulaError as error:
+        chain = _AS_EQUALITY.sub("==", stripped)  # z = 2*3 + 1 = 7
+        if chain.count("==") < _CHAINED:
+            raise UnsupportedNotationError(error.reason) from None
+    try:
+        return _of_line(chain)
     except FormulaError as error:
         raise UnsupportedNotationError(error.reason) from None
+
+
+_AS_EQUALITY = re.compile(r"(?<![=<>!+*/@-])=(?!=)(?![^()\[\]]*[)\]])")  # outside of brackets
+_CHAINED = 2
+
+
+def _of_line(text: str) -> tuple[Node, ...]:
+    line = NumpyText(text, _DEEPEST)
+    statements = line.statements()
+    if len(statements) != 1:
+        raise UnsupportedNotationError("this is not a single assignment")
+    return _sides(line, statements[0])
 
 
 def _sides(line: NumpyText, statement: ast.stmt) -> tuple[Node, ...]:

@@ -19,6 +19,7 @@ class Update:
 
 
 _ARROW = "<-"
+_NABLA = ("\\nabla", "∇")
 _TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", "current", "neu", "alt"}
 
 
@@ -26,6 +27,19 @@ def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collect
     """Return the update that a statement describes, or None; `parameters` are names in the network."""
     if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
         return None
+    found = _read(sides, signs, parameters)
+    return found and replace(found, changes=tuple(_by_parameter(change, found.name) for change in found.changes))
+
+
+def _by_parameter(change: Node, name: Name) -> Node:
+    r"""Return the formula of a step in which \nabla J, which names no parameter, is by the one that is changed."""
+    body = change.body if isinstance(change, tree.Differential) and change.source.startswith(_NABLA) else None
+    if body is not None and body != name:
+        return tree.Partial(of=body, by=name, source=change.source)
+    return tree.mapped(change, lambda part: _by_parameter(part, name))
+
+
+def _read(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
     stepped = _difference(sides[0])
     if stepped is not None:
         return Update(stepped, tuple(sides[1:]), sides[0])

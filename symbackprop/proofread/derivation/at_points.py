@@ -117,12 +117,23 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
             inner = replace(evaluator, dummies=dict(dummies)) if dummies else evaluator
             return BothSides(inner.values(left), inner.values(right), inner)
         except UnknownNameError as error:
-            key = next((found.key for found in reading.name_readings(error.name, setting.letters)), None)
-            if key is None or key in dummies or not _is_function_argument(reading, error.name, left, right):
+            name = _argument_alone(left, right) or error.name
+            key = next((found.key for found in reading.name_readings(name, setting.letters)), None)
+            if key is None or key in dummies or not _is_function_argument(reading, name, left, right):
                 raise
             rng = np.random.default_rng(point + len(dummies))
             dummies[key] = IndexedArray(rng.uniform(0.2, 1.5, (2, 3)) * rng.permuted([[1, -1, 1], [-1, 1, -1]]))
     raise UnsupportedNotationError("too many names are not known")
+
+
+def _argument_alone(left: Node, right: Node) -> Name | None:
+    """Return the z of an equation of functions of z alone, as σ′(z) = σ(z)(1 - σ(z)), which holds for any z."""
+    parts = [part for side in (left, right) for part in walk(side)]
+    heads = {part.function.base for part in parts if isinstance(part, tree.Call) and isinstance(part.function, Name)}
+    primed = {part.base.base for part in parts if isinstance(part, tree.Prime) and isinstance(part.base, Name)}
+    functions = {*heads, *primed, *GENERIC, *ROWS, "e"}
+    names = {part for part in parts if isinstance(part, Name) and part.base not in functions}
+    return names.pop() if len(names) == 1 else None
 
 
 def _is_function_argument(reading: DocumentReading, name: Name, left: Node, right: Node) -> bool:

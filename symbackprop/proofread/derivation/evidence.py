@@ -345,12 +345,12 @@ class Evidence:
 
     @property
     def not_the_networks(self) -> str:
-        """A line without derivatives fails, and no repair makes it the network's."""
+        """A line without derivatives fails, and no repair makes it the network's; f may be any function."""
         is_forward = not any(map(is_about_slopes, self.sides)) and isinstance(self.left, Name)
         is_own_function = self.index in self.reading.function_definitions and not self._is_well_known
         if not (is_forward or is_own_function) or is_cost(self.reading, self.left):
             return ""
-        return self.left.source if self._share_of_others < _ENOUGH else ""
+        return self.left.source if is_own_function or self._share_of_others < _ENOUGH else ""
 
     @property
     def _is_well_known(self) -> bool:

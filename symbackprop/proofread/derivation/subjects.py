@@ -194,6 +194,8 @@ def is_range(reading: DocumentReading, statement: Statement) -> bool:
     names = [part for part in parts if isinstance(part, Name)]
     if not statement.sides:
         return bool(_RANGE.match(statement.source))
+    if len(statement.worked) > 1:
+        return False
     if states_shape(reading, statement) or says_letters_equal(reading, statement):
         return True
     return (

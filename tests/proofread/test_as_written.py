@@ -1,0 +1,92 @@
+"""Ways in which people write, each with a right line, its wrong twin, and a line that must not be understood."""
+
+import pytest
+
+import symbackprop as sb
+
+NETWORK = """
+X: input(N, D)
+Y: target(N, K)
+W: parameter(D, K)
+b: parameter(1, K)
+Z = X @ W + b
+A = sigmoid(Z)
+L = sum((A - Y)**2) / (2*N)
+"""
+BINARY = """
+X: input(N, D)
+y: target(N, 1)
+v: parameter(D, 1)
+z = X @ v
+p = sigmoid(z)
+J = -sum(y*log(p) + (1 - y)*log(1 - p))
+"""
+GRADIENT = r"\frac{\partial L}{\partial Z} = \frac{1}{N}(A - Y) \odot A \odot (1 - A)"
+
+
+def verdict_of(text: str, network: str = NETWORK, line: int = -1) -> str:
+    """Return the verdict on a line, by default the last one."""
+    return sb.check_derivation(text, sb.parse_network(network)).lines[line].verdict.value
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (r"$$ W = W - \eta \cdot \nabla L $$", "right"),
+        (r"$$ W \leftarrow W + \eta \nabla L $$", "wrong"),
+        (r"$$ \Delta b = -\eta \nabla L $$", "right"),
+        (r"$$ \Delta b = \eta \nabla L $$", "wrong"),
+        (r"$$ W = W - \eta \nabla Q $$", "not understood"),
+    ],
+)
+def test_gradient_in_a_step_is_by_the_parameter_that_is_changed(text: str, verdict: str) -> None:
+    assert verdict_of(text) == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (GRADIENT, "right"),
+        (GRADIENT.replace("(1 - A)", "(1 + A)"), "wrong"),
+        (GRADIENT.replace("(1 - A)", "(1 - Q)"), "not understood"),
+    ],
+)
+def test_formula_in_a_block_quote(formula: str, verdict: str) -> None:
+    assert verdict_of(f"As we know,\n\n> $$\n> {formula}\n> $$\n>\n> in numbers.") == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (r"J = -\sum_i (y_i ln(p_i) + (1 - y_i)ln(1 - p_i))", "right"),
+        (r"J = -\sum_i (y_i ln(p_i) - (1 - y_i)ln(1 - p_i))", "wrong"),
+        (r"J = -\sum_i (y_i lp(p_i) + (1 - y_i)lp(1 - p_i))", "not understood"),
+    ],
+)
+def test_logarithm_without_a_command(formula: str, verdict: str) -> None:
+    assert verdict_of(f"$${formula}$$", BINARY) == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (r"\sigma'(z) = \sigma(z)(1 - \sigma(z))", "right"),
+        (r"\sigma'(z) = \sigma(z)(1 + \sigma(z))", "wrong"),
+        (r"p = \sigma(z) q", "not understood"),
+    ],
+)
+def test_function_of_a_name_that_is_not_understood(formula: str, verdict: str) -> None:
+    assert verdict_of(f"$$z = Q^T u + c$$\n\n$${formula}$$", BINARY.replace("z", "s")) == verdict
+
+
+@pytest.mark.parametrize(
+    ("line", "verdicts"),
+    [
+        ("h1_2 = 0.3*1 + 0.4*2 + 0.02 = 1.12", ["right"]),
+        ("h1_2 = 0.3*1 + 0.4*2 + 0.02 = 1.22", ["wrong"]),
+        ("h1_2 = 0.3*1 + q*2 + 0.02 = 1.12", []),
+    ],
+)
+def test_arithmetic_in_a_chain_of_code(line: str, verdicts: list[str]) -> None:
+    check = sb.check_derivation(f"$${GRADIENT}$$\n\n```\n{line}\n```", sb.parse_network(NETWORK))
+    assert [one.verdict.value for one in check.lines[1:]] == verdicts
