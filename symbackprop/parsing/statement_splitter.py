@@ -37,8 +37,8 @@ def _joined(rows: list[list[Token]]) -> list[list[Token]]:
         goes_on = inner and inner[0].kind in {"SIGN", "OPERATOR"} and not _has(inner, "RELATION")
         ends = inner and inner[0].kind == "RELATION" and found and found[-1] and not _has(found[-1], "RELATION")
         before = [token for token in found[-1] if token.kind != "SPACE"] if found else []
-        if inner and before and inner[0].kind == before[-1].kind == "RELATION":  # an equals sign on both rows
-            found[-1] += inner[1:]
+        if inner and before and before[-1].kind == "RELATION":  # an equals sign on both rows, or at the end of one
+            found[-1] += inner[1:] if inner[0].kind == "RELATION" else row
         elif (goes_on or ends) and found:
             found[-1] += row
         else:

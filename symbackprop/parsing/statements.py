@@ -241,6 +241,8 @@ def _is_named_in_text(text: str, formula: Formula) -> bool:
 
 
 def _of_row(document: Document, row: Sequence[Token], kind: str) -> Statement:
+    if row[-1].kind == "RELATION" and sum(token.kind == "RELATION" for token in row) > 1:  # A = B = ___
+        row = row[:-1]
     start, end = row[0].start, row[-1].end
     written = Statement(document.text[start:end], start, end, kind, document.line_at(start))
     try:

@@ -70,6 +70,39 @@ def test_logarithm_without_a_command(formula: str, verdict: str) -> None:
 @pytest.mark.parametrize(
     ("formula", "verdict"),
     [
+        (r"\frac{\partial L}{\partial W} = X^T \frac{\partial L}{\partial Z} =", "right"),
+        (r"\frac{\partial L}{\partial W} = X^T \frac{\partial L}{\partial A} =", "wrong"),
+        (r"\frac{\partial L}{\partial W} = Q^T \frac{\partial L}{\partial Z} =", "not understood"),
+        (r"\frac{\partial L}{\partial W} = \\ X^T \frac{\partial L}{\partial Z}", "right"),
+    ],
+)
+def test_equals_sign_at_the_end(formula: str, verdict: str) -> None:
+    assert verdict_of(f"$${GRADIENT}$$\n\n$${formula}$$") == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (r"x \otimes (p - y)", "right"),
+        (r"x \otimes (p + y)", "wrong"),
+        (r"x \otimes (p - q)", "not understood"),
+    ],
+)
+def test_outer_product_of_two_rows(formula: str, verdict: str) -> None:
+    network = "x: input(1, D)\ny: one_hot(1, K)\nV: parameter(D, K)\nz = x @ V\np = softmax(z)\nJ = -sum(y*log(p))"
+    text = rf"$$\frac{{\partial J}}{{\partial z}} = p - y$$ $$\frac{{\partial J}}{{\partial V}} = {formula}$$"
+    assert verdict_of(text, network) == verdict
+
+
+@pytest.mark.parametrize("formula", [r"\{(x^i, y^i): 1 \le i \le N\}", r"W ∈ ℝ^{D × K}", r"0 < \eta : 1"])
+def test_what_equates_nothing_makes_no_claim(formula: str) -> None:
+    check = sb.check_derivation(f"$${GRADIENT}$$\n\n$${formula}$$", sb.parse_network(NETWORK))
+    assert {line.verdict.value for line in check.lines[1:]} <= {"no claim"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
         (r"\sigma'(z) = \sigma(z)(1 - \sigma(z))", "right"),
         (r"\sigma'(z) = \sigma(z)(1 + \sigma(z))", "wrong"),
         (r"p = \sigma(z) q", "not understood"),

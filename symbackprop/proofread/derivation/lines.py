@@ -1,5 +1,6 @@
 """Lines of the report: the verdict on each statement, with notes and the mistake."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,6 +41,10 @@ SECONDS_OF_LINES = 6.0  # of processor time, for the lines of a whole document
 _OUT_OF_TIME = "it was not looked at: the time for one document is over"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
 _ENTRY_BY_ENTRY = "the derivative of an elementwise function is read as the derivatives of its entries"
+_EQUATES = re.compile(
+    r"=|\\(?:approx|equiv|coloneqq|triangleq|doteq|simeq|cong|propto|leftarrow|gets|rightarrow|to|mapsto|begin)\b"
+    r"|[≈≡←→∝]"
+)
 _AMBIGUOUS_PRODUCT = (
     "factors side by side are read as a product entry by entry, since only that fits the shapes; "
     "the notation is ambiguous: where two sizes are equal it can be read as a matrix product"
@@ -168,6 +173,9 @@ def _not_understood(line: CheckedLine, reason: str) -> CheckedLine:
 
 def _unjudged(line: CheckedLine, statement: Statement) -> CheckedLine:
     """Return the line of a statement without an equality that can be judged."""
+    is_open = statement.source.endswith("=") and len(statement.source) > 1
+    if statement.problem and (is_open or not _EQUATES.search(statement.source)):
+        return replace(line, verdict=LineVerdict.NO_CLAIM, reason=_NO_EQUALITY)
     is_left_out = len(statement.sides) > 1 and all(isinstance(side, tree.Dots) for side in statement.sides[1:])
     if statement.problem or not (set(statement.signs) <= {r"\sim"} or is_left_out):
         return _without_set_up(_not_understood(line, statement.problem or _NO_EQUALITY), statement)

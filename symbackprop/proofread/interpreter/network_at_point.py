@@ -23,6 +23,8 @@ from symbackprop.proofread.interpreter.values import Array
 
 OTHER_SIZES = 2  # the number of the point at which all sizes are others
 _MORE = 3
+_MOST_DRAWS = 8
+_SEEDS_BETWEEN = 100
 ALL, ONE_EXAMPLE, UNITS = "all examples", "one example", "one example and one unit"
 ONE_COLUMN = "one example, laid out the other way than all of them"
 
@@ -143,14 +145,21 @@ class NetworkAtPoints:
         if key not in self.known:
             try:
                 more = _MORE if number == OTHER_SIZES else 0
-                point = NetworkAtPoint(
-                    self.network, scope, self.seed + number, is_hard=self.is_hard, more=more, labels=self.labels
-                )
-                _ = point.values
+                point = self._drawn(scope, number, more)
                 self.known[key] = None if point.degenerate_quantities and scope != UNITS else point
             except (ValueError, ZeroDivisionError, np.linalg.LinAlgError, KeyError, TypeError):
                 self.known[key] = None
         return self.known[key]
+
+    def _drawn(self, scope: str, number: int, more: int) -> NetworkAtPoint:
+        """Return a point; with single numbers, if possible one at which none of them is 0, as behind a ReLU."""
+        for other in range(0, _MOST_DRAWS * _SEEDS_BETWEEN if scope == UNITS else 1, _SEEDS_BETWEEN):
+            seed = self.seed + number + other
+            point = NetworkAtPoint(self.network, scope, seed, is_hard=self.is_hard, more=more, labels=self.labels)
+            named = (point.values[equation.symbol] for equation in self.network.equations)
+            if all(np.all(np.asarray(value, float) != 0) for value in named):
+                break
+        return point
 
 
 class _PerturbedValues(dict[Expression, Array]):

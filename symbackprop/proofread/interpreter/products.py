@@ -87,6 +87,15 @@ def _inner(one: IndexedArray, other: IndexedArray) -> IndexedArray:
     return values.total(values.entrywise(one, other))
 
 
+def _outer(one: IndexedArray, other: IndexedArray) -> IndexedArray:
+    """Return the outer product of two vectors, each of them a row or a column."""
+    if 1 not in one.shape or 1 not in other.shape or one.is_derivative or other.is_derivative:
+        raise ShapeMismatchError("not two vectors")
+    column = one if one.shape[1] == 1 else values.transposed(one)
+    row = other if other.shape[0] == 1 else values.transposed(other)
+    return values.product(column, row)
+
+
 _Pair = Callable[[IndexedArray, IndexedArray], IndexedArray]
 _JUXTAPOSED: tuple[tuple[int, _Pair], ...] = ((0, values.product), (1, _hadamard), (1, _as_matrices))
 _ENTRYWISE: tuple[tuple[int, _Pair], ...] = ((0, values.entrywise),)
@@ -98,7 +107,7 @@ _KINDS: dict[str, tuple[tuple[int, _Pair], ...]] = {
     r"\circ": _ENTRYWISE,
     "*": ((0, values.entrywise), (1, values.product)),
     "numpy *": _ENTRYWISE,
-    r"\otimes": ((0, values.entrywise), (1, values.product)),
+    r"\otimes": ((0, values.entrywise), (1, values.product), (2, _outer)),
     "@": ((0, values.product),),
 }
 
