@@ -868,4 +868,141 @@ With numbers, $z = w x + b$. In matrices,
 $$\frac{\partial J}{\partial W} = \frac{1}{N} X^T ((A - Y) \odot (1 - A^2)).$$
 """,
     ),
+    # what is said of another case, layout or model
+    Case(
+        "decision boundary",
+        LOGISTIC,
+        r"""
+Points on the boundary satisfy $$x w + b = 0.$$
+
+$$\frac{\partial J}{\partial z} = p - y$$
+""",
+        "p - y$$",
+        "y - p$$",
+    ),
+    Case(
+        "derivative of a column as a row",
+        COLUMNS,
+        r"""
+$$\frac{\partial E}{\partial o} = (o - y)^T$$
+
+$$\frac{\partial E}{\partial U} = (o - y) h^T$$
+
+$$\frac{\partial E}{\partial h} = U^T (o - y)$$
+""",
+        "= (o - y) h^T",
+        "= (y - o) h^T",
+    ),
+    Case(
+        "the same layer for one column",
+        BATCH,
+        r"""
+Written for columns, a layer computes $$Z = W X + b.$$ With rows, $$Z = X W + b.$$
+
+$$\frac{\partial J}{\partial Z} = \frac{1}{N} (A - Y) \odot (1 - A^2)$$
+""",
+        r"(1 - A^2)",
+        r"(1 - A)^2",
+    ),
+    Case(
+        "own class and another class",
+        SOFTMAX,
+        r"""
+Let u be the true class. For the score of the true class
+
+$$\frac{\partial L}{\partial s_u} = q_u - 1,$$
+
+and for a score of another class
+
+$$\frac{\partial L}{\partial s_k} = q_k.$$
+
+Together
+
+$$\frac{\partial L}{\partial s_k} = q_k - t_k.$$
+""",
+        "q_k - t_k.",
+        "t_k - q_k.",
+    ),
+    Case(
+        "sum over one index that equals another",
+        SOFTMAX,
+        r"""
+$$\frac{\partial L}{\partial s_i} = -\sum_{j=i} \frac{t_j}{q_j} \frac{\partial q_j}{\partial s_i}
+- \sum_{j \neq i} \frac{t_j}{q_j} \frac{\partial q_j}{\partial s_i} = q_i - t_i$$
+""",
+        r"= q_i - t_i",
+        r"= q_i + t_i",
+    ),
+    Case(
+        "condition before a chain",
+        SOFTMAX,
+        r"""
+If $$i \neq j$$,
+
+$$
+\begin{align}
+\frac{\partial q_i}{\partial s_j} &= \frac{0 - e^{s_i} e^{s_j}}{\left(\sum_k e^{s_k}\right)^2} \\
+&= -q_i q_j
+\end{align}
+$$
+""",
+        "&= -q_i q_j",
+        "&= q_i q_j",
+    ),
+    Case(
+        "argument of a function by another letter",
+        LOGISTIC,
+        r"""
+For the logistic function
+
+$$\frac{\partial g}{\partial \xi} = \frac{e^{-\xi}}{(1 + e^{-\xi})^2} = g(\xi) \frac{e^{-\xi}}{1 + e^{-\xi}} = g(\xi) (1 - g(\xi)).$$
+
+$$\frac{\partial J}{\partial z} = p - y$$
+""",
+        "g(\\xi) (1 - g(\\xi))",
+        "g(\\xi) (1 + g(\\xi))",
+    ),
+    Case(
+        "slope that code takes of the activation",
+        BATCH,
+        r"""
+```python
+class Layer:
+    def tanh_slope(self, a):
+        # of the value
+        return 1 - a**2
+
+    def backward(self):
+        dA = (A - Y) / N
+        dZ = dA * self.tanh_slope(A)
+        dW = X.T @ dZ
+```
+""",
+        "X.T @ dZ",
+        "-X.T @ dZ",
+    ),
+    Case(
+        "entries by their numbers",
+        BATCH,
+        r"""
+$$r_i = a_i - y_i$$ $$r_1 = a_1 - y_1$$ $$r_2 = a_2 - y_2$$
+
+$$J = \frac{1}{2N} \sum_{i,k} (A_{ik} - Y_{ik})^2$$
+
+$$\frac{\partial J}{\partial A} = \frac{1}{N} (A - Y)$$
+""",
+        "(A - Y)$$",
+        "(A + Y)$$",
+    ),
+    Case(
+        "sums left out as Einstein did",
+        BATCH,
+        r"""
+In Einstein's notation $$Z_{ik} = X_{id} W_{dk} + b_k,$$ and in matrices
+
+$$\frac{\partial J}{\partial W} = \frac{1}{N} X^T ((A - Y) \odot (1 - A^2)).$$
+""",
+        "(A - Y)",
+        "(Y - A)",
+    ),
 ]

@@ -9,6 +9,7 @@ from symbackprop.parsing.documents import read_document
 from symbackprop.parsing.statements import is_about_slopes, read_statements
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.proofread.derivation.arguments import without_arguments
+from symbackprop.proofread.derivation.code_functions import with_functions_of_code
 from symbackprop.proofread.derivation.example_index import unused_letter, with_own_index
 from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.lines import checked_lines
@@ -49,6 +50,7 @@ def check_derivation(
         statements = read_statements(document)
         network = own_network(document.text, statements, may_be_of_one_example(document, statements))
     statements = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
+    statements = with_functions_of_code(document.text, statements)
     letter = unused_letter(statements)
     statements = with_own_index(without_arguments(statements, network, letter), letter)
     reading = best_reading(network, document, statements, seed)

@@ -152,6 +152,8 @@ def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameR
         return
     key = (claim.prefix + chosen.key[0], *chosen.key[1:])
     is_alias = not claim.prefix and symbols.aliases.get(key) == cost
+    if _is_entry_of_defined(reading, key, claim.index):
+        return
     if _is_defined(reading, key, claim.index) or (is_alias and not _is_cost_elsewhere(reading, claim.index)):
         return
     is_cost_left_open = chosen.key[0] in COSTS and is_left_open(reading, claim.index)
@@ -163,6 +165,12 @@ def _define_whole(reading: DocumentReading, claim: _Claim, found: Sequence[NameR
     reading.definitions[claim.index] = key
     if example is None:
         _define_in_other_layers(reading, claim, own)
+
+
+def _is_entry_of_defined(reading: DocumentReading, key: Key, index: int) -> bool:
+    """Return True for A_1 where an earlier line defines A_i: it is an entry, and no quantity of a layer 1."""
+    own = reading.symbols.definitions.get((*key[:2], ""))
+    return key[2].isdigit() and own is not None and len(own.indices) == 1 and own.statement < index
 
 
 def _is_defined(reading: DocumentReading, key: Key, index: int) -> bool:

@@ -1,6 +1,7 @@
 """Doubts about a line that fails: another cost, another factor, numbers in place of arrays."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from symbackprop.parsing import syntax_tree as tree
@@ -59,6 +60,31 @@ def is_of_numbers(reading: DocumentReading, index: int) -> bool:
     parts = (part for k in lines_of_section(reading, index) for side in reading.sides(k) for part in walk(side))
     is_small = all(name.base[:1].islower() and not name.scripts for name in names)
     return is_small and not any(isinstance(part, tree.Transposed) for part in parts)
+
+
+def implied_sum(reading: DocumentReading, sides: Sequence[Node]) -> str:
+    """Return an index that is repeated in a product without a sum, if the text names Einstein's convention; or ""."""
+    if "instein" not in reading.text:
+        return ""
+    products = (part for side in sides for part in walk(side) if isinstance(part, tree.Multiply))
+    for product in products:
+        names = (part for part in walk(product) if isinstance(part, Name))
+        found = Counter(letter for name in names for letter in name.script_letters)
+        repeated = next((letter for letter, times in found.items() if times > 1), "")
+        if repeated:
+            return repeated
+    return ""
+
+
+def numbers_examples(reading: DocumentReading, side: Node) -> str:
+    """Return a name of which a formula lists the first entries by number, as an example with so many inputs does."""
+    numbers: dict[str, set[int]] = {}
+    for name in (part for part in walk(side) if isinstance(part, Name)):
+        of_layers = any(reading.symbols.symbol(key) is not None for key in reading.keys(name) if key[2])
+        contents = [mark.content for mark in name.below]
+        if len(contents) == 1 and isinstance(contents[0], tree.Number) and not of_layers:
+            numbers.setdefault(name.base, set()).add(int(contents[0].value))
+    return next((base for base, found in numbers.items() if len(found) > 1), "")
 
 
 def cost_with_index(reading: DocumentReading, sides: Sequence[Node]) -> str:

@@ -91,9 +91,6 @@ def _primes(node: Node, material: RepairMaterial) -> Iterator[Repair]:
 def _names(node: Node, material: RepairMaterial) -> Iterator[Repair]:
     if not isinstance(node, tree.Name):
         return
-    if len(node.below) > 1:
-        swapped = changed(node, below=(*node.below[:-2], node.below[-1], node.below[-2]))
-        yield Repair(swapped, f"the indices of {material.text(node)} are exchanged", (MistakeKind.TRANSPOSE,))
     for other in (*(name for name in material.names if name != node), *_other_layers(node)):
         words = f"{material.text(other)} is meant where {material.text(node)} stands"
         yield Repair(other, words, (MistakeKind.QUANTITY,))
@@ -127,6 +124,7 @@ def _numbers(node: Node, material: RepairMaterial) -> Iterator[Repair]:
                 yield Repair(new, f"the number must be {material.text(new)} where {node.value} stands", kinds)
     if isinstance(node, tree.Power):
         yield Repair(node.base, f"{material.text(node.base)} must not be raised to a power", kinds)
+        yield from _power_of_last_term(node, material)
     if isinstance(node, tree.Name | tree.Group | tree.Call):
         squared = tree.Power(base=node, exponent=number(2))
         yield Repair(squared, f"{material.text(node)} must be squared", (MistakeKind.FUNCTION, MistakeKind.POWER))
@@ -135,6 +133,16 @@ def _numbers(node: Node, material: RepairMaterial) -> Iterator[Repair]:
         yield Repair(node.above, words, kinds)
         turned = changed(node, above=node.below, below=node.above)
         yield Repair(turned, "numerator and denominator are exchanged", kinds)
+
+
+def _power_of_last_term(node: tree.Power, material: RepairMaterial) -> Iterator[Repair]:
+    """Yield 1 - a^2 for (1 - a)^2."""
+    inner = node.base.items[0] if isinstance(node.base, tree.Group) and len(node.base.items) == 1 else None
+    if isinstance(inner, tree.Add) and len(inner.terms) == 2 and inner.terms[0] == number(1):
+        power = changed(node, base=inner.terms[1])
+        meant = tree.Group(items=(changed(inner, terms=(inner.terms[0], power)),))
+        words = f"{material.text(meant)} is meant where {material.text(node)} stands"
+        yield Repair(meant, words, (MistakeKind.POWER, MistakeKind.DERIVATIVE_FORMULA))
 
 
 def _factors(formula: Node, material: RepairMaterial) -> Iterator[Repair]:
@@ -188,9 +196,16 @@ def _without_factors(node: tree.Multiply, material: RepairMaterial) -> Iterator[
     for length, words in ((1, "the factor {} is too much"), (2, "the factors {} are too much")):
         for k in range(len(node.factors) - length + 1):
             rest = node.factors[:k] + node.factors[k + length :]
-            if rest:
+            if rest and not (length == 1 and _is_argument(node, k)):
                 left_out = " and ".join(map(material.text, node.factors[k : k + length]))
                 yield Repair(with_factors(node, rest), words.format(left_out), (MistakeKind.EXTRA_FACTOR,))
+
+
+def _is_argument(node: tree.Multiply, k: int) -> bool:
+    """Return True for the (x) of a product g (x), which may be the argument of a function."""
+    factor, before = node.factors[k], node.factors[k - 1] if k else None
+    items = factor.items if isinstance(factor, tree.Group) else ()
+    return len(items) == 1 and isinstance(items[0], tree.Name) and isinstance(before, tree.Name)
 
 
 def _turned(node: Node) -> Node:
@@ -199,6 +214,9 @@ def _turned(node: Node) -> Node:
 
 @everywhere
 def _orders(node: Node, material: RepairMaterial) -> Iterator[Repair]:
+    if isinstance(node, tree.Name) and len(node.below) > 1:
+        swapped = changed(node, below=(*node.below[:-2], node.below[-1], node.below[-2]))
+        yield Repair(swapped, f"the indices of {material.text(node)} are exchanged", (MistakeKind.TRANSPOSE,))
     if isinstance(node, tree.Multiply):
         turned = changed(node, factors=tuple(_turned(factor) for factor in reversed(node.factors)))
         words = f"the transpose of {material.text(node)} is meant"
@@ -258,6 +276,18 @@ def _functions(node: Node, material: RepairMaterial) -> Iterator[Repair]:
 
 
 REPAIRS: tuple[Row, ...] = (
-    *(_sign, _signs, _primes, _transposes, _orders, _dropped, _numbers, _factors, _names, sums, sums_of_factors),
+    *(
+        _sign,
+        _signs,
+        _primes,
+        _transposes,
+        _orders,
+        _dropped,
+        _numbers,
+        _factors,
+        _names,
+        sums,
+        sums_of_factors,
+    ),
     *(_products, _functions, added, inserted, ones_added),
 )

@@ -3,7 +3,7 @@
 Each fact is a property with a text, which is "" if the fact does not apply; it is computed when the policy asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,10 +15,11 @@ from symbackprop.proofread.derivation import doubts, surroundings
 from symbackprop.proofread.derivation.conditions import Condition, conditions_of, under
 from symbackprop.proofread.derivation.factors import factor_words, size_words
 from symbackprop.proofread.derivation.judge import has_same_value, judge, judge_side, judge_within
-from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.derivation.repair import MOST_EDITS, RepairedLine, find_repair
 from symbackprop.proofread.derivation.subjects import (
     assigns_number,
+    computes,
     counts_examples,
     has_gradients,
     has_jacobian,
@@ -37,6 +38,7 @@ _AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is 
 _UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
 _UNEXPLAINED = "no single change explains it"
 _ENOUGH = 0.75  # of the other lines must hold where no repair explains a line that fails
+_LAYOUT = {MistakeKind.TRANSPOSE, MistakeKind.ORDER, MistakeKind.PRODUCT}
 _WELL_KNOWN = {"sigma", "tanh", "relu", "sigmoid", "softmax", "ReLU"}
 
 
@@ -184,6 +186,23 @@ class Evidence:
         return self.condition[0].words if self.condition is not None and self.condition[2] else ""
 
     @property
+    def holds_for_class(self) -> str:
+        """The line holds where an index is the class of the example, or is not, and its section speaks of classes."""
+        label = self.reading.symbols.label()
+        if self.bad is None or label is None or not surroundings.speaks_of_classes(self.reading, self.index):
+            return ""
+        if any(isinstance(part, tree.Indicator) or part == label for part in _without_scripts(self.side)):
+            return ""  # the line itself tells the classes apart
+        for letter in sorted(surroundings.index_letters(self.left)):
+            for sign, words in (("!=", "is not"), ("=", "is")):
+                relation = tree.Relation(left=Name(base=letter), sign=sign, right=label)
+                condition = Condition(relation, f"{letter} {words} the class of the example")
+                left, right = condition.of(self.left), condition.of(self.side)
+                if judge_side(self.reading, self.index, left, right).holds:
+                    return condition.words
+        return ""
+
+    @property
     def holds_on_part(self) -> str:
         """The line holds on the diagonal, or off it, although the text does not say so."""
         if self.condition is not None or self.bad is None:
@@ -229,8 +248,8 @@ class Evidence:
     @property
     def gives_number(self) -> str:
         """The right side is a bare number, and the left side is not a derivative."""
-        is_named = isinstance(self.left, Name | tree.Call | tree.Multiply | tree.Entry)
-        return _yes(is_named and isinstance(self.side, tree.Number) and not any(map(_is_slope, self.sides)))
+        is_given = not isinstance(self.left, tree.Number) and isinstance(self.side, tree.Number)
+        return _yes(is_given and not any(map(_is_slope, self.sides)))
 
     @property
     def is_not_understood(self) -> str:
@@ -294,11 +313,20 @@ class Evidence:
 
     @property
     def is_turned(self) -> str:
-        """A derivative of the cost is the transpose of the right one, and no other line settles the layout."""
+        """A derivative of the cost is the transpose of the right one: of a vector, or where no line settles the layout.
+
+        Many texts write the derivative with respect to a column as a row, and gradients of matrices in their shape.
+        """
         is_slope = isinstance(self.left, tree.Partial) and is_cost(self.reading, self.left.of)
         if self.bad is None or not self.bad.is_transposed or not is_slope:
             return ""
-        return _yes(not surroundings.settles_layout(self.reading, self.index))
+        return _yes(self._is_of_vector or not surroundings.settles_layout(self.reading, self.index))
+
+    @property
+    def _is_of_vector(self) -> bool:
+        evaluator = self.reading.own_evaluator
+        found = [] if evaluator is None else evaluator.attempt(self.left)
+        return bool(found) and all(1 in value.shape for value in found)
 
     # other meanings
 
@@ -348,9 +376,46 @@ class Evidence:
         """A line without derivatives fails, and no repair makes it the network's; f may be any function."""
         is_forward = not any(map(is_about_slopes, self.sides)) and isinstance(self.left, Name)
         is_own_function = self.index in self.reading.function_definitions and not self._is_well_known
-        if not (is_forward or is_own_function) or is_cost(self.reading, self.left):
+        is_other_cost = self.bad is not None and self.bad.is_mismatch
+        if is_cost(self.reading, self.left) and not is_other_cost:
             return ""
-        return self.left.source if is_own_function or self._share_of_others < _ENOUGH else ""
+        is_of_network = is_forward and computes(self.reading, self.left)
+        is_doubtful = is_own_function or (is_forward and self._share_of_others < _ENOUGH)
+        return self.left.source if is_of_network or is_doubtful else ""
+
+    @property
+    def other_layout(self) -> str:
+        """A line without derivatives says what the network computes, with its factors in another layout."""
+        is_forward = not any(map(is_about_slopes, self.sides)) and isinstance(self.left, Name)
+        is_said_twice = any(judgment.holds for judgment in self.judgments)
+        if not is_forward or is_said_twice or self.repair is None or not computes(self.reading, self.left):
+            return ""
+        return self.left.source if _LAYOUT.issuperset(self.repair.mistake.kinds) else ""
+
+    @property
+    def vanishes(self) -> str:
+        """The derivative on the left is 0: the network's quantity does not depend on what it is by."""
+        if self.condition is not None or not isinstance(self.left, tree.Partial):
+            return ""
+        scope = Setting(self.reading.interpretation.scope)
+        evaluators = [self.reading.evaluator(scope, point) for point in range(POINTS)]
+        found = [value for one in evaluators if one is not None for value in one.attempt(self.left)]
+        return self.left.source if found and not any(value.array.any() for value in found) else ""
+
+    @property
+    def implied_sum(self) -> str:
+        """An index is repeated without a sum, in a text that leaves such sums out."""
+        return doubts.implied_sum(self.reading, self.sides)
+
+    @property
+    def of_few_examples(self) -> str:
+        """The line lists entries by their numbers, and no change explains why it fails: it is of so many alone."""
+        return doubts.numbers_examples(self.reading, self.side) if self.repair is None else ""
+
+    @property
+    def contested(self) -> str:
+        """About as many lines of its section fail as hold."""
+        return surroundings.contest(self.reading, self.index)
 
     @property
     def _is_well_known(self) -> bool:
@@ -448,6 +513,11 @@ class Evidence:
 def _is_slope(side: Node) -> bool:
     """Return True for a formula with a derivative, ∂a/∂z or f′(z)."""
     return is_about_slopes(side) or any(isinstance(part, tree.Prime) for part in walk(side))
+
+
+def _without_scripts(side: Node) -> Iterator[Node]:
+    """Yield the parts of a formula, with names without their scripts."""
+    return (Name(base=part.base) if isinstance(part, Name) else part for part in walk(side))
 
 
 def _yes(applies: bool) -> str:

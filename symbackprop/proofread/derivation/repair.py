@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import islice, permutations
 from typing import TypeVar
 
-from symbackprop.kinds import Mistake
+from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
 from symbackprop.proofread.derivation.definitions import function_head
-from symbackprop.proofread.derivation.edit import RepairMaterial
+from symbackprop.proofread.derivation.edit import Repair, RepairMaterial
 from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
 from symbackprop.proofread.derivation.letters import letters_in_scripts
@@ -69,6 +69,8 @@ def find_repair(
         is_tried = number < tried_first or _may_repair(targets, where(formula))
         if not is_tried or _says_left_side(left, right, formula) or _adds_side(others, right, formula):
             continue
+        if _replaces_function(right, repair):
+            continue
         if judge_side(reading, index, wanted, where(formula)).holds is True:
             return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(formula)}")
     return None
@@ -78,10 +80,16 @@ def _says_left_side(left: Node, right: Node, formula: Node) -> bool:
     """Return True for a repair that puts the left side, or a letter for its function, in: it says X = X."""
     before, after = set(walk(right)), set(walk(formula))
     if function_head(left) is None:
-        return left in after - before
+        return formula == left or left in after - before
     if isinstance(formula, tree.Call):
         return True
     return any(isinstance(part, Name) and part.base in {*GENERIC, _function(left)} for part in after - before)
+
+
+def _replaces_function(right: Node, repair: Repair) -> bool:
+    """Return True for a repair that puts a quantity in the place of a function, such as p for softmax."""
+    heads = {part.function for part in walk(right) if isinstance(part, tree.Call)}
+    return MistakeKind.QUANTITY in repair.kinds and not heads.isdisjoint(set(walk(right)) - set(walk(repair.formula)))
 
 
 def _adds_side(others: Set[Node], right: Node, formula: Node) -> bool:
@@ -110,7 +118,7 @@ def _material(reading: DocumentReading, statement: Statement, left: Node) -> Rep
     is_numpy = statement.kind == "numpy"
     others = [side for one in reading.statements if (one.kind == "numpy") == is_numpy for side in equalities(one)]
     parts = [part for side in (*statement.sides, *others) for part in walk(side)]
-    names = _unique(part for part in parts if isinstance(part, Name) and part.base not in _NO_QUANTITIES)
+    names = _unique(part for part in parts if isinstance(part, Name) and _has_meaning(reading, part))
     differentials = _unique(part for part in parts if isinstance(part, tree.Differential))
     calls = _unique(part for part in parts if _is_function_call(part))
     sizes = reading.points.sizes_of_examples
@@ -124,6 +132,15 @@ def _material(reading: DocumentReading, statement: Statement, left: Node) -> Rep
         functions=tuple(activations_of(reading.network)),
         axis=0 if evaluator is None else example_axis(evaluator),
         style="numpy" if is_numpy else "latex",
+    )
+
+
+def _has_meaning(reading: DocumentReading, name: Name) -> bool:
+    """Return True if a name denotes a quantity or size of the network, an adjoint, or what the document defines."""
+    symbols = reading.symbols
+    return name.base not in _NO_QUANTITIES and any(
+        symbols.symbol(key) is not None or key in symbols.definitions or symbols.adjoint(key) is not None
+        for key in reading.keys(name)
     )
 
 

@@ -39,6 +39,11 @@ ONE_EXAMPLE_IN_WORDS = re.compile(
     r"|for one|per-example|a vector|column vector|one at a time|online|stochastic",
     re.IGNORECASE,
 )
+CLASSES_IN_WORDS = re.compile(  # of the classes that a text tells apart: the own one of an example, and the others
+    r"\b(?:correct|incorrect|true|target|actual|right|wrong|(?:an)?other|own|ground[ -]truth) (?:class|label|word)"
+    r"|\bclass(?:es)? other than|\bnot the (?:correct|true|target)",
+    re.IGNORECASE,
+)
 _CLASS = re.compile(  # the probability of an example's own class
     r"range\(|_\{?\s*y_|_(?:[ytc](?![\w{])|\{\s*[ytc]\s*\})"
 )
@@ -49,7 +54,8 @@ SECONDS_OF_SEARCH = 4.0  # of processor time, to try interpretations of one docu
 
 def best_reading(network: Network, document: Document, statements: Sequence[Statement], seed: int) -> DocumentReading:
     """Return the reading with the fewest lines that are wrong or not understood."""
-    points = NetworkAtPoints(network, seed, bool(_CLASS.search(document.text)))
+    has_classes = bool(_CLASS.search(document.text) or CLASSES_IN_WORDS.search(document.text))
+    points = NetworkAtPoints(network, seed, has_classes)
     first = complete(
         DocumentReading(points, statements, text=document.text, marks=marks_said(document.text, statements))
     )

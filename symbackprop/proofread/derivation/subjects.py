@@ -260,6 +260,18 @@ def is_cost_line(reading: DocumentReading, index: int) -> bool:
     return bool(sides) and isinstance(sides[0], Name) and is_cost(reading, sides[0])
 
 
+def is_adjoint_name(reading: DocumentReading, node: Node) -> bool:
+    """Return True for a name that denotes an adjoint, such as δ^{(2)}."""
+    return isinstance(node, Name) and any(reading.symbols.adjoint(key) is not None for key in reading.keys(node))
+
+
+def computes(reading: DocumentReading, node: Node) -> bool:
+    """Return True for the name of a quantity that the network computes, in any layer, such as Z^{(l)}."""
+    known = {name for key in reading.symbols.known for name in (key[0], key[0][:1].swapcase() + key[0][1:])}
+    is_named = isinstance(node, Name) and node.base in known
+    return is_named and not is_adjoint_name(reading, node)
+
+
 def is_gradient_line(reading: DocumentReading, index: int) -> bool:
     """Return True for a statement about the gradient of a parameter."""
     sides = reading.sides(index)

@@ -21,7 +21,7 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     if not node.indices:
         return _implicit_sum(evaluator, node.body, "sum over examples")
     try:
-        found = evaluator.values(node.body)
+        found = evaluator.values(_summand(evaluator, node))
     except UnknownNameError:
         if len(node.indices) != 1:
             raise
@@ -38,6 +38,18 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     if all(value.is_number and not value.is_derivative for value in found) and count is not None:
         return [values.product(scalar(count), value) for value in found]
     return _implicit_sum(evaluator, node.body, f"sum over {node.indices[0]}")
+
+
+def _summand(evaluator: Evaluator, node: tree.Summation) -> Node:
+    """Return the summand; that of a sum over j = i, another index, is 0 for any other j."""
+    first = node.first
+    if node.last is not None or not isinstance(first, tree.Name) or len(first.base) > 1 or first.scripts:
+        return node.body
+    if first.base in evaluator.letters or evaluator.attempt(first):
+        return node.body
+    relation = tree.Relation(left=tree.Name(base=node.indices[0]), sign="=", right=first)
+    factors = tree.Group(items=(node.body,)), tree.Indicator(condition=relation)
+    return tree.Multiply(sign=r"\odot", factors=factors)
 
 
 def _product(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
