@@ -2,20 +2,30 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.statements import is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.printing.naming import key_of
-from symbackprop.proofread.derivation.judge import judge, judge_sides
+from symbackprop.proofread.derivation.judge import judge, judge_sides, worst
 from symbackprop.proofread.derivation.reading import DocumentReading
-from symbackprop.proofread.derivation.subjects import claims, counts_examples, is_cost, is_gradient_line
+from symbackprop.proofread.derivation.subjects import (
+    claims,
+    counts_examples,
+    is_adjoint_name,
+    is_cost,
+    is_gradient_line,
+)
 from symbackprop.proofread.derivation.surroundings import lines_of_section
 from symbackprop.proofread.interpreter.adjoint_marks import COSTS
 from symbackprop.proofread.interpreter.network_at_point import ALL
 from symbackprop.proofread.interpreter.quantities import call_parts
 from symbackprop.proofread.interpreter.values import CLOSE
 
+_FEW = 4  # lines of a section that are judged
+_MANY = 2  # lines that fail
+_TIMES = 2  # as many lines must hold as fail, where several fail
 _LIKELIHOOD = re.compile(r"(?<!negative )(?<!negative-)(?<!minus the )\blog[- ]?likelihood|\bmaxim[iu]", re.IGNORECASE)
 
 
@@ -85,6 +95,40 @@ def numbers_examples(reading: DocumentReading, side: Node) -> str:
         if len(contents) == 1 and isinstance(contents[0], tree.Number) and not of_layers:
             numbers.setdefault(name.base, set()).add(int(contents[0].value))
     return next((base for base, found in numbers.items() if len(found) > 1), "")
+
+
+def contest(reading: DocumentReading, index: int, minus: Collection[str]) -> str:
+    """Return that too many lines of the section of a line fail, and how many hold, or ""; one alone may fail.
+
+    In a section of few lines, the lines of the whole document are counted; lines about minus the cost are not.
+    """
+    holding, failing = _counts(reading, lines_of_section(reading, index), minus)
+    if holding + failing < _FEW:
+        holding, failing = _counts(reading, list(claims(reading)), minus)
+    if holding + failing < _FEW or failing < _MANY or holding >= _TIMES * failing:
+        return ""
+    return f"{failing} lines here fail and {holding} hold: another network, or another notation, may be meant"
+
+
+def _counts(reading: DocumentReading, lines: Sequence[int], minus: Collection[str]) -> tuple[int, int]:
+    """Return how many of some lines hold, without definitions, and how many about derivatives or costs fail.
+
+    Several lines that fail about the same left side count once.
+    """
+    holding, failing = 0, set()
+    for k in (k for k in lines if not minus or cost_letter(reading, k) not in minus):
+        found = judge_sides(reading, k)
+        holds = worst(found).holds
+        holding += bool(holds) and not all(one.is_definition for one in found)
+        if holds is False and _is_derived(reading, k):
+            failing.add(reading.sides(k)[0])
+    return holding, len(failing)
+
+
+def _is_derived(reading: DocumentReading, index: int) -> bool:
+    """Return True for a line about a derivative, an adjoint or a cost."""
+    sides = reading.sides(index)
+    return any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]) or is_cost(reading, sides[0])
 
 
 def cost_with_index(reading: DocumentReading, sides: Sequence[Node]) -> str:

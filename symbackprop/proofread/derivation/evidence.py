@@ -415,7 +415,7 @@ class Evidence:
     @property
     def contested(self) -> str:
         """About as many lines of its section fail as hold."""
-        return surroundings.contest(self.reading, self.index)
+        return doubts.contest(self.reading, self.index, self.minus)
 
     @property
     def _is_well_known(self) -> bool:

@@ -1,27 +1,22 @@
 """The surroundings of a line: the text around it, its section, and the other lines of the document."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from symbackprop.parsing import syntax_tree as tree
-from symbackprop.parsing.statements import Statement, equalities, is_about_slopes
+from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.proofread.derivation.definitions import function_head
-from symbackprop.proofread.derivation.judge import judge, judge_sides, worst
+from symbackprop.proofread.derivation.judge import judge, judge_sides
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.search import CLASSES_IN_WORDS, ONE_EXAMPLE_IN_WORDS, other_readings
 from symbackprop.proofread.derivation.subjects import (
     claims,
-    is_adjoint_name,
-    is_cost,
     is_gradient_line,
     says_letters_equal,
 )
 from symbackprop.proofread.interpreter.network_at_point import ALL
 
-_FEW = 4  # lines of a section that are judged
-_MANY = 2  # lines that fail
-_TIMES = 2  # as many lines must hold as fail, where several fail
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _END = re.compile(r"\\\\|\\end\{|\n[ \t]*\n|[.;](?:\s|$)|\$\$|\\\]")  # of a row or a sentence
 _AND = re.compile(r"\W*(?:(?:and|as well as|likewise|similarly)\W*)+", re.IGNORECASE)
@@ -197,40 +192,6 @@ def _of_others(reading: DocumentReading, index: int) -> Iterator[bool | None]:
         judgments = judge_sides(reading, k) if k != index else []
         if judgments and not all(judgment.holds and judgment.is_definition for judgment in judgments):
             yield judge(reading, k).holds
-
-
-def contest(reading: DocumentReading, index: int) -> str:
-    """Return that too many lines of the section of a line fail, beside the number of lines that hold, or ""; one alone may fail.
-
-    In a section of few lines, those of the whole document are counted.
-    """
-    holding, failing = _counts(reading, lines_of_section(reading, index))
-    if holding + failing < _FEW:
-        holding, failing = _counts(reading, list(claims(reading)))
-    if holding + failing < _FEW or failing < _MANY or holding >= _TIMES * failing:
-        return ""
-    return f"{failing} lines here fail and {holding} hold: another network, or another notation, may be meant"
-
-
-def _counts(reading: DocumentReading, lines: Sequence[int]) -> tuple[int, int]:
-    """Return how many of some lines hold, without definitions, and how many about derivatives or costs fail.
-
-    Several lines that fail about the same left side count once.
-    """
-    holding, failing = 0, set()
-    for k in lines:
-        found = judge_sides(reading, k)
-        holds = worst(found).holds
-        holding += bool(holds) and not all(one.is_definition for one in found)
-        if holds is False and _is_derived(reading, k):
-            failing.add(reading.sides(k)[0])
-    return holding, len(failing)
-
-
-def _is_derived(reading: DocumentReading, index: int) -> bool:
-    """Return True for a line about a derivative, an adjoint or a cost."""
-    sides = reading.sides(index)
-    return any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]) or is_cost(reading, sides[0])
 
 
 def index_letters(*sides: Node) -> set[str]:
