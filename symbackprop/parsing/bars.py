@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symbackprop.parsing.tokens import CLOSING, OPENING, Token
+from symbackprop.parsing.tokens import CLOSING, OPENING, Token, with_depths
 
 _OPENS = {"LPAR", "LBRACKET"}
 _CLOSES = {"RPAR", "RBRACKET"}
@@ -35,8 +35,12 @@ def _end_of_conditional(tokens: Sequence[Token], at: int) -> int | None:
         return None
     end = _closed_at(tokens, after)
     inner = tokens[after + 1 : end - 1]
-    bars = [token for token in inner if token.kind == "BAR" or (token.kind, token.value) == ("RELATION", "|")]
+    bars = [token for token, depth in with_depths(inner) if depth <= 0 and _is_bar(token)]
     return end if len(bars) == 1 and tokens[end - 1].kind in _CLOSES else None
+
+
+def _is_bar(token: Token) -> bool:
+    return token.kind == "BAR" or (token.kind, token.value) == ("RELATION", "|")
 
 
 def _closed_at(tokens: Sequence[Token], start: int) -> int:

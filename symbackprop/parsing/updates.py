@@ -18,15 +18,17 @@ class Update:
     own: Node | None = None  # the parameter itself, to which the change is added
 
 
-_ARROW = "<-"
+_ARROWS = ("<-", "->")  # w <- w - Δw, and w -> w' = w - Δw
 _NABLA = ("\\nabla", "∇")
 _TIMES = {"new", "old", "next", "prev", "t", "k", "n", "s", "tau", "i", "plus", "current", "neu", "alt"}
 
 
 def read_update(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[str]) -> Update | None:
     """Return the update that a statement describes, or None; `parameters` are names in the network."""
-    if len(sides) < 2 or not all(sign in {"=", _ARROW} for sign in signs):
+    if len(sides) < 2 or not all(sign in {"=", *_ARROWS} for sign in signs):
         return None
+    if signs[0] == "->" and len(sides) > 2 and _is_next(sides[1], sides[0]):
+        sides, signs = sides[1:], signs[1:]
     found = _read(sides, signs, parameters)
     return found and replace(found, changes=tuple(_by_parameter(change, found.name) for change in found.changes))
 
@@ -46,19 +48,26 @@ def _read(sides: Sequence[Node], signs: Sequence[str], parameters: Collection[st
     left, right = sides[0], sides[1]
     if isinstance(left, tree.Prime) and isinstance(left.base, Name):  # w′ = w - …
         left = replace(left.base, above=(*left.base.above, Script(kind="plain", content=Name(base="new"))))
-    if not isinstance(left, Name) or (len(sides) != 2 and signs[0] != _ARROW):
+    if not isinstance(left, Name) or (len(sides) != 2 and signs[0] not in _ARROWS):
         return None
     own, change = _parted(right, left)
     more = [_parted(side, left)[1] for side in sides[2:]]
     is_parameter = left.base in {key_of(name)[0] for name in parameters} | {"W", "w", "theta", "Theta", "b", "V", "U"}
     if change == Add(signs=(1,), terms=(tree.Multiply(sign="", factors=(Name(base="Delta"), own or left)),)):
         return Update(_untimed(left), (), left, own)
-    is_said = _ARROW in signs or (is_parameter and left in walk(right))
+    is_said = any(sign in _ARROWS for sign in signs) or (is_parameter and left in walk(right))
     is_timed = is_parameter and _untimed(left) != left
     if change is None or not (is_said or is_timed):
         return None
     changes = (change, *(other for other in more if other is not None))
     return Update(_untimed(left), changes, left, own) if len(changes) == len(sides) - 1 else None
+
+
+def _is_next(node: Node, own: Node) -> bool:
+    """Return True for the w′ of w, and for another mark of a later step."""
+    if isinstance(node, tree.Prime):
+        return node.base == own
+    return isinstance(node, Name) and isinstance(own, Name) and node != own and _untimed(node) == _untimed(own)
 
 
 def _difference(left: Node) -> Name | None:

@@ -37,6 +37,9 @@ def verdict_of(text: str, network: str = NETWORK, line: int = -1) -> str:
         (r"$$ \Delta b = -\eta \nabla L $$", "right"),
         (r"$$ \Delta b = \eta \nabla L $$", "wrong"),
         (r"$$ W = W - \eta \nabla Q $$", "not understood"),
+        (r"$$ b \rightarrow b' = b - \eta \nabla L $$", "right"),
+        (r"$$ b \rightarrow b' = b + \eta \nabla L $$", "wrong"),
+        (r"$$ b \rightarrow q = b + \eta \nabla L $$", "not understood"),
     ],
 )
 def test_gradient_in_a_step_is_by_the_parameter_that_is_changed(text: str, verdict: str) -> None:
@@ -60,6 +63,8 @@ def test_formula_in_a_block_quote(formula: str, verdict: str) -> None:
     [
         (r"J = -\sum_i (y_i ln(p_i) + (1 - y_i)ln(1 - p_i))", "right"),
         (r"J = -\sum_i (y_i ln(p_i) - (1 - y_i)ln(1 - p_i))", "wrong"),
+        (r"P(y_i|z_i) = p_i^{y_i} (1 - p_i)^{1 - y_i}$$ $$J = -\sum_i ln(P(y_i|z_i))", "right"),
+        (r"P(y_i|z_i) = p_i^{y_i} (1 - p_i)^{1 - y_i}$$ $$J = \sum_i ln(P(y_i|z_i))", "wrong"),
         (r"J = -\sum_i (y_i lp(p_i) + (1 - y_i)lp(1 - p_i))", "not understood"),
     ],
 )

@@ -457,7 +457,9 @@ class Evidence:
             return "" if self._is_surely_mismatch else reason
         adds = "too much" in self.repair.mistake.words or "missing" in self.repair.mistake.words
         drops_index = bool(self.bad and self.bad.lone_index) and "too much" in self.repair.mistake.words
-        is_doubtful = drops_index or (adds and has_jacobian(self.reading, self.left, self.side))
+        turns = set(self.repair.mistake.kinds) <= {MistakeKind.TRANSPOSE, MistakeKind.ORDER}
+        # in the chain rule as it is usually written, factors have no definite order
+        is_doubtful = drops_index or ((adds or turns) and has_jacobian(self.reading, self.left, self.side))
         return reason if is_doubtful else ""
 
     @property

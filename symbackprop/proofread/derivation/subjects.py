@@ -13,7 +13,7 @@ from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import has_examples
 from symbackprop.proofread.interpreter.quantities import call_parts, is_name_of_cost, without_arguments
 
-_RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+-]+,")
+_RANGE = re.compile(r"^[a-zA-Z]\s*=\s*[\w\s+−-]+,")
 
 
 # names
