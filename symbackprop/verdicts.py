@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from html import escape
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Verdict(StrEnum):
@@ -27,3 +27,7 @@ class Judged:
         first, _, rest = str(self).partition("\n")
         unfolded = "" if getattr(self, "verdict", None) == Verdict.RIGHT else " open"
         return f"<details{unfolded}><summary>{escape(first)}</summary><pre>{escape(rest)}</pre></details>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Write what IPython shows in a terminal: the report."""
+        printer.text(str(self))

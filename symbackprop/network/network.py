@@ -286,7 +286,7 @@ class Network:
         return f"{given}\n\n$$\n\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\n$$"
 
     def __repr__(self) -> str:
-        return f"<Network of {len(self.parameters)} parameters and {len(self._equations)} equations>"
+        return f"<Network with the parameters {', '.join(str(name) for name in self.parameters) or '(none)'}>"
 
     # checks of names and expressions
 

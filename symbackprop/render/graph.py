@@ -35,11 +35,14 @@ text { font: 13px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; 
 Back: TypeAlias = Mapping[Expression, tuple[Expression | None, Expression]]  # adjoints: their name, and their formula
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A picture, which a notebook shows; `svg` is its text."""
 
     svg: str
+
+    def __repr__(self) -> str:
+        return "<Drawing: a notebook shows it, save(path) writes it>"
 
     def _repr_svg_(self) -> str:
         return self.svg

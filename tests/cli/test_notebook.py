@@ -85,3 +85,24 @@ def test_rich_displays():
     assert "the likely mistake" in check._repr_html_()
     proof = d.verify(seed=0)._repr_html_()
     assert proof.startswith("<details><summary>verification: right")
+
+
+class Printer:
+    """The part of IPython's pretty printer that a result uses."""
+
+    def __init__(self):
+        self.written = ""
+
+    def text(self, words):
+        self.written += words
+
+
+def test_a_terminal_of_ipython_shows_the_report():
+    d = sb.derive(sb.home_network())
+    check = d.check(sb.home_data() | sb.home_weights(), seed=0)
+    for result in (check, d.verify(seed=0), sb.check_gradients(lambda x: x @ x, lambda x: 2 * x, np.ones(3))):
+        printer = Printer()
+        result._repr_pretty_(printer, False)
+        assert printer.written == str(result)
+    assert repr(d.network) == "<Network with the parameters W1, W2>"
+    assert "<svg" not in repr(d.draw())
