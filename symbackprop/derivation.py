@@ -36,6 +36,7 @@ from symbackprop.render.html import to_html
 from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.outline import function_names, outline
+from symbackprop.render.slides import to_slides
 from symbackprop.render.text import to_text
 
 TARGETS = {"numpy": module_source, "array_api": portable_source}
@@ -106,6 +107,7 @@ class Derivation:
         *,
         standalone: bool = False,
         numbered: bool = False,
+        beamer: bool = False,
         detail: str = "full",
         view: str = "matrix",
         notation: str = "W^{(l)}",
@@ -117,6 +119,7 @@ class Derivation:
         Args:
             standalone: return a whole document, on A4, with long formulas broken.
             numbered: number the formulas.
+            beamer: return slides, a step a slide, each with its reason first and its formula on the next overlay.
             detail: see `to_text`.
             view: see `to_text`.
             notation: how the weights of layer l are written, such as `W^{[l]}`, `W^l` or `W_l`.
@@ -124,15 +127,20 @@ class Derivation:
             bold: True if matrices have bold letters.
 
         Raises:
-            ArgumentError: `notation` or `transpose` is written otherwise, or two names look the same.
+            ArgumentError: `notation` or `transpose` is written otherwise, two names look the same, or slides are to
+                have numbers.
 
         >>> import symbackprop as sb
         >>> d = sb.derive(sb.mlp([2, 3, 1]))
         >>> print(d.to_latex(notation="W_l", transpose="T", bold=True).splitlines()[-2])
         \frac{\partial J}{\partial \mathbf{W}_{1}} &= \mathbf{X}^{T} \boldsymbol{\delta}_{2} && 2 \times 3
         """
-        style = name_style(notation, transpose, bold)
-        return to_latex(outline(self.tape, detail, view), standalone=standalone, numbered=numbered, style=style)
+        style, made = name_style(notation, transpose, bold), outline(self.tape, detail, view)
+        if beamer and numbered:
+            raise ArgumentError("numbered formulas are for documents, not for slides; leave out numbered or beamer")
+        if beamer:
+            return to_slides(made, style)
+        return to_latex(made, standalone=standalone, numbered=numbered, style=style)
 
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""

@@ -38,7 +38,7 @@ def to_latex(outline: Outline, *, standalone: bool = False, numbered: bool = Fal
     Raises:
         ArgumentError: two names look the same in this style.
     """
-    document = _LatexDocument(outline, style)
+    document = LatexDocument(outline, style)
     blocks = document.blocks()
     document.refuse_twins()
     if not standalone:
@@ -76,15 +76,17 @@ def _block(block: LatexBlock, numbered: bool) -> str:
 
 def latex_blocks(outline: Outline) -> list[LatexBlock]:
     """Return the parts of a document, except the parts that its level of detail omits."""
-    return _LatexDocument(outline).blocks()
+    return LatexDocument(outline).blocks()
 
 
 def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
     """Return the role, name and shape of every argument of the network."""
-    return _LatexDocument(outline).declared()
+    return LatexDocument(outline).declared()
 
 
-class _LatexDocument:
+class LatexDocument:
+    """The blocks of a document, in a style of names."""
+
     def __init__(self, outline: Outline, style: NameStyle = PLAIN):
         self.outline = outline
         self.printer = Latex(outline.function_names, style)
@@ -98,40 +100,42 @@ class _LatexDocument:
                 raise ArgumentError(f"{seen[shown]} and {name} would look the same, {shown}; choose another notation")
 
     def blocks(self) -> list[LatexBlock]:
-        network = [LatexBlock("Network", tuple(self.network()), f"{self.outline.examples}; {self.declarations()}.")]
+        """Return the network, a block for each parameter, and the result, except what the level of detail omits."""
+        network = [LatexBlock("Network", tuple(self._network()), f"{self.outline.examples}; {self._declarations()}.")]
         sections = [
-            LatexBlock(self.title(section), tuple(self.rows(section.lines))) for section in self.outline.sections
+            LatexBlock(self._title(section), tuple(self._rows(section.lines))) for section in self.outline.sections
         ]
-        result = LatexBlock("Result", tuple(self.rows(self.outline.result)))
+        result = LatexBlock("Result", tuple(self._rows(self.outline.result)))
         return [*(network if self.outline.network else []), *sections, result]
 
-    def declarations(self) -> str:
+    def _declarations(self) -> str:
         return ", ".join(
             f"{role} ${name}$" + (f" (${shape}$)" if shape else "") for role, name, shape in self.declared()
         )
 
     def declared(self) -> list[tuple[str, str, str]]:
-        return [(role, self.show(symbol), self.shape(shape_of(symbol))) for symbol, role in self.outline.declared]
+        """Return the role, name and shape of every argument of the network."""
+        return [(role, self.show(symbol), self._shape(shape_of(symbol))) for symbol, role in self.outline.declared]
 
-    def network(self) -> Iterator[LatexRow]:
-        yield from self.rows(self.outline.network)
+    def _network(self) -> Iterator[LatexRow]:
+        yield from self._rows(self.outline.network)
         for f in self.outline.definitions:
             name = rf"\text{{{f.name.replace('_', ' ')}}}" if f.order == 0 else ""
             yield LatexRow(self.printer.of_z(f), " = ".join(map(self.show, self.printer.definition(f))), name)
 
-    def title(self, section: ParameterSection) -> str:
+    def _title(self, section: ParameterSection) -> str:
         cost, parameter = self.show(self.outline.tape.cost.symbol), self.show(section.parameter)
-        shape = self.shape(shape_of(section.parameter))
+        shape = self._shape(shape_of(section.parameter))
         return rf"$\partial {cost} / \partial {parameter}$, of the shape ${shape}$ of ${parameter}$"
 
-    def rows(self, lines: tuple[DocumentLine, ...]) -> Iterator[LatexRow]:
+    def _rows(self, lines: tuple[DocumentLine, ...]) -> Iterator[LatexRow]:
         for line in lines:
-            above, beside = self.reason(line.step), self.shape(line.shape)
+            above, beside = self._reason(line.step), self._shape(line.shape)
             for shown in line.formulas:
                 yield LatexRow(shown.left_side(self.show), self.show(shown.right), beside, above)
                 above = beside = ""
 
-    def reason(self, step: Step | None) -> str:
+    def _reason(self, step: Step | None) -> str:
         if step is None:
             return ""
         sentence = why(step, lambda quantity: f"${self.inline.doprint(quantity)}$")
@@ -139,7 +143,8 @@ class _LatexDocument:
         return rf"\emph{{{step.rule}}}: " + re.sub("|".join(_SIGNS), lambda sign: f"${_SIGNS[sign[0]]}$", sentence)
 
     def show(self, expression: object) -> str:
+        """Return an expression as LaTeX."""
         return str(self.printer.doprint(expression))
 
-    def shape(self, shape: tuple[object, ...]) -> str:
+    def _shape(self, shape: tuple[object, ...]) -> str:
         return self.printer.shape(shape) if shape else ""
