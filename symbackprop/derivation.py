@@ -107,6 +107,7 @@ class Derivation:
         *,
         standalone: bool = False,
         numbered: bool = False,
+        compact: bool = False,
         beamer: bool = False,
         detail: str = "full",
         view: str = "matrix",
@@ -119,6 +120,7 @@ class Derivation:
         Args:
             standalone: return a whole document, on A4, with long formulas broken.
             numbered: number the formulas.
+            compact: write the name of each rule beside its formula, in place of the reason above it.
             beamer: return slides, a step a slide, each with its reason first and its formula on the next overlay.
             detail: see `to_text`.
             view: see `to_text`.
@@ -128,7 +130,7 @@ class Derivation:
 
         Raises:
             ArgumentError: `notation` or `transpose` is written otherwise, two names look the same, or slides are to
-                have numbers.
+                be numbered or compact.
 
         >>> import symbackprop as sb
         >>> d = sb.derive(sb.mlp([2, 3, 1]))
@@ -136,11 +138,11 @@ class Derivation:
         \frac{\partial J}{\partial \mathbf{W}_{1}} &= \mathbf{X}^{T} \boldsymbol{\delta}_{2} && 2 \times 3
         """
         style, made = name_style(notation, transpose, bold), outline(self.tape, detail, view)
-        if beamer and numbered:
-            raise ArgumentError("numbered formulas are for documents, not for slides; leave out numbered or beamer")
+        if beamer and (numbered or compact):
+            raise ArgumentError("numbered and compact are for documents, not for slides; leave them or beamer out")
         if beamer:
             return to_slides(made, style)
-        return to_latex(made, standalone=standalone, numbered=numbered, style=style)
+        return to_latex(made, standalone=standalone, numbered=numbered, compact=compact, style=style)
 
     def to_markdown(self, *, detail: str = "full", view: str = "matrix") -> str:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""

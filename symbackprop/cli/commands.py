@@ -142,6 +142,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     add_seed_option(derive)
     derive.add_argument("--standalone", action="store_true", help="with --format latex: a complete document")
     derive.add_argument("--numbered", action="store_true", help="with --format latex: number the formulas")
+    derive.add_argument("--compact", action="store_true", help="with --format latex: rules beside the formulas")
     derive.add_argument("--beamer", action="store_true", help="with --format latex: slides, a step a slide")
     derive.add_argument("--notation", metavar="NAME", help="with --format latex: W^{(l)}, W^{[l]}, W^l or W_l")
     derive.add_argument("--transpose", metavar="SIGN", help=r"with --format latex: the sign of a transpose, \top or T")
@@ -238,7 +239,7 @@ def _command(
     return parser
 
 
-_OF_LATEX = ("standalone", "numbered", "beamer", "notation", "transpose", "bold")
+_OF_LATEX = ("standalone", "numbered", "compact", "beamer", "notation", "transpose", "bold")
 
 
 def _derive(args: argparse.Namespace) -> int:

@@ -15,11 +15,11 @@ from symbackprop.render.outline import DocumentLine, Outline, ParameterSection
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage{amsmath,graphicx}
-\usepackage[%s,margin=2cm]{geometry}
+\usepackage[%s,margin=2cm%s]{geometry}
 \allowdisplaybreaks
 \emergencystretch=3em
 \begin{document}
-\section*{The gradients of $%s$}
+%s\section*{The gradients of $%s$}
 %s\end{document}
 """
 _PAGES = {
@@ -27,24 +27,34 @@ _PAGES = {
     "a4paper,landscape": (29.7 - 4 - 2.5) / PER_SYMBOL,
 }  # the room for a row
 _NUMBER = 5  # symbols
+_TIGHT = (",top=1.2cm,bottom=1.8cm", "\\small\n\\setlength{\\jot}{0pt}\n")
 _SIGNS = {"Σ": r"\sum", "−": "-", "⁻¹": "^{-1}"}  # signs in sentences that LaTeX's text mode lacks
 
 
-def to_latex(outline: Outline, *, standalone: bool = False, numbered: bool = False, style: NameStyle = PLAIN) -> str:
+def to_latex(
+    outline: Outline,
+    *,
+    standalone: bool = False,
+    numbered: bool = False,
+    compact: bool = False,
+    style: NameStyle = PLAIN,
+) -> str:
     """Return an `align*`, which needs amsmath, or with `standalone` a whole document that compiles, on A4.
 
-    The document has long formulas broken; with `numbered`, each formula has a number.
+    The document has long formulas broken; with `numbered`, each formula has a number. With
+    `compact`, the name of each rule stands beside its formula, in place of the reason above it.
 
     Raises:
         ArgumentError: two names look the same in this style.
     """
-    document = LatexDocument(outline, style)
+    document = LatexDocument(outline, style, compact)
     blocks = document.blocks()
     document.refuse_twins()
     if not standalone:
         return _aligned(blocks, numbered)
     page, blocks = _on_pages(blocks, _NUMBER * numbered)
-    return _DOCUMENT % (page, document.show(outline.tape.cost.symbol), _aligned(blocks, numbered))
+    tight = _TIGHT if compact else ("", "")
+    return _DOCUMENT % (page, *tight, document.show(outline.tape.cost.symbol), _aligned(blocks, numbered))
 
 
 def _on_pages(blocks: list[LatexBlock], beside: float) -> tuple[str, list[LatexBlock]]:
@@ -87,8 +97,8 @@ def latex_declarations(outline: Outline) -> list[tuple[str, str, str]]:
 class LatexDocument:
     """The blocks of a document, in a style of names."""
 
-    def __init__(self, outline: Outline, style: NameStyle = PLAIN):
-        self.outline = outline
+    def __init__(self, outline: Outline, style: NameStyle = PLAIN, compact: bool = False):
+        self.outline, self.compact = outline, compact
         self.printer = Latex(outline.function_names, style)
         self.inline = InlineLatex(outline.function_names, style)
 
@@ -131,6 +141,8 @@ class LatexDocument:
     def _rows(self, lines: tuple[DocumentLine, ...]) -> Iterator[LatexRow]:
         for line in lines:
             above, beside = self._reason(line.step), self._shape(line.shape)
+            if self.compact and line.step is not None:
+                above, beside = "", rf"\text{{{line.step.rule}}}"
             for shown in line.formulas:
                 yield LatexRow(shown.left_side(self.show), self.show(shown.right), beside, above)
                 above = beside = ""

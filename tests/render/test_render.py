@@ -194,6 +194,18 @@ def test_every_view_compiles_on_pages_that_are_wide_enough(name, net, tmp_path):
         assert "[a4paper" in source
 
 
+@needs_latex
+def test_the_compact_form_of_the_example_network_is_one_page(tmp_path):
+    d = sb.derive(sb.home_network())
+    source = d.to_latex(standalone=True, compact=True)
+    assert all(rf"\text{{{step.rule}}}" in source for step in d.steps)
+    assert all(step.why not in source for step in d.steps)
+    printed = compiled(source, tmp_path)
+    assert "(1 page," in printed
+    assert "Overfull" not in printed
+    assert "(1 page," not in compiled(d.to_latex(standalone=True), tmp_path)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_broken_formulas_are_whole(name):
     """Each part has its own brackets, and without the breaks it is the formula."""

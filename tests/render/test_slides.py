@@ -34,9 +34,10 @@ def test_each_step_has_a_slide_whose_formula_follows_its_reason(name):
     assert "{Result}" in slides[-1]
 
 
-def test_numbers_are_not_for_slides():
-    with pytest.raises(ArgumentError, match="numbered formulas are for documents"):
-        sb.derive(sb.home_network()).to_latex(beamer=True, numbered=True)
+def test_what_is_for_documents_is_refused():
+    for option in ("numbered", "compact"):
+        with pytest.raises(ArgumentError, match="are for documents"):
+            sb.derive(sb.home_network()).to_latex(beamer=True, **{option: True})
 
 
 @needs_beamer
