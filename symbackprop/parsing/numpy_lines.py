@@ -137,8 +137,11 @@ def named(identifier: str) -> Node:
     return _plain(identifier)
 
 
+_CAMEL = re.compile(r"(?<=[a-zA-Z])(?:Hat|Bar|Tilde|Star)(?=\d*$)")
+
+
 def _plain(identifier: str) -> Name:
-    parts = read_name(identifier)
+    parts = read_name(_CAMEL.sub(lambda accent: accent[0].lower(), identifier))  # yHat is yhat
     above = (tree.Script(kind="layer", content=number(int(parts.index))),) if parts.index else ()
     below = (tree.Script(kind="plain", content=Name(base=parts.subscript.replace("_", ""))),) if parts.subscript else ()
     return Name(base=(parts.greek or parts.base) + parts.modifier, above=above, below=below, source=identifier)

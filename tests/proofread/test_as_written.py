@@ -118,6 +118,35 @@ def test_function_of_a_name_that_is_not_understood(formula: str, verdict: str) -
 
 
 @pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [(r"X^T (\hat y - y)", "right"), (r"X^T (\hat y + y)", "not understood"), (r"X^T (\hat y - q)", "not understood")],
+)
+def test_definition_that_is_not_understood_hides_no_quantity_and_accuses_nobody(formula: str, verdict: str) -> None:
+    text = r"$$\hat y = f(q u + c)$$ $$\frac{\partial J}{\partial z} = \hat y - y$$"
+    assert verdict_of(rf"{text} $$\frac{{\partial J}}{{\partial v}} = {formula}$$", BINARY) == verdict
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("dz = self.pHat - y", "right"),
+        ("dz = self.pHat + y", "wrong"),
+        ("dz = self.qHat - y", "not understood"),
+    ],
+)
+def test_accents_in_camel_case_in_code(line: str, verdict: str) -> None:
+    code = f"self.pHat = self.forward(X)\n{line}\ndv = X.T @ dz"
+    assert (
+        verdict_of(
+            f"```python\n{code}\n```",
+            BINARY.replace("p =", "phat =").replace("log(p)", "log(phat)").replace("1 - p)", "1 - phat)"),
+            1,
+        )
+        == verdict
+    )
+
+
+@pytest.mark.parametrize(
     ("line", "verdicts"),
     [
         ("h1_2 = 0.3*1 + 0.4*2 + 0.02 = 1.12", ["right"]),

@@ -117,7 +117,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
             inner = replace(evaluator, dummies=dict(dummies)) if dummies else evaluator
             return BothSides(inner.values(left), inner.values(right), inner)
         except UnknownNameError as error:
-            name = _argument_alone(left, right) or error.name
+            name = argument_alone(left, right) or error.name
             key = next((found.key for found in reading.name_readings(name, setting.letters)), None)
             if key is None or key in dummies or not _is_function_argument(reading, name, left, right):
                 raise
@@ -126,7 +126,7 @@ def evaluate_both(reading: DocumentReading, setting: Setting, point: int, left: 
     raise UnsupportedNotationError("too many names are not known")
 
 
-def _argument_alone(left: Node, right: Node) -> Name | None:
+def argument_alone(left: Node, right: Node) -> Name | None:
     """Return the z of an equation of functions of z alone, as σ′(z) = σ(z)(1 - σ(z)), which holds for any z."""
     parts = [part for side in (left, right) for part in walk(side)]
     heads = {part.function.base for part in parts if isinstance(part, tree.Call) and isinstance(part.function, Name)}

@@ -7,8 +7,8 @@ from itertools import product
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.syntax_tree import Node, walk
-from symbackprop.proofread.derivation.at_points import evaluate_both
+from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.proofread.derivation.at_points import argument_alone, evaluate_both
 from symbackprop.proofread.derivation.definitions import is_left_open
 from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.held import held_fixed
@@ -27,6 +27,7 @@ from symbackprop.proofread.interpreter.class_index import says_index, unit_vecto
 from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, UNITS
+from symbackprop.proofread.interpreter.quantities import unknown_in_definition
 from symbackprop.proofread.interpreter.symbol_table import SHIFT
 from symbackprop.proofread.interpreter.values import IndexedArray, ShapeMismatchError
 
@@ -55,10 +56,25 @@ def judge_sides(reading: DocumentReading, index: int) -> list[Judgment]:
         return reading.judgments[key]
     budget = reading.points.budget
     with budget.at_most(STEPS_OF_LINE):
-        found = [_judge_guarded(reading, index, left, other) for other in others]
+        found = [_certain(reading, _judge_guarded(reading, index, left, other), left, other) for other in others]
     if not budget.is_spent:
         reading.judgments[key] = found
     return found
+
+
+def _certain(reading: DocumentReading, judgment: Judgment, left: Node, right: Node) -> Judgment:
+    """Return the judgment; a line does not fail if it has a name whose definition in the document is not understood."""
+    evaluator = reading.own_evaluator
+    if judgment.holds is not False or evaluator is None:
+        return judgment
+    parts = (part for side in (left, right) for part in walk(side, into_scripts=False))
+    names = (part for part in parts if isinstance(part, Name))
+    found = ((name, unknown_in_definition(evaluator, name)) for name in names if name != argument_alone(left, right))
+    unsure = next((name for name, unknown in found if unknown and reading.is_without_meaning(unknown)), None)
+    if unsure is None:
+        return judgment
+    reason = f"{unsure.source or unsure.base} is defined in this document in a way that is not understood"
+    return Judgment(None, reason=reason)
 
 
 def _judge_guarded(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:

@@ -15,7 +15,8 @@ from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.syntax_tree import Group, Name, Node
 from symbackprop.printing.naming import Key
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.conventions import Quantity
+from symbackprop.proofread.interpreter.budget import TooManyStepsError
+from symbackprop.proofread.interpreter.conventions import Quantity, UnknownNameError
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.network_at_point import PerturbedPoint
 from symbackprop.proofread.interpreter.orientation import example_axis, is_transposed, laid_out, of_example, value_at
@@ -24,22 +25,46 @@ from symbackprop.proofread.interpreter.values import PERTURBATIONS, IndexedArray
 
 
 def values_of_key(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
-    """Return the values of a name, or [] if it is not defined."""
+    """Return the values of a name, or [] if it is not defined.
+
+    A definition that has no value hides no other meaning of its name.
+    """
     symbols = evaluator.symbols
+    problem: UnsupportedNotationError | None = None
     if key in evaluator.dummies:
         return [evaluator.dummies[key]]
     if key in symbols.chosen:
         return values_of_adjoint(evaluator, symbols.chosen[key])
     sources: list[Callable[[Evaluator, Key], list[IndexedArray]]] = [values_of_known, values_of_definition]
     for source in reversed(sources) if symbols.document_first else sources:
-        found = source(evaluator, key)
+        try:
+            found = source(evaluator, key)
+        except TooManyStepsError:
+            raise
+        except UnsupportedNotationError as error:
+            found, problem = [], error
         if found:
             return found
-    adjoint = symbols.adjoint(key)
+    adjoint, symbol = symbols.adjoint(key), symbols.aliases.get(key)
     if adjoint is not None:
         return values_of_adjoint(evaluator, adjoint)
-    symbol = symbols.aliases.get(key)
+    if symbol is None and problem is not None:
+        raise problem
     return [] if symbol is None else _in_document(evaluator, symbol)
+
+
+def unknown_in_definition(evaluator: Evaluator, name: Name) -> Name | None:
+    """Return the unknown name because of which the document's definition of a name has no value; None if it has one."""
+    symbols = evaluator.symbols
+    for reading in symbols.readings(name, evaluator.letters):
+        if reading.key in symbols.definitions and reading.key not in symbols.chosen:
+            try:
+                values_of_definition(evaluator, reading.key)
+            except UnknownNameError as error:
+                return error.name
+            except (ShapeMismatchError, UnsupportedNotationError):
+                return None
+    return None
 
 
 def values_of_known(evaluator: Evaluator, key: Key) -> list[IndexedArray]:
