@@ -30,7 +30,8 @@ J = sum((y - yhat)**2) / 2
 NOTES = r"""
 # Two layers
 
-The error is $\delta^{(3)} = -(y - \hat{y}) \odot f'(z^{(3)})$, and
+With $z^{(2)} = X W^{(1)}$ and $z^{(3)} = a^{(2)} W^{(2)}$,
+the error is $\delta^{(3)} = -(y - \hat{y}) \odot f'(z^{(3)})$, and
 
 $$
 \begin{aligned}
@@ -97,10 +98,10 @@ def test_each_formula_is_on_the_page_once_with_its_mark_and_its_correction():
     check, page = marked(NOTES)
     parsed = Balanced(page)
     assert sorted(parsed.ids) == sorted(f"f{line.number}" for line in check.lines)
-    assert "3 of 5 formulas are wrong." in page
+    assert "3 of 7 formulas are wrong." in page
     assert page.count('class="term wrong"') == 2  # in the code, something is missing
     assert page.count('class="term gap"') == 1
-    assert 'id="f2"' in page.partition("<h2>The marks")[0]
+    assert 'id="f4"' in page.partition("<h2>The marks")[0]
     assert r"\odot f&#x27;(z^{(2)})" in page  # the correction, to be copied
     assert "    <span" in page
     assert "    return dW2" in page
@@ -229,4 +230,4 @@ def test_notebooks_are_read_by_cell(tmp_path):
     path = Path(tmp_path) / "notes.ipynb"
     path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     check = sb.check_derivation(path, sb.parse_network(NETWORK))
-    assert len(Balanced(sb.marked_page({"notes.ipynb": check})).ids) == 6
+    assert len(Balanced(sb.marked_page({"notes.ipynb": check})).ids) == 8

@@ -16,6 +16,7 @@ from symbackprop.proofread.derivation.subjects import (
     is_adjoint_name,
     is_cost,
     is_gradient_line,
+    with_respect_to,
 )
 from symbackprop.proofread.derivation.surroundings import lines_of_section
 from symbackprop.proofread.interpreter.adjoint_marks import COSTS
@@ -113,7 +114,7 @@ def contest(reading: DocumentReading, index: int, minus: Collection[str]) -> str
 def _counts(reading: DocumentReading, lines: Sequence[int], minus: Collection[str]) -> tuple[int, int]:
     """Return how many of some lines hold, without definitions, and how many about derivatives or costs fail.
 
-    Several lines that fail about the same left side count once.
+    Several lines that fail about the same left side, or about the derivative by the same quantity, count once.
     """
     holding, failing = 0, set()
     for k in (k for k in lines if not minus or cost_letter(reading, k) not in minus):
@@ -121,8 +122,15 @@ def _counts(reading: DocumentReading, lines: Sequence[int], minus: Collection[st
         holds = worst(found).holds
         holding += bool(holds) and not all(one.is_definition for one in found)
         if holds is False and _is_derived(reading, k):
-            failing.add(reading.sides(k)[0])
+            failing.add(_quantity(reading, reading.sides(k)[0]))
     return holding, len(failing)
+
+
+def _quantity(reading: DocumentReading, left: Node) -> object:
+    """Return the v of ∂J/∂v and of dv, as a quantity of the network if it is one; else the left side itself."""
+    by = with_respect_to(left)
+    quantity = reading.quantity(by) if isinstance(by, Name) else None
+    return left if quantity is None else quantity
 
 
 def _is_derived(reading: DocumentReading, index: int) -> bool:
