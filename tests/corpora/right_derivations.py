@@ -1005,4 +1005,16 @@ $$\frac{\partial J}{\partial W} = \frac{1}{N} X^T ((A - Y) \odot (1 - A^2)).$$
         "(A - Y)",
         "(Y - A)",
     ),
+    Case(
+        "chain rule as a sketch",
+        BATCH,
+        r"""
+```
+δ = ∂J/∂Z = (A - Y) * (1 - A²) / N
+∂J/∂W = ∂Z/∂W * δ = X.T.dot(δ)
+```
+""",
+        "X.T.dot(δ)",
+        "-X.T.dot(δ)",
+    ),
 ]

@@ -26,7 +26,7 @@ from symbackprop.proofread.interpreter.values import CLOSE
 
 _FEW = 4  # lines of a section that are judged
 _MANY = 2  # lines that fail
-_TIMES = 2  # as many lines must hold as fail, where several fail
+_TIMES = 2  # more than as many lines must hold as fail, where several fail
 _LIKELIHOOD = re.compile(r"(?<!negative )(?<!negative-)(?<!minus the )\blog[- ]?likelihood|\bmaxim[iu]", re.IGNORECASE)
 
 
@@ -106,7 +106,7 @@ def contest(reading: DocumentReading, index: int, minus: Collection[str]) -> str
     holding, failing = _counts(reading, lines_of_section(reading, index), minus)
     if holding + failing < _FEW:
         holding, failing = _counts(reading, list(claims(reading)), minus)
-    if holding + failing < _FEW or failing < _MANY or holding >= _TIMES * failing:
+    if holding + failing < _FEW or failing < _MANY or holding > _TIMES * failing:
         return ""
     return f"{failing} lines here fail and {holding} hold: another network, or another notation, may be meant"
 
@@ -114,14 +114,16 @@ def contest(reading: DocumentReading, index: int, minus: Collection[str]) -> str
 def _counts(reading: DocumentReading, lines: Sequence[int], minus: Collection[str]) -> tuple[int, int]:
     """Return how many of some lines hold, without definitions, and how many about derivatives or costs fail.
 
-    Several lines that fail about the same left side, or about the derivative by the same quantity, count once.
+    Several lines that fail about the same left side, or about the derivative by the same quantity, count once; lines
+    whose shapes do not fit are not counted.
     """
     holding, failing = 0, set()
     for k in (k for k in lines if not minus or cost_letter(reading, k) not in minus):
         found = judge_sides(reading, k)
         holds = worst(found).holds
         holding += bool(holds) and not all(one.is_definition for one in found)
-        if holds is False and _is_derived(reading, k):
+        is_other_value = holds is False and not worst(found).reason
+        if is_other_value and _is_derived(reading, k):
             failing.add(_quantity(reading, reading.sides(k)[0]))
     return holding, len(failing)
 

@@ -31,6 +31,7 @@ from symbackprop.proofread.derivation.subjects import (
     transposes_gradients_alone,
 )
 from symbackprop.proofread.derivation.worked_numbers import WITHOUT_ARITHMETIC
+from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_EXAMPLE, UNITS
 
@@ -374,7 +375,8 @@ class Evidence:
     @property
     def not_the_networks(self) -> str:
         """A line without derivatives fails, and no repair makes it the network's; f may be any function."""
-        is_forward = not any(map(is_about_slopes, self.sides)) and isinstance(self.left, Name)
+        is_forward = isinstance(self.left, Name) and self.left.base not in ADJOINTS
+        is_forward = is_forward and not any(map(is_about_slopes, self.sides))
         is_own_function = self.index in self.reading.function_definitions and not self._is_well_known
         is_other_cost = self.bad is not None and self.bad.is_mismatch
         if is_cost(self.reading, self.left) and not is_other_cost:
@@ -391,6 +393,16 @@ class Evidence:
         if not is_forward or is_said_twice or self.repair is None or not computes(self.reading, self.left):
             return ""
         return self.left.source if _LAYOUT.issuperset(self.repair.mistake.kinds) else ""
+
+    @property
+    def states_chain_rule(self) -> str:
+        """Only a product of derivatives ∂A/∂B fails, for its layout alone, and its result on another side holds."""
+        pairs = list(zip(self.sides[1:], self.judgments, strict=False))
+        is_chain = [has_jacobian(self.reading, side, side) for side, _ in pairs]
+        if not is_chain.count(True) or not is_chain.count(False) or self.repair is None:
+            return ""
+        results = [judgment.holds for (_, judgment), chained in zip(pairs, is_chain, strict=True) if not chained]
+        return _yes(all(results) and _LAYOUT.issuperset(self.repair.mistake.kinds))
 
     @property
     def vanishes(self) -> str:

@@ -52,6 +52,7 @@ POLICY = (
     Rule("repeats_line", _WRONG, ""),
     Rule("doubtful_shapes", _NOT_UNDERSTOOD, "{}"),
     Rule("other_cost", _NOT_UNDERSTOOD, "{} is not the network's cost"),
+    Rule("states_chain_rule", _NOT_UNDERSTOOD, "the factors of the chain rule have another layout; its result holds"),
     Rule("vanishes", _NOT_UNDERSTOOD, "in the network, {} is 0"),
     Rule("implied_sum", _NOT_UNDERSTOOD, "a sum over {} may be implied, which is not read"),
     Rule("of_few_examples", _NOT_UNDERSTOOD, "it lists the entries of {}: of an example with so many alone"),
