@@ -13,6 +13,7 @@ from sympy import Expr, Integer, S, log
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
 from symbackprop.expressions.functions import FUNCTION, Applied
+from symbackprop.expressions.gathers import permuted, reshaped
 from symbackprop.expressions.matrices import (
     Eye,
     HadamardPower,
@@ -276,6 +277,24 @@ def diff(a: Matrix, axis: int, n: int = 1) -> Matrix:
         size = a.shape[axis]
         a = minus(arithmetic.part(a, axis, _ONE, size), arithmetic.part(a, axis, S.Zero, size - 1))
     return a
+
+
+def ordered(a: Matrix, axis: int) -> Matrix:
+    """Return the entries along an axis in ascending order: a permutation, which is constant except where two are equal.
+
+    The rank of an entry is the number of smaller ones, and of equal ones before it; the entry of rank k comes k-th.
+    """
+    last, size = len(a.shape) - 1, a.shape[axis]
+    order = [*(k for k in range(last + 1) if k != axis), axis]
+    lines = permuted(a, order)
+    lead = lines.shape[:-1]
+    apart = minus(reshaped(lines, (*lead, size, 1)), reshaped(lines, (*lead, 1, size)))
+    equal_before = times(complement(unequal(apart, S.Zero)), lower_ones((size, size), -1))
+    ranks = arithmetic.total(plus(above(apart, S.Zero), equal_before), last + 1)
+    places = minus(reshaped(Ones(1, size) * LowerOnes(size, size).T, (size, 1)), _ONE)
+    chosen_at = complement(unequal(minus(reshaped(ranks, (*lead, 1, size)), places), S.Zero))
+    found = reshaped(arithmetic.product(chosen_at, reshaped(lines, (*lead, size, 1))), lines.shape)
+    return permuted(found, [order.index(k) for k in range(last + 1)])
 
 
 def roll(a: Matrix, shift: Size, axis: int) -> Matrix:

@@ -123,6 +123,25 @@ def _polyval(p: Expression, x: Expression) -> Expression:
     return reduce(lambda so_far, entry: arithmetic.plus(arithmetic.times(so_far, x), entry), entries)
 
 
+def _sort(a: Expression, axis: Argument = S.NegativeOne) -> Matrix:
+    """Return the entries along an axis in ascending order."""
+    matrix = require_matrix(a, "sort")
+    if axis is None:
+        return _sort(arrays.ravel(matrix))
+    return words.ordered(matrix, axis_of(axis, len(matrix.shape)))
+
+
+def _median(a: Expression, axis: Argument = None, keepdims: Argument = False) -> Expression:
+    """Return the entry in the middle, or the mean of the two in the middle; the number of entries is a number."""
+    matrix = require_matrix(a, "median") if axis is not None else arrays.ravel(a)
+    at = axis_of(S.Zero if axis is None else axis, len(matrix.shape))
+    size = matrix.shape[at]
+    if not size.is_Integer:
+        raise ShapeError(f"median({typed(a)}): which entry it is follows from a number of entries, not from {size}")
+    middle = arithmetic.part(_sort(matrix, at), at, (size - 1) // 2, size // 2 + 1)
+    return REDUCTIONS["mean"](middle, at, keepdims)
+
+
 def _arange(start: Expression, stop: Argument = None) -> Matrix:
     """Return 0, 1, …, n - 1, or the whole numbers from `start` up to before `stop`."""
     first = S.Zero if stop is None else dimensionless(start)
@@ -365,6 +384,8 @@ WORDS: dict[str, Callable[..., Expression]] = {
     "prod":         _prod,
     "cross":        _cross,
     "polyval":      _polyval,
+    "sort":         _sort,
+    "median":       _median,
     "arange":       _arange,
     "linspace":     _linspace,
     "triu":         triangle(words.triu, "triu"),
@@ -461,7 +482,7 @@ _GIVEN, _STEP = "declare these numbers as an input", "its derivative is 0 or und
 NO_RULE = {  # why a word is refused that nothing else stands for
     **dict.fromkeys(("array", "random", "randn", "normal", "uniform"), _GIVEN),
     **dict.fromkeys(("round", "rint", "floor", "ceil", "trunc", "fix", "argmax", "argmin", "argsort"), _STEP),
-    **dict.fromkeys(("sort", "median", "percentile", "quantile", "searchsorted", "unique"),
+    **dict.fromkeys(("percentile", "quantile", "searchsorted", "unique"),
                     "it depends on the order of the entries, for which there is no rule"),
     **dict.fromkeys(("gamma", "beta", "erfinv", "gammainc", "zeta", "j0", "j1",
                      "i0", "i1", "erfi", "erfcx", "expi", "exp1", "expn", "dawsn"),

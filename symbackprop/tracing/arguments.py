@@ -75,6 +75,9 @@ class ArgumentSpec:
                 network.scalar(own)
                 continue
             size = [sizes.dimension(n) for n in (*(1, 1)[len(shape) :], *shape)]
+            for part in [p for p in size if not (p.is_Symbol or p.is_Integer)]:
+                for symbol in sorted(part.free_symbols, key=str):
+                    network.declare_dimension(str(symbol))  # another size of this array may have it alone
             kind = network.parameter if name in self.wrt else network.target if is_target(name) else network.input
             (network.one_hot if name in self.labels else kind)(own, *size)
         return network

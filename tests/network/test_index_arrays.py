@@ -90,3 +90,18 @@ def test_a_plain_number_that_is_updated_keeps_its_value():
     )
     X = np.arange(24.0).reshape(2, 3, 4)
     assert sb.derive(net).to_numpy()(X=X, w=np.ones(4)).J == pytest.approx(np.sum(X.sum(axis=2) ** 2))
+
+
+def test_a_sorted_cost_is_derived_proved_and_right():
+    net = sb.parse_network(
+        "X: input(N, D)\nw: parameter(D, 1)\nq: input(1, N)\nJ = sum(sort(tanh(X @ w), axis=0) * q.T)"
+    )
+    d = sb.derive(net)
+    assert d.verify(seed=0).verdict == "right"
+    values = sb.random_values(net, {"N": 6, "D": 3}, seed=1)
+    check = sb.check_gradients(
+        lambda w: np.sum(np.sort(np.tanh(values["X"] @ w), axis=0) * values["q"].T),
+        lambda w: d.to_numpy()(**values | {"w": w})[1],
+        values["w"],
+    )
+    assert check.verdict == "right"

@@ -21,9 +21,9 @@ def branch(X: np.ndarray, W: np.ndarray) -> float:
     return np.sum(positive(X @ W))
 
 
-def sort(X: np.ndarray, W: np.ndarray) -> float:
-    ordered = np.sort(X @ W)
-    return np.sum(ordered)
+def quantile(X: np.ndarray, W: np.ndarray) -> float:
+    most = np.quantile(X @ W, 0.9)
+    return np.sum(most)
 
 
 def factor(X: np.ndarray, W: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def masked(X: np.ndarray, W: np.ndarray) -> float:
     ("cost", "problem", "place"),
     [
         (branch, r"what is done depends on the numbers.*np\.where", "line 2 of positive: if z.sum() > 0:"),
-        (sort, r"np\.sort is not among the functions", "line 2 of sort: ordered = np.sort(X @ W)"),
+        (quantile, r"np\.quantile is not among the functions", "line 2 of quantile: most = np.quantile(X @ W, 0.9)"),
         (factor, r"cholesky is not among .* write log\(det\(A\)\) / 2 for sum", "line 2 of factor: L = np.linalg.ch"),
         (python_math, r"float\(\)", "line 2 of python_math: return math.exp(np.sum(X @ W))"),
         (other_shape, r"shape \(N, K\) is put into the shape \(D, ", "line 2 of other_shape: return np.sum("),
