@@ -11,8 +11,9 @@ from sympy import Integer
 
 from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Shape
+from symbackprop.expressions.constructors import hadamard
 from symbackprop.expressions.einsum import einsum
-from symbackprop.expressions.gathers import reshaped
+from symbackprop.expressions.gathers import reshaped, summed, without_axes
 from symbackprop.expressions.operations import axis_of
 from symbackprop.printing.text import typed
 
@@ -59,7 +60,11 @@ def at_indices(array: Matrix, indices: dict[int, Index]) -> Expression:
     together = axes == list(range(axes[0], axes[-1] + 1))
     before = [x for axis, x in enumerate(word) if axis not in indices and (together and axis < axes[0])]
     after = [x for axis, x in enumerate(word) if axis not in indices and not (together and axis < axes[0])]
-    return einsum(f"{','.join([''.join(word), *words])}->{''.join([*before, *places, *after])}", array, *arrays)
+    output = [*before, *places, *after]
+    gone = [axis for axis, x in enumerate(word) if x not in output]
+    if all(x == "".join(word) for x in words) and output == [x for x in word if x in output]:
+        return without_axes(summed(hadamard(array, *arrays), gone), gone)
+    return einsum(f"{','.join([''.join(word), *words])}->{''.join(output)}", array, *arrays)
 
 
 def _common_shape(shapes: list[Shape]) -> Shape:

@@ -41,7 +41,7 @@ def test_proofs_and_the_gradient_check_follow():
 def test_a_derivation_is_marked():
     found = answer({"job": "proofread", "text": NOTES, "network": NETWORK, "kind": "md"})
     assert found["verdict"] == "wrong"
-    assert len(Balanced(found["marked"]).ids) == 5
+    assert len(Balanced(found["marked"]).ids) == 7
     assert "no network is given" in answer({"job": "proofread", "text": "$$a = b$$"})["problem"]["message"]
 
 

@@ -217,7 +217,7 @@ def opened(address, state, tmp_path):
         (REQUEST | {"wrt": ["W2"]}, ["steps proved", 'aria-pressed="false"']),
         ({"job": "formula", "formula": "norm(A*x - y)^2"}, ["A: parameter(m, n)", "steps proved", "n×1"]),
         ({"job": "derive", "network": "X: input(N, 2)\nJ = X"}, ["line 2, column", 'class="bad"']),
-        ({"job": "proofread", "text": NOTES, "network": NETWORK, "kind": "md"}, ["3 of 5 formulas", "term wrong"]),
+        ({"job": "proofread", "text": NOTES, "network": NETWORK, "kind": "md"}, ["3 of 7 formulas", "term wrong"]),
     ],
     ids=["network", "one parameter", "formula", "error", "derivation"],
 )
