@@ -211,8 +211,8 @@ def test_the_command_writes_a_page_and_remarks_by_line(tmp_path):
     run = symbackprop("notes.md", "--network", "net.txt", "--lines", "--fail-on", "never", cwd=tmp_path)
     assert run.returncode == 0
     first, *others = run.stdout.splitlines()
-    assert first.startswith("notes.md:8:1: wrong: the mistake: ")
-    assert [other.split(":")[1] for other in others] == ["13", "17"]
+    assert first.startswith("notes.md:9:1: wrong: the mistake: ")
+    assert [other.split(":")[1] for other in others] == ["14", "18"]
 
 
 @pytest.mark.parametrize(
