@@ -133,8 +133,7 @@ def draws(
 _ADAPTED: WeakKeyDictionary[Network, dict[tuple[tuple[str, int], ...], dict[str, Draw]]] = WeakKeyDictionary()
 
 
-def _by_role(network: Network, known: Mapping[str, int]) -> dict[str, Draw]:
-    limited = _has_limited_domain(network)
+def _by_role(network: Network, known: Mapping[str, int], *, limited: bool) -> dict[str, Draw]:
     chosen = {}
     for symbol in network.arguments:
         size = tuple(int(n.xreplace({d: known[str(d)] for d in n.free_symbols})) for n in shape_of(symbol))
@@ -149,8 +148,14 @@ def _adapted(network: Network, known: Mapping[str, int], given: Mapping[str, Any
     Where a part of the network has no value, one of the arguments that it depends on gets another distribution. That is
     kept unless the computation then ends earlier.
     """
-    best = _by_role(network, known)
+    limited = _has_limited_domain(network)
+    best = _by_role(network, known, limited=limited)
     found = _progress(network, known, best, given)
+    if limited and found.outside is not None:  # as log(1 - sigmoid(z)) is where all values are above 1
+        ordinary = _by_role(network, known, limited=False)
+        other = _progress(network, known, ordinary, given)
+        if other.outside is None:
+            return ordinary
     rng = np.random.default_rng(0)
     for k in range(_TRIES):
         if found.outside is None:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
+from symbackprop.budget import OutOfTime
 from symbackprop.kinds import MistakeKind as Kind
+from symbackprop.proofread.code.data_conditions import DataConditions
 from symbackprop.proofread.code.report import Level
 
 SHAPES = {"X": ("N", "D"), "y": ("N", "K"), "W1": ("D", "H"), "W2": ("H", "K")}
@@ -314,3 +316,45 @@ def test_the_catalogue_of_mistakes_of_a_cost_of_steps(cost: str) -> None:
     network = sb.parse_network(f"z: parameter(2, 3)\nV: parameter(2, 3)\ny: input(2, 3)\nJ = {cost}")
     values = sb.random_values(network, seed=seed_of_today())
     assert sb.likely_mistake(network, values, {"z": np.ones((2, 3))}) == ""
+
+
+def test_a_guard_of_a_saturated_probability_is_no_mistake():
+    """Far out, 1 − p is 0 in all digits: without its guard, the cost has no value there, and nothing is compared."""
+
+    def decoded(z, x, W):
+        p = 1 / (1 + np.exp(-(np.exp(z) @ W)))
+        return p, -np.sum(x * np.log(p + 1e-8) + (1 - x) * np.log(1 - p + 1e-8)) / len(x)
+
+    def gradient(z, x, W, factor=1.0):
+        d = (decoded(z, x, W)[0] - x) / len(x)
+        return factor * (d @ W.T) * np.exp(z), np.exp(z).T @ d
+
+    shapes = {"z": ("N", "Z"), "x": ("N", "D"), "W": ("Z", "D")}
+    for factor, verdict in ((1.0, "right"), (1.5, "wrong")):
+        check = sb.check_code(
+            lambda z, x, W: decoded(z, x, W)[1],
+            lambda z, x, W, factor=factor: gradient(z, x, W, factor),
+            shapes, ["z", "W"], scalars={"factor": factor}, seed=1,
+        )  # fmt: skip
+        assert check.verdict == verdict, str(check)
+
+
+def test_a_check_without_time_for_conditions_is_undecided(monkeypatch):
+    monkeypatch.setattr(DataConditions, "complete", spent)
+    one_hot = {"X": ("N", "D"), "Y": ("N", "K"), "W": ("D", "K")}
+    check = sb.check_code(softmax_cost, lambda X, Y, W: X.T @ (softmax(X @ W) - Y), one_hot, "W", seed=1)
+    assert check.verdict == "undecided"
+    assert any("before natural conditions on the data were tried" in note for note in check.notes)
+
+
+def spent(_):
+    raise OutOfTime("over")
+
+
+def softmax(z):
+    e = np.exp(z)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def softmax_cost(X, Y, W):
+    return -np.sum(Y * np.log(softmax(X @ W)))

@@ -213,6 +213,15 @@ def tempered_gradient(z, t, T):
     return np.exp(log_softmax(z / T)) * t.sum(axis=-1, keepdims=True) - t
 
 
+def gibbs_gradient(z, t, T):
+    p = np.exp(log_softmax(z))
+    return (p * t.sum(axis=-1, keepdims=True) - t) / T
+
+
+def bounded_gradient(X, y, W, lam):
+    return np.clip(X.T @ (X @ W - y) / len(X) + lam * W, -0.1, 0.1)
+
+
 RIDGE = ({"X": ("N", "D"), "y": ("N", "K"), "W": ("D", "K"), "lam": ()}, ["W"])
 SOFT = ({"x": ("N", "C"), "G": ("N", "C")}, ["x"])
 pool, trained = Pooling(), Trained()
@@ -234,6 +243,8 @@ CASES = {  # cost, gradient, shapes, parameters, words of the mistake, the line,
     "true class": (hinge, hinge_without_true_class, {"X": ("N", "D"), "y": ("N",), "W": ("D", "C")}, ["W"], "the part of the true class left out", "dW[:, j] += X[i]", {"labels": {"y": "C"}}),
     "updated first": (trained.cost, trained.gradient, {"X": ("N", 3), "y": ("N", 2), "A": (3, 4), "B": (4, 2)}, ["A", "B"], "already updated", "self.B = self.B", {"attributes": ["A", "B"]}),
     "temperature": (tempered, tempered_gradient, {"z": ("N", "C"), "t": ("N", "C"), "T": ()}, ["z"], "the division by T is left out", "return np.exp", {}),
+    "temperature of the probabilities": (tempered, gibbs_gradient, {"z": ("N", "C"), "t": ("N", "C"), "T": ()}, ["z"], "with z in place of z / T", "p = np.exp(log_softmax(z))", {}),
+    "gradient is cut off": (ridge, bounded_gradient, *RIDGE, "a gradient that is cut off", "return np.clip", {}),
 }
 FAST = ("divided by all, updated", "bias penalized")
 # fmt: on

@@ -35,6 +35,10 @@ _MOST_CONDITIONS = 6  # that are tried in full
 _SECONDS = 50.0  # of processor time for everything; what is known by then is reported
 _SECONDS_OF_NUMBERS = 20.0  # for one gradient check
 _SECONDS_BY_ENTRY = 15.0  # for one comparison entry by entry
+_UNTRIED = (
+    "the gradients differ, and the time of the check was over before natural conditions on the data were tried under "
+    "which they could be right: declare them, as in one_hot, masks or signs, or give smaller sizes"
+)
 _OUT_OF_TIME = "the time of the check was over before all points were compared"
 
 
@@ -150,6 +154,7 @@ class Proofreading:
     reader: CodeReader
     network: Network | None
     _out_of_time: bool = field(default=False, init=False)
+    _untried: bool = field(default=False, init=False)  # conditions, under which the gradients could be right
 
     def result(self) -> CodeCheck:
         """Return the check of the code at random points; it stops at the first point that shows a mistake."""
@@ -232,6 +237,8 @@ class Proofreading:
     def _verdict(self, judged: _Judgment) -> Verdict:
         """Return the verdict; the opposite sign is a convention only where the gradients are not passed on."""
         verdict = judged.chosen.verdict
+        if self._untried:
+            return Verdict.UNDECIDED if verdict == Verdict.WRONG else verdict
         if verdict == Verdict.CONVENTION and (self.reader.spec.sign < 0 or self._data.sign_matters):
             return Verdict.WRONG
         return verdict
@@ -246,8 +253,12 @@ class Proofreading:
         is_conditional = not chosen.has_wrong_shape and not chosen.is_opposite and chosen is judged.results[0]
         try:
             accepted = next(self._accepting(), None) if is_conditional else None
-            if accepted is not None:
-                return accepted, None
+        except OutOfTime:
+            self._out_of_time = self._untried = True
+            return judged, None
+        if accepted is not None:
+            return accepted, None
+        try:
             return self._best_named(judged) if is_conditional else (judged, self._named(judged))
         except OutOfTime:
             self._out_of_time = True
@@ -327,7 +338,8 @@ class Proofreading:
         changed = code.changed(self.reader.spec.given(result.point.values))
         changed = [name for name in changed if name not in updated]
         notes += [f"the code changes what it is given: {listed(changed)}"] * bool(changed)
-        return notes + [_OUT_OF_TIME] * self._out_of_time
+        notes += [_UNTRIED] * self._untried
+        return notes + [_OUT_OF_TIME] * (self._out_of_time and not self._untried)
 
     def _shape_remarks(self, point: SamplePoint) -> list[str]:
         spec = self.reader.spec
@@ -335,9 +347,16 @@ class Proofreading:
         return shape_remarks(computed(self.reader.code, spec, copy_arrays(point.values))[1], shapes)
 
     def _at(self, judged: _Judgment, point: SamplePoint) -> _PointResult | None:
+        """Return the result at a point, or None far out where only guards keep the cost finite."""
+        try:
+            return self._result_at(judged, point)
+        except NoDerivative:
+            return None
+
+    def _result_at(self, judged: _Judgment, point: SamplePoint) -> _PointResult:
         """Return the numerical check of the gradients at a point, and that of their formulas if they can be read.
 
-        The result is None far out where only guards keep the cost finite.
+        Raises NoDerivative far out where only guards keep the cost finite.
         """
         reader, far = judged.reader, bool(judged.results)
         spec, general = reader.spec, self._general[0]
@@ -350,6 +369,8 @@ class Proofreading:
             if found.gradients is not None:
                 try:
                     exact = reader.exact(found, known, point, numbers, far=far)
+                except NoDerivative:
+                    raise
                 except FAILURES as reason:
                     reasons.append(f"not compared in arbitrary precision: {said(reason)}")
                     continue
@@ -358,15 +379,9 @@ class Proofreading:
                     return read
                 if not far and numbers.check.verdict == Verdict.WRONG:
                     return read
-                try:
-                    by_entry = self._by_entry(reader, point, [], far=far)
-                except NoDerivative:
-                    return None
+                by_entry = self._by_entry(reader, point, [], far=far)
                 return replace(read, exact=by_entry) if by_entry is not None and by_entry.all_right else read
-        try:
-            entrywise = self._by_entry(reader, point, reasons, far=far)
-        except NoDerivative:
-            return None
+        entrywise = self._by_entry(reader, point, reasons, far=far)
         level = Level.NUMBERS if entrywise is None else Level.ENTRIES
         return _PointResult(spec, point, level, None, network, numbers, entrywise, not far)
 

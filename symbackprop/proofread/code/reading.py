@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Protocol
 
@@ -33,7 +34,7 @@ from symbackprop.tracing.sampling import (
     entries_at,
     sample_points,
 )
-from symbackprop.tracing.untraceable import Untraceable, place_in_code
+from symbackprop.tracing.untraceable import NoDerivative, Untraceable, place_in_code
 from symbackprop.verdicts import Verdict
 
 FAILURES = (Untraceable, OutOfTime, Exception)  # of a reading: the next level is tried
@@ -132,44 +133,63 @@ class CodeReader:
         """Return the comparison in arbitrary precision; `numbers` tell whether the gradients are right in floats.
 
         The result is None if they differ only in the choice of a derivative at a kink.
+
+        Raises NoDerivative far out where only guards such as 1e-8 in log(p + 1e-8) keep the cost finite.
         """
-        exact = self._compared(found, spec, point)
-        if exact is None or exact.all_right or all(exact.opposite.values()):
-            return exact
-        by_choice = exact.at_a_kink and numbers.check.verdict == Verdict.RIGHT
-        return None if by_choice else self._without_guards(spec, point, exact, general=found.general, far=far)
+        exact, guarded, plain = self._compared(found, spec, point, _DIGITS[:1]), None, None
+        if not _is_decided(exact):
+            plain = self._without_guards(found, spec, point, far=far)
+            guarded = plain and self._compared(plain, spec, point, _DIGITS[:1])
+        if not _is_decided(exact) and not (guarded and guarded.all_right):
+            exact = self._compared(found, spec, point, _DIGITS[1:]) or exact
+            if plain is not None and not _is_decided(exact):
+                guarded = self._compared(plain, spec, point, _DIGITS[1:]) or guarded
+                if guarded is None and exact is not None and far:
+                    raise NoDerivative("without small numbers that are added as guards, the cost has no value there")
+        if guarded and guarded.all_right and not _is_decided(exact):
+            return replace(guarded, where=f"{guarded.where}, but for small numbers that are added as guards")
+        is_choice = exact and not _is_decided(exact) and exact.at_a_kink and numbers.check.verdict == Verdict.RIGHT
+        return None if is_choice else exact
 
     def _without_guards(
-        self, spec: ArgumentSpec, point: SamplePoint, exact: ExactComparison, *, general: bool, far: bool
-    ) -> ExactComparison:
-        """Return a comparison without guards such as 1e-8 in log(p + 1e-8) if these explain a difference, or `exact`.
+        self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, *, far: bool
+    ) -> TracedNetwork | None:
+        """Return the code without guards such as 1e-8 in log(p + 1e-8), or None if it has none.
 
         Guards have a small effect at an ordinary point, but may have a large one where functions are saturated.
         """
-        at = None if general else point
         try:
-            plain = trace(self.code, spec, point=at, ignored=frozenset({CLIP, EPSILON}))
+            plain = self._plain if found.general else self._read_without_guards(spec, point)
         except FAILURES:
-            return exact
-        is_alike = plain.gradients is not None and (far or self.agrees(plain, spec, point, _GUARDED))
-        found = self._compared(plain, spec, point) if is_alike else None
-        if found is None or not found.all_right:
-            return exact
-        return replace(found, where=f"{found.where}, but for small numbers that are added as guards")
+            return None
+        same = (plain.gradients, plain.quantities) == (found.gradients, found.quantities)
+        if plain.gradients is None or (same and plain.network.to_text() == found.network.to_text()):
+            return None
+        return plain if far or self.agrees(plain, spec, point, _GUARDED) else None
 
-    def _compared(self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint) -> ExactComparison | None:
+    @cached_property
+    def _plain(self) -> TracedNetwork:
+        """The code for all sizes without guards."""
+        return self._read_without_guards(self.spec, None)
+
+    def _read_without_guards(self, spec: ArgumentSpec, point: SamplePoint | None) -> TracedNetwork:
+        return trace(self.code, spec, point=point, ignored=frozenset({CLIP, EPSILON}))
+
+    def _compared(
+        self, found: TracedNetwork, spec: ArgumentSpec, point: SamplePoint, precisions: Iterable[int]
+    ) -> ExactComparison | None:
         """Return the comparison with 50 digits or more, since saturated functions lose some of them.
 
         The result is None if there is no value, as for log(1 − p) where p is 1 in all digits.
         """
         exact = None
-        for digits in _DIGITS:
+        for digits in precisions:
             try:
                 with mpmath.workdps(digits):
                     exact = compare_exactly(found, self.at_point(found.network, spec, point, IN_DIGITS))
             except (ZeroDivisionError, ValueError):
                 continue
-            if exact.all_right or all(exact.opposite.values()):
+            if _is_decided(exact):
                 break
         return exact
 
@@ -225,6 +245,11 @@ class CodeReader:
         if any(np.shape(found[name]) != np.shape(point.values[name]) for name in found):
             return None
         return {network_name(name): as_matrix(value) for name, value in found.items()}
+
+
+def _is_decided(exact: ExactComparison | None) -> bool:
+    """Return True if all gradients are right, or all are opposite."""
+    return exact is not None and (exact.all_right or all(exact.opposite.values()))
 
 
 def _nearer(values: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:

@@ -158,6 +158,13 @@ def minus(node: ast.AST, scope: Scope) -> Iterator[Edit]:
         yield from edit(node, ast.UnaryOp(ast.USub(), node), "a wrong sign", MistakeKind.SIGN)
 
 
+def _is_argument(node: ast.expr, scope: Scope) -> bool:
+    """Return True for an array that is the first argument of a function, as the logits of a softmax are."""
+    parent = scope.parent(node)
+    is_first = isinstance(parent, ast.Call) and parent.args[:1] == [node]
+    return is_first and is_loaded(node) and (isinstance(node, ast.BinOp) or bool(scope.shape_of(node)))
+
+
 def is_value(node: ast.AST, scope: Scope) -> bool:
     """Return True for a formula that is assigned, returned, added, or a factor of a matrix product."""
     parent = scope.parent(node)
@@ -264,8 +271,8 @@ def number(node: ast.AST, scope: Scope) -> Iterator[Edit]:
 
 
 def scalar_left_out(node: ast.AST, scope: Scope) -> Iterator[Edit]:
-    """Yield formulas times a hyperparameter, a size, 2 or ½."""
-    if not isinstance(node, ast.expr) or not is_value(node, scope):
+    """Yield formulas and arguments of functions times a hyperparameter, a size, 2 or ½."""
+    if not isinstance(node, ast.expr) or not (is_value(node, scope) or _is_argument(node, scope)):
         return
     names = {n: n for n in scope.numbers if n not in scope.loops}
     factors = {"2": "2", **dict(islice(names.items(), _MOST_NUMBERS)), **scope.sizes}

@@ -68,6 +68,15 @@ def clip(node: ast.AST, scope: Scope) -> Iterator[Edit]:
             yield from edit(node, times(node, mask), what, MistakeKind.MISSING_DERIVATIVE)
 
 
+def gradient_clipped(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield the argument of a clip in the place of the clip."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "clip" and node.args:
+        own = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) != scope.numpy
+        inner = node.func.value if own and isinstance(node.func, ast.Attribute) else node.args[0]
+        what = "a gradient that is cut off is not that of the cost"
+        yield from edit(node, ast.unparse(inner), what, MistakeKind.CLIPPED)
+
+
 def relu_of_the_gradient(node: ast.AST, scope: Scope) -> Iterator[Edit]:
     """Yield the mask of a relu in the place of a relu of the gradient."""
     inner = _argument_of_relu(node, scope)

@@ -27,6 +27,7 @@ from symbackprop.verdicts import Verdict
 ROWS: tuple[Row, ...] = (
     *(indices.stride, indices.offset, indices.axis, algebra.brackets, statements.order, statements.name),
     *(
+        idioms.gradient_clipped,
         idioms.clip,
         idioms.softmax,
         idioms.relu_of_the_gradient,
