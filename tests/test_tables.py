@@ -116,8 +116,7 @@ NEEDS_NO_ROW: dict[str, set[type]] = {
     # certificates refuse them by name
     "certificate/rows.ROWS": {
         *(matrices.Determinant, matrices.Inverse, operations.Largest, operations.AtLargest, einsum.Einsum),
-        *(slicing.Concatenate, slicing.Slice, gathers.Scattered),
-        *(gathers.Permute, gathers.Reshape, gathers.Strided, gathers.Window),
+        *(gathers.Scattered, gathers.Permute, gathers.Reshape, gathers.Strided, gathers.Window),
     },
     # the functions have names of their own, and nobody types where the largest entry is
     "network/elaborate.CALLS": {*OPERATORS, *OF_ADJOINTS, Applied, operations.Elementwise, operations.AtLargest},

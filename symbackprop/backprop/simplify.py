@@ -143,18 +143,18 @@ def _as_number(value: Expression, atoms: dict[Expression, Dummy]) -> Expression:
     read = next((_NUMBERS[kind] for kind in type(core).__mro__ if kind in _NUMBERS), None)
     if read is not None:
         return coefficient * read(core, atoms)
-    inner_coefficient, core = split(_inside(core))
+    inner_coefficient, core = split(inside(core))
     if isinstance(core, nodes.Ones):
         return coefficient * inner_coefficient
     return coefficient * inner_coefficient * atoms.setdefault(core, Dummy(f"a{len(atoms)}"))
 
 
-def _inside(atom: Expression) -> Expression:
+def inside(atom: Expression) -> Expression:
     """Return a sum, or a repeated row or column, with a simplified argument and the scalar factors in front."""
     if isinstance(atom, Sums):
         inner = tidied(atom.argument)
         return atom if inner is None else _sums(inner, atom.axis)
-    return spread(_inside(atom.argument), atom.shape) if isinstance(atom, Broadcast) else atom
+    return spread(inside(atom.argument), atom.shape) if isinstance(atom, Broadcast) else atom
 
 
 def _sums(matrix: Matrix, axis: int) -> Expression:

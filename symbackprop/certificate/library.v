@@ -34,6 +34,21 @@ Proof.
   specialize (P (S n)). lra.
 Qed.
 
+Lemma sum_from p s m (f : nat -> R) : (s + m <= p)%nat ->
+  sum p (fun j => if andb (s <=? j) (j <? s + m) then f (j - s)%nat else 0) = sum m f.
+Proof.
+  intros L. set (g := fun j => if andb (s <=? j) (j <? s + m) then f (j - s)%nat else 0).
+  assert (Z : forall q, (q <= s)%nat -> sum q g = 0).
+  { induction q; intros Q; simpl; [reflexivity|]. rewrite IHq by lia. unfold g. destruct (Nat.leb_spec s q); [lia|simpl; ring]. }
+  assert (M : forall q, (q <= m)%nat -> sum (s + q) g = sum q f).
+  { induction q; intros Q; [rewrite Nat.add_0_r; apply Z; lia|]. rewrite Nat.add_succ_r. simpl. rewrite IHq by lia. f_equal.
+    unfold g. destruct (Nat.leb_spec s (s + q)); [|lia]. destruct (Nat.ltb_spec (s + q) (s + m)); [|lia]. simpl. f_equal. lia. }
+  assert (A : forall q, sum (s + m + q) g = sum m f).
+  { induction q; [rewrite Nat.add_0_r; apply M; lia|]. rewrite Nat.add_succ_r. simpl. rewrite IHq. unfold g.
+    destruct (Nat.ltb_spec (s + m + q) (s + m)); [lia|]. rewrite Bool.andb_false_r. ring. }
+  replace p with (s + m + (p - s - m))%nat by lia. apply A.
+Qed.
+
 (* ---- matrices; shapes stand where they matter: in sums ---- *)
 Definition mat := nat -> nat -> R.
 Definition total n m (A : mat) : R := sum n (fun i => sum m (fun j => A i j)).
@@ -54,6 +69,11 @@ Definition softmax m (Z : mat) : mat := fun i j => exp (Z i j) / sum m (fun k =>
 Definition eye : mat := fun i j => if Nat.eqb i j then 1 else 0.
 Definition lower : mat := fun i j => if Nat.leb j i then 1 else 0.
 Definition trace n (A : mat) : R := sum n (fun i => A i i).
+(* the columns from number s on; m columns A at the place s, with zeros around them; the same for rows *)
+Definition cols_from s (A : mat) : mat := fun i j => A i (s + j)%nat.
+Definition cols_at s m (A : mat) : mat := fun i j => if andb (s <=? j) (j <? s + m) then A i (j - s)%nat else 0.
+Definition rows_from s (A : mat) : mat := fun i j => A (s + i)%nat j.
+Definition rows_at s m (A : mat) : mat := fun i j => if andb (s <=? i) (i <? s + m) then A (i - s)%nat j else 0.
 Notation "A *[ k ] B" := (mul k A B) (at level 40, left associativity).
 Notation "A ^T" := (tr A) (at level 30).
 Notation "A ⊙ B" := (had A B) (at level 40, left associativity).
@@ -134,8 +154,8 @@ Lemma derive_cos x : is_derive cos x (- sin x).
 Proof. apply is_derive_cos. Qed.
 Lemma derive_ln x : 0 < x -> is_derive ln x (/ x).
 Proof. apply is_derive_ln. Qed.
-Lemma derive_inv x : 0 < x -> is_derive (fun x => / x) x (- (/ x * / x)).
-Proof. intros P. auto_derive; [lra|]. field. lra. Qed.
+Lemma derive_inv x : x <> 0 -> is_derive (fun x => / x) x ((-1) * / x ^ 2).
+Proof. intros P. auto_derive; [exact P|]. field. exact P. Qed.
 Lemma derive_power a x : 0 < x -> is_derive (fun x => Rpower x a) x (a * Rpower x (a - 1)).
 Proof.
   intros P. assert (E : Rpower x (a - 1) = Rpower x a * / x).
@@ -271,6 +291,26 @@ Proof.
 Qed.
 Lemma back_sumcols G dA : inner n 1 G (sumcols m dA) = inner n m (bcol G) dA.
 Proof. unfold inner, total, had, bcol, sumcols. simpl. apply sum_ext; intros. rewrite Rplus_0_l. symmetry. apply sum_factor. Qed.
+(* parts of a matrix, and matrices side by side *)
+Lemma moves_cols_from {p A dA} s : (s + m <= p)%nat -> moves n p A t dA -> moves n m (fun u => cols_from s (A u)) t (cols_from s dA).
+Proof. intros L a i j Hi Hj. apply a; [auto|lia]. Qed.
+Lemma moves_cols_at {p A dA} s : moves n m A t dA -> moves n p (fun u => cols_at s m (A u)) t (cols_at s m dA).
+Proof.
+  intros a i j Hi Hj. unfold cols_at. destruct (Nat.leb_spec s j); cbn [andb]; [|apply derive_const].
+  destruct (Nat.ltb_spec j (s + m)); [apply a; [auto|lia]|apply derive_const].
+Qed.
+Lemma back_cols_from {p} s G dA : (s + m <= p)%nat -> inner n m G (cols_from s dA) = inner n p (cols_at s m G) dA.
+Proof.
+  intros L. apply sum_ext; intros i Hi. rewrite <- (sum_from p s m (fun j => had G (cols_from s dA) i j)) by exact L.
+  apply sum_ext; intros j Hj. unfold had, cols_from, cols_at. destruct (Nat.leb_spec s j); [|simpl; ring].
+  destruct (Nat.ltb_spec j (s + m)); simpl; [|ring]. replace (s + (j - s))%nat with j by lia. reflexivity.
+Qed.
+Lemma back_cols_at {p} s G dA : (s + m <= p)%nat -> inner n p G (cols_at s m dA) = inner n m (cols_from s G) dA.
+Proof.
+  intros L. apply sum_ext; intros i Hi. rewrite <- (sum_from p s m (fun j => had (cols_from s G) dA i j)) by exact L.
+  apply sum_ext; intros j Hj. unfold had, cols_from, cols_at. destruct (Nat.leb_spec s j); [|simpl; ring].
+  destruct (Nat.ltb_spec j (s + m)); simpl; [|ring]. replace (s + (j - s))%nat with j by lia. reflexivity.
+Qed.
 (* scalars *)
 Lemma moves_total {A dA} : moves n m A t dA -> is_derive (fun s => total n m (A s)) t (total n m dA).
 Proof. intros a. do 2 (apply derive_sum; intros). auto. Qed.
@@ -338,11 +378,31 @@ Proof.
   rewrite back_had, back_add, back_scale, back_bcol, back_sumcols, back_had, <- inner_plus. apply inner_ext; intros.
   unfold had, add, scale, bcol, sumcols. rewrite (sum_factor m (-1)). ring.
 Qed.
+Lemma back_logsoftmax {n m} G S dA : inner n m G (add dA (scale (-1) (bcol (sumcols m (had S dA)))))
+  = inner n m (add G (scale (-1) (had S (bcol (sumcols m G))))) dA.
+Proof.
+  rewrite back_add, back_scale, back_bcol, back_sumcols, back_had, <- inner_plus. apply inner_ext; intros i j _ _.
+  unfold had, add, scale, bcol, sumcols. rewrite (sum_factor m (-1) (fun k => G i k)). ring.
+Qed.
 Lemma back_mul_r {n m k} G C dB : inner n m G (mul k C dB) = inner k m (mul n (tr C) G) dB.
 Proof.
   unfold inner, total, had, mul, tr. rewrite sum_swap, (sum_swap k m). apply sum_ext; intros j _.
   rewrite (sum_ext n _ (fun i => sum k (fun h => G i j * (C i h * dB h j)))) by (intros; symmetry; apply sum_factor).
   rewrite sum_swap. apply sum_ext; intros h _. rewrite <- sum_factor_r. apply sum_ext; intros. ring.
+Qed.
+Lemma moves_rows_from {n m t p A dA} s : (s + m <= p)%nat -> moves p n A t dA -> moves m n (fun u => rows_from s (A u)) t (rows_from s dA).
+Proof. intros L a i j Hi Hj. apply a; [lia|auto]. Qed.
+Lemma moves_rows_at {n m t p A dA} s : moves m n A t dA -> moves p n (fun u => rows_at s m (A u)) t (rows_at s m dA).
+Proof. intros a. exact (moves_tr (moves_cols_at (p:=p) s (moves_tr a))). Qed.
+Lemma back_rows_from {n m p} s G dA : (s + m <= p)%nat -> inner m n G (rows_from s dA) = inner p n (rows_at s m G) dA.
+Proof.
+  intros L. transitivity (inner n m (tr G) (cols_from s (tr dA))); [apply sum_swap|].
+  rewrite (back_cols_from (p:=p)) by exact L. apply sum_swap.
+Qed.
+Lemma back_rows_at {n m p} s G dA : (s + m <= p)%nat -> inner p n G (rows_at s m dA) = inner m n (rows_from s G) dA.
+Proof.
+  intros L. transitivity (inner n p (tr G) (cols_at s m (tr dA))); [apply sum_swap|].
+  rewrite back_cols_at by exact L. apply sum_swap.
 Qed.
 
 (* ---- the parameters as one list θ, of which one entry moves; their gradients as one list ---- *)
@@ -403,11 +463,43 @@ Qed.
 
 Ltac by_rule proof := let M := fresh in pose proof proof as M; exact M.
 (* ---- tactics: both sides entry by entry; a rate collected before what moves; an adjoint as the sum of its uses ---- *)
-Ltac entries := intros; unfold mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol, softmax;
-  solve [reflexivity | ring | simpl; ring | rewrite ?sum_factor, ?sum_factor_r; ring
-    | rewrite <- ?sum_factor, <- ?sum_factor_r; apply sum_ext; intros; ring | field | simpl; lra].
-Ltac collect := repeat first [rewrite back_tr | rewrite back_softmax | rewrite back_lse | rewrite back_add | rewrite back_had | rewrite back_scale
-  | rewrite back_brow | rewrite back_bcol | rewrite back_sumrows | rewrite back_sumcols | rewrite back_total | rewrite back_trace].
-Ltac backwards := collect; rewrite <- ?inner_plus;
-  repeat (apply f_equal2; [apply inner_ext; entries|]); apply inner_ext; entries.
-Ltac gather := rewrite <- ?inner_plus; apply inner_ext; entries.
+Ltac same := match goal with |- ?a = ?a => reflexivity end.
+Ltac unfold_entries := unfold mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol.
+Ltac by_cases := unfold cols_from, rows_from, cols_at, rows_at;
+  repeat match goal with
+  | |- context [Nat.leb ?a ?b] => destruct (Nat.leb_spec a b)
+  | |- context [Nat.ltb ?a ?b] => destruct (Nat.ltb_spec a b)
+  end; simpl; try lia; try ring; repeat f_equal; lia.
+Ltac eta := repeat match goal with |- context [sum ?n (fun x => ?A x)] => progress change (sum n (fun x => A x)) with (sum n A) end.
+Ltac only_entry := repeat match goal with H : (?i < 1)%nat |- _ => assert (i = O) by lia; subst i end; simpl.
+Ltac entries := intros; unfold_entries;
+  solve [reflexivity | ring | simpl; ring | rewrite ?sum_factor, ?sum_factor_r; eta; ring
+    | rewrite <- ?sum_factor, <- ?sum_factor_r; apply sum_ext; intros; ring | field | simpl; lra | only_entry; ring | by_cases].
+Ltac by_numbers := cbv beta;
+  repeat match goal with |- context [/ INR ?k] => generalize (/ INR k); intro | |- context [/ INR ?k ^ ?e] => generalize (/ INR k ^ e); intro end;
+  first [ring | field; repeat split; first [simpl in *; lra | let E := fresh in intro E;
+    match goal with H : context [?a * / ?b] |- _ => replace a with 0 in H by lra; lra end]].
+Ltac collect := repeat match goal with  (* a pattern costs less than a rewriting that fails *)
+  | |- context [inner _ _ _ (tr _)] => rewrite back_tr
+  | |- context [inner _ _ _ (had ?S (add ?d (scale _ (bcol (sumcols _ (had ?S ?d))))))] => rewrite back_softmax
+  | |- context [inner _ _ _ (add ?d (scale _ (bcol (sumcols _ (had _ ?d)))))] => rewrite back_logsoftmax
+  | |- context [inner _ _ _ (sumcols _ (had _ _))] => rewrite back_lse
+  | |- context [inner _ _ _ (add _ _)] => rewrite back_add
+  | |- context [inner _ _ _ (had _ _)] => rewrite back_had
+  | |- context [inner _ _ _ (scale _ _)] => rewrite back_scale
+  | |- context [inner _ _ _ (brow _)] => rewrite back_brow
+  | |- context [inner _ _ _ (bcol _)] => rewrite back_bcol
+  | |- context [inner _ _ _ (sumrows _ _)] => rewrite back_sumrows
+  | |- context [inner _ _ _ (sumcols _ _)] => rewrite back_sumcols
+  | |- context [_ * total _ _ _] => rewrite back_total
+  | |- context [_ * trace _ _] => rewrite back_trace
+  | |- context [inner ?n ?m ?G (cols_from ?s ?d)] =>
+      match goal with |- context [inner n ?p ?H d] => rewrite (back_cols_from (p:=p) s G d) by lia end
+  | |- context [inner ?m ?n ?G (rows_from ?s ?d)] =>
+      match goal with |- context [inner ?p n ?H d] => rewrite (back_rows_from (p:=p) s G d) by lia end
+  | |- context [inner _ _ _ (cols_at _ _ _)] => rewrite back_cols_at by lia
+  | |- context [inner _ _ _ (rows_at _ _ _)] => rewrite back_rows_at by lia
+  end.
+Ltac backwards := first [same | collect; rewrite <- ?inner_plus; first [same |
+  repeat (apply f_equal2; [apply inner_ext; entries|]); apply inner_ext; entries]].
+Ltac gather := rewrite <- ?inner_plus; first [same | apply inner_ext; entries].

@@ -10,6 +10,7 @@ _OF_COQ = (
     "as at cofix else end exists exists2 fix for forall fun if in is let match return then where with using by "
     "Axiom Definition Lemma Theorem Proof Qed Section Variable Variables Hypothesis Notation Prop Set SProp Type "
     "Ltac Open Scope Require Import From True False or and not nat list R INR ln exp sqrt sin cos pow pi "
+    "gradients_at L many rows columns Hi Hj Hk "
     "chain along moving here any_curve all_gradients sizes smooth sm Network Definitions Point Along "
     "θ d c t i j k s w x N_ R S O I"
 )
@@ -40,6 +41,10 @@ class Names:
 
     def __getitem__(self, thing: Hashable) -> str:
         return self._of[thing]
+
+    def get(self, thing: Hashable, default: str) -> str:
+        """Return the name of a thing, or the default if it has none."""
+        return self._of.get(thing, default)
 
     def __contains__(self, thing: Hashable) -> bool:
         return thing in self._of

@@ -18,6 +18,7 @@ from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.functions import Applied, ElementwiseFunction
 from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.slicing import AxisBlock, Concatenate, Slice
 
 
 class Writer(Protocol):
@@ -51,7 +52,7 @@ class Writer(Protocol):
         """Return the name of the fact that the slope is the derivative."""
 
     def given(self, node: Expression) -> str:
-        """Return the name of the assumption that a node is differentiable here."""
+        """Return the assumption that a node is differentiable here."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,8 @@ def _power(w: Writer, e: Expression) -> Texts:
     if n.is_Integer and n > 0:
         fact = f"derive_pow {n} {n} ltac:(simpl; lra)"
         return _of_entries(w, e, f"(fun x => x ^ {n})", f"(fun x => {n} * x ^ {n - 1})", fact)
+    if n == -1:
+        return _of_entries(w, e, "(fun x => / x)", "(fun x => (-1) * / x ^ 2)", "derive_inv")
     if n.is_Integer:
         fact = f"derive_inv_pow {-n} ({n}) ltac:(simpl; lra)"
         return _of_entries(w, e, f"(fun x => / x ^ {-n})", f"(fun x => ({n}) * / x ^ {1 - n})", fact)
@@ -233,10 +236,35 @@ def assumed_of(f: ElementwiseFunction) -> str:
     return " /\\ ".join(bounds + [f"{{}} <> {kink}" for kink in f.row.kinks])
 
 
-def not_empty(e: Expression) -> Expression | None:
-    """Return the size that must not be 0 for a node, if there is one."""
-    along = isinstance(e, ops.Softmax | ops.LogSoftmax | ops.LogSumExp)
-    return e.argument.shape[e.axis] if along else None
+def not_empty(e: Expression) -> list[Expression]:
+    """Return the sizes that must not be 0 for a node."""
+    along = isinstance(e, ops.Softmax | ops.LogSoftmax | ops.LogSumExp | ops.Largest)
+    return [e.argument.shape[e.axis]] if along else []
+
+
+def _concatenated(w: Writer, e: Expression) -> Texts:
+    """Return the texts of the sum of all parts, each in its place and with zeros around it."""
+    parts = [_placed(w, e, block) for block in e.blocks if not isinstance(block.matrix, nodes.Zeros)]
+    return reduce(lambda rest, first: _ADD.joined(first, rest), parts[-2::-1], parts[-1])
+
+
+def _placed(w: Writer, e: Expression, block: AxisBlock) -> Texts:
+    place = f"{'rows' if e.axis == ops.ROWS else 'cols'}_at"
+    A, at = _texts(w, block.matrix), f"{w.nat(block.start)} {w.nat(block.matrix.shape[e.axis])}"
+    proof = f"(moves_{place} (p:={w.nat(e.shape[e.axis])}) {w.nat(block.start)} {A.proof})"
+    value = f"({place} {at} {A.value})"
+    return Texts(value, f"({place} {at} {A.rate})", proof) if A.rate else Texts(value)
+
+
+def _slice(w: Writer, e: Expression) -> Texts:
+    axis, (start, stop) = e.axis, e.bounds
+    part = f"{'rows' if axis == ops.ROWS else 'cols'}_from"
+    A = _texts(w, e.argument)
+    value = f"({part} {w.nat(start)} {A.value})"
+    if not A.rate:
+        return Texts(value)
+    inside = f"(p:={w.nat(e.argument.shape[axis])}) (m:={w.nat(stop - start)}) {w.nat(start)} ltac:(lia)"
+    return Texts(value, f"({part} {w.nat(start)} {A.rate})", f"(moves_{part} {inside} {A.proof})")
 
 
 _S = "(softmax {m} {A})"
@@ -283,6 +311,8 @@ ROWS: dict[type[Basic], Row] = {
         _of_one("(brow {A})", "(brow {dA})", "(moves_brow (n:={N}) {pA})"),
         _of_one("(bcol {A})", "(bcol {dA})", "(moves_bcol (m:={M}) {pA})"),
     ),
+    Concatenate: _concatenated,
+    Slice: _slice,
     ops.LogSumExp: _along(_LSE_T, _LSE),
     ops.Softmax: _along(_SOFTMAX_T, _SOFTMAX),
     ops.LogSoftmax: _along(_LOG_SOFTMAX, _LOG_SOFTMAX),

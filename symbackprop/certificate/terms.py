@@ -144,22 +144,29 @@ class View:
         prime = f.prime(_X)
         if isinstance(prime, Applied) and prime.args[1] == _X:
             return self.function(prime.function)
-        return f"(fun x => {_InX(self.scope).term(prime)})"
+        return f"(fun x => {self.in_x(prime)})"
+
+    def in_x(self, e: Expression, others: dict[Expression, str] | None = None) -> str:
+        """Return the text of a formula in the bound variable x; `others` has the texts of other symbols."""
+        return _InX(self.scope, texts_of={_X: "x"} | (others or {})).term(e)
 
     def fact(self, f: ElementwiseFunction) -> str:
         """Return the name of the fact that the slope is the derivative."""
         return KNOWN[f.name][1] if f.name in KNOWN and f.order == 0 else self.scope.names["fact", f]
 
     def given(self, node: Expression) -> str:
-        """Return the name of the assumption that a node is differentiable here."""
-        return self.scope.names["given", self.scope.graph.names.get(node, node)]
+        """Return the assumption that a node is differentiable here."""
+        return f"({self.scope.names['given', self.scope.graph.names.get(node, node)]} {self.point} here)"
 
 
+@dataclass(frozen=True)
 class _InX(View):
-    """Formulas in the bound variable x."""
+    """Formulas in bound variables."""
+
+    texts_of: dict[Expression, str] = field(default_factory=dict)
 
     def term(self, e: Expression) -> str:
-        return "x" if e == _X else super().term(e)
+        return self.texts_of[e] if e in self.texts_of else super().term(e)
 
 
 def _is_array(e: Expression) -> bool:
