@@ -68,6 +68,10 @@ class MistakeKind(StrEnum):
     OFFSET = "constant offset", "Every entry is off by the same number."
     LOST_SIGNS = "lost signs", "Negative entries have become positive or 0."
     CLIPPED = "clipped", "The gradient is clipped at a bound."
+    SURROGATE = (
+        "surrogate gradient",
+        "A straight-through estimator, a reversed or a clipped gradient stands in place of the derivative.",
+    )
     PRECISION = "single precision", "The gradient was rounded to single precision on the way."
 
 

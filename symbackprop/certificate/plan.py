@@ -21,7 +21,7 @@ _WORD = re.compile(r"[^\W\d][\w']*")
 
 
 class Plan:
-    """What all sections of a certificate share.
+    """The facts that all sections of a certificate share.
 
     Attributes:
         found: the adjoints, as the derivation has them: with f′ in terms of f if it is written so.

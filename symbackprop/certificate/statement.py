@@ -1,4 +1,4 @@
-"""What a certificate states: the network, its gradients as they were derived, and a claim for each of them."""
+"""The statements of a certificate: the network, its gradients as they were derived, and a claim for each of them."""
 
 from collections.abc import Iterator
 

@@ -321,3 +321,37 @@ def test_weights_may_be_in_an_argument():
     shapes = {"x": ("N", "D"), "params": {"W": ("D", "H")}}
     assert sb.check_vjp(forward, backward, shapes, seed=1).verdict == "right"
     assert sb.check_vjp(forward, lambda dout, x, params: {"dW": x.T @ dout}, shapes, "W", seed=1).verdict == "wrong"
+
+
+X = {"x": ("N", "D")}
+SURROGATES = {
+    "straight-through": (np.sign, lambda dout, x: dout * (np.abs(x) < 1), "the output moves with x in jumps alone"),
+    "rounded": (np.rint, lambda dout, x: dout, "the output moves with x in jumps alone"),
+    "reversed": (lambda x: x * 1.0, lambda dout, x: -0.5 * dout, "a gradient reversal layer"),
+    "scaled": (lambda x: x * 1.0, lambda dout, x: 3 * dout, "a scaled gradient"),
+    "clipped": (np.tanh, lambda dout, x: np.clip(dout, -0.1, 0.1) * (1 - np.tanh(x) ** 2), "is not linear in dout"),
+}
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+def test_a_gradient_that_is_no_derivative_on_purpose_is_wrong_and_called_so(name):
+    forward, backward, words = SURROGATES[name]
+    check = sb.check_vjp(forward, backward, X, seed=0)
+    assert check.verdict == "wrong"
+    assert words in check.mistake
+    assert [str(kind) for kind in check.mistake_kinds] == ["surrogate gradient"]
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "verdict"),
+    [
+        (np.sign, lambda dout, x: 0.0 * dout, "right"),
+        (np.tanh, lambda dout, x: dout * np.tanh(x), "wrong"),
+        (np.tanh, lambda dout, x: -dout * (1 - np.tanh(x) ** 2), "wrong"),
+        (lambda x: x * 1.0, lambda dout, x: 1.0 * dout, "right"),
+    ],
+)
+def test_nothing_else_is_a_surrogate_gradient(forward, backward, verdict):
+    check = sb.check_vjp(forward, backward, X, seed=0)
+    assert check.verdict == verdict
+    assert "surrogate" not in check.mistake

@@ -16,6 +16,25 @@ from symbackprop.tracing.sampling import SamplePoint, copy_arrays
 _CLOSE = 1e-5  # relative to the largest entry: numerical gradients are that good
 _MOST_ORDERS = 5  # gradients of which all orders are tried
 
+# what surrogate gradients look like
+_IN_JUMPS = (
+    "the output moves with {names} in jumps alone, so that the gradient is 0: {gradients} is a surrogate gradient, "
+    "like that of a straight-through estimator, and no derivative"
+)
+_WITHOUT_EFFECT = "the output does not depend on {names}, so that the gradient is 0: {gradients} is not a derivative"
+_OF_IDENTITY = {
+    "negative": "the output is {names} itself, and {gradients} a negative multiple of {upstream}: a gradient reversal "
+    "layer, which is not a derivative",
+    "positive": "the output is {names} itself, and {gradients} a multiple of {upstream}: a scaled gradient, which some "
+    "layers want, but no derivative",
+    "other": "the output is {names} itself, and {gradients} is not {upstream}: a changed gradient, such as a clipped "
+    "one, which some layers want, but no derivative",
+}
+_NOT_LINEAR = (
+    "{gradients} is not linear in {upstream}, as each vector-Jacobian product is: what arrives is clipped or selected, "
+    "which some layers want"
+)
+
 Gradients = Mapping[str, np.ndarray]
 
 
@@ -33,6 +52,7 @@ class LayerMistakes:
             self._ignored,
             self._ordered,
             self._overwritten,
+            self._surrogate,
             self._entrywise,
             self._not_summed,
         )
@@ -71,6 +91,16 @@ class LayerMistakes:
         are = "is that" if len(names) == 1 else "are those"
         return f"{listed(f'd{name}' for name in names)} {are}"
 
+    def _outputs(self, changed: Mapping[str, Any]) -> list[np.ndarray]:
+        found = self.layer.run(copy_arrays({**self.values, **changed}), backward=False).outputs
+        return [np.asarray(output, float) for output in found]
+
+    def _moves_with(self, name: str) -> bool:
+        """Return True if the outputs are others where the entries of an argument are far from the given ones."""
+        before, value = self._outputs({}), np.asarray(self.values[name], float)
+        others = (3.7 - 2.3 * value, -5.0 * value, np.roll(value, 1))
+        return not all(map(np.array_equal, before * 3, [out for x in others for out in self._outputs({name: x})]))
+
     # mistakes
 
     def _ignored(self) -> Iterator[Mistake]:
@@ -94,6 +124,39 @@ class LayerMistakes:
             else:
                 words += f" in {listed(f'd{name}' for name in ignored)}"
             yield Mistake(words, (MistakeKind.MISSING_FACTOR,))
+
+    def _surrogate(self) -> Iterator[Mistake]:
+        """Yield the reason why wrong gradients look like surrogate gradients."""
+        before, G = self._outputs({}), np.asarray(self.values[self.layer.upstream[0]], float)
+        found: dict[str, list[str]] = {}
+        for name in self.wrong:
+            claimed, x = self.claimed[name], np.asarray(self.values[name], float)
+            words = ""
+            if not np.any(self.right[name]):
+                words = _IN_JUMPS if self._moves_with(name) else _WITHOUT_EFFECT
+            elif len(before) == 1 and np.array_equal(before[0], x):
+                ratio = _ratio(claimed, G)
+                words = _OF_IDENTITY["other" if ratio is None else "negative" if ratio < 0 else "positive"]
+            elif not self._is_linear(name):
+                words = _NOT_LINEAR
+            if words:
+                found.setdefault(words, []).append(name)
+        if found and sum(map(len, found.values())) == len(self.wrong):
+            said = [
+                words.format(gradients=listed(f"d{n}" for n in names), names=listed(names), upstream=self.upstream)
+                for words, names in found.items()
+            ]
+            yield Mistake("; ".join(said), (MistakeKind.SURROGATE,))
+
+    def _is_linear(self, name: str) -> bool:
+        """Return True if a gradient is multiplied by what its upstream gradient is multiplied by."""
+        return all(
+            _is_like(
+                self._claimed({n: self.values[n] * factor for n in self.layer.upstream})[name],
+                self.claimed[name] * factor,
+            )
+            for factor in (1e-3, -1.0, 1e3)
+        )
 
     def _entrywise(self) -> Iterator[Mistake]:
         """Yield the mistake that J^T 1 times G entry by entry, or times its sum, stands for J^T G."""
@@ -160,6 +223,14 @@ class LayerMistakes:
 
     def _all_right(self, gradients: Mapping[str, Any]) -> bool:
         return all(_is_like(np.asarray(gradients[n], float), self.right[n]) for n in self.right)
+
+
+def _ratio(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Return the number of which one array is a multiple of another, or None."""
+    if one.shape != other.shape or not np.any(other):
+        return None
+    ratio = float(np.sum(one * other) / np.sum(other**2))
+    return ratio if ratio and _is_like(one, ratio * other) else None
 
 
 def _fits(claimed: np.ndarray, axes: tuple[int, ...], right: np.ndarray) -> bool:

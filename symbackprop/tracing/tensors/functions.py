@@ -74,6 +74,10 @@ class _Function:
     arrays: Collection[str]
     wrt: Collection[str]
 
+    def is_wanted(self, name: str) -> bool:
+        """Return True if a gradient with respect to this argument may be asked for."""
+        return not self.wrt or name in self.wrt
+
     def signature(self, function: Callable[..., Any], first: int) -> tuple[list[inspect.Parameter], list[str]]:
         """Return the parameters after the first ones, and the names of all arguments: *args are the arrays in order."""
         parameters = list(inspect.signature(function).parameters.values())[first:]
@@ -131,7 +135,7 @@ class _Torch(_Function):
             lib = current("torch")
             with nullcontext() if lib else _in_double(torch):
                 args = self._tensors(lib, names, self.given(names, plain, values))
-                ctx = Context(len(args), lambda k: _is_float(args[k]))
+                ctx = Context(len(args), lambda k: _is_float(args[k]) and self.is_wanted(names[k]))
                 result = run_forward(function, ctx, tuple(args))
             outputs = list(result) if isinstance(result, tuple | list) else [result]
             marked = [id(output) for output in ctx.without_derivative]
@@ -173,6 +177,8 @@ class _Torch(_Function):
                 found.append(
                     torch.from_numpy(np.asarray(value)) if isinstance(value, np.ndarray) else torch.tensor(value)
                 )
+            if names is not None and self.is_wanted(names[k]) and _is_float(found[-1]):
+                found[-1].requires_grad = True
         return found
 
     def _by_name(self, lib: Libraries | None, items: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +245,7 @@ class _Jax(_Function):
 def _is_float(value: Any) -> bool:
     if isinstance(value, Tensor):
         return bool(value.dtype.kind == "f")
-    return hasattr(value, "is_floating_point") and bool(value.is_floating_point())
+    return hasattr(value, "shape") and hasattr(value, "is_floating_point") and bool(value.is_floating_point())
 
 
 def _nothing(lib: Libraries | None, output: Any) -> Any:
@@ -287,13 +293,15 @@ def _in_double(torch: Any) -> Iterator[None]:
                 return args[0].double()
             return func(*map(changed, args), **{key: changed(value) for key, value in (kwargs or {}).items()})
 
-    before = torch.get_default_dtype()
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # more threads wait for each other at small sizes
     try:
         with torch.no_grad(), Double():
             yield
     finally:
         torch.set_default_dtype(before)
+        torch.set_num_threads(threads)
 
 
 def _double_of_jax() -> Any:

@@ -78,6 +78,8 @@ def _replaced(replacement: Replacement, value: Any) -> Any:
 def _replaced_function(replacement: Replacement, value: Any) -> Any:
     if is_jax_function(value):
         return value.fun
+    if is_torch_function(getattr(value, "__self__", None)):
+        return getattr(_Applied(value.__self__), value.__name__)  # f = MyFunction.apply
     inner, module = getattr(value, "__wrapped__", None), _library_of(value)
     if inspect.isfunction(inner) and type(value).__module__.partition(".")[0] in LIBRARIES and not _library_of(inner):
         return inner  # compiled by jax.jit

@@ -150,7 +150,7 @@ class Tensor:
         return wrapped(self.lib, self.array[bare(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if key is Ellipsis or key == slice(None):
+        if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
             self.changed(value)
         else:
             self.array[bare(key)] = bare(value)
