@@ -1,7 +1,5 @@
 """The value of any quantity of a derivation, computed node by node: it knows no rule and no notation."""
 
-import math
-
 import numpy as np
 import sympy
 
@@ -59,7 +57,7 @@ FUNCTIONS = {}
 
 def entrywise(function):
     if function not in FUNCTIONS:
-        FUNCTIONS[function] = sympy.lambdify(SCALAR, function.at(SCALAR), [{"erf": np.vectorize(math.erf)}, "numpy"])
+        FUNCTIONS[function] = sympy.lambdify(SCALAR, function.at(SCALAR), ["scipy", "numpy"])
     return FUNCTIONS[function]
 
 

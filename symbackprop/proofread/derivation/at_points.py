@@ -14,6 +14,7 @@ from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.reading import POINTS, DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import has_jacobian
 from symbackprop.proofread.interpreter import values
+from symbackprop.proofread.interpreter.class_index import unit_vectors
 from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment, difference, equal_notes
 from symbackprop.proofread.interpreter.conventions import UnknownNameError
 from symbackprop.proofread.interpreter.evaluator import Evaluator
@@ -66,7 +67,7 @@ def _compare(reading: DocumentReading, setting: Setting, point: int, left: Node,
     except (ShapeMismatchError, UnsupportedNotationError) as error:
         reason = f"{MISMATCH}: {error}" if isinstance(error, ShapeMismatchError) else str(error)
         unknown = error.name if isinstance(error, UnknownNameError) else None
-        is_hopeless = unknown is not None and reading.is_without_meaning(unknown)
+        is_hopeless = unknown is not None and not unit_vectors(left, right) and reading.is_without_meaning(unknown)
         return Judgment(
             None, reason=reason, letters=letters, is_unknown_name=unknown is not None, is_hopeless=is_hopeless
         )

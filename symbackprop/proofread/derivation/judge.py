@@ -26,6 +26,7 @@ from symbackprop.proofread.derivation.subjects import (
 from symbackprop.proofread.interpreter.class_index import says_index, unit_vectors, with_class
 from symbackprop.proofread.interpreter.compare import MISMATCH, Judgment
 from symbackprop.proofread.interpreter.evaluator import Evaluator
+from symbackprop.proofread.interpreter.functions import may_be_function
 from symbackprop.proofread.interpreter.network_at_point import ALL, ONE_COLUMN, ONE_EXAMPLE, UNITS
 from symbackprop.proofread.interpreter.quantities import unknown_in_definition
 from symbackprop.proofread.interpreter.symbol_table import SHIFT
@@ -70,11 +71,16 @@ def _certain(reading: DocumentReading, judgment: Judgment, left: Node, right: No
     parts = (part for side in (left, right) for part in walk(side, into_scripts=False))
     names = (part for part in parts if isinstance(part, Name))
     found = ((name, unknown_in_definition(evaluator, name)) for name in names if name != argument_alone(left, right))
-    unsure = next((name for name, unknown in found if unknown and reading.is_without_meaning(unknown)), None)
+    unsure = next((name for name, unknown in found if unknown and _is_unknown(reading, evaluator, unknown)), None)
     if unsure is None:
         return judgment
     reason = f"{unsure.source or unsure.base} is defined in this document in a way that is not understood"
     return Judgment(None, reason=reason)
+
+
+def _is_unknown(reading: DocumentReading, evaluator: Evaluator, name: Name) -> bool:
+    """Return True for a name without a meaning; one that names a function, as in g = tanh, has one."""
+    return not may_be_function(evaluator, name) and reading.is_without_meaning(name)
 
 
 def _judge_guarded(reading: DocumentReading, index: int, left: Node, right: Node) -> Judgment:

@@ -153,6 +153,12 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
     raise UnsupportedNotationError(f"{name.source or base} is not a function that is known here")
 
 
+def may_be_function(evaluator: Evaluator, name: Name) -> bool:
+    """Return True for a name of a function: a usual one, such as tanh or σ, or one that is applied somewhere."""
+    is_own = name.base in evaluator.symbols.functions or name.base in evaluator.symbols.called
+    return is_own or name.base in {*ROWS, *GENERIC, *_USUAL, *_UNUSUAL}
+
+
 def activations_of(network: Network) -> list[str]:
     """Return the names of the elementwise functions of a network, without common ones such as exp and sqrt."""
     nodes = (node for equation in (*network.equations, network.cost) for node in postorder(equation.expression))
