@@ -25,6 +25,7 @@ CALLS = {
     r"\log": "log",
     r"\exp": "exp",
     r"\tanh": "tanh",
+    r"\psi": "digamma",
     "id": "identity",
     "lrelu": "leaky_relu",
     r"\sin": "sin",
@@ -172,7 +173,7 @@ class Reader:
 
 CALL = (
     r"(?:\\(?:operatorname|mathrm){(?P<operator>\w+)}(?P<over>_{\\text{rows}})?(?P<form>_{\\tanh})?"
-    r"|(?P<command>\\(?:tanh?|sigma|log|exp|(?:arc)?(?:sin|cos|tan)|[sc](?:in|os)h))|(?P<letter>f))"
+    r"|(?P<command>\\(?:tanh?|sigma|psi|log|exp|(?:arc)?(?:sin|cos|tan)|[sc](?:in|os)h))|(?P<letter>f))"
     r"(?P<prime>'*)(?:\\!|(?P<braces>{))\\left\("
 )
 
