@@ -22,6 +22,7 @@ _SMALLEST = 3  # size of a dimension
 _MOST_ENTRIES = 2500  # of all arguments together
 # how values are spread: as a network needs them, positive, from 0 to 1, or (WIDE and larger numbers) ever more widely
 AS_KNOWN, POSITIVE, FRACTIONS, WIDE = range(4)
+_OPPOSITE = -1  # the parameters have the opposite signs of those of the point before
 
 
 @dataclass(frozen=True)
@@ -146,19 +147,30 @@ def sample_points(
 ) -> Iterator[SamplePoint]:
     """Yield a random point at which the cost is finite, then further points, of which the first two have other sizes.
 
-    The values of later points are spread more widely, so that they reach both sides of each branch, such as those of a
-    relu.
+    The values of later points are spread more widely, and some have the opposite parameters of the point before, so
+    that they reach both sides of each branch, such as those of a relu.
     """
     ordinary = (draw_point(spec, sizes, rng, network, kind) for kind in (AS_KNOWN, POSITIVE, FRACTIONS))
     first = next((point for point in ordinary if _is_finite(code, spec, point)), None)
     yield draw_point(spec, sizes, rng, network, AS_KNOWN) if first is None else first
-    for k, kind in enumerate((AS_KNOWN, *range(WIDE, WIDE + 4), FRACTIONS)):
+    point = None
+    for k, kind in enumerate((AS_KNOWN, WIDE, WIDE + 1, _OPPOSITE, WIDE + 3, _OPPOSITE, FRACTIONS)):
         try:
-            point = draw_point(spec, other_sizes(spec) if k < 2 else sizes, rng, network, kind)
+            if kind != _OPPOSITE:
+                point = draw_point(spec, other_sizes(spec) if k < 2 else sizes, rng, network, kind)
+            elif point is not None:
+                point = _with_opposite_parameters(spec, point)
+            else:
+                continue
             if first is not None and _is_finite(code, spec, point):
                 yield point
         except Exception:  # noqa: S112 — it does not run at these sizes, which the first point has shown is possible
             continue
+
+
+def _with_opposite_parameters(spec: ArgumentSpec, point: SamplePoint) -> SamplePoint:
+    free = set(spec.wrt) - {condition.name for condition in spec.conditions}
+    return SamplePoint({name: -value if name in free else value for name, value in point.values.items()}, point.sizes)
 
 
 def _is_finite(code: UserCode, spec: ArgumentSpec, point: SamplePoint) -> bool:

@@ -247,10 +247,8 @@ def test_an_inactive_branch_is_looked_into() -> None:
     def loss(X: Any, w: Any) -> Any:
         return np.sum(np.maximum(0, 10 + X @ w))
 
-    for _ in range(3):
-        check = sb.check_code(
-            loss, lambda X, w: X.sum(axis=0), {"X": ("N", "D"), "w": ("D",)}, ["w"], seed=seed_of_today()
-        )
+    for seed in (462977, seed_of_today(), seed_of_today()):  # at the first, a condition on X would excuse the mistake
+        check = sb.check_code(loss, lambda X, w: X.sum(axis=0), {"X": ("N", "D"), "w": ("D",)}, ["w"], seed=seed)
         assert check.level == Level.FORMULA
         assert check.verdict == sb.Verdict.WRONG
 

@@ -84,6 +84,17 @@ def _kinks(node: Expression) -> Iterable[Expression]:
     return node.function.row.kinks if isinstance(node, Elementwise | Applied) else ()
 
 
+def branches(trace: TracedNetwork, at: PassAtPoint) -> set[tuple[Expression, bool]]:
+    """Return the functions with a kink, each with the sides of it on which their arguments lie at a point."""
+    values = _values_of(trace, at)
+    return {
+        (node, bool(entry > int(kink)))
+        for node in values
+        for kink in _kinks(node)
+        for entry in np.ravel(values[node.args[1]])
+    }
+
+
 def _is_at_a_kink(values: Mapping[Expression, np.ndarray]) -> bool:
     """Return True if a function is evaluated at its kink, as relu at an entry that is always 0."""
     return any(

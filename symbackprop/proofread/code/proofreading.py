@@ -13,7 +13,7 @@ from symbackprop.gradcheck.check import check_gradients
 from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.network.network import Network
-from symbackprop.proofread.code.compare import OF_A_PARAMETER, ExactComparison, FirstDifference, has_kinks
+from symbackprop.proofread.code.compare import OF_A_PARAMETER, ExactComparison, FirstDifference, branches, has_kinks
 from symbackprop.proofread.code.data_conditions import Conditions, DataConditions
 from symbackprop.proofread.code.entrywise import compare_entrywise
 from symbackprop.proofread.code.naming import Named, Naming
@@ -252,7 +252,7 @@ class Proofreading:
         # what is right at an ordinary point is wrong in another branch, which has no condition on the data as its cause
         is_conditional = not chosen.has_wrong_shape and not chosen.is_opposite and chosen is judged.results[0]
         try:
-            accepted = next(self._accepting(), None) if is_conditional else None
+            accepted = next(self._accepting(judged), None) if is_conditional else None
         except OutOfTime:
             self._out_of_time = self._untried = True
             return judged, None
@@ -264,12 +264,26 @@ class Proofreading:
             self._out_of_time = True
             return judged, None
 
-    def _accepting(self) -> Iterator[_Judgment]:
+    def _accepting(self, judged: _Judgment) -> Iterator[_Judgment]:
         """Yield the judgments under conditions on the data by which the gradients are right."""
         for conditions in islice(self._data.complete(), _MOST_CONDITIONS):
             other = self._judged(self.reader, conditions)
-            if other.is_accepted and self._verdict(other) != Verdict.WRONG:
+            if other.is_accepted and self._verdict(other) != Verdict.WRONG and not self._hides_a_branch(judged, other):
                 yield other
+
+    def _hides_a_branch(self, judged: _Judgment, other: _Judgment) -> bool:
+        """Return True if the point of a mistake is on a side of a kink on which no point under the conditions is."""
+        general, result = self._general[0], judged.chosen
+        if general is None or not has_kinks(general):
+            return False
+        try:
+            seen = [
+                branches(general, self.reader.at_point(general.network, one.spec, one.point))
+                for one in (result, *other.results)
+            ]
+        except FAILURES:
+            return False
+        return not seen[0] <= set().union(*seen[1:])
 
     def _best_named(self, judged: _Judgment) -> tuple[_Judgment, Named]:
         """Return the judgment under the condition on the data that makes more gradients right, and the mistake.
