@@ -28,6 +28,17 @@ NETWORKS = {
     "attention": lambda: sb.attention("T", "D", "H", "M"),
     "hinge": lambda: sb.mlp(SIZES, cost="squared_hinge", l1="lam"),
 }
+PARTS = """X: input(N, D)
+y: target(N, K)
+W: parameter(D, 2*K)
+V: parameter(K, K)
+z = X @ W
+a = tanh(z[:, :K]) * z[:, K:]
+c = concatenate([a @ V, a], axis=1)
+J = sum((c[:, :K] - y)**2) + sum(c**2)
+"""
+NETWORKS["parts"] = lambda: sb.parse_network(PARTS)
+NETWORKS["lstm"] = lambda: sb.lstm(2, "D", "H", "K")
 DELTA2 = "delta2 := (delta3 *[K] (W2^T)) ⊙ (map f' z2)."
 PLANTED = {  # the network, the right text (a pattern), the wrong one, and where Coq stops
     "the sign of δ3": ("symbolic", r"(delta3 :=) \(-1\)", r"\1 1", "uses_z3"),
@@ -41,6 +52,8 @@ PLANTED = {  # the network, the right text (a pattern), the wrong one, and where
     "the bias over the columns": ("penalty", r"dJdb1 := sumrows N", "dJdb1 := sumcols N", "uses_b1"),
     "half the penalty": ("penalty", r"(dJdW1 := .*)\(lam · W1\)", r"\1((lam / 2) · W1)", "uses_W1"),
     "1/N left out": ("mean", r"delta3 := \(.*?INR N.*?\) ·", "delta3 := (-1) ·", "uses_z3"),
+    "a part at another place": ("parts", r"delta := \(cols_at 0 K", "delta := (cols_at K K", "uses_z"),
+    "another part": ("parts", r"(delta := .*)\(cols_from K z\)", r"\1(cols_from 0 z)", "uses_z"),
     "the mean held constant": ("layernorm", r"dJdX := G1 ⊕ .*", "dJdX := G1.", "uses_X"),
 }
 
