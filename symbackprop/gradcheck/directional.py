@@ -13,7 +13,7 @@ from symbackprop.errors import ArgumentError
 from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.complex_contour import derivative_on_circle, is_settled
 from symbackprop.gradcheck.finite_differences import NumericDerivative, derivative, scan
-from symbackprop.gradcheck.noise import COARSE, noise_along, seems_coarse
+from symbackprop.gradcheck.noise import COARSE, COARSE_VALUES, noise_along, roughness
 from symbackprop.gradcheck.parameters import (
     Arrays,
     Data,
@@ -35,6 +35,7 @@ _PATIENCE = 4  # directions without a usable circle, after which circles are giv
 _LOCAL_STEPS = tuple(10.0**-k for k in range(3, 10))
 _WITHIN = np.array([0.0113, 0.0071, 0.0037, 0.0019, 0.00083, 0.00037])  # of a step: the cost is a line there
 _EXTENDED = float(np.finfo(np.longdouble).eps)
+_FAR_SMALLER = 1e-3  # of roughness
 _SMALL = 1e-6  # entries below may be on a natural scale of their own
 _SHORTER = tuple(10.0**-k for k in range(13))  # steps over which a smooth cost has one derivative
 _APART = (0.0031, 0.0057, 0.0093)
@@ -143,23 +144,35 @@ class Numerics:
         direction.reshape(-1)[1::2] *= -1
         return direction
 
-    def _seems_coarse(self) -> bool:
-        return seems_coarse(partial(self.at, self._everything), self.cost, self.epsilon * abs(self.cost))
+    def _roughness(self) -> float:
+        return roughness(partial(self.at, self._everything), self.cost)
+
+    @property
+    def _least_roughness(self) -> float:
+        """The roughness above which a cost may be coarse."""
+        return COARSE_VALUES * self.epsilon * float(abs(self.cost))
 
     def _settle_size(self) -> None:
-        """Take entries as small as they are, if the cost changes too fast for perturbations of about 1."""
+        """Take entries as small as they are, if the cost changes too fast for perturbations of about 1.
+
+        Its roughness tells: it is that of rounding only, or at least far smaller, as they are perturbed by their size.
+        A cost that is near 0 by cancellation has more rounding errors than its value says.
+        """
         sizes = np.concatenate([np.abs(array).ravel() for array in self._params.arrays])
         typical = float(np.median(sizes[sizes > 0])) if np.any(sizes) else 1.0
-        if typical < _SMALL and self._seems_coarse():
+        usual = self._roughness() if typical < _SMALL else 0.0
+        if usual > self._least_roughness:
             self.least_size = typical
-            if self._seems_coarse():
+            if self._roughness() > max(self._least_roughness, _FAR_SMALLER * usual):
                 self.least_size = 1.0
 
     @property
     def is_coarse(self) -> bool:
         """True if the cost is rounded much more than its type says: it computes in single precision, for instance."""
         if self._is_coarse is None:
-            self._is_coarse = self._seems_coarse() and self.noise(self._everything) > self._least_coarse
+            self._is_coarse = (
+                self._roughness() > self._least_roughness and self.noise(self._everything) > self._least_coarse
+            )
         return self._is_coarse
 
     @property

@@ -21,21 +21,20 @@ _QUICK_UNIT = 1e-6
 _CUBIC = np.vander(_QUICK, 4)[:, :3]  # cubic polynomials that are 0 at 0
 _OFF_CUBIC = np.eye(len(_QUICK)) - _CUBIC @ np.linalg.pinv(_CUBIC)
 COARSE = 1e3  # rounding errors of the cost: a noise above is that of a coarse cost
+COARSE_VALUES = COARSE / 8  # likewise for the roughness of values
 
 
-def seems_coarse(f: Callable[[float], float], here: float, rounding: float) -> bool:
-    """Return True if a function may have more noise than its rounding error, judged by eight of its values.
-
-    Then the values near 0 are not those of a cubic polynomial, or the function does not change at all.
+def roughness(f: Callable[[float], float], here: float) -> float:
+    """Return how far eight values of a function near 0 are from a cubic polynomial; inf if it stays the same there.
 
     >>> import numpy as np
-    >>> [seems_coarse(f, 1.0, 2e-16) for f in (np.exp, lambda t: float(np.float32(np.exp(t))))]
-    [False, True]
+    >>> [roughness(f, 1.0) < 1e-15 for f in (np.exp, lambda t: float(np.float32(np.exp(t))))]
+    [True, False]
     """
     changes = np.array([f(place * _QUICK_UNIT) - here for place in _QUICK])
-    off = _OFF_CUBIC @ changes
     stays = (changes == 0) & (changes[::-1] == 0)  # on both sides
-    return bool(np.any(stays)) or not float(np.linalg.norm(off)) <= COARSE * rounding / 8
+    off = float(np.linalg.norm(_OFF_CUBIC @ changes))
+    return math.inf if np.any(stays) or math.isnan(off) else off
 
 
 def noise_along(f: Callable[[float], float], here: float) -> float:

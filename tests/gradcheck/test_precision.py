@@ -82,6 +82,19 @@ def test_every_scale_of_weights_inputs_and_cost(weights, inputs, rng):
             assert report.verdict == verdict, f"{size} {offset} {factor}\n{report}"
 
 
+@pytest.mark.parametrize(("weights", "size"), [*product(SCALES, SCALES)])
+def test_costs_near_zero_by_cancellation(weights, size, rng):
+    """Their rounding error is not that of their value, which must not hide that the weights are tiny."""
+    for sign, part in product((1, -1), (1e-3, 1e-6)):
+        X, w = rng.normal(size=(5, 3)), rng.normal(size=3) * weights
+        offset = -np.sum(np.tanh(X @ w / weights)) * (1 + sign * part)
+        cost = lambda w, X=X, offset=offset: size * (np.sum(np.tanh(X @ w / weights)) + offset)
+        gradient = lambda w, X=X: size * X.T @ (1 - np.tanh(X @ w / weights) ** 2) / weights
+        for factor, verdict in ((1, "right"), (2, "wrong"), (0, "wrong")):
+            report = sb.check_gradients(cost, lambda w, f=factor, g=gradient: f * g(w), w)
+            assert report.verdict == verdict, f"{sign} {part} {factor}\n{report}"
+
+
 @pytest.mark.parametrize("power", [-12, -8, -4, 4, 8, 12])
 def test_weights_far_from_the_scale_on_which_the_cost_changes(power, rng):
     X, w = rng.normal(size=(5, 3)), rng.normal(size=3) * 10.0 ** min(power, 0)
