@@ -9,15 +9,20 @@ import pytest
 from symbackprop.codegen import backends
 from symbackprop.expressions.functions import FUNCTION, FUNCTIONS
 from tests.selection import mark_longer, only_at_night
+from tests.support import seeds
 
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=None, help="seed of all random numbers (default: a fresh one)")
 
 
+@pytest.hookimpl(tryfirst=True)  # before hypothesis takes its seed
 def pytest_configure(config):
     chosen = getattr(config, "workerinput", {}).get("fresh_seed", config.getoption("--seed"))
-    config.fresh_seed = np.random.SeedSequence().entropy % 10**9 if chosen is None else chosen
+    config.fresh_seed = seeds.of_this_run() if chosen is None else chosen
+    seeds.today = config.fresh_seed
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(config.fresh_seed)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -28,6 +33,12 @@ def pytest_configure_node(node):
 
 def pytest_report_header(config):
     return f"random numbers: --seed {config.fresh_seed}"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the seed again where -q leaves out the header."""
+    if config.get_verbosity() < 0:
+        terminalreporter.write_line(pytest_report_header(config))
 
 
 @pytest.hookimpl(optionalhook=True)

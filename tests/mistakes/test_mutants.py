@@ -11,6 +11,7 @@ from symbackprop.kinds import MistakeKind
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.mistakes.explain import Explainer
 from symbackprop.mistakes.mutants import ROWS, mutants
+from tests.support.seeds import seed_of_today
 from tests.support.zoo import ZOO
 
 
@@ -19,12 +20,6 @@ def at_a_point(network: sb.Network, seed: int) -> tuple[PassAtPoint, dict[str, A
     given = {symbol: np.asarray(values[str(symbol.name)]) for symbol in network.arguments}
     sizes = {s: n for symbol, array in given.items() for s, n in zip(shape_of(symbol), array.shape, strict=True)}
     return PassAtPoint(BackwardPass(network, network.parameters), sizes, given), values
-
-
-def seed_of_today() -> int:
-    seed = int(np.random.default_rng().integers(10**6))
-    print("seed", seed)
-    return seed
 
 
 @pytest.mark.parametrize("name", ZOO)

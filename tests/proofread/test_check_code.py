@@ -11,14 +11,9 @@ from symbackprop.budget import OutOfTime
 from symbackprop.kinds import MistakeKind as Kind
 from symbackprop.proofread.code.data_conditions import DataConditions
 from symbackprop.proofread.code.report import Level
+from tests.support.seeds import seed_of_today
 
 SHAPES = {"X": ("N", "D"), "y": ("N", "K"), "W1": ("D", "H"), "W2": ("H", "K")}
-
-
-def seed_of_today() -> int:
-    seed = int(np.random.default_rng().integers(10**6))
-    print("seed", seed)
-    return seed
 
 
 class HomeNetwork:

@@ -17,6 +17,7 @@ from symbackprop.tracing.arrays.run import TraceRun
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.sizes import Sizes, size_number
 from symbackprop.tracing.untraceable import Untraceable
+from tests.support.seeds import seed_of_today
 
 SHAPES = {
     **{"X": ("N", "D"), "Z": ("N", "D"), "W": ("D", "H"), "S": ("D", "D"), "b": ("D",), "v": ("N",), "y": ("N",)},
@@ -276,8 +277,7 @@ def drawn(seed: int) -> dict[str, Any]:
 
 def both(code: str, *, at_a_point: bool = False, seed: int | None = None) -> tuple[Any, Any]:
     """Return the value of a line in NumPy, and that of its formula at the same numbers."""
-    seed = int(np.random.default_rng().integers(1000)) if seed is None else seed
-    print("seed", seed)
+    seed = seed_of_today(below=1000) if seed is None else seed
     values = drawn(seed)
     spec = argument_spec(SHAPES, ["W"], labels={"y": "D", "s": "D"})
     point = SamplePoint(values, SIZES)
