@@ -20,6 +20,8 @@ from symbackprop.network.domain import LIMITED, Outside, first_outside
 from symbackprop.network.draw import Draw, another_draw, nearby_draw
 from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Network
 
+_STEPS = 5000  # of a search for sizes
+
 
 def distinct_sizes(network: Network, examples: int = 5) -> dict[str, int]:
     """Return a number for each named size; all differ, so that no square matrix hides a missing transpose.
@@ -47,39 +49,61 @@ def assigned(
     Args:
         free: the sizes that need a number.
         fixed: the sizes that have one.
-        different: groups of sizes that should differ; they are ignored if no choice satisfies all conditions.
+        different: groups of sizes that should differ. Where there are too few numbers for that, only those near one
+            another in a group differ.
         ordered: pairs of sizes, of which the first must be at least as large as the second.
         choices: the numbers to choose from.
     """
     groups, pairs, wanted = [list(group) for group in different], list(ordered), list(free)
-
-    def value(size: Size, known: Mapping[Size, int]) -> int | None:
-        if size in known:
-            return known[size]
-        parts = {symbol: known.get(symbol) for symbol in size.free_symbols}
-        return int(size.xreplace(parts)) if None not in parts.values() else None
-
-    def fits(known: Mapping[Size, int]) -> bool:
-        for group in groups:
-            values = [v for v in (value(size, known) for size in group) if v is not None]
-            if len(set(values)) < len(values):
-                return False
-        compared = ((value(a, known), value(b, known)) for a, b in pairs)
-        return all(a is None or b is None or a >= b for a, b in compared)
-
-    def search(known: dict[Size, int], index: int) -> dict[Size, int] | None:
-        if index == len(wanted):
-            return known
-        further = ({**known, wanted[index]: choice} for choice in choices)
-        found = (search(sizes, index + 1) for sizes in further if fits(sizes))
-        return next((sizes for sizes in found if sizes is not None), None)
-
-    for _ in range(2):
-        sizes = search(dict(fixed), 0)
+    width = len(choices)
+    while width:
+        near = [group[k : k + width] for group in groups for k in range(max(len(group) - width, 0) + 1)]
+        sizes = _Search(wanted, near, pairs, choices).found(dict(fixed), 0)
         if sizes is not None:
             return sizes
-        groups = []
+        width //= 2
     return dict(fixed) | dict.fromkeys(wanted, choices[0])
+
+
+class _Search:
+    """A search, of a limited number of steps, for numbers that differ within groups and are ordered in pairs."""
+
+    def __init__(
+        self,
+        wanted: Sequence[Size],
+        groups: Sequence[Sequence[Size]],
+        pairs: Sequence[tuple[Size, Size]],
+        choices: Sequence[int],
+    ):
+        self._wanted, self._groups, self._pairs, self._choices = wanted, groups, pairs, choices
+        self._steps_left = _STEPS
+
+    def found(self, known: Mapping[Size, int], index: int) -> dict[Size, int] | None:
+        """Return numbers for the sizes from an index on, beside the known ones; None if none were found."""
+        if index == len(self._wanted):
+            return dict(known)
+        further = ({**known, self._wanted[index]: choice} for choice in self._choices)
+        found = (self.found(sizes, index + 1) for sizes in further if self._fits(sizes))
+        return next((sizes for sizes in found if sizes is not None), None)
+
+    def _fits(self, known: Mapping[Size, int]) -> bool:
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            return False
+        for group in self._groups:
+            values = [v for v in (_value(size, known) for size in group) if v is not None]
+            if len(set(values)) < len(values):
+                return False
+        compared = ((_value(a, known), _value(b, known)) for a, b in self._pairs)
+        return all(a is None or b is None or a >= b for a, b in compared)
+
+
+def _value(size: Size, known: Mapping[Size, int]) -> int | None:
+    """Return the number of a size, or of an expression such as N - 1 of sizes; None if it is not known yet."""
+    if size in known:
+        return known[size]
+    parts = {symbol: known.get(symbol) for symbol in size.free_symbols}
+    return int(size.xreplace(parts)) if None not in parts.values() else None
 
 
 def conditions(network: Network) -> list[tuple[Size, Size]]:

@@ -1,6 +1,7 @@
 """The work of a proof, in counted operations: linear in the layers, polynomial in the factors of a product."""
 
 from collections import Counter
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import symbackprop as sb
 from symbackprop.network import evaluate
 from symbackprop.network.evaluate import DIGITS, Evaluation
-from symbackprop.network.points import Point
+from symbackprop.network.points import Point, small_sizes
 from symbackprop.prove import calculus, jacobians, normal_form
 from symbackprop.prove.all_sizes import prove_for_all_sizes
 from symbackprop.prove.chain import chain
@@ -71,6 +72,17 @@ def test_work_is_polynomial_in_the_factors(counted, rng):
     four, eight = (work(counted, product(count), rng) for count in (4, 8))
     for name, count in eight.items():
         assert count <= 2**3 * four[name] + 10, name
+
+
+def test_more_different_sizes_than_there_are_small_numbers():
+    """No factor is square, and few numbers are tried."""
+    letters = "ABCDEFGHKPQR"
+    declared = "".join(f"{c}: parameter(n{k}, n{k + 1})\n" for k, c in enumerate(letters))
+    sizes = list(small_sizes(sb.parse_network(f"{declared}J = sum({' @ '.join(letters)})")).values())
+    named = [size for size in sizes if size != 1]
+    assert len(named) == len(letters) + 1
+    assert len(set(named)) >= 8, named
+    assert all(a != b for a, b in pairwise(named)), named
 
 
 @pytest.mark.parametrize("kind", [ForwardMode, FiniteDifferences])
