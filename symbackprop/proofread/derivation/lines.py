@@ -14,10 +14,11 @@ from symbackprop.parsing.updates import Update
 from symbackprop.proofread.derivation.at_points import multiple
 from symbackprop.proofread.derivation.definitions import hides_network_quantity
 from symbackprop.proofread.derivation.doubts import minus_costs
-from symbackprop.proofread.derivation.evidence import Evidence, Wrong
+from symbackprop.proofread.derivation.evidence import Evidence
 from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.judge import HELD, judge_sides
+from symbackprop.proofread.derivation.line_facts import Wrong
 from symbackprop.proofread.derivation.policy import decide
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
