@@ -160,6 +160,100 @@ def test_numbers_that_overflow_do_not_end_the_report(formula):
     assert found[0] != "right"
 
 
+# doubts and what is no doubt
+
+COLUMNS = """
+x: input(n0, 1)
+y: target(n2, 1)
+W1: parameter(n1, n0)
+W2: parameter(n2, n1)
+z1 = W1 @ x
+a1 = tanh(z1)
+z2 = W2 @ a1
+a2 = tanh(z2)
+J = sum((a2 - y)**2) / 2
+"""
+TWO_STEPS = """
+x1: input(D, 1)
+y1: one_hot(K, 1)
+x2: input(D, 1)
+y2: one_hot(K, 1)
+V: parameter(K, D)
+p1 = softmax(V @ x1, axis=0)
+p2 = softmax(V @ x2, axis=0)
+L = -sum(y1*log(p1)) - sum(y2*log(p2))
+"""
+IN_A = "$$\\frac{\\partial J}{\\partial A} = A - Y$$\n\n"
+AT_END = "$$\\delta_2 = (a_2 - y) \\odot (1 - a_2^2)$$ $$\\frac{\\partial J}{\\partial W_2} = \\delta_2 a_1^T$$\n\n"
+
+
+def last(text, network):
+    line = checked(text, network).lines[-1]
+    return str(line.verdict), line.rule
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict", "rule"),
+    [
+        (r"\frac{\partial J}{\partial W^{(2)}} = (A^{(1)})^T \delta^{(2)}", "another meaning", "numbers_layers"),
+        (r"\frac{\partial J}{\partial W^{(1)}} = X^T \frac{\partial J}{\partial Z}", "right", "holds"),
+        (r"\frac{\partial J}{\partial W^{(1)}} = -X^T \frac{\partial J}{\partial Z}", "wrong", "repaired"),
+    ],
+)
+def test_lines_that_number_layers_are_about_another_network_if_there_is_one_layer(formula, verdict, rule):
+    assert last(f"{IN_A}$${formula}$$", BATCH) == (verdict, rule)
+
+
+@pytest.mark.parametrize(
+    ("factor", "found"),
+    [("W_2^T", ("right", "holds")), ("W_2", ("not understood", "holds_for_one_unit"))],
+)
+def test_what_holds_for_one_unit_alone_is_not_right_if_two_factors_do_not_fit(factor, found):
+    chain = rf"\frac{{\partial a_1}}{{\partial z_1}} {factor} \delta_2 \frac{{\partial z_1}}{{\partial W_1}}"
+    assert last(rf"{AT_END}$$\frac{{\partial J}}{{\partial W_1}} = {chain}$$", COLUMNS) == found
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("", "right"), ("-", "wrong")])
+def test_a_wrong_sign_is_no_doubt_about_shapes(sign, verdict):
+    assert last(rf"{AT_END}$$\frac{{\partial z_2}}{{\partial z_2}} = {sign}1$$", COLUMNS)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("cost", "found"),
+    [
+        (r"-\sum_k y_{t,k} \log p_{t,k}", ("right", "holds")),
+        (r"-y_t \log p_t", ("not understood", "cost_without_sum")),
+    ],
+)
+def test_a_cost_without_its_sum_accuses_no_line_that_uses_it(cost, found):
+    assert last(rf"$$L_t = {cost}$$ $$L = \sum_t L_t$$", TWO_STEPS) == found
+
+
+@pytest.mark.parametrize(
+    ("formula", "found"),
+    [
+        (r"X^T ((A - Y) \odot (1 - A^2)) = 0", ("convention", "factor_at_minimum")),
+        (r"2 X^T ((A + Y) \odot (1 - A^2)) = 0", ("wrong", "repaired")),
+    ],
+)
+def test_a_factor_makes_no_difference_where_a_gradient_is_set_to_0(formula, found):
+    twice = r"$$\frac{\partial J}{\partial W} = 2 X^T ((A - Y) \odot (1 - A^2))$$"
+    line = rf"$$\frac{{\partial J}}{{\partial W}} = {formula}$$"
+    assert last(IN_A.replace("A - Y", "2 (A - Y)") + twice + line, BATCH.replace(" / 2", "")) == found
+
+
+@pytest.mark.parametrize(
+    ("factor", "found"),
+    [("", ("convention", "factor_of_stated_cost")), ("3", ("wrong", "repaired"))],
+)
+def test_a_derivative_may_be_of_the_cost_that_the_document_states(factor, found):
+    costs = r"$$J = \sum_{n,k} (A_{nk} - Y_{nk})^2$$ Others take $$J = \frac{1}{2} \sum_{n,k} (A_{nk} - Y_{nk})^2.$$"
+    other = r"$$\frac{\partial J}{\partial Z} = 2 (A - Y) \odot (1 - A^2)$$ "
+    other += r"$$\frac{\partial J}{\partial W} = 2 X^T ((A - Y) \odot (1 - A^2))$$ $$Z = X W$$ $$A = \tanh(Z)$$ "
+    line = rf"$$\frac{{\partial J}}{{\partial A}} = {factor} (A - Y)$$"
+    assert last(costs + other + line, BATCH.replace(" / 2", "")) == found
+
+
 # budgets
 
 

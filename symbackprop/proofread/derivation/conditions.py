@@ -103,12 +103,23 @@ def under(reading: DocumentReading, condition: Condition) -> DocumentReading | N
         return reading
     labels = _labels(relation)
     for number in range(_MOST_SEEDS):
-        others = NetworkAtPoints(points.network, points.seed + 10 * number, points.is_hard, labels)
-        others.budget = points.budget
-        other = complete(reading.like(points=others))
+        other = _at_other_points(reading, points.seed + 10 * number, labels)
         if relation is None or all(_is_met(other, relation, point) for point in (0, 1)):
             return other
     return None
+
+
+def _at_other_points(reading: DocumentReading, seed: int, labels: tuple[int, ...]) -> DocumentReading:
+    """Return the document read at points with another seed, at which targets have these values."""
+    points, key = reading.points, (seed, labels)
+    if key not in reading.at_other_points:
+        others = NetworkAtPoints(points.network, seed, points.is_hard, labels)
+        others.budget = points.budget
+        other = complete(reading.like(points=others))
+        if points.budget.is_spent:
+            return other
+        reading.at_other_points[key] = other
+    return reading.at_other_points[key]
 
 
 def _labels(relation: tree.Relation | None) -> tuple[int, ...]:

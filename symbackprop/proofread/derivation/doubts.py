@@ -3,10 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from itertools import pairwise, product
 
 from symbackprop.parsing import syntax_tree as tree
+from symbackprop.parsing.lexer import UnsupportedNotationError
 from symbackprop.parsing.statements import is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, Node, walk
+from symbackprop.parsing.unparse import to_source
 from symbackprop.printing.naming import key_of
 from symbackprop.proofread.derivation.judge import judge, judge_sides, worst
 from symbackprop.proofread.derivation.reading import DocumentReading
@@ -21,8 +25,9 @@ from symbackprop.proofread.derivation.subjects import (
 from symbackprop.proofread.derivation.surroundings import lines_of_section
 from symbackprop.proofread.interpreter.adjoint_marks import COSTS
 from symbackprop.proofread.interpreter.network_at_point import ALL
-from symbackprop.proofread.interpreter.quantities import call_parts
-from symbackprop.proofread.interpreter.values import CLOSE
+from symbackprop.proofread.interpreter.quantities import call_parts, values_of_definition
+from symbackprop.proofread.interpreter.symbol_table import EACH
+from symbackprop.proofread.interpreter.values import CLOSE, ShapeMismatchError
 
 _FEW = 4  # lines of a section that are judged
 _MANY = 2  # lines that fail
@@ -73,13 +78,29 @@ def is_of_numbers(reading: DocumentReading, index: int) -> bool:
     return is_small and not any(isinstance(part, tree.Transposed) for part in parts)
 
 
+def factors_that_do_not_fit(reading: DocumentReading, index: int, side: Node) -> str:
+    """Return two factors side by side that fit only if one is transposed, in a section that has transposes; or ""."""
+    parts = (part for k in lines_of_section(reading, index) for other in reading.sides(k) for part in walk(other))
+    evaluator = reading.own_evaluator
+    if evaluator is None or not any(isinstance(part, tree.Transposed) for part in parts):
+        return ""
+    products = [part for part in walk(side) if isinstance(part, tree.Multiply) and not part.sign]
+    for one, other in (pair for whole in products for pair in pairwise(whole.factors)):
+        found = () if any(map(is_about_slopes, (one, other))) else product(*map(evaluator.attempt, (one, other)))
+        shapes = [(a.shape, b.shape) for a, b in found if not (a.is_number or b.is_number or {*a.indices, *b.indices})]
+        fits = any(a[1] == b[0] or a == b for a, b in shapes)
+        if shapes and not fits and any(a[0] == b[0] or a[1] == b[1] for a, b in shapes):
+            return f"{one.source or to_source(one)} and {other.source or to_source(other)}"
+    return ""
+
+
 def implied_sum(reading: DocumentReading, sides: Sequence[Node]) -> str:
     """Return an index that is repeated in a product without a sum, if the text names Einstein's convention; or ""."""
     if "instein" not in reading.text:
         return ""
     products = (part for side in sides for part in walk(side) if isinstance(part, tree.Multiply))
-    for product in products:
-        names = (part for part in walk(product) if isinstance(part, Name))
+    for whole in products:
+        names = (part for part in walk(whole) if isinstance(part, Name))
         found = Counter(letter for name in names for letter in name.script_letters)
         repeated = next((letter for letter, times in found.items() if times > 1), "")
         if repeated:
@@ -141,11 +162,48 @@ def _is_derived(reading: DocumentReading, index: int) -> bool:
     return any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]) or is_cost(reading, sides[0])
 
 
+def other_cost_with_ratio(reading: DocumentReading, ratio: float) -> str:
+    """Return a cost that the document states and that is this multiple of the network's cost, or ""."""
+    lines = (k for k in claims(reading) if is_cost(reading, reading.sides(k)[0]))
+    found = ((k, one.ratio) for k in lines for one in judge_sides(reading, k) if one.holds is False)
+    return next((reading.statements[k].source for k, of in found if of is not None and abs(of / ratio - 1) < CLOSE), "")
+
+
+def numbers_layers(reading: DocumentReading, sides: Sequence[Node]) -> str:
+    """Return a name with the number of a layer, such as W^{(2)} or a^{(l)}, if the network has at most one; or ""."""
+    if len({key[2] for key in reading.symbols.known if key[2].isdigit()}) > 1:
+        return ""
+    names = (part for side in sides for part in walk(side) if isinstance(part, Name))
+    marked = ((name, mark.content) for name in names for mark in name.above if mark.kind == "layer")
+    return next((name.source or name.base for name, layer in marked if _is_of_several(layer)), "")
+
+
+def _is_of_several(layer: Node) -> bool:
+    """Return True for the number of a layer that is not the only one: 2, l, L - 1."""
+    if isinstance(layer, tree.Number):
+        return layer.value > 1
+    letters = {part.base for part in walk(layer) if isinstance(part, Name)}
+    return bool(letters & {"l", "ell"}) or (isinstance(layer, tree.Add) and "L" in letters)
+
+
 def cost_with_index(reading: DocumentReading, sides: Sequence[Node]) -> str:
     """Return a cost with an index, such as L_t, which the network does not have, or ""."""
     names = (part for side in sides for part in walk(side) if isinstance(part, Name))
     costs = (name for name in names if name.base in COSTS and name.scripts)
     return next((name.source for name in costs if not _is_in_network(reading, name)), "")
+
+
+def cost_that_is_an_array(reading: DocumentReading, sides: Sequence[Node]) -> str:
+    """Return a cost that the document defines as an array, as L_t = -y_t log p_t without a sum; or ""."""
+    evaluator = reading.own_evaluator
+    names = dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, Name))
+    known = [key for key in reading.symbols.definitions if key[0] in COSTS and key[1] != EACH]
+    for name, key in ((name, key) for name in names for key in known if key[0] == name.base):
+        with suppress(ShapeMismatchError, UnsupportedNotationError):
+            found = [] if evaluator is None else values_of_definition(evaluator, key)
+            if any(not value.is_number for value in found):
+                return name.source or name.base
+    return ""
 
 
 def _is_in_network(reading: DocumentReading, name: Name) -> bool:

@@ -24,6 +24,7 @@ from symbackprop.proofread.derivation.subjects import (
     is_adjoint_line,
     is_cost,
     is_gradient_line,
+    sets_gradient_to_zero,
 )
 from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS
 from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
@@ -63,6 +64,21 @@ class Evidence(LineFacts):
         return size_words(self.reading, ratio) if doubts.shares_factor(self.reading, ratio) else ""
 
     @property
+    def factor_of_stated_cost(self) -> str:
+        """A derivative of the cost differs by a positive factor, as does a cost that the document states."""
+        ratio = self.bad.ratio if self.bad is not None else None
+        is_slope_of_cost = isinstance(self.left, tree.Partial) and is_cost(self.reading, self.left.of)
+        return doubts.other_cost_with_ratio(self.reading, ratio) if is_slope_of_cost and ratio and ratio > 0 else ""
+
+    @property
+    def factor_at_minimum(self) -> str:
+        """A gradient that is set to 0 differs by a factor alone."""
+        if self.bad is None or not sets_gradient_to_zero(self.reading, self.index):
+            return ""
+        kinds = set() if self.repair is None else set(self.repair.mistake.kinds)
+        return yes(bool(kinds) and kinds <= {MistakeKind.NUMBER, MistakeKind.MEAN})
+
+    @property
     def holds_for_numbers(self) -> str:
         """Shapes do not fit, but the line, in small letters without transposes, holds for one input and one unit."""
         is_plain = self.bad is not None and self.bad.is_mismatch and doubts.is_of_numbers(self.reading, self.index)
@@ -80,7 +96,7 @@ class Evidence(LineFacts):
 
     @property
     def holds_in_layout_of_section(self) -> str:
-        """The line holds in another layout, in which at least as many lines of its section hold."""
+        """The line holds in another layout, in which more of the other lines of its section hold."""
         return surroundings.layout_of_section(self.reading, self.index)
 
     @property
@@ -124,6 +140,11 @@ class Evidence(LineFacts):
         """The sentence before a line without derivatives only supposes it."""
         is_forward = not any(map(is_about_slopes, self.sides))
         return surroundings.supposition(self.reading, self.index) if is_forward else ""
+
+    @property
+    def numbers_layers(self) -> str:
+        """The line fails, and numbers layers, of which the network has one."""
+        return "" if self.bad is None else doubts.numbers_layers(self.reading, self.sides)
 
     @property
     def own_left_side(self) -> str:
@@ -174,6 +195,14 @@ class Evidence(LineFacts):
             return ""
         results = [judgment.holds for (_, judgment), chained in zip(pairs, is_chain, strict=True) if not chained]
         return yes(all(results) and _LAYOUT.issuperset(self.repair.mistake.kinds))
+
+    @property
+    def sums_paths(self) -> str:
+        """A term of ∂A/∂B is missing or too much in a sum of such terms: each may hold other quantities fixed."""
+        is_sum = isinstance(self.side, tree.Add) and len(self.side.terms) > 1
+        if not is_sum or not has_jacobian(self.reading, self.side, self.side) or self.repair is None:
+            return ""
+        return yes(not {MistakeKind.MISSING_TERM, MistakeKind.EXTRA_TERM}.isdisjoint(self.repair.mistake.kinds))
 
     @property
     def vanishes(self) -> str:
@@ -238,12 +267,20 @@ class Evidence(LineFacts):
             return ""
         if self.repair is None:
             return "" if self._is_surely_mismatch else reason
+        if MistakeKind.SIGN in self.repair.mistake.kinds:
+            return ""  # with the other sign, the shapes fit
         adds = "too much" in self.repair.mistake.words or "missing" in self.repair.mistake.words
         drops_index = bool(self.bad and self.bad.lone_index) and "too much" in self.repair.mistake.words
         turns = set(self.repair.mistake.kinds) <= {MistakeKind.TRANSPOSE, MistakeKind.ORDER}
         # in the chain rule as it is usually written, factors have no definite order
         is_doubtful = drops_index or ((adds or turns) and has_jacobian(self.reading, self.left, self.side))
         return reason if is_doubtful else ""
+
+    @property
+    def cost_without_sum(self) -> str:
+        """Shapes do not fit, and a cost in the line is an array in this document, where a sum may be implied."""
+        is_mismatch = self.bad is not None and bool(self.bad.reason)
+        return doubts.cost_that_is_an_array(self.reading, self.sides) if is_mismatch else ""
 
     @property
     def other_cost(self) -> str:

@@ -24,7 +24,7 @@ def held_fixed(
     if evaluator is None:
         return []
     before = (_of_statement(reading, evaluator, scope, k) for k in range(index + 1))
-    found = [_differentiated_by(reading, evaluator, (left, right)), frozenset[Expression]().union(*before)]
+    found = [_differentiated_by(reading, evaluator, scope, (left, right)), frozenset[Expression]().union(*before)]
     found.append(_other_states(reading, (left, right)))
     return [held for held in dict.fromkeys(found) if held]
 
@@ -33,7 +33,7 @@ def _of_statement(reading: DocumentReading, evaluator: Evaluator, scope: str, in
     """Return the computed quantities with respect to which a statement differentiates."""
     key = scope, index, reading.symbols.signature, len(reading.symbols.definitions)
     if key not in reading.held:
-        reading.held[key] = _differentiated_by(reading, evaluator, reading.sides(index))
+        reading.held[key] = _differentiated_by(reading, evaluator, scope, reading.sides(index))
     return reading.held[key]
 
 
@@ -46,15 +46,24 @@ def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[
     return frozenset({*states - set(reading.network.arguments), *BY_PARAMETERS}) if states else frozenset()
 
 
-def _differentiated_by(reading: DocumentReading, evaluator: Evaluator, sides: Sequence[Node]) -> frozenset[Expression]:
+def _differentiated_by(
+    reading: DocumentReading, evaluator: Evaluator, scope: str, sides: Sequence[Node]
+) -> frozenset[Expression]:
     """Return the computed quantities v with respect to which the sides differentiate."""
     by: set[Expression] = set()
     for part in dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, tree.Partial | Name)):
-        if isinstance(part, tree.Partial) and is_cost(reading, part.of):
-            by |= _nodes_of(reading, evaluator, part.by)
-        elif isinstance(part, Name):
-            by |= _nodes_of_adjoint(reading, evaluator, part)
+        key = scope, part, reading.symbols.signature, len(reading.symbols.definitions)
+        if key not in reading.held:
+            reading.held[key] = frozenset(_nodes_by(reading, evaluator, part))
+        by |= reading.held[key]
     return frozenset(by - set(reading.network.arguments))
+
+
+def _nodes_by(reading: DocumentReading, evaluator: Evaluator, part: Node) -> set[Expression]:
+    """Return the v of a ∂J/∂v, or of a name that denotes one."""
+    if isinstance(part, tree.Partial):
+        return _nodes_of(reading, evaluator, part.by) if is_cost(reading, part.of) else set()
+    return _nodes_of_adjoint(reading, evaluator, part) if isinstance(part, Name) else set()
 
 
 def _nodes_of(reading: DocumentReading, evaluator: Evaluator, by: Node) -> set[Expression]:

@@ -115,8 +115,8 @@ def judge_side(reading: DocumentReading, index: int, left: Node, right: Node) ->
 
 
 def has_same_value(reading: DocumentReading, index: int, one: Node, other: Node) -> bool:
-    """Return True if two formulas have the same value in one of the sample scopes."""
-    scopes = (reading.interpretation.scope, UNITS)
+    """Return True if two formulas have the same value; with ∂A/∂B, for one unit suffices, whatever the layout."""
+    scopes = (reading.interpretation.scope, *((UNITS,) if has_jacobian(reading, one, other) else ()))
     return any(judge_within(reading, scope, index, one, other).holds for scope in scopes)
 
 

@@ -26,7 +26,7 @@ from symbackprop.proofread.derivation.subjects import (
 )
 from symbackprop.proofread.derivation.worked_numbers import WITHOUT_ARITHMETIC
 from symbackprop.proofread.interpreter.compare import Judgment
-from symbackprop.proofread.interpreter.network_at_point import ALL
+from symbackprop.proofread.interpreter.network_at_point import ALL, UNITS
 
 _AT_MINIMUM = "it may hold only at a minimum, where the gradient is 0, which is not checked"
 _UNDER_CONDITION = "it may hold under the condition that follows it in the text, which is not read"
@@ -146,6 +146,15 @@ class LineFacts:
         judgments = [judge_within(reading, ALL, index, self.left, side) for side in self.sides[1:]]
         bad = next((judgment for judgment in judgments if judgment.holds is False and not judgment.reason), None)
         return "" if bad is None else factor_words(reading, bad.ratio) or "another value"
+
+    @property
+    def holds_for_one_unit(self) -> str:
+        """The line holds for one unit alone, and two of its factors do not fit for more."""
+        if not self.holds:
+            return ""
+        of_units = [side for side, one in zip(self.sides[1:], self.judgments, strict=False) if one.reading == UNITS]
+        found = (doubts.factors_that_do_not_fit(self.reading, self.index, side) for side in of_units)
+        return next(filter(None, found), "")
 
     # conditions
 

@@ -22,6 +22,7 @@ from symbackprop.proofread.derivation.line_facts import Wrong
 from symbackprop.proofread.derivation.policy import decide
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.report import CheckedLine, LineVerdict
+from symbackprop.proofread.derivation.search import other_readings
 from symbackprop.proofread.derivation.subjects import (
     has_value,
     is_given,
@@ -39,6 +40,8 @@ from symbackprop.proofread.interpreter.products import JUXTAPOSED
 STEPS_OF_LINE = 120_000  # of evaluation, to gather the evidence on one line
 SECONDS_OF_LINE = 3.0  # of processor time, to gather the evidence on one line
 SECONDS_OF_LINES = 6.0  # of processor time, for the lines of a whole document
+SECONDS_OF_NUMBERS = 0.5  # of these, for lines of numbers alone, which take little time
+SECONDS_OF_LAYOUTS = 3.0  # of these, to read the document in other layouts
 _OUT_OF_TIME = "it was not looked at: the time for one document is over"
 _NO_EQUALITY = "it states no equality, so there is nothing to check"
 _ENTRY_BY_ENTRY = "the derivative of an elementwise function is read as the derivatives of its entries"
@@ -60,6 +63,9 @@ def checked_lines(reading: DocumentReading) -> list[CheckedLine]:
 
 def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
     judged = [_judge_sides(reading, index) for index in range(len(reading.statements))]
+    if any(map(_fails, judged)):  # read once: the share of time of one line may be too little for it
+        with reading.points.budget.within(SECONDS_OF_LAYOUTS):
+            list(other_readings(reading))
     convention, minus = _common_convention(reading, judged), minus_costs(reading)
     lines: list[CheckedLine] = []
     wrong: list[Wrong] = []
@@ -75,7 +81,7 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             end=statement.end,
         )
         by_numbers = check_numbers(reading, statement, line, has_more=judgments is not None)
-        if reading.points.budget.is_out_of_time and not _holds(judgments):
+        if reading.points.budget.is_out_of_time and _fails(judgments):
             lines.append(_not_understood(line, _OUT_OF_TIME))
         elif by_numbers is not None:
             lines.append(by_numbers)
@@ -86,7 +92,9 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
             lines.append(_of_update(line, statement.update, statement.kind, judgments[0], notes))
         else:
             line = replace(line, notes=_notes(reading, index, judgments))
-            seconds = reading.points.budget.seconds_left / (1 + sum(not _holds(found) for found in judged[index:]))
+            seconds = max(0.0, reading.points.budget.seconds_left - SECONDS_OF_NUMBERS) / (
+                1 + sum(map(_fails, judged[index:]))
+            )
             evidence = Evidence(reading, index, judgments, convention, tuple(wrong), minus)
             line = _judged(line, evidence, min(SECONDS_OF_LINE, 2 * seconds))
             if line.verdict == LineVerdict.WRONG:
@@ -95,9 +103,9 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
     return lines
 
 
-def _holds(judgments: Sequence[Judgment] | None) -> bool:
-    """Return True if no time is needed to find out what is wrong with a line."""
-    return judgments is not None and all(judgment.holds for judgment in judgments)
+def _fails(judgments: Sequence[Judgment] | None) -> bool:
+    """Return True if a side of a line fails, so that it takes time to find out why."""
+    return judgments is not None and any(judgment.holds is False for judgment in judgments)
 
 
 def _judged(line: CheckedLine, evidence: Evidence, seconds: float) -> CheckedLine:

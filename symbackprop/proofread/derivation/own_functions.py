@@ -11,6 +11,7 @@ from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import claims, is_in_network
+from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS
 from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
 
 _KINDS = "|".join(sorted({*ROWS, "hyperbolic tangent", "rectifier"} - {"s", "S"}, key=len, reverse=True))
@@ -20,14 +21,14 @@ _IN_WORDS = re.compile(
 )
 _OTHER_NAMES = {"hyperbolic tangent": "tanh", "rectifier": "relu"}
 _VARIABLE = Name(base="u")
-_ALWAYS_THE_NETWORKS = {"sigma"}
+_NEVER_OWN = {"sigma", *ADJOINTS}  # σ is the network's, and δ[L] is the δ of a layer
 
 
 def functions_in_words(reading: DocumentReading) -> None:
     """Define the functions of which the text says what they are."""
     for match in _IN_WORDS.finditer(reading.text):
         name = re.sub(r"[$\\()]", "", match["name"])
-        if name in ROWS or name in _ALWAYS_THE_NETWORKS or is_in_network(reading, Name(base=name)):
+        if name in ROWS or name in _NEVER_OWN or is_in_network(reading, Name(base=name)):
             continue
         kind = Name(base="sigma" if match["kind"] == "activation" else _OTHER_NAMES.get(match["kind"], match["kind"]))
         if match["order"]:
@@ -50,7 +51,7 @@ def choose_functions(reading: DocumentReading) -> None:
 def _choose(reading: DocumentReading, index: int) -> None:
     left, body = reading.sides(index)[:2]
     head = function_head(left)
-    if head is None or head[0].base in {*ROWS} - GENERIC or head[0].base in _ALWAYS_THE_NETWORKS:
+    if head is None or head[0].base in {*ROWS} - GENERIC or head[0].base in _NEVER_OWN:
         return
     function, parameter = head
     functions, base = reading.symbols.functions, function.base

@@ -71,6 +71,8 @@ class DocumentReading:
     judgments: dict[object, list[Judgment]] = field(default_factory=dict)  # a cache
     meaningless: dict[object, bool] = field(default_factory=dict)  # a cache
     held: dict[object, frozenset[Expression]] = field(default_factory=dict)  # a cache
+    completed: dict[object, "DocumentReading"] = field(default_factory=dict)  # a cache, of all readings of a document
+    at_other_points: dict[object, "DocumentReading"] = field(default_factory=dict)  # a cache
 
     def __post_init__(self) -> None:
         interpretation = self.interpretation
@@ -119,7 +121,8 @@ class DocumentReading:
     def like(self, **changes: Any) -> "DocumentReading":
         """Return the same document without definitions, with another interpretation, other points or other marks."""
         same = {name: getattr(self, name) for name in ("points", "statements", "interpretation", "text", "marks")}
-        return DocumentReading(**(same | changes))
+        shared = {} if "points" in changes else {"completed": self.completed}
+        return DocumentReading(**(same | shared | changes))
 
     def forget(self) -> None:
         """Forget all values and judgments, because the meaning of a name has changed."""

@@ -15,7 +15,7 @@ from symbackprop.proofread.derivation.edits import edits
 from symbackprop.proofread.derivation.judge import judge_side, values_of_left_side
 from symbackprop.proofread.derivation.letters import letters_in_scripts
 from symbackprop.proofread.derivation.reading import DocumentReading
-from symbackprop.proofread.derivation.subjects import with_respect_to
+from symbackprop.proofread.derivation.subjects import has_jacobian, with_respect_to
 from symbackprop.proofread.interpreter.compare import equal_notes
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.functions import GENERIC, activations_of
@@ -29,6 +29,8 @@ _PARTS_OF_STEP = 4  # of a formula: to rewrite as many takes a step
 _TRIED_FIRST = 400  # edits whose values are not compared first, where letters may denote classes or units
 _MOST_NAMES = 40
 _MOST_PAIRED = 12
+_MAY_HAPPEN = {MistakeKind.EXTRA_TERM, MistakeKind.QUANTITY}  # for one example, where a deviation from the mean is 0
+_LATEST_START = 2  # of a sum that a repair puts in
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,13 @@ def find_repair(
         is_tried = number < tried_first or _may_repair(targets, where(formula))
         if not is_tried or _says_left_side(left, right, formula) or _adds_side(others, right, formula):
             continue
-        if _replaces_function(right, repair):
+        if _replaces_function(right, repair) or _starts_later(right, formula):
             continue
-        if judge_side(reading, index, wanted, where(formula)).holds is True:
+        found = judge_side(reading, index, wanted, where(formula))
+        is_narrow = found.reading not in {"", reading.interpretation.scope} and not has_jacobian(reading, left, formula)
+        if is_narrow and not _MAY_HAPPEN.isdisjoint(repair.kinds):
+            continue
+        if found.holds is True:
             return RepairedLine(repair.mistake, f"{material.text(left)} = {material.text(formula)}")
     return None
 
@@ -90,6 +96,14 @@ def _replaces_function(right: Node, repair: Repair) -> bool:
     """Return True for a repair that puts a quantity in the place of a function, such as p for softmax."""
     heads = {part.function for part in walk(right) if isinstance(part, tree.Call)}
     return MistakeKind.QUANTITY in repair.kinds and not heads.isdisjoint(set(walk(right)) - set(walk(repair.formula)))
+
+
+def _starts_later(right: Node, formula: Node) -> bool:
+    """Return True for a repair after which a sum starts at 3 or later: it leaves out terms that happen to be 0."""
+    before, after = (
+        {part.first for part in walk(side) if isinstance(part, tree.Summation)} for side in (right, formula)
+    )
+    return any(isinstance(first, tree.Number) and first.value > _LATEST_START for first in after - before)
 
 
 def _adds_side(others: Set[Node], right: Node, formula: Node) -> bool:

@@ -87,7 +87,20 @@ def _least_costly(first: DocumentReading, one_example: bool) -> tuple[DocumentRe
 
 
 def complete(reading: DocumentReading) -> DocumentReading:
-    """Return a document as read under its interpretation, with its definitions and the meaning of each δ."""
+    """Return a document as read under its interpretation, with its definitions and the meaning of each δ.
+
+    A document is read once under each interpretation, unless the budget has ended it.
+    """
+    key = reading.interpretation, reading.marks
+    if key not in reading.completed:
+        found = _completed(reading)
+        if reading.points.budget.is_spent:
+            return found
+        reading.completed[key] = found
+    return reading.completed[key]
+
+
+def _completed(reading: DocumentReading) -> DocumentReading:
     read_definitions(reading)
     for step in (functions_in_words, choose_functions, choose_adjoints):
         guarded(partial(step, reading), _unchanged)

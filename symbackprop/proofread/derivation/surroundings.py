@@ -125,14 +125,14 @@ def lines_of_section(reading: DocumentReading, index: int) -> list[int]:
 
 
 def layout_of_section(reading: DocumentReading, index: int) -> str:
-    """Return in which other layout a line and at least as many lines of its section hold, or ""."""
+    """Return the other layout in which a line holds, and more of the other lines of its section do, or ""."""
     section = lines_of_section(reading, index)
     if len(section) < 2 or len(section) == len(list(claims(reading))):
         return ""
-    own = sum(judge(reading, k).holds is True for k in section)
+    others = [k for k in section if k != index]
+    own = sum(judge(reading, k).holds is True for k in others)
     for other in other_readings(reading):
-        is_better = judge(other, index).holds and sum(judge(other, k).holds is True for k in section) > own
-        if is_better:
+        if judge(other, index).holds and sum(judge(other, k).holds is True for k in others) > own:
             return _words_of_layout(other)
     return ""
 
