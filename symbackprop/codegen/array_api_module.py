@@ -177,7 +177,7 @@ class _ModuleWriter:
         printer = ArrayAPISource(self.plan.outputs, self.tape.network.of_role(SCALAR))
         body = [self.line(assignment, printer) for assignment in self.plan.needed_for(results)]
         checks = templates.further_checks(
-            self.arguments, printer.shape_code, lambda s: f"{s.name} = _one_hot({s.name})"
+            self.tape.network, printer.shape_code, lambda s: f"{s.name} = _one_hot({s.name})"
         )
         end = f"return {results[0] if len(results) == 1 else templates.tuple_of(results)}"
         start = [templates.docstring(summary, self.arguments), *self.checks(), *self.sizes(printer)]

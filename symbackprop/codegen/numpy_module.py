@@ -53,7 +53,7 @@ def _main(tape: Tape) -> str:
 def _further_checks(tape: Tape) -> str:
     """Return a function that checks compound sizes such as 4*H, and one-hot targets; "" if there are none."""
     arguments, printer = tape.network.arguments, NumPySource({})
-    lines = templates.further_checks(arguments, printer.shape_code, _one_hot)
+    lines = templates.further_checks(tape.network, printer.shape_code, _one_hot)
     sizes, _ = templates.read_sizes(printer.sizes, templates.shapes(arguments))
     return templates.define("_check", [s.name for s in arguments], [*sizes, *lines]) if lines else ""
 

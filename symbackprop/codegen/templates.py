@@ -17,6 +17,8 @@ from symbackprop.expressions.aliases import Expression, Shape
 from symbackprop.expressions.functions import FUNCTION
 from symbackprop.expressions.matrices import OneHot
 from symbackprop.expressions.shapes import LENGTH, shape_of, told_sizes
+from symbackprop.network.network import Network
+from symbackprop.network.size_conditions import least_sizes
 from symbackprop.printing.text import Text
 
 _LINE = 110  # characters of a call on one line
@@ -133,11 +135,15 @@ def shapes(arguments: Iterable[Expression]) -> dict[str, Shape]:
 
 
 def further_checks(
-    symbols: Sequence[Expression], shape_code: Callable[[Shape], str], one_hot: Callable[[Expression], str]
+    network: Network, shape_code: Callable[[Shape], str], one_hot: Callable[[Expression], str]
 ) -> list[str]:
-    """Return lines that check compound sizes such as 4*H, and one-hot targets, by the code `one_hot` of each."""
+    """Return lines that check sizes, such as 4*H, and one-hot targets, by the code `one_hot` of each."""
+    symbols = network.arguments
     compound = [s for s in symbols if any(size.args for size in shape_of(s))]
     lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {shape_code(s.shape)})' for s in compound]
+    for one in least_sizes(network):
+        (size,) = shape_code((one.size,)).strip("(),").split(",")
+        lines.append(f'_at_least("{one.size}", {size}, {one.least})')
     return lines + [one_hot(s) for s in symbols if isinstance(s, OneHot)]
 
 

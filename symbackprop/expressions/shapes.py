@@ -51,6 +51,16 @@ def is_size(size: Expr) -> bool:
     return bool(size.is_positive) or (bool(size.free_symbols) and bool((size + _MOST_LESS).is_positive))
 
 
+def is_room(length: Expr) -> bool:
+    """Return True for a number of entries that is at least 0, or that is so once its names are large enough.
+
+    >>> N, H = dimension("N"), dimension("H")
+    >>> is_room(Integer(0)), is_room(N - 2), is_room(N - H), is_room(Integer(-1))
+    (True, True, False, False)
+    """
+    return bool(length.is_nonnegative) or (bool(length.free_symbols) and bool((length + _MOST_LESS).is_nonnegative))
+
+
 LENGTH = Dummy("length", integer=True, positive=True)  # of an axis
 
 

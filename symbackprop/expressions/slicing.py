@@ -13,7 +13,7 @@ from symbackprop.errors import ShapeError, shape_text
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Shape, Size
 from symbackprop.expressions.matrices import Ones, Zeros, operand, scaled, split
 from symbackprop.expressions.operations import COLUMNS, ROWS, MatrixOperation, axis_of, replaced
-from symbackprop.expressions.shapes import Mismatch, is_matrix, is_size, require_matrices
+from symbackprop.expressions.shapes import Mismatch, is_matrix, is_room, is_size, require_matrices
 
 
 class AxisBlock(NamedTuple):
@@ -112,19 +112,25 @@ class Slice(MatrixOperation):
         return self.args[2], self.args[3]
 
     @property
+    def margins(self) -> tuple[Expr, Expr]:
+        """Return the numbers of entries along the axis before and behind the slice."""
+        start, stop = self.bounds
+        return start, self.argument.shape[self.axis] - stop
+
+    @property
     def shape(self) -> Shape:
         """Return the shape of the slice."""
         start, stop = self.bounds
         return replaced(self.argument.shape, self.axis, stop - start)
 
     def check(self) -> None:
-        """Require 0 ≤ start < stop ≤ size for all values of symbolic sizes."""
+        """Require 0 ≤ start < stop ≤ size for all values of symbolic sizes that are large enough."""
         super().check()
         (start, stop), size = self.bounds, self.argument.shape[self.axis]
-        inside = start.is_nonnegative and (size - stop).is_nonnegative and start.is_integer and stop.is_integer
+        inside = all(map(is_room, self.margins)) and start.is_integer and stop.is_integer
         if not (inside and is_size(stop - start)):
             named = ("rows", "columns")[self.axis] if len(self.shape) == 2 else f"entries along axis {self.axis}"
-            what, rule = named, "0 ≤ start < stop ≤ size must hold whatever the sizes are"
+            what, rule = named, "0 ≤ start < stop ≤ size must hold whatever the sizes are, if they are large enough"
             raise Mismatch(
                 self,
                 lambda show: (

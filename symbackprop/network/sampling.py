@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sympy import Integer, Pow, S, log
+from sympy import Pow, S, log
 
 from symbackprop.errors import ArgumentError, listed
 from symbackprop.expressions.aliases import Expression, Size
@@ -19,6 +19,7 @@ from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.domain import LIMITED, Outside, first_outside
 from symbackprop.network.draw import Draw, another_draw, nearby_draw
 from symbackprop.network.network import ONE_HOT, PARAMETER, SCALAR, TARGET, Network
+from symbackprop.network.size_conditions import at_least
 
 _STEPS = 5000  # of a search for sizes
 
@@ -111,10 +112,7 @@ def conditions(network: Network) -> list[tuple[Size, Size]]:
 
     They are the rows and columns of each X whose Xᵀ X is inverted, and each size such as N - 1, which is at least 1.
     """
-    equations = [*network.equations, network.cost]
-    nodes = (*network.arguments, *(node for e in equations for node in postorder(e.expression)))
-    sizes = dict.fromkeys(size for node in nodes for size in shape_of(node) if not size.is_positive)
-    return [*((size, Integer(1)) for size in sizes), *_ranks(network)]
+    return [*at_least(network), *_ranks(network)]
 
 
 def _ranks(network: Network) -> list[tuple[Size, Size]]:

@@ -9,7 +9,7 @@ from symbackprop.errors import NetworkError
 from symbackprop.expressions.aliases import Expression, Matrix, Size
 from symbackprop.expressions.gathers import reshaped
 from symbackprop.expressions.operations import axis_of
-from symbackprop.expressions.shapes import is_matrix
+from symbackprop.expressions.shapes import is_matrix, is_room
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network.array_functions import concatenate, flip, stack, steps_within, strided
 from symbackprop.network.index_arrays import Counted, Index, along_axis, at_indices
@@ -188,9 +188,10 @@ class Subscripts:
         """Return an index such as 0, -1 or T - 1 as the place on an axis, counted from its start."""
         at = self._whole_number(node, node)
         at = size + at if at.is_negative else at
-        if not (at.is_nonnegative and (size - 1 - at).is_nonnegative):
+        if not (is_room(at) and is_room(size - 1 - at)):
             raise NetworkError(
-                f"[{_quoted(node)}]: the axis has {size} entries, and this is not one of them whatever the sizes are"
+                f"[{_quoted(node)}]: the axis has {size} entries, and this is not one of them whatever the sizes are, "
+                "if they are large enough"
             )
         return at
 

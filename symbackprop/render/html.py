@@ -159,7 +159,9 @@ class _Page:
             self.lines(block.rows[:equations]),
             *(self.line([row], self.derivative(f)) for f, row in functions),
         ]
-        return "\n".join([f"<p>{self.outline.examples}.</p>", table, *lines])
+        return "\n".join(
+            [f"<p>{'; '.join([self.outline.examples, *map(str, self.outline.least_sizes)])}.</p>", table, *lines]
+        )
 
     def derivative(self, function: ElementwiseFunction) -> str:
         """Return the proof of f′ for the line that defines it, or "" for any other line."""

@@ -111,7 +111,9 @@ class LatexDocument:
 
     def blocks(self) -> list[LatexBlock]:
         """Return the network, a block for each parameter, and the result, except what the level of detail omits."""
-        network = [LatexBlock("Network", tuple(self._network()), f"{self.outline.examples}; {self._declarations()}.")]
+        least = [rf"${self.printer.shape((one.size,))} \ge {one.least}$" for one in self.outline.least_sizes]
+        about = "; ".join([self.outline.examples, self._declarations(), *least])
+        network = [LatexBlock("Network", tuple(self._network()), f"{about}.")]
         sections = [
             LatexBlock(self._title(section), tuple(self._rows(section.lines))) for section in self.outline.sections
         ]

@@ -14,6 +14,7 @@ from symbackprop.expressions.matrices import postorder
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import shape_of
 from symbackprop.network.network import INPUT, ONE_HOT, SCALAR, TARGET
+from symbackprop.network.size_conditions import LeastSize, least_sizes
 from symbackprop.printing.indices import Indices
 
 DETAILS = ("full", "delta", "result")
@@ -70,9 +71,14 @@ class Outline:
 
     @property
     def examples(self) -> str:
-        """The sentence `Rows are examples`, `Columns are examples` or `One example`."""
+        """The words `Rows are examples`, `Columns are examples` or `One example`."""
         axis, sizes = self.tape.network.examples
         return "One example" if sizes == {1} else f"{('Rows', 'Columns')[axis]} are examples"
+
+    @property
+    def least_sizes(self) -> list[LeastSize]:
+        """The least sizes, as far as they are above 1."""
+        return least_sizes(self.tape.network)
 
     @property
     def definitions(self) -> list[ElementwiseFunction]:

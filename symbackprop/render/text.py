@@ -48,7 +48,8 @@ class _TextDocument:
         return _columns([[self.spelled(cell) for cell in row] for row in rows], self.width)
 
     def network(self) -> str:
-        lines = [f"Network ({self.outline.examples.lower()})", *self.declarations(), *self.lines(self.outline.network)]
+        about = "; ".join([self.outline.examples.lower(), *map(str, self.outline.least_sizes)])
+        lines = [f"Network ({about})", *self.declarations(), *self.lines(self.outline.network)]
         return "\n".join([*lines, *self.functions()])
 
     def declarations(self) -> list[str]:

@@ -228,7 +228,11 @@ BASE = "X: input(N, D)\nW: parameter(D, H)\nb: parameter(1, H)\n"
         ("z = sum(X, axis=2, keepdims=True)", 5, "axis is 0"),
         ("z = sum(X, axes=1)", 5, "it is sum(a, axis, keepdims)"),
         ("z = max(sum(X), 3)", 5, "the larger of two is maximum(sum(X), 3)"),
-        ("z = X[:, D]", 5, "the axis has D entries, and this is not one of them whatever the sizes are"),
+        (
+            "z = X[:, D]",
+            5,
+            "the axis has D entries, and this is not one of them whatever the sizes are, if they are large enough",
+        ),
         ("z = X[::2]", 5, "it is not known how many there are"),
         ("z = X[0, 0, 0]", 5, "a matrix has rows and columns, no more"),
         ("z = X.reshape(N)", 5, "X is N×D and has D*N entries, which do not fit into N"),
@@ -446,7 +450,7 @@ def test_sizes_less_a_number(rng):
     assert d.verify(seed=0).verdict == "right"
     with pytest.raises(sb.ArgumentError):
         d.to_numpy()(X=np.ones((4, 1)), y=np.ones((4, 0)), W=np.ones((1, 1)))
-    for wrong in ("X[:, 0:2]", "X[:, L:]", "X[:, 0:N]", "X[:, 9:]"):
+    for wrong in ("X[:, L:]", "X[:, 0:N]", "X[:, 9:]"):
         with pytest.raises(FormulaError, match="is not a part of them"):
             sb.parse_network(f"X: input(N, L)\nW: parameter(L, L)\nJ = sum(W) + sum({wrong})")
 

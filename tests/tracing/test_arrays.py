@@ -352,7 +352,6 @@ def test_at_a_point_loops_run_and_numbers_decide(line: str) -> None:
     "line",
     [
         "float(np.sum(X))",
-        "X[3]",
         "1 if np.sum(X) > 0 else 0",
         "np.quantile(X, 0.3)",
         "np.random.normal(size=3) * X",

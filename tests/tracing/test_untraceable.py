@@ -59,7 +59,7 @@ def masked(X: np.ndarray, W: np.ndarray) -> float:
         (factor, r"cholesky is not among .* write log\(det\(A\)\) / 2 for sum", "line 2 of factor: L = np.linalg.ch"),
         (python_math, r"float\(\)", "line 2 of python_math: return math.exp(np.sum(X @ W))"),
         (other_shape, r"shape \(N, K\) is put into the shape \(D, ", "line 2 of other_shape: return np.sum("),
-        (steps, r"\[1\] is taken from an axis of N entries.*such as 4 in place of N", ": return sum(np.tanh(X[t]"),
+        (steps, r"\[9\] is taken from an axis of N entries.*such as 4 in place of N", ": return sum(np.tanh(X[t]"),
         (random, r"np\.random: draw them before", "line 2 of random: return np.sum(X @ W) + np.random.rand()"),
         (masked, r"np\.sum\(x \* \(x > 0\)\)", "line 2 of masked: return X[X > 0].sum() * np.sum(W)"),
     ],

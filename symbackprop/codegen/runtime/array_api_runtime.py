@@ -201,4 +201,5 @@ HELPERS |= {
     "loggamma": (_loggamma, *runtime.LOGGAMMA_SERIES),
     "polygamma": (_polygamma, *runtime.POLYGAMMA_SERIES),
     "fits": (runtime._fits,),
+    "at_least": (runtime._at_least,),
 }

@@ -324,6 +324,11 @@ def _fits(name, shape, expected, sizes):
         raise ValueError(f"{name} has shape {shape} but {expected} = {sizes} is expected")
 
 
+def _at_least(name, size, least):
+    if size < least:
+        raise ValueError(f"{name} = {size}, but it must be at least {least} for the parts that the formulas take")
+
+
 def _one_hot(name, value):
     """Check that each row adds up to 1, or the gradients would be wrong; some rows at a time, to save memory."""
     for first in range(0, len(value), 2**16):
@@ -370,7 +375,7 @@ ERF_SERIES = (_erf_over_x, *ERFC_SERIES)
 LOGGAMMA_SERIES = (_stirling, _loggamma_after_2)
 POLYGAMMA_SERIES = (_factorial, _polygamma_series)
 _ALONE: tuple[Carried, ...] = (_sigmoid, _at_max, _logdet, _log_of_squared_det, _overlap_add, _put_apart)
-_ALONE += (_fits, _one_hot)
+_ALONE += (_fits, _at_least, _one_hot)
 HELPERS: dict[str, tuple[Carried, ...]] = {f.__name__[1:]: (f,) for f in _ALONE}
 HELPERS |= {"erf": (_erf, _erfc, *ERF_SERIES), "erfc": (_erfc, *ERFC_SERIES)}
 HELPERS |= {"loggamma": (_loggamma, *LOGGAMMA_SERIES), "polygamma": (_polygamma, *POLYGAMMA_SERIES)}

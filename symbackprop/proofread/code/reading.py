@@ -16,6 +16,7 @@ from symbackprop.gradcheck.report import GradientCheck
 from symbackprop.mistakes.contributions import BackwardPass, PassAtPoint
 from symbackprop.network.evaluate import IN_DIGITS, IN_FLOATS, Arithmetic
 from symbackprop.network.network import Network
+from symbackprop.network.size_conditions import least_sizes
 from symbackprop.proofread.code.compare import ExactComparison, compare_exactly, traced_gradients
 from symbackprop.proofread.code.report import Level
 from symbackprop.tracing.aliases import ArgumentValue
@@ -80,7 +81,7 @@ class CodeReader:
     def points(self, network: Network | None, reasons: list[str]) -> list[SamplePoint]:
         """Return random arguments, at sizes for which the code does not fail."""
         failures: dict[str, Exception] = {}
-        for smallest in _SMALLEST if entries_at(self.spec, _SMALLEST[0]) <= _MOST_ENTRIES else (2, *_SMALLEST):
+        for smallest in self._smallest(network):
             sizes = distinct_sizes(self.spec, smallest)
             at = ", ".join(f"{name}={n}" for name, n in sizes.items())
             try:
@@ -98,6 +99,13 @@ class CodeReader:
             return found
         where, first = next(iter(failures.items()))
         raise ArgumentError(f"the code fails at {where}: {_in_words(first)}") from first
+
+    def _smallest(self, network: Network | None) -> list[int]:
+        """Return the smallest sizes to try, in this order, such that no part that the network takes is missing."""
+        is_small = entries_at(self.spec, _SMALLEST[0]) <= _MOST_ENTRIES
+        least = 1 if network is None else max((one.least for one in least_sizes(network)), default=1)
+        tried = [n for n in (_SMALLEST if is_small else (2, *_SMALLEST)) if n >= least]
+        return tried if least <= _SMALLEST[0] else [least, *tried]
 
     def readings(
         self, general: TracedNetwork | None, point: SamplePoint, reasons: list[str]
@@ -195,7 +203,8 @@ class CodeReader:
 
     def computes(self, found: TracedNetwork) -> bool:
         """Return True if the network has the same values as the cost, at points with two different sizes."""
-        every = sample_points(self.code, self.spec, distinct_sizes(self.spec), self.rng, found.network)
+        sizes = distinct_sizes(self.spec, self._smallest(found.network)[0])
+        every = sample_points(self.code, self.spec, sizes, self.rng, found.network)
         some = list(islice(every, 2))
         self.varies = any(varies(self.code, self.spec, point, gradient=False) for point in some)
         return all(self.agrees(found, self.spec, point) for point in some)

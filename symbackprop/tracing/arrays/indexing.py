@@ -9,6 +9,7 @@ from sympy import Integer
 
 from symbackprop.expressions.aliases import Size
 from symbackprop.expressions.operations import COLUMNS, ROWS
+from symbackprop.expressions.shapes import is_room
 from symbackprop.network import array_functions as arrays
 from symbackprop.network import numpy_semantics as arithmetic
 from symbackprop.network import numpy_words as words
@@ -251,12 +252,12 @@ def _bounds(array: TracedArray, axis: int, key: object) -> tuple[Bounds, int | N
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -size <= key < size:
             raise IndexError(f"index {key} is out of bounds for axis {axis} with size {size}")
-        if key > 0 and length.free_symbols and not (length - int(key) - 1).is_nonnegative:
+        start = length + int(key) if key < 0 else array.run.sizes.length(int(key)) if key else Integer(0)
+        if length.free_symbols and not (is_room(start) and is_room(length - start - 1)):
             raise Untraceable(
                 f"[{key}] is taken from an axis of {length} entries, of which there may be fewer: give their"
                 f" number in the shapes, such as 4 in place of {length}; a loop over an axis needs that too"
             )
-        start = length + int(key) if key < 0 else array.run.sizes.length(int(key)) if key else Integer(0)
         return (start, start + 1), None
     if isinstance(key, slice):
         first, last, step = key.indices(size)
