@@ -10,6 +10,7 @@ from symbackprop.gradcheck.calls import CountedFunction
 from symbackprop.gradcheck.comparisons import subjects_of
 from symbackprop.gradcheck.directional import Numerics
 from symbackprop.gradcheck.evidence import sizes_of
+from symbackprop.gradcheck.hessian import UserHessian
 from symbackprop.gradcheck.parameters import Data, Parameters, Structure, UserFunction, require_callable
 from symbackprop.gradcheck.recheck import (
     NEARBY,
@@ -24,7 +25,7 @@ from symbackprop.gradcheck.recheck import (
     shows_nothing,
     supported,
 )
-from symbackprop.gradcheck.report import GradientCheck, ParameterCheck
+from symbackprop.gradcheck.report import GradientCheck, ParameterCheck, worst_of
 from symbackprop.verdicts import Verdict
 
 _REACHES = (4.0, 30.0, 100.0)  # how far away generic points are where nothing shows nearby
@@ -35,6 +36,7 @@ def check_gradients(
     gradients: UserFunction | None,
     params: Structure,
     *,
+    hessian: UserFunction | None = None,
     data: Data | None = None,
     seed: int | None = None,
 ) -> GradientCheck:
@@ -46,6 +48,9 @@ def check_gradients(
             the names of the parameters (for a sequence, those of the arguments of the cost), such as W or dW.
         params: an array, a tuple or list of arrays, or a mapping; the callables are called f(x), f(*arrays) or
             f(**arrays) accordingly. It is not changed.
+        hessian: a function that returns the second derivatives, which are compared with differences of right gradients:
+            a matrix, a block for each two parameters as `numerical_hessian` returns them, or the diagonal of the
+            Hessian in the structure of `params`.
         data: fixed keyword arguments of every call.
         seed: for the random directions and samples that are used if the parameters have more than 2000 entries;
             0 if it is None.
@@ -63,8 +68,24 @@ def check_gradients(
     >>> check_gradients(lambda x: np.sum(x**3), lambda x: -3 * x**2, x).verdict
     <Verdict.WRONG: 'wrong'>
     """
+    parameters = Parameters.of(params, data).named_as(cost)
     with np.errstate(all="ignore"):  # far from the point, a cost may overflow, and the check notices
-        return _checked(cost, gradients, Parameters.of(params, data).named_as(cost), data, seed)
+        first = _checked(cost, gradients, parameters, data, seed)
+        if hessian is None:
+            return first
+        require_callable("hessian", hessian)
+        gradient_of = gradients if gradients is not None else (lambda *a, **k: _pair(cost(*a, **k))[1])
+        return first.with_second(_second(UserHessian(gradient_of, hessian, parameters), first, seed))
+
+
+def _second(hessian: UserHessian, first: GradientCheck, seed: int | None) -> GradientCheck:
+    """Return the check of a Hessian against differences of the gradient, if the gradient is right."""
+    total, found, copies = hessian.as_gradient()
+    if first.verdict == Verdict.RIGHT:
+        return _checked(total, found, Parameters.of(copies), None, seed)
+    reason = f"the gradient is {first.verdict}, so that its differences do not show what is right"
+    blocks = tuple(ParameterCheck(n, a.shape, Verdict.UNDECIDED, note=reason) for n, a in copies.items())
+    return GradientCheck(Verdict.UNDECIDED, blocks, 0, first.cost)
 
 
 def _checked(
@@ -101,7 +122,7 @@ def _checked(
     point = recheck.point
     blocks = recheck.apply(blocks, may_be_chance, confirmed_mistake, lambda: [parameters.generic_nearby()])
     verdicts = {block.verdict for block in blocks}
-    verdict = next((v for v in (Verdict.WRONG, Verdict.UNDECIDED) if v in verdicts), Verdict.RIGHT)
+    verdict = worst_of(verdicts)
     noisy = [f"calls of the cost at one point differ by {numerics.spread:.1e}"] * bool(numerics.spread)
     return GradientCheck(
         verdict,

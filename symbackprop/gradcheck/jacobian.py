@@ -1,8 +1,4 @@
-"""Checks of Jacobian matrices and of diagonals of Hessians, as gradient checks of sums whose terms vary separately.
-
-Row j of a Jacobian is the gradient of residual j. Each residual gets a copy of the point of its own, so that the
-Jacobian is the gradient of one number: Σ_j r_j(x_j) with respect to all copies x_j.
-"""
+"""Checks of Jacobian matrices and of diagonals of Hessians, as gradient checks of sums whose terms vary separately."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,30 +11,10 @@ from symbackprop.gradcheck.directional import numerical_gradient
 from symbackprop.gradcheck.finite_differences import derivative
 from symbackprop.gradcheck.parameters import Data, Parameters, Structure, UserFunction, require_callable, scalar_value
 from symbackprop.gradcheck.report import GradientCheck
-
-Point = Mapping[str, np.ndarray]
-OfPoint = Callable[[Point], Any]
+from symbackprop.gradcheck.rows import OfPoint, Point, as_one_gradient, diagonal_as_gradient
 
 _STEP = 0.05  # first step of the outer differences, relative to the magnitude of an entry
 _NOISE = 1e-11  # relative: the error of an inner derivative
-
-
-class _Known:
-    """A function of a point that computes each value once."""
-
-    def __init__(self, function: OfPoint):
-        self.function = function
-        self.values: dict[tuple[bytes, ...], Any] = {}
-
-    def __call__(self, point: Point) -> Any:
-        key = tuple(np.ascontiguousarray(array).tobytes() for array in point.values())
-        if key not in self.values:
-            self.values[key] = self.function(point)
-        return self.values[key]
-
-
-def _row_of(copies: Mapping[str, np.ndarray], row: int) -> Point:
-    return {name: array[row] for name, array in copies.items()}
 
 
 def check_rows(residual: OfPoint, jacobian: OfPoint, point: Point, seed: int | None = None) -> GradientCheck:
@@ -54,17 +30,7 @@ def check_rows(residual: OfPoint, jacobian: OfPoint, point: Point, seed: int | N
     >>> check.verdict
     <Verdict.RIGHT: 'right'>
     """
-    residuals, rows = _Known(residual), _Known(jacobian)
-    number = len(residuals(point))
-
-    def total(**copies: np.ndarray) -> Any:
-        return sum((residuals(_row_of(copies, row))[row] for row in range(number)), start=np.float64(0))
-
-    def gradient(**copies: np.ndarray) -> dict[str, np.ndarray]:
-        found = [rows(_row_of(copies, row)) for row in range(number)]
-        return {name: np.stack([each[name][row] for row, each in enumerate(found)]) for name in copies}
-
-    return check_gradients(total, gradient, {n: np.stack([x] * number) for n, x in point.items()}, seed=seed)
+    return check_gradients(*as_one_gradient(residual, jacobian, point), seed=seed)
 
 
 def check_diagonal(
@@ -78,22 +44,14 @@ def check_diagonal(
     >>> check_diagonal(lambda x: np.sin(x), lambda x: np.cos(x), np.array([0.3, 0.5])).verdict
     <Verdict.RIGHT: 'right'>
     """
-    slopes = _Known(lambda point: np.asarray(gradient(point["x"])))
-    seconds = _Known(lambda point: np.asarray(diagonal(point["x"])))
-
-    def replaced(index: tuple[int, ...], value: Any) -> Point:
-        changed = x.astype(np.asarray(value).dtype, copy=True)
-        changed[index] = value
-        return {"x": changed}
-
-    def total(**moved: np.ndarray) -> Any:
-        return sum((slopes(replaced(i, moved["x"][i]))[i] for i in np.ndindex(x.shape)), start=np.float64(0))
-
-    def found(**moved: np.ndarray) -> dict[str, np.ndarray]:
-        values = [seconds(replaced(i, moved["x"][i]))[i] for i in np.ndindex(x.shape)]
-        return {"x": np.reshape(np.asarray(values), x.shape)}
-
-    return check_gradients(total, found, {"x": x}, seed=seed)
+    return check_gradients(
+        *diagonal_as_gradient(
+            lambda point: {"x": np.asarray(gradient(point["x"]))},
+            lambda point: {"x": np.asarray(diagonal(point["x"]))},
+            {"x": x},
+        ),
+        seed=seed,
+    )
 
 
 def numerical_hessian(

@@ -1,7 +1,8 @@
 """The report of a gradient check: a verdict, and a row of a table for each parameter."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any
 
@@ -35,6 +36,7 @@ class ParameterCheck:
     note: str = ""
     mistake: str = ""  # the likely mistake, if it is wrong
     mistake_kinds: Kinds = ()  # of that mistake
+    is_second: bool = False  # of second derivatives: the differences are those of the gradient
 
     @property
     def described(self) -> str:
@@ -49,6 +51,14 @@ class ParameterCheck:
         return min(16.0, max(0.0, -math.log10(self.relative))) if self.relative > 0 else 16.0
 
 
+HESSIAN = "Hessian"
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return wrong if any verdict is, else undecided if any is, else right."""
+    return max(verdicts, key=(Verdict.RIGHT, Verdict.UNDECIDED, Verdict.WRONG).index, default=Verdict.RIGHT)
+
+
 @dataclass(frozen=True)
 class GradientCheck(Judged):
     """The result of a check: `print` shows its table, and `verdict` is right, wrong or undecided."""
@@ -60,6 +70,17 @@ class GradientCheck(Judged):
     reason: str = ""
     gradient_calls: int = 0
     generic_point: Any = None  # where nothing could be decided here: parameters nearby, to check again at
+
+    def with_second(self, second: "GradientCheck") -> "GradientCheck":
+        """Return the check of the gradient and of the Hessian, whose check is given, in one report."""
+        blocks = tuple(replace(block, name=f"{HESSIAN} {block.name}", is_second=True) for block in second.blocks)
+        return replace(
+            self,
+            verdict=worst_of((self.verdict, second.verdict)),
+            blocks=self.blocks + blocks,
+            gradient_calls=self.gradient_calls + second.evaluations,
+            reason="; ".join(filter(None, [self.reason, second.reason and f"the Hessian: {second.reason}"])),
+        )
 
     @property
     def worst(self) -> ParameterCheck | None:
@@ -78,7 +99,8 @@ class GradientCheck(Judged):
         if worst.mistake:
             return f"{where}: {worst.mistake}"
         if worst.verdict == Verdict.WRONG and worst.looked_at:
-            return f"{where}: the gradient is {worst.ours:.6g}, the derivative of the cost {worst.numeric:.6g}"
+            what = "second derivative" if worst.is_second else "gradient", "gradient" if worst.is_second else "cost"
+            return f"{where}: the {what[0]} is {worst.ours:.6g}, the derivative of the {what[1]} {worst.numeric:.6g}"
         return f"{name}: {worst.note or self.reason or self.verdict}"
 
     def to_dict(self) -> dict[str, object]:
