@@ -152,16 +152,25 @@ def _documents(path: Path) -> list[Path]:
 
 def _document_check(path: Path, network: "Network | None", seed: int) -> "DerivationCheck":
     from symbackprop.network.models.home import home_network
-    from symbackprop.proofread.derivation.check import check_derivation
+    from symbackprop.proofread.derivation.check import check_derivation, check_if_alike
 
     try:
         return check_derivation(path, network, seed=seed)
     except ArgumentError as error:
         if network is not None:
             raise
-        found = check_derivation(path, home_network(), seed=seed)
-        note = f"{str(error).partition('; give the network')[0]}: this is a check against the example network"
-        own = (_OWN_TEXT,) if re.match(r"Network \((rows|columns) are examples\)", found.text) else ()
+        reason = str(error).partition("; give the network")[0]
+        is_own = re.match(
+            r"Network \((rows|columns) are examples\b", path.read_text(encoding="utf-8", errors="replace")
+        )
+        own = (_OWN_TEXT,) if is_own else ()
+        found = check_if_alike(path, home_network(), seed=seed)
+        if isinstance(found, str):
+            raise ArgumentError(
+                f"{reason}; it is not the example network, where {found} does not hold: give it with --network FILE"
+                + "".join(f"\n{hint}" for hint in own)
+            ) from None
+        note = f"{reason}: this is a check against the example network"
         return replace(found, notes=(*own, note, *found.notes))
 
 

@@ -41,6 +41,7 @@ class Statement:
     names: frozenset[Name] = field(default_factory=frozenset)
 
 
+_DEFINED_WORD = re.compile(r"\s*([A-Za-z]{2,}\d*)\s*=(?!=)")
 _WORDS = (
     "net",
     "out",
@@ -63,6 +64,17 @@ _WORDS = (
     "new",
     "old",
 )
+
+
+def defined_words(document: Document) -> list[str]:
+    """Return the names of several letters that lines of plain text define, as in yhat = f(z3), in order.
+
+    >>> from symbackprop.parsing.documents import scan
+    >>> defined_words(scan("yhat = f(z3)\nJ = ½ Σ (y − yhat)²"))
+    ['yhat']
+    """
+    starts = (document.text[f.start : f.end] for f in document.formulas if f.is_plain)
+    return list(dict.fromkeys(found[1] for start in starts if (found := _DEFINED_WORD.match(start))))
 
 
 def read_statements(

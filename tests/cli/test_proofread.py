@@ -222,8 +222,11 @@ def test_several_documents_and_folders(tmp_path, monkeypatch, capsys):
 def test_own_text_is_recognized(tmp_path, capsys):
     target = tmp_path / "out.txt"
     assert cli.main(["derive", "-o", str(target), "--detail", "delta"]) == 0
-    proofread(str(target))
-    assert "--format markdown" in capsys.readouterr().out
+    assert proofread(str(target)) == 0
+    assert "the network is the one that the document says" in capsys.readouterr().out
+    assert cli.main(["derive", "-o", str(target), "--sizes", "D-H-K", "--cost", "softmax_cross_entropy"]) == 0
+    assert proofread(str(target)) == 2
+    assert "--format markdown" in capsys.readouterr().err
 
 
 def test_a_layer_is_checked_for_any_upstream_gradient(tmp_path, capsys):

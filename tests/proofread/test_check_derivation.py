@@ -278,6 +278,38 @@ def test_command_without_a_network(tmp_path, capsys):
     assert "a check against the example network" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "equation",
+    ["$$J = \\sum_n \\log(1 + e^{-y_n z_n})$$", "$$a_2 = \\tanh(z_2)$$", "$$\\hat{y} = \\mathrm{relu}(z_3)$$"],
+)
+def test_the_example_network_is_not_assumed_where_an_equation_is_of_another(tmp_path, capsys, equation):
+    """Its right gradients would be called wrong."""
+    notes = tmp_path / "notes.md"
+    notes.write_text(equation + r"$$\frac{\partial J}{\partial W_2} = a_2^T \delta_3$$")
+    assert cli.main(["proofread", str(notes)]) == 2
+    found = capsys.readouterr()
+    assert "it is not the example network, where" in found.err
+    assert "--network FILE" in found.err
+
+
+@pytest.mark.parametrize(
+    "formula", [r"\delta_3 = (y - \hat{y}) f(z_3)", r"\frac{\partial J}{\partial W_2} = a_2 \delta_3^T"]
+)
+def test_a_mistake_in_a_gradient_is_no_equation_of_another_network(tmp_path, capsys, formula):
+    notes = tmp_path / "notes.md"
+    notes.write_text(rf"$$z_2 = X W_1$$ $$\delta_3 = -(y - \hat{{y}}) f'(z_3)$$ $${formula}$$".replace("$$", "\n$$\n"))
+    assert cli.main(["proofread", str(notes)]) == 1
+    assert "a check against the example network" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
+def test_the_text_that_is_printed_says_its_network(activation):
+    """The name yhat of several letters is a word in plain text, before any network is known."""
+    check = sb.check_derivation(sb.derive(sb.mlp(["D", "H", "K"], activation)).to_text())
+    assert {str(line.verdict) for line in check.lines} == {"right"}
+    assert f"a2 = {activation}(z2)" in check.notes
+
+
 def test_quantity_that_the_cost_does_not_need():
     network = sb.parse_network(
         "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\np = sigmoid(W @ x)\nz = W @ x\nJ = sum((p - y)**2)"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from symbackprop.errors import ArgumentError
 from symbackprop.network.network import Network
-from symbackprop.parsing.documents import read_document
-from symbackprop.parsing.statements import is_about_slopes, read_statements
+from symbackprop.parsing.documents import Document, read_document
+from symbackprop.parsing.statements import defined_words, is_about_slopes, read_statements
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.proofread.derivation.arguments import without_arguments
 from symbackprop.proofread.derivation.code_functions import with_functions_of_code
@@ -17,7 +17,7 @@ from symbackprop.proofread.derivation.own_network import own_network
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.report import CheckedLine, DerivationCheck, LineVerdict
 from symbackprop.proofread.derivation.search import best_reading, may_be_of_one_example
-from symbackprop.proofread.derivation.subjects import claims
+from symbackprop.proofread.derivation.subjects import claims, is_adjoint_name, is_cost
 
 
 def check_derivation(
@@ -45,40 +45,60 @@ def check_derivation(
     if network is not None and not isinstance(network, Network):
         raise ArgumentError(f"the network is a {type(network).__name__}; a Network is expected, as of parse_network")
     document = read_document(text)
-    is_own = network is None
-    if network is None:
-        statements = read_statements(document)
-        network = own_network(document.text, statements, may_be_of_one_example(document, statements))
+    if network is not None:
+        return _checked(document, _best_reading(document, network, seed))
+    statements = read_statements(document, defined_words(document))
+    network = own_network(document.text, statements, may_be_of_one_example(document, statements))
+    reading = _best_reading(document, network, seed)
+    contradiction = _other_equation(reading)
+    if contradiction:
+        raise ArgumentError(
+            f"no network is given, and the one that was read from the equations of the document,\n"
+            f"{network.to_text()}\ncontradicts {contradiction}; give the network, as of parse_network"
+        )
+    found = _checked(
+        document, reading, ("the network is the one that the document says:", *network.to_text().splitlines())
+    )
+    unread = sum(line.verdict == LineVerdict.NOT_UNDERSTOOD for line in found.lines)
+    if unread > len(found.lines) / 2:
+        raise ArgumentError(
+            f"no network is given, and with the one that was read from the equations of the document,\n"
+            f"{network.to_text()}\n{unread} of {len(found.lines)} formulas are not understood; give the network, as of "
+            "parse_network"
+        )
+    return found
+
+
+def check_if_alike(text: "str | os.PathLike[str]", network: Network, *, seed: int = 0) -> DerivationCheck | str:
+    """Check a derivation that defines no network against one; return its equation of another network, if any."""
+    document = read_document(text)
+    reading = _best_reading(document, network, seed)
+    return _other_equation(reading) or _checked(document, reading)
+
+
+def _best_reading(document: Document, network: Network, seed: int) -> DocumentReading:
     statements = read_statements(document, list(network.symbols), [str(p.name) for p in network.parameters])
     statements = with_functions_of_code(document.text, statements)
     letter = unused_letter(statements)
     statements = with_own_index(without_arguments(statements, network, letter), letter)
-    reading = best_reading(network, document, statements, seed)
-    if is_own:
-        _refuse_unlike(reading)
+    return best_reading(network, document, statements, seed)
+
+
+def _checked(document: Document, reading: DocumentReading, notes: Sequence[str] = ()) -> DerivationCheck:
     lines = checked_lines(reading)
-    unread = sum(line.verdict == LineVerdict.NOT_UNDERSTOOD for line in lines)
-    if is_own and unread > len(lines) / 2:
-        raise ArgumentError(
-            f"no network is given, and with the one that was read from the equations of the document,\n"
-            f"{network.to_text()}\n{unread} of {len(lines)} formulas are not understood; give the network, as of "
-            "parse_network"
-        )
-    own = ["the network is the one that the document says:", *network.to_text().splitlines()] if is_own else []
-    return DerivationCheck(tuple(lines), document.text, (*own, *_notes(reading, lines)))
+    return DerivationCheck(tuple(lines), document.text, (*notes, *_notes(reading, lines)))
 
 
-def _refuse_unlike(reading: DocumentReading) -> None:
-    """Raise ArgumentError if a network that was read from the document's equations contradicts one of them."""
+def _other_equation(reading: DocumentReading) -> str:
+    """Return the first equation of a network that does not hold, or is a cost that is not understood; or ""."""
     for index in claims(reading):
-        sides, statement = reading.sides(index), reading.statements[index]
-        is_forward = isinstance(sides[0], Name) and not any(map(is_about_slopes, sides))
-        if is_forward and judge(reading, index).holds is False:
-            raise ArgumentError(
-                f"no network is given, and the one that was read from the equations of the document,\n"
-                f"{reading.network.to_text()}\ncontradicts {statement.source}; give the network, as of "
-                "parse_network"
-            )
+        sides = reading.sides(index)
+        if not isinstance(sides[0], Name) or any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]):
+            continue
+        holds = judge(reading, index).holds
+        if holds is False or (holds is None and is_cost(reading, sides[0])):
+            return reading.statements[index].source
+    return ""
 
 
 def _notes(reading: DocumentReading, lines: Sequence[CheckedLine]) -> list[str]:
