@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import symbackprop as sb
+from tests.support.seeds import seed_of_today
 
 Fn = Any
 
@@ -258,3 +259,28 @@ def test_a_flat_gradient_of_the_only_parameter_is_right() -> None:
     assert flat.verdict == sb.Verdict.RIGHT, str(flat)
     turned = check(cost, lambda X, y, W: 2 * (X.T @ (X @ W - y)).T.ravel(), shapes, "W")
     assert turned.verdict == sb.Verdict.WRONG
+
+
+def of_what_is_rated(R, P, Q, gradients=False):
+    """A cost of the positive entries of R alone, in a loop that is followed as the numbers decide it."""
+    J, dP, dQ = 0.0, np.zeros_like(P), np.zeros_like(Q)
+    for i in range(len(P)):
+        for j in range(len(Q)):
+            if R[i, j] > 0 or gradients == "of all":
+                e = P[i] @ Q[j] - R[i, j]
+                J += e**2 / 2
+                dP[i] += e * Q[j]
+                dQ[j] += e * P[i]
+    return (dP, dQ) if gradients else J
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("of some", "right"), ("of all", "wrong")])
+def test_no_condition_excuses_a_branch_of_a_loop_that_is_left_out(kind, verdict):
+    found = check(
+        of_what_is_rated,
+        lambda R, P, Q: of_what_is_rated(R, P, Q, kind),
+        {"R": (2, 3), "P": (2, 1), "Q": (3, 1)},
+        ["P", "Q"],
+        seed=seed_of_today(),
+    )
+    assert (found.verdict, found.conditions) == (verdict, ())

@@ -222,6 +222,79 @@ def bounded_gradient(X, y, W, lam):
     return np.clip(X.T @ (X @ W - y) / len(X) + lam * W, -0.1, 0.1)
 
 
+def last_state(X, y, W, u, backward=None):
+    """A recurrence whose first step has no step before it."""
+    hs, before = [], np.zeros(len(u))
+    for x in X:
+        before = np.tanh(x + before @ W)
+        hs.append(before)
+    return 0.5 * (hs[-1] @ u - y) ** 2 if backward is None else backward(hs, hs[-1] @ u - y)
+
+
+def wrapped_last_state(X, y, W, u):
+    def backward(hs, r):
+        dW, dh = np.zeros_like(W), r * u
+        for t in reversed(range(len(hs))):
+            dz = dh * (1 - hs[t] ** 2)
+            dW += np.outer(hs[t - 1], dz)
+            dh = W @ dz
+        return dW
+
+    return last_state(X, y, W, u, backward)
+
+
+def gated(X, A, B, G):
+    s = [1 / (1 + np.exp(-x @ A)) for x in X]
+    c = [np.tanh(x @ B) for x in X]
+    return sum(G[t] @ (s[t] * c[t]) for t in range(len(X)))
+
+
+def gated_gradient(X, A, B, G):
+    s, c = {}, {}
+    dA, dB = np.zeros_like(A), np.zeros_like(B)
+    for t in range(len(X)):
+        s[t], c[t] = 1 / (1 + np.exp(-X[t] @ A)), np.tanh(X[t] @ B)
+        dA += np.outer(X[t], G[t] * s[t] * s[t] * (1 - s[t]))
+        dB += np.outer(X[t], G[t] * s[t] * (1 - c[t] ** 2))
+    return dA, dB
+
+
+def sampled(v, U):
+    return -np.log(1 / (1 + np.exp(-U[0] @ v))) - sum(np.log(1 / (1 + np.exp(U[k] @ v))) for k in range(1, len(U)))
+
+
+def sampled_gradient(v, U):
+    z = 1 / (1 + np.exp(-U[0] @ v))
+    dv = U[0] * (z - 1)
+    for k in range(1, len(U)):
+        z = 1 / (1 + np.exp(U[k] @ v))
+        dv += U[k] * z
+    return dv
+
+
+def weighted(X, y, w, b):
+    return 0.5 * sum((X[i] @ w + b - y[i]) ** 2 for i in range(len(X)))
+
+
+def weighted_in_the_loop(X, y, w, b):
+    dw, db = np.zeros_like(w), 0.0
+    for i in range(len(X)):
+        e = X[i] @ w + b - y[i]
+        for j in range(len(w)):
+            dw[j] += e * X[i, j]
+            db += e
+    return dw, db
+
+
+def weighted_after_the_loop(X, y, w, b):
+    dw, db = np.zeros_like(w), 0.0
+    for i in range(len(X)):
+        e = X[i] @ w + b - y[i]
+        dw += e * X[i]
+    db += e
+    return dw, db
+
+
 RIDGE = ({"X": ("N", "D"), "y": ("N", "K"), "W": ("D", "K"), "lam": ()}, ["W"])
 SOFT = ({"x": ("N", "C"), "G": ("N", "C")}, ["x"])
 pool, trained = Pooling(), Trained()
@@ -244,6 +317,11 @@ CASES = {  # cost, gradient, shapes, parameters, words of the mistake, the line,
     "updated first": (trained.cost, trained.gradient, {"X": ("N", 3), "y": ("N", 2), "A": (3, 4), "B": (4, 2)}, ["A", "B"], "already updated", "self.B = self.B", {"attributes": ["A", "B"]}),
     "temperature": (tempered, tempered_gradient, {"z": ("N", "C"), "t": ("N", "C"), "T": ()}, ["z"], "the division by T is left out", "return np.exp", {}),
     "temperature of the probabilities": (tempered, gibbs_gradient, {"z": ("N", "C"), "t": ("N", "C"), "T": ()}, ["z"], "with z in place of z / T", "p = np.exp(log_softmax(z))", {}),
+    "before the first step": (last_state, wrapped_last_state, {"X": (3, "H"), "y": (), "W": ("H", "H"), "u": ("H",)}, ["W"], "where t - 1 is −1, it is the last one", "dW += np.outer(hs[t - 1]", {}),
+    "another gate": (gated, gated_gradient, {"X": (2, "D"), "A": ("D", "H"), "B": ("D", "H"), "G": (2, "H")}, ["A", "B"], "with s[t] in place of c[t]", "dA += np.outer", {}),
+    "complement": (sampled, sampled_gradient, {"v": ("D",), "U": ("K", "D")}, ["v"], "with z in place of 1 - z", "dv += U[k] * z", {}),
+    "in the inner loop": (weighted, weighted_in_the_loop, {"X": ("N", "D"), "y": ("N",), "w": ("D",), "b": ()}, ["w", "b"], "inside the loop over j, not after it", "db += e", {}),
+    "after the loop": (weighted, weighted_after_the_loop, {"X": ("N", "D"), "y": ("N",), "w": ("D",), "b": ()}, ["w", "b"], "after the loop over i, not inside of it", "db += e", {}),
     "gradient is cut off": (ridge, bounded_gradient, *RIDGE, "a gradient that is cut off", "return np.clip", {}),
 }
 FAST = ("divided by all, updated", "bias penalized")

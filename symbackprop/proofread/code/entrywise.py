@@ -9,14 +9,14 @@ import numpy as np
 from symbackprop.proofread.code.compare import ExactComparison
 from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.calls import UserCode
-from symbackprop.tracing.outcome import computed
+from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.patching import placeholders_in_place
 from symbackprop.tracing.randomness import tolerant
 from symbackprop.tracing.sampling import SamplePoint
 from symbackprop.tracing.scalars.array import as_scalars, named_array
 from symbackprop.tracing.scalars.differentiate import agree
 from symbackprop.tracing.scalars.numpy_functions import BUILTINS, replacement
-from symbackprop.tracing.scalars.scalar import BranchLog, TracedScalar, without_guards
+from symbackprop.tracing.scalars.scalar import VARIABLE, BranchLog, TracedScalar, postorder, without_guards
 from symbackprop.tracing.untraceable import Untraceable, failures_as_untraceable
 
 _GUARDED = 1e-3  # relative: what guards may change at an ordinary point
@@ -76,6 +76,28 @@ def _compared(
     where = f"entry by entry, in 50 digits at random points of {sizes or 'these sizes'}"
     where += "" if guarded else ", but for small numbers that are added as guards"
     return ExactComparison(right, opposite, where), cost.value
+
+
+def decisions(code: UserCode, spec: ArgumentSpec, point: SamplePoint) -> set[tuple[frozenset[str], str, bool]]:
+    """Return the comparisons of numbers that the cost makes at a point: the arguments in them, the sign, the outcome.
+
+    Raises Untraceable for a cost that does not run on traced scalars.
+    """
+    arrays = {n: v if n in spec.labels else named_array(n, v) for n, v in point.values.items()}
+    with (
+        placeholders_in_place(code.functions, replacement, BUILTINS),
+        BranchLog() as decided,
+        failures_as_untraceable(),
+    ):
+        computed_cost(code, spec, arrays)
+    return {
+        (
+            frozenset(node.held[0] for node in postorder([each.difference]) if node.op == VARIABLE),
+            each.relation,
+            each.truth,
+        )
+        for each in decided.conditions
+    }
 
 
 def _run(code: UserCode, arrays: Mapping[str, object], spec: ArgumentSpec) -> tuple[TracedScalar, dict[str, object]]:

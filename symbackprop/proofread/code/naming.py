@@ -62,6 +62,9 @@ class Naming:
             words = "the sign of every gradient is wrong; it is not a convention in a layer, which others use"
             return Named(Mistake(words, (MistakeKind.SIGN,)), self._first(self._at, None), explained=True)
         with budget(_SECONDS_OF_ALL):
+            shaped = _in_time(self._by_shape)
+            if shaped is not None:
+                return shaped
             first = [lambda: self._single, self._by_repair]
             if self._single is not None and self._is_vague(self._single.mistake):
                 first.reverse()
@@ -128,6 +131,22 @@ class Naming:
     @property
     def _cost(self) -> str:
         return str(self.network.cost.name) if self.network is not None else "J"
+
+    def _by_shape(self) -> Named | None:
+        """Return the mistake of gradients whose entries are right, if nothing else is wrong."""
+        wrong = [block for block in self.check.blocks if block.verdict == Verdict.WRONG]
+        if not wrong or not all("shape" in block.note for block in wrong):
+            return None
+        found = {block.name: self._repairs.in_another_shape(block.name) for block in wrong}
+        words = [
+            f"d{name}: its entries are right, but its shape is {shape}, not {np.shape(self.point.values[name])}, that "
+            f"of {name}"
+            for name, shape in found.items()
+            if shape is not None
+        ]
+        return (
+            Named(Mistake("; ".join(words), (MistakeKind.SHAPE,)), explained=True) if len(words) == len(wrong) else None
+        )
 
     # repairs
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from symbackprop.kinds import Mistake, MistakeKind
 from symbackprop.network.network import Network
 from symbackprop.proofread.code.compare import OF_A_PARAMETER, ExactComparison, FirstDifference, branches, has_kinks
 from symbackprop.proofread.code.data_conditions import Conditions, DataConditions
-from symbackprop.proofread.code.entrywise import compare_entrywise
+from symbackprop.proofread.code.entrywise import compare_entrywise, decisions
 from symbackprop.proofread.code.naming import Named, Naming
 from symbackprop.proofread.code.reading import FAILURES, CodeReader, said
 from symbackprop.proofread.code.report import CodeCheck, Level
@@ -267,23 +268,30 @@ class Proofreading:
     def _accepting(self, judged: _Judgment) -> Iterator[_Judgment]:
         """Yield the judgments under conditions on the data by which the gradients are right."""
         for conditions in islice(self._data.complete(), _MOST_CONDITIONS):
+            if self._hides_a_branch(judged.chosen, self.reader.under(conditions)):
+                continue
             other = self._judged(self.reader, conditions)
-            if other.is_accepted and self._verdict(other) != Verdict.WRONG and not self._hides_a_branch(judged, other):
+            if other.is_accepted and self._verdict(other) != Verdict.WRONG:
                 yield other
 
-    def _hides_a_branch(self, judged: _Judgment, other: _Judgment) -> bool:
-        """Return True if the point of a mistake is on a side of a kink on which no point under the conditions is."""
-        general, result = self._general[0], judged.chosen
-        if general is None or not has_kinks(general):
+    def _hides_a_branch(self, wrong: _PointResult, other: CodeReader) -> bool:
+        """Return True if the point of a mistake is in a branch of the cost in which no point of the other reader is."""
+        general = self._general[0]
+        if general is not None and not has_kinks(general):
             return False
         try:
-            seen = [
-                branches(general, self.reader.at_point(general.network, one.spec, one.point))
-                for one in (result, *other.results)
-            ]
+            missing = self._branches(wrong.spec, wrong.point)
+            for point in other.points(self._known, []):
+                missing = missing - self._branches(other.spec, point)
         except FAILURES:
             return False
-        return not seen[0] <= set().union(*seen[1:])
+        return bool(missing)
+
+    def _branches(self, spec: ArgumentSpec, point: SamplePoint) -> set[Any]:
+        general = self._general[0]
+        if general is None:
+            return decisions(self.reader.code, spec, point)
+        return branches(general, self.reader.at_point(general.network, spec, point))
 
     def _best_named(self, judged: _Judgment) -> tuple[_Judgment, Named]:
         """Return the judgment under the condition on the data that makes more gradients right, and the mistake.

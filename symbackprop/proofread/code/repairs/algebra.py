@@ -300,6 +300,17 @@ def term_left_out(node: ast.AST, scope: Scope) -> Iterator[Edit]:
                 yield from edit(node, f"{full(node)} {sign} {term}", said, MistakeKind.MISSING_TERM, MistakeKind.OFFSET)
 
 
+def complement(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield 1 − z in the place of a factor z, and z in the place of 1 − z, as z of a sigmoid or a gate."""
+    kinds = (MistakeKind.DERIVATIVE_FORMULA, MistakeKind.FUNCTION)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and ast.unparse(node.left) in ("1", "1.0"):
+        yield from edit(node, node.right, "", *kinds)
+    parent = scope.parent(node)
+    is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult)
+    if is_factor and isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call) and is_loaded(node):
+        yield from edit(node, f"(1 - {full(node)})", "", *kinds)
+
+
 def slope_left_out(node: ast.AST, scope: Scope) -> Iterator[Edit]:
     """Yield formulas times the derivative of an activation, or times an array."""
     if not isinstance(node, ast.expr) or not is_value(node, scope):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symbackprop.kinds import Kinds, MistakeKind
-from symbackprop.proofread.code.repairs.source import Source, terms
+from symbackprop.proofread.code.repairs.source import Source, named, terms
 
 _LONGEST = 80  # characters of code in a sentence
 
@@ -71,6 +71,18 @@ class Scope:
     def numbers(self) -> dict[str, Any]:
         """The numbers by their text."""
         return {name: value for name, value in self.terms.items() if np.ndim(value) == 0}
+
+    @cached_property
+    def steps(self) -> dict[str, tuple[int, ...]]:
+        """The shape of the entries of each list, or dictionary by number, of arrays of one shape."""
+        found: dict[str, tuple[int, ...]] = {}
+        for text, held in named(self.source.values).items():
+            each = list(held.values()) if isinstance(held, dict) else held if isinstance(held, list) else []
+            shapes = {value.shape for value in each if isinstance(value, np.ndarray)}
+            is_numbered = not isinstance(held, dict) or not any(isinstance(key, str) for key in held)
+            if is_numbered and len(shapes) == 1 and all(isinstance(value, np.ndarray) for value in each):
+                found[text] = shapes.pop()
+        return found
 
     @cached_property
     def loops(self) -> set[str]:

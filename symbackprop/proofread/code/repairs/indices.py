@@ -45,6 +45,16 @@ def offset(node: ast.AST, scope: Scope) -> Iterator[Edit]:
             )
 
 
+def wraparound(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield 0 for the step before the first one of a loop, where the index −1 names the last."""
+    if not isinstance(node, ast.Subscript) or not is_loaded(node) or not isinstance(node.slice, ast.BinOp):
+        return
+    text, index = ast.unparse(node), ast.unparse(node.slice)
+    if _names(node.slice) & scope.loops and isinstance(node.slice.op, ast.Sub):
+        what = f"where {index} is −1, it is the last one, not the one before the first"
+        yield from edit(node, f"({text} if {index} >= 0 else 0 * {text})", what, MistakeKind.QUANTITY)
+
+
 def _names(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 

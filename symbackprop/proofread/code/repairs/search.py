@@ -25,7 +25,8 @@ from symbackprop.tracing.untraceable import Untraceable
 from symbackprop.verdicts import Verdict
 
 ROWS: tuple[Row, ...] = (
-    *(indices.stride, indices.offset, indices.axis, algebra.brackets, statements.order, statements.name),
+    *(indices.stride, indices.offset, indices.axis, algebra.brackets, statements.order, statements.depth),
+    *(statements.name, indices.wraparound, algebra.complement),
     *(
         idioms.gradient_clipped,
         idioms.clip,
@@ -85,6 +86,17 @@ class RepairSearch:
     def by_two(self, cost: str) -> Repair | None:
         """Return the repair by two edits, after one was not enough."""
         return self._first(chain(self._second(), self._added(), self._scaled()), cost)
+
+    def in_another_shape(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of a gradient whose entries are right and in order, None if it is the parameter's shape."""
+        found = np.asarray(self.gradients(**copy_arrays(self.point.values))[name], float)
+        before = self.reader.spec.wrt[: self.reader.spec.wrt.index(name)]
+        start, expected = sum(np.size(self.point.values[n]) for n in before), np.shape(self.point.values[name])
+        right = self._right[start : start + int(np.prod(expected))]
+        if found.shape == expected or found.size != right.size:
+            return None
+        size = np.max(np.abs(right), initial=0.0)
+        return found.shape if np.all(np.abs(found.ravel() - right) <= _CLOSE * size) else None
 
     def _first(self, candidates: Iterator[list[Change]], cost: str) -> Repair | None:
         return next((self._repair(changes, cost) for changes in candidates if self._is_confirmed(changes)), None)

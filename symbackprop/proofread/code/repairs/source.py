@@ -161,7 +161,13 @@ def _compiled(definition: ast.FunctionDef, function: FunctionType) -> CodeType |
 
 def terms(values: Mapping[str, object]) -> dict[str, Any]:
     """Return arrays and numbers by the text that stands for them: `W`, `self.W`, `cache["W"]`."""
-    found: dict[str, Any] = {}
+    kinds = np.ndarray | np.number | int | float
+    return {t: v for t, v in named(values).items() if isinstance(v, kinds) and not isinstance(v, bool)}
+
+
+def named(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of variables, and what dictionaries and objects hold, by their text."""
+    found: dict[str, object] = {}
     for name, value in values.items():
         held: Mapping[str, object] = {}
         if isinstance(value, dict):
@@ -171,7 +177,5 @@ def terms(values: Mapping[str, object]) -> dict[str, Any]:
             for key, inner in list(vars(value).items())[:_MOST_ENTRIES]:
                 if isinstance(inner, dict):
                     held = {**held, **{f"{name}.{key}[{k!r}]": v for k, v in inner.items() if isinstance(k, str)}}
-        for text, each in {name: value, **held}.items():
-            if isinstance(each, np.ndarray | np.number | int | float) and not isinstance(each, bool):
-                found[text] = each
+        found |= {name: value, **held}
     return found

@@ -15,6 +15,8 @@ def name(node: ast.AST, scope: Scope) -> Iterator[Edit]:
     """Yield another variable of the same shape in the place of a variable."""
     text = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and is_loaded(node) else ""
     parent = scope.parent(node)
+    if isinstance(node, ast.Subscript) and text:
+        yield from _step_of_another(node, scope)
     if (
         text not in scope.terms
         or text in scope.loops
@@ -31,6 +33,15 @@ def name(node: ast.AST, scope: Scope) -> Iterator[Edit]:
             what = f"relu of {text} in place of the mask of relu, that of {other}"
             kinds = (MistakeKind.FUNCTION, MistakeKind.QUANTITY)
         yield from edit(node, other, what, *kinds)
+
+
+def _step_of_another(node: ast.Subscript, scope: Scope) -> Iterator[Edit]:
+    """Yield the same step of another list or dictionary of steps: `forget[t]` for `input[t]`."""
+    steps = scope.steps
+    own = steps.get(ast.unparse(node.value))
+    others = [other for other, shape in steps.items() if shape == own and other != ast.unparse(node.value)]
+    for other in others[:_MOST_NAMES] if own is not None else ():
+        yield from edit(node, f"{other}[{ast.unparse(node.slice)}]", "", MistakeKind.QUANTITY)
 
 
 def updated_from(new: str, old: str, scope: Scope) -> bool:
@@ -89,6 +100,24 @@ def order(node: ast.AST, scope: Scope) -> Iterator[Edit]:
             words += f": {_target(node)} is already updated there"
         changes = ((node, [ast.copy_location(ast.Pass(), node)]), (after, [after, node]))
         yield Edit(words, (kind, MistakeKind.MEAN), changes, line_of(node), shown(node), shown(after), words)
+
+
+def depth(node: ast.AST, scope: Scope) -> Iterator[Edit]:
+    """Yield the last statement of a loop after the loop, and the statement after a loop inside of it."""
+    body = getattr(scope.parent(node), "body", None)
+    if not isinstance(node, ast.For) or node.orelse or not isinstance(body, list):
+        return
+    last, over, kinds = node.body[-1], shown(node.target), (MistakeKind.ORDER, MistakeKind.EXTRA_SUM)
+    if len(node.body) > 1 and isinstance(last, ast.Assign | ast.AugAssign):
+        words = f"with {shown(last)} inside the loop over {over}, not after it"
+        changes = ((last, [ast.copy_location(ast.Pass(), last)]), (node, [node, last]))
+        yield Edit(words, kinds, changes, line_of(last), shown(last), shown(last), words)
+    after = body[body.index(node) + 1] if node is not body[-1] else None
+    if isinstance(after, ast.Assign | ast.AugAssign):
+        words = f"with {shown(after)} after the loop over {over}, not inside of it"
+        inner = ast.copy_location(ast.For(node.target, node.iter, [*node.body, after], []), node)
+        moved = ((node, [inner]), (after, [ast.copy_location(ast.Pass(), after)]))
+        yield Edit(words, kinds, moved, line_of(after), shown(after), shown(after), words)
 
 
 def _target(node: ast.Assign | ast.AugAssign) -> str:
