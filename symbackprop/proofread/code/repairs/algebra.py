@@ -23,14 +23,20 @@ def _is_sum(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
-def brackets(node: ast.AST, _: Scope) -> Iterator[Edit]:
+def _of_penalty(node: ast.AST, scope: Scope) -> Kinds:
+    """Return the kind of a mistake in a penalty, if the formula is a product with a parameter, such as lam * W."""
+    factors = (node.left, node.right) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) else ()
+    return (MistakeKind.PENALTY,) if any(scope.is_parameter(ast.unparse(f)) for f in factors) else ()
+
+
+def brackets(node: ast.AST, scope: Scope) -> Iterator[Edit]:
     """Yield formulas with other brackets: a / b + c for a / (b + c)."""
     if isinstance(node, ast.AugAssign):
         yield from _of_an_update(node)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
         yield from _of_a_product(node)
     if isinstance(node, ast.BinOp) and _is_sum(node):
-        yield from _of_a_sum(node)
+        yield from _of_a_sum(node, scope)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         a, b = node.left, node.right
         if isinstance(a, ast.BinOp) and _is_sum(a):
@@ -61,7 +67,7 @@ def _of_a_product(node: ast.BinOp) -> Iterator[Edit]:
         yield from edit(node, f"{full(a.left)} / ({full(a.right)} * {full(b)})", what, MistakeKind.NUMBER)
 
 
-def _of_a_sum(node: ast.BinOp) -> Iterator[Edit]:
+def _of_a_sum(node: ast.BinOp, scope: Scope) -> Iterator[Edit]:
     """Yield forms of a + b / c in which both terms have the factor or the divisor."""
     a, b, op = node.left, node.right, _op(node)
     for one, other, form in ((a, b, "({c} {op} {other}) {sign} {f}"), (b, a, "({other} {op} {c}) {sign} {f}")):
@@ -70,7 +76,8 @@ def _of_a_sum(node: ast.BinOp) -> Iterator[Edit]:
             new = form.format(c=full(one.left), op=op, other=full(other), sign=sign, f=full(one.right))
             done = "multiplied" if sign == "*" else "divided"
             what = f"{shown(other)} is not {done} by {shown(one.right)}"
-            yield from edit(node, new, what, MistakeKind.MEAN, MistakeKind.MISSING_FACTOR)
+            kinds = (MistakeKind.MEAN, MistakeKind.MISSING_FACTOR, *_of_penalty(other, scope))
+            yield from edit(node, new, what, *kinds)
     if isinstance(a, ast.UnaryOp) and isinstance(a.op, ast.USub):
         new = f"-({full(a.operand)} {op} {full(b)})"
         yield from edit(node, new, "the minus sign is for one term alone", MistakeKind.SIGN)
@@ -278,6 +285,7 @@ def scalar_left_out(node: ast.AST, scope: Scope) -> Iterator[Edit]:
     factors = {"2": "2", **dict(islice(names.items(), _MOST_NUMBERS)), **scope.sizes}
     for factor, said in factors.items():
         kinds: Kinds = (MistakeKind.NUMBER,) if factor == "2" else (MistakeKind.MISSING_FACTOR, MistakeKind.MEAN)
+        kinds += _of_penalty(node, scope)
         yield from edit(node, times(node, factor), f"the factor {said} is left out", *kinds)
         what = f"the division by {said} is left out, it is too large by this factor"
         yield from edit(node, times(node, factor, divided=True), what, *kinds)
