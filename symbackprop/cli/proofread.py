@@ -160,11 +160,11 @@ def _document_check(path: Path, network: "Network | None", seed: int) -> "Deriva
         if network is not None:
             raise
         reason = str(error).partition("; give the network")[0]
+        found = check_if_alike(path, home_network(), seed=seed)
         is_own = re.match(
             r"Network \((rows|columns) are examples\b", path.read_text(encoding="utf-8", errors="replace")
         )
         own = (_OWN_TEXT,) if is_own else ()
-        found = check_if_alike(path, home_network(), seed=seed)
         if isinstance(found, str):
             raise ArgumentError(
                 f"{reason}; it is not the example network, where {found} does not hold: give it with --network FILE"
