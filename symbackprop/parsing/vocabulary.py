@@ -110,7 +110,7 @@ MATRICES = {"matrix", "bmatrix", "pmatrix", "Bmatrix", "smallmatrix"}
 # Functions that are written by name; proofread/interpreter/library.py computes them, and a test holds both together.
 LIBRARY = frozenset(
     words(
-        "tr Tr trace det diag softmax Softmax log_softmax logsoftmax sum mean max maximum dot matmul multiply",
-        "transpose power prod tril square ones_like",
+        "tr Tr trace det diag softmax Softmax logsumexp LSE log_softmax logsoftmax sum mean max maximum dot matmul",
+        "multiply transpose power prod tril square ones_like",
     )
 )

@@ -310,6 +310,38 @@ def test_the_text_that_is_printed_says_its_network(activation):
     assert f"a2 = {activation}(z2)" in check.notes
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu"])
+def test_an_activation_by_cases_or_of_many_terms_defines_the_network(activation):
+    d = sb.derive(sb.mlp(["D", "H", "K"], activation))
+    check = sb.check_derivation(d.to_markdown())
+    assert f"a2 = {activation}(z2)" in check.notes
+    assert "wrong" not in {str(line.verdict) for line in check.lines}, str(check)
+    assert "wrong" not in {str(line.verdict) for line in sb.check_derivation(d.to_markdown(), d.network).lines}
+
+
+LOGITS = sb.mlp(["D", "H", "K"], "tanh", "softmax_cross_entropy")
+
+
+@pytest.mark.parametrize("write", [sb.Derivation.to_markdown, sb.Derivation.to_text])
+@pytest.mark.parametrize("network", [LOGITS, None])
+def test_log_sum_exp_is_that_of_each_example(write, network):
+    check = sb.check_derivation(write(sb.derive(LOGITS)), network)
+    assert {str(line.verdict) for line in check.lines} == {"right"}, str(check)
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (r"J = \sum \operatorname{logsumexp}(z_3) - \sum y \odot z_3", "right"),
+        (r"J = \sum \mathrm{LSE}(z_3) - \sum y \odot z_3", "right"),
+        (r"J = \sum \operatorname{logsumexp}(z_2) - \sum y \odot z_3", "wrong"),
+        (r"J = \sum \operatorname{logsumexp}(z_3) + \sum y \odot z_3", "wrong"),
+    ],
+)
+def test_log_sum_exp_in_a_formula(formula, verdict):
+    assert verdicts(sb.check_derivation(f"$${formula}$$", LOGITS)) == [verdict]
+
+
 def test_quantity_that_the_cost_does_not_need():
     network = sb.parse_network(
         "x: input(D, 1)\ny: target(K, 1)\nW: parameter(K, D)\np = sigmoid(W @ x)\nz = W @ x\nJ = sum((p - y)**2)"

@@ -10,6 +10,7 @@ from symbackprop.parsing.statements import defined_words, is_about_slopes, read_
 from symbackprop.parsing.syntax_tree import Name
 from symbackprop.proofread.derivation.arguments import without_arguments
 from symbackprop.proofread.derivation.code_functions import with_functions_of_code
+from symbackprop.proofread.derivation.definitions import function_head
 from symbackprop.proofread.derivation.example_index import unused_letter, with_own_index
 from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.lines import checked_lines
@@ -93,7 +94,8 @@ def _other_equation(reading: DocumentReading) -> str:
     """Return the first equation of a network that does not hold, or is a cost that is not understood; or ""."""
     for index in claims(reading):
         sides = reading.sides(index)
-        if not isinstance(sides[0], Name) or any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]):
+        is_forward = isinstance(sides[0], Name) or function_head(sides[0]) is not None
+        if not is_forward or any(map(is_about_slopes, sides)) or is_adjoint_name(reading, sides[0]):
             continue
         holds = judge(reading, index).holds
         if holds is False or (holds is None and is_cost(reading, sides[0])):

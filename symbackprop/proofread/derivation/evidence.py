@@ -28,6 +28,7 @@ from symbackprop.proofread.derivation.subjects import (
 )
 from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS
 from symbackprop.proofread.interpreter.network_at_point import ONE_EXAMPLE, UNITS
+from symbackprop.proofread.interpreter.quantities import call_parts
 
 _UNEXPLAINED = "no single change explains it"
 _ENOUGH = 0.75  # of the other lines must hold where no repair explains a line that fails
@@ -317,7 +318,10 @@ class Evidence(LineFacts):
 
     @property
     def _is_surely_mismatch(self) -> bool:
-        """True if a shape mismatch must be a mistake: the line has no indices, and most other lines hold."""
+        """True if a shape mismatch must be a mistake: the line has no indices, and most other lines hold.
+
+        A formula of a function, f(z) or f′(z), is about numbers, which have no shape.
+        """
         parts = [part for side in self.sides for part in walk(side)]
         has_indices = any(
             isinstance(part, tree.Summation | tree.Entry) or (isinstance(part, Name) and part.script_letters)
@@ -326,6 +330,7 @@ class Evidence(LineFacts):
         partials = [part for part in parts if isinstance(part, tree.Partial)]
         return (
             not has_indices
+            and not call_parts(self.left)[1]
             and all(is_cost(self.reading, partial.of) for partial in partials)
             and surroundings.number_of_others(self.reading, self.index) > 1
             and self._share_of_others >= _ENOUGH

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError
-from symbackprop.expressions.functions import FUNCTION, z
+from symbackprop.expressions.functions import FUNCTION, FUNCTIONS, z
 from symbackprop.network.elaborate import Elaborator
 from symbackprop.network.evaluate import IN_FLOATS, Evaluation
 from symbackprop.network.network import Network
@@ -32,7 +32,8 @@ from symbackprop.proofread.interpreter.quantities import call_parts
 _COSTS = ("J", "L", "E", "C", "ell", "Loss", "loss", "cost")
 _DIMENSIONS = ("D", "H", "K", "M", "P", "Q", "R", "S", "A", "B", "F", "G")
 _WORDS = {r"sigmoid|logistic": "sigmoid", r"tanh|hyperbolic tangent": "tanh", r"ReLU|rectified": "relu"}
-_ACTIVATIONS = ("sigmoid", "tanh", "relu", "softplus", "identity")
+_COMPARED = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+_ACTIVATIONS = dict.fromkeys(("sigmoid", "tanh", "relu", "softplus", "identity", *FUNCTIONS))  # in this order
 _GENERIC = ("f", "g", "h", "phi", "varphi", "a", "act", "psi")
 
 
@@ -267,12 +268,32 @@ def _activation(parameter: Name, body: Node) -> str | None:
     if letter in walk(body) and letter != parameter:
         return None
     points = np.array([-2.3, -0.7, 0.4, 1.9])
-    inference = ShapeInference({}, False, SizeVariable("N"), known={letter.base: None})
     try:
-        formula = Elaborator({letter.base: z}, str).value(inference.shaped(in_z(body)).tree)
         with np.errstate(all="ignore"):
-            values = np.broadcast_to(Evaluation({}).value(formula, {z: points}, IN_FLOATS), points.shape)
+            values = _values(in_z(body), letter, points)
     except (SymbackpropError, ArithmeticError):
         return None
-    known = {name: IN_FLOATS.function(FUNCTION[name])(points) for name in _ACTIVATIONS}
+    with np.errstate(all="ignore"):
+        known = {name: IN_FLOATS.function(FUNCTION[name])(points) for name in _ACTIVATIONS}
     return next((name for name, expected in known.items() if np.allclose(expected, values)), None)
+
+
+def _values(body: Node, letter: Name, points: np.ndarray) -> np.ndarray:
+    """Return the values of a formula in one letter at some points."""
+    if isinstance(body, tree.Cases):
+        found = np.full(points.shape, np.nan)
+        for value, condition in reversed(list(zip(body.values, body.conditions, strict=True))):
+            holds = True if condition is None else _holds(condition, letter, points)
+            found = np.where(holds, _values(value, letter, points), found)
+        return found
+    inference = ShapeInference({}, False, SizeVariable("N"), known={letter.base: None})
+    formula = Elaborator({letter.base: z}, str).value(inference.shaped(body).tree)
+    return np.broadcast_to(Evaluation({}).value(formula, {z: points}, IN_FLOATS), points.shape)
+
+
+def _holds(condition: Node, letter: Name, points: np.ndarray) -> np.ndarray:
+    compare = _COMPARED.get(condition.sign) if isinstance(condition, tree.Relation) else None
+    if compare is None or not isinstance(condition, tree.Relation):
+        raise UnsupportedNotationError(f"{condition.source}: a condition of another kind than z > 0")
+    left, right = (_values(side, letter, points) for side in (condition.left, condition.right))
+    return np.asarray(compare(left, right))

@@ -274,9 +274,13 @@ class ShapeInference:
             return self._applied("relu", arguments[0])
         inner = self.shaped(arguments[0])
         name = self.functions.get(function.base, ROWS.get(function.base, function.base))
+        axis = 0 if self.in_columns else 1
         if name in {"softmax", "Softmax"}:
-            axis = tree.number(0 if self.in_columns else 1)
-            return ShapedTree(_call("softmax", inner.tree, axis=axis), inner.shape)
+            return ShapedTree(_call("softmax", inner.tree, axis=tree.number(axis)), inner.shape)
+        if name in {"logsumexp", "LSE"} and inner.shape:
+            call = Call(function=Name(base="logsumexp"), arguments=(inner.tree,), axis=axis)
+            one = SizeVariable("1")
+            return ShapedTree(call, (one, inner.shape[1]) if self.in_columns else (inner.shape[0], one))
         if name not in FUNCTIONS:
             raise UnsupportedNotationError(f"nothing says what {function.source or function.base} is")
         return ShapedTree(_call(name, inner.tree), inner.shape)
@@ -294,7 +298,7 @@ class ShapeInference:
         return are_given and not self._is_function(name) and self.identifier(name) in self.known
 
     def _is_function(self, name: Name) -> bool:
-        everyday = {*ROWS, *FUNCTIONS, "softmax", "Softmax", "max"}
+        everyday = {*ROWS, *FUNCTIONS, "softmax", "Softmax", "logsumexp", "LSE", "max"}
         return name.base in self.functions or (name.base in everyday and name.base not in self.known)
 
 

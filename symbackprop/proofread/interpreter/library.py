@@ -22,13 +22,23 @@ Meaning = Callable[[Evaluator, Call], list[IndexedArray]]  # of a function: its 
 
 def softmax(argument: IndexedArray, axis: int) -> IndexedArray:
     """Return the softmax along an axis; for a row or a column, the softmax of all entries."""
+    powers = np.exp(argument.array)
+    return replace(argument, array=powers / powers.sum(axis=_classes(argument, axis) - 2, keepdims=True))
+
+
+def log_sum_exp(argument: IndexedArray, axis: int) -> IndexedArray:
+    """Return the logarithm of the sum of the powers of e along an axis; for a row or a column, of all entries."""
+    total = np.exp(argument.array).sum(axis=_classes(argument, axis) - 2, keepdims=True)
+    return replace(argument, array=np.log(total))
+
+
+def _classes(argument: IndexedArray, axis: int) -> int:
+    """Return the axis of the classes: the given one, or that of a row or a column."""
     if argument.is_derivative:
         raise ShapeMismatchError("a softmax of ∂A/∂B")
     rows, columns = argument.shape
-    if 1 in (rows, columns) and rows != columns:
-        axis = 0 if columns == 1 else 1
-    powers = np.exp(argument.array)
-    return replace(argument, array=powers / powers.sum(axis=axis - 2, keepdims=True))
+    is_line = 1 in (rows, columns) and rows != columns
+    return (0 if columns == 1 else 1) if is_line else axis
 
 
 def _of_array(function: Callable[[IndexedArray], IndexedArray]) -> Meaning:
@@ -64,6 +74,11 @@ def _diagonal(value: IndexedArray) -> IndexedArray:
 def _named_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     axis = 1 - example_axis(evaluator) if node.axis is None else node.axis
     return [softmax(value, axis) for value in evaluator.values(node.arguments[0])]
+
+
+def _log_sum_exp(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
+    axis = 1 - example_axis(evaluator) if node.axis is None else node.axis
+    return [log_sum_exp(value, axis) for value in evaluator.values(node.arguments[0])]
 
 
 def _log_softmax(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
@@ -150,6 +165,7 @@ NAMED: dict[str, Meaning] = {
     "diag": _of_array(_diagonal),
     "softmax": _named_softmax,
     "Softmax": _named_softmax,
+    **dict.fromkeys(("logsumexp", "LSE"), _log_sum_exp),
     "log_softmax": _log_softmax,
     "logsoftmax": _log_softmax,
     "sum": _reduced(np.sum),
