@@ -89,6 +89,7 @@ def bounded(sign: PendingOperator, items: list[Node]) -> PendingOperator:
     return replace(sign, indices=tuple(dict.fromkeys(names)))
 
 
+_AXES = {"rows": 0, "columns": 1}  # in Σ_columns, a sum along an axis that stays
 _CONDITIONS = {"!=", "<", ">", "<=", ">="}
 
 
@@ -165,8 +166,9 @@ _NEEDS = {r"\sum": "a sum", r"\prod": "a product", "operator": "a derivative", r
 
 
 def _summed(sign: PendingOperator, body: Node) -> Node:
-    if sign.indices in {("rows",), ("columns",)}:
-        return Call(function=Name(base="sum"), arguments=(body,), axis=0 if sign.indices == ("rows",) else 1)
+    axis = _AXES.get("".join(sign.indices))  # plain text has a letter after the other
+    if axis is not None:
+        return Call(function=Name(base="sum"), arguments=(body,), axis=axis)
     if isinstance(sign.condition, Relation) and sign.what != r"\sum":
         raise UnsupportedNotationError("a product under a condition is not read")
     if isinstance(sign.condition, Relation):

@@ -319,6 +319,12 @@ def test_an_activation_by_cases_or_of_many_terms_defines_the_network(activation)
     assert "wrong" not in {str(line.verdict) for line in sb.check_derivation(d.to_markdown(), d.network).lines}
 
 
+def test_sums_over_rows_and_columns_in_plain_text():
+    network = sb.attention()
+    check = sb.check_derivation(sb.derive(network).to_text(), network)
+    assert "wrong" not in {str(line.verdict) for line in check.lines}, str(check)
+
+
 LOGITS = sb.mlp(["D", "H", "K"], "tanh", "softmax_cross_entropy")
 
 
