@@ -214,7 +214,7 @@ def _turned(node: Node) -> Node:
 
 @everywhere
 def _orders(node: Node, material: RepairMaterial) -> Iterator[Repair]:
-    if isinstance(node, tree.Name) and len(node.below) > 1:
+    if isinstance(node, tree.Name) and len(node.below) > 1 and node.below[-1] != node.below[-2]:
         swapped = changed(node, below=(*node.below[:-2], node.below[-1], node.below[-2]))
         yield Repair(swapped, f"the indices of {material.text(node)} are exchanged", (MistakeKind.TRANSPOSE,))
     if isinstance(node, tree.Multiply):

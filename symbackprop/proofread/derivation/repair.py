@@ -71,7 +71,7 @@ def find_repair(
         is_tried = number < tried_first or _may_repair(targets, where(formula))
         if not is_tried or _says_left_side(left, right, formula) or _adds_side(others, right, formula):
             continue
-        if _replaces_function(right, repair) or _starts_later(right, formula):
+        if formula == right or _replaces_function(right, repair) or _starts_later(right, formula):
             continue
         found = judge_side(reading, index, wanted, where(formula))
         is_narrow = found.reading not in {"", reading.interpretation.scope} and not has_jacobian(reading, left, formula)
