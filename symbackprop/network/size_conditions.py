@@ -23,10 +23,10 @@ class LeastSize:
 
 
 def least_sizes(network: Network) -> list[LeastSize]:
-    """Return the least sizes of a network, as far as they are above 1.
+    r"""Return the least sizes of a network, as far as they are above 1.
 
     >>> import symbackprop as sb
-    >>> net = sb.parse_network("A: input(N, D)  w: parameter(D)  J = sum(A[0:3] @ w) + sum(A[2:, -2:])")
+    >>> net = sb.parse_network("A: input(N, D)\nw: parameter(D)\nJ = sum(A[0:3] @ w) + sum(A[2:, -2:])")
     >>> print(*least_sizes(net), sep=", ")
     N ≥ 3, D ≥ 2
     """

@@ -67,7 +67,7 @@ _WORDS = (
 
 
 def defined_words(document: Document) -> list[str]:
-    """Return the names of several letters that lines of plain text define, as in yhat = f(z3), in order.
+    r"""Return the names of several letters that lines of plain text define, as in yhat = f(z3), in order.
 
     >>> from symbackprop.parsing.documents import scan
     >>> defined_words(scan("yhat = f(z3)\nJ = ½ Σ (y − yhat)²"))
