@@ -142,7 +142,7 @@ def further_checks(
     compound = [s for s in symbols if any(size.args for size in shape_of(s))]
     lines = [f'_fits("{s.name}", {s.name}.shape, "{s.shape}", {shape_code(s.shape)})' for s in compound]
     for one in least_sizes(network):
-        (size,) = shape_code((one.size,)).strip("(),").split(",")
+        size = shape_code((one.size,)).removeprefix("(").removesuffix(",)")
         lines.append(f'_at_least("{one.size}", {size}, {one.least})')
     return lines + [one_hot(s) for s in symbols if isinstance(s, OneHot)]
 

@@ -34,8 +34,8 @@ def least_sizes(network: Network) -> list[LeastSize]:
     for length in dict.fromkeys([*lengths(network), *margins(network)]):
         constant, names = length.as_coeff_Add()
         factor, names = names.as_coeff_Mul()
-        least[names] = max(int(ceiling(-constant / factor)), least.get(names, 2))
-    return [LeastSize(size, number) for size, number in least.items()]
+        least[names] = max(int(ceiling(-constant / factor)), least.get(names, 1))
+    return [LeastSize(size, number) for size, number in least.items() if number > 1]
 
 
 def lengths(network: Network) -> list[Size]:

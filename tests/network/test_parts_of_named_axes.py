@@ -59,6 +59,22 @@ def test_generated_code_refuses_what_has_no_such_part(target):
         module["cost_and_gradients"](np.ones((2, 3)), np.ones((3, 3)))
 
 
+def test_the_least_size_may_be_that_of_a_product_of_sums():
+    net = sb.parse_network("A: input(N*(H + 1), D)\nB: input(N, H)\nw: parameter(D)\nJ = sum((A[0:5] @ w)**2) + sum(B)")
+    assert list(map(str, least_sizes(net))) == ["N*(H + 1) ≥ 5"]
+    gradients = sb.derive(net).to_numpy()
+    assert gradients(A=np.ones((6, 2)), B=np.ones((2, 2)), w=np.ones(2)).J == 24
+    with pytest.raises(sb.ArgumentError, match=r"N\*\(H \+ 1\) = 4, but it must be at least 5"):
+        gradients(A=np.ones((4, 2)), B=np.ones((2, 1)), w=np.ones(2))
+
+
+def test_what_is_left_may_be_empty():
+    net = sb.parse_network("x: parameter(N)\nJ = sum((x[1:] - x[:-1])**2)")
+    assert least_sizes(net) == []
+    found = sb.derive(net).to_numpy()(x=np.array([0.7]))
+    assert (found.J, found.dJdx) == (0, [0])
+
+
 @pytest.mark.parametrize(
     "formula", ["z[:, 0:K+1]", "z[N]", "z[-N-1:]", "z[N-K:]", "z[2:2]", "z[3:1]", "z[0:500]", "z[:, K-N]"]
 )
