@@ -120,6 +120,7 @@ _OPENING = re.compile(
     r"|(?P<bracket>\\\[)"
     rf"|\\begin\{{(?P<environment>(?:{_ENVIRONMENTS})\*?)\}}"
     r"|(?P<lone>^[ \t]*+\$[ \t]*$)"
+    r"|(?P<github>\$`(?=[^`\n]))"
     r"|(?P<inline>(?<![\w$])\$(?=[^\s$]))"
     r"|(?P<spaced>(?<![\w$])\$(?=[ \t]+[^\s$]))"
     r"|(?P<paren>\\\()"
@@ -127,6 +128,7 @@ _OPENING = re.compile(
     re.MULTILINE,
 )
 _CLOSING = {"comment": "-->", "dollars": "$$", "bracket": r"\]", "verbatim": r"\end{%s}", "environment": r"\end{%s}"}
+_SHORT_CLOSING = {"paren": r"\)", "github": "`$"}  # $`x = 5`$ is GitHub's
 _LONGEST_INLINE = 400
 _LONGEST_BLOCK = 4000
 _INLINE = re.compile(rf"[^\s$](?:[^$\n]|\n(?!\n)){{0,{_LONGEST_INLINE}}}?(?<!\s)(?=\$(?![\d$]))")
@@ -171,7 +173,7 @@ class _Scanner:
             return (), match.end()
         if kind == "percent":
             return (), self._after_percent(match.start())
-        if kind in {"inline", "spaced", "paren", "span"}:
+        if kind in {"inline", "spaced", "paren", "span", "github"}:
             return self._short(kind, match.end())
         if kind == "lone":
             return self._between_lone_dollars(match.end())
@@ -206,8 +208,8 @@ class _Scanner:
         return ([Formula("display", start, end)] if is_formula else ()), end + len(close)
 
     def _short(self, kind: str, start: int) -> _Opened:
-        if kind == "paren":
-            end = self.text.find(r"\)", start + 1, start + _LONGEST_INLINE + 2)
+        if kind in _SHORT_CLOSING:
+            end = self.text.find(_SHORT_CLOSING[kind], start + 1, start + _LONGEST_INLINE + 2)
             return ([Formula("inline", start, end)], end + 2) if end >= 0 else ((), None)
         match = _SHORT.get(kind, _SPAN).match(self.text, start)
         match = match or (_SPACED.match(self.text, start) if kind == "inline" else None)

@@ -42,6 +42,7 @@ class Statement:
 
 
 _DEFINED_WORD = re.compile(r"\s*([A-Za-z]{2,}\d*)\s*=(?!=)")
+_LONG_HEAD = re.compile(r"(?:^|[&,$\s])(?!d[A-Z])([A-Za-z]?[a-z]{3,}|[A-Z]{4,})\s*&?=(?!=)")
 _WORDS = (
     "net",
     "out",
@@ -77,12 +78,23 @@ def defined_words(document: Document) -> list[str]:
     return list(dict.fromkeys(found[1] for start in starts if (found := _DEFINED_WORD.match(start))))
 
 
+def _long_heads(document: Document) -> set[str]:
+    r"""Return the words of four letters or more that stand before an equals sign: nobody multiplies S, c, o, r, e, s.
+
+    >>> from symbackprop.parsing.documents import scan
+    >>> _long_heads(scan("$$scores = s = XW, \\quad dWdx = 1$$"))
+    {'scores'}
+    """
+    texts = (document.text[f.start : f.end] for f in document.formulas if f.kind != "numpy")
+    return {match[1] for text in texts for match in _LONG_HEAD.finditer(text)}
+
+
 def read_statements(
     document: Document, names: Collection[str] = (), parameters: Collection[str] = ()
 ) -> list[Statement]:
     """Return all statements in order; `names` are the names in the network."""
     stems = {re.sub(r"[\d_].*|hat$", "", name) for name in names}
-    words = {*_WORDS, *(stem for stem in stems if len(stem) > 1)}
+    words = {*_WORDS, *(stem for stem in stems if len(stem) > 1), *_long_heads(document)}
     lexer = Lexer(document.text, macros_of(document.text)[0], words, names)
     found: list[Statement] = []
     anchor: Statement | None = None  # the last statement with sides

@@ -21,10 +21,10 @@ def without_steps(node: Node, letters: set[str]) -> Node:
     factors: list[Node] = []
     for factor in node.factors:
         name = factors[-1] if factors else None
-        if isinstance(name, Name) and _letter(factor, True) in letters and isinstance(factor, Group):
+        if isinstance(name, Name) and _letter(factor, is_next=True) in letters and isinstance(factor, Group):
             mark = Script(kind="layer", content=factor.items[0])
             factors[-1] = Name(base=name.base, above=(*name.above, mark), below=name.below)
-        elif not isinstance(name, Name) or _letter(factor, False) not in letters:
+        elif not isinstance(name, Name) or _letter(factor, is_next=False) not in letters:
             factors.append(factor)
     if len(factors) == len(node.factors):
         return node
@@ -34,10 +34,10 @@ def without_steps(node: Node, letters: set[str]) -> Node:
 def _step_after(head: Node) -> str:
     """Return the k of a left side W(k+1), or ""."""
     group = head.factors[-1] if isinstance(head, Multiply) and not head.sign else None
-    return _letter(group, isinstance(group, Group) and isinstance(group.items[0], Add))
+    return _letter(group, is_next=True)
 
 
-def _letter(group: Node | None, is_next: bool) -> str:
+def _letter(group: Node | None, *, is_next: bool) -> str:
     """Return the letter k of (k) or, with `is_next`, of (k+1); "" for any other group."""
     item = group.items[0] if isinstance(group, Group) and len(group.items) == 1 else None
     if is_next:

@@ -25,7 +25,7 @@ def tidied(tokens: Iterable[Token], has_sigma: bool) -> list[Token]:
     whole = _without_last_commas(
         _with_commas(tidied_cells(with_products(_with_indicators(without_hidden_braces(merged)))))
     )
-    return _closed(evaluated(with_conditional_names(whole)))
+    return _closed(evaluated(with_conditional_names(_with_raised_tops(whole))))
 
 
 def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -97,6 +97,30 @@ def _without_last_commas(tokens: Sequence[Token]) -> list[Token]:
         for (token, depth), (follower, _) in pairwise(marked)
         if not (depth and token.kind == "," and follower.kind in _ENDS_OF_CELLS)
     ]
+
+
+def _with_raised_tops(tokens: Sequence[Token]) -> list[Token]:
+    r"""Return the tokens, with `\top` as a superscript of its own in `a\top` and in `a^{m - 1 \top}`."""
+    found: list[Token] = []
+    scripts: list[int] = []  # for each open brace, where its superscript begins; -1 for another brace
+    behind: list[Token] = []  # the closing brace that follows
+    for index, token in enumerate(tokens):
+        before = found[-1].kind if found else ""
+        if token.kind == "{":
+            scripts.append(len(found) if before == "^" else -1)
+        raised = [replace(token, kind="^", value="^", end=token.start), token]
+        if token.kind != "TOP" or before in {"^", "{", ""}:
+            found.append(token)
+        elif not scripts or scripts[-1] < 0:
+            found += raised  # a\top
+        elif tokens[index + 1].kind == "}" and any(other.kind == "SIGN" for other in found[scripts[-1] :]):
+            behind = raised  # a^{m - 1 \top} is a^{m - 1}^\top
+        else:
+            found.append(token)
+        if token.kind == "}":
+            scripts = scripts[:-1]
+            found, behind = [*found, *behind], []
+    return found
 
 
 def _closed(tokens: list[Token]) -> list[Token]:

@@ -3,7 +3,9 @@
 import pytest
 
 from symbackprop.kinds import MistakeKind as Kind
+from symbackprop.parsing.documents import scan
 from symbackprop.parsing.numpy_lines import parse_numpy
+from symbackprop.parsing.statements import read_statements
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.parsing.unparse import to_source
 from symbackprop.proofread.derivation.edit import Repair, RepairMaterial
@@ -14,6 +16,7 @@ def read(formula: str) -> Node:
     return parse_numpy(f"d = {formula}")[1]
 
 
+INDEXED = read_statements(scan(r"$$d = \delta_i x_j \mathbf{1}[z_i > 0]$$"))[0].sides[1]
 SLOPE = read("sigmoid.prime(z2)")
 MATERIAL = RepairMaterial(
     names=(Name(base="W2"), Name(base="a2")),
@@ -31,8 +34,8 @@ def repairs(formula: str) -> dict[str, Repair]:
 
 @pytest.mark.parametrize("row", REPAIRS, ids=lambda row: row.__name__)
 def test_each_row_proposes_repairs_with_their_kinds(row):
-    formulas = ["2 * X.T @ (a2 - sigmoid(z2)) / N", "np.abs(W1) * (1 - a2)"]
-    found = [repair for formula in formulas for repair in row(read(formula), MATERIAL)]
+    formulas = [*map(read, ["2 * X.T @ (a2 - sigmoid(z2)) / N", "np.abs(W1) * (1 - a2)"]), INDEXED]
+    found = [repair for formula in formulas for repair in row(formula, MATERIAL)]
     assert found
     for repair in found:
         assert repair.words, row

@@ -121,11 +121,21 @@ def _define_name(reading: DocumentReading, claim: _Claim) -> None:
     found = list(reading.name_readings(claim.name))
     if not found or claim.name.base == "" or assigns_number(reading, claim.name, claim.body):
         return
+    if _applies_to_any(reading, claim.body):
+        return
     if not claim.prefix and _is_part_of_cost(reading, found) and _define_part_of_cost(reading, claim, found):
         return
     found = _own_readings(reading, claim, found)
     if found and (claim.prefix or not _define_layers(reading, claim)):
         _define_whole(reading, claim, found)
+
+
+def _applies_to_any(reading: DocumentReading, body: Node) -> bool:
+    """Return True for tanh(x) of an x that nothing defines: y = tanh(x) then speaks of a function, not of a y."""
+    if not isinstance(body, tree.Call) or len(body.arguments) != 1 or not isinstance(body.arguments[0], Name):
+        return False
+    argument = body.arguments[0]
+    return not argument.scripts and reading.is_without_meaning(argument) and argument not in reading.left_sides
 
 
 def _own_readings(reading: DocumentReading, claim: _Claim, found: list[NameReading]) -> list[NameReading]:

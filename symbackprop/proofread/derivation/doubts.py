@@ -1,7 +1,6 @@
 """Doubts about a line that fails: another cost, another factor, numbers in place of arrays."""
 
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import pairwise, product
@@ -12,11 +11,13 @@ from symbackprop.parsing.statements import is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, Node, walk
 from symbackprop.parsing.unparse import to_source
 from symbackprop.printing.naming import key_of
+from symbackprop.proofread.derivation.implied_sums import names_convention, repeated_letters
 from symbackprop.proofread.derivation.judge import judge, judge_sides, worst
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import (
     claims,
     counts_examples,
+    has_value,
     is_adjoint_name,
     is_cost,
     is_gradient_line,
@@ -94,18 +95,48 @@ def factors_that_do_not_fit(reading: DocumentReading, index: int, side: Node) ->
     return ""
 
 
+def is_chain_rule(left: Node, right: Node) -> bool:
+    """Return True for dy/dx = dy/dg dg/dx, in which each factor begins with what the one before ends with."""
+    factors = right.factors if isinstance(right, tree.Multiply) else ()
+    if len(factors) < 2 or not isinstance(left, tree.Partial):
+        return False
+    chain = [factor for factor in factors if isinstance(factor, tree.Partial)]
+    ends = [(one.by, other.of) for one, other in pairwise(chain)]
+    ends += [(left.by, chain[-1].by)] if chain else []
+    return len(chain) == len(factors) and all(one == other for one, other in ends)
+
+
+def doubtful_name(reading: DocumentReading, sides: Sequence[Node]) -> str:
+    """Return "A is P" for a name A that can only be another name of P, if the document speaks of P, too; or "".
+
+    That A is P is certain where an equation of the document says so.
+    """
+    symbols = reading.symbols
+    own = {symbol: key for key, symbol in symbols.known.items()}
+    used = {key for statement in reading.statements for name in statement.names for key in reading.keys(name)}
+    stated = {frozenset(reading.sides(k)) for k in claims(reading)}
+    for name in dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, Name)):
+        key = next(iter(reading.keys(name)), ("", "", ""))
+        own_body = symbols.definitions.get(key)
+        has_meaning = key in symbols.known or (own_body is not None and has_value(reading, own_body.body))
+        meant = None if has_meaning else symbols.aliases.get(key)
+        other = own.get(meant)
+        if other is None or meant == reading.network.cost.symbol or meant in reading.network.dimensions:
+            continue
+        is_said = any(name in pair and meant in map(reading.quantity, _names_of(pair - {name})) for pair in stated)
+        if other in used and other[0].casefold() != key[0].casefold() and not is_said:
+            return f"{name.source or name.base} is {meant}"
+    return ""
+
+
+def _names_of(sides: Collection[Node]) -> list[Name]:
+    return [side for side in sides if isinstance(side, Name)]
+
+
 def implied_sum(reading: DocumentReading, sides: Sequence[Node]) -> str:
     """Return an index that is repeated in a product without a sum, if the text names Einstein's convention; or ""."""
-    if "instein" not in reading.text:
-        return ""
-    products = (part for side in sides for part in walk(side) if isinstance(part, tree.Multiply))
-    for whole in products:
-        names = (part for part in walk(whole) if isinstance(part, Name))
-        found = Counter(letter for name in names for letter in name.script_letters)
-        repeated = next((letter for letter, times in found.items() if times > 1), "")
-        if repeated:
-            return repeated
-    return ""
+    repeated = (letter for side in sides for letter in repeated_letters(side))
+    return next(repeated, "") if names_convention(reading.text) else ""
 
 
 def numbers_examples(reading: DocumentReading, side: Node) -> str:

@@ -20,6 +20,7 @@ from symbackprop.proofread.derivation.edit import (
     unsigned,
     with_factors,
 )
+from symbackprop.proofread.derivation.exchanges import inequalities, letters
 from symbackprop.proofread.derivation.insertions import added, inserted, ones_added, sums, sums_of_factors
 
 
@@ -282,6 +283,8 @@ REPAIRS: tuple[Row, ...] = (
         _primes,
         _transposes,
         _orders,
+        letters,
+        inequalities,
         _dropped,
         _numbers,
         _factors,

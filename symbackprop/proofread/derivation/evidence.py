@@ -12,8 +12,10 @@ from symbackprop.parsing.statements import is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, walk
 from symbackprop.proofread.derivation import doubts, surroundings
 from symbackprop.proofread.derivation.factors import factor_words, size_words
-from symbackprop.proofread.derivation.judge import has_same_value, judge, judge_within
+from symbackprop.proofread.derivation.judge import has_same_value, judge, judge_side, judge_within
 from symbackprop.proofread.derivation.line_facts import LineFacts, is_slope, yes
+from symbackprop.proofread.derivation.own_functions import defines_as_usual
+from symbackprop.proofread.derivation.penalties import without_penalties
 from symbackprop.proofread.derivation.reading import POINTS, Setting
 from symbackprop.proofread.derivation.repair import MOST_EDITS, RepairedLine, find_repair
 from symbackprop.proofread.derivation.subjects import (
@@ -154,9 +156,14 @@ class Evidence(LineFacts):
         return self.left.source if is_slope and self.left in walk(self.side) else ""
 
     @property
+    def usual_function(self) -> str:
+        """The line defines what its letter usually denotes, as σ the sigmoid."""
+        return self.left.source if defines_as_usual(self.reading, self.index) else ""
+
+    @property
     def alternatives(self) -> str:
-        """The document says several things of one function or one quantity of the network."""
-        if any(map(is_about_slopes, self.sides)):
+        """The document says several things of one function or one quantity of the network; a δ has one value."""
+        if any(map(is_about_slopes, self.sides)) or (isinstance(self.left, Name) and self.left.base in ADJOINTS):
             return ""
         others = surroundings.said_otherwise(self.reading, self.index)
         is_function = self.index in self.reading.function_definitions
@@ -174,9 +181,7 @@ class Evidence(LineFacts):
         is_other_cost = self.bad is not None and self.bad.is_mismatch
         if is_cost(self.reading, self.left) and not is_other_cost:
             return ""
-        is_of_network = is_forward and computes(self.reading, self.left)
-        is_doubtful = is_own_function or (is_forward and self._share_of_others < _ENOUGH)
-        return self.left.source if is_of_network or is_doubtful else ""
+        return self.left.source if is_forward or is_own_function else ""
 
     @property
     def other_layout(self) -> str:
@@ -293,6 +298,20 @@ class Evidence(LineFacts):
     def repaired(self) -> str:
         """A single change of the line makes it hold."""
         return yes(self.repair is not None)
+
+    @property
+    def rest_of_gradient(self) -> str:
+        """The gradient holds for the cost without its penalties, and another line of the document states the whole."""
+        whole = surroundings.whole_gradient(self.reading, self.index)
+        of_data = without_penalties(self.reading) if whole else None
+        if of_data is None:
+            return ""
+        return whole if judge_side(of_data, self.index, self.left, self.side).holds else ""
+
+    @property
+    def doubtful_name(self) -> str:
+        """A name has no meaning but as an other name of a quantity that the document calls by its own name, too."""
+        return doubts.doubtful_name(self.reading, self.sides)
 
     @property
     def lacks_support(self) -> str:

@@ -12,6 +12,13 @@ from symbackprop.proofread.derivation.at_points import argument_alone, evaluate_
 from symbackprop.proofread.derivation.definitions import is_left_open
 from symbackprop.proofread.derivation.guard import guarded
 from symbackprop.proofread.derivation.held import held_fixed
+from symbackprop.proofread.derivation.implied_sums import (
+    IMPLIED_SUM,
+    indices_of,
+    names_convention,
+    repeated_letters,
+    with_implied_sum,
+)
 from symbackprop.proofread.derivation.letters import compare_with_letters
 from symbackprop.proofread.derivation.reading import DocumentReading, Setting
 from symbackprop.proofread.derivation.subjects import (
@@ -193,7 +200,8 @@ def _narrow_scopes(reading: DocumentReading, index: int, left: Node, right: Node
     )
     if not may_be_narrow or counts_examples(reading, left, right):
         return ()
-    return (ONE_EXAMPLE,) if sums_entries(left, right) else (UNITS, ONE_EXAMPLE)  # one unit hides exchanged indices
+    # one unit hides exchanged indices
+    return (ONE_EXAMPLE,) if sums_entries(reading, left, right) else (UNITS, ONE_EXAMPLE)
 
 
 def _ends_chain_rule(reading: DocumentReading, index: int, right: Node) -> bool:
@@ -216,6 +224,7 @@ def judge_within(reading: DocumentReading, scope: str, index: int, left: Node, r
     if found.is_hopeless:
         return found
     found = found if found.holds else _compare_for_class(reading, scope, left, right, found)
+    found = found if found.holds else _compare_with_implied_sums(reading, scope, left, right, found)
     if found.holds or not has_jacobian(reading, left, right):
         return found
     for held in held_fixed(reading, scope, index, left, right):
@@ -223,6 +232,22 @@ def judge_within(reading: DocumentReading, scope: str, index: int, left: Node, r
         if other.holds:
             return replace(other, notes=other.notes | {HELD})
     return found
+
+
+def _compare_with_implied_sums(
+    reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment
+) -> Judgment:
+    """Return a judgment with sums over the indices that a product repeats, if it holds or the text says so."""
+    letters = [letter for letter in repeated_letters(right) if letter not in set(indices_of(left))]
+    if not letters or not plain.reason:
+        return plain
+    for letter in letters:
+        right = with_implied_sum(right, letter)
+    found = compare_with_letters(reading, Setting(scope), left, right)
+    if found.holds:
+        return replace(found, notes=found.notes | {IMPLIED_SUM})
+    is_decided = found.holds is False and not found.reason
+    return found if is_decided and names_convention(reading.text) else plain
 
 
 def _compare_for_class(reading: DocumentReading, scope: str, left: Node, right: Node, plain: Judgment) -> Judgment:

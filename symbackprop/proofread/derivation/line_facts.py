@@ -251,6 +251,12 @@ class LineFacts:
         return yes(is_given and not any(map(is_slope, self.sides)))
 
     @property
+    def general_chain_rule(self) -> str:
+        """The line states the chain rule dy/dx = dy/dg dg/dx, of a function that is not known."""
+        unknown = any(judgment.holds is None for judgment in self.judgments)
+        return yes(unknown and len(self.sides) == 2 and doubts.is_chain_rule(*self.sides))
+
+    @property
     def is_not_understood(self) -> str:
         """No side fails, but one has no known value."""
         unknown = next((judgment for judgment in self.judgments if judgment.holds is None), None)

@@ -17,6 +17,7 @@ from symbackprop.proofread.derivation.doubts import minus_costs
 from symbackprop.proofread.derivation.evidence import Evidence
 from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.guard import guarded
+from symbackprop.proofread.derivation.implied_sums import IMPLIED_SUM
 from symbackprop.proofread.derivation.judge import HELD, judge_sides
 from symbackprop.proofread.derivation.line_facts import Wrong
 from symbackprop.proofread.derivation.policy import decide
@@ -186,7 +187,7 @@ def _unjudged(line: CheckedLine, statement: Statement) -> CheckedLine:
     if statement.problem and (is_open or not _EQUATES.search(statement.source)):
         return replace(line, verdict=LineVerdict.NO_CLAIM, reason=_NO_EQUALITY)
     is_left_out = len(statement.sides) > 1 and all(isinstance(side, tree.Dots) for side in statement.sides[1:])
-    if statement.problem or not (set(statement.signs) <= {r"\sim"} or is_left_out):
+    if statement.problem or not ("=" not in statement.signs or is_left_out):
         return _without_set_up(_not_understood(line, statement.problem or _NO_EQUALITY), statement)
     return replace(line, verdict=LineVerdict.NO_CLAIM, reason=_NO_EQUALITY)
 
@@ -283,6 +284,7 @@ def _notes_of_judgment(judgment: Judgment) -> list[str]:
         (JUXTAPOSED in judgment.notes, _AMBIGUOUS_PRODUCT),
         (judgment.reading == UNITS, "read for one example and one unit, where everything commutes"),
         ("entry by entry" in judgment.notes, _ENTRY_BY_ENTRY),
+        (IMPLIED_SUM in judgment.notes, "a sum over each index that a product repeats is implied"),
         (HELD in judgment.notes, "derivatives are read with those quantities held fixed whose own ∂J/∂v occur there"),
         ("numerator layout" in judgment.notes, "∂a/∂b is read as a matrix in numerator layout"),
         ("denominator layout" in judgment.notes, "∂a/∂b is read as a matrix in denominator layout"),

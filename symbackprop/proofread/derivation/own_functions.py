@@ -12,7 +12,7 @@ from symbackprop.proofread.derivation.judge import judge
 from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.subjects import claims, is_in_network
 from symbackprop.proofread.interpreter.adjoint_marks import ADJOINTS
-from symbackprop.proofread.interpreter.functions import GENERIC, ROWS
+from symbackprop.proofread.interpreter.functions import GENERIC, ROWS, is_defined_as_usual
 
 _KINDS = "|".join(sorted({*ROWS, "hyperbolic tangent", "rectifier"} - {"s", "S"}, key=len, reverse=True))
 _IN_WORDS = re.compile(
@@ -21,7 +21,7 @@ _IN_WORDS = re.compile(
 )
 _OTHER_NAMES = {"hyperbolic tangent": "tanh", "rectifier": "relu"}
 _VARIABLE = Name(base="u")
-_NEVER_OWN = {"sigma", *ADJOINTS}  # σ is the network's, and δ[L] is the δ of a layer
+_NEVER_OWN = {"sigma", *ADJOINTS}  # σ is the network's, or the sigmoid, and δ[L] is the δ of a layer
 
 
 def functions_in_words(reading: DocumentReading) -> None:
@@ -51,9 +51,12 @@ def choose_functions(reading: DocumentReading) -> None:
 def _choose(reading: DocumentReading, index: int) -> None:
     left, body = reading.sides(index)[:2]
     head = function_head(left)
-    if head is None or head[0].base in {*ROWS} - GENERIC or head[0].base in _NEVER_OWN:
+    if head is None or head[0].base in {*ROWS} - GENERIC:
         return
     function, parameter = head
+    is_usual = defines_as_usual(reading, index)
+    if function.base in _NEVER_OWN and not is_usual:
+        return
     functions, base = reading.symbols.functions, function.base
     if base in functions:
         is_own = functions[base] == (parameter, body)
@@ -65,13 +68,24 @@ def _choose(reading: DocumentReading, index: int) -> None:
         functions[base] = parameter, body
         reading.forget()
         after = _failing(reading, users)
-        is_own = after < before or (base not in GENERIC and after == before)
+        is_own = after < before or ((is_usual or base not in GENERIC) and after == before)
         if not is_own:
             del functions[base]
             reading.forget()
     if is_own:
         reading.own_functions.add(index)
         reading.forget()
+
+
+def defines_as_usual(reading: DocumentReading, index: int) -> bool:
+    """Return True for a line that defines what the letter of its function usually denotes, as σ the sigmoid."""
+    left, *others = reading.sides(index)
+    head, evaluator = function_head(left), reading.own_evaluator
+    return (
+        head is not None
+        and evaluator is not None
+        and any(is_defined_as_usual(evaluator, *head, side) for side in others)
+    )
 
 
 def _users(reading: DocumentReading, index: int, base: str) -> list[int]:

@@ -34,6 +34,7 @@ POLICY = (
     Rule("states_sizes", _NO_CLAIM, "it states sizes"),
     Rule("gives_given_number", _NO_CLAIM, "it gives a number"),
     Rule("leaves_out", _NO_CLAIM, "its right side is left out"),
+    Rule("general_chain_rule", _NO_CLAIM, "it states the chain rule of functions that are not the network's"),
     Rule("is_not_understood", _NOT_UNDERSTOOD, "{}"),
     Rule("may_be_no_claim", _NOT_UNDERSTOOD, "{}"),
     Rule("shared_convention", _CONVENTION, "right {}, as all gradients here are"),
@@ -44,6 +45,7 @@ POLICY = (
     Rule("new_value", _DEFINED, "{} is given a new value"),
     Rule("hypothesis", _ANOTHER, "the text only supposes it: “{}”"),
     Rule("own_left_side", _NOT_UNDERSTOOD, "{} stands on both sides: as a direct and a total derivative, or as a step"),
+    Rule("usual_function", _ANOTHER, "{} is defined as usual; the network applies another function"),
     Rule("alternatives", _ANOTHER, "the document says several things of {}"),
     Rule("holds_for_one_example", _CONVENTION, "right for one example; for all examples, a sum is missing"),
     Rule("holds_for_numbers", _CONVENTION, "right for one input and one unit"),
@@ -51,6 +53,7 @@ POLICY = (
     Rule("is_turned", _CONVENTION, "right in transposed layout"),
     Rule("holds_for_class", _CONVENTION, "it holds only where {}"),
     Rule("factor_of_stated_cost", _CONVENTION, "right for the cost that the document states: {}"),
+    Rule("rest_of_gradient", _CONVENTION, "right for the cost without its penalty; another line here has the whole {}"),
     Rule("numbers_layers", _ANOTHER, "{} numbers layers, of which the network has one"),
     Rule("cost_without_sum", _NOT_UNDERSTOOD, "{} is an array here: a sum may be implied, which is not read"),
     Rule("repeats_line", _WRONG, ""),
@@ -68,6 +71,7 @@ POLICY = (
     Rule("holds_on_part", _CONVENTION, "it holds only where {}"),
     Rule("not_the_networks", _ANOTHER, "the network computes {} in another way"),
     Rule("lacks_support", _NOT_UNDERSTOOD, "it fails as it is read, but {}"),
+    Rule("doubtful_name", _NOT_UNDERSTOOD, "it fails if {}, which this document does not say"),
     Rule("fails", _WRONG, "{}"),
 )
 

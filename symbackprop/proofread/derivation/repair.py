@@ -71,7 +71,7 @@ def find_repair(
         is_tried = number < tried_first or _may_repair(targets, where(formula))
         if not is_tried or _says_left_side(left, right, formula) or _adds_side(others, right, formula):
             continue
-        if formula == right or _replaces_function(right, repair) or _starts_later(right, formula):
+        if formula == right or _replaces_function(right, repair) or _has_odd_bound(right, formula):
             continue
         found = judge_side(reading, index, wanted, where(formula))
         is_narrow = found.reading not in {"", reading.interpretation.scope} and not has_jacobian(reading, left, formula)
@@ -98,12 +98,13 @@ def _replaces_function(right: Node, repair: Repair) -> bool:
     return MistakeKind.QUANTITY in repair.kinds and not heads.isdisjoint(set(walk(right)) - set(walk(repair.formula)))
 
 
-def _starts_later(right: Node, formula: Node) -> bool:
-    """Return True for a repair after which a sum starts at 3 or later: it leaves out terms that happen to be 0."""
-    before, after = (
-        {part.first for part in walk(side) if isinstance(part, tree.Summation)} for side in (right, formula)
-    )
-    return any(isinstance(first, tree.Number) and first.value > _LATEST_START for first in after - before)
+def _has_odd_bound(right: Node, formula: Node) -> bool:
+    """Return True for a repair after which a sum starts at 3 or later, which leaves out terms, or has an odd bound."""
+    before, after = ([part for part in walk(side) if isinstance(part, tree.Summation)] for side in (right, formula))
+    firsts = {part.first for part in after} - {part.first for part in before}
+    bounds = {bound for part in after for bound in (part.first, part.last)} - {part.last for part in before} | firsts
+    is_late = any(isinstance(first, tree.Number) and first.value > _LATEST_START for first in firsts)
+    return is_late or any(isinstance(bound, tree.Transposed | tree.Power) for bound in bounds)
 
 
 def _adds_side(others: Set[Node], right: Node, formula: Node) -> bool:

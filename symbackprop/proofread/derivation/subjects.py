@@ -9,6 +9,7 @@ from symbackprop.parsing.statements import Statement, equalities, is_about_slope
 from symbackprop.parsing.syntax_tree import Group, Name, Node, walk
 from symbackprop.printing.naming import Key, key_of
 from symbackprop.proofread.derivation.reading import DocumentReading
+from symbackprop.proofread.interpreter.adjoint_marks import COSTS
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import has_examples
 from symbackprop.proofread.interpreter.quantities import call_parts, is_name_of_cost, without_arguments
@@ -149,16 +150,24 @@ def assigns_number(reading: DocumentReading, left: Node, right: Node) -> bool:
     )
 
 
-def sums_entries(*sides: Node) -> bool:
-    """Return True if a sum over k contains w_{jk}, an entry of a matrix."""
+def sums_entries(reading: DocumentReading, *sides: Node) -> bool:
+    """Return True if a sum over k contains an entry w_{jk} or y_k: with one unit, it would not be a sum."""
     sums = (part for side in sides for part in walk(side) if isinstance(part, tree.Summation))
     return any(
         isinstance(name, Name)
-        and len(name.below) == 2
         and any(mark.content == Name(base=index) for mark in name.below for index in whole.indices)
+        and (len(name.below) > 1 or not _numbers_layers(reading, name))
         for whole in sums
         for name in walk(whole.body)
     )
+
+
+def _numbers_layers(reading: DocumentReading, name: Name) -> bool:
+    """Return True for h_t and L_t if the network has an h or a term of its cost for some step t."""
+    if name.base in COSTS:
+        return True
+    found = (reading.name_readings(name, {letter: k}) for letter in name.script_letters for k in reading.symbols.layers)
+    return any(reading.symbols.symbol(one.key) is not None and one.key[2] for every in found for one in every)
 
 
 def has_jacobian(reading: DocumentReading, left: Node, right: Node) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from symbackprop.expressions.aliases import Expression
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node, walk
@@ -12,6 +13,7 @@ from symbackprop.proofread.derivation.reading import DocumentReading
 from symbackprop.proofread.derivation.search import CLASSES_IN_WORDS, ONE_EXAMPLE_IN_WORDS, other_readings
 from symbackprop.proofread.derivation.subjects import (
     claims,
+    is_cost,
     is_gradient_line,
     says_letters_equal,
 )
@@ -173,6 +175,21 @@ def said_otherwise(reading: DocumentReading, index: int) -> list[int]:
 def _subject(left: Node) -> object:
     head = function_head(left)
     return ("function", head[0].base) if head is not None else left
+
+
+def whole_gradient(reading: DocumentReading, index: int) -> str:
+    """Return the left side of another line that is right, about the gradient of the same parameter, or ""."""
+    own = _parameter(reading, index)
+    same = (k for k in claims(reading) if own is not None and k != index and _parameter(reading, k) == own)
+    return next((reading.sides(k)[0].source for k in same if judge(reading, k).holds), "")
+
+
+def _parameter(reading: DocumentReading, index: int) -> Expression | None:
+    """Return the W of a line about ∂J/∂W, or None."""
+    left = reading.sides(index)[0]
+    if not isinstance(left, tree.Partial) or not isinstance(left.by, Name) or not is_gradient_line(reading, index):
+        return None
+    return reading.quantity(left.by) if is_cost(reading, left.of) else None
 
 
 def share_that_holds(reading: DocumentReading, index: int) -> float:

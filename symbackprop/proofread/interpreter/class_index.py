@@ -32,8 +32,10 @@ def has_label_below(node: Name) -> bool:
 
 
 def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
-    """Return p_{y_i}, the entry of p for the class of example i; [] if the subscript is not a label."""
-    label = node.below[0].content if len(node.below) == 1 else None
+    """Return p_{y_i} or p_{i, y_i}, the entry of p for the class of example i; [] if the subscript is not a label."""
+    label = node.below[-1].content if node.below else None
+    if len(node.below) > 2 or (len(node.below) == 2 and node.below[:1] != getattr(label, "below", ())):
+        return []
     if not isinstance(label, Name) or label.base in evaluator.letters or not _is_label(evaluator, label):
         return []
     if node.base == _BASIS and not node.above and ("e", "", "") not in evaluator.symbols.known:

@@ -153,6 +153,17 @@ def functions_of(evaluator: Evaluator, name: Name, argument: IndexedArray, order
     raise UnsupportedNotationError(f"{name.source or base} is not a function that is known here")
 
 
+def is_defined_as_usual(evaluator: Evaluator, function: Name, parameter: Name, body: Node) -> bool:
+    """Return True if a formula f(z) = … defines what the letter f usually denotes, as σ the sigmoid."""
+    usual = _USUAL.get(function.base)
+    argument = IndexedArray(np.array([[-1.3, 0.4, 2.1]]))
+    key = next((found.key for found in evaluator.symbols.readings(parameter, {})), None)
+    if usual is None or key is None:
+        return False
+    found = replace(evaluator, dummies={key: argument}).attempt(body)
+    return any(values.same(value, _row(usual)(argument, 0)) for value in found)
+
+
 def may_be_function(evaluator: Evaluator, name: Name) -> bool:
     """Return True for a name of a function: a usual one, such as tanh or σ, or one that is applied somewhere."""
     is_own = name.base in evaluator.symbols.functions or name.base in evaluator.symbols.called

@@ -116,7 +116,7 @@ _AXES = {"0": 0, "1": 1, "-1": 1, "-2": 0}
 
 
 def _largest(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
-    """Return max(0, z) entry by entry, max(z) of each row, or max_rows(z) of each column."""
+    """Return max(0, z) entry by entry, max(z) of each row, max_rows(z) of each column, or max_j z_j over an index."""
     if len(node.arguments) == 1:
         return _largest_of_lines(evaluator, node)
     if len(node.arguments) != 2:
@@ -131,6 +131,9 @@ def _largest_of_lines(evaluator: Evaluator, node: Call) -> list[IndexedArray]:
     marks = {getattr(mark.content, "base", "") for mark in getattr(node.function, "below", ())}
     axis = node.axis if node.axis is not None else 0 if "rows" in marks else 1
     found = [value for value in evaluator.values(node.arguments[0]) if not value.is_derivative]
+    over = [value for value in found if marks & set(value.indices)]
+    if over:
+        return [values.reduced(value, next(iter(marks & set(value.indices))), np.max) for value in over]
     return [replace(value, array=value.array.max(axis=axis - 2, keepdims=True)) for value in found]
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from symbackprop.expressions.shapes import is_matrix
 from symbackprop.network.network import INPUT
 from symbackprop.parsing.lexer import UnsupportedNotationError
-from symbackprop.parsing.syntax_tree import Multiply, Name
+from symbackprop.parsing.syntax_tree import Multiply, Name, Relation
 from symbackprop.proofread.interpreter import values
-from symbackprop.proofread.interpreter.class_index import has_label_below, of_own_class
+from symbackprop.proofread.interpreter.class_index import class_is, has_label_below, of_own_class
 from symbackprop.proofread.interpreter.conventions import Quantity, UnknownNameError
 from symbackprop.proofread.interpreter.evaluator import Evaluator
 from symbackprop.proofread.interpreter.orientation import all_sizes, example_axis, has_examples, is_transposed, laid_out
@@ -55,7 +55,8 @@ def _kronecker_delta(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
     letters = [mark.content for mark in node.below]
     if node.base != "delta" or node.above or len(letters) != 2 or not all(isinstance(k, Name) for k in letters):
         return []
-    return kronecker(evaluator, *(evaluator.index(k) for k in letters))
+    of_class = class_is(evaluator, Relation(left=letters[0], sign="=", right=letters[1]))  # δ_{k, y_i}
+    return of_class or kronecker(evaluator, *(evaluator.index(k) for k in letters))
 
 
 def kronecker(evaluator: Evaluator, i: str | int, j: str | int) -> list[IndexedArray]:

@@ -175,12 +175,20 @@ def quantity_named(evaluator: Evaluator, key: Key) -> Quantity | None:
     symbol = None if is_defined and symbols.document_first else symbols.known.get(key)
     if symbol is None and is_defined:
         found = quantity_of_definition(evaluator, key)
-        if found is not None:
-            return found
+        if found is not None or _has_own_value(evaluator, key):
+            return found  # not that of the network's cost, for an MSE that the document defines beside it
     symbol = symbol if symbol is not None else symbols.aliases.get(key)
     if symbol is None or symbol not in evaluator.point.values:
         return None
     return Quantity(symbol, is_matrix(symbol) and is_transposed(evaluator, symbol))
+
+
+def _has_own_value(evaluator: Evaluator, key: Key) -> bool:
+    """Return True if the document's definition of a name has a value."""
+    try:
+        return bool(values_of_definition(evaluator, key))
+    except (ShapeMismatchError, UnsupportedNotationError):
+        return False
 
 
 def quantity_of_definition(evaluator: Evaluator, key: Key) -> Quantity | None:

@@ -37,6 +37,7 @@ def summation(evaluator: Evaluator, node: tree.Summation) -> list[IndexedArray]:
     count = _number_of_terms(evaluator, node)
     if all(value.is_number and not value.is_derivative for value in found) and count is not None:
         return [values.product(scalar(count), value) for value in found]
+    _refuse_sum_over_entries(evaluator, node)
     return _implicit_sum(evaluator, node.body, f"sum over {node.indices[0]}")
 
 
@@ -70,6 +71,24 @@ def _number_of_terms(evaluator: Evaluator, node: tree.Summation) -> float | None
     if not last or not first or not last[0].is_number or last[0].indices:
         return None
     return float(last[0].array.squeeze() - first[0].array.squeeze()) + 1
+
+
+def _refuse_sum_over_entries(evaluator: Evaluator, node: tree.Summation) -> None:
+    """Raise an error if a sum over an index that occurs nowhere runs to a size that counts no examples, or to N_{in}.
+
+    It cannot be a sum over examples then.
+    """
+    network = evaluator.point.network
+    for name in tree.walk(node.last) if node.last is not None else ():
+        if not isinstance(name, tree.Name):
+            continue
+        found = (evaluator.symbols.symbol(one.key) for one in evaluator.symbols.readings(name, evaluator.letters))
+        symbols = set(found)
+        if not symbols.isdisjoint(set(network.dimensions) - network.examples[1]):
+            index, size = node.indices[0], name.source or name.base
+            raise ShapeMismatchError(f"the sum is over {index} up to {size}, and {index} does not occur in it")
+        if symbols == {None} and name.below:
+            raise UnknownNameError(name)
 
 
 def _implicit_sum(evaluator: Evaluator, body: Node, index: str) -> list[IndexedArray]:

@@ -204,16 +204,20 @@ def as_matrix(derivative: IndexedArray) -> IndexedArray:
 
 def summed(value: IndexedArray, index: str) -> IndexedArray:
     """Return the sum over a free index."""
-    axis = value.indices.index(index)
-    return replace(value, array=value.array.sum(axis=axis), indices=tuple(k for k in value.indices if k != index))
+    return reduced(value, index, np.sum)
+
+
+def reduced(value: IndexedArray, index: str, function: Callable[..., Array]) -> IndexedArray:
+    """Return the sum, the product or the largest entry over a free index."""
+    array = function(value.array, axis=value.indices.index(index))
+    return replace(value, array=array, indices=tuple(k for k in value.indices if k != index))
 
 
 def multiplied(value: IndexedArray, index: str) -> IndexedArray:
     """Return the product over a free index of numbers; the order of matrices in such a product is not known."""
     if not value.is_number or value.is_derivative:
         raise ShapeMismatchError("a product over an index is read for numbers only")
-    axis = value.indices.index(index)
-    return replace(value, array=value.array.prod(axis=axis), indices=tuple(k for k in value.indices if k != index))
+    return reduced(value, index, np.prod)
 
 
 def combined(one: IndexedArray, other: IndexedArray, function: Callable[[Array, Array], Array]) -> IndexedArray:
