@@ -179,7 +179,7 @@ class _ModuleWriter:
         checks = templates.further_checks(
             self.tape.network, printer.shape_code, lambda s: f"{s.name} = _one_hot({s.name})"
         )
-        end = f"return {results[0] if len(results) == 1 else templates.tuple_of(results)}"
+        end = f"return {results[0] if name == 'cost' else templates.tuple_of(results)}"
         start = [templates.docstring(summary, self.arguments), *self.checks(), *self.sizes(printer)]
         return templates.define(name, self.names, [*start, *checks, *body, end])
 
@@ -231,7 +231,7 @@ def portable_source(tape: Tape, function_names: Mapping[str, str]) -> str:
             "to_numpy() can do it"
         )
     writer = _ModuleWriter(tape, function_names)
-    functions = [*(writer.function(*each) for each in templates.functions(tape)), *templates.backward(tape)]
+    functions = [*(writer.function(*each) for each in templates.functions(tape)), *templates.cost_and_gradients(tape)]
     carried = [*templates.helpers_in(functions, portable_runtime.HELPERS), *portable_runtime.ALWAYS]
     head = templates.header(tape, function_names, "for arrays of NumPy, PyTorch, JAX or dask")
     return "\n\n\n".join([f"{head}\n\n{portable_runtime.IMPORTS}", *functions, *templates.sources_of(carried)]) + "\n"

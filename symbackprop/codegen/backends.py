@@ -4,6 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from symbackprop.backprop.tape import Tape
+from symbackprop.codegen import templates
 from symbackprop.codegen.batching import split_by_examples
 from symbackprop.codegen.lowering import program
 from symbackprop.codegen.numba_module import obstacle
@@ -42,11 +43,14 @@ def backend_for(tape: Tape, wanted: str | None) -> str:
 
 def _obstacle(tape: Tape, most: int | None = None) -> str:
     """Return the reason why a network cannot be compiled or would take too long to compile, or "" if there is none."""
-    whole = program(tape, tape.result_names)
-    phases = split_by_examples(whole, tape.network, early=False)
-    if most is not None and len(phases.each) > most:
-        return "it has too many operations"
-    return obstacle(whole, phases)
+    for _, _, results in templates.functions(tape):
+        whole = program(tape, results)
+        phases = split_by_examples(whole, tape.network, early=False)
+        if most is not None and len(phases.each) > most:
+            return "it has too many operations"
+        if reason := obstacle(whole, phases):
+            return reason
+    return ""
 
 
 def _is_small(network: Network) -> bool:

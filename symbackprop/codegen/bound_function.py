@@ -40,11 +40,13 @@ class BoundFunction:
         except ValueError as error:
             raise as_argument_error(error) from None
         self._result, self._in_parts = result, Threads().in_parts
-        self._evaluate = np.errstate(all="ignore")(module["_cost_and_gradients"])
+        self._of_layer = len(result._fields) == len(parameters)
+        function = "_backward" if self._of_layer else "_cost_and_gradients"
+        self._evaluate = np.errstate(all="ignore")(module[function])
         self.size = sum(prod(self.shapes[name]) for name in parameters)
         self._gradient = np.zeros(self.size, self.dtype)
         self._into = [*self.unpack(self._gradient).values()]
-        workspace = module.get("_cost_and_gradients_memory")
+        workspace = module.get(f"{function}_memory")
         if workspace is not None:
             self._into.append(workspace(*self._empty()))
         self._form = [(np.ndarray, shape, self.dtype) if shape else (float, (), None) for shape in self.shapes.values()]
@@ -58,7 +60,8 @@ class BoundFunction:
             if self._accepted.check is not None:
                 self._accepted.check(*values)
             results = self._evaluate(*values, self._in_parts, *self._into)
-            return self._result._make(self._accepted.sound(results, *values)[-len(self._result._fields) :])
+            self._accepted.sound((0.0, *results) if self._of_layer else results, *values)
+            return self._result._make(results)
         except (ValueError, ZeroDivisionError) as error:
             raise as_argument_error(error) from None
 
@@ -71,7 +74,7 @@ class BoundFunction:
         Raises:
             ArgumentError: data are missing or have a wrong shape or dtype, or a vector has another length.
         """
-        if len(self._result._fields) == len(self.parameters):
+        if self._of_layer:
             raise ArgumentError("flat is for a cost, and these are the gradients of a layer, which ends in an output")
         theta = np.zeros(self.size, self.dtype)
         weights = self.unpack(theta)

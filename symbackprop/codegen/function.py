@@ -47,8 +47,8 @@ class GradientFunction:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the cost and its gradients as a NamedTuple; for an output, the gradients alone."""
-        found = self._computed("cost_and_gradients", args, kwargs)
-        return self._result._make(found[-len(self._results) :])
+        of_layer = len(self._results) == len(self.parameters)
+        return self._result._make(self._computed("backward" if of_layer else "cost_and_gradients", args, kwargs))
 
     def cost(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the cost, without computing gradients."""
@@ -74,7 +74,7 @@ class GradientFunction:
         return BoundFunction(self._module, self.arguments, self.parameters, self._result, shapes=shapes, dtype=dtype)
 
     def _computed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the result of a function of the module: a number for `cost`, a tuple for `cost_and_gradients`."""
+        """Return the result of a function of the module: a number for `cost`, a tuple for the others."""
         function = self._module[name]
         try:
             return function(*args, **kwargs)

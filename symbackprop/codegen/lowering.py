@@ -12,8 +12,9 @@ from sympy import Mul, S, expand
 
 from symbackprop.backprop.tape import Tape
 from symbackprop.codegen.entrywise import Factored, entrywise
+from symbackprop.codegen.products import Products
 from symbackprop.codegen.program import Builder, Constant, Program, Value
-from symbackprop.codegen.schedule import BACKWARD, COST, FORWARD, GRADIENT, in_order
+from symbackprop.codegen.schedule import BACKWARD, GRADIENT, in_order
 from symbackprop.expressions import matrices as nodes
 from symbackprop.expressions import operations as ops
 from symbackprop.expressions.aliases import Expression, Matrix, Scalar, Size
@@ -42,17 +43,30 @@ class ScaledArray(NamedTuple):
 
 def program(tape: Tape, results: Collection[str]) -> Program:
     """Return the program that computes these results of a tape, such as J and dJdW1."""
-    only_cost = set(results) == {tape.cost.name}
-    equations = [each for each in in_order(tape) if not only_cost or each[0] in (FORWARD, COST)]
+    equations = _needed(in_order(tape), results)
     lowering = _Lowering(tape, [node for *_, whole in equations for node in postorder(whole)])
     for part, equation, expression in equations:
         lowering.equation(part, equation, expression)
     return lowering.program(results)
 
 
+def _needed(
+    equations: list[tuple[str, Equation, Expression]], results: Collection[str]
+) -> list[tuple[str, Equation, Expression]]:
+    """Return the equations that the results need, in order."""
+    needed, kept = set(results), []
+    for part, equation, expression in reversed(equations):
+        if equation.name in needed:
+            needed |= {str(symbol) for symbol in expression.free_symbols}
+            kept.append((part, equation, expression))
+    return kept[::-1]
+
+
 class _Lowering:
     def __init__(self, tape: Tape, parts: list[Expression]):
         self.build = Builder(tape.network.arguments)
+        self.products = Products(self.build)
+        self.adjoints = {*(adjoint.symbol for adjoint in tape.adjoints), *tape.network.upstream.values()}
         self.uses = Counter(part for part in parts if _in_output(part))  # of each f′ that is computed from f
         self.powers = {part for part in parts if isinstance(part, nodes.MatPow)}
         self.terms: dict[Expression, ScaledArray] = {
@@ -147,10 +161,8 @@ class _Lowering:
 
     def product(self, node: Matrix) -> ScaledArray:
         terms = [self.term(factor) for factor in node.args]
-        value = terms[0].value
-        for count, (_, other) in enumerate(terms[1:], start=2):
-            shape, note = (value.shape[0], other.shape[1]), nodes.MatMul(*node.args[:count])
-            value = self.build.make("dot", value, other, shape=shape, note=note)
+        adjoint = next((k for k, factor in enumerate(node.args) if factor.free_symbols & self.adjoints), None)
+        value = self.products.make([term.value for term in terms], node.args, adjoint)
         return ScaledArray(Mul(*(term.coefficient for term in terms)), value)
 
     def matrix_power(self, node: Matrix) -> ScaledArray:

@@ -25,7 +25,7 @@ def module_source(tape: Tape, function_names: Mapping[str, str], backend: str = 
     text = Text(function_names)
     made_with, imports, part = _BACKENDS[backend]
     functions = [_Function(tape, text, *described, part=part) for described in templates.functions(tape)]
-    texts = [*(one for function in functions for one in function.texts()), *templates.backward(tape)]
+    texts = [*(one for function in functions for one in function.texts()), *templates.cost_and_gradients(tape)]
     check = _further_checks(tape)
     carried = [*templates.helpers_in([*texts, check], runtime.HELPERS), *runtime.DRIVERS]
     parts = [
@@ -63,6 +63,10 @@ def _one_hot(symbol: Expression) -> str:
     return f'_one_hot("{symbol.name}", {rows})'
 
 
+# What a public function checks with `sound`, for which a cost comes first, and what it returns of it
+_CHECKED = {"cost": ("results", "[0]"), "backward": ("(0.0, *results)", "[1:]")}
+
+
 class _Function:
     """Writer of one function: the public function, the phases for all of the data, and the phase for each batch."""
 
@@ -96,12 +100,12 @@ class _Function:
     def public(self) -> str:
         names = [s.name for s in self.arguments]
         given = ", ".join(names)
-        first = "[0]" if len(self.program.results) == 1 else ""
+        results, part = _CHECKED.get(self.name, ("results", ""))
         lines = [
             templates.docstring(self.summary, self.arguments),
             f"{templates.listing(names)} = _arguments({given})",
             f"results = _{self.name}({given}, _memory.in_parts)",
-            f"return _arguments.sound(results, {given}){first}",
+            f"return _arguments.sound({results}, {given}){part}",
         ]
         # 1/(1 + exp(1200)) = 1/inf = 0 is right, and no warning is due; `sound` finds results that are not finite
         return '@np.errstate(all="ignore")\n' + templates.define(self.name, names, lines)
@@ -164,6 +168,8 @@ class _Part:
         self.statements.constants = {}
         self.lines = self.statements.lines(phases.each)
         inputs = whole.program.inputs_of(phases.each)
+        if self.statements.printer.needs_dtype and not any(value.shape for value in inputs):
+            inputs.append(next(value for value in whole.program.arguments if value.shape))
         self.data = [value for value in inputs if value in phases.axes]
         self.rest = [value for value in inputs if value not in phases.axes]
         self.inputs = [*self.data, *self.rest]

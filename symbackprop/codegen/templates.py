@@ -37,29 +37,49 @@ def header(tape: Tape, function_names: Mapping[str, str], meant_for: str) -> str
 
 
 def functions(tape: Tape) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the name, the summary and the results of each function of a module."""
-    both, cost = "The cost and its gradients, from one forward and one backward pass", "The cost"
+    """Return the name, the summary and the results of each function that computes something itself.
+
+    The gradients of a layer are computed without its cost, the sum that `cost_and_gradients` has beside them.
+    """
     if tape.network.upstream:
-        cost = f"{tape.cost.name}, the sum of {listed(_products(tape))}, the gradients of which `backward` returns"
-        both = f"{tape.cost.name} and its gradients, from one forward and one backward pass"
-    return [("cost", cost, tape.result_names[:1]), ("cost_and_gradients", both, tape.result_names)]
+        summary = f"{tape.cost.name}, the sum of {listed(_products(tape))}, the gradients of which `backward` returns"
+        return [("cost", summary, tape.result_names[:1]), ("backward", _of_layer(tape), tape.gradient_names)]
+    return [("cost", "The cost", tape.result_names[:1]), ("cost_and_gradients", both(tape), tape.result_names)]
+
+
+def both(tape: Tape) -> str:
+    """Return the summary of the function `cost_and_gradients`."""
+    name = tape.cost.name if tape.network.upstream else "The cost"
+    return f"{name} and its gradients, from one forward and one backward pass"
 
 
 def _products(tape: Tape) -> list[str]:
     return [f"{G.name} * {output.name}" for output, G in tape.network.upstream.items()]
 
 
-def backward(tape: Tape) -> list[str]:
-    """Return the text of the function `backward` of a layer, which returns the gradients alone; [] if it has a cost."""
+def _of_layer(tape: Tape) -> str:
+    given = ", ".join(str(G.name) for G in tape.network.upstream.values())
+    outputs = ", ".join(str(output.name) for output in tape.network.upstream)
+    names = tuple_of(tape.gradient_names)
+    return f"{names}, the gradients of a cost, from its gradients {given} with respect to {outputs}"
+
+
+def cost_and_gradients(tape: Tape) -> list[str]:
+    """Return the text of this function for a layer, in terms of `cost` and `backward`; [] for a network with a cost."""
     if not tape.network.upstream:
         return []
     names = [str(symbol.name) for symbol in tape.network.arguments]
-    given = ", ".join(str(G.name) for G in tape.network.upstream.values())
-    lines = [
-        f'"""{tuple_of(tape.gradient_names)}, the gradients of a cost, from its gradients {given} with respect to '
-        f'{", ".join(str(output.name) for output in tape.network.upstream)}."""',
-        f"return cost_and_gradients({', '.join(names)})[1:]",
-    ]
+    given = ", ".join(names)
+    lines = [f'"""{tape.cost.name} and its gradients."""', f"return cost({given}), *backward({given})"]
+    return [define("cost_and_gradients", names, lines)]
+
+
+def backward(tape: Tape) -> list[str]:
+    """Return the text of the function `backward` of a layer in terms of `cost_and_gradients`; [] if it has a cost."""
+    if not tape.network.upstream:
+        return []
+    names = [str(symbol.name) for symbol in tape.network.arguments]
+    lines = [f'"""{_of_layer(tape)}."""', f"return cost_and_gradients({', '.join(names)})[1:]"]
     return [define("backward", names, lines)]
 
 

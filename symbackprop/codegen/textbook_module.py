@@ -38,8 +38,7 @@ def textbook_source(tape: Tape, function_names: Mapping[str, str]) -> str:
     sizes, _ = templates.read_sizes(printer.sizes, templates.shapes(tape.network.arguments))
     first = next(symbol for symbol in tape.network.arguments if shape_of(symbol))
     dtype = [f"dtype = {first.name}.dtype"] if printer.needs_dtype else []
-    summary = templates.functions(tape)[1][1]
-    described = templates.docstring(summary, tape.network.arguments)
+    described = templates.docstring(templates.both(tape), tape.network.arguments)
     both = templates.define("cost_and_gradients", names, [described, *sizes, *dtype, *lines])
     cost = templates.define("cost", names, [f"return cost_and_gradients({', '.join(names)})[0]"])
     definitions = [*printer.definitions()]

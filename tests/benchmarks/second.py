@@ -1,4 +1,6 @@
-"""Hessian-vector products of the networks of tests/support/zoo.txt: `python -m tests.benchmarks.second`.
+"""Hessian-vector products of the networks of tests/support/zoo.txt.
+
+`OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.second`: the times of BLAS with several threads vary tenfold.
 
 For each, the largest relative difference from the product that autograd computes, and the cost of one product at sizes of
 about a hundred, in calls of the gradient function (medians, interleaved).
