@@ -204,13 +204,13 @@ class Layer:
         Raises:
             ArgumentError: the gradients cannot be assigned to the parameters.
         """
-        found = _by_name(left, self.candidates)
+        found = by_name(left, self.candidates)
         if isinstance(result, Mapping):
-            return self._chosen(found | _by_name(result, self.candidates), len(result))
+            return self._chosen(found | by_name(result, self.candidates), len(result))
         items = _flat(result) if isinstance(result, tuple | list) else [] if result is None else [result]
         labels = returned_names(self.backward, one=True) if self.backward is not None else ()
         if len(labels) == len(items):
-            named = _by_name(dict(zip(labels, items, strict=True)), self.candidates)
+            named = by_name(dict(zip(labels, items, strict=True)), self.candidates)
             if len(named) == len([item for item in items if item is not None]):
                 return self._chosen(found | named, len(items))
         forward = [n for n in parameters_of(self.forward, "forward") if n in self.inputs]
@@ -318,12 +318,12 @@ def _flat(values: Sequence[Any]) -> list[Any]:
     return [one for value in values for one in (_flat(value) if isinstance(value, tuple | list) else [value])]
 
 
-def _by_name(found: Mapping[Any, Any], names: Sequence[str]) -> dict[str, Any]:
+def by_name(found: Mapping[Any, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the gradients whose key is the name of an argument, possibly in a form such as dW1, grad_W1 or W1_bar."""
     chosen: dict[str, Any] = {}
     for key, value in found.items():
         if isinstance(value, Mapping):
-            chosen |= _by_name(value, names)
+            chosen |= by_name(value, names)
             continue
         forms = {str(key).lower(), _OF_GRADIENT.sub("", str(key), count=1).lower()}
         gradient = [name for name in names if _letters(name) in set(map(_letters, forms - {str(key).lower()}))]

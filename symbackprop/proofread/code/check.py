@@ -9,6 +9,7 @@ from symbackprop.network.network import Network
 from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import FAILURES, CodeReader, said
 from symbackprop.proofread.code.report import CodeCheck
+from symbackprop.proofread.code.second import SecondDerivatives, without_directions
 from symbackprop.proofread.code.vjp import check_vjp, holds_nests, is_layer
 from symbackprop.tracing.aliases import DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import argument_spec
@@ -81,6 +82,8 @@ def check_code(
     attributes: Mapping[str, object] | Collection[str] | None = None,
     labels: Mapping[str, DeclaredSize] | None = None,
     scalars: Mapping[str, object] | Iterable[str] | None = None,
+    hessian: UserFunction | None = None,
+    hvp: UserFunction | None = None,
     step: str | float | None = None,
     upstream: Iterable[str] | str | None = None,
     network: Network | None = None,
@@ -105,6 +108,10 @@ def check_code(
             {"params": {"W": ("D", "K")}}.
         labels: the arguments that are class labels (whole numbers), with the number of classes.
         scalars: the names of hyperparameters, or their values by name.
+        hessian: a function of the same arguments that returns second derivatives: a matrix, a block for each two
+            parameters (by name, or in rows), or the diagonal in the shapes of the parameters.
+        hvp: a function that returns the product of the Hessian with a direction, which it takes beside the same
+            arguments: one for each parameter, or one vector for all.
         step: the step length, a number or the name of an argument, of a `gradient` that updates the parameters, in
             place or as results; their gradients are then found from the update.
         upstream: the upstream gradient of a layer, an argument of `gradient`: the cost is the sum of its product with
@@ -134,8 +141,11 @@ def check_code(
     >>> check.mistake
     'dJdW equals the right one with the derivative tanh′(X W) left out, the slope of the activation'
     """
+    if hvp is not None:
+        shapes = without_directions(shapes, hvp, cost, gradient)
     nested = holds_nests(shapes) or holds_nests(attributes)
-    if step is None and (upstream is not None or is_layer(cost, gradient, shapes)) and not nested:
+    has_second = hessian is not None or hvp is not None
+    if not has_second and step is None and (upstream is not None or is_layer(cost, gradient, shapes)) and not nested:
         return check_vjp(
             cost,
             gradient,
@@ -167,4 +177,8 @@ def check_code(
     )
     code = UserCode(cost, gradient, spec.attributes, spec.structure)
     code.check_names(spec.names)
-    return Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), network).result()
+    reader = CodeReader(code, spec, np.random.default_rng(seed))
+    check = Proofreading(reader, network).result()
+    if not has_second:
+        return check
+    return SecondDerivatives(hessian, hvp, shapes, labels, scalars, attributes, declared, seed).added_to(check, reader)

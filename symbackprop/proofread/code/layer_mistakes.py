@@ -38,7 +38,12 @@ _NOT_LINEAR = (
 Gradients = Mapping[str, np.ndarray]
 
 
-class LayerMistakes:
+def layer_mistake(layer: Layer, spec: ArgumentSpec, point: SamplePoint) -> Mistake | None:
+    """Return the mistake in wrong gradients of a layer, or None if it is none that only layers have."""
+    return _LayerMistakes(layer, spec, point).found()
+
+
+class _LayerMistakes:
     """The search for a mistake that explains wrong gradients of a layer, in numbers at one point."""
 
     def __init__(self, layer: Layer, spec: ArgumentSpec, point: SamplePoint):

@@ -72,6 +72,10 @@ class Naming:
             found = next(filter(None, map(_in_time, searches)), None)
         return found or Named(_joined(list(self._of_blocks(set(), simple=False))))
 
+    def as_named(self, mistake: Mistake) -> Named:
+        """Return a mistake that is known, with the first quantity of the code that differs."""
+        return Named(mistake, self._first(self._at, None), explained=True)
+
     def _is_vague(self, mistake: Mistake) -> bool:
         """Return True if an edit of the code tells more than these words of the catalogue."""
         of_labels = bool(self.reader.spec.labels) and MistakeKind.MISSING_PATH in mistake.kinds  # of the true class

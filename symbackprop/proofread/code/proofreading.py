@@ -1,6 +1,6 @@
 """Judgment of gradient code: comparison of numbers and formulas at random points, a verdict, and the mistake."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -23,6 +23,7 @@ from symbackprop.proofread.code.report import CodeCheck, Level
 from symbackprop.tracing.arguments import ArgumentSpec
 from symbackprop.tracing.arrays.names import CodeLine
 from symbackprop.tracing.arrays.trace import TracedNetwork
+from symbackprop.tracing.conditions import DataCondition
 from symbackprop.tracing.outcome import computed
 from symbackprop.tracing.sampling import SamplePoint, copy_arrays, cost_and_gradients
 from symbackprop.tracing.shape_habits import shape_remarks
@@ -150,10 +151,16 @@ class _Judgment:
 
 @dataclass
 class Proofreading:
-    """The judgment of one cost and its gradient; the network is given, or read from the cost."""
+    """The judgment of one cost and its gradient; the network is given, or read from the cost.
+
+    `search` looks for a mistake by other means; what it finds is excused by no condition on the data, and anything else
+    by those for which `excuses` is true.
+    """
 
     reader: CodeReader
     network: Network | None
+    search: Callable[[], Mistake | None] = lambda: None
+    excuses: Callable[[DataCondition], bool] = lambda condition: True
     _out_of_time: bool = field(default=False, init=False)
     _untried: bool = field(default=False, init=False)  # conditions, under which the gradients could be right
 
@@ -168,7 +175,9 @@ class Proofreading:
             if self._verdict(judged) == Verdict.WRONG:
                 judged = self._where_no_guard_is_active(judged)
             if self._verdict(judged) == Verdict.WRONG:
-                judged, named = self._under_conditions(judged)
+                mistake = self.search()
+                found = None if mistake is None else self._naming(judged).as_named(mistake)
+                judged, named = self._under_conditions(judged) if found is None else (judged, found)
         return self._report(judged, named)
 
     @cached_property
@@ -268,7 +277,9 @@ class Proofreading:
     def _accepting(self, judged: _Judgment) -> Iterator[_Judgment]:
         """Yield the judgments under conditions on the data by which the gradients are right."""
         for conditions in islice(self._data.complete(), _MOST_CONDITIONS):
-            if self._hides_a_branch(judged.chosen, self.reader.under(conditions)):
+            if not all(map(self.excuses, conditions)) or self._hides_a_branch(
+                judged.chosen, self.reader.under(conditions)
+            ):
                 continue
             other = self._judged(self.reader, conditions)
             if other.is_accepted and self._verdict(other) != Verdict.WRONG:

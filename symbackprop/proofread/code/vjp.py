@@ -1,21 +1,23 @@
 """The check of a layer: a forward and a backward function, for a random upstream gradient of its own shape."""
 
 import inspect
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from symbackprop.errors import ArgumentError, SymbackpropError, listed
-from symbackprop.kinds import MistakeKind
-from symbackprop.proofread.code.layer_mistakes import LayerMistakes
+from symbackprop.kinds import Mistake, MistakeKind
+from symbackprop.proofread.code.layer_mistakes import layer_mistake
 from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.proofread.code.report import CodeCheck
 from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize, UserFunction
 from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
 from symbackprop.tracing.calls import UserCode
+from symbackprop.tracing.conditions import ConditionKind, DataCondition
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
 from symbackprop.tracing.return_statement import returned_names
 from symbackprop.tracing.sampling import SamplePoint, distinct_sizes, draw_point
@@ -76,19 +78,26 @@ def check_vjp(
 
 
 def judged_layer(
-    reading: "LayerReading", wrt: Iterable[str] | str | None, upstream: Iterable[str] | str | None, seed: int | None
+    reading: "LayerReading",
+    wrt: Iterable[str] | str | None,
+    upstream: Iterable[str] | str | None,
+    seed: int | None,
+    *,
+    search: Callable[[Layer, ArgumentSpec, SamplePoint], Mistake | None] = layer_mistake,
+    excuses: Callable[[DataCondition], bool] = lambda condition: True,
 ) -> CodeCheck:
-    """Return the check of a layer with respect to some of its arguments; see `check_vjp`."""
+    """Return the check of a layer with respect to some of its arguments; see `check_vjp`.
+
+    `search` looks at a point for a mistake that only such functions make; `excuses` tells of a condition on the data
+    whether gradients that are right under it alone are accepted.
+    """
     reading.rng = np.random.default_rng(seed)
     layer, read = reading.layer(wrt, upstream)
     spec = replace(read, structure=Structure(), attributes=())  # the arrays alone, as the cost of the layer takes them
     cost, gradient = composed(layer, spec.names)
     code = UserCode(cost, gradient)
-    check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), None).result()
-    mistakes = LayerMistakes(layer, spec, reading.point(spec))
-    found = mistakes.found() if check.verdict == Verdict.WRONG else None
-    if found is not None:
-        check = replace(check, mistake=found.words, mistake_kinds=found.kinds)
+    own = partial(search, layer, spec, reading.point(spec))
+    check = Proofreading(CodeReader(code, spec, np.random.default_rng(seed)), None, own, excuses).result()
     check = _with_wrong_sign(check)
     return replace(check, notes=(*check.notes, *reading.notes))
 
@@ -129,6 +138,7 @@ class LayerReading:
     attributes: Mapping[str, object] | Collection[str] | None
     labels: Mapping[str, DeclaredSize] | None
     scalars: Mapping[str, object] | Iterable[str] | None
+    declared: Mapping[ConditionKind, Iterable[str] | str | None] | None = None  # conditions on the data
     with_numbers: bool = False  # arguments of shape () may have gradients too, though they are not in `wrt`
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     sizes: dict[str, int] | None = None  # at which the code runs
@@ -177,6 +187,7 @@ class LayerReading:
             attributes=self.attributes,
             labels=self.labels,
             scalars=self.scalars,
+            declared=self.declared,
         )
 
     def _shape(self, name: str) -> object:
