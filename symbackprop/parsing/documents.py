@@ -249,6 +249,9 @@ def _code(text: str, start: int, end: int, *, is_text: bool) -> Iterator[Formula
 _MATHEMATICAL = re.compile(r"[∂∇∑Σσδ⊙∘×·−½²³⁻₀-₉ᵀ′≤≥θληϵεαβ√‖ŷ]|[\u0300-\u036f]")
 _CODE = re.compile(r"[@*]|\w\.\w|\\")
 _NEXT_COLUMN = re.compile(r" {2,}(?=\S)|\t")  # of a table such as the printed text of a derivation
+_SLOPE = re.compile(r"d[A-Za-z]\w*/d[A-Za-z]\w*\s*=")  # dL/dW1 = …, which is not an assignment
+_MARKUP = re.compile(r"[\\{_]")
+_NUMBERED = re.compile(r"[A-Za-z]\d")  # W2 in dL/dH = dL/dZ2 @ W2^T, which LaTeX would read as W times 2
 _REMARK = re.compile(r"(?<=\))\s\([A-Za-z ]{3,}\)$|(?<=\S)\s+\[[A-Za-z]{3,}[^\]=]*\]$")
 _LABEL = re.compile(r"(?:(?:[-*•–]|\d{1,2}[.)])[ \t]+)?(?:[A-Za-z][A-Za-z -]*:[ \t]+)?")  # a bullet, "In matrix form:"
 _WORD = re.compile(r"[A-Za-z]{3,}")  # of code, or of text
@@ -262,7 +265,7 @@ def _plain_formula(text: str, start: int, end: int, *, may_be_ascii: bool = Fals
     label = _LABEL.match(line.strip())
     begin += label.end() if label else 0
     first = _REMARK.sub("", _NEXT_COLUMN.split(line[begin - start :].strip())[0])
-    is_ascii = not _MATHEMATICAL.search(first)
+    is_ascii = not _MATHEMATICAL.search(first) and not _SLOPE.match(first)
     if "=" not in first or "\\" in first or (is_ascii and (not may_be_ascii or _CODE.search(first))):
         return None
     return Formula("display", begin, begin + len(first), is_plain=True)
@@ -280,5 +283,9 @@ def _bare_lines(text: str) -> Iterator[Formula]:
             yield plain
         elif "=" in stripped:
             start = at + len(line) - len(line.lstrip())
-            yield Formula("display" if is_latex else "numpy", start, start + len(stripped))
+            label = _LABEL.match(stripped) if is_latex else None
+            own = label.end() if label else 0
+            has_plain_names = is_latex and not _MARKUP.search(stripped) and bool(_NUMBERED.search(stripped))
+            kind = "display" if is_latex else "numpy"
+            yield Formula(kind, start + own, start + len(stripped), is_plain=has_plain_names)
         at += len(line)

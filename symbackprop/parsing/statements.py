@@ -116,6 +116,7 @@ def read_statements(
     anchor = None
     for written in found:
         written.sides = with_argument(tuple(without_steps(side, letters) for side in written.sides), names)
+        written.sides = _without_minimum(written.sides)
         before: Update | None = anchor.update if written.continues and anchor is not None else None
         # W ← W - η ∂J/∂W is an update and not an equality, even if it is written with an equals sign
         written.update = (
@@ -150,6 +151,16 @@ def _continue(written: Statement, before: Statement | None) -> None:
     else:
         written.problem = "nothing stands before the equals sign, or it is not understood"
         written.sides, written.signs, written.head = (), (), next(iter(written.sides), None)
+
+
+def _without_minimum(sides: tuple[Node, ...]) -> tuple[Node, ...]:
+    r"""Return the sides with J(w) for the `\min_w J(w)` that is a formula: what is minimized, not the least value."""
+    head = sides[0] if len(sides) > 1 and not isinstance(sides[1], tree.Number) else None
+    call = head.factors[0] if isinstance(head, tree.Multiply) and not head.sign else head
+    if head is None or not isinstance(call, tree.Call) or not isinstance(call.function, Name):
+        return sides
+    is_least = call.function.base == "min" and call.function.below and len(call.arguments) == 1
+    return (tree.replaced(head, call, call.arguments[0]), *sides[1:]) if is_least else sides
 
 
 def _with_primes(node: Node, heads: Collection[Node]) -> Node:

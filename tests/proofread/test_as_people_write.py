@@ -167,3 +167,99 @@ def test_what_makes_no_claim():
 
 def test_a_long_word_before_an_equals_sign_is_a_name():
     assert verdicts(LAYERS, "$$scores = s = H W_2 + b_2$$" + OF_SCORES) == ["right", "right"]
+
+
+CELL = "\n".join(
+    [
+        *(f"x_{t}: input(D, 1)\ny_{t}: target(H, 1)" for t in (1, 2, 3)),
+        "h_0: input(H, 1)\nC_0: input(H, 1)",
+        "W_f: parameter(H, H + D)\nW_i: parameter(H, H + D)",
+        *(
+            f"q_{t} = concatenate((h_{t - 1}, x_{t}), axis=0)\nf_{t} = sigmoid(W_f @ q_{t})\ni_{t} = tanh(W_i @ q_{t})\n"
+            f"C_{t} = f_{t}*C_{t - 1} + i_{t}\nh_{t} = tanh(C_{t})"
+            for t in (1, 2, 3)
+        ),
+        "L = " + " + ".join(f"sum((h_{t} - y_{t})**2)" for t in (1, 2, 3)),
+    ]
+)
+OF_C = (
+    r"$$\frac{\partial L}{\partial C_t} = \frac{\partial L}{\partial h_t} \odot (1 - h_t^2)"
+    r" + \frac{\partial L}{\partial C_{t+1}} \odot f_{t+1}$$ "
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "wrong"),
+    [
+        (r"[h_{t-1}, x_t]", r"[x_t, h_{t-1}]"),
+        (r" \odot f_t \odot (1 - f_t)", ""),
+        (r"\odot C_{t-1} \odot f_t", r"\odot C_t \odot f_t"),
+    ],
+)
+def test_stacked_vectors_of_a_cell(what, wrong):
+    network = sb.parse_network(CELL)
+    text = OF_C + (
+        r"$$\frac{\partial L}{\partial W_f} = \sum_{t=1}^T"
+        r" \frac{\partial L}{\partial C_t} \odot C_{t-1} \odot f_t \odot (1 - f_t) [h_{t-1}, x_t]^T$$"
+    )
+    assert verdicts(network, text) == ["right", "right"]
+    assert verdicts(network, text.replace(what, wrong))[-1] not in {"right", "convention"}
+
+
+def test_a_step_is_any_step_so_that_a_path_is_missing():
+    network = sb.parse_network(CELL)
+    assert verdicts(network, OF_C.replace(r" + \frac{\partial L}{\partial C_{t+1}} \odot f_{t+1}", "")) != ["right"]
+
+
+RIDGE = sb.parse_network(
+    "X: input(n, p)\ny: target(n, 1)\nlam: scalar\nw: parameter(p, 1)\n"
+    "J = 1/(2*n)*sum((y - X @ w)**2) + lam/2*sum(w**2)"
+)
+ZERO = r"$$\nabla_w J(w) = \frac1n (X^T X w - X^T y) + \lambda w = 0$$ Let $\gamma = n \lambda$. "
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (r"$$(X^T X + \gamma I) w = X^T y$$", r"$$(X^T X + \lambda I) w = X^T y$$"),
+        (r"$$w^* = (X^T X + \gamma I)^{-1} X^T y$$", r"$$w^* = (X^T X - \gamma I)^{-1} X^T y$$"),
+        (r"$$w = (X^T X + \gamma I)^{-1} X^T y$$", r"$$w = (X^T X)^{-1} X^T y$$"),
+    ],
+)
+def test_what_holds_at_a_minimum_is_checked_there(right, wrong):
+    assert verdicts(RIDGE, ZERO + right)[-1] == "right"
+    assert verdicts(RIDGE, ZERO + wrong)[-1] not in {"right", "convention", "defined here"}
+
+
+def test_what_is_minimized_is_the_cost():
+    text = r"$$\min_w J(w) = \frac{1}{2n} \|y - Xw\|^2 + \frac{\lambda}{2} \|w\|^2$$"
+    assert verdicts(RIDGE, text) == ["right"]
+    assert verdicts(RIDGE, text.replace("2n", "n")) != ["right"]
+
+
+def test_the_vector_of_the_own_class_is_a_column():
+    network = sb.parse_network(
+        "v: parameter(D, 1)\nU: parameter(D, K)\ny: one_hot(K, 1)\nz = U.T @ v\np = softmax(z, axis=0)\nJ = -sum(y*log(p))"
+    )
+    text = r"$$\frac{\partial J}{\partial v} = U (p - y)$$ $$\frac{\partial J}{\partial v} = \sum_w p_w u_w - u_o$$"
+    assert verdicts(network, text) == ["right", "right"]
+    assert verdicts(network, text.replace("- u_o", "+ u_o"))[-1] != "right"
+
+
+def test_a_square_root_is_missing():
+    network = sb.parse_network(
+        "Q: parameter(n, d)\nK: parameter(n, d)\nT: target(n, n)\nR = Q @ K.T\nS = R / sqrt(d)\nL = sum((tanh(S) - T)**2)"
+    )
+    text = r"$$S = R / \sqrt{d}$$ $$\frac{\partial L}{\partial R} = \frac{1}{d} \frac{\partial L}{\partial S}$$"
+    line = sb.check_derivation(text, network).lines[-1]
+    assert (str(line.verdict), line.mistake[:15]) == ("wrong", "the square root")
+
+
+def test_plain_lines_with_numbered_names_are_no_latex():
+    network = sb.parse_network(
+        "X: input(N, D)\nY: target(N, K)\nW1: parameter(D, H)\nW2: parameter(H, K)\nZ1 = X @ W1\nA1 = tanh(Z1)\n"
+        "Z2 = A1 @ W2\nL = sum((Z2 - Y)**2)"
+    )
+    text = "dL/dZ2 = 2*(Z2 - Y)\nFormula:   dL/dA1 = dL/dZ2 @ W2^T\ndL/dW2 = A1^T @ dL/dZ2"
+    assert verdicts(network, text) == ["right"] * 3
+    assert verdicts(network, text.replace("A1^T", "X^T"))[-1] == "wrong"

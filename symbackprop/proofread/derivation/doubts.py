@@ -238,5 +238,6 @@ def cost_that_is_an_array(reading: DocumentReading, sides: Sequence[Node]) -> st
 
 
 def _is_in_network(reading: DocumentReading, name: Name) -> bool:
-    keys = (found.key for found in reading.name_readings(name) if not found.indices)
-    return any(reading.symbols.symbol(key) is not None for key in keys)
+    layers = [{letter: k} for letter in name.script_letters for k in reading.symbols.layers]  # C_t of a cell
+    every = (found for letters in ({}, *layers) for found in reading.name_readings(name, letters) if not found.indices)
+    return any(reading.symbols.symbol(found.key) not in {None, reading.network.cost.symbol} for found in every)

@@ -67,7 +67,9 @@ def _transposes(node: Node, material: RepairMaterial) -> Iterator[Repair]:
         for (k, factor), (j, other) in permutations(enumerate(node.factors), 2):
             if isinstance(factor, tree.Transposed) and not isinstance(other, tree.Transposed):
                 factors = put(put(node.factors, k, factor.base), j, tree.Transposed(base=other))
-                words = f"not {material.text(factor.base)} but {material.text(other)} must be transposed"
+                names = material.text(factor.base), material.text(other)
+                words = f"not {names[0]} but {names[1]} must be transposed"
+                words = f"the other {names[0]} must be transposed" if names[0] == names[1] else words
                 yield Repair(changed(node, factors=factors), words, kinds)
 
 
@@ -127,8 +129,11 @@ def _numbers(node: Node, material: RepairMaterial) -> Iterator[Repair]:
         yield Repair(node.base, f"{material.text(node.base)} must not be raised to a power", kinds)
         yield from _power_of_last_term(node, material)
     if isinstance(node, tree.Name | tree.Group | tree.Call):
+        power = MistakeKind.FUNCTION, MistakeKind.POWER
         squared = tree.Power(base=node, exponent=number(2))
-        yield Repair(squared, f"{material.text(node)} must be squared", (MistakeKind.FUNCTION, MistakeKind.POWER))
+        yield Repair(squared, f"{material.text(node)} must be squared", power)
+        root = tree.Call(function=tree.Name(base="sqrt", source=r"\operatorname{sqrt}"), arguments=(node,))
+        yield Repair(root, f"the square root of {material.text(node)} is meant", power)
     if isinstance(node, tree.Divide):
         words = f"{material.text(node)} must not be divided by {material.text(node.below)}"
         yield Repair(node.above, words, kinds)

@@ -23,18 +23,20 @@ def held_fixed(
     evaluator = reading.evaluator(Setting(scope))
     if evaluator is None:
         return []
-    before = (_of_statement(reading, evaluator, scope, k) for k in range(index + 1))
-    found = [_differentiated_by(reading, evaluator, scope, (left, right)), frozenset[Expression]().union(*before)]
+    before = _up_to(reading, evaluator, scope, index)
+    found = [_differentiated_by(reading, evaluator, scope, (left, right)), before]
     found.append(_other_states(reading, (left, right)))
     return [held for held in dict.fromkeys(found) if held]
 
 
-def _of_statement(reading: DocumentReading, evaluator: Evaluator, scope: str, index: int) -> frozenset[Expression]:
-    """Return the computed quantities with respect to which a statement differentiates."""
-    key = scope, index, reading.symbols.signature, len(reading.symbols.definitions)
-    if key not in reading.held:
-        reading.held[key] = _differentiated_by(reading, evaluator, scope, reading.sides(index))
-    return reading.held[key]
+def _up_to(reading: DocumentReading, evaluator: Evaluator, scope: str, index: int) -> frozenset[Expression]:
+    """Return the computed quantities with respect to which the statements up to this one differentiate."""
+    key = scope, reading.symbols.signature, len(reading.symbols.definitions)
+    known = reading.held_before.setdefault(key, [])
+    for k in range(len(known), index + 1):
+        known.append(known[-1] if k else frozenset())
+        known[k] |= _differentiated_by(reading, evaluator, scope, reading.sides(k))
+    return known[index]
 
 
 def _other_states(reading: DocumentReading, sides: Sequence[Node]) -> frozenset[Expression]:

@@ -13,6 +13,8 @@ from symbackprop.proofread.interpreter.symbol_table import LAST
 
 _LAYER_LETTERS = ("l", "ell", "k", "L", "t", "i", "j", "n", "m", "s", "h", "r", "tau", "T", "p", "q")
 
+_STEPS = {"t", "tau"}
+
 
 def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node, right: Node) -> Judgment:
     """Return the judgment of two sides at all points, for every layer that a letter can denote."""
@@ -28,9 +30,17 @@ def compare_with_letters(reading: DocumentReading, setting: Setting, left: Node,
         return found
     if not plain.is_unknown_name and not plain.is_mismatch:
         return plain
+    return _for_layers(reading, setting, left, right, plain)
+
+
+def _for_layers(reading: DocumentReading, setting: Setting, left: Node, right: Node, plain: Judgment) -> Judgment:
+    """Return the judgment for every layer that a letter can denote, or else for the last one."""
     found = _for_each_layer(reading, setting, left, right, plain)
-    if found.holds or plain.is_mismatch:
-        return found if found.holds else plain
+    if not found.holds and plain.is_mismatch:
+        return plain
+    is_of_each = found.holds is False and not found.reason and not found.letters.keys().isdisjoint(_STEPS)
+    if found.holds or is_of_each:  # t is any step, not the last one
+        return found
     last = compare_at_points(reading, replace(setting, letters={LAST: 1}), left, right)
     return last if last.holds else found
 

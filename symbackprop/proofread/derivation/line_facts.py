@@ -10,7 +10,7 @@ from functools import cached_property
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.statements import Statement, is_about_slopes
 from symbackprop.parsing.syntax_tree import Name, Node, walk
-from symbackprop.proofread.derivation import doubts, surroundings
+from symbackprop.proofread.derivation import doubts, minimum, surroundings
 from symbackprop.proofread.derivation.conditions import Condition, conditions_of, under
 from symbackprop.proofread.derivation.factors import factor_words
 from symbackprop.proofread.derivation.judge import judge_side, judge_within
@@ -93,6 +93,22 @@ class LineFacts:
     def holds(self) -> str:
         """All sides are equal."""
         return yes(all(judgment.holds for judgment in self.judgments))
+
+    @property
+    def holds_at_minimum(self) -> str:
+        """The line follows from a gradient that is set to 0: a normal equation, or where the minimum is."""
+        if all(judgment.holds and not judgment.is_definition for judgment in self.judgments):
+            return ""
+        return yes(minimum.states_condition(self.reading, self.index) or self._is_at_minimum is True)
+
+    @property
+    def misses_minimum(self) -> str:
+        """The line says where a gradient is 0, which it is not there."""
+        return self.left.source if self._is_at_minimum is False else ""
+
+    @cached_property
+    def _is_at_minimum(self) -> bool | None:
+        return minimum.is_at_minimum(self.reading, self.index)
 
     @property
     def only_defines(self) -> str:

@@ -40,7 +40,7 @@ from symbackprop.proofread.interpreter.products import JUXTAPOSED
 
 STEPS_OF_LINE = 120_000  # of evaluation, to gather the evidence on one line
 SECONDS_OF_LINE = 3.0  # of processor time, to gather the evidence on one line
-SECONDS_OF_LINES = 6.0  # of processor time, for the lines of a whole document
+SECONDS_OF_LINES = 7.0  # of processor time, for the lines of a whole document
 SECONDS_OF_NUMBERS = 0.5  # of these, for lines of numbers alone, which take little time
 SECONDS_OF_LAYOUTS = 3.0  # of these, to read the document in other layouts
 _OUT_OF_TIME = "it was not looked at: the time for one document is over"
@@ -66,7 +66,7 @@ def _checked_lines(reading: DocumentReading) -> list[CheckedLine]:
     judged = [_judge_sides(reading, index) for index in range(len(reading.statements))]
     if any(map(_fails, judged)):  # read once: the share of time of one line may be too little for it
         with reading.points.budget.within(SECONDS_OF_LAYOUTS):
-            list(other_readings(reading))
+            other_readings(reading)
     convention, minus = _common_convention(reading, judged), minus_costs(reading)
     lines: list[CheckedLine] = []
     wrong: list[Wrong] = []
@@ -210,7 +210,7 @@ def _of_equality(line: CheckedLine, evidence: Evidence) -> CheckedLine:
         return replace(line, notes=(*line.notes, said))
     if rule.verdict != LineVerdict.WRONG:
         return replace(line, reason=said)
-    return _wrong(line, evidence)
+    return _wrong(line, evidence, said)
 
 
 def _that_holds(line: CheckedLine, evidence: Evidence, said: str) -> CheckedLine:
@@ -222,11 +222,13 @@ def _that_holds(line: CheckedLine, evidence: Evidence, said: str) -> CheckedLine
     return replace(line, notes=tuple(notes), reading=judgments[0].reading, proof=_proof(judgments))
 
 
-def _wrong(line: CheckedLine, evidence: Evidence) -> CheckedLine:
+def _wrong(line: CheckedLine, evidence: Evidence, said: str) -> CheckedLine:
     """Return a wrong line with its mistake, or with the earlier line that it follows from."""
     bad = evidence.bad
     if bad is not None:
         line = replace(line, reason=bad.reason, counterexample=bad.counterexample)
+    if line.rule == "misses_minimum":
+        return _named(replace(line, reason=said), Mistake(said, (MistakeKind.FUNCTION,)))
     if line.rule == "repeats_line":
         return replace(line, follows=int(evidence.repeats_line))
     if evidence.repair is not None:

@@ -25,6 +25,8 @@ class Rule(NamedTuple):
 POLICY = (
     Rule("lacks_minus", _NOT_UNDERSTOOD, "it holds for the network's cost, of which {} is the negative elsewhere here"),
     Rule("holds_by_convention", _CONVENTION, "{}"),
+    Rule("holds_at_minimum", _RIGHT, "it holds at the minimum, where the gradient is 0"),
+    Rule("misses_minimum", _WRONG, "the gradient is not 0 for this {}"),
     Rule("only_defines", _DEFINED, ""),
     Rule("holds_without_batch", _CONVENTION, "right for one example; for the batch that the text speaks of, {}"),
     Rule("holds_for_one_unit", _NOT_UNDERSTOOD, "it holds for one unit; for more, {} do not fit as they stand"),

@@ -71,7 +71,9 @@ class DocumentReading:
     judgments: dict[object, list[Judgment]] = field(default_factory=dict)  # a cache
     meaningless: dict[object, bool] = field(default_factory=dict)  # a cache
     held: dict[object, frozenset[Expression]] = field(default_factory=dict)  # a cache
+    held_before: dict[object, list[frozenset[Expression]]] = field(default_factory=dict)  # a cache
     completed: dict[object, "DocumentReading"] = field(default_factory=dict)  # a cache, of all readings of a document
+    in_other_layouts: "list[DocumentReading] | None" = None  # a cache
     at_other_points: dict[object, "DocumentReading"] = field(default_factory=dict)  # a cache
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class DocumentReading:
         self.judgments.clear()
         self.meaningless.clear()
         self.held.clear()
+        self.held_before.clear()
         self.points.forget(self.symbols)
 
     def sides(self, index: int) -> tuple[Node, ...]:

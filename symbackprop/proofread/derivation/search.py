@@ -112,13 +112,20 @@ def _unchanged(_: str) -> None:
     """Leave the names as they are."""
 
 
-def other_readings(reading: DocumentReading) -> Iterator[DocumentReading]:
-    """Yield the document read in the other layouts, while the budget lasts."""
-    own = reading.interpretation
+def other_readings(reading: DocumentReading) -> list[DocumentReading]:
+    """Return the document read in the other layouts, as many as the budget of the first call allowed."""
+    if reading.in_other_layouts is None:
+        reading.in_other_layouts = list(_in_other_layouts(reading))
+    return reading.in_other_layouts
+
+
+def _in_other_layouts(reading: DocumentReading) -> Iterator[DocumentReading]:
+    own, budget = reading.interpretation, reading.points.budget
     for data, weights in ((False, False), (True, True), (True, False), (False, True)):
         other = replace(own, layout=DocumentLayout(data, weights, own.layout.numerator))
-        if other != own and not reading.points.budget.is_spent:
-            yield complete(reading.like(interpretation=other))
+        found = None if other == own or budget.is_spent else complete(reading.like(interpretation=other))
+        if found is not None and not budget.is_spent:
+            yield found
 
 
 def _can_help(interpretation: Interpretation, best: DocumentReading) -> bool:

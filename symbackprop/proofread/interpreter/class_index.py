@@ -46,7 +46,18 @@ def of_own_class(evaluator: Evaluator, node: Name) -> list[IndexedArray]:
         for value in evaluator.values(replace(node, below=scripts, source="")):
             with suppress(ShapeMismatchError):
                 found.append(values.total(values.entrywise(value, target, strict=True)))
+            found += _line_of_class(value, target)
     return found
+
+
+def _line_of_class(value: IndexedArray, target: IndexedArray) -> list[IndexedArray]:
+    """Return the row or column u_y of a matrix U for the class of one example, also transposed; [] if none fits."""
+    column = target if target.shape[1] == 1 else values.transposed(target)
+    if 1 in value.shape or value.is_derivative or column.shape[1] != 1:
+        return []
+    fitting = [one for one in (value, values.transposed(value)) if one.shape[1] == column.shape[0]]
+    found = [values.product(one, column) for one in fitting]
+    return [turned for one in found for turned in (one, values.transposed(one))]
 
 
 def class_is(evaluator: Evaluator, node: tree.Relation) -> list[IndexedArray]:

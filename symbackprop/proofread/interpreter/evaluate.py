@@ -1,6 +1,7 @@
 """Evaluation of each kind of formula at a point, with a value for each possible reading."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import eq, ge, gt, le, lt, ne
 
 import numpy as np
@@ -61,10 +62,24 @@ def _add(evaluator: Evaluator, node: tree.Add) -> list[IndexedArray]:
 
 def _group(evaluator: Evaluator, node: tree.Group) -> list[IndexedArray]:
     if len(node.items) != 1:
-        raise UnsupportedNotationError(f"{node.source}: a list is not a quantity")
+        return _stacked(evaluator, node)
     if isinstance(node.items[0], tree.Relation) and node.brackets == "[]":  # [z > 0]
         return _condition(evaluator, node.items[0])
     return evaluator.values(node.items[0])
+
+
+def _stacked(evaluator: Evaluator, node: tree.Group) -> list[IndexedArray]:
+    """Return [h, x], one below the other or side by side, as their shapes allow."""
+    if node.brackets != "[]":
+        raise UnsupportedNotationError(f"{node.source}: a list is not a quantity")
+    parts = [evaluator.values(item) for item in node.items]
+    found: list[IndexedArray] = []
+    for arrange in (lambda *chosen: [[one] for one in chosen], lambda *chosen: [list(chosen)]):
+        with suppress(ShapeMismatchError):
+            found += fitting(lambda *chosen, arrange=arrange: values.blocks(arrange(*chosen)), parts)
+    if not found:
+        raise ShapeMismatchError(f"the parts of {node.source or 'a list'} fit neither below nor beside each other")
+    return found
 
 
 def _divide(evaluator: Evaluator, node: tree.Divide) -> list[IndexedArray]:

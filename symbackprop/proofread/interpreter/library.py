@@ -173,6 +173,8 @@ NAMED: dict[str, Meaning] = {
     "logsoftmax": _log_softmax,
     "sum": _reduced(np.sum),
     "mean": _reduced(np.mean),
+    "rowsum": _of_array(lambda value: replace(value, array=value.array.sum(axis=-1, keepdims=True))),
+    "colsum": _of_array(lambda value: replace(value, array=value.array.sum(axis=-2, keepdims=True))),
     "max": _largest,
     "maximum": _largest,
     "dot": _product("@"),
