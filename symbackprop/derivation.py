@@ -148,10 +148,13 @@ class Derivation:
         """Return headings, sentences, and formulas between `$$`; see `to_text`."""
         return to_markdown(outline(self.tape, detail, view))
 
-    def to_coq(self) -> str:
+    def to_coq(self, *, lines: bool = False) -> str:
         """Return a certificate: a file for Coq with a theorem for each gradient, for all sizes and every smooth f.
 
         `coqc home.v` accepts the file, or stops at the first lemma that does not hold; it needs Coq and Coquelicot.
+
+        Args:
+            lines: True for a lemma for each line of the derivation as well.
 
         Raises:
             NotCertifiedError: an operation has no lemma in the library of certificates; the message names it.
@@ -160,7 +163,7 @@ class Derivation:
         >>> sb.derive(sb.mlp([2, 3, 1])).to_coq().count("Theorem gradient_")
         2
         """
-        return certificate(self.tape)
+        return certificate(self.tape, with_lines=lines)
 
     def to_html(
         self,

@@ -182,7 +182,7 @@ LONGER = {  # (fast, slow)
     "proofread/test_policy.py::test_a_chain_behind_a_head_that_is_not_understood_is_compared_with_itself": (0, 1),
     "backprop/test_second.py::test_a_product_with_a_dropped_term_is_refused": (0, 1),
     "proofread/test_data_conditions.py::test_a_mistake_beside_one_hot_rows_is_found_where_it_is": (0, 1),
-    "certificate/test_certificate.py::test_coq_accepts": (0, 2),
+    "certificate/test_certificate.py::test_coq_accepts_gradients_and_lines": (0, 4),
     "certificate/test_certificate.py::test_planted_errors_of_many_kinds_are_refused": (0, 3),
     "proofread/test_repairs.py::test_the_mistake_is_named_by_the_edit_that_repairs_it": (12, 3),
     "proofread/test_code_as_held.py": (6, 2),

@@ -150,8 +150,8 @@ Lemma derive_exp x : is_derive exp x (exp x).
 Proof. apply is_derive_exp. Qed.
 Lemma derive_sin x : is_derive sin x (cos x).
 Proof. apply is_derive_sin. Qed.
-Lemma derive_cos x : is_derive cos x (- sin x).
-Proof. apply is_derive_cos. Qed.
+Lemma derive_cos x : is_derive cos x ((-1) * sin x).
+Proof. eapply derive_eq; [apply is_derive_cos|ring]. Qed.
 Lemma derive_ln x : 0 < x -> is_derive ln x (/ x).
 Proof. apply is_derive_ln. Qed.
 Lemma derive_inv x : x <> 0 -> is_derive (fun x => / x) x ((-1) * / x ^ 2).
@@ -390,6 +390,28 @@ Proof.
   rewrite (sum_ext n _ (fun i => sum k (fun h => G i j * (C i h * dB h j)))) by (intros; symmetry; apply sum_factor).
   rewrite sum_swap. apply sum_ext; intros h _. rewrite <- sum_factor_r. apply sum_ext; intros. ring.
 Qed.
+Lemma tr_mul k A B : tr (mul k A B) = mul k (tr B) (tr A).
+Proof. do 2 (apply functional_extensionality; intro). apply sum_ext; intros. apply Rmult_comm. Qed.
+Lemma mul_assoc k m A B C : mul m (mul k A B) C = mul k A (mul m B C).
+Proof.
+  do 2 (apply functional_extensionality; intro). unfold mul. rewrite (sum_ext m _ (fun h => sum k (fun l => A x l * (B l h * C h x0)))).
+  - rewrite sum_swap. apply sum_ext; intros. apply sum_factor.
+  - intros. rewrite <- sum_factor_r. apply sum_ext; intros. ring.
+Qed.
+Lemma mul_scale k c A B : mul k (scale c A) B = scale c (mul k A B).
+Proof. do 2 (apply functional_extensionality; intro). unfold mul, scale. rewrite <- sum_factor. apply sum_ext; intros. ring. Qed.
+Lemma mul_scale_r k c A B : mul k A (scale c B) = scale c (mul k A B).
+Proof. do 2 (apply functional_extensionality; intro). unfold mul, scale. rewrite <- sum_factor. apply sum_ext; intros. ring. Qed.
+Lemma had_scale c A B : had (scale c A) B = scale c (had A B).
+Proof. do 2 (apply functional_extensionality; intro). apply Rmult_assoc. Qed.
+Lemma sumcols_scale m c A : sumcols m (scale c A) = scale c (sumcols m A).
+Proof. do 2 (apply functional_extensionality; intro). apply sum_factor. Qed.
+Lemma sumrows_scale n c A : sumrows n (scale c A) = scale c (sumrows n A).
+Proof. do 2 (apply functional_extensionality; intro). apply sum_factor. Qed.
+Lemma had_ones A : had ones A = A.
+Proof. do 2 (apply functional_extensionality; intro). apply Rmult_1_l. Qed.
+Lemma tr_tr A : tr (tr A) = A.
+Proof. reflexivity. Qed.
 Lemma moves_rows_from {n m t p A dA} s : (s + m <= p)%nat -> moves p n A t dA -> moves m n (fun u => rows_from s (A u)) t (rows_from s dA).
 Proof. intros L a i j Hi Hj. apply a; [lia|auto]. Qed.
 Lemma moves_rows_at {n m t p A dA} s : moves m n A t dA -> moves p n (fun u => rows_at s m (A u)) t (rows_at s m dA).
@@ -464,7 +486,7 @@ Qed.
 Ltac by_rule proof := let M := fresh in pose proof proof as M; exact M.
 (* ---- tactics: both sides entry by entry; a rate collected before what moves; an adjoint as the sum of its uses ---- *)
 Ltac same := match goal with |- ?a = ?a => reflexivity end.
-Ltac unfold_entries := unfold mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol.
+Ltac unfold_entries := unfold Rdiv, mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol.
 Ltac by_cases := unfold cols_from, rows_from, cols_at, rows_at;
   repeat match goal with
   | |- context [Nat.leb ?a ?b] => destruct (Nat.leb_spec a b)
@@ -472,9 +494,13 @@ Ltac by_cases := unfold cols_from, rows_from, cols_at, rows_at;
   end; simpl; try lia; try ring; repeat f_equal; lia.
 Ltac eta := repeat match goal with |- context [sum ?n (fun x => ?A x)] => progress change (sum n (fun x => A x)) with (sum n A) end.
 Ltac only_entry := repeat match goal with H : (?i < 1)%nat |- _ => assert (i = O) by lia; subst i end; simpl.
+Ltac by_quotients := repeat match goal with |- context [/ ?t] => is_var t;
+    lazymatch goal with _ : t <> 0 |- _ => fail | |- _ => destruct (Req_dec t 0) as [->|] end end;
+  first [ring | field; auto].  (* / 0 is some number *)
 Ltac entries := intros; unfold_entries;
   solve [reflexivity | ring | simpl; ring | rewrite ?sum_factor, ?sum_factor_r; eta; ring
-    | rewrite <- ?sum_factor, <- ?sum_factor_r; apply sum_ext; intros; ring | field | simpl; lra | only_entry; ring | by_cases].
+    | rewrite <- ?sum_factor, <- ?sum_factor_r; apply sum_ext; intros; ring | field | simpl; lra | only_entry; ring | by_cases
+    | by_quotients].
 Ltac by_numbers := cbv beta;
   repeat match goal with |- context [/ INR ?k] => generalize (/ INR k); intro | |- context [/ INR ?k ^ ?e] => generalize (/ INR k ^ e); intro end;
   first [ring | field; repeat split; first [simpl in *; lra | let E := fresh in intro E;
@@ -500,6 +526,24 @@ Ltac collect := repeat match goal with  (* a pattern costs less than a rewriting
   | |- context [inner _ _ _ (cols_at _ _ _)] => rewrite back_cols_at by lia
   | |- context [inner _ _ _ (rows_at _ _ _)] => rewrite back_rows_at by lia
   end.
-Ltac backwards := first [same | collect; rewrite <- ?inner_plus; first [same |
-  repeat (apply f_equal2; [apply inner_ext; entries|]); apply inner_ext; entries]].
+Ltac term := first [apply inner_ext; entries | ring].
+Ltac terms := first [same | repeat (apply f_equal2; [term|]); term].
+(* products from the right, numbers in front *)
+Ltac ordered := rewrite ?tr_mul, ?tr_tr, ?mul_assoc, ?had_ones;
+  repeat progress rewrite ?had_scale, ?mul_scale, ?mul_scale_r, ?sumcols_scale, ?sumrows_scale.
+Ltac backwards := first [same | collect; rewrite <- ?inner_plus; first [terms | ordered; terms]].
+(* a line of a derivation: each sum as Σ G ⊙ dz, then entry by entry; U says what the derivative of a function is *)
+Ltac as_inner := repeat match goal with
+  |- context [total ?n ?m (had ?G ?A)] => change (total n m (had G A)) with (inner n m G A) end; rewrite ?inner_ones.
+Ltac by_ring := first [same | unfold Rdiv; ring].
+Ltac by_entry := first [entries | intros; unfold_entries; repeat match goal with
+  U : forall i j, _ -> _ -> Derive _ _ = _ |- _ =>
+  unfold mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol in U; rewrite U by assumption end; cbv beta; ring].
+Ltac term_by_term := repeat match goal with |- context [inner ?n ?m ?G ?A] =>
+  match goal with |- context [inner n m ?H A] => tryif constr_eq G H then fail
+    else replace (inner n m G A) with (inner n m H A) by (apply inner_ext; by_entry) end end; by_ring.
+Ltac scaled := repeat progress rewrite ?Rmult_plus_distr_l, ?inner_scale.
+Ltac each_term := first [by_ring | rewrite <- ?inner_plus; apply inner_ext; by_entry | term_by_term].
+Ltac line := first [by_ring | as_inner; collect;
+  first [by_ring | rewrite <- ?inner_scale; by_ring | scaled; first [each_term | ordered; each_term]]].
 Ltac gather := rewrite <- ?inner_plus; first [same | apply inner_ext; entries].

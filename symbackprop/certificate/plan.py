@@ -151,6 +151,11 @@ class Plan:
         return f"inner {' '.join(self.sizes(node))} {adjoint} {self.here.rate(node)}"
 
 
+def smooth_at(plan: Plan, point: str) -> str:
+    """Return the whole assumption at a point."""
+    return f"smooth {point}" if plan.scope.uses["smooth"] else "smooth"
+
+
 def argument_of(e: Expression) -> Expression:
     """Return the argument of an operation that is not differentiable everywhere."""
     return e.args[1] if isinstance(e, Elementwise | Applied) else e.args[0]

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from functools import reduce
 
-from symbackprop.certificate.plan import Plan, summed
+from symbackprop.certificate.plan import Plan, smooth_at, summed
 from symbackprop.certificate.simplification import entry_by_entry, simplifying
 from symbackprop.certificate.statement import MOST_NAMED
 from symbackprop.certificate.terms import View, rate_of
 from symbackprop.expressions.aliases import Expression
+from symbackprop.expressions.matrices import is_name
 from symbackprop.expressions.operations import Elementwise
 from symbackprop.expressions.shapes import is_matrix
 
@@ -33,11 +34,6 @@ def _given(plan: Plan) -> Iterator[str]:
         fact = reduce(lambda text, _: f"(proj2 {text})", range(k), "here")
         yield f"Definition {plan.names['given', node]} θ (here : {smooth_at(plan, 'θ')}) : {holds} :="
         yield f"  {fact if k == last else f'proj1 {fact}'}."
-
-
-def smooth_at(plan: Plan, point: str) -> str:
-    """Return the whole assumption at a point."""
-    return f"smooth {point}" if plan.scope.uses["smooth"] else "smooth"
 
 
 def _point(plan: Plan) -> Iterator[str]:
@@ -108,7 +104,9 @@ def _gathering(plan: Plan, node: Expression) -> str:
     if not is_matrix(node):
         return unfolded + "ring || field"
     stages = plan.found.stages.get(node)
-    return unfolded + (simplifying(plan, node, stages) if stages else "gather")
+    if not stages:
+        return f"{unfolded}gather"
+    return unfolded + simplifying(plan, plan.found.total(plan.graph, node), stages[0].value)
 
 
 def _share(plan: Plan, user: Expression, part: Expression) -> str:
@@ -123,8 +121,9 @@ def _backing(plan: Plan, node: Expression) -> str:
         return unfolded + "reflexivity"
     if not any(map(is_matrix, (node, *plan.graph.parts[node]))):
         return unfolded + "ring || field"
-    lemmas = plan.here.texts(definition).collects
-    rewriting = "".join(f"collect. rewrite ({lemma}). " for lemma in lemmas)
+    rewriting = "".join(f"{tactic}. " for tactic in plan.here.texts(definition).collects)
+    if is_name(node) and any(plan.found.contributions[node, part].has(node) for part in plan.graph.parts[node]):
+        unfolded += f"unfold {plan.names[node]}. "  # a softmax is a factor of its own derivative
     rates = [plan.here.rate(part) for part in plan.graph.parts[node] if part not in plan.moving]
     atoms = "".join(f"generalize {rate}; intros {rate}. " for rate in rates)  # no tactic looks inside
     if plan.is_by_output and isinstance(definition, Elementwise) and definition.function.prime in plan.rewritten:

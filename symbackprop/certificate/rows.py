@@ -62,7 +62,7 @@ class Texts:
     value: str
     rate: str = ""
     proof: str = ""
-    collects: tuple[str, ...] = ()  # lemmas that no tactic can choose: which factor of a product moves
+    collects: tuple[str, ...] = ()  # tactics that need names: which factor of a product moves
 
 
 Row: TypeAlias = Callable[[Writer, Expression], Texts]
@@ -75,7 +75,15 @@ def _of_one(value: str, rate: str, proof: str) -> Row:
         A = e.args[0]
         n, m = map(w.nat, A.shape)
         N, M = map(w.nat, e.shape) if is_matrix(e) else ("", "")
-        words = {"A": w.term(A), "n": n, "m": m, "N": N, "M": M, "positive": f"{m}_not_empty"}
+        words = {
+            "A": w.term(A),
+            "n": n,
+            "m": m,
+            "N": N,
+            "M": M,
+            "positive": not_empty_proof(m),
+            "positive_n": not_empty_proof(n),
+        }
         if not w.varies(A):
             return Texts(value.format(**words))
         words |= {"dA": w.rate(A), "pA": w.proof(A)}
@@ -98,7 +106,7 @@ class _Binary:
     from_right: str
     sum: str
     lemma: str
-    collects: tuple[str, str] = ("", "")  # lemmas for the left and for the right operand
+    collects: tuple[str, str] = ("", "")  # tactics for the left and for the right operand
     before_left: str = ""  # a size that the lemma cannot infer from a constant
     before_right: str = ""
     k: str = ""
@@ -138,6 +146,10 @@ def _nested(binary: _Binary) -> Row:
     return row
 
 
+LEFT_MOVES = "collect; rewrite !(back_mul_l _ {b} {da})"
+RIGHT_MOVES = "collect; rewrite !(back_mul_r _ {a} {db})"
+
+
 def _matmul(w: Writer, e: Expression) -> Texts:
     """Return the texts of ((A B) C) …"""
     done = _texts(w, e.args[0])
@@ -145,7 +157,7 @@ def _matmul(w: Writer, e: Expression) -> Texts:
         rows, columns = f"(n:={w.nat(e.shape[0])}) ", f"(m:={w.nat(right.shape[1])}) "
         product = _Binary(
             "({a} *[{k}] {b})", "({da} *[{k}] {b})", "({a} *[{k}] {db})", "({} ⊕ {})", "moves_mul",
-            ("back_mul_l _ {b} {da}", "back_mul_r _ {a} {db}"), columns, rows, w.nat(left.shape[1]),
+            (LEFT_MOVES, RIGHT_MOVES), columns, rows, w.nat(left.shape[1]),
         )  # fmt: skip
         done = product.joined(done, _texts(w, right))
     return done
@@ -159,7 +171,7 @@ def _scaled(w: Writer, e: Expression) -> Texts:
     """Return the texts of a number times a matrix."""
     c, A = (_texts(w, part) for part in e.args)
     value = f"({c.value} · {A.value})"
-    collects = (f"back_scaled _ {c.rate} {A.value}",)
+    collects = (f"rewrite ?back_add; rewrite (back_scaled _ {c.rate} {A.value})",)
     if c.rate and A.rate:
         return Texts(
             value, f"(({c.rate} · {A.value}) ⊕ ({c.value} · {A.rate}))", f"(moves_scaled {c.proof} {A.proof})", collects
@@ -178,13 +190,21 @@ def _of_entries(w: Writer, e: Expression, f: str, slope: str, fact: str) -> Text
     value = f"(map {f} {A.value})" if is_matrix(e) else applied(f, A.value)
     if not A.rate:
         return Texts(value)
-    assumed = bool(assumption(e))
     if is_matrix(e):
-        at = f"_ ({w.given(e)} i j Hi Hj)" if assumed else "_"
-        proof = f"(moves_map {f} {slope} (fun i j Hi Hj => {fact} {at}) {A.proof})"
+        proof = f"(moves_map {f} {slope} {_at_entries(w, e, fact)} {A.proof})"
         return Texts(value, f"(map {slope} {A.value} ⊙ {A.rate})", proof)
-    at = f"_ {w.given(e)}" if assumed else "_"
+    at = f"_ {w.given(e)}" if assumption(e) else "_"
     return Texts(value, f"({applied(slope, A.value)} * {A.rate})", f"(derive_of {f} {slope} ({fact} {at}) {A.proof})")
+
+
+def _at_entries(w: Writer, e: Expression, fact: str) -> str:
+    at = f"_ ({w.given(e)} i j Hi Hj)" if assumption(e) else "_"
+    return f"(fun i j Hi Hj => {fact} {at})"
+
+
+def slope_proof(w: Writer, e: Expression) -> str:
+    """Return the proof of the slope of an elementwise function at each entry of its argument."""
+    return _at_entries(w, e, w.fact(e.function))
 
 
 def _function(w: Writer, e: Expression) -> Texts:
@@ -236,6 +256,15 @@ def assumed_of(f: ElementwiseFunction) -> str:
     return " /\\ ".join(bounds + [f"{{}} <> {kink}" for kink in f.row.kinks])
 
 
+def not_empty_proof(size: str) -> str:
+    """Return the proof that a size is not 0: the name of a hypothesis, unless it is a number.
+
+    >>> not_empty_proof("K"), not_empty_proof("2")
+    ('K_not_empty', '(Nat.lt_0_succ 1)')
+    """
+    return f"(Nat.lt_0_succ {int(size) - 1})" if size.isdigit() else re.sub(r"\W+", "_", size) + "_not_empty"
+
+
 def not_empty(e: Expression) -> list[Expression]:
     """Return the sizes that must not be 0 for a node."""
     along = isinstance(e, ops.Softmax | ops.LogSoftmax | ops.LogSumExp | ops.Largest)
@@ -278,10 +307,10 @@ _LOG_SOFTMAX = _of_one(
 )  # fmt: skip
 _ST = "(softmax {n} ({A}^T))"
 _LSE_T = _of_one("(lse {n} ({A}^T)^T)", f"(sumcols {{n}} ({_ST} ⊙ ({{dA}}^T))^T)",
-                 "(moves_tr (moves_lse {n}_not_empty (moves_tr {pA})))")  # fmt: skip
+                 "(moves_tr (moves_lse {positive_n} (moves_tr {pA})))")  # fmt: skip
 _SOFTMAX_T = _of_one(
     f"({_ST}^T)", f"(({_ST} ⊙ (({{dA}}^T) ⊕ ((-1) · bcol (sumcols {{n}} ({_ST} ⊙ ({{dA}}^T))))))^T)",
-    "(moves_tr (moves_softmax {n}_not_empty (moves_tr {pA})))",
+    "(moves_tr (moves_softmax {positive_n} (moves_tr {pA})))",
 )  # fmt: skip
 
 ROWS: dict[type[Basic], Row] = {

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 
-from symbackprop.backprop.simplify import Stage, in_terms_of_output, inside
+from symbackprop.backprop.simplify import in_terms_of_output, inside
 from symbackprop.certificate.plan import Plan, argument_of
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.matrices import HadamardPower, OneHot, Transpose, postorder
 from symbackprop.expressions.operations import ROWS, Elementwise, Sums
 
 
-def simplifying(plan: Plan, node: Expression, stages: list[Stage]) -> str:
-    """Return the proof that the simplest form of an adjoint is the sum of its contributions."""
-    total = plan.found.total(plan.graph, node)
-    kept = {part for part in postorder(stages[0].value) if part.is_symbol}
+def simplifying(plan: Plan, total: Expression, first: Expression) -> str:
+    """Return the proof that an adjoint equals the simplest form of itself, of which `first` is the first stage."""
+    kept = {part for part in postorder(first) if part.is_symbol}
     definitions = plan.found.definitions
     written_out = [p for p in postorder(total) if p.is_symbol and p in definitions and p not in kept]
     inserted = total.xreplace({symbol: definitions[symbol] for symbol in written_out})

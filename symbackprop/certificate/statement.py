@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from symbackprop.certificate.plan import Plan, abstract_of, argument_of
-from symbackprop.certificate.rows import applied, assumed_of, assumption, not_empty
+from symbackprop.certificate.rows import applied, assumed_of, assumption, not_empty, not_empty_proof
 from symbackprop.expressions.aliases import Expression
 from symbackprop.expressions.functions import ElementwiseFunction
 from symbackprop.expressions.functions import a as output
@@ -36,7 +36,7 @@ def _data(plan: Plan) -> Iterator[str]:
         yield f"Hypothesis {names['one_hot', y]} : forall i, (i < {n})%nat -> sum {k} (fun j => {names[y]} i j) = 1."
     for size in not_empty_sizes(plan):
         n = plan.bare.nat(size)
-        yield f"Hypothesis {n}_not_empty : (0 < {n})%nat."
+        yield f"Hypothesis {not_empty_proof(n)} : (0 < {n})%nat."
 
 
 def variables(plan: Plan) -> Iterator[tuple[list[str], str]]:
@@ -74,7 +74,7 @@ def _fact(plan: Plan, f: ElementwiseFunction, text: str) -> str | None:
 def not_empty_sizes(plan: Plan) -> list[Expression]:
     """Return the sizes that must not be 0."""
     parts = (part for e in plan.graph.equations for part in postorder(e.expression))
-    return list(dict.fromkeys(size for part in parts for size in not_empty(part)))
+    return list(dict.fromkeys(size for part in parts for size in not_empty(part) if not size.is_Integer))
 
 
 def _definitions(plan: Plan) -> Iterator[str]:

@@ -31,6 +31,11 @@ def rate_of(node: Expression) -> Hashable:
     return "rate", node
 
 
+def by_section(parameter: Expression, node: Expression) -> Hashable:
+    """Return the key of the name of a node's rate in the lines of one parameter."""
+    return "by", parameter, node
+
+
 @dataclass
 class Scope:
     """The data that the views of a certificate share: the graph, the names, and what each definition depends on."""

@@ -153,6 +153,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         choices=("coq",),
         help="write theorems for Coq, for coqc to check, in place of a document",
     )
+    derive.add_argument("--lines", action="store_true", help="with --certificate: a lemma for each line, too")
     add_output_option(derive)
 
     purpose = "write a module with the functions cost and cost_and_gradients, in NumPy or for other libraries"
@@ -252,6 +253,8 @@ def _derive(args: argparse.Namespace) -> int:
     wanted = {"detail": args.detail, "view": args.view}
     if args.certificate is not None:
         return _certificate(args, derivation)
+    if args.lines:
+        raise SymbackpropError("--lines goes with --certificate coq")
     documents: dict[str, Callable[[], str]] = {
         "text": lambda: derivation.to_text(
             **wanted, width=page_width(args), ascii=args.file is None and not shows_signs()
@@ -276,7 +279,7 @@ def _certificate(args: argparse.Namespace, derivation: "Derivation") -> int:
     if args.json or args.verify or args.format != "text":
         raise SymbackpropError("--certificate writes a file for Coq; leave out --format, --json and --verify")
     try:
-        text = derivation.to_coq()
+        text = derivation.to_coq(lines=args.lines)
     except NotCertifiedError as error:
         print(f"symbackprop derive: {error}", file=sys.stderr)
         return DISAGREES

@@ -39,6 +39,15 @@ J = sum((c[:, :K] - y)**2) + sum(c**2)
 """
 NETWORKS["parts"] = lambda: sb.parse_network(PARTS)
 NETWORKS["lstm"] = lambda: sb.lstm(2, "D", "H", "K")
+HELD = """X: input(N, D)
+y: target(N, 1)
+U: parameter(D, H)
+v: parameter(H, 1)
+z = X @ U
+a = tanh(z)
+J = (1/N) * sum((a @ v + sum(z * a, axis=1, keepdims=True) - y)**2) + sum(log(1 + U**2))"""
+NETWORKS["held"] = lambda: sb.parse_network(HELD)
+NETWORKS["probabilities"] = lambda: sb.mlp(SIZES, activation="tanh", cost="cross_entropy_on_probabilities")
 DELTA2 = "delta2 := (delta3 *[K] (W2^T)) ⊙ (map f' z2)."
 PLANTED = {  # the network, the right text (a pattern), the wrong one, and where Coq stops
     "the sign of δ3": ("symbolic", r"(delta3 :=) \(-1\)", r"\1 1", "uses_z3"),
@@ -64,7 +73,7 @@ def certificate(network: sb.Network) -> str:
 
 @needs_coq
 def test_coq_accepts_the_home_network_with_the_axioms_of_the_real_numbers_alone(coq: Coq) -> None:
-    answer = coq.check(certificate(sb.home_network()), axioms=True)
+    answer = coq.check(sb.derive(sb.home_network()).to_coq(lines=True), axioms=True)
     assert answer.stops_at == "", answer.printed
     found = re.findall(r"^(?:\w+\.)*(\w+)\s*:", answer.printed.partition("Axioms:")[2], re.MULTILINE)
     assert set(found) == AXIOMS
@@ -73,8 +82,8 @@ def test_coq_accepts_the_home_network_with_the_axioms_of_the_real_numbers_alone(
 @needs_coq
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
-def test_coq_accepts(name: str, coq: Coq) -> None:
-    answer = coq.check(certificate(NETWORKS[name]()))
+def test_coq_accepts_gradients_and_lines(name: str, coq: Coq) -> None:
+    answer = coq.check(sb.derive(NETWORKS[name]()).to_coq(lines=True))
     assert answer.stops_at == "", answer.printed
 
 
@@ -151,6 +160,9 @@ def test_the_command_line_writes_the_file(tmp_path, monkeypatch: pytest.MonkeyPa
     assert main(["derive", "--certificate", "coq", "-o", "home.v"]) == 0
     assert (tmp_path / "home.v").read_text(encoding="utf-8") == certificate(sb.home_network())
     assert main(["derive", "--certificate", "coq", "--format", "latex"]) == 2
+    assert main(["derive", "--certificate", "coq", "--lines", "-o", "lines.v"]) == 0
+    assert "Lemma line17" in (tmp_path / "lines.v").read_text(encoding="utf-8")
+    assert main(["derive", "--lines"]) == 2
 
 
 @needs_coq
