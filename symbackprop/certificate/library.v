@@ -410,6 +410,8 @@ Lemma sumrows_scale n c A : sumrows n (scale c A) = scale c (sumrows n A).
 Proof. do 2 (apply functional_extensionality; intro). apply sum_factor. Qed.
 Lemma had_ones A : had ones A = A.
 Proof. do 2 (apply functional_extensionality; intro). apply Rmult_1_l. Qed.
+Lemma tr_scale c A : tr (scale c A) = scale c (tr A).
+Proof. reflexivity. Qed.
 Lemma tr_tr A : tr (tr A) = A.
 Proof. reflexivity. Qed.
 Lemma moves_rows_from {n m t p A dA} s : (s + m <= p)%nat -> moves p n A t dA -> moves m n (fun u => rows_from s (A u)) t (rows_from s dA).
@@ -495,7 +497,9 @@ Ltac by_cases := unfold cols_from, rows_from, cols_at, rows_at;
 Ltac eta := repeat match goal with |- context [sum ?n (fun x => ?A x)] => progress change (sum n (fun x => A x)) with (sum n A) end.
 Ltac only_entry := repeat match goal with H : (?i < 1)%nat |- _ => assert (i = O) by lia; subst i end; simpl.
 Ltac by_quotients := repeat match goal with |- context [/ ?t] => is_var t;
-    lazymatch goal with _ : t <> 0 |- _ => fail | |- _ => destruct (Req_dec t 0) as [->|] end end;
+    lazymatch goal with _ : t <> 0 |- _ => fail
+    | |- _ => let E := fresh in destruct (Req_dec t 0) as [E|E]; [rewrite E|] end end;
+  repeat match goal with |- context [/ INR ?k] => generalize (/ INR k); intro end;
   first [ring | field; auto].  (* / 0 is some number *)
 Ltac entries := intros; unfold_entries;
   solve [reflexivity | ring | simpl; ring | rewrite ?sum_factor, ?sum_factor_r; eta; ring
@@ -529,8 +533,7 @@ Ltac collect := repeat match goal with  (* a pattern costs less than a rewriting
 Ltac term := first [apply inner_ext; entries | ring].
 Ltac terms := first [same | repeat (apply f_equal2; [term|]); term].
 (* products from the right, numbers in front *)
-Ltac ordered := rewrite ?tr_mul, ?tr_tr, ?mul_assoc, ?had_ones;
-  repeat progress rewrite ?had_scale, ?mul_scale, ?mul_scale_r, ?sumcols_scale, ?sumrows_scale.
+Ltac ordered := rewrite ?had_ones; repeat progress rewrite ?tr_scale, ?tr_mul, ?tr_tr, ?mul_assoc, ?had_scale, ?mul_scale, ?mul_scale_r, ?sumcols_scale, ?sumrows_scale.
 Ltac backwards := first [same | collect; rewrite <- ?inner_plus; first [terms | ordered; terms]].
 (* a line of a derivation: each sum as Σ G ⊙ dz, then entry by entry; U says what the derivative of a function is *)
 Ltac as_inner := repeat match goal with
@@ -538,7 +541,7 @@ Ltac as_inner := repeat match goal with
 Ltac by_ring := first [same | unfold Rdiv; ring].
 Ltac by_entry := first [entries | intros; unfold_entries; repeat match goal with
   U : forall i j, _ -> _ -> Derive _ _ = _ |- _ =>
-  unfold mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol in U; rewrite U by assumption end; cbv beta; ring].
+  unfold Rdiv, mul, tr, had, add, scale, map, ones, zeros, eye, sumrows, sumcols, brow, bcol in U; rewrite U by assumption end; cbv beta; ring].
 Ltac term_by_term := repeat match goal with |- context [inner ?n ?m ?G ?A] =>
   match goal with |- context [inner n m ?H A] => tryif constr_eq G H then fail
     else replace (inner n m G A) with (inner n m H A) by (apply inner_ext; by_entry) end end; by_ring.
