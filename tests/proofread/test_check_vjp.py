@@ -355,3 +355,20 @@ def test_nothing_else_is_a_surrogate_gradient(forward, backward, verdict):
     check = sb.check_vjp(forward, backward, X, seed=0)
     assert check.verdict == verdict
     assert "surrogate" not in check.mistake
+
+
+@pytest.mark.parametrize(("inner", "outer"), [("I", "J"), ("I", "I_1"), ("H_1", "H"), ("x", "E")])
+def test_sizes_may_have_names_that_are_taken(inner, outer):
+    def forward(x, w):
+        return x @ w, (x, w)
+
+    def backward(dout, cache):
+        x, w = cache
+        return dout @ w.T, x.T @ dout
+
+    shapes = {"x": ("B", inner), "w": (inner, outer)}
+    found = sb.check_vjp(forward, backward, shapes, seed=0)
+    assert (found.verdict, found.level) == ("right", "formula")
+    if (inner, outer) == ("I", "J"):
+        twice = sb.check_vjp(forward, lambda dout, cache: backward(2 * dout, cache), shapes, seed=0)
+        assert twice.verdict == "wrong"

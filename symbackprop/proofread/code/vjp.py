@@ -1,6 +1,7 @@
 """The check of a layer: a forward and a backward function, for a random upstream gradient of its own shape."""
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,7 @@ from symbackprop.proofread.code.proofreading import Proofreading
 from symbackprop.proofread.code.reading import CodeReader
 from symbackprop.proofread.code.report import CodeCheck
 from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize, UserFunction
-from symbackprop.tracing.arguments import ArgumentSpec, argument_spec
+from symbackprop.tracing.arguments import ArgumentSpec, argument_spec, network_name
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.conditions import ConditionKind, DataCondition
 from symbackprop.tracing.layers import Layer, composed, is_cache, is_upstream, parameters_of
@@ -264,12 +265,20 @@ class LayerReading:
         )
         runs = [_output_shapes(layer, spec, each) for each in (point, other)]
         found: dict[str, DeclaredShape] = {}
+        known = [{self._declared(name): n for name, n in each.sizes.items()} for each in (point, other)]
         for name, *shapes in zip(layer.upstream, *runs, strict=False):
-            sizes = [_named(lengths, (point.sizes, other.sizes)) for lengths in zip(*shapes, strict=True)]
+            sizes = [_named(lengths, known) for lengths in zip(*shapes, strict=True)]
             if None in sizes:
                 return self._at_fixed_sizes(layer, point, runs[0])
             found[name] = tuple(size for size in sizes if size is not None)
         return found
+
+    def _declared(self, size: str) -> str:
+        """Return the name of a size as it was declared: a name that is taken, such as I, has become I_1."""
+        before = re.sub(r"_\d+$", "", size)
+        given = {part for shape in self.shapes.values() if isinstance(shape, tuple | list) for part in map(str, shape)}
+        is_new = size not in given and (before in self.shapes or network_name(before) != before)
+        return before if is_new else size
 
     def _at_fixed_sizes(
         self, layer: Layer, point: SamplePoint, shapes: Sequence[tuple[int, ...]]
