@@ -112,6 +112,6 @@ MATRICES = {"matrix", "bmatrix", "pmatrix", "Bmatrix", "smallmatrix"}
 LIBRARY = frozenset(
     words(
         "tr Tr trace det diag softmax Softmax logsumexp LSE log_softmax logsoftmax sum mean max maximum dot matmul",
-        "multiply transpose power prod tril square ones_like",
+        "multiply transpose power prod tril square ones_like rowsum colsum",
     )
 )
