@@ -202,7 +202,7 @@ LONGER = {  # (fast, slow)
     "cli/test_commands.py::test_demo_shows_everything": (0, 1),
     "backprop/test_second.py::test_products_are_those_of_jax": (0, 1),
     "parsing/test_fuzz.py::test_broken_documents": (0, 1),
-    "tracing/test_functions_of_more_axes.py::test_a_function_is_read_and_its_text_is_read_back_as_the_same_network": (4, 1),
+    "tracing/test_functions_of_more_axes.py::test_a_function_is_read_and_its_text_is_read_back_as_the_same_network": (8, 2),
     "test_documents.py::test_console_blocks": (2, 1),
     "gradcheck/test_check.py::test_noise_of_the_cost_is_no_mistake_of_the_gradient": (5, 1),
 }

@@ -7,10 +7,10 @@ is compared with the code itself at other sizes.
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
-from math import exp, isclose, isfinite, log
+from math import exp, isclose, isfinite
 
 from sympy import Integer, Rational, pi, sqrt
 from sympy import log as SympyLog
@@ -24,14 +24,20 @@ from symbackprop.tracing.aliases import DeclaredShape, DeclaredSize
 from symbackprop.tracing.untraceable import Untraceable
 
 # fmt: off
-_PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
+PRIMES = (107, 139, 173, 229, 283, 367, 457, 587, 757, 967,
            1237, 1583, 2029, 2609, 3343, 4289, 5501, 7057, 9067, 11633)
+OTHER_PRIMES = (113, 149, 181, 239, 293, 373, 463, 593, 769, 971,
+                1249, 1597, 2039, 2617, 3347, 4297, 5503, 7069, 9091, 11657)  # for code that says 107 or 321 itself
 # fmt: on
 _LARGEST_OWN = 100  # a size up to here is itself, not the code of a symbolic size
 _NEAREST = 8  # what may be added to a size, for a bound of a slice
-_MOST_LOGARITHM = 30.0
-_CONSTANTS = (SympyLog(2 * pi), pi, 2 * pi, SympyLog(pi), SympyLog(2))  # by which a size may be multiplied
+_LEAST_LOGARITHM, _MOST_LOGARITHM = 1e-3, 30.0  # where the exponential tells as much as its logarithm
+_CONSTANTS = (SympyLog(2 * pi), pi, SympyLog(pi), SympyLog(2), sqrt(2 * pi))  # by which a size may be multiplied
 _SHORT = 13  # digits of a decimal that a person may have typed
+_IN_LOGARITHMS = (Integer(0), SympyLog(2 * pi), 1 + SympyLog(2 * pi))  # what is added to the logarithm of a fraction
+_CHANCE = 1e-3  # how many fractions as simple as the one that is found may lie so near to a number by chance
+_RARE = 1e-6  # the same where many forms are tried
+_LEAST = 1e-200  # numbers below this are not told apart
 
 
 def declared_size(size: object) -> DeclaredSize:
@@ -106,19 +112,25 @@ class Sizes:
     Args:
         shapes: shapes by name; sizes are names or whole numbers.
         fixed: the numbers that replace named sizes; by default, these remain symbolic.
+        primes: the numbers by which named sizes are told apart.
 
     >>> sizes = Sizes({"X": ("N", "D")})
     >>> sizes.of(("N", 3)), sizes.number(0.5 / 107)
     ((107, 3), 1/(2*N))
     """
 
-    def __init__(self, shapes: Mapping[str, DeclaredShape], fixed: Mapping[str, int] | None = None):
+    def __init__(
+        self,
+        shapes: Mapping[str, DeclaredShape],
+        fixed: Mapping[str, int] | None = None,
+        primes: Sequence[int] = PRIMES,
+    ):
         self.fixed = fixed
         declared = [size for shape in shapes.values() for size in shape]
         names = size_names(declared)
-        if fixed is None and len(names) > len(_PRIMES):
-            raise Untraceable(f"there are {len(names)} named dimensions, and at most {len(_PRIMES)} are told apart")
-        self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(_PRIMES, names, strict=False)}
+        if fixed is None and len(names) > len(primes):
+            raise Untraceable(f"there are {len(names)} named dimensions, and at most {len(primes)} are told apart")
+        self.primes = {} if fixed is not None else {p: dimension(n) for p, n in zip(primes, names, strict=False)}
         self.sizes = {symbol: p for p, symbol in self.primes.items()}
         pairs: dict[int, Size] = {p + q: self.primes[p] + self.primes[q] for p, q in combinations(self.primes, 2)}
         sums = [self.dimension(size) for size in declared if not isinstance(size, str | int)] if fixed is None else []
@@ -132,6 +144,8 @@ class Sizes:
         ordered = [(p, q) for p in self.primes for q in self.primes if p > q]
         parts |= {p - q + k: self.primes[p] - self.primes[q] + k for p, q in ordered for k in (0, 1)}
         self._lengths = parts | self._sums
+        products = [p * q for p, q in combinations(self.primes.values(), 2)]
+        self._factors = [one / k for one in (Integer(1), *self.primes.values(), *products) for k in (1, 2)]
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
         """Return a declared size as a symbolic size, or as its number if sizes are fixed."""
@@ -174,7 +188,7 @@ class Sizes:
             if int(x) == x or found.free_symbols:
                 return found
         text = repr(float(x))
-        if sum(map(str.isdigit, text)) <= _SHORT:
+        if abs(x) <= _LARGEST_OWN and sum(map(str.isdigit, text)) <= _SHORT:
             return Rational(text)
         plain = self._fraction(float(x))
         if plain is not None and plain.free_symbols:
@@ -188,20 +202,24 @@ class Sizes:
         return Rational(text) if plain is None else plain
 
     def _with_constant(self, x: float) -> Size | None:
-        """Return log(N), or a size times log(2π), π or the like; None for a number without sizes."""
-        whole = round(exp(abs(x))) if abs(x) < _MOST_LOGARITHM else 0
-        if whole > 1 and isclose(log(whole), abs(x), rel_tol=1e-14):
-            size = self._whole(whole)
-            return (SympyLog(size) if x > 0 else -SympyLog(size)) if size.free_symbols else None
+        """Return a size times π or the like, or such as log(N), N log(N) or D log(2π)/2; None without sizes."""
         for constant in _CONSTANTS:
             factor = self._fraction(x / float(constant), 1e-14)
             if factor is not None and factor.free_symbols:
                 return factor * constant
+        for factor in self._factors:
+            logarithm = x / float(factor.xreplace(self.sizes))
+            for extra in _IN_LOGARITHMS if _LEAST_LOGARITHM < abs(logarithm) < _MOST_LOGARITHM else ():
+                inside = self._fraction(exp(logarithm - float(extra)), 2e-15 * max(1, abs(logarithm)), _RARE)
+                if inside is not None and (factor * inside).free_symbols:
+                    return factor * (SympyLog(inside) + extra)
         return None
 
-    def _fraction(self, x: float, tolerance: float = 1e-15) -> Size | None:
-        fraction = Fraction(x).limit_denominator(10**6)
-        if not fraction or not isclose(fraction, x, rel_tol=tolerance):
+    def _fraction(self, x: float, tolerance: float = 1e-15, chance: float = _CHANCE) -> Size | None:
+        """Return the simple fraction that a number is; None where one so near would be there by chance."""
+        near = tolerance * abs(x)
+        fraction = Fraction(x).limit_denominator(max(1, int((chance / near) ** 0.5))) if near > _LEAST else None
+        if not fraction or near > chance or not isclose(fraction, x, rel_tol=tolerance):
             return None
         return self._whole(fraction.numerator) / self._whole(fraction.denominator)
 

@@ -1,6 +1,7 @@
 """The public functions that read a user's NumPy code: `check_code` and `network_from_function`."""
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from symbackprop.tracing.arrays.run import CLIP
 from symbackprop.tracing.arrays.trace import trace
 from symbackprop.tracing.calls import UserCode
 from symbackprop.tracing.conditions import ConditionKind
+from symbackprop.tracing.sizes import OTHER_PRIMES, PRIMES
 
 
 def network_from_function(
@@ -56,9 +58,9 @@ def network_from_function(
     code.check_names(spec.names)
     reader = CodeReader(code, spec, np.random.default_rng())
     reason = "the network that was read from it has other values than the function"
-    for ignored in (frozenset({CLIP}), frozenset[str]()):
+    for primes, ignored in product((PRIMES, OTHER_PRIMES), (frozenset({CLIP}), frozenset[str]())):
         try:
-            found = trace(code, spec, gradient=False, ignored=ignored)
+            found = trace(code, spec, gradient=False, ignored=ignored, primes=primes)
             is_same = reader.computes(found)
         except SymbackpropError:
             raise

@@ -30,7 +30,7 @@ from symbackprop.tracing.outcome import computed, computed_cost
 from symbackprop.tracing.patching import float_keeping, placeholders_in_place, sum_with
 from symbackprop.tracing.randomness import tolerant
 from symbackprop.tracing.sampling import SamplePoint
-from symbackprop.tracing.sizes import Sizes
+from symbackprop.tracing.sizes import PRIMES, Sizes
 from symbackprop.tracing.untraceable import NumberNeeded, RandomNumbers, Untraceable, failures_as_untraceable
 
 _LARGE = 8  # operations of a quantity that gets a name where it is used more than once
@@ -65,14 +65,15 @@ def trace(
     gradient: bool = True,
     point: SamplePoint | None = None,
     ignored: frozenset[str] = frozenset({CLIP}),
+    primes: Sequence[int] = PRIMES,
 ) -> TracedNetwork:
     """Return the code as formulas, by running it on placeholders; at a `point`, values decide branches.
 
-    The guards in `ignored`, such as np.clip(p, 1e-8, 1), are omitted.
+    The guards in `ignored`, such as np.clip(p, 1e-8, 1), are omitted; `primes` tell the sizes apart.
 
     Raises Untraceable if an operation in the cost is impossible for arrays without numbers.
     """
-    traced = partial(_traced, code, spec, point, gradient=gradient, ignored=ignored)
+    traced = partial(_traced, code, spec, point, gradient=gradient, ignored=ignored, primes=primes)
     try:
         return tolerant(code, spec, point, partial(traced, builtin={}))
     except NumberNeeded:
@@ -86,9 +87,10 @@ def _traced(
     *,
     gradient: bool,
     ignored: frozenset[str],
+    primes: Sequence[int],
     builtin: Mapping[str, object],
 ) -> TracedNetwork:
-    sizes = Sizes(spec.every_shape, None if point is None else point.sizes)
+    sizes = Sizes(spec.every_shape, None if point is None else point.sizes, primes)
     network = spec.declared(sizes)
     known = None if point is None else point.symbols(network, spec)
     run = TraceRun(sizes, TraceGraph(), FUNCTIONS, known, ignored=ignored)
