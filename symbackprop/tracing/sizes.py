@@ -34,7 +34,8 @@ _NEAREST = 8  # what may be added to a size, for a bound of a slice
 _LEAST_LOGARITHM, _MOST_LOGARITHM = 1e-3, 30.0  # where the exponential tells as much as its logarithm
 _CONSTANTS = (SympyLog(2 * pi), pi, SympyLog(pi), SympyLog(2), sqrt(2 * pi))  # by which a size may be multiplied
 _SHORT = 13  # digits of a decimal that a person may have typed
-_IN_LOGARITHMS = (Integer(0), SympyLog(2 * pi), 1 + SympyLog(2 * pi))  # what is added to the logarithm of a fraction
+_ADDED = (Integer(0), SympyLog(2 * pi), 1 + SympyLog(2 * pi))  # to the logarithm of a fraction
+_IN_LOGARITHMS = [(extra, float(extra)) for extra in _ADDED]
 _CHANCE = 1e-3  # how many fractions as simple as the one that is found may lie so near to a number by chance
 _RARE = 1e-6  # the same where many forms are tried
 _LEAST = 1e-200  # numbers below this are not told apart
@@ -145,7 +146,8 @@ class Sizes:
         parts |= {p - q + k: self.primes[p] - self.primes[q] + k for p, q in ordered for k in (0, 1)}
         self._lengths = parts | self._sums
         products = [p * q for p, q in combinations(self.primes.values(), 2)]
-        self._factors = [one / k for one in (Integer(1), *self.primes.values(), *products) for k in (1, 2)]
+        factors = [one / k for one in (Integer(1), *self.primes.values(), *products) for k in (1, 2)]
+        self._factors = [(factor, float(factor.xreplace(self.sizes))) for factor in factors]  # of logarithms
 
     def dimension(self, size: DeclaredSize | Size) -> Size:
         """Return a declared size as a symbolic size, or as its number if sizes are fixed."""
@@ -207,10 +209,10 @@ class Sizes:
             factor = self._fraction(x / float(constant), 1e-14)
             if factor is not None and factor.free_symbols:
                 return factor * constant
-        for factor in self._factors:
-            logarithm = x / float(factor.xreplace(self.sizes))
-            for extra in _IN_LOGARITHMS if _LEAST_LOGARITHM < abs(logarithm) < _MOST_LOGARITHM else ():
-                inside = self._fraction(exp(logarithm - float(extra)), 2e-15 * max(1, abs(logarithm)), _RARE)
+        for factor, number in self._factors:
+            logarithm = x / number
+            for extra, value in _IN_LOGARITHMS if _LEAST_LOGARITHM < abs(logarithm) < _MOST_LOGARITHM else ():
+                inside = self._fraction(exp(logarithm - value), 2e-15 * max(1, abs(logarithm)), _RARE)
                 if inside is not None and (factor * inside).free_symbols:
                     return factor * (SympyLog(inside) + extra)
         return None
