@@ -170,6 +170,8 @@ def argument_spec(
     constants = dict(scalars) if isinstance(scalars, Mapping) else {}
     drawn = () if isinstance(scalars, Mapping) else (scalars,) if isinstance(scalars, str) else tuple(scalars or ())
     drawn += tuple(n for n, shape in every.items() if shape == () and n not in parameters and n not in classes)
+    if isinstance(step, str) and step.isidentifier() and step not in {*every, *constants, *structure.paths}:
+        drawn += (step,)  # a step length is a number, also where that is not said
     clash = [name for name in (*drawn, *constants) if every.get(name, ()) != ()]
     if clash:
         raise ArgumentError(

@@ -295,7 +295,28 @@ def weighted_after_the_loop(X, y, w, b):
     return dw, db
 
 
+def shifted(x, t, V, c, U):
+    return 0.5 * np.sum((np.tanh(x @ V + c) @ U - t) ** 2)
+
+
+def shifted_gradient(x, t, V, c, U):
+    a = np.tanh(x @ V + c)
+    e = a @ U - t
+    s = (U @ e) * (1 - a ** 2)
+    gc = U @ e
+    return np.outer(x, s), gc, np.outer(a, e)
+
+
+def shifted_with_a_part(x, t, V, c, U):
+    a = np.tanh(x @ V + c)
+    e = a @ U - t
+    back = U @ e
+    s = back * (1 - a ** 2)
+    return np.outer(x, s), back, np.outer(a, e)
+
+
 RIDGE = ({"X": ("N", "D"), "y": ("N", "K"), "W": ("D", "K"), "lam": ()}, ["W"])
+SHIFTED = ({"x": ("D",), "t": ("K",), "V": ("D", "H"), "c": ("H",), "U": ("H", "K")}, ["V", "c", "U"])
 SOFT = ({"x": ("N", "C"), "G": ("N", "C")}, ["x"])
 pool, trained = Pooling(), Trained()
 CASES = {  # cost, gradient, shapes, parameters, words of the mistake, the line, and further options
@@ -322,9 +343,11 @@ CASES = {  # cost, gradient, shapes, parameters, words of the mistake, the line,
     "complement": (sampled, sampled_gradient, {"v": ("D",), "U": ("K", "D")}, ["v"], "with z in place of 1 - z", "dv += U[k] * z", {}),
     "in the inner loop": (weighted, weighted_in_the_loop, {"X": ("N", "D"), "y": ("N",), "w": ("D",), "b": ()}, ["w", "b"], "inside the loop over j, not after it", "db += e", {}),
     "after the loop": (weighted, weighted_after_the_loop, {"X": ("N", "D"), "y": ("N",), "w": ("D",), "b": ()}, ["w", "b"], "after the loop over i, not inside of it", "db += e", {}),
+    "a quantity of one use": (shifted, shifted_gradient, *SHIFTED, "with U @ e in place of s", "gc = U @ e", {}),
+    "a quantity of two uses": (shifted, shifted_with_a_part, *SHIFTED, "with back in place of s", "return np.outer", {}),
     "gradient is cut off": (ridge, bounded_gradient, *RIDGE, "a gradient that is cut off", "return np.clip", {}),
 }
-FAST = ("divided by all, updated", "bias penalized")
+FAST = ("divided by all, updated", "bias penalized", "a quantity of one use")
 # fmt: on
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +33,32 @@ def name(node: ast.AST, scope: Scope) -> Iterator[Edit]:
         if isinstance(parent, ast.Compare) and ast.unparse(parent.comparators[0]) in ("0", "0.0"):
             what = f"relu of {text} in place of the mask of relu, that of {other}"
             kinds = (MistakeKind.FUNCTION, MistakeKind.QUANTITY)
-        yield from edit(node, other, what, *kinds)
+        made = edit(node, other, what, *kinds)
+        defined = None if what else _defined_for(node, other, scope)
+        yield from made if defined is None else (_as_definition(e, defined, other) for e in made)
+
+
+def _defined_for(node: ast.AST, other: str, scope: Scope) -> ast.Assign | None:
+    """Return the assignment of a variable that is used here only, if another variable is known there already.
+
+    A variable of right code is used somewhere: if its one use is wrong, then what it was given is wrong.
+    """
+    text = ast.unparse(node)
+    names = [n for n in ast.walk(scope.source.definition) if isinstance(n, ast.Name)]
+    own = [n for n in names if n.id == text]
+    if not isinstance(node, ast.Name) or len(own) != 2:
+        return None
+    defined = next((scope.parent(n) for n in own if not is_loaded(n)), None)
+    later = [n for n in names if n.id == other and not is_loaded(n) and line_of(n) >= line_of(defined or n)]
+    if not isinstance(defined, ast.Assign) or isinstance(defined.value, ast.Name) or later or not other.isidentifier():
+        return None
+    return defined
+
+
+def _as_definition(made: Edit, defined: ast.Assign, other: str) -> Edit:
+    """Return the edit of the one use of a variable, told as that of its definition."""
+    text = shown(defined.value)
+    return replace(made, words=f"with {text} in place of {other}", line=line_of(defined.value), old=text)
 
 
 def _step_of_another(node: ast.Subscript, scope: Scope) -> Iterator[Edit]:
