@@ -85,6 +85,11 @@ def gradients_in(
         return found
     taken = [id(value) for value in found.values()]
     rest = plain or [item for item in keyed if id(item.value) not in taken]
+    if not rest and found and wanted.forms is UPDATED:
+        raise ArgumentError(
+            f"the gradient updates {listed(found)} and leaves {listed(remaining.names)} unchanged; "
+            "update each parameter that wrt names, or leave it out of wrt"
+        )
     if not rest:
         raise _missing("nothing" if result is None else "no array", remaining)
     return found | _by_shape(rest, remaining, remark)

@@ -372,6 +372,19 @@ def test_an_object_updates_its_attributes() -> None:
     np.testing.assert_allclose(found["b"], db)
 
 
+def test_a_parameter_that_no_update_changes_is_reported() -> None:
+    def half(X: Any, y: Any, W: Any, b: Any, lr: Any) -> None:
+        b -= lr * parts(X, y, W, b, 0.0)[2]
+
+    def idle(X: Any, y: Any, W: Any, b: Any, lr: Any) -> None:
+        parts(X, y, W, b, 0.0)
+
+    with pytest.raises(sb.ArgumentError, match="updates b and leaves W unchanged"):
+        sb.check_code(cost, half, DATA | WEIGHTS, ["W", "b"], step="lr")
+    with pytest.raises(sb.ArgumentError, match="the gradient returns nothing"):
+        sb.check_code(cost, idle, DATA | WEIGHTS, ["W", "b"], step="lr")
+
+
 def test_the_step_length_may_be_a_number() -> None:
     def update(w: Any) -> Any:
         return w - 0.01 * 2 * w
