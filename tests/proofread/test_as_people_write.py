@@ -47,7 +47,7 @@ def verdicts(network, text):
 @pytest.mark.parametrize(
     ("network", "text", "what", "wrong"),
     [
-        pytest.param(LAYERS, "$$s_{ij} = H_{ik} W_{2,kj} + b_{2,j}$$", "b_{2,j}", "b_{2,i}", id="einstein"),
+        pytest.param(LAYERS, "Einstein: $$s_{ij} = H_{ik} W_{2,kj} + b_{2,j}$$", "b_{2,j}", "b_{2,i}", id="einstein"),
         pytest.param(
             LAYERS,
             OF_SCORES + r"$$\frac{\partial L}{\partial s_{ij}} = \frac1N (P_{ij} - \delta_{j, y_i})$$",
@@ -163,6 +163,18 @@ def test_a_name_that_may_be_another_one_of_a_quantity_makes_a_line_wrong_only_wh
 def test_what_makes_no_claim():
     text = r"$$\frac{dq}{dv} = \frac{dq}{dg} \cdot \frac{dg}{dv}$$ $$\frac{\partial C}{\partial \theta} \approx \frac{C(\theta + \epsilon) - C(\theta)}{\epsilon}$$"
     assert verdicts(COLUMN, OF_Z + text)[1:] == ["no claim", "no claim"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$$s_{ij} = H_{ik} W_{2,kj} + b_{2,j}$$", "not understood"),  # a sum may have been forgotten
+        ("$$Z_{ij} = X_{ik} W_{1,kj} + b_{1,j}$$ $$s_{ij} = H_{ik} W_{2,kj} + b_{2,j}$$", "right"),
+        (r"$$Z_{ij} = \sum_k X_{ik} W_{1,kj} + b_{1,j}$$ $$s_{ij} = H_{ik} W_{2,kj} + b_{2,j}$$", "not understood"),
+    ],
+)
+def test_a_sum_is_implied_only_where_all_sums_are(text, expected):
+    assert verdicts(LAYERS, text)[-1] == expected
 
 
 def test_a_long_word_before_an_equals_sign_is_a_name():

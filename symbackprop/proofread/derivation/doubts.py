@@ -115,7 +115,8 @@ def doubtful_name(reading: DocumentReading, sides: Sequence[Node]) -> str:
     own = {symbol: key for key, symbol in symbols.known.items()}
     used = {key for statement in reading.statements for name in statement.names for key in reading.keys(name)}
     stated = {frozenset(reading.sides(k)) for k in claims(reading)}
-    for name in dict.fromkeys(part for side in sides for part in walk(side) if isinstance(part, Name)):
+    parts = (part for side in sides for part in walk(side, into_scripts=False))
+    for name in dict.fromkeys(part for part in parts if isinstance(part, Name)):
         key = next(iter(reading.keys(name)), ("", "", ""))
         own_body = symbols.definitions.get(key)
         has_meaning = key in symbols.known or (own_body is not None and has_value(reading, own_body.body))

@@ -1,6 +1,6 @@
 """Sums that a text leaves out: Einstein's convention, in which H_{ik} W_{kj} is a sum over k."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from symbackprop.parsing import syntax_tree as tree
 from symbackprop.parsing.syntax_tree import Name, Node, mapped, walk
@@ -11,6 +11,16 @@ IMPLIED_SUM = "implied sum"  # a note
 def names_convention(text: str) -> bool:
     """Return True for a text that names Einstein's convention."""
     return "instein" in text or "summation convention" in text.lower()
+
+
+def leaves_sums_out(text: str, statements: Sequence[Sequence[Node]]) -> bool:
+    """Return True if a document names the convention, or repeats indices in several lines and writes no sum."""
+    if names_convention(text):
+        return True
+    parts = (part for sides in statements for side in sides for part in walk(side))
+    if any(isinstance(part, tree.Summation) for part in parts):
+        return False
+    return sum(any(map(repeated_letters, sides)) for sides in statements) > 1
 
 
 def repeated_letters(side: Node) -> list[str]:

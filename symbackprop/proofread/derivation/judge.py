@@ -239,7 +239,7 @@ def _compare_with_implied_sums(
 ) -> Judgment:
     """Return a judgment with sums over the indices that a product repeats, if it holds or the text says so."""
     letters = [letter for letter in repeated_letters(right) if letter not in set(indices_of(left))]
-    if not letters or not plain.reason:
+    if not letters or not plain.reason or not reading.leaves_sums_out:
         return plain
     for letter in letters:
         right = with_implied_sum(right, letter)

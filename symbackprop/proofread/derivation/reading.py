@@ -11,6 +11,7 @@ from symbackprop.network.network import Network
 from symbackprop.parsing.statements import Statement, equalities
 from symbackprop.parsing.syntax_tree import Name, Node
 from symbackprop.printing.naming import Key
+from symbackprop.proofread.derivation.implied_sums import leaves_sums_out
 from symbackprop.proofread.interpreter.compare import Judgment
 from symbackprop.proofread.interpreter.conventions import DocumentLayout
 from symbackprop.proofread.interpreter.evaluate import evaluator_at
@@ -100,6 +101,11 @@ class DocumentReading:
         """The letters that denote the class of an example, as the text says, if the targets are one-hot."""
         found = (letter for match in _CLASS_LETTER.finditer(self.text) for letter in match.groups() if letter)
         return tuple(dict.fromkeys(found)) if self.symbols.label() is not None else ()
+
+    @cached_property
+    def leaves_sums_out(self) -> bool:
+        """True if a product that repeats an index may be a sum over it."""
+        return leaves_sums_out(self.text, self._sides)
 
     @property
     def own_evaluator(self) -> Evaluator | None:
